@@ -1,0 +1,3 @@
+//! Benchmarks of the userdata store, as ratios in one run.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! A simulated Xen host: every life-cycle event a host can show, with scripted faults.

@@ -1,0 +1,1 @@
+//! Domain identity and life cycle read from a real Xen host.

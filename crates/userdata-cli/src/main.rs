@@ -1,0 +1,3 @@
+//! The command userdata: per-domain data of Xen hosts.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Names, rules and traits of a per-domain data store for Xen toolstacks.

@@ -1,0 +1,1 @@
+//! Userdata of Xen domains in a directory: atomic, locked, compatible with libxl.

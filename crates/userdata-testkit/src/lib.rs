@@ -1,0 +1,1 @@
+//! Conformance suites and strategies for stores of Xen userdata.

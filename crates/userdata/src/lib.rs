@@ -1,0 +1,1 @@
+//! Per-domain data for Xen toolstacks: stored atomically, collected with the domain.

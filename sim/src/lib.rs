@@ -1,0 +1,1 @@
+//! Deterministic simulation of the userdata store: crash states, schedules, faults.

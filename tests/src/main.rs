@@ -1,0 +1,3 @@
+//! Tests of the whole workspace on real files and processes.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The one entry point for every check, rig and report.
+
+fn main() {}
