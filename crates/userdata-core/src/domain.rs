@@ -1,0 +1,145 @@
+//! `DomainKey` and `Domain`: one incarnation of a domain, and what a host says of it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::{Domid, DomidError};
+
+/// Names one incarnation of a domain: the domid together with the domain uuid.
+///
+/// The uuid is the hypervisor's *handle* in the byte order of the handle, as libxl uses it, and
+/// never what xenstore says. Neither part alone is enough: a localhost migration gives one uuid to
+/// two domids, and Xen reuses domids. Written `DOMID.UUID`, the uuid in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DomainKey {
+    /// The number of the domain.
+    pub domid: Domid,
+    /// The domain uuid, Xen's `xen_domain_handle_t`.
+    pub uuid: Uuid,
+}
+
+impl DomainKey {
+    /// The key of the domain `domid` with the handle `uuid`.
+    #[must_use]
+    pub const fn new(domid: Domid, uuid: Uuid) -> Self {
+        Self { domid, uuid }
+    }
+}
+
+impl fmt::Display for DomainKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.domid, self.uuid.hyphenated())
+    }
+}
+
+impl FromStr for DomainKey {
+    type Err = DomainKeyError;
+
+    /// Parses `DOMID.UUID`; the uuid in any form that [`Uuid`] reads, in any case.
+    fn from_str(text: &str) -> Result<Self, DomainKeyError> {
+        let (domid, uuid) = text.split_once('.').ok_or(DomainKeyError::NoDot)?;
+        Ok(Self {
+            domid: domid.parse().map_err(DomainKeyError::Domid)?,
+            uuid: Uuid::try_parse(uuid).map_err(DomainKeyError::Uuid)?,
+        })
+    }
+}
+
+/// Why something is not `DOMID.UUID`.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DomainKeyError {
+    /// There is no dot between a domid and a uuid.
+    #[error("one incarnation of a domain is written DOMID.UUID")]
+    NoDot,
+    /// The part before the dot is not a domid.
+    #[error("the part before the dot is not a domid")]
+    Domid(#[source] DomidError),
+    /// The part after the dot is not a uuid.
+    #[error("the part after the dot is not a uuid")]
+    Uuid(#[source] uuid::Error),
+}
+
+/// How far a domain is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Life {
+    /// It exists: running, paused, shut down or crashed. All of these may come back to life.
+    Alive,
+    /// The hypervisor takes it apart and still has its memory (`DOMDYING_dying`).
+    Dying,
+    /// Taken apart, but something still refers to it (`DOMDYING_dead`): a zombie.
+    Dead,
+}
+
+impl fmt::Display for Life {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Alive => "alive",
+            Self::Dying => "dying",
+            Self::Dead => "dead",
+        })
+    }
+}
+
+/// What a hypervisor says of one domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Domain {
+    /// Which incarnation it is.
+    pub key: DomainKey,
+    /// How far it is on its way out.
+    pub life: Life,
+    /// A number that the hypervisor gives to no other domain of this boot, where it has one
+    /// (Xen 4.21 and later, `unique_id` of `XEN_DOMCTL_get_domain_state`).
+    pub incarnation: Option<u64>,
+}
+
+impl Domain {
+    /// A domain of which nothing is known but its key and life.
+    #[must_use]
+    pub const fn new(key: DomainKey, life: Life) -> Self {
+        Self {
+            key,
+            life,
+            incarnation: None,
+        }
+    }
+
+    /// The same with the hypervisor's number for this incarnation.
+    #[must_use]
+    pub const fn with_incarnation(mut self, incarnation: u64) -> Self {
+        self.incarnation = Some(incarnation);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_from_its_own_text_and_any_case() {
+        let text = "5.11111111-2222-3333-4444-abcdef555555";
+        let key: DomainKey = text.parse().unwrap();
+        assert_eq!(key.domid.get(), 5);
+        assert_eq!(key.to_string(), text);
+        assert_eq!(text.to_uppercase().parse(), Ok(key));
+    }
+
+    #[test]
+    fn a_key_without_one_of_its_parts_is_refused() {
+        assert_eq!("5".parse::<DomainKey>(), Err(DomainKeyError::NoDot));
+        assert!(matches!(
+            "05.x".parse::<DomainKey>(),
+            Err(DomainKeyError::Domid(_))
+        ));
+        assert!(matches!(
+            "5.x".parse::<DomainKey>(),
+            Err(DomainKeyError::Uuid(_))
+        ));
+    }
+}

@@ -1,0 +1,449 @@
+//! `FileName`: libxl's names for userdata files, formatted and parsed.
+
+use std::fmt;
+
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::registry::USERDATA_LOCK;
+use crate::userid::escape;
+use crate::{DomainKey, Domid, Userid};
+
+const PREFIX: &[u8] = b"userdata-";
+const UUID_LEN: usize = uuid::fmt::Hyphenated::LENGTH;
+
+/// How a file name says whose data it holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NameFormat {
+    /// `userdata-<kind>.<domid>.<uuid>.<userid>`: libxl since 4.1 (`libxl__userdata_path`).
+    #[default]
+    Libxl,
+    /// `userdata-<kind>.<uuid>.<userid>`: the changeset of April 2010, which no release had. It
+    /// can't tell two domids with one uuid apart.
+    Seed,
+}
+
+/// What a file is for: the one letter after `userdata-`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `d`: a value, raw bytes and nothing else.
+    Data,
+    /// `n`: libxl's temporary file. Collected, never written by us.
+    New,
+    /// `l`: a lock file.
+    Lock,
+    /// `t`: our temporary file, with a random part in place of the userid.
+    Temporary,
+    /// `c`: our closing marker.
+    Closing,
+    /// Any other ASCII letter: somebody's, counted and destroyed with the domain, never read.
+    Foreign(u8),
+}
+
+impl Kind {
+    /// The kind that a letter names; `None` for what is no ASCII letter.
+    #[must_use]
+    pub const fn from_letter(letter: u8) -> Option<Self> {
+        match letter {
+            b'd' => Some(Self::Data),
+            b'n' => Some(Self::New),
+            b'l' => Some(Self::Lock),
+            b't' => Some(Self::Temporary),
+            b'c' => Some(Self::Closing),
+            other if other.is_ascii_alphabetic() => Some(Self::Foreign(other)),
+            _ => None,
+        }
+    }
+
+    /// The letter that names this kind.
+    #[must_use]
+    pub const fn letter(self) -> u8 {
+        match self {
+            Self::Data => b'd',
+            Self::New => b'n',
+            Self::Lock => b'l',
+            Self::Temporary => b't',
+            Self::Closing => b'c',
+            Self::Foreign(letter) => letter,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Data => "data",
+            Self::New => "libxl temporary",
+            Self::Lock => "lock",
+            Self::Temporary => "temporary",
+            Self::Closing => "closing marker",
+            Self::Foreign(_) => "foreign",
+        })
+    }
+}
+
+/// Whose file it is, as far as its name tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner {
+    /// The domid; absent in names of the seed format.
+    pub domid: Option<Domid>,
+    /// The domain uuid.
+    pub uuid: Uuid,
+}
+
+impl Owner {
+    /// The incarnation of a domain, where the name tells it.
+    #[must_use]
+    pub fn key(&self) -> Option<DomainKey> {
+        self.domid.map(|domid| DomainKey::new(domid, self.uuid))
+    }
+}
+
+/// The name of one file of one domain: a single path component, valid by construction.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileName {
+    bytes: Box<[u8]>,
+    kind: Kind,
+    owner: Owner,
+    rest: usize,
+}
+
+impl FileName {
+    /// The longest name that file systems take, in bytes (`NAME_MAX`).
+    pub const LEN_MAX: usize = 255;
+
+    /// The name of a value.
+    ///
+    /// # Errors
+    ///
+    /// [`NameTooLong`]: no file can have this name, so no such value exists.
+    pub fn data(format: NameFormat, key: &DomainKey, userid: &Userid) -> Result<Self, NameTooLong> {
+        let name = Self::assemble(format, Kind::Data, key, userid.as_bytes());
+        match name.bytes.len() {
+            length if length > Self::LEN_MAX => Err(NameTooLong { length }),
+            _ => Ok(name),
+        }
+    }
+
+    /// The name of the lock that libxl and this library share.
+    #[must_use]
+    pub fn lock(format: NameFormat, key: &DomainKey) -> Self {
+        Self::assemble(format, Kind::Lock, key, USERDATA_LOCK.as_bytes())
+    }
+
+    /// The name of the closing marker: with the lock's word in it, so that libxl's clean-up passes
+    /// it over and it lasts until the domain is gone.
+    #[must_use]
+    pub fn closing_marker(format: NameFormat, key: &DomainKey) -> Self {
+        Self::assemble(format, Kind::Closing, key, USERDATA_LOCK.as_bytes())
+    }
+
+    /// The name of a temporary file with this random number.
+    #[must_use]
+    pub fn temporary(format: NameFormat, key: &DomainKey, random: u128) -> Self {
+        Self::assemble(
+            format,
+            Kind::Temporary,
+            key,
+            format!("{random:032x}").as_bytes(),
+        )
+    }
+
+    fn assemble(format: NameFormat, kind: Kind, key: &DomainKey, rest: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(PREFIX.len() + 9 + UUID_LEN + rest.len());
+        bytes.extend_from_slice(PREFIX);
+        bytes.extend_from_slice(&[kind.letter(), b'.']);
+        let domid = match format {
+            NameFormat::Libxl => {
+                bytes.extend_from_slice(key.domid.to_string().as_bytes());
+                bytes.push(b'.');
+                Some(key.domid)
+            }
+            NameFormat::Seed => None,
+        };
+        let mut uuid = [0; UUID_LEN];
+        bytes.extend_from_slice(key.uuid.hyphenated().encode_lower(&mut uuid).as_bytes());
+        bytes.push(b'.');
+        let start = bytes.len();
+        bytes.extend_from_slice(rest);
+        let owner = Owner {
+            domid,
+            uuid: key.uuid,
+        };
+        Self {
+            bytes: bytes.into(),
+            kind,
+            owner,
+            rest: start,
+        }
+    }
+
+    /// Parses a name found in a directory; `None` if it is not ours. Whatever parses formats back
+    /// to exactly the same bytes.
+    #[must_use]
+    pub fn parse(format: NameFormat, name: &[u8]) -> Option<Self> {
+        if name.len() > Self::LEN_MAX || name.contains(&b'/') || name.contains(&0) {
+            return None;
+        }
+        let (&letter, tail) = name.strip_prefix(PREFIX)?.split_first()?;
+        let kind = Kind::from_letter(letter)?;
+        let tail = tail.strip_prefix(b".")?;
+        let (domid, tail) = match format {
+            NameFormat::Libxl => {
+                let dot = tail.iter().position(|byte| *byte == b'.')?;
+                let (digits, tail) = tail.split_at_checked(dot)?;
+                (
+                    Some(Domid::parse_ascii(digits).ok()?),
+                    tail.strip_prefix(b".")?,
+                )
+            }
+            NameFormat::Seed => (None, tail),
+        };
+        let (text, tail) = tail.split_at_checked(UUID_LEN)?;
+        let uuid = Uuid::try_parse_ascii(text).ok()?;
+        let mut canonical = [0; UUID_LEN];
+        if uuid.hyphenated().encode_lower(&mut canonical).as_bytes() != text {
+            return None;
+        }
+        let rest = name.len() - tail.strip_prefix(b".")?.len();
+        Some(Self {
+            bytes: name.into(),
+            kind,
+            owner: Owner { domid, uuid },
+            rest,
+        })
+    }
+
+    /// The name itself, a single path component.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What the file is for.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whose file it is.
+    #[must_use]
+    pub const fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// The userid: everything after the uuid's dot, verbatim. The name of a lock, or the random
+    /// part of a temporary name, stands in the same place.
+    #[must_use]
+    pub fn userid(&self) -> Userid {
+        Userid::of_file_name(self.bytes.get(self.rest..).unwrap_or_default())
+    }
+}
+
+impl AsRef<[u8]> for FileName {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&escape(&self.bytes))
+    }
+}
+
+impl fmt::Debug for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FileName(\"{self}\")")
+    }
+}
+
+/// A userid that fits no file name of this domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "the file name would have {length} bytes and {} is the limit",
+    FileName::LEN_MAX
+)]
+pub struct NameTooLong {
+    /// The length of the name in bytes.
+    pub length: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const UUID: &str = "11111111-2222-3333-4444-abcdef555555";
+    const BOTH: [NameFormat; 2] = [NameFormat::Libxl, NameFormat::Seed];
+
+    fn keys() -> impl Strategy<Value = DomainKey> {
+        (0..=Domid::MAX.get(), any::<u128>()).prop_map(|(domid, uuid)| {
+            DomainKey::new(Domid::new(domid).unwrap(), Uuid::from_u128(uuid))
+        })
+    }
+
+    fn userids() -> impl Strategy<Value = Userid> {
+        let byte = prop_oneof![
+            any::<u8>(),
+            proptest::sample::select(b"*?[]!.-\\ \nd5".to_vec()),
+        ];
+        proptest::collection::vec(byte, 0..60)
+            .prop_filter_map("no userid", |bytes| Userid::new(bytes).ok())
+    }
+
+    fn kinds() -> impl Strategy<Value = Kind> {
+        proptest::char::ranges(vec!['a'..='z', 'A'..='Z'].into())
+            .prop_map(|letter| Kind::from_letter(u8::try_from(letter).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn names_are_those_that_libxl_writes() {
+        let key = DomainKey::new(Domid::new(5).unwrap(), UUID.parse().unwrap());
+        let xl = Userid::new("xl").unwrap();
+        assert_eq!(
+            FileName::data(NameFormat::Libxl, &key, &xl)
+                .unwrap()
+                .to_string(),
+            format!("userdata-d.5.{UUID}.xl"),
+        );
+        assert_eq!(
+            FileName::data(NameFormat::Seed, &key, &xl)
+                .unwrap()
+                .to_string(),
+            format!("userdata-d.{UUID}.xl"),
+        );
+        assert_eq!(
+            FileName::lock(NameFormat::Libxl, &key).to_string(),
+            format!("userdata-l.5.{UUID}.domain-userdata-lock"),
+        );
+        assert_eq!(
+            FileName::closing_marker(NameFormat::Libxl, &key).to_string(),
+            format!("userdata-c.5.{UUID}.domain-userdata-lock"),
+        );
+        assert_eq!(
+            FileName::temporary(NameFormat::Libxl, &key, 0xab).to_string(),
+            format!("userdata-t.5.{UUID}.000000000000000000000000000000ab"),
+        );
+    }
+
+    #[test]
+    fn what_is_not_canonical_is_not_ours() {
+        let upper = UUID.to_uppercase();
+        let plain = UUID.replace('-', "");
+        for name in [
+            String::new(),
+            "userdata-".into(),
+            "userdata-d".into(),
+            "userdata-d.".into(),
+            "userdata-d.5".into(),
+            "userdata-d.5.".into(),
+            format!("userdata-d.5.{UUID}"),
+            format!("userdata-d.5.{upper}.xl"),
+            format!("userdata-d.5.{plain}.xl"),
+            format!("userdata-d.5.{{{UUID}}}.xl"),
+            format!("userdata-d.5.urn:uuid:{UUID}.xl"),
+            format!("userdata-d.007.{UUID}.xl"),
+            format!("userdata-d.05.{UUID}.xl"),
+            format!("userdata-d.+5.{UUID}.xl"),
+            format!("userdata-d..{UUID}.xl"),
+            format!("userdata-d.32752.{UUID}.xl"),
+            format!("userdata-dd.5.{UUID}.xl"),
+            format!("userdata-.5.{UUID}.xl"),
+            format!("userdata-1.5.{UUID}.xl"),
+            format!("userdata-?.5.{UUID}.xl"),
+            format!("Userdata-d.5.{UUID}.xl"),
+            format!(" userdata-d.5.{UUID}.xl"),
+            format!("userdata-d.{UUID}.xl"),
+            format!("userdata-d.5.{UUID}.a/b"),
+            format!("userdata-d.5.{UUID}.a\0b"),
+            format!("userdata-d.5.{UUID}.{}", "x".repeat(206)),
+        ] {
+            assert_eq!(
+                FileName::parse(NameFormat::Libxl, name.as_bytes()),
+                None,
+                "{name}"
+            );
+        }
+        let libxl = format!("userdata-d.5.{UUID}.xl");
+        assert_eq!(FileName::parse(NameFormat::Seed, libxl.as_bytes()), None);
+    }
+
+    #[test]
+    fn a_userid_that_fits_no_name_is_refused_by_length() {
+        let key = DomainKey::new(Domid::MAX, Uuid::nil());
+        let fits = Userid::new("x".repeat(201)).unwrap();
+        let longer = Userid::new("x".repeat(202)).unwrap();
+        assert_eq!(
+            FileName::data(NameFormat::Libxl, &key, &fits)
+                .unwrap()
+                .as_bytes()
+                .len(),
+            255
+        );
+        assert_eq!(
+            FileName::data(NameFormat::Libxl, &key, &longer),
+            Err(NameTooLong { length: 256 }),
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn parse_is_the_inverse_of_format(key in keys(), userid in userids(), kind in kinds()) {
+            for format in BOTH {
+                let name = FileName::assemble(format, kind, &key, userid.as_bytes());
+                let parsed = FileName::parse(format, name.as_bytes()).unwrap();
+                prop_assert_eq!(&parsed, &name);
+                prop_assert_eq!(parsed.kind(), kind);
+                prop_assert_eq!(parsed.userid(), userid.clone());
+                prop_assert_eq!(parsed.owner().uuid, key.uuid);
+                let domid = (format == NameFormat::Libxl).then_some(key.domid);
+                prop_assert_eq!(parsed.owner().domid, domid);
+            }
+        }
+
+        #[test]
+        fn whatever_parses_formats_back_to_the_same_bytes(
+            key in keys(), userid in userids(), kind in kinds(), at in 0_usize..80, byte: u8,
+        ) {
+            for format in BOTH {
+                // One byte of a good name is replaced: most are refused, the rest stay exact.
+                let mut bytes =
+                    FileName::assemble(format, kind, &key, userid.as_bytes()).as_bytes().to_vec();
+                let at = at % bytes.len();
+                bytes[at] = byte;
+                if let Some(name) = FileName::parse(format, &bytes) {
+                    let owner = name.owner();
+                    let key = DomainKey::new(owner.domid.unwrap_or(Domid::ZERO), owner.uuid);
+                    let again =
+                        FileName::assemble(format, name.kind(), &key, name.userid().as_bytes());
+                    prop_assert_eq!(again.as_bytes(), &bytes[..]);
+                }
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
+            for format in BOTH {
+                let _ = FileName::parse(format, &bytes);
+            }
+        }
+
+        #[test]
+        fn two_values_never_share_a_name(
+            a in keys(), b in keys(), first in userids(), second in userids(),
+        ) {
+            let name = |key, userid| FileName::data(NameFormat::Libxl, key, userid).unwrap();
+            prop_assert_eq!(name(&a, &first) == name(&b, &second), a == b && first == second);
+            prop_assert_eq!(name(&a, &first) == name(&a, &second), first == second);
+            // One uuid under two domids, and one domid with two uuids.
+            let migrated = DomainKey::new(b.domid, a.uuid);
+            prop_assert_eq!(name(&a, &first) == name(&migrated, &first), a == migrated);
+            let reused = DomainKey::new(a.domid, b.uuid);
+            prop_assert_eq!(name(&a, &first) == name(&reused, &first), a == reused);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! `Hypervisor`: who exists on this host.
+
+use std::sync::Arc;
+
+use crate::{BootId, Domain, DomainKey, Domid, HypervisorError};
+
+/// Who exists on this host, as the hypervisor itself tells it.
+///
+/// Every answer is a snapshot that may be old when it arrives; a protocol that depends on one asks
+/// again under the lock. An error means *unknown*, never *absent*.
+pub trait Hypervisor: Send + Sync {
+    /// The domain with exactly this domid, or `None` if there is none.
+    ///
+    /// Replaces `libxl_domain_info`. An implementation must not answer with another domain, as
+    /// `XEN_DOMCTL_getdomaininfo` itself does before Xen 4.18.
+    ///
+    /// # Errors
+    ///
+    /// Whenever it is not known whether the domain exists.
+    fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError>;
+
+    /// Every domain, in order of domid. Replaces `libxl_list_domain`.
+    ///
+    /// May omit domains that a security policy hides from the caller, so absence from this list
+    /// proves nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the list can't be had.
+    fn domains(&self) -> Result<Vec<Domain>, HypervisorError>;
+
+    /// Whether the toolstack has begun to take this domain apart although the hypervisor still has
+    /// it: the window in which libxl itself leaks userdata.
+    ///
+    /// # Errors
+    ///
+    /// Whenever that is not known.
+    fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError>;
+
+    /// Names this boot of the host.
+    ///
+    /// # Errors
+    ///
+    /// When the boot can't be told from another.
+    fn boot(&self) -> Result<BootId, HypervisorError>;
+}
+
+/// What domains are called.
+///
+/// Apart from [`Hypervisor`] because Xen knows no names: they are the toolstack's, kept in
+/// xenstore, and nothing that decides over data depends on them.
+pub trait DomainNames: Send + Sync {
+    /// The name of a domain, if it has one. Replaces `libxl_domid_to_name`.
+    ///
+    /// # Errors
+    ///
+    /// When names can't be had.
+    fn name(&self, domid: Domid) -> Result<Option<String>, HypervisorError>;
+}
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<H: Hypervisor + ?Sized> Hypervisor for $pointer {
+            fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
+                (**self).domain(domid)
+            }
+            fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
+                (**self).domains()
+            }
+            fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError> {
+                (**self).leaving(domain)
+            }
+            fn boot(&self) -> Result<BootId, HypervisorError> {
+                (**self).boot()
+            }
+        }
+
+        impl<H: DomainNames + ?Sized> DomainNames for $pointer {
+            fn name(&self, domid: Domid) -> Result<Option<String>, HypervisorError> {
+                (**self).name(domid)
+            }
+        }
+    )*};
+}
+
+forward!(&H, Box<H>, Arc<H>);

@@ -1,0 +1,91 @@
+//! `HypervisorError`: why the hypervisor did not answer.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::Source;
+
+/// A question to the hypervisor that got no answer. The kind says why; it is the error's source, so
+/// that a printed chain shows each fact once.
+#[derive(Debug, Error)]
+#[error("cannot {operation}")]
+pub struct HypervisorError {
+    operation: Box<str>,
+    #[source]
+    kind: HypervisorErrorKind,
+}
+
+impl HypervisorError {
+    /// The operation as a verb phrase that completes "cannot ...", such as `look up domain 5`.
+    #[must_use]
+    pub fn new(operation: impl Into<Box<str>>, kind: HypervisorErrorKind) -> Self {
+        Self {
+            operation: operation.into(),
+            kind,
+        }
+    }
+
+    /// What was asked, as a verb phrase.
+    #[must_use]
+    pub fn operation(&self) -> &str {
+        &self.operation
+    }
+
+    /// Why there was no answer.
+    #[must_use]
+    pub const fn kind(&self) -> &HypervisorErrorKind {
+        &self.kind
+    }
+}
+
+/// Why there was no answer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum HypervisorErrorKind {
+    /// There is no hypervisor to ask, or a part of it is missing; `what` names the device, socket or
+    /// file that was tried.
+    #[error("{what} is not there")]
+    Unavailable {
+        /// The device, socket or file.
+        what: String,
+        /// What the system said.
+        #[source]
+        source: Option<Source>,
+    },
+    /// The caller lacks a right; `what` names the device or call and the right.
+    #[error("not permitted: {what}")]
+    NotPermitted {
+        /// The device or call, and the right that is missing.
+        what: String,
+        /// What the system said.
+        #[source]
+        source: Option<Source>,
+    },
+    /// The hypervisor speaks no version of the interface that is known here, or this build can't
+    /// talk to it at all.
+    #[error("not supported: {what}")]
+    Unsupported {
+        /// What was tried.
+        what: String,
+    },
+    /// No answer within the time allowed.
+    #[error("no answer within {waited:?}")]
+    DeadlinePassed {
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// The answer makes no sense.
+    #[error("the answer is malformed: {what}")]
+    Malformed {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Any other failure.
+    #[error("the call failed")]
+    Failed {
+        /// What the system said.
+        #[source]
+        source: Source,
+    },
+}

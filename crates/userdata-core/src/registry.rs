@@ -1,0 +1,101 @@
+//! The registry of userids that programs agreed on, as data.
+//!
+//! The table is libxl's (`libxl.h`, "registered userids"), with the two lock names that libxl uses
+//! without having registered them. Nothing here is enforced: a program with a name of its own just
+//! uses it.
+
+use crate::Kind;
+
+/// The userid of libxl's own record of a domain's configuration.
+///
+/// Readable by all; written by libxl, which relies on its being there exactly while the domain is
+/// neither being created nor being destroyed.
+pub const LIBXL_JSON: &str = "libxl-json";
+
+/// The word in the name of libxl's lock. libxl's clean-up passes over every file whose name
+/// contains it, so that data under such a name would outlive its domain.
+pub const USERDATA_LOCK: &str = "domain-userdata-lock";
+
+/// The userids of libxl's lock files.
+pub const LOCKS: [&str; 3] = [
+    USERDATA_LOCK,
+    "libxl-device-changes-lock",
+    "qmp-socket-lock",
+];
+
+/// One userid that is known to be in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Registered {
+    /// The userid.
+    pub userid: &'static str,
+    /// The kind of file it names.
+    pub kind: Kind,
+    /// The program that writes it.
+    pub owner: &'static str,
+    /// What it holds.
+    pub format: &'static str,
+    /// The first Xen release that has it.
+    pub since: &'static str,
+}
+
+/// Every userid that is known to be in use, in libxl's order.
+pub const REGISTERED: &[Registered] = &[
+    Registered {
+        userid: "xl",
+        kind: Kind::Data,
+        owner: "xl",
+        format: "domain config file in xl format, Unix line endings",
+        since: "4.1",
+    },
+    Registered {
+        userid: "libvirt-xml",
+        kind: Kind::Data,
+        owner: "libvirt",
+        format: "domain XML of libvirt, with a trailing NUL",
+        since: "4.2",
+    },
+    Registered {
+        userid: USERDATA_LOCK,
+        kind: Kind::Lock,
+        owner: "libxl",
+        format: "empty lock file, not to be touched by applications",
+        since: "4.5",
+    },
+    Registered {
+        userid: LIBXL_JSON,
+        kind: Kind::Data,
+        owner: "libxl",
+        format: "libxl_domain_config as JSON, with a trailing NUL",
+        since: "4.5",
+    },
+    Registered {
+        userid: "libxl-device-changes-lock",
+        kind: Kind::Lock,
+        owner: "libxl",
+        format: "empty lock file",
+        since: "4.13",
+    },
+    Registered {
+        userid: "qmp-socket-lock",
+        kind: Kind::Lock,
+        owner: "libxl",
+        format: "empty lock file",
+        since: "4.13",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lock_is_registered_as_one() {
+        let locks: Vec<_> = REGISTERED
+            .iter()
+            .filter(|r| r.kind == Kind::Lock)
+            .map(|r| r.userid)
+            .collect();
+        assert_eq!(locks, LOCKS);
+    }
+}

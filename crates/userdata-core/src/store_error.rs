@@ -1,0 +1,296 @@
+//! `StoreError`: what failed, on which file, and why.
+
+use std::fmt;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::userid::escape;
+use crate::{FileType, NameTooLong, Refused, Source, Version};
+
+/// What a store was doing when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Opening the directory or connection that holds all data.
+    OpenStore,
+    /// Taking the lock of a domain.
+    Lock,
+    /// Comparing the lock that is held with the lock that is there.
+    CheckLock,
+    /// Giving the lock back.
+    Unlock,
+    /// Looking at the closing marker, or making it.
+    Mark,
+    /// Asking whether the change is admitted.
+    Admit,
+    /// Looking at a value's size and type.
+    Inspect,
+    /// Reading a value.
+    Read,
+    /// Comparing the version of a value with the one expected.
+    Compare,
+    /// Creating a temporary file.
+    Create,
+    /// Writing a temporary file.
+    Write,
+    /// Syncing a temporary file.
+    SyncFile,
+    /// Replacing the value by the temporary file.
+    Replace,
+    /// Syncing the directory.
+    SyncDirectory,
+    /// Removing a file.
+    Remove,
+    /// Listing the directory.
+    List,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::OpenStore => "open",
+            Self::Lock => "lock",
+            Self::CheckLock => "check the lock",
+            Self::Unlock => "unlock",
+            Self::Mark => "mark as closing",
+            Self::Admit => "change",
+            Self::Inspect => "inspect",
+            Self::Read => "read",
+            Self::Compare => "compare",
+            Self::Create => "create",
+            Self::Write => "write",
+            Self::SyncFile => "sync",
+            Self::Replace => "replace",
+            Self::SyncDirectory => "sync the directory of",
+            Self::Remove => "remove",
+            Self::List => "list",
+        })
+    }
+}
+
+/// A store operation that failed. The kind says why; it is the error's source, so that a printed
+/// chain shows each fact once.
+#[derive(Debug, Error)]
+#[error("cannot {operation} {}{}", Named(.file), Leftover(.left_behind))]
+pub struct StoreError {
+    operation: Operation,
+    file: Box<[u8]>,
+    left_behind: Option<Box<[u8]>>,
+    #[source]
+    kind: StoreErrorKind,
+}
+
+impl StoreError {
+    /// `file` is the name of the file (or what another engine has in its place) that was worked on.
+    #[must_use]
+    pub fn new(operation: Operation, file: impl AsRef<[u8]>, kind: StoreErrorKind) -> Self {
+        Self {
+            operation,
+            file: file.as_ref().into(),
+            left_behind: None,
+            kind,
+        }
+    }
+
+    /// The same error of a change that also could not remove its temporary file.
+    #[must_use]
+    pub fn leaving_behind(mut self, file: impl AsRef<[u8]>) -> Self {
+        self.left_behind = Some(file.as_ref().into());
+        self
+    }
+
+    /// What the store was doing.
+    #[must_use]
+    pub const fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// The name of the file it was working on.
+    #[must_use]
+    pub fn file(&self) -> &[u8] {
+        &self.file
+    }
+
+    /// The temporary file that could not be removed, if there is one.
+    #[must_use]
+    pub fn left_behind(&self) -> Option<&[u8]> {
+        self.left_behind.as_deref()
+    }
+
+    /// Why it failed.
+    #[must_use]
+    pub const fn kind(&self) -> &StoreErrorKind {
+        &self.kind
+    }
+
+    /// Why it failed, taken out.
+    #[must_use]
+    pub fn into_kind(self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+struct Named<'a>(&'a [u8]);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&escape(self.0))
+    }
+}
+
+struct Leftover<'a>(&'a Option<Box<[u8]>>);
+
+impl fmt::Display for Leftover<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(file) => write!(f, " (and could not remove {})", escape(file)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a store operation failed. Unless a variant says otherwise, the old value is still in place.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The change was not admitted.
+    #[error(transparent)]
+    Refused(Refused),
+    /// The value has no byte; storing repairs it.
+    #[error("the value is empty")]
+    Empty,
+    /// Something other than a regular file stands under the name.
+    #[error("a {0} stands in its place")]
+    NotRegular(FileType),
+    /// The value changed under the reader's eyes: some program writes it in place.
+    #[error("the value changed while it was read")]
+    ChangedWhileRead,
+    /// The value is larger than this store takes or gives.
+    #[error("the value has {size} bytes and the limit is {limit}")]
+    LimitExceeded {
+        /// The limit in bytes.
+        limit: u64,
+        /// The size in bytes.
+        size: u64,
+    },
+    /// The value is not the one expected.
+    #[error("{}", expected(.found))]
+    PreconditionFailed {
+        /// The version that is there, `None` if there is no value.
+        found: Option<Version>,
+    },
+    /// The lock was not to be had in time.
+    #[error("another process kept the lock for {waited:?}")]
+    DeadlinePassed {
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// Another program broke the lock while it was held. If `applied`, the change is in place all
+    /// the same, but another program may have changed the data at the same time.
+    #[error("the lock was broken by another program, {}", when(.applied))]
+    LockLost {
+        /// Whether the change was made before it was noticed.
+        applied: bool,
+    },
+    /// The change is in place, and whether it survives a power cut is not known.
+    #[error("replaced, but not durable")]
+    NotDurable(#[source] Source),
+    /// No file can have this name.
+    #[error("the userid is too long for this domain")]
+    NameTooLong(#[source] NameTooLong),
+    /// The directory, or whatever holds all data, is not there.
+    #[error("no such directory")]
+    NoDirectory(#[source] Source),
+    /// The caller lacks a right.
+    #[error("not permitted")]
+    NotPermitted(#[source] Source),
+    /// No space, no inodes or no quota left.
+    #[error("no space left")]
+    NoSpace(#[source] Source),
+    /// The file system is mounted read-only.
+    #[error("the file system is read-only")]
+    ReadOnly(#[source] Source),
+    /// The process or the system has no file descriptor left.
+    #[error("too many open files")]
+    TooManyOpenFiles(#[source] Source),
+    /// A bounded number of tries did not suffice.
+    #[error("gave up after {tries} tries")]
+    GaveUp {
+        /// How many.
+        tries: u32,
+    },
+    /// Another program holds a lock file that is to be removed.
+    #[error("another program holds it")]
+    Held,
+    /// Any other failure.
+    #[error("the call failed")]
+    Failed(#[source] Source),
+}
+
+fn expected(found: &Option<Version>) -> String {
+    match found {
+        Some(version) => format!("the value is another than expected: its version is {version}"),
+        None => "there is no value, although one was expected".to_owned(),
+    }
+}
+
+const fn when(applied: &bool) -> &'static str {
+    if *applied {
+        "after the change was made"
+    } else {
+        "so that nothing was changed"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    #[test]
+    fn no_text_repeats_its_source() {
+        let cause = || Source::from("THE CAUSE");
+        for kind in [
+            StoreErrorKind::Refused(Refused::BeingDestroyed),
+            StoreErrorKind::Empty,
+            StoreErrorKind::NotRegular(FileType::Fifo),
+            StoreErrorKind::LimitExceeded { limit: 3, size: 4 },
+            StoreErrorKind::PreconditionFailed {
+                found: Some(Version::of(b"")),
+            },
+            StoreErrorKind::NotDurable(cause()),
+            StoreErrorKind::NameTooLong(NameTooLong { length: 256 }),
+            StoreErrorKind::NoDirectory(cause()),
+            StoreErrorKind::NotPermitted(cause()),
+            StoreErrorKind::NoSpace(cause()),
+            StoreErrorKind::Failed(cause()),
+        ] {
+            let error = StoreError::new(Operation::Replace, "userdata-d.x\n", kind);
+            let mut texts = vec![error.to_string()];
+            let mut next = error.source();
+            while let Some(source) = next {
+                texts.push(source.to_string());
+                next = source.source();
+            }
+            assert_eq!(texts[0], r"cannot replace userdata-d.x\n");
+            for (at, text) in texts.iter().enumerate() {
+                assert!(!text.is_empty());
+                for earlier in &texts[..at] {
+                    assert!(!earlier.contains(text.as_str()), "{texts:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_temporary_file_that_stays_is_named() {
+        let error = StoreError::new(Operation::Write, "userdata-t.1", StoreErrorKind::Held)
+            .leaving_behind("userdata-t.1");
+        assert_eq!(
+            error.to_string(),
+            "cannot write userdata-t.1 (and could not remove userdata-t.1)",
+        );
+    }
+}

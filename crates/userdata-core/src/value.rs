@@ -1,0 +1,155 @@
+//! `Value` and `Version`: what is stored, and how two values are told apart.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+/// The bytes of one value, exactly as they were stored.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Value(Vec<u8>);
+
+impl Value {
+    /// A value of these bytes.
+    #[must_use]
+    pub const fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes, taken out without a copy.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// The version of these bytes. Computed when asked for: a reader that never compares never
+    /// pays for it.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        Version::of(&self.0)
+    }
+}
+
+impl AsRef<[u8]> for Value {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Value {
+    /// Shows the length only: a value may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Value({} bytes)", self.0.len())
+    }
+}
+
+/// Names the content of a value: the SHA-256 of its bytes, so equal if and only if the bytes are
+/// equal, whoever wrote them and whenever. Written as 64 hexadecimal digits.
+///
+/// Inode numbers and times can't serve: file systems reuse them at once.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Version([u8; 32]);
+
+impl Version {
+    /// The version of a value with these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Version({self})")
+    }
+}
+
+impl FromStr for Version {
+    type Err = VersionError;
+
+    fn from_str(text: &str) -> Result<Self, VersionError> {
+        let digit = |byte: &u8| {
+            char::from(*byte)
+                .to_digit(16)
+                .and_then(|d| u8::try_from(d).ok())
+        };
+        let mut version = [0; 32];
+        if text.len() != 64 {
+            return Err(VersionError);
+        }
+        for (byte, pair) in version.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            match pair {
+                [high, low] => {
+                    let (high, low) = (
+                        digit(high).ok_or(VersionError)?,
+                        digit(low).ok_or(VersionError)?,
+                    );
+                    *byte = high << 4 | low;
+                }
+                _ => return Err(VersionError),
+            }
+        }
+        Ok(Self(version))
+    }
+}
+
+/// The text is not a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a version is written as 64 hexadecimal digits")]
+pub struct VersionError;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_version_is_the_published_sha256() {
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(Version::of(b"abc").to_string(), abc);
+    }
+
+    #[test]
+    fn a_value_does_not_show_its_bytes() {
+        assert_eq!(
+            format!("{:?}", Value::new(b"secret".to_vec())),
+            "Value(6 bytes)"
+        );
+    }
+
+    #[test]
+    fn text_that_is_not_64_digits_is_refused() {
+        for text in [
+            "",
+            "ab",
+            &"g".repeat(64),
+            &"a".repeat(63),
+            &"a".repeat(65),
+            &"é".repeat(32),
+        ] {
+            assert_eq!(text.parse::<Version>(), Err(VersionError));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn versions_are_equal_exactly_when_bytes_are(a: Vec<u8>, b: Vec<u8>) {
+            prop_assert_eq!(Version::of(&a) == Version::of(&b), a == b);
+            prop_assert_eq!(Version::of(&a).to_string().parse(), Ok(Version::of(&a)));
+        }
+    }
+}
