@@ -1,1 +1,3 @@
 //! Domain identity and life cycle read from a real Xen host.
+
+pub mod abi;
