@@ -1,1 +1,37 @@
 //! Userdata of Xen domains in a directory: atomic, locked, compatible with libxl.
+//!
+//! `FileStore` is the `Store` that real libxl shares: it writes the files
+//! that libxl reads and takes the lock that libxl takes. It promises that whoever reads a value,
+//! whenever, sees the whole old one, the whole new one, or none; that reading takes no lock and
+//! changes nothing; that every wait, read and retry is bounded; and that what stands under a name
+//! of ours without being a regular file is neither followed nor waited for, but reported.
+//!
+//! Everything the store asks of the operating system, time and randomness included, goes through
+//! the trait [`Directory`]; [`OsDirectory`] is the real one. Faults, crashes and schedules are other
+//! implementations of the same trait, so that what they test is the code that runs on a host.
+//!
+//! # What is assumed of a file system
+//!
+//! 1. `rename` within the directory is atomic for concurrent readers, and after a crash the name
+//!    stands for the old file or the new one.
+//! 2. After `fdatasync` of a file has returned without an error, its bytes survive a power cut.
+//! 3. After `fsync` of the directory has returned without an error, so do the names in it.
+//! 4. `flock` excludes all processes on this host; it is released when its last holder ends.
+//!
+//! 1 and 4 are relied on always, 2 from `Durability::File` on, 3 at `Durability::Full`. Errors that
+//! a network file system reports only when a file is closed are not seen at `Durability::Process`.
+//!
+//! # What it does not do
+//!
+//! It asks no hypervisor and knows no protocol: which changes are admitted, and when a domain's data
+//! goes, is for the crate `userdata` to say.
+
+mod directory;
+mod errno;
+mod name;
+mod os_directory;
+
+pub use directory::{Directory, Identity, LockMode, Metadata};
+pub use errno::Errno;
+pub use name::Name;
+pub use os_directory::{OsDirectory, OsFile};

@@ -1,0 +1,209 @@
+//! `Directory`: the seam to the operating system.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, SystemTime};
+
+use userdata_core::FileType;
+
+use crate::{Errno, Name};
+
+/// A directory that is open, and the few calls a store makes on it.
+///
+/// Every call is relative to the directory's own descriptor, takes single names, follows no symbolic
+/// link, and never blocks on what it finds. Time, pauses and randomness are part of the seam, so
+/// that a simulated directory is deterministic to the byte.
+///
+/// "A crash" below is a power cut or a kernel panic; "a kill" is the end of the process at any
+/// point. After a kill whatever calls returned before it stands, files are closed and locks
+/// released. A simulated kill makes the directory and its files inert: every later call of that
+/// process fails and changes nothing, and dropping a file does nothing more, since the kernel has
+/// closed it already.
+pub trait Directory: Send + Sync + Sized + 'static {
+    /// A file that is open. Dropping it closes it.
+    type File: Send + Sync + 'static;
+
+    /// `openat(dir, name, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC|O_NOFOLLOW, 0600)`: a file that was not
+    /// there before. A crash may lose the name, or keep the name of an empty file.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` if anything has the name, a dangling link included.
+    fn create(&self, name: Name<'_>) -> Result<Self::File, Errno>;
+
+    /// `openat(dir, name, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY, 0600)`: a file to
+    /// be locked, made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// `ELOOP` for a symbolic link, `EISDIR` for a directory, `ENXIO` for a socket.
+    fn open_lock(&self, name: Name<'_>) -> Result<Self::File, Errno>;
+
+    /// `openat(dir, name, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY)`: a file to be read,
+    /// or a directory to be locked.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is none, `ELOOP` for a symbolic link, `ENXIO` for a socket.
+    fn open(&self, name: Name<'_>) -> Result<Self::File, Errno>;
+
+    /// `close(fd)`: gives the file back. Releases its lock unless a forked child still has it open.
+    fn close(&self, file: Self::File);
+
+    /// `read(fd, buffer)`: the next bytes, possibly fewer than asked for; none at the end.
+    ///
+    /// # Errors
+    ///
+    /// As in `read(2)`.
+    fn read(&self, file: &Self::File, buffer: &mut [u8]) -> Result<usize, Errno>;
+
+    /// `write(fd, bytes)`: appends, possibly fewer bytes than given. A crash may lose any part of
+    /// what was not synced and leave zeros in its place.
+    ///
+    /// # Errors
+    ///
+    /// As in `write(2)`.
+    fn write(&self, file: &Self::File, bytes: &[u8]) -> Result<usize, Errno>;
+
+    /// `fstat(fd)`: what the file is.
+    ///
+    /// # Errors
+    ///
+    /// As in `fstat(2)`.
+    fn metadata(&self, file: &Self::File) -> Result<Metadata, Errno>;
+
+    /// `fstatat(dir, name, AT_SYMLINK_NOFOLLOW)`: what stands under a name.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if nothing does.
+    fn metadata_at(&self, name: Name<'_>) -> Result<Metadata, Errno>;
+
+    /// `flock(fd, LOCK_EX|LOCK_NB)` or `LOCK_SH`: locks the file, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if somebody else has a lock that excludes this one.
+    fn lock(&self, file: &Self::File, mode: LockMode) -> Result<(), Errno>;
+
+    /// `flock(fd, LOCK_UN)`: releases the lock, for forked children that have the file open too.
+    ///
+    /// # Errors
+    ///
+    /// As in `flock(2)`.
+    fn unlock(&self, file: &Self::File) -> Result<(), Errno>;
+
+    /// `fdatasync(fd)`: after it the file's bytes survive a crash; its name need not.
+    ///
+    /// Must not be repeated after a failure: the kernel answers the second call with success
+    /// although the bytes are lost.
+    ///
+    /// # Errors
+    ///
+    /// As in `fsync(2)`; `EIO` may tell of any earlier write.
+    fn sync_file(&self, file: &Self::File) -> Result<(), Errno>;
+
+    /// `renameat(dir, from, dir, to)`: gives a file another name, replacing what has that name.
+    /// Atomic for others; after a crash the name stands for the old file or the new one.
+    ///
+    /// # Errors
+    ///
+    /// `EISDIR` if `to` is a directory and `from` is not.
+    fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno>;
+
+    /// `renameat(dir, from, into, to)`: the same into another directory of the file system.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::rename`].
+    fn rename_into(&self, from: Name<'_>, into: &Self, to: Name<'_>) -> Result<(), Errno>;
+
+    /// `unlinkat(dir, name, 0)`: takes a name away. A crash may bring it back.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is none, `EISDIR` for a directory.
+    fn unlink(&self, name: Name<'_>) -> Result<(), Errno>;
+
+    /// `mkdirat(dir, name, 0700)`: makes a child directory. A crash may lose it.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` if anything has the name.
+    fn make_directory(&self, name: Name<'_>) -> Result<(), Errno>;
+
+    /// `openat(dir, name, O_RDONLY|O_DIRECTORY|O_CLOEXEC|O_NOFOLLOW)`: opens a child directory.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is none, `ENOTDIR` if it is something else, a symbolic link included.
+    fn open_directory(&self, name: Name<'_>) -> Result<Self, Errno>;
+
+    /// `unlinkat(dir, name, AT_REMOVEDIR)`: removes an empty child directory.
+    ///
+    /// # Errors
+    ///
+    /// `ENOTEMPTY` while it holds anything.
+    fn remove_directory(&self, name: Name<'_>) -> Result<(), Errno>;
+
+    /// `getdents64` from the start: shows every name but `.` and `..` to `each`, until it breaks. A
+    /// name that is made or taken away meanwhile may be shown or not.
+    ///
+    /// # Errors
+    ///
+    /// As in `getdents(2)`.
+    fn list(&self, each: &mut dyn FnMut(Name<'_>) -> ControlFlow<()>) -> Result<(), Errno>;
+
+    /// `fsync(dir)`: after it the names in the directory survive a crash.
+    ///
+    /// # Errors
+    ///
+    /// As in `fsync(2)`.
+    fn sync(&self) -> Result<(), Errno>;
+
+    /// `clock_gettime(CLOCK_MONOTONIC)`: time since some fixed point.
+    fn now(&self) -> Duration;
+
+    /// `nanosleep`: lets others run for about this long.
+    fn pause(&self, span: Duration);
+
+    /// `getrandom(16)`: a number that no other process draws.
+    ///
+    /// # Errors
+    ///
+    /// As in `getrandom(2)`.
+    fn random(&self) -> Result<u128, Errno>;
+
+    /// `getpid()`: which process this is; a forked child gets another number.
+    fn process(&self) -> u32;
+}
+
+/// How a file is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LockMode {
+    /// Nobody else has any lock on it.
+    Exclusive,
+    /// Others may have shared locks on it.
+    Shared,
+}
+
+/// What the store asks of a file's `struct stat`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Which file it is.
+    pub identity: Identity,
+    /// What it is.
+    pub file_type: FileType,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When its content was last written.
+    pub modified: SystemTime,
+}
+
+/// Which file it is, among those that exist at the same time: file systems reuse inode numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// `st_dev`.
+    pub device: u64,
+    /// `st_ino`.
+    pub inode: u64,
+}

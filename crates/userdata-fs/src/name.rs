@@ -1,0 +1,59 @@
+//! `Name`: a single path component.
+
+use std::fmt;
+
+use userdata_core::FileName;
+
+/// One name in a directory: not empty, neither `.` nor `..`, without slash and NUL. Relative to a
+/// directory descriptor such a name can't lead anywhere else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name<'a>(&'a [u8]);
+
+impl<'a> Name<'a> {
+    /// The name with these bytes, or `None` if they are no single path component.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Option<Self> {
+        let single =
+            !matches!(bytes, b"" | b"." | b"..") && !bytes.contains(&b'/') && !bytes.contains(&0);
+        single.then_some(Self(bytes))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+impl<'a> From<&'a FileName> for Name<'a> {
+    fn from(name: &'a FileName) -> Self {
+        Self(name.as_bytes())
+    }
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.escape_ascii().fmt(f)
+    }
+}
+
+impl fmt::Debug for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name(\"{self}\")")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_nowhere_else() {
+        for bytes in [&b""[..], b".", b"..", b"a/b", b"/", b"a\0"] {
+            assert_eq!(Name::new(bytes), None);
+        }
+        for bytes in [&b"a"[..], b"...", b".hid", b"\xff", b" "] {
+            assert_eq!(Name::new(bytes).map(Name::as_bytes), Some(bytes));
+        }
+    }
+}
