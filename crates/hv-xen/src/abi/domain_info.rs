@@ -1,7 +1,9 @@
 //! `struct xen_domctl_getdomaininfo`: the record the hypervisor keeps of a domain.
 
+use userdata_core::{DomainKey, Domid, Uuid};
+
+use super::Malformed;
 use super::field::{bytes_at, u16_at, u32_at};
-use super::{DOMID_FIRST_RESERVED, Malformed};
 
 /// How far into a record the fields that are read here reach, in bytes. The same in every release.
 pub const RECORD_READ: usize = 92;
@@ -14,10 +16,8 @@ const HANDLE: usize = 76;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DomainInfo {
-    /// The domain's number.
-    pub domid: u16,
-    /// The domain's uuid, most significant byte first, as the toolstack set it.
-    pub handle: [u8; 16],
+    /// The domain's number and its handle, the uuid that the toolstack set.
+    pub key: DomainKey,
     /// `XEN_DOMINF_*`, as they stand.
     pub flags: u32,
 }
@@ -30,26 +30,26 @@ impl DomainInfo {
     /// [`Malformed::Short`] below [`RECORD_READ`] bytes, [`Malformed::Reserved`] for a domid that
     /// no domain has.
     pub fn decode(record: &[u8]) -> Result<Self, Malformed> {
-        let info = Self {
-            handle: bytes_at(record, HANDLE)?,
-            domid: u16_at(record, DOMID)?,
+        let uuid = Uuid::from_bytes(bytes_at(record, HANDLE)?);
+        let number = u16_at(record, DOMID)?;
+        let domid = Domid::new(number).map_err(|_| Malformed::Reserved { domid: number })?;
+        Ok(Self {
+            key: DomainKey::new(domid, uuid),
             flags: u32_at(record, FLAGS)?,
-        };
-        if info.domid >= DOMID_FIRST_RESERVED {
-            return Err(Malformed::Reserved { domid: info.domid });
-        }
-        Ok(info)
+        })
     }
 
     /// `XEN_DOMINF_dying`: the domain is dead, and only its record is left.
     ///
     /// The name in Xen's header misleads: while a domain's memory is still being taken away the
     /// flag is clear, and the domain looks paused.
+    #[must_use]
     pub const fn is_dead(&self) -> bool {
         self.flags & 1 != 0
     }
 
     /// `XEN_DOMINF_shutdown`: the guest has shut down or crashed; the domain still exists.
+    #[must_use]
     pub const fn is_shut_down(&self) -> bool {
         self.flags & (1 << 2) != 0
     }

@@ -3,6 +3,8 @@
 //! `struct xen_domctl` is 144 bytes in every release: command at 0, interface version at 4, domid
 //! at 8, and from 16 on what belongs to the command.
 
+use userdata_core::Domid;
+
 use super::field::{u16_at, u64_at, zeroed_with};
 use super::{DomainInfo, Malformed};
 
@@ -23,11 +25,25 @@ const INTERFACE_VERSION: usize = 4;
 const DOMAIN: usize = 8;
 const BODY: usize = 16;
 
+/// What is passed to the hypervisor. It holds no address, so that nothing can be written but the
+/// answer in its place.
+#[derive(Debug, Clone)]
+pub struct Request([u8; SIZE]);
+
+impl Request {
+    /// `struct xen_domctl`, in the hypervisor's form.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; SIZE] {
+        &self.0
+    }
+}
+
 /// `XEN_DOMCTL_getdomaininfo`: asks for the record of `domid`.
 ///
 /// Hypervisors up to 4.17 answer for an absent domain with the *next* one that exists: compare
 /// the number in the answer.
-pub fn get_domain_info(interface_version: u32, domid: u16) -> [u8; SIZE] {
+#[must_use]
+pub fn get_domain_info(interface_version: u32, domid: Domid) -> Request {
     request(GET_DOMAIN_INFO, interface_version, domid)
 }
 
@@ -43,15 +59,11 @@ pub fn domain_info(answer: &[u8]) -> Result<DomainInfo, Malformed> {
 /// `XEN_DOMCTL_get_domain_state` (Xen 4.21 and later): asks how far `domid` has come in its life.
 ///
 /// This call is stable; its interface version is always 0. Asked about no domain in particular it
-/// would hand out, and forget, the changes that xenstored waits for; this function cannot say so,
-/// because a number that is not a domain's is replaced by domain 0's.
-pub fn get_domain_state(domid: u16) -> [u8; SIZE] {
-    let single = if domid < super::DOMID_FIRST_RESERVED {
-        domid
-    } else {
-        0
-    };
-    request(GET_DOMAIN_STATE, 0, single)
+/// would hand out, and thereby use up, the changes that xenstored waits for: a [`Domid`] always
+/// names one.
+#[must_use]
+pub fn get_domain_state(domid: Domid) -> Request {
+    request(GET_DOMAIN_STATE, 0, domid)
 }
 
 /// What [`get_domain_state`] brings.
@@ -66,11 +78,13 @@ pub struct DomainState {
 
 impl DomainState {
     /// The domain's memory is being taken away; it will not run again.
+    #[must_use]
     pub const fn is_dying(&self) -> bool {
         self.state & 4 != 0
     }
 
     /// The domain is dead, and only its record is left.
+    #[must_use]
     pub const fn is_dead(&self) -> bool {
         self.state & 8 != 0
     }
@@ -89,25 +103,17 @@ pub fn domain_state(answer: &[u8]) -> Result<DomainState, Malformed> {
 }
 
 /// The bytes every request starts with.
-fn request(command: u32, interface_version: u32, domid: u16) -> [u8; SIZE] {
-    zeroed_with(&[
+fn request(command: u32, interface_version: u32, domid: Domid) -> Request {
+    Request(zeroed_with(&[
         (COMMAND, &command.to_le_bytes()),
         (INTERFACE_VERSION, &interface_version.to_le_bytes()),
-        (DOMAIN, &domid.to_le_bytes()),
-    ])
+        (DOMAIN, &domid.get().to_le_bytes()),
+    ]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn polling_for_any_changed_domain_cannot_be_asked() {
-        for domid in [0x7ff0, 0x7ff4, 0xffff] {
-            assert_eq!(get_domain_state(domid)[8..10], [0, 0]);
-        }
-        assert_eq!(get_domain_state(0x7fef)[8..10], [0xef, 0x7f]);
-    }
 
     #[test]
     fn short_answers_are_refused_at_every_length() {

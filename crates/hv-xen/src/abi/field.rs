@@ -29,9 +29,14 @@ pub(super) fn u64_at(from: &[u8], at: usize) -> Result<u64, Malformed> {
 pub(super) fn zeroed_with<const SIZE: usize>(fields: &[(usize, &[u8])]) -> [u8; SIZE] {
     let mut bytes = [0; SIZE];
     for (at, value) in fields {
-        for (to, from) in bytes.iter_mut().skip(*at).zip(*value) {
-            *to = *from;
-        }
+        write_at(&mut bytes, *at, value);
     }
     bytes
+}
+
+/// Writes a field; offsets are constants of this module and lie inside.
+pub(super) fn write_at(bytes: &mut [u8], at: usize, value: &[u8]) {
+    for (to, from) in bytes.iter_mut().skip(at).zip(value) {
+        *to = *from;
+    }
 }

@@ -1,6 +1,18 @@
 //! Every release's layouts on both architectures, as `fixtures/layouts.c` prints them.
 
+use userdata_core::Domid;
+
 use super::{Arch, RELEASES, Release, domctl, sysctl};
+
+const SEVEN: Domid = domid(7);
+const CRASHED: Domid = domid(0x0123);
+
+const fn domid(number: u16) -> Domid {
+    match Domid::new(number) {
+        Ok(domid) => domid,
+        Err(_) => Domid::ZERO,
+    }
+}
 
 /// The sections of a file in `fixtures/`: a name at the start of a line, then lines of hex.
 struct Fixture {
@@ -52,9 +64,9 @@ static FIXTURES: [Fixture; 26] = fixtures![10, 11, 12, 13, 14, 15, 16, 17, 18, 1
 #[test]
 fn requests_for_one_domain_are_laid_out_as_the_headers_say() {
     for fixture in &FIXTURES {
-        let ours = domctl::get_domain_info(fixture.release().domctl, 0x0123);
+        let ours = domctl::get_domain_info(fixture.release().domctl, CRASHED);
         assert_eq!(
-            ours[..],
+            ours.bytes()[..],
             fixture.bytes("get_domain_info"),
             "4.{}",
             fixture.minor
@@ -66,11 +78,8 @@ fn requests_for_one_domain_are_laid_out_as_the_headers_say() {
 fn answers_about_one_domain_are_read_in_every_release() {
     for fixture in &FIXTURES {
         let info = domctl::domain_info(&fixture.bytes("domain_info")).unwrap();
-        assert_eq!(info.domid, 0x0123, "4.{}", fixture.minor);
-        assert_eq!(
-            info.handle,
-            *b"\xa0\xa1\xa2\xa3\xa4\xa5\xa6\xa7\xa8\xa9\xaa\xab\xac\xad\xae\xaf"
-        );
+        let expected = "291.a0a1a2a3-a4a5-a6a7-a8a9-aaabacadaeaf";
+        assert_eq!(info.key.to_string(), expected, "4.{}", fixture.minor);
         assert!(info.is_shut_down() && !info.is_dead());
     }
 }
@@ -79,7 +88,8 @@ fn answers_about_one_domain_are_read_in_every_release() {
 fn requests_for_all_domains_are_laid_out_as_the_headers_say() {
     for fixture in &FIXTURES {
         let version = fixture.release().sysctl;
-        let ours = sysctl::get_domain_info_list(version, 7, 4, 0x1122_3344_5566_7788);
+        let ours = sysctl::get_domain_info_list(version, SEVEN, 4);
+        let ours = ours.to_buffer(0x1122_3344_5566_7788);
         assert_eq!(
             ours[..],
             fixture.bytes("get_domain_info_list"),
@@ -92,22 +102,22 @@ fn requests_for_all_domains_are_laid_out_as_the_headers_say() {
 #[test]
 fn lists_are_read_in_every_release_on_both_architectures() {
     for fixture in &FIXTURES {
-        let (answer, records) = (fixture.bytes("domain_info_list"), fixture.bytes("records"));
+        let request = fixture.bytes("domain_info_list").try_into().unwrap();
+        let answer = sysctl::Answer::new(request, fixture.bytes("records"));
         let stride = sysctl::stride(fixture.release().sysctl, fixture.arch).unwrap();
-        assert_eq!(
-            records.len(),
-            4 * stride,
-            "4.{} {:?}",
-            fixture.minor,
-            fixture.arch
-        );
-        let domains = sysctl::domain_info_list(&answer, &records, stride, 7).unwrap();
+        let length = fixture.bytes("records").len();
+        assert_eq!(length, 4 * stride, "4.{} {:?}", fixture.minor, fixture.arch);
+        let domains = sysctl::domain_info_list(&answer, stride, SEVEN).unwrap();
         let seen: Vec<_> = domains
             .iter()
-            .map(|d| (d.domid, d.handle[0], d.is_dead()))
+            .map(|d| (d.key.to_string(), d.is_dead()))
             .collect();
-        let crashed = (0x0123, 0xa0, false);
-        assert_eq!(seen, [(7, 0x10, false), crashed, (0x7fef, 0xf0, true)]);
+        let expected = [
+            ("7.10111213-1415-1617-1819-1a1b1c1d1e1f", false),
+            ("291.a0a1a2a3-a4a5-a6a7-a8a9-aaabacadaeaf", false),
+            ("32751.f0f1f2f3-f4f5-f6f7-f8f9-fafbfcfdfeff", true),
+        ];
+        assert_eq!(seen, expected.map(|(key, dead)| (key.to_owned(), dead)));
     }
 }
 
@@ -119,7 +129,7 @@ fn the_stable_state_call_is_laid_out_as_the_headers_say() {
     let mut releases = 0;
     for fixture in stable {
         assert_eq!(
-            domctl::get_domain_state(0x0123)[..],
+            domctl::get_domain_state(CRASHED).bytes()[..],
             fixture.bytes("get_domain_state")
         );
         let state = domctl::domain_state(&fixture.bytes("domain_state")).unwrap();
@@ -138,17 +148,25 @@ mod any_bytes {
         #[test]
         fn decode_or_are_refused(
             answer in proptest::collection::vec(any::<u8>(), 0..160),
-            list in proptest::collection::vec(any::<u8>(), 0..700),
+            request in any::<[u8; 32]>(),
+            records in proptest::collection::vec(any::<u8>(), 0..700),
             stride in 0_usize..200,
-            first in any::<u16>(),
+            first in 0..=Domid::MAX.get(),
         ) {
             let short = answer.len() < 108;
             prop_assert!(!short || domctl::domain_info(&answer).is_err());
             prop_assert_eq!(domctl::domain_state(&answer).is_err(), answer.len() < 32);
-            if let Ok(domains) = sysctl::domain_info_list(&answer, &list, stride, first) {
-                prop_assert!(domains.len() * stride <= list.len());
-                prop_assert!(domains.is_sorted_by(|a, b| a.domid < b.domid));
-                prop_assert!(domains.iter().all(|d| (first..0x7ff0).contains(&d.domid)));
+            let first = Domid::new(first).unwrap();
+            let length = records.len();
+            let mut bytes = [0; sysctl::SIZE];
+            bytes[..32].copy_from_slice(&request);
+            // Mostly a count that may be right.
+            bytes[25..28].fill(0);
+            let answer = sysctl::Answer::new(bytes, records);
+            if let Ok(domains) = sysctl::domain_info_list(&answer, stride, first) {
+                prop_assert!(domains.len() * stride <= length);
+                prop_assert!(domains.is_sorted_by(|a, b| a.key.domid < b.key.domid));
+                prop_assert!(domains.iter().all(|d| d.key.domid >= first));
             }
         }
     }

@@ -23,9 +23,6 @@ pub use release::{
     Arch, RELEASES, Release, XenVersion, domctl_versions_to_try, sysctl_versions_to_try,
 };
 
-/// The least number that never names a guest: domids are below `DOMID_FIRST_RESERVED`.
-pub const DOMID_FIRST_RESERVED: u16 = 0x7ff0;
-
 /// An answer that is not of the documented form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -46,8 +43,8 @@ pub enum Malformed {
         /// How many the answer claims.
         got: usize,
     },
-    /// A list that is not in strictly rising order of domid, or starts before what was asked for.
-    #[error("a list of domains with domid {domid} out of order")]
+    /// A domain before the one that was asked for, or not in rising order of domid.
+    #[error("domain {domid} out of order")]
     Order {
         /// The domid that is out of order.
         domid: u16,

@@ -34,6 +34,7 @@ pub struct XenVersion {
 
 impl XenVersion {
     /// Reads what `XENVER_version` answers: the major number in the upper half.
+    #[must_use]
     pub const fn decode(answer: u32) -> Self {
         let [a, b, c, d] = answer.to_be_bytes();
         Self {
@@ -93,6 +94,7 @@ const BEYOND: u32 = 8;
 ///
 /// A record is read the same way under all of them, so that numbers above the newest known one
 /// are worth a try.
+#[must_use]
 pub fn domctl_versions_to_try(version: XenVersion) -> Vec<u32> {
     let (oldest, newest) = (0x0e, 0x18 + BEYOND);
     outwards(nearest(version).domctl, oldest, newest)
@@ -101,6 +103,7 @@ pub fn domctl_versions_to_try(version: XenVersion) -> Vec<u32> {
 /// The sysctl versions to try on a hypervisor of this version, the likeliest first.
 ///
 /// Only known ones: under an unknown one the [stride](super::sysctl::stride) would be a guess.
+#[must_use]
 pub fn sysctl_versions_to_try(version: XenVersion) -> Vec<u32> {
     let (oldest, newest) = (0x10, 0x16);
     outwards(nearest(version).sysctl, oldest, newest)

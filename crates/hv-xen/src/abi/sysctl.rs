@@ -4,14 +4,13 @@
 //! from 8 on what belongs to the command. The list itself is written elsewhere, where the request
 //! points to; its records lie one [`stride`] apart.
 
-use super::field::{u32_at, zeroed_with};
+use userdata_core::Domid;
+
+use super::field::{u32_at, write_at, zeroed_with};
 use super::{Arch, DomainInfo, Malformed};
 
 /// Size of `struct xen_sysctl` in bytes.
 pub const SIZE: usize = 136;
-
-/// Where in a request the address of the list's buffer is, 8 bytes.
-pub const BUFFER: usize = 16;
 
 const GET_DOMAIN_INFO_LIST: u32 = 6;
 
@@ -19,11 +18,13 @@ const COMMAND: usize = 0;
 const INTERFACE_VERSION: usize = 4;
 const FIRST_DOMAIN: usize = 8;
 const MAX_DOMAINS: usize = 12;
+const BUFFER: usize = 16;
 const NUM_DOMAINS: usize = 24;
 
 /// Bytes from one record of a list to the next: `sizeof(struct xen_domctl_getdomaininfo)`.
 ///
 /// `None` for an interface version whose layout is not known.
+#[must_use]
 pub const fn stride(interface_version: u32, arch: Arch) -> Option<usize> {
     match (interface_version, arch) {
         (0x10, _) => Some(96),
@@ -35,51 +36,88 @@ pub const fn stride(interface_version: u32, arch: Arch) -> Option<usize> {
     }
 }
 
-/// `XEN_SYSCTL_getdomaininfolist`: asks for the records of up to `domains_max` domains, in order
-/// of domid, from `first` on, written to the memory at `buffer`.
-pub fn get_domain_info_list(
-    interface_version: u32,
-    first: u16,
-    domains_max: u32,
-    buffer: u64,
-) -> [u8; SIZE] {
-    zeroed_with(&[
-        (COMMAND, &GET_DOMAIN_INFO_LIST.to_le_bytes()),
-        (INTERFACE_VERSION, &interface_version.to_le_bytes()),
-        (FIRST_DOMAIN, &first.to_le_bytes()),
-        (MAX_DOMAINS, &domains_max.to_le_bytes()),
-        (BUFFER, &buffer.to_le_bytes()),
-    ])
+/// The longest record of any known layout, in bytes.
+const RECORD_MAX: usize = 120;
+
+/// What is passed to the hypervisor, but for the address of the memory that the list goes to.
+#[derive(Debug, Clone)]
+pub struct Request {
+    bytes: [u8; SIZE],
+    domains_max: u16,
 }
 
-/// The records that [`get_domain_info_list`] brought: `answer` is the request as it came back,
-/// `list` the memory it pointed to, `first` and `stride` what was asked for and how.
+impl Request {
+    /// How long that memory has to be, in bytes.
+    #[must_use]
+    pub fn records_len(&self) -> usize {
+        usize::from(self.domains_max) * RECORD_MAX
+    }
+
+    /// `struct xen_sysctl`, in the hypervisor's form, with the address of that memory.
+    #[must_use]
+    pub fn to_buffer(&self, address: u64) -> [u8; SIZE] {
+        let mut bytes = self.bytes;
+        write_at(&mut bytes, BUFFER, &address.to_le_bytes());
+        bytes
+    }
+}
+
+/// What comes back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    bytes: [u8; SIZE],
+    records: Vec<u8>,
+}
+
+impl Answer {
+    /// The request as the hypervisor left it, and the memory that the list went to.
+    #[must_use]
+    pub const fn new(bytes: [u8; SIZE], records: Vec<u8>) -> Self {
+        Self { bytes, records }
+    }
+}
+
+/// `XEN_SYSCTL_getdomaininfolist`: asks for the records of up to `domains_max` domains, in order
+/// of domid, from `first` on.
+#[must_use]
+pub fn get_domain_info_list(interface_version: u32, first: Domid, domains_max: u16) -> Request {
+    let bytes = zeroed_with(&[
+        (COMMAND, &GET_DOMAIN_INFO_LIST.to_le_bytes()),
+        (INTERFACE_VERSION, &interface_version.to_le_bytes()),
+        (FIRST_DOMAIN, &first.get().to_le_bytes()),
+        (MAX_DOMAINS, &u32::from(domains_max).to_le_bytes()),
+    ]);
+    Request { bytes, domains_max }
+}
+
+/// The records that [`get_domain_info_list`] brought; `stride` and `first` are what it was asked
+/// with.
 ///
 /// # Errors
 ///
-/// [`Malformed`] where more records are claimed than `list` holds or where they are not in rising
-/// order, and as [`DomainInfo::decode`].
+/// [`Malformed`] where more records are claimed than there was room for or where they are not in
+/// rising order, and as [`DomainInfo::decode`].
 pub fn domain_info_list(
-    answer: &[u8],
-    list: &[u8],
+    answer: &Answer,
     stride: usize,
-    first: u16,
+    first: Domid,
 ) -> Result<Vec<DomainInfo>, Malformed> {
-    let claimed = u32_at(answer, NUM_DOMAINS)?;
-    let room = list.len().checked_div(stride).unwrap_or(0);
+    let claimed = u32_at(&answer.bytes, NUM_DOMAINS)?;
+    let room = answer.records.len().checked_div(stride).unwrap_or(0);
     let count = usize::try_from(claimed).unwrap_or(usize::MAX);
     if count > room {
         return Err(Malformed::TooMany { room, got: count });
     }
     let mut domains = Vec::with_capacity(count);
-    let mut least = first;
-    for record in list.chunks_exact(stride.max(1)).take(count) {
+    let mut least = first.get();
+    for record in answer.records.chunks_exact(stride.max(1)).take(count) {
         let info = DomainInfo::decode(record)?;
-        if info.domid < least {
-            return Err(Malformed::Order { domid: info.domid });
+        let domid = info.key.domid.get();
+        if domid < least {
+            return Err(Malformed::Order { domid });
         }
-        // A domid that decodes is far below the greatest u16.
-        least = info.domid.saturating_add(1);
+        // A domid is far below the greatest u16.
+        least = domid.saturating_add(1);
         domains.push(info);
     }
     Ok(domains)
@@ -89,32 +127,38 @@ pub fn domain_info_list(
 mod tests {
     use super::*;
 
-    fn answer(count: u8) -> [u8; SIZE] {
-        zeroed_with(&[(NUM_DOMAINS, &[count])])
-    }
-
-    fn record(domid: u8) -> [u8; 104] {
-        zeroed_with(&[(0, &[domid])])
+    fn answer(count: u8, domids: [u8; 2]) -> Answer {
+        let record = |domid| zeroed_with::<104>(&[(0, &[domid])]);
+        let bytes = zeroed_with(&[(NUM_DOMAINS, &[count])]);
+        Answer::new(bytes, domids.map(record).concat())
     }
 
     #[test]
     fn more_records_than_fit_are_refused() {
-        let list = [record(1), record(2)].concat();
-        let read = |count| domain_info_list(&answer(count), &list, 104, 0);
-        assert_eq!(read(2).unwrap().len(), 2);
-        assert_eq!(read(3), Err(Malformed::TooMany { room: 2, got: 3 }));
-        let none = domain_info_list(&answer(1), &list, 0, 0);
-        assert_eq!(none, Err(Malformed::TooMany { room: 0, got: 1 }));
+        let read = |count, stride| domain_info_list(&answer(count, [1, 2]), stride, Domid::ZERO);
+        assert_eq!(read(2, 104).unwrap().len(), 2);
+        assert_eq!(read(3, 104), Err(Malformed::TooMany { room: 2, got: 3 }));
+        assert_eq!(read(1, 0), Err(Malformed::TooMany { room: 0, got: 1 }));
     }
 
     #[test]
     fn a_list_must_rise_and_start_where_asked() {
-        let read = |domids: [u8; 2], first| {
-            domain_info_list(&answer(2), &domids.map(record).concat(), 104, first)
+        let read = |domids, first: u16| {
+            domain_info_list(&answer(2, domids), 104, Domid::new(first).unwrap())
         };
         assert!(read([5, 6], 5).is_ok());
         assert_eq!(read([5, 6], 6), Err(Malformed::Order { domid: 5 }));
         assert_eq!(read([5, 5], 5), Err(Malformed::Order { domid: 5 }));
         assert_eq!(read([6, 5], 5), Err(Malformed::Order { domid: 5 }));
+    }
+
+    #[test]
+    fn there_is_room_for_the_longest_record_of_any_version() {
+        for version in 0..0x40 {
+            for arch in [Arch::X86_64, Arch::Aarch64] {
+                let room = get_domain_info_list(version, Domid::ZERO, 3).records_len();
+                assert!(stride(version, arch).is_none_or(|stride| 3 * stride <= room));
+            }
+        }
     }
 }

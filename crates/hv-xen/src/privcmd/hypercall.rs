@@ -1,0 +1,77 @@
+//! The calls that leave the process, and what becomes of their failures.
+
+use std::io;
+
+use rustix::io::Errno;
+use userdata_core::{HypervisorError, HypervisorErrorKind};
+
+use crate::abi::{Malformed, domctl, sysctl};
+
+/// The three calls of the hypervisor that are made. Requests are copied in, answers out.
+pub(super) trait Hypercall: Send + Sync {
+    /// `xen_version(XENVER_version)`.
+    fn xen_version(&self) -> Result<u32, Refusal>;
+
+    /// `domctl(request)`.
+    fn domctl(&self, request: &domctl::Request) -> Result<[u8; domctl::SIZE], Refusal>;
+
+    /// `sysctl(request)`, with memory for the list that it brings.
+    fn sysctl(&self, request: &sysctl::Request) -> Result<sysctl::Answer, Refusal>;
+}
+
+/// A call that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// There is no memory that the hypervisor could reach; it was not asked.
+    Buffer(Errno),
+    /// The answer of the hypervisor, or of the kernel on the way to it.
+    Hypervisor(Errno),
+}
+
+/// How often a call is made at most while the hypervisor can't reach its buffer.
+pub(super) const ATTEMPTS_MAX: u32 = 5;
+
+/// Repeats a call that the hypervisor could not read its request for: it faults no pages in, and
+/// the kernel may have moved one in between.
+pub(super) fn settled<T>(mut call: impl FnMut() -> Result<T, Refusal>) -> Result<T, Refusal> {
+    for _ in 1..ATTEMPTS_MAX {
+        match call() {
+            Err(Refusal::Hypervisor(Errno::FAULT)) => {}
+            outcome => return outcome,
+        }
+    }
+    call()
+}
+
+impl Refusal {
+    /// The error for an operation given as a verb phrase.
+    pub(super) fn into_error(self, operation: &str) -> HypervisorError {
+        let kind = match self {
+            Self::Buffer(errno) => HypervisorErrorKind::Failed {
+                source: Box::new(NoBuffer(errno.into())),
+            },
+            Self::Hypervisor(errno @ Errno::PERM) => HypervisorErrorKind::NotPermitted {
+                what: "the hypervisor answers the control domain only".to_owned(),
+                source: Some(Box::new(io::Error::from(errno))),
+            },
+            Self::Hypervisor(errno @ Errno::ACCESS) => HypervisorErrorKind::NotPermitted {
+                what: "the hypervisor's security policy denies this call".to_owned(),
+                source: Some(Box::new(io::Error::from(errno))),
+            },
+            Self::Hypervisor(errno) => HypervisorErrorKind::Failed {
+                source: Box::new(io::Error::from(errno)),
+            },
+        };
+        HypervisorError::new(operation, kind)
+    }
+}
+
+/// The error for an answer that can't be read.
+pub(super) fn malformed(operation: &str, malformed: &Malformed) -> HypervisorError {
+    let what = malformed.to_string();
+    HypervisorError::new(operation, HypervisorErrorKind::Malformed { what })
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no locked memory for the call")]
+struct NoBuffer(#[source] io::Error);

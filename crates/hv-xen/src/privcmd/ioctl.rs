@@ -1,0 +1,225 @@
+//! `ioctl` on the privcmd device: the one module with `unsafe` code.
+//!
+//! Every call gets memory of its own, which lives no longer than the call. So nothing is shared
+//! between threads, and a child forked meanwhile finds nothing of its parent's.
+#![expect(
+    unsafe_code,
+    reason = "hypercalls pass addresses, so ioctl and mmap are unsafe"
+)]
+
+use std::ffi::c_void;
+use std::os::fd::{AsFd, OwnedFd};
+use std::ptr::{self, NonNull};
+
+use rustix::io::Errno;
+use rustix::ioctl::{Ioctl, IoctlOutput, Opcode};
+use rustix::mm::{Advice, MapFlags, ProtFlags};
+
+use super::device::Device;
+use super::hypercall::{Hypercall, Refusal};
+use crate::abi::{domctl, sysctl};
+
+const XEN_VERSION: u64 = 17;
+const SYSCTL: u64 = 35;
+const DOMCTL: u64 = 36;
+
+/// `struct privcmd_hypercall`.
+#[repr(C)]
+struct Call {
+    op: u64,
+    arg: [u64; 5],
+}
+
+// SAFETY: the privcmd driver defines `IOCTL_PRIVCMD_HYPERCALL` as
+// `_IOC(_IOC_NONE, 'P', 0, sizeof(struct privcmd_hypercall))`, 0x305000 on x86 and Arm, takes a
+// pointer to that structure and only reads it. It returns what the hypercall returned, so the
+// output needs no pointer. Which memory the hypercall itself writes is the caller's to argue.
+unsafe impl Ioctl for Call {
+    type Output = u32;
+    const IS_MUTATING: bool = true;
+
+    fn opcode(&self) -> Opcode {
+        0x0030_5000
+    }
+
+    fn as_ptr(&mut self) -> *mut c_void {
+        ptr::from_mut(self).cast()
+    }
+
+    unsafe fn output_from_ptr(result: IoctlOutput, _: *mut c_void) -> rustix::io::Result<u32> {
+        Ok(result.cast_unsigned())
+    }
+}
+
+impl Hypercall for Device {
+    fn xen_version(&self) -> Result<u32, Refusal> {
+        let call = Call {
+            op: XEN_VERSION,
+            arg: [0; 5],
+        };
+        // SAFETY: `xen_version` with command 0, `XENVER_version`, has no argument and writes no
+        // memory.
+        let answer = unsafe { rustix::ioctl::ioctl(&self.privcmd, call) };
+        answer.map_err(Refusal::Hypervisor)
+    }
+
+    fn domctl(&self, request: &domctl::Request) -> Result<[u8; domctl::SIZE], Refusal> {
+        let mut answer = *request.bytes();
+        let pages = Pages::holding(&answer, self.buffers.as_ref())?;
+        let call = Call {
+            op: DOMCTL,
+            arg: [pages.address(), 0, 0, 0, 0],
+        };
+        // SAFETY: the hypervisor reads and writes one `struct xen_domctl`, `domctl::SIZE` bytes,
+        // at the address, which is that of a mapping of this length that lives until the end of
+        // this function. A `domctl::Request` holds no address, so nothing else is written.
+        unsafe { rustix::ioctl::ioctl(&self.privcmd, call) }.map_err(Refusal::Hypervisor)?;
+        pages.copy_to(&mut answer);
+        Ok(answer)
+    }
+
+    fn sysctl(&self, request: &sysctl::Request) -> Result<sysctl::Answer, Refusal> {
+        let mut records = vec![0; request.records_len()];
+        let list = Pages::holding(&records, self.buffers.as_ref())?;
+        let mut answer = request.to_buffer(list.address());
+        let pages = Pages::holding(&answer, self.buffers.as_ref())?;
+        let call = Call {
+            op: SYSCTL,
+            arg: [pages.address(), 0, 0, 0, 0],
+        };
+        // SAFETY: the hypervisor reads and writes one `struct xen_sysctl`, `sysctl::SIZE` bytes, at
+        // the address, and as many records as were asked for at the address inside it. Both
+        // mappings live until the end of this function. Records are as long as `records_len`
+        // reckons: a hypervisor whose records might be longer refuses the interface version.
+        unsafe { rustix::ioctl::ioctl(&self.privcmd, call) }.map_err(Refusal::Hypervisor)?;
+        pages.copy_to(&mut answer);
+        list.copy_to(&mut records);
+        Ok(sysctl::Answer::new(answer, records))
+    }
+}
+
+/// Memory that the hypervisor can reach: resident, locked, and not shared with a forked child.
+struct Pages {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+impl Pages {
+    /// Maps memory that holds these bytes.
+    fn holding(bytes: &[u8], buffers: Option<&OwnedFd>) -> Result<Self, Refusal> {
+        let pages = Self::map(bytes.len(), buffers).map_err(Refusal::Buffer)?;
+        // SAFETY: the mapping is writable, at least as long as `bytes`, and nobody else's.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), pages.start.as_ptr(), pages.len) };
+        Ok(pages)
+    }
+
+    fn map(len: usize, buffers: Option<&OwnedFd>) -> Result<Self, Errno> {
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let start = match buffers {
+            // SAFETY: a new mapping at an address of the kernel's choice overlaps no other.
+            Some(device) => unsafe {
+                rustix::mm::mmap(
+                    ptr::null_mut(),
+                    len,
+                    access,
+                    MapFlags::SHARED,
+                    device.as_fd(),
+                    0,
+                )
+            },
+            // SAFETY: as above.
+            None => unsafe {
+                let locked = MapFlags::PRIVATE | MapFlags::LOCKED | MapFlags::POPULATE;
+                rustix::mm::mmap_anonymous(ptr::null_mut(), len, access, locked)
+            },
+        }?;
+        let start = NonNull::new(start.cast()).ok_or(Errno::NOMEM)?;
+        let pages = Self { start, len };
+        if buffers.is_none() {
+            // A child would share the pages until one side writes: the hypervisor can't.
+            // SAFETY: the advice concerns forked children only, and none knows of this mapping.
+            unsafe { rustix::mm::madvise(start.as_ptr().cast(), len, Advice::LinuxDontFork) }?;
+        }
+        Ok(pages)
+    }
+
+    fn address(&self) -> u64 {
+        // 64-bit systems only: the address is no longer than a u64.
+        self.start.as_ptr().expose_provenance() as u64
+    }
+
+    fn copy_to(&self, bytes: &mut [u8]) {
+        let len = self.len.min(bytes.len());
+        // SAFETY: both are at least `len` bytes long, and the mapping is nobody else's: the call
+        // that the hypervisor wrote it for has returned.
+        unsafe { ptr::copy_nonoverlapping(self.start.as_ptr(), bytes.as_mut_ptr(), len) };
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `map`, and no reference into it was ever made. A failure
+        // would leave it in place, which harms nobody.
+        let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use userdata_core::Domid;
+
+    use super::*;
+
+    #[test]
+    fn pages_hold_what_was_put_in_and_are_locked() {
+        let bytes: Vec<u8> = (0..20_000).map(|n| (n % 251) as u8).collect();
+        let pages = Pages::holding(&bytes, None).unwrap();
+        let mut back = vec![0; bytes.len()];
+        pages.copy_to(&mut back);
+        assert_eq!(back, bytes);
+        let flags = flags_of(pages.address()).unwrap();
+        assert!(flags.contains(" lo ") && flags.contains(" dc "), "{flags}");
+        let address = pages.address();
+        drop(pages);
+        assert_eq!(flags_of(address), None);
+    }
+
+    #[test]
+    fn what_is_not_the_device_refuses_every_call() {
+        let file = tempfile::tempfile().unwrap();
+        let device = Device {
+            privcmd: file.into(),
+            buffers: None,
+        };
+        let no_such_ioctl = Some(Refusal::Hypervisor(Errno::NOTTY));
+        assert_eq!(device.xen_version().err(), no_such_ioctl);
+        let request = domctl::get_domain_info(0x15, Domid::ZERO);
+        assert_eq!(device.domctl(&request).err(), no_such_ioctl);
+        let request = sysctl::get_domain_info_list(0x15, Domid::ZERO, 256);
+        assert_eq!(device.sysctl(&request).err(), no_such_ioctl);
+    }
+
+    #[test]
+    fn a_buffer_device_that_maps_nothing_is_no_refusal_of_the_hypervisor() {
+        let device = Device {
+            privcmd: unmappable(),
+            buffers: Some(unmappable()),
+        };
+        let request = domctl::get_domain_info(0x15, Domid::ZERO);
+        assert!(matches!(device.domctl(&request), Err(Refusal::Buffer(_))));
+    }
+
+    /// A descriptor that can't be mapped.
+    fn unmappable() -> OwnedFd {
+        std::os::unix::net::UnixStream::pair().unwrap().0.into()
+    }
+
+    /// The kernel's flags of the mapping at this address: `lo` is locked, `dc` not copied on fork.
+    fn flags_of(address: u64) -> Option<String> {
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let start = format!("{address:x}-");
+        let mut lines = maps.lines().skip_while(|line| !line.starts_with(&start));
+        let flags = lines.find(|line| line.starts_with("VmFlags:"))?;
+        Some(format!("{flags} "))
+    }
+}

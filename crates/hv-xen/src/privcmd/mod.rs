@@ -1,0 +1,195 @@
+//! The hypervisor asked through Linux's privcmd device.
+
+mod hypercall;
+mod interface;
+mod list;
+
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod device;
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+#[path = "unsupported.rs"]
+mod device;
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod ioctl;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use rustix::io::Errno;
+use userdata_core::{Domain, Domid, HypervisorError, Life};
+
+use crate::abi::{Arch, DomainInfo, Malformed, XenVersion, domctl};
+use device::Device;
+use hypercall::{Hypercall, Refusal, malformed, settled};
+use interface::Interface;
+use list::ListInterface;
+
+/// Domain identity straight from the hypervisor, without Xen's libraries.
+///
+/// Replaces `xc_interface_open` and, of libxenctrl, `xc_domain_getinfo_single` and
+/// `xc_domain_getinfolist`. One binary serves every release from 4.10 to 4.22: the interface
+/// version follows from the hypervisor's own or, where that is refused, is found by trying; what
+/// worked is remembered.
+///
+/// May be shared between threads, and used on in a forked child.
+pub struct Privcmd {
+    hypercall: Box<dyn Hypercall>,
+    arch: Arch,
+    interface: Interface,
+    /// Found out by the first list; `Some(None)` where lists are refused.
+    list: OnceLock<Option<ListInterface>>,
+}
+
+impl Privcmd {
+    /// Opens `/dev/xen/privcmd`, or `/proc/xen/privcmd` where there is no such device, and agrees
+    /// with the hypervisor on an interface version.
+    ///
+    /// On a machine without Xen this fails after two system calls.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](userdata_core::HypervisorErrorKind::Unavailable) where neither device is
+    /// there; [`NotPermitted`](userdata_core::HypervisorErrorKind::NotPermitted), naming the device
+    /// or the call, where this user may not open it or this domain may not ask;
+    /// [`Unsupported`](userdata_core::HypervisorErrorKind::Unsupported) for a hypervisor that
+    /// speaks no known version, and on systems other than 64-bit Linux on x86 and Arm.
+    pub fn open() -> Result<Self, HypervisorError> {
+        let device = Device::open()?;
+        // Where the device can be opened, the architecture is known.
+        Self::over(Box::new(device), Arch::HERE.unwrap_or(Arch::X86_64))
+    }
+
+    fn over(hypercall: Box<dyn Hypercall>, arch: Arch) -> Result<Self, HypervisorError> {
+        let interface = Interface::agree(hypercall.as_ref())?;
+        Ok(Self {
+            hypercall,
+            arch,
+            interface,
+            list: OnceLock::new(),
+        })
+    }
+
+    /// The hypervisor's version.
+    #[must_use]
+    pub const fn version(&self) -> XenVersion {
+        self.interface.xen
+    }
+
+    /// The domain with exactly this domid: `XEN_DOMCTL_getdomaininfo` and, from Xen 4.21 on,
+    /// `XEN_DOMCTL_get_domain_state`. At most two calls of the hypervisor.
+    ///
+    /// Before 4.21 a domain appears alive while it is being taken apart, until it is dead, and has
+    /// no incarnation number.
+    ///
+    /// # Errors
+    ///
+    /// [`NotPermitted`](userdata_core::HypervisorErrorKind::NotPermitted) where a security policy
+    /// hides the domain: whether it exists is then not known.
+    pub fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
+        // Up to Xen 4.17 the next domain answers for one that is absent.
+        let Some(info) = self
+            .first_from(domid)?
+            .filter(|info| info.key.domid == domid)
+        else {
+            return Ok(None);
+        };
+        if !self.interface.has_states {
+            return Ok(Some(described(&info)));
+        }
+        let request = domctl::get_domain_state(domid);
+        let state = match settled(|| self.hypercall.domctl(&request)) {
+            Ok(answer) => {
+                domctl::domain_state(&answer).map_err(|m| malformed(&looking_up(domid), &m))?
+            }
+            Err(Refusal::Hypervisor(Errno::SRCH)) => return Ok(None),
+            // Permitted to know less: what is known before 4.21.
+            Err(Refusal::Hypervisor(Errno::ACCESS | Errno::PERM)) => {
+                return Ok(Some(described(&info)));
+            }
+            Err(refusal) => return Err(refusal.into_error(&looking_up(domid))),
+        };
+        let life = match described(&info).life {
+            Life::Alive if state.is_dead() => Life::Dead,
+            Life::Alive if state.is_dying() => Life::Dying,
+            life => life,
+        };
+        Ok(Some(
+            Domain::new(info.key, life).with_incarnation(state.unique_id),
+        ))
+    }
+
+    /// The record of this domain or, up to Xen 4.17, of the next one that exists.
+    fn first_from(&self, domid: Domid) -> Result<Option<DomainInfo>, HypervisorError> {
+        let request = domctl::get_domain_info(self.interface.domctl, domid);
+        match settled(|| self.hypercall.domctl(&request)) {
+            Ok(answer) => {
+                let info =
+                    domctl::domain_info(&answer).map_err(|m| malformed(&looking_up(domid), &m))?;
+                if info.key.domid < domid {
+                    let unasked = Malformed::Order {
+                        domid: info.key.domid.get(),
+                    };
+                    return Err(malformed(&looking_up(domid), &unasked));
+                }
+                Ok(Some(info))
+            }
+            Err(Refusal::Hypervisor(Errno::SRCH)) => Ok(None),
+            Err(refusal) => Err(refusal.into_error(&looking_up(domid))),
+        }
+    }
+
+    /// Every domain, in order of domid: `XEN_SYSCTL_getdomaininfolist`, in one call of the
+    /// hypervisor for up to 255 domains; or look-ups one by one where that is refused.
+    ///
+    /// A security policy may hide domains. No entry has an incarnation number, and a domain appears
+    /// alive while it is being taken apart: [`domain`](Self::domain) knows more.
+    ///
+    /// # Errors
+    ///
+    /// When the list can't be had in either way.
+    pub fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
+        let infos = match self.list.get() {
+            Some(Some(list)) => list.read(self.hypercall.as_ref())?,
+            Some(None) => self.one_by_one()?,
+            None => self.first_list()?,
+        };
+        Ok(infos.iter().map(described).collect())
+    }
+}
+
+impl fmt::Debug for Privcmd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Privcmd")
+            .field("interface", &self.interface)
+            .field("list", &self.list)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a record alone tells.
+const fn described(info: &DomainInfo) -> Domain {
+    let life = if info.is_dead() {
+        Life::Dead
+    } else {
+        Life::Alive
+    };
+    Domain::new(info.key, life)
+}
+
+fn looking_up(domid: Domid) -> String {
+    format!("look up domain {domid}")
+}
