@@ -175,7 +175,7 @@ pub enum StoreErrorKind {
         size: u64,
     },
     /// The value is not the one expected.
-    #[error("{}", expected(.found))]
+    #[error("not what was expected: {}", there(.found))]
     PreconditionFailed {
         /// The version that is there, `None` if there is no value.
         found: Option<Version>,
@@ -193,9 +193,15 @@ pub enum StoreErrorKind {
         /// Whether the change was made before it was noticed.
         applied: bool,
     },
-    /// The change is in place, and whether it survives a power cut is not known.
-    #[error("replaced, but not durable")]
-    NotDurable(#[source] Source),
+    /// The new value is in place, and whether it survives a power cut is not known.
+    #[error("replaced but not durable")]
+    ReplacedNotDurable(#[source] Source),
+    /// The value is gone, and whether it stays so after a power cut is not known.
+    #[error("removed but not durable")]
+    RemovedNotDurable(#[source] Source),
+    /// The change is made, and the lock file stays behind. It is void, so nobody waits for it.
+    #[error("the change is made, but the lock file could not be removed")]
+    LockLeft(#[source] Source),
     /// No file can have this name.
     #[error("the userid is too long for this domain")]
     NameTooLong(#[source] NameTooLong),
@@ -228,10 +234,10 @@ pub enum StoreErrorKind {
     Failed(#[source] Source),
 }
 
-fn expected(found: &Option<Version>) -> String {
+fn there(found: &Option<Version>) -> String {
     match found {
-        Some(version) => format!("the value is another than expected: its version is {version}"),
-        None => "there is no value, although one was expected".to_owned(),
+        Some(version) => format!("another value is there, of version {version}"),
+        None => "there is no value".to_owned(),
     }
 }
 
@@ -260,7 +266,8 @@ mod tests {
             StoreErrorKind::PreconditionFailed {
                 found: Some(Version::of(b"")),
             },
-            StoreErrorKind::NotDurable(cause()),
+            StoreErrorKind::ReplacedNotDurable(cause()),
+            StoreErrorKind::LockLeft(cause()),
             StoreErrorKind::NameTooLong(NameTooLong { length: 256 }),
             StoreErrorKind::NoDirectory(cause()),
             StoreErrorKind::NotPermitted(cause()),

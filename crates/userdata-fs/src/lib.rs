@@ -1,6 +1,6 @@
 //! Userdata of Xen domains in a directory: atomic, locked, compatible with libxl.
 //!
-//! `FileStore` is the `Store` that real libxl shares: it writes the files
+//! [`FileStore`] is the [`Store`](userdata_core::Store) that real libxl shares: it writes the files
 //! that libxl reads and takes the lock that libxl takes. It promises that whoever reads a value,
 //! whenever, sees the whole old one, the whole new one, or none; that reading takes no lock and
 //! changes nothing; that every wait, read and retry is bounded; and that what stands under a name
@@ -26,12 +26,25 @@
 //! It asks no hypervisor and knows no protocol: which changes are admitted, and when a domain's data
 //! goes, is for the crate `userdata` to say.
 
+mod clear;
 mod directory;
 mod errno;
+mod failure;
+mod file_store;
+mod listing;
+mod lock;
+mod marker;
 mod name;
 mod os_directory;
+mod read;
+mod replace;
+mod uninterrupted;
+
+#[cfg(test)]
+mod tests;
 
 pub use directory::{Directory, Identity, LockMode, Metadata};
 pub use errno::Errno;
+pub use file_store::FileStore;
 pub use name::Name;
 pub use os_directory::{OsDirectory, OsFile};

@@ -1,0 +1,210 @@
+//! `FileStore`: a store in one flat directory.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use userdata_core::{
+    Admit, ClosingMark, Deadline, DomainKey, Done, Entry, FileName, Found, NameFormat, Op,
+    Operation, State, Store, StoreError, StoreErrorKind, Userid, Value,
+};
+
+use crate::failure::kind_of;
+use crate::lock::HeldLock;
+use crate::marker::{HeldMarker, is_closing};
+use crate::uninterrupted::Uninterrupted;
+use crate::{Directory, OsDirectory};
+
+/// A [`Store`] in one flat directory, `/var/lib/xen` on a Xen host: one file per value, in libxl's
+/// names and under libxl's lock, so that this library and real libxl can work on one host at the
+/// same time.
+///
+/// Cheap to clone; clones share the descriptor of the directory.
+pub struct FileStore<D> {
+    pub(crate) directory: Arc<Uninterrupted<D>>,
+    pub(crate) format: NameFormat,
+    pub(crate) value_max: u64,
+}
+
+impl FileStore<OsDirectory> {
+    /// `open(path, O_DIRECTORY)`: a store in this directory, which must exist.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::NoDirectory`] if it does not; [`StoreErrorKind::NotPermitted`].
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        OsDirectory::open(path).map(Self::new).map_err(|errno| {
+            let path = path.as_os_str().as_bytes();
+            StoreError::new(Operation::OpenStore, path, kind_of(errno))
+        })
+    }
+}
+
+impl<D: Directory> FileStore<D> {
+    /// The size in bytes of the largest value that is stored or read, unless
+    /// [`FileStore::with_value_max`] says otherwise.
+    pub const VALUE_MAX: u64 = 1 << 20;
+
+    /// A store in this directory, with libxl's names.
+    #[must_use]
+    pub fn new(directory: D) -> Self {
+        Self {
+            directory: Arc::new(Uninterrupted(directory)),
+            format: NameFormat::default(),
+            value_max: Self::VALUE_MAX,
+        }
+    }
+
+    /// The same store with names of another format.
+    #[must_use]
+    pub fn with_name_format(mut self, format: NameFormat) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// The same store with another limit on the size of a value, in bytes.
+    #[must_use]
+    pub fn with_value_max(mut self, limit: u64) -> Self {
+        self.value_max = limit;
+        self
+    }
+
+    pub(crate) fn data_name(
+        &self,
+        domain: &DomainKey,
+        userid: &Userid,
+    ) -> Result<FileName, StoreError> {
+        FileName::data(self.format, domain, userid).map_err(|error| {
+            let kind = StoreErrorKind::NameTooLong(error);
+            StoreError::new(Operation::Inspect, userid.as_bytes(), kind)
+        })
+    }
+
+    /// Refuses what can be refused before the lock is taken.
+    fn check(&self, domain: &DomainKey, op: &Op<'_>) -> Result<(), StoreError> {
+        match op {
+            Op::Put { userid, data, .. } => {
+                let name = self.data_name(domain, userid)?;
+                let (limit, size) = (self.value_max, data.len() as u64);
+                if size > limit {
+                    let kind = StoreErrorKind::LimitExceeded { limit, size };
+                    return Err(StoreError::new(Operation::Write, name, kind));
+                }
+                Ok(())
+            }
+            Op::Delete { userid, .. } => self.data_name(domain, userid).map(drop),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<D: Directory> Store for FileStore<D> {
+    fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError> {
+        self.read(&self.data_name(domain, userid)?)
+    }
+
+    fn stat(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Entry>, StoreError> {
+        self.entry(&self.data_name(domain, userid)?)
+    }
+
+    fn list(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError> {
+        self.entries(domain)
+    }
+
+    fn scan(&self, each: &mut dyn FnMut(Found) -> ControlFlow<()>) -> Result<(), StoreError> {
+        self.records(each)
+    }
+
+    fn change(
+        &self,
+        domain: &DomainKey,
+        deadline: Deadline,
+        admit: Admit<'_>,
+        ops: &[Op<'_>],
+    ) -> Result<Vec<Done>, StoreError> {
+        for op in ops {
+            self.check(domain, op)?;
+        }
+        let lock = HeldLock::acquire(self, domain, deadline)?;
+        let done = lock
+            .admit(admit)
+            .and_then(|()| ops.iter().map(|op| lock.apply(op)).collect());
+        lock.release(done)
+    }
+
+    fn close(
+        &self,
+        domain: &DomainKey,
+        deadline: Deadline,
+        admit: Admit<'_>,
+    ) -> Result<Box<dyn ClosingMark>, StoreError> {
+        let lock = HeldLock::acquire(self, domain, deadline)?;
+        let marker = lock
+            .admit(admit)
+            .and_then(|()| HeldMarker::make(self.clone(), *domain));
+        Ok(Box::new(lock.release(marker)?))
+    }
+}
+
+impl<D: Directory> HeldLock<'_, D> {
+    /// Asks whether a change is admitted, now that nobody else can make one.
+    fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
+        let closing = is_closing(self.store(), self.domain())?;
+        admit(&State::new(closing)).map_err(|refused| {
+            let kind = StoreErrorKind::Refused(refused);
+            StoreError::new(Operation::Admit, self.domain().to_string(), kind)
+        })
+    }
+
+    fn apply(&self, op: &Op<'_>) -> Result<Done, StoreError> {
+        match *op {
+            Op::Put {
+                userid,
+                data: &[],
+                expect,
+                durability,
+            } => self.delete(userid, expect, durability),
+            Op::Put {
+                userid,
+                data,
+                expect,
+                durability,
+            } => self.put(userid, data, expect, durability),
+            Op::Delete {
+                userid,
+                expect,
+                durability,
+            } => self.delete(userid, expect, durability),
+            Op::Clear { what, durability } => self.clear(what, durability, None).map(Done::Cleared),
+            _ => {
+                let kind = StoreErrorKind::Failed(Box::new(crate::Errno::NOSYS));
+                Err(StoreError::new(
+                    Operation::Admit,
+                    self.domain().to_string(),
+                    kind,
+                ))
+            }
+        }
+    }
+}
+
+impl<D> Clone for FileStore<D> {
+    fn clone(&self) -> Self {
+        Self {
+            directory: Arc::clone(&self.directory),
+            format: self.format,
+            value_max: self.value_max,
+        }
+    }
+}
+
+impl<D> fmt::Debug for FileStore<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileStore")
+            .field("format", &self.format)
+            .field("value_max", &self.value_max)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! Listing the values of one domain, and every record of all.
+
+use std::ops::ControlFlow;
+
+use userdata_core::{
+    Condition, DomainKey, DomainSelection, Entry, FileName, FileType, Found, Kind, Operation,
+    StoreError,
+};
+
+use crate::failure::kind_of;
+use crate::read::entry_of;
+use crate::{Directory, Errno, FileStore};
+
+impl<D: Directory> FileStore<D> {
+    /// The values of one domain, in order of userid.
+    pub(crate) fn entries(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::new();
+        for name in self.names_of(domain)? {
+            if name.kind() == Kind::Data {
+                // A value that was removed since the directory was read is none.
+                entries.extend(self.entry(&name)?);
+            }
+        }
+        entries.sort_by(|a, b| a.userid.cmp(&b.userid));
+        Ok(entries)
+    }
+
+    /// The names of all files of one domain, in order.
+    pub(crate) fn names_of(&self, domain: &DomainKey) -> Result<Vec<FileName>, StoreError> {
+        let selection = DomainSelection::new(self.format, domain);
+        let mut names = Vec::new();
+        let listed = self.directory.list(&mut |name| {
+            names.extend(selection.select(name.as_bytes()));
+            ControlFlow::Continue(())
+        });
+        listed.map_err(|errno| unlisted(&domain.to_string(), errno))?;
+        names.sort();
+        // A name that moves while the directory is read may be shown twice.
+        names.dedup();
+        Ok(names)
+    }
+
+    /// Shows every record of every domain, as it is found.
+    pub(crate) fn records(
+        &self,
+        each: &mut dyn FnMut(Found) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mut failure = None;
+        let listed = self.directory.list(&mut |name| {
+            let Some(name) = FileName::parse(self.format, name.as_bytes()) else {
+                return ControlFlow::Continue(());
+            };
+            match self.found(&name) {
+                Ok(Some(found)) => each(found),
+                Ok(None) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        listed.map_err(|errno| unlisted("all domains", errno))?;
+        failure.map_or(Ok(()), Err)
+    }
+
+    fn found(&self, name: &FileName) -> Result<Option<Found>, StoreError> {
+        let metadata = match self.directory.metadata_at(name.into()) {
+            Ok(metadata) => metadata,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => {
+                return Err(StoreError::new(Operation::Inspect, name, kind_of(errno)));
+            }
+        };
+        let mut entry = entry_of(name, &metadata);
+        if name.kind() != Kind::Data && metadata.file_type == FileType::Regular {
+            // Only a value must have bytes.
+            entry.condition = Condition::Whole;
+        }
+        Ok(Some(Found::new(name.owner(), name.kind(), entry)))
+    }
+}
+
+fn unlisted(what: &str, errno: Errno) -> StoreError {
+    StoreError::new(Operation::List, what, kind_of(errno))
+}

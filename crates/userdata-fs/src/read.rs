@@ -1,0 +1,116 @@
+//! Reading one value: no lock, nothing created, bounded.
+
+use userdata_core::{
+    Condition, Entry, FileName, FileType, Operation, StoreError, StoreErrorKind, Value,
+};
+
+use crate::failure::kind_of;
+use crate::{Directory, Errno, FileStore, Metadata};
+
+/// How often a value may change under the reader's eyes before he gives up. A value is replaced as
+/// a whole, so only a program that writes in place can cause it.
+const READS_MAX: u32 = 4;
+
+impl<D: Directory> FileStore<D> {
+    /// The bytes under this name: open, fstat, read, close.
+    pub(crate) fn read(&self, name: &FileName) -> Result<Option<Value>, StoreError> {
+        for _ in 0..READS_MAX {
+            let file = match self.directory.open(name.into()) {
+                Ok(file) => file,
+                Err(Errno::NOENT) => return Ok(None),
+                Err(errno) => return Err(self.unopened(Operation::Read, name, errno)),
+            };
+            let bytes = self.read_open(name, &file);
+            self.directory.close(file);
+            if let Some(bytes) = bytes? {
+                return Ok(Some(Value::new(bytes)));
+            }
+        }
+        Err(StoreError::new(
+            Operation::Read,
+            name,
+            StoreErrorKind::ChangedWhileRead,
+        ))
+    }
+
+    /// The bytes of an open file; `None` if there were more or fewer than its size.
+    fn read_open(&self, name: &FileName, file: &D::File) -> Result<Option<Vec<u8>>, StoreError> {
+        let failed = |kind| StoreError::new(Operation::Read, name, kind);
+        let metadata = self
+            .directory
+            .metadata(file)
+            .map_err(|e| failed(kind_of(e)))?;
+        let (size, limit) = (metadata.size, self.value_max);
+        if metadata.file_type != FileType::Regular {
+            return Err(failed(StoreErrorKind::NotRegular(metadata.file_type)));
+        }
+        if size == 0 {
+            return Err(failed(StoreErrorKind::Empty));
+        }
+        let length = match usize::try_from(size) {
+            Ok(length) if size <= limit => length,
+            _ => return Err(failed(StoreErrorKind::LimitExceeded { limit, size })),
+        };
+        // One byte more than there should be: a read that leaves it untouched has seen the end.
+        let mut bytes = vec![0; length.saturating_add(1)];
+        let mut filled = 0;
+        while let Some(rest) = bytes.get_mut(filled..)
+            && !rest.is_empty()
+            && filled != length
+        {
+            match self
+                .directory
+                .read(file, rest)
+                .map_err(|e| failed(kind_of(e)))?
+            {
+                0 => break,
+                count => filled = filled.saturating_add(count),
+            }
+        }
+        bytes.truncate(filled);
+        Ok((filled == length).then_some(bytes))
+    }
+
+    /// What a listing shows of the value under this name.
+    pub(crate) fn entry(&self, name: &FileName) -> Result<Option<Entry>, StoreError> {
+        match self.directory.metadata_at(name.into()) {
+            Ok(metadata) => Ok(Some(entry_of(name, &metadata))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(StoreError::new(Operation::Inspect, name, kind_of(errno))),
+        }
+    }
+
+    /// The error of an operation that may have met something other than a regular file.
+    pub(crate) fn unopened(
+        &self,
+        operation: Operation,
+        name: &FileName,
+        errno: Errno,
+    ) -> StoreError {
+        let strange = matches!(
+            errno,
+            Errno::LOOP
+                | Errno::ISDIR
+                | Errno::NXIO
+                | Errno::NODEV
+                | Errno::EXIST
+                | Errno::NOTEMPTY
+        );
+        let kind = match self.directory.metadata_at(name.into()) {
+            Ok(metadata) if strange && metadata.file_type != FileType::Regular => {
+                StoreErrorKind::NotRegular(metadata.file_type)
+            }
+            _ => kind_of(errno),
+        };
+        StoreError::new(operation, name, kind)
+    }
+}
+
+pub(crate) fn entry_of(name: &FileName, metadata: &Metadata) -> Entry {
+    let condition = match (metadata.file_type, metadata.size) {
+        (FileType::Regular, 0) => Condition::Empty,
+        (FileType::Regular, _) => Condition::Whole,
+        (other, _) => Condition::NotRegular(other),
+    };
+    Entry::new(name.userid(), metadata.size, condition).with_modified(metadata.modified)
+}

@@ -1,0 +1,148 @@
+//! Atomic replace, and removal, of one value.
+
+use userdata_core::{
+    Done, Durability, Expect, FileName, Operation, StoreError, StoreErrorKind, Userid,
+    WritableUserid,
+};
+
+use crate::failure::kind_of;
+use crate::lock::HeldLock;
+use crate::{Directory, Errno};
+
+/// How often a random name may be taken already.
+const NAMES_MAX: u32 = 8;
+
+impl<D: Directory> HeldLock<'_, D> {
+    /// Writes a temporary file, syncs it as asked, and renames it over the value.
+    pub(crate) fn put(
+        &self,
+        userid: &WritableUserid,
+        data: &[u8],
+        expect: Expect,
+        durability: Durability,
+    ) -> Result<Done, StoreError> {
+        let directory = &*self.store().directory;
+        let name = self.store().data_name(self.domain(), userid)?;
+        self.expect(&name, expect)?;
+        let temporary = self.write_temporary(data, durability)?;
+        self.check()
+            .and_then(|()| {
+                directory
+                    .rename((&temporary).into(), (&name).into())
+                    .map_err(|errno| self.store().unopened(Operation::Replace, &name, errno))
+            })
+            .map_err(|error| self.discard(&temporary, error))?;
+        if durability == Durability::Full {
+            directory.sync().map_err(|errno| {
+                let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
+                StoreError::new(Operation::SyncDirectory, &name, kind)
+            })?;
+        }
+        Ok(Done::Stored { durability })
+    }
+
+    /// Takes a value away, whatever stands under its name.
+    pub(crate) fn delete(
+        &self,
+        userid: &Userid,
+        expect: Expect,
+        durability: Durability,
+    ) -> Result<Done, StoreError> {
+        let directory = &*self.store().directory;
+        let name = self.store().data_name(self.domain(), userid)?;
+        self.expect(&name, expect)?;
+        self.check()?;
+        match directory.unlink((&name).into()) {
+            Ok(()) => {}
+            Err(Errno::NOENT) => return Ok(Done::NothingToRemove),
+            Err(errno) => return Err(self.store().unopened(Operation::Remove, &name, errno)),
+        }
+        if durability == Durability::Full {
+            directory.sync().map_err(|errno| {
+                let kind = StoreErrorKind::RemovedNotDurable(Box::new(errno));
+                StoreError::new(Operation::SyncDirectory, &name, kind)
+            })?;
+        }
+        Ok(Done::Removed { durability })
+    }
+
+    fn expect(&self, name: &FileName, expect: Expect) -> Result<(), StoreError> {
+        if expect == Expect::Any {
+            return Ok(());
+        }
+        let found = self.store().read(name)?.map(|value| value.version());
+        let wanted = match expect {
+            Expect::Version(version) => Some(version),
+            _ => None,
+        };
+        if found == wanted {
+            Ok(())
+        } else {
+            let kind = StoreErrorKind::PreconditionFailed { found };
+            Err(StoreError::new(Operation::Compare, name, kind))
+        }
+    }
+
+    /// A file of its own with these bytes, closed. Nothing is left of it after a failure.
+    fn write_temporary(&self, data: &[u8], durability: Durability) -> Result<FileName, StoreError> {
+        let directory = &*self.store().directory;
+        let (name, file) = self.create_temporary()?;
+        let written = write_all(directory, &file, data)
+            .map_err(|errno| (Operation::Write, errno))
+            .and_then(|()| match durability {
+                Durability::Process => Ok(()),
+                // Never a second time on this file: the kernel would say that all is well.
+                _ => directory
+                    .sync_file(&file)
+                    .map_err(|errno| (Operation::SyncFile, errno)),
+            });
+        directory.close(file);
+        match written {
+            Ok(()) => Ok(name),
+            Err((operation, errno)) => {
+                let error = StoreError::new(operation, &name, kind_of(errno));
+                Err(self.discard(&name, error))
+            }
+        }
+    }
+
+    fn create_temporary(&self) -> Result<(FileName, D::File), StoreError> {
+        let directory = &*self.store().directory;
+        for _ in 0..NAMES_MAX {
+            let random = directory
+                .random()
+                .map_err(|errno| StoreError::new(Operation::Create, self.name(), kind_of(errno)))?;
+            let name = FileName::temporary(self.store().format, self.domain(), random);
+            match directory.create((&name).into()) {
+                Ok(file) => return Ok((name, file)),
+                Err(Errno::EXIST) => {}
+                Err(errno) => {
+                    return Err(StoreError::new(Operation::Create, &name, kind_of(errno)));
+                }
+            }
+        }
+        let kind = StoreErrorKind::GaveUp { tries: NAMES_MAX };
+        Err(StoreError::new(Operation::Create, self.name(), kind))
+    }
+
+    /// Removes a temporary file after a failure, or says that it could not.
+    fn discard(&self, temporary: &FileName, error: StoreError) -> StoreError {
+        match self.store().directory.unlink(temporary.into()) {
+            Ok(()) | Err(Errno::NOENT) => error,
+            Err(_) => error.leaving_behind(temporary),
+        }
+    }
+}
+
+/// Writes all of it. Every call that succeeds makes progress, so their number is bounded.
+fn write_all<D: Directory>(directory: &D, file: &D::File, data: &[u8]) -> Result<(), Errno> {
+    let mut rest = data;
+    while !rest.is_empty() {
+        let written = directory.write(file, rest)?;
+        rest = match rest.get(written..) {
+            Some(rest) if written > 0 => rest,
+            _ => return Err(Errno::IO),
+        };
+    }
+    Ok(())
+}

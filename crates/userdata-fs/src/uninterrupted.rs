@@ -1,0 +1,120 @@
+//! `Uninterrupted`: a directory whose calls outlast signals.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use crate::{Directory, Errno, LockMode, Metadata, Name};
+
+/// How often a call is repeated because a signal came in between.
+const TRIES_MAX: u32 = 64;
+
+/// Repeats a call that a signal interrupted, within a bound. Syncs are never repeated: the second
+/// answer would not be about the same bytes.
+#[derive(Debug)]
+pub(crate) struct Uninterrupted<D>(pub(crate) D);
+
+fn repeat<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    for _ in 1..TRIES_MAX {
+        match call() {
+            Err(Errno::INTR) => {}
+            answer => return answer,
+        }
+    }
+    call()
+}
+
+impl<D: Directory> Directory for Uninterrupted<D> {
+    type File = D::File;
+
+    fn create(&self, name: Name<'_>) -> Result<D::File, Errno> {
+        repeat(|| self.0.create(name))
+    }
+
+    fn open_lock(&self, name: Name<'_>) -> Result<D::File, Errno> {
+        repeat(|| self.0.open_lock(name))
+    }
+
+    fn open(&self, name: Name<'_>) -> Result<D::File, Errno> {
+        repeat(|| self.0.open(name))
+    }
+
+    fn close(&self, file: D::File) {
+        self.0.close(file);
+    }
+
+    fn read(&self, file: &D::File, buffer: &mut [u8]) -> Result<usize, Errno> {
+        repeat(|| self.0.read(file, buffer))
+    }
+
+    fn write(&self, file: &D::File, bytes: &[u8]) -> Result<usize, Errno> {
+        repeat(|| self.0.write(file, bytes))
+    }
+
+    fn metadata(&self, file: &D::File) -> Result<Metadata, Errno> {
+        repeat(|| self.0.metadata(file))
+    }
+
+    fn metadata_at(&self, name: Name<'_>) -> Result<Metadata, Errno> {
+        repeat(|| self.0.metadata_at(name))
+    }
+
+    fn lock(&self, file: &D::File, mode: LockMode) -> Result<(), Errno> {
+        repeat(|| self.0.lock(file, mode))
+    }
+
+    fn unlock(&self, file: &D::File) -> Result<(), Errno> {
+        repeat(|| self.0.unlock(file))
+    }
+
+    fn sync_file(&self, file: &D::File) -> Result<(), Errno> {
+        self.0.sync_file(file)
+    }
+
+    fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        repeat(|| self.0.rename(from, to))
+    }
+
+    fn rename_into(&self, from: Name<'_>, into: &Self, to: Name<'_>) -> Result<(), Errno> {
+        repeat(|| self.0.rename_into(from, &into.0, to))
+    }
+
+    fn unlink(&self, name: Name<'_>) -> Result<(), Errno> {
+        repeat(|| self.0.unlink(name))
+    }
+
+    fn make_directory(&self, name: Name<'_>) -> Result<(), Errno> {
+        repeat(|| self.0.make_directory(name))
+    }
+
+    fn open_directory(&self, name: Name<'_>) -> Result<Self, Errno> {
+        repeat(|| self.0.open_directory(name)).map(Self)
+    }
+
+    fn remove_directory(&self, name: Name<'_>) -> Result<(), Errno> {
+        repeat(|| self.0.remove_directory(name))
+    }
+
+    fn list(&self, each: &mut dyn FnMut(Name<'_>) -> ControlFlow<()>) -> Result<(), Errno> {
+        self.0.list(each)
+    }
+
+    fn sync(&self) -> Result<(), Errno> {
+        self.0.sync()
+    }
+
+    fn now(&self) -> Duration {
+        self.0.now()
+    }
+
+    fn pause(&self, span: Duration) {
+        self.0.pause(span);
+    }
+
+    fn random(&self) -> Result<u128, Errno> {
+        repeat(|| self.0.random())
+    }
+
+    fn process(&self) -> u32 {
+        self.0.process()
+    }
+}
