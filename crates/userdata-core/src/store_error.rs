@@ -124,10 +124,16 @@ impl StoreError {
         &self.kind
     }
 
-    /// Why it failed, taken out.
-    #[must_use]
-    pub fn into_kind(self) -> StoreErrorKind {
-        self.kind
+    /// The refusal, if the change was not admitted.
+    ///
+    /// # Errors
+    ///
+    /// The error itself if it failed for another reason.
+    pub fn into_refused(self) -> Result<Refused, Self> {
+        match self.kind {
+            StoreErrorKind::Refused(refused) => Ok(refused),
+            kind => Err(Self { kind, ..self }),
+        }
     }
 }
 

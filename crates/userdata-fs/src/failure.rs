@@ -1,13 +1,8 @@
 //! From an errno to the kind of a store error.
 
-use userdata_core::{Operation, StoreError, StoreErrorKind};
+use userdata_core::StoreErrorKind;
 
-use crate::{Errno, Name};
-
-/// The error of an operation on `name` that failed with `errno`.
-pub(crate) fn failed(operation: Operation, name: Name<'_>, errno: Errno) -> StoreError {
-    StoreError::new(operation, name.as_bytes(), kind_of(errno))
-}
+use crate::Errno;
 
 /// What an errno means wherever it comes from. Those that mean something only to one call
 /// (`ENOENT` of a value, `EAGAIN` of a lock) are dealt with there.
