@@ -12,15 +12,15 @@ use crate::abi::{Arch, RELEASES, domctl, sysctl};
 
 /// A domain as the fake keeps it; its handle is 16 times `handle`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FakeDomain {
-    pub(super) domid: u16,
-    pub(super) handle: u8,
-    pub(super) life: FakeLife,
-    pub(super) unique_id: u64,
+pub(crate) struct FakeDomain {
+    pub(crate) domid: u16,
+    pub(crate) handle: u8,
+    pub(crate) life: FakeLife,
+    pub(crate) unique_id: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FakeLife {
+pub(crate) enum FakeLife {
     Running,
     Dying,
     Dead,
@@ -28,27 +28,27 @@ pub(super) enum FakeLife {
 
 /// What the fake does, and what was done to it.
 #[derive(Debug)]
-pub(super) struct FakeXen {
-    pub(super) minor: u32,
-    pub(super) arch: Arch,
-    pub(super) domctl_version: u32,
-    pub(super) sysctl_version: u32,
-    pub(super) domains: Vec<FakeDomain>,
+pub(crate) struct FakeXen {
+    pub(crate) minor: u32,
+    pub(crate) arch: Arch,
+    pub(crate) domctl_version: u32,
+    pub(crate) sysctl_version: u32,
+    pub(crate) domains: Vec<FakeDomain>,
     /// What the domains are after each further list call.
-    pub(super) then: VecDeque<Vec<FakeDomain>>,
+    pub(crate) then: VecDeque<Vec<FakeDomain>>,
     /// Hidden by a security policy.
-    pub(super) hidden: Vec<u16>,
-    pub(super) refuse_domctl: Option<Errno>,
-    pub(super) refuse_state: Option<Errno>,
-    pub(super) refuse_sysctl: Option<Errno>,
+    pub(crate) hidden: Vec<u16>,
+    pub(crate) refuse_domctl: Option<Errno>,
+    pub(crate) refuse_state: Option<Errno>,
+    pub(crate) refuse_sysctl: Option<Errno>,
     /// So many calls can't reach their buffers.
-    pub(super) faults: u32,
-    pub(super) calls: u32,
+    pub(crate) faults: u32,
+    pub(crate) calls: u32,
 }
 
 impl FakeXen {
     /// Xen `4.minor` on x86_64 with domain 0 and these domains.
-    pub(super) fn new(minor: u32, domids: impl IntoIterator<Item = u16>) -> Self {
+    pub(crate) fn new(minor: u32, domids: impl IntoIterator<Item = u16>) -> Self {
         let number = minor.clamp(10, 22);
         let release = RELEASES
             .iter()
@@ -71,7 +71,7 @@ impl FakeXen {
     }
 
     /// The backend on this hypervisor, and the hypervisor to look at meanwhile.
-    pub(super) fn open(
+    pub(crate) fn open(
         self,
     ) -> (
         Result<Privcmd, userdata_core::HypervisorError>,
@@ -205,7 +205,7 @@ impl Hypercall for Arc<Mutex<FakeXen>> {
 }
 
 /// Running domains with these domids.
-pub(super) fn domains(domids: impl IntoIterator<Item = u16>) -> Vec<FakeDomain> {
+pub(crate) fn domains(domids: impl IntoIterator<Item = u16>) -> Vec<FakeDomain> {
     let domain = |domid: u16| FakeDomain {
         domid,
         handle: domid.to_le_bytes()[0],

@@ -22,7 +22,7 @@ mod device;
 mod ioctl;
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
@@ -100,35 +100,36 @@ impl Privcmd {
     /// [`NotPermitted`](userdata_core::HypervisorErrorKind::NotPermitted) where a security policy
     /// hides the domain: whether it exists is then not known.
     pub fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
-        // Up to Xen 4.17 the next domain answers for one that is absent.
-        let Some(info) = self
-            .first_from(domid)?
-            .filter(|info| info.key.domid == domid)
-        else {
-            return Ok(None);
-        };
-        if !self.interface.has_states {
-            return Ok(Some(described(&info)));
+        match self.first_from(domid)? {
+            // Up to Xen 4.17 the next domain answers for one that is absent.
+            Some(info) if info.key.domid != domid => Ok(None),
+            Some(info) if self.interface.has_states => self.with_state(&info),
+            info => Ok(info.as_ref().map(described)),
         }
+    }
+
+    /// What the stable call adds to a record.
+    fn with_state(&self, info: &DomainInfo) -> Result<Option<Domain>, HypervisorError> {
+        let domid = info.key.domid;
         let request = domctl::get_domain_state(domid);
         let state = match settled(|| self.hypercall.domctl(&request)) {
-            Ok(answer) => {
-                domctl::domain_state(&answer).map_err(|m| malformed(&looking_up(domid), &m))?
-            }
-            Err(Refusal::Hypervisor(Errno::SRCH)) => return Ok(None),
+            Ok(answer) => domctl::domain_state(&answer).map_err(|m| unreadable(domid, &m))?,
             // Permitted to know less: what is known before 4.21.
             Err(Refusal::Hypervisor(Errno::ACCESS | Errno::PERM)) => {
-                return Ok(Some(described(&info)));
+                return Ok(Some(described(info)));
             }
+            // Gone since the record was read.
+            Err(Refusal::Hypervisor(Errno::SRCH)) => return Ok(None),
             Err(refusal) => return Err(refusal.into_error(&looking_up(domid))),
         };
-        let life = match described(&info).life {
+        let domain = described(info);
+        let life = match domain.life {
             Life::Alive if state.is_dead() => Life::Dead,
             Life::Alive if state.is_dying() => Life::Dying,
             life => life,
         };
         Ok(Some(
-            Domain::new(info.key, life).with_incarnation(state.unique_id),
+            Domain::new(domain.key, life).with_incarnation(state.unique_id),
         ))
     }
 
@@ -136,17 +137,14 @@ impl Privcmd {
     fn first_from(&self, domid: Domid) -> Result<Option<DomainInfo>, HypervisorError> {
         let request = domctl::get_domain_info(self.interface.domctl, domid);
         match settled(|| self.hypercall.domctl(&request)) {
-            Ok(answer) => {
-                let info =
-                    domctl::domain_info(&answer).map_err(|m| malformed(&looking_up(domid), &m))?;
-                if info.key.domid < domid {
-                    let unasked = Malformed::Order {
-                        domid: info.key.domid.get(),
-                    };
-                    return Err(malformed(&looking_up(domid), &unasked));
+            Ok(answer) => match domctl::domain_info(&answer) {
+                Ok(info) if info.key.domid >= domid => Ok(Some(info)),
+                Ok(info) => {
+                    let lower = info.key.domid.get();
+                    Err(unreadable(domid, &Malformed::Order { domid: lower }))
                 }
-                Ok(Some(info))
-            }
+                Err(what) => Err(unreadable(domid, &what)),
+            },
             Err(Refusal::Hypervisor(Errno::SRCH)) => Ok(None),
             Err(refusal) => Err(refusal.into_error(&looking_up(domid))),
         }
@@ -192,4 +190,8 @@ const fn described(info: &DomainInfo) -> Domain {
 
 fn looking_up(domid: Domid) -> String {
     format!("look up domain {domid}")
+}
+
+fn unreadable(domid: Domid, what: &Malformed) -> HypervisorError {
+    malformed(&looking_up(domid), what)
 }

@@ -1,0 +1,48 @@
+//! Prints every domain of this Xen host: domid, uuid, life, whether its toolstack is taking it
+//! apart, and its name.
+
+use std::io::Write;
+
+use hv_xen::{Options, Xen};
+use userdata_core::{DomainNames, Hypervisor, HypervisorError};
+
+fn main() -> std::process::ExitCode {
+    match table() {
+        Ok(table) => {
+            let written = std::io::stdout().write_all(table.as_bytes());
+            if written.is_ok() { 0.into() } else { 1.into() }
+        }
+        Err(error) => {
+            let mut text = error.to_string();
+            let mut cause = std::error::Error::source(&error);
+            while let Some(next) = cause {
+                text += &format!(": {next}");
+                cause = next.source();
+            }
+            let _ = writeln!(std::io::stderr(), "{text}");
+            1.into()
+        }
+    }
+}
+
+fn table() -> Result<String, HypervisorError> {
+    let xen = Xen::open(Options::default())?;
+    let mut table = format!("Xen {}, boot {}\n", xen.hypervisor().version(), xen.boot()?);
+    for listed in xen.domains()? {
+        // The look-up knows more than the list.
+        let Some(domain) = xen.domain(listed.key.domid)? else {
+            continue;
+        };
+        let stays = if xen.leaving(&domain.key)? {
+            "leaving"
+        } else {
+            "staying"
+        };
+        let name = xen.name(domain.key.domid)?.unwrap_or_default();
+        table += &format!(
+            "{:5} {} {:5} {stays} {name}\n",
+            domain.key.domid, domain.key.uuid, domain.life
+        );
+    }
+    Ok(table)
+}
