@@ -1,3 +1,34 @@
 //! The one entry point for every check, rig and report.
 
-fn main() {}
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod child;
+mod project;
+mod xen;
+
+/// Every check, rig and report of the project.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Task {
+    /// Real Xen with a real dom0, in qemu, from Debian's packages.
+    #[command(subcommand)]
+    Xen(xen::Task),
+}
+
+fn main() -> ExitCode {
+    let task = Task::parse();
+    let done = child::catch_interrupts().and_then(|()| match task {
+        Task::Xen(task) => task.run(),
+    });
+    done.unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "error: {error:#}");
+        if error.is::<child::Interrupted>() {
+            ExitCode::from(130)
+        } else {
+            ExitCode::FAILURE
+        }
+    })
+}

@@ -1,0 +1,193 @@
+//! Child processes that do not outlive us.
+//!
+//! Each runs in a process group of its own, which is killed at a deadline, on Ctrl-C and when the
+//! handle is dropped. The kernel kills the child itself when we are killed outright.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::os::unix::process::CommandExt;
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use std::{process, thread};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// The user pressed Ctrl-C, or we were told to end.
+#[derive(Debug)]
+pub(crate) struct Interrupted;
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+/// From now on Ctrl-C, SIGTERM and SIGHUP end every child first. A second one ends us at once.
+pub(crate) fn catch_interrupts() -> Result<()> {
+    ctrlc::set_handler(|| {
+        if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            process::exit(130);
+        }
+    })
+    .context("cannot catch Ctrl-C")
+}
+
+/// Fails if the user has asked us to end.
+pub(crate) fn check_interrupt() -> Result<()> {
+    if INTERRUPTED.load(Ordering::SeqCst) {
+        Err(Interrupted.into())
+    } else {
+        Ok(())
+    }
+}
+
+/// A command for [`Child::start`], [`run`] and [`output`].
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
+}
+
+/// A child that runs.
+#[derive(Debug)]
+pub(crate) struct Child {
+    inner: process::Child,
+    what: String,
+    limit: Duration,
+    deadline: Instant,
+    ended: bool,
+}
+
+impl Child {
+    /// Starts a command made by [`command`]; it reads nothing.
+    pub(crate) fn start(command: &mut Command, limit: Duration) -> Result<Self> {
+        check_interrupt()?;
+        let mut words = command
+            .get_args()
+            .skip(3)
+            .map(|word| word.to_string_lossy());
+        let program = words.next().unwrap_or_default();
+        let what = format!("{program} {}", words.next().unwrap_or_default())
+            .trim()
+            .to_owned();
+        let inner = command
+            .stdin(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("cannot start {what}"))?;
+        Ok(Self {
+            inner,
+            what,
+            limit,
+            deadline: Instant::now() + limit,
+            ended: false,
+        })
+    }
+
+    /// What the child writes, if it was started with a pipe.
+    pub(crate) fn take_stdout(&mut self) -> Result<ChildStdout> {
+        self.inner
+            .stdout
+            .take()
+            .with_context(|| format!("{} has no pipe", self.what))
+    }
+
+    /// How it ended, if it has. Fails on Ctrl-C and after the deadline.
+    pub(crate) fn poll(&mut self) -> Result<Option<ExitStatus>> {
+        let status = self
+            .inner
+            .try_wait()
+            .with_context(|| format!("waiting for {}", self.what))?;
+        if status.is_some() {
+            self.ended = true;
+            return Ok(status);
+        }
+        check_interrupt()?;
+        if Instant::now() >= self.deadline {
+            bail!(
+                "{} did not end within {} s",
+                self.what,
+                self.limit.as_secs()
+            );
+        }
+        Ok(None)
+    }
+
+    /// Waits for its end, and calls `meanwhile` a few times a second.
+    pub(crate) fn wait(&mut self, mut meanwhile: impl FnMut()) -> Result<ExitStatus> {
+        let mut pause = Duration::from_millis(1);
+        loop {
+            if let Some(status) = self.poll()? {
+                return Ok(status);
+            }
+            meanwhile();
+            thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits, and fails unless it ended well.
+    pub(crate) fn succeed(&mut self) -> Result<()> {
+        let status = self.wait(|| ())?;
+        if !status.success() {
+            bail!("{} ended with {status}", self.what);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if !self.ended {
+            // The child leads its group and is not reaped yet, so the number is still its own.
+            let _ = kill_process_group(Pid::from_child(&self.inner), Signal::KILL);
+            let _ = self.inner.wait();
+        }
+    }
+}
+
+/// Runs a command to its end and returns what it wrote to its standard output. A failure shows the
+/// end of what it wrote to either.
+pub(crate) fn output(command: &mut Command, limit: Duration) -> Result<String> {
+    let mut out = tempfile::tempfile().context("cannot make a temporary file")?;
+    let mut err = tempfile::tempfile().context("cannot make a temporary file")?;
+    command.stdout(out.try_clone()?).stderr(err.try_clone()?);
+    let mut child = Child::start(command, limit)?;
+    let status = child.wait(|| ())?;
+    let out = text(&mut out)?;
+    if !status.success() {
+        let all = format!("{out}{}", text(&mut err)?);
+        bail!("{} ended with {status}:\n{}", child.what, tail(&all, 15));
+    }
+    Ok(out)
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<()> {
+    output(command, limit).map(drop)
+}
+
+/// The last lines of a text.
+pub(crate) fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.trim_end().lines().collect();
+    let from = all.len().saturating_sub(lines);
+    all.iter()
+        .skip(from)
+        .map(|line| format!("  {}\n", line.trim_end()))
+        .collect()
+}
+
+fn text(file: &mut File) -> Result<String> {
+    let mut bytes = Vec::new();
+    file.rewind()?;
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

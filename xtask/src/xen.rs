@@ -1,0 +1,124 @@
+//! Real Xen with a real dom0, in qemu.
+//!
+//! Debian's packages of a release (hypervisor, kernel, xl, xenstored and their libraries) are
+//! fetched by apt-get, unpacked and never installed. Out of them come a hypervisor image, a dom0
+//! kernel and a small dom0 that lives in memory; what is to be run in it is a second archive beside.
+//! qemu emulates the processor (no KVM: a `/dev/kvm` that opens may still be unable to run Xen).
+//!
+//! `cargo xtask xen` ends with what ran inside ended with; 125 means that nothing came back from
+//! there, 130 that it was interrupted.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::child::Interrupted;
+use progress::Screen;
+use release::Release;
+
+mod apt;
+mod archive;
+mod boot;
+mod build;
+mod deb;
+mod dom0;
+mod image;
+mod kernel;
+mod lanes;
+mod outcome;
+mod payload;
+mod progress;
+mod release;
+mod run_dir;
+mod script;
+mod static_build;
+mod sums;
+mod test;
+mod tools;
+
+/// Nothing came back from dom0, or it was never reached.
+const NO_RESULT: u8 = 125;
+
+/// What `cargo xtask xen` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Fetch the packages of a release and make hypervisor, kernel and dom0 of them
+    Build {
+        /// The release of Xen [default: all]
+        #[arg(long, value_enum)]
+        xen: Option<Release>,
+        #[command(flatten)]
+        source: apt::Source,
+    },
+    /// Boot a release and let dom0 list its domains
+    BootCheck {
+        /// The release of Xen [default: all]
+        #[arg(long, value_enum)]
+        xen: Option<Release>,
+        #[command(flatten)]
+        source: apt::Source,
+        #[command(flatten)]
+        limit: boot::Limit,
+    },
+    /// Run our checks and our command inside dom0, where real xl and real libxl take part
+    Test {
+        /// The release of Xen [default: all]
+        #[arg(long, value_enum)]
+        xen: Option<Release>,
+        /// Only checks whose name contains this
+        check: Option<String>,
+        #[command(flatten)]
+        source: apt::Source,
+        #[command(flatten)]
+        limit: boot::Limit,
+    },
+    /// Run a script inside dom0; what it leaves in the folder `out` comes back
+    ShellScript {
+        /// The script: busybox's sh, unless its first line names another program
+        file: PathBuf,
+        /// The release of Xen
+        #[arg(long, value_enum, default_value_t)]
+        xen: Release,
+        /// A file or folder to put beside the script; may be given again
+        #[arg(long, value_name = "PATH")]
+        with: Vec<PathBuf>,
+        #[command(flatten)]
+        source: apt::Source,
+        #[command(flatten)]
+        limit: boot::Limit,
+    },
+}
+
+impl Task {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let done = match self {
+            Self::Build { xen, source } => build::build(&release::chosen(xen), &source),
+            Self::BootCheck { xen, source, limit } => {
+                build::boot_check(&release::chosen(xen), &source, limit)
+            }
+            Self::Test {
+                xen,
+                check,
+                source,
+                limit,
+            } => test::run(&release::chosen(xen), check.as_deref(), &source, limit),
+            Self::ShellScript {
+                file,
+                xen,
+                with,
+                source,
+                limit,
+            } => script::run(&file, xen, &with, &source, limit),
+        };
+        match done {
+            Ok(status) => Ok(ExitCode::from(status)),
+            Err(error) if error.is::<Interrupted>() => Err(error),
+            Err(error) => {
+                Screen::new().complain(&format!("error: {error:#}"));
+                Ok(ExitCode::from(NO_RESULT))
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What is run in a dom0: a second archive, which the kernel unpacks over the first.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::archive::Archive;
+use super::deb::LIBRARIES;
+use super::image::Image;
+use super::run_dir::RunDir;
+use crate::{child, project};
+
+const COMPILE: Duration = Duration::from_secs(60);
+
+/// The folder `/payload`: `run`, the programs that use the release's own libxl, a guest, and what
+/// else is added.
+#[derive(Debug)]
+pub(super) struct Payload(Archive);
+
+impl Payload {
+    /// Compiles the programs against the release's own headers and libraries.
+    pub(super) fn new(image: &Image, dir: &RunDir) -> Result<Self> {
+        let mut payload = Self(Archive::default());
+        let sources = project::root().join("xtask/xen");
+        let init = sources.join("init");
+        let text =
+            fs::read_to_string(&init).with_context(|| format!("cannot read {}", init.display()))?;
+        payload.0.text("init", 0o755, &text);
+        payload.0.folder("payload/out");
+        let programs = dir.path().join("programs");
+        fs::create_dir(&programs).with_context(|| format!("cannot make {}", programs.display()))?;
+        for entry in fs::read_dir(&sources)? {
+            let source = entry?.path();
+            let program = programs.join(source.file_stem().unwrap_or_default());
+            match source.extension().and_then(OsStr::to_str) {
+                Some("c") => compile(image, &source, &program)?,
+                Some("S") => assemble(&source, &program)?,
+                _ => continue,
+            }
+            payload.add(&program)?;
+        }
+        Ok(payload)
+    }
+
+    /// Sets what is run: a shell script.
+    pub(super) fn run(&mut self, script: &str) {
+        self.0
+            .text("payload/run", 0o755, &format!("#!/bin/sh\n{script}\n"));
+    }
+
+    /// Adds a file of this text.
+    pub(super) fn add_text(&mut self, name: &str, text: &str) {
+        self.0.text(&format!("payload/{name}"), 0o644, text);
+    }
+
+    /// Adds a file or a folder, under its own name.
+    pub(super) fn add(&mut self, path: &Path) -> Result<()> {
+        let name = path.file_name().and_then(OsStr::to_str);
+        let name = name.with_context(|| format!("{} has no plain name", path.display()))?;
+        ensure!(
+            !["init", "out", "run"].contains(&name),
+            "{}: the rig uses this name itself",
+            path.display()
+        );
+        self.add_as(name, path)
+    }
+
+    /// Adds a file or a folder under a name.
+    pub(super) fn add_as(&mut self, name: &str, path: &Path) -> Result<()> {
+        let about =
+            fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let to = format!("payload/{name}");
+        if about.is_dir() {
+            self.0.folder(&to);
+            return self.0.tree(&to, path, &|_| true);
+        }
+        self.0.copy(&to, path);
+        Ok(())
+    }
+
+    /// Writes dom0's archive and this one as one file for the kernel.
+    pub(super) fn initrd(&self, image: &Image, dir: &RunDir) -> Result<PathBuf> {
+        let path = dir.path().join("initrd");
+        fs::copy(image.dom0(), &path)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        let mut archive = Vec::new();
+        self.0.write(&mut archive)?;
+        let mut file = File::options().append(true).open(&path)?;
+        // An archive begins at a multiple of four; zeros between two are passed over.
+        let odd = usize::try_from(file.metadata()?.len() % 4)?;
+        file.write_all([0; 4].get(..(4 - odd) % 4).unwrap_or_default())?;
+        file.write_all(&archive)?;
+        Ok(path)
+    }
+}
+
+fn compile(image: &Image, source: &Path, program: &Path) -> Result<()> {
+    let root = image.sysroot();
+    let libraries = root.join(LIBRARIES);
+    let mut gcc = child::command("gcc");
+    // A compiler for this very machine looks into the machine's own folders, too, unless told
+    // where to look first.
+    gcc.arg(format!("--sysroot={}", root.display()));
+    gcc.arg("-B").arg(&libraries).arg("-L").arg(&libraries);
+    gcc.args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-o"])
+        .arg(program)
+        .arg(source);
+    gcc.args(["-lxenlight", "-lxentoollog", "-ldl"]);
+    child::run(&mut gcc, COMPILE).with_context(|| format!("compiling {}", source.display()))
+}
+
+fn assemble(source: &Path, program: &Path) -> Result<()> {
+    let mut gcc = child::command("gcc");
+    gcc.args([
+        "-nostdlib",
+        "-static",
+        "-no-pie",
+        "-Wl,--build-id=none",
+        "-Wl,-Ttext=0x101000",
+    ]);
+    gcc.args(["-Wl,--section-start=.note.Xen=0x104000", "-o"])
+        .arg(program)
+        .arg(source);
+    child::run(&mut gcc, COMPILE).with_context(|| format!("assembling {}", source.display()))
+}

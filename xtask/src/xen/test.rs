@@ -1,0 +1,197 @@
+//! `cargo xtask xen test`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::apt::Source;
+use super::boot::{self, Limit};
+use super::payload::Payload;
+use super::progress::{Lane, Screen};
+use super::release::Release;
+use super::run_dir::RunDir;
+use super::sums::{self, Sums};
+use super::{NO_RESULT, image, lanes, static_build, tools};
+use crate::child::Interrupted;
+use crate::project;
+
+/// What is built once and runs in every dom0.
+const PROGRAMS: &[(&str, &str)] = &[("userdata-rig", "rig"), ("userdata-cli", "userdata")];
+
+/// What the whole test found, kept as JSON.
+#[derive(Debug, Serialize)]
+struct Report {
+    schema: &'static str,
+    /// The SHA-256 of each program: one file for all releases.
+    programs: BTreeMap<String, String>,
+    seconds: f64,
+    releases: Vec<Found>,
+}
+
+/// What was found on one release.
+#[derive(Debug, Serialize)]
+struct Found {
+    release: String,
+    status: u8,
+    seconds: f64,
+    #[serde(flatten)]
+    checks: Checks,
+}
+
+/// What the rig's program left in `out/checks.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Checks {
+    /// The hypervisor's own version.
+    xen: String,
+    kernel: String,
+    checks: Vec<Check>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Check {
+    name: String,
+    seconds: f64,
+    /// Why it failed, if it did.
+    why: Option<String>,
+}
+
+/// Builds our programs once and runs them in the dom0 of each release.
+pub(super) fn run(
+    releases: &[Release],
+    only: Option<&str>,
+    source: &Source,
+    limit: Limit,
+) -> Result<u8> {
+    let started = Instant::now();
+    tools::ensure()?;
+    let screen = Screen::new();
+    let (folder, programs) = build(&screen.lane("programs"))?;
+    let mut report = Report {
+        schema: "userdata-xen-report/1",
+        programs: programs.0.clone(),
+        seconds: 0.0,
+        releases: Vec::new(),
+    };
+    let mut status = 0;
+    for (release, found) in lanes::each(releases, &screen, |release, lane| {
+        one(release, &folder, &programs, only, source, limit, lane)
+    }) {
+        match found {
+            Ok(found) => {
+                status = if status == 0 { found.status } else { status };
+                report.releases.push(found);
+            }
+            Err(error) if error.is::<Interrupted>() => return Err(error),
+            Err(error) => {
+                screen.complain(&format!("xen {release}: {error:#}"));
+                status = NO_RESULT;
+            }
+        }
+    }
+    report.seconds = started.elapsed().as_secs_f64();
+    let path = project::target().join("xen/report.json");
+    fs::write(&path, serde_json::to_vec_pretty(&report)?)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    summarise(&report, &path, &screen);
+    Ok(status)
+}
+
+/// Builds our programs, and returns the folder they are in, and their checksums.
+fn build(lane: &Lane) -> Result<(PathBuf, Sums)> {
+    let packages: Vec<&str> = PROGRAMS.iter().map(|&(package, _)| package).collect();
+    let folder = static_build::build(&packages, lane)?;
+    let mut built = Sums::default();
+    for (_, program) in PROGRAMS {
+        built
+            .0
+            .insert((*program).to_owned(), sums::of_file(&folder.join(program))?);
+    }
+    Ok((folder, built))
+}
+
+fn one(
+    release: Release,
+    folder: &Path,
+    programs: &Sums,
+    only: Option<&str>,
+    source: &Source,
+    limit: Limit,
+    lane: &Lane,
+) -> Result<Found> {
+    let image = image::ready(release, source, lane)?;
+    let dir = RunDir::take(release, "test")?;
+    let mut payload = Payload::new(&image, &dir)?;
+    for name in programs.0.keys() {
+        payload.add(&folder.join(name))?;
+    }
+    let names: Vec<&str> = programs.0.keys().map(String::as_str).collect();
+    payload.add_text("only", only.unwrap_or_default());
+    payload.run(&format!(
+        "sha256sum {} > out/SHA256SUMS\nexec ./rig out/checks.json \"$(cat only)\"",
+        names.join(" ")
+    ));
+    let ended = boot::boot(&image, &payload, &dir, limit, lane, &|line| {
+        lane.print_marked(line)
+    })?;
+    let out = dir.out();
+    ensure!(
+        Sums::recorded(&out) == *programs,
+        "dom0 ran other programs than were built"
+    );
+    let path = out.join("checks.json");
+    let text = fs::read(&path).with_context(|| {
+        format!(
+            "the checks ended with {} and left no {}",
+            ended.status,
+            path.display()
+        )
+    })?;
+    let checks: Checks = serde_json::from_slice(&text)
+        .with_context(|| format!("{} is not as expected", path.display()))?;
+    ensure!(!checks.checks.is_empty(), "no check was run");
+    let failed = checks.checks.iter().any(|check| check.why.is_some());
+    ensure!(
+        failed == (ended.status != 0),
+        "the checks ended with {}, which is not what {} says",
+        ended.status,
+        path.display()
+    );
+    let seconds = ended.took.as_secs_f64();
+    lane.say(&format!(
+        "ended after {seconds:.0} s; logs and results in {}",
+        dir.path().display()
+    ));
+    Ok(Found {
+        release: release.to_string(),
+        status: ended.status,
+        seconds,
+        checks,
+    })
+}
+
+fn summarise(report: &Report, path: &Path, screen: &Screen) {
+    for (name, sum) in &report.programs {
+        screen.print(&format!("{name}: the same file everywhere, SHA-256 {sum}"));
+    }
+    let (mut passed, mut failed) = (0, 0);
+    for found in &report.releases {
+        let checks = &found.checks.checks;
+        let bad = checks.iter().filter(|check| check.why.is_some()).count();
+        screen.print(&format!(
+            "Xen {} on Linux {}: {} of {} passed, {:.0} s",
+            found.checks.xen,
+            found.checks.kernel,
+            checks.len() - bad,
+            checks.len(),
+            found.seconds
+        ));
+        passed += checks.len() - bad;
+        failed += bad;
+    }
+    screen.print(&format!("report: {}", path.display()));
+    screen.print(&format!("xen: {passed} passed, {failed} failed"));
+}
