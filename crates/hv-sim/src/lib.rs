@@ -1,1 +1,114 @@
 //! A simulated Xen host: every life-cycle event a host can show, with scripted faults.
+//!
+//! For authors of toolstacks: let your code run against [`SimHost`] through the traits
+//! [`Hypervisor`](userdata_core::Hypervisor) and [`DomainNames`](userdata_core::DomainNames), let
+//! everything happen to it that happens to domains, and let the hypervisor misbehave.
+//!
+//! What it promises:
+//!
+//! * **It shows what a host can show**, and only that: domids go round robin as in Xen, a zombie
+//!   keeps its domid, destruction can be seen *leaving*, *dying*, *dead* and *gone*, one uuid may
+//!   have two domids, a handle may change under a living domain. Each [`Event`] says what it does.
+//! * **It is deterministic.** No clock, no entropy, no order of hashing: the same events on the
+//!   same [`HostOptions`] give the same state, byte for byte.
+//! * **Misuse is a typed error**, [`EventError`], that changes nothing; so any generated history
+//!   can be replayed, what can't happen left out.
+//!
+//! What it does not do: it runs no guest, has no memory or devices, and no xenstore beyond names,
+//! the *leaving* of a domain and the watch on `@releaseDomain` ([`ReleaseWatch`]).
+//!
+//! # Example
+//!
+//! A toolstack of twenty lines that reserves memory for domains, and what a host may do to it:
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use hv_sim::{Call, Failure, HostOptions, NewDomain, SimHost, Until, When};
+//! use userdata_core::{DomainKey, Hypervisor, HypervisorError, Life};
+//!
+//! struct Toolstack<H> {
+//!     hypervisor: H,
+//!     reserved: BTreeMap<DomainKey, u64>,
+//! }
+//!
+//! impl<H: Hypervisor> Toolstack<H> {
+//!     /// Gives back the memory of domains that are no more; says how much it was.
+//!     fn reclaim(&mut self) -> Result<u64, HypervisorError> {
+//!         let mut freed = 0;
+//!         for (key, bytes) in self.reserved.clone() {
+//!             // An error means that we don't know, never that the domain is gone.
+//!             let domain = self.hypervisor.domain(key.domid)?;
+//!             // Its domid alone is not enough: another domain may have it by now.
+//!             if !domain.is_some_and(|now| now.key == key && now.life != Life::Dead) {
+//!                 self.reserved.remove(&key);
+//!                 freed += bytes;
+//!             }
+//!         }
+//!         Ok(freed)
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let host = SimHost::new(HostOptions::new(42));
+//! let mut toolstack = Toolstack { hypervisor: host.clone(), reserved: BTreeMap::new() };
+//! let watch = host.watch();
+//!
+//! let web = host.create(NewDomain::new().with_name("web"))?;
+//! toolstack.reserved.insert(web, 64 << 20);
+//!
+//! // A domain that is being taken apart still needs its memory ...
+//! host.destroy_until(web.domid, Until::Dying)?;
+//! assert!(host.leaving(&web)?);
+//! assert_eq!(toolstack.reclaim()?, 0);
+//!
+//! // ... until it is dead, which the watch tells.
+//! assert!(watch.take(), "it fired on registration");
+//! host.destroy(web.domid)?;
+//! assert!(watch.take());
+//!
+//! // But the hypervisor does not answer the first time, and nothing may be given back yet.
+//! host.fail(Call::Domain, When::Next, Failure::NotPermitted);
+//! assert!(toolstack.reclaim().is_err());
+//! assert_eq!(toolstack.reserved.len(), 1);
+//!
+//! // And before the second answer, another domain is started with the same domid.
+//! let db = NewDomain::new().with_name("db").with_domid(web.domid);
+//! host.before_each(move |host, asked| {
+//!     if (asked.call, asked.number) == (Call::Domain, 3) {
+//!         host.create(db.clone()).expect("the domid is free");
+//!     }
+//! });
+//! assert_eq!(toolstack.reclaim()?, 64 << 20);
+//! assert_eq!(host.domains()?.len(), 2, "Domain-0 and db");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! For histories that a property test generates, there are [`Event`] and [`SimHost::apply`].
+
+mod before;
+mod domid_json;
+mod event;
+mod event_error;
+mod guest;
+mod host;
+mod host_events;
+mod json;
+mod options;
+mod random;
+mod script;
+mod state;
+mod transition;
+mod watch;
+
+pub use event::{Event, NewDomain, Until};
+pub use event_error::{EventError, NAME_BYTES_MAX};
+pub use guest::{Guest, Phase, ShutdownReason};
+pub use host::SimHost;
+pub use json::MalformedHost;
+pub use options::HostOptions;
+pub use script::{Asked, Call, Failure, Fault, When};
+pub use state::HostState;
+pub use transition::Applied;
+pub use watch::ReleaseWatch;

@@ -1,0 +1,82 @@
+//! `Before`: what a host was like before its last event.
+
+use std::collections::BTreeMap;
+
+use userdata_core::Domid;
+
+use crate::state::Counters;
+use crate::{Guest, HostState};
+
+/// What leads back to the state before one event: only what the event touched, because a host may
+/// have 32 751 guests.
+#[derive(Debug)]
+pub(crate) struct Before {
+    counters: Counters,
+    /// Each domain as it was before it was touched first; `None` where there was none.
+    touched: BTreeMap<Domid, Option<Guest>>,
+}
+
+impl Before {
+    pub(crate) const fn new(state: &HostState) -> Self {
+        Self {
+            counters: state.counters,
+            touched: BTreeMap::new(),
+        }
+    }
+
+    /// Makes `state` what it was.
+    pub(crate) fn restore(self, state: &mut HostState) {
+        state.counters = self.counters;
+        for (domid, guest) in self.touched {
+            match guest {
+                Some(guest) => state.guests.insert(domid, guest),
+                None => state.guests.remove(&domid),
+            };
+        }
+    }
+
+    /// The state that it was, with `state` being what it is now.
+    pub(crate) fn of(&self, state: &HostState) -> HostState {
+        let mut past = state.clone();
+        Self {
+            counters: self.counters,
+            touched: self.touched.clone(),
+        }
+        .restore(&mut past);
+        past
+    }
+
+    /// A domain, to be changed.
+    pub(crate) fn guest<'a>(
+        &mut self,
+        state: &'a mut HostState,
+        domid: Domid,
+    ) -> Option<&'a mut Guest> {
+        let guest = state.guests.get_mut(&domid)?;
+        self.touched
+            .entry(domid)
+            .or_insert_with(|| Some(guest.clone()));
+        Some(guest)
+    }
+
+    /// Adds a domain under a free domid.
+    pub(crate) fn insert(&mut self, state: &mut HostState, domid: Domid, guest: Guest) {
+        let replaced = state.guests.insert(domid, guest);
+        self.touched.entry(domid).or_insert(replaced);
+    }
+
+    /// Removes a domain.
+    pub(crate) fn remove(&mut self, state: &mut HostState, domid: Domid) {
+        let removed = state.guests.remove(&domid);
+        self.touched.entry(domid).or_insert(removed);
+    }
+
+    /// Removes every domain but Domain-0.
+    pub(crate) fn remove_guests(&mut self, state: &mut HostState) {
+        let zero = state.guests.remove_entry(&Domid::ZERO);
+        let guests = std::mem::replace(&mut state.guests, zero.into_iter().collect());
+        for (domid, guest) in guests {
+            self.touched.entry(domid).or_insert(Some(guest));
+        }
+    }
+}

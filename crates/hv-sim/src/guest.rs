@@ -1,0 +1,156 @@
+//! `Guest`: everything a simulated host knows of one domain.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use userdata_core::{Life, Uuid};
+
+/// Everything that is true of one domain, whether or not somebody may see it. Domain-0 is one too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guest {
+    pub(crate) uuid: Uuid,
+    pub(crate) name: Option<String>,
+    pub(crate) incarnation: u64,
+    pub(crate) stage: Stage,
+    pub(crate) leaving: bool,
+    pub(crate) shutdown: Option<ShutdownReason>,
+    pub(crate) pinned: bool,
+    pub(crate) hidden: bool,
+}
+
+impl Guest {
+    pub(crate) const fn new(uuid: Uuid, name: Option<String>, incarnation: u64) -> Self {
+        Self {
+            uuid,
+            name,
+            incarnation,
+            stage: Stage::Alive,
+            leaving: false,
+            shutdown: None,
+            pinned: false,
+            hidden: false,
+        }
+    }
+
+    /// The domain uuid, Xen's handle.
+    #[must_use]
+    pub const fn uuid(&self) -> Uuid {
+        self.uuid
+    }
+
+    /// The name that xenstore has for it: none for a domain that never had one, nor once the
+    /// toolstack has begun to take it apart, which removes the domain's xenstore directory first.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref().filter(|_| !self.leaving)
+    }
+
+    /// The number of this incarnation: no other domain of this host has it, in this boot or
+    /// another.
+    #[must_use]
+    pub const fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// How far it is in its life, finer than the hypervisor tells.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        match (self.stage, self.leaving, self.shutdown) {
+            (Stage::Dead, ..) => Phase::Dead,
+            (Stage::Dying, ..) => Phase::Dying,
+            (Stage::Alive, true, _) => Phase::Leaving,
+            (Stage::Alive, false, Some(reason)) => Phase::Shutdown(reason),
+            (Stage::Alive, false, None) => Phase::Running,
+        }
+    }
+
+    /// Whether the toolstack has begun to take it apart. A domain that was killed past its
+    /// toolstack is dying without this.
+    #[must_use]
+    pub const fn leaving(&self) -> bool {
+        self.leaving
+    }
+
+    /// Whether something refers to its memory, so that it stays as a zombie once it is dead.
+    #[must_use]
+    pub const fn pinned(&self) -> bool {
+        self.pinned
+    }
+
+    /// Whether a security policy hides it from whoever asks.
+    #[must_use]
+    pub const fn hidden(&self) -> bool {
+        self.hidden
+    }
+}
+
+/// Where the hypervisor stands with a domain; `Life` with a stable spelling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Stage {
+    Alive,
+    Dying,
+    Dead,
+}
+
+impl Stage {
+    pub(crate) const fn life(self) -> Life {
+        match self {
+            Self::Alive => Life::Alive,
+            Self::Dying => Life::Dying,
+            Self::Dead => Life::Dead,
+        }
+    }
+}
+
+/// How far a domain is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Running, blocked or paused.
+    Running,
+    /// It has shut down and waits for its toolstack; it may come back to life.
+    Shutdown(ShutdownReason),
+    /// The toolstack has begun to take it apart; to the hypervisor it still is alive.
+    Leaving,
+    /// The hypervisor takes it apart (`DOMDYING_dying`).
+    Dying,
+    /// Taken apart, but still there (`DOMDYING_dead`): a zombie.
+    Dead,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Running => "running",
+            Self::Shutdown(ShutdownReason::Poweroff) => "shut down (poweroff)",
+            Self::Shutdown(ShutdownReason::Reboot) => "shut down (reboot)",
+            Self::Shutdown(ShutdownReason::Suspend) => "shut down (suspend)",
+            Self::Shutdown(ShutdownReason::Crash) => "shut down (crash)",
+            Self::Shutdown(ShutdownReason::Watchdog) => "shut down (watchdog)",
+            Self::Shutdown(ShutdownReason::SoftReset) => "shut down (soft reset)",
+            Self::Leaving => "leaving",
+            Self::Dying => "dying",
+            Self::Dead => "dead",
+        })
+    }
+}
+
+/// Why a domain shut down: Xen's `SHUTDOWN_*` codes. Written in snake case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ShutdownReason {
+    /// `SHUTDOWN_poweroff`: done; the toolstack may destroy it.
+    Poweroff,
+    /// `SHUTDOWN_reboot`: the toolstack is to start it anew.
+    Reboot,
+    /// `SHUTDOWN_suspend`: saved, or about to be resumed or migrated.
+    Suspend,
+    /// `SHUTDOWN_crash`: it told the hypervisor that it crashed.
+    Crash,
+    /// `SHUTDOWN_watchdog`: its watchdog was not served.
+    Watchdog,
+    /// `SHUTDOWN_soft_reset`: it asks to be reset in place.
+    SoftReset,
+}

@@ -1,0 +1,167 @@
+//! `HostState`: a simulated host at one moment.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use userdata_core::{
+    BootId, Domain, DomainKey, DomainNames, Domid, Hypervisor, HypervisorError,
+    HypervisorErrorKind, Life, Source, Uuid,
+};
+
+use crate::random::{self, Purpose};
+use crate::{Guest, HostOptions};
+
+/// A simulated host at one moment, as a value.
+///
+/// It answers as a [`Hypervisor`] on whose host nothing happens. Two states are equal if and only
+/// if their JSON is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostState {
+    pub(crate) options: HostOptions,
+    pub(crate) counters: Counters,
+    pub(crate) guests: BTreeMap<Domid, Guest>,
+}
+
+/// What a host counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// Boots so far; the first is 1.
+    pub(crate) boot: u64,
+    /// Domains so far, over all boots, Domain-0 of each included.
+    pub(crate) incarnations: u64,
+    /// Events so far.
+    pub(crate) events: u64,
+    /// The domid that the round robin gave last, 0 before it gave any.
+    pub(crate) last_domid: Domid,
+}
+
+/// The name of domain 0.
+pub(crate) const DOMAIN_ZERO: &str = "Domain-0";
+
+impl HostState {
+    /// A host on its first boot, with Domain-0 only: its uuid is nil.
+    #[must_use]
+    pub fn new(options: HostOptions) -> Self {
+        let zero = Guest::new(Uuid::nil(), Some(DOMAIN_ZERO.to_owned()), 1);
+        Self {
+            options,
+            counters: Counters {
+                boot: 1,
+                incarnations: 1,
+                events: 0,
+                last_domid: Domid::ZERO,
+            },
+            guests: BTreeMap::from([(Domid::ZERO, zero)]),
+        }
+    }
+
+    /// What the host was made with.
+    #[must_use]
+    pub const fn options(&self) -> &HostOptions {
+        &self.options
+    }
+
+    /// Every domain, in order of domid, hidden ones and Domain-0 included.
+    pub fn guests(&self) -> impl Iterator<Item = (Domid, &Guest)> {
+        self.guests.iter().map(|(domid, guest)| (*domid, guest))
+    }
+
+    /// The domain with this domid, hidden or not.
+    #[must_use]
+    pub fn guest(&self, domid: Domid) -> Option<&Guest> {
+        self.guests.get(&domid)
+    }
+
+    /// How many boots the host has seen; the first is 1.
+    #[must_use]
+    pub const fn boots(&self) -> u64 {
+        self.counters.boot
+    }
+
+    /// How many events have happened.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.counters.events
+    }
+
+    /// A host of another boot on which there is nothing at all, which no host is: for answers that
+    /// are wrong.
+    pub(crate) fn deserted(&self) -> Self {
+        let mut counters = self.counters;
+        counters.boot = counters.boot.wrapping_add(1);
+        Self {
+            options: self.options.clone(),
+            counters,
+            guests: BTreeMap::new(),
+        }
+    }
+
+    fn describe(&self, domid: Domid, guest: &Guest) -> Domain {
+        let key = DomainKey::new(domid, guest.uuid);
+        let life = guest.stage.life();
+        if self.options.reports_dying {
+            Domain::new(key, life).with_incarnation(guest.incarnation)
+        } else if life == Life::Dying {
+            // XEN_DOMINF_dying is clear until the hypervisor is done.
+            Domain::new(key, Life::Alive)
+        } else {
+            Domain::new(key, life)
+        }
+    }
+}
+
+impl Hypervisor for HostState {
+    /// # Errors
+    ///
+    /// [`HypervisorErrorKind::NotPermitted`] for a hidden domain.
+    fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
+        match self.guests.get(&domid) {
+            Some(guest) if guest.hidden => Err(HypervisorError::new(
+                format!("look up domain {domid}"),
+                HypervisorErrorKind::NotPermitted {
+                    what: format!("XEN_DOMCTL_getdomaininfo, the policy hides domain {domid}"),
+                    source: None,
+                },
+            )),
+            found => Ok(found.map(|guest| self.describe(domid, guest))),
+        }
+    }
+
+    fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
+        Ok(self
+            .guests()
+            .filter(|(_, guest)| !guest.hidden)
+            .map(|(domid, guest)| self.describe(domid, guest))
+            .collect())
+    }
+
+    /// Answered from xenstore, which no policy hides; `false` for a domain that is not there.
+    fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError> {
+        Ok(self
+            .guests
+            .get(&domain.domid)
+            .is_some_and(|guest| guest.uuid == domain.uuid && guest.leaving))
+    }
+
+    fn boot(&self) -> Result<BootId, HypervisorError> {
+        let uuid = random::uuid(self.options.seed, Purpose::BootId, self.counters.boot);
+        BootId::from_str(&uuid.to_string()).map_err(|error| {
+            HypervisorError::new(
+                "name this boot",
+                HypervisorErrorKind::Failed {
+                    source: Source::from(error),
+                },
+            )
+        })
+    }
+}
+
+impl DomainNames for HostState {
+    fn name(&self, domid: Domid) -> Result<Option<String>, HypervisorError> {
+        Ok(self
+            .guests
+            .get(&domid)
+            .and_then(|guest| guest.name())
+            .map(str::to_owned))
+    }
+}

@@ -1,0 +1,37 @@
+//! What a simulated host shows for each event, what a script makes of it, and what holds after any
+//! history.
+
+#![expect(clippy::unwrap_used, reason = "tests may unwrap")]
+
+mod histories;
+mod life_cycle;
+mod names;
+mod numbers;
+mod script;
+mod watch;
+
+use hv_sim::{HostOptions, NewDomain, SimHost};
+use userdata_core::{DomainKey, Domid, Hypervisor, Life};
+
+/// A host whose watch fires for a reason only.
+fn host() -> SimHost {
+    SimHost::new(HostOptions::new(1).with_spurious_one_in(0))
+}
+
+fn guest(host: &SimHost) -> DomainKey {
+    host.create(NewDomain::new()).unwrap()
+}
+
+fn named(host: &SimHost, name: &str) -> DomainKey {
+    host.create(NewDomain::new().with_name(name)).unwrap()
+}
+
+fn domid(number: u16) -> Domid {
+    Domid::new(number).unwrap()
+}
+
+/// What the hypervisor says of a domid: its key and life.
+fn seen(host: &SimHost, domid: Domid) -> Option<(DomainKey, Life)> {
+    let domain = host.domain(domid).unwrap()?;
+    Some((domain.key, domain.life))
+}
