@@ -14,6 +14,8 @@
 //! * **Misuse is a typed error**, [`EventError`], that changes nothing; so any generated history
 //!   can be replayed, what can't happen left out.
 //!
+//! [`HostFile`] is the same host kept in a file, for processes that share it.
+//!
 //! What it does not do: it runs no guest, has no memory or devices, and no xenstore beyond names,
 //! the *leaving* of a domain and the watch on `@releaseDomain` ([`ReleaseWatch`]).
 //!
@@ -94,6 +96,8 @@ mod event_error;
 mod guest;
 mod host;
 mod host_events;
+mod host_file;
+mod host_file_error;
 mod json;
 mod options;
 mod random;
@@ -106,6 +110,8 @@ pub use event::{Event, NewDomain, Until};
 pub use event_error::{EventError, NAME_BYTES_MAX};
 pub use guest::{Guest, Phase, ShutdownReason};
 pub use host::SimHost;
+pub use host_file::HostFile;
+pub use host_file_error::{HostFileError, HostFileErrorKind};
 pub use json::MalformedHost;
 pub use options::HostOptions;
 pub use script::{Asked, Call, Failure, Fault, When};

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests may unwrap")]
 
+mod file;
 mod histories;
 mod life_cycle;
 mod names;

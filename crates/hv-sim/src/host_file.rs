@@ -1,0 +1,274 @@
+//! `HostFile`: a simulated host kept in a file that processes share.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use userdata_core::{BootId, Domain, DomainKey, DomainNames, Domid, Hypervisor, HypervisorError};
+
+use crate::{Event, HostFileError, HostFileErrorKind, HostOptions, HostState};
+
+/// A simulated host kept in a file, for processes that share it: JSON as [`HostState::to_json`]
+/// writes it.
+///
+/// Every question reads the file anew, without a lock: it is only ever replaced as a whole. Where
+/// there is none, the host is [`HostState::new`] of the options, and the first event creates the
+/// file and the directories that lead to it. Two such hosts of one seed draw the same uuids and
+/// boot ids.
+///
+/// An event happens under an exclusive flock(2) on `FILE.lock`, which is created beside the file
+/// and stays. The new state is written to `FILE.new`, synced, and renamed over the file. Whatever
+/// fails, the old state stays and `FILE.new` is removed; one that a killed process has left is
+/// replaced by the next event. A file that is malformed is never replaced; a symbolic link in its
+/// place is.
+#[derive(Clone, Debug)]
+pub struct HostFile {
+    path: PathBuf,
+    fresh: HostOptions,
+    timeout: Duration,
+}
+
+/// Longer than the longest host: 32 752 domains with names of 256 bytes that JSON escapes sixfold.
+const BYTES_MAX: u64 = 64 << 20;
+/// How long an event waits for the lock, by default.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest pause between two attempts at the lock.
+const PAUSE: Duration = Duration::from_millis(5);
+
+impl HostFile {
+    /// The host in this file, which need not exist; nothing is opened yet.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            fresh: HostOptions::new(0),
+            timeout: TIMEOUT,
+        }
+    }
+
+    /// What the host is like if there is no file yet. Default: [`HostOptions::new`] with seed 0.
+    #[must_use]
+    pub fn with_options(mut self, fresh: HostOptions) -> Self {
+        self.fresh = fresh;
+        self
+    }
+
+    /// How long an event waits for the lock. Default: 10 s.
+    #[must_use]
+    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The state at this moment.
+    ///
+    /// # Errors
+    ///
+    /// When the file is there but can't be read, is not a regular file, or is not a host.
+    pub fn state(&self) -> Result<HostState, HostFileError> {
+        self.read()
+            .map_err(|kind| HostFileError::new("read", &self.path, kind))
+    }
+
+    /// Lets `event` happen. The result is the domain that it created, if it is one that creates.
+    ///
+    /// # Errors
+    ///
+    /// When the event can't happen ([`HostFileErrorKind::Event`]), the lock can't be had in time,
+    /// or the file can't be read or replaced. In all cases the host is as it was.
+    pub fn apply(&self, event: &Event) -> Result<Option<DomainKey>, HostFileError> {
+        self.change(event)
+            .map_err(|kind| HostFileError::new("change", &self.path, kind))
+    }
+
+    fn change(&self, event: &Event) -> Result<Option<DomainKey>, HostFileErrorKind> {
+        if let Some(directory) = self.path.parent() {
+            fs::create_dir_all(directory).map_err(io("create its directory"))?;
+        }
+        let lock = self.lock()?;
+        let mut state = self.read()?;
+        let applied = state.apply(event).map_err(HostFileErrorKind::Event)?;
+        self.replace(state.to_json().as_bytes())?;
+        drop(lock);
+        Ok(applied.created)
+    }
+
+    fn read(&self) -> Result<HostState, HostFileErrorKind> {
+        if !is_regular(&self.path)? {
+            return Ok(HostState::new(self.fresh.clone()));
+        }
+        let mut json = Vec::new();
+        File::open(&self.path)
+            .map_err(io("open it"))?
+            .take(BYTES_MAX + 1)
+            .read_to_end(&mut json)
+            .map_err(io("read it"))?;
+        if json.len() as u64 > BYTES_MAX {
+            return Err(HostFileErrorKind::TooLarge { limit: BYTES_MAX });
+        }
+        HostState::from_json(&json).map_err(HostFileErrorKind::Malformed)
+    }
+
+    /// The lock, held until the file is closed.
+    fn lock(&self) -> Result<File, HostFileErrorKind> {
+        let path = self.beside(".lock");
+        is_regular(&path)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(io("open its lock file"))?;
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(error)) => return Err(io("lock it")(error)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            let waited = start.elapsed();
+            if waited >= self.timeout {
+                return Err(HostFileErrorKind::Locked { lock: path, waited });
+            }
+            std::thread::sleep(PAUSE.min(self.timeout - waited));
+        }
+    }
+
+    /// Only under the lock: nobody else writes the new file meanwhile.
+    fn replace(&self, json: &[u8]) -> Result<(), HostFileErrorKind> {
+        let new = NewFile(self.beside(".new"));
+        new.remove()
+            .map_err(io("remove what a killed process left"))?;
+        let mut file = OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .open(&new.0)
+            .map_err(io("create the new file"))?;
+        file.write_all(json).map_err(io("write the new file"))?;
+        file.sync_all().map_err(io("sync the new file"))?;
+        fs::rename(&new.0, &self.path).map_err(io("rename the new file over the old"))
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut path = OsString::from(&self.path);
+        path.push(suffix);
+        PathBuf::from(path)
+    }
+
+    fn ask<T>(
+        &self,
+        operation: impl FnOnce() -> String,
+        answer: impl FnOnce(&HostState) -> Result<T, HypervisorError>,
+    ) -> Result<T, HypervisorError> {
+        match self.state() {
+            Ok(state) => answer(&state),
+            Err(error) => Err(error.into_hypervisor_error(operation())),
+        }
+    }
+}
+
+/// The new file until it takes the old one's place; after that there is nothing left to remove.
+struct NewFile(PathBuf);
+
+impl NewFile {
+    fn remove(&self) -> io::Result<()> {
+        match fs::remove_file(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        // The failure that led here is the one to report.
+        drop(self.remove());
+    }
+}
+
+/// Whether there is such a file; an error if it is of another kind. Opening a FIFO would wait for
+/// whoever is at its other end.
+fn is_regular(path: &Path) -> Result<bool, HostFileErrorKind> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(true),
+        Ok(_) => Err(HostFileErrorKind::NotRegular {
+            path: path.to_owned(),
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(io("look at it")(error)),
+    }
+}
+
+fn io(call: &'static str) -> impl FnOnce(io::Error) -> HostFileErrorKind {
+    move |source| HostFileErrorKind::Io { call, source }
+}
+
+impl Hypervisor for HostFile {
+    fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
+        self.ask(
+            || format!("look up domain {domid}"),
+            |state| state.domain(domid),
+        )
+    }
+
+    fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
+        self.ask(|| "list the domains".to_owned(), Hypervisor::domains)
+    }
+
+    fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError> {
+        self.ask(
+            || format!("ask whether domain {domain} is leaving"),
+            |state| state.leaving(domain),
+        )
+    }
+
+    fn boot(&self) -> Result<BootId, HypervisorError> {
+        self.ask(|| "name this boot".to_owned(), Hypervisor::boot)
+    }
+}
+
+impl DomainNames for HostFile {
+    fn name(&self, domid: Domid) -> Result<Option<String>, HypervisorError> {
+        self.ask(
+            || format!("look up the name of domain {domid}"),
+            |state| state.name(domid),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{NAME_BYTES_MAX, NewDomain};
+
+    #[test]
+    fn no_host_is_too_large_to_be_read_again() {
+        let mut state = HostState::new(HostOptions::new(u64::MAX));
+        let bare = state.to_json().len() as u64;
+        let longest = NewDomain::new()
+            .with_name("\u{1}".repeat(NAME_BYTES_MAX))
+            .with_domid(Domid::MAX);
+        state.apply(&Event::Create(longest)).unwrap();
+        // What a domain may grow by later: longer numbers, words and reasons.
+        let domain = state.to_json().len() as u64 - bare + 100;
+        assert!((u64::from(Domid::MAX.get()) + 1) * domain + bare < BYTES_MAX);
+    }
+
+    #[test]
+    fn a_new_file_that_cannot_take_the_place_of_the_old_is_removed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let host = HostFile::new(scratch.path().join("host.json"));
+        fs::create_dir_all(host.path().join("in the way")).unwrap();
+        let error = host.replace(b"{}").unwrap_err();
+        assert!(matches!(error, HostFileErrorKind::Io { call, .. } if call.contains("rename")));
+        assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
+    }
+}
