@@ -1,1 +1,8 @@
-//! Unit tests of the store: the order of calls, pinned on a mock of the directory.
+//! Unit tests of the store: the order of calls of each protocol, and the clean-up after a failure
+//! at each single call, pinned on a mock of the directory.
+
+mod clearing;
+mod locking;
+mod mock;
+mod reading;
+mod storing;

@@ -1,0 +1,187 @@
+//! Taking and giving back the lock and the closing marker.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use userdata_core::{Durability, Refused, Store, StoreErrorKind};
+
+use super::mock::{Script, deadline, key, put, userid, words};
+use crate::Errno;
+
+#[test]
+fn a_lock_that_is_held_is_waited_for_with_pauses_of_at_most_5_ms_until_the_deadline() {
+    let script = Script::default();
+    script.fail("lock l", 0, Errno::AGAIN);
+    let userid = userid();
+    let op = [put(&userid, Durability::Process)];
+    let error = script
+        .store()
+        .change(&key(), deadline(), &mut |_| Ok(()), &op)
+        .unwrap_err();
+    assert!(
+        matches!(error.kind(), StoreErrorKind::DeadlinePassed { waited }
+            if *waited == Duration::from_millis(20)),
+        "{error:?}",
+    );
+    let calls = script.calls();
+    let pauses: Vec<_> = calls
+        .iter()
+        .filter_map(|call| call.strip_prefix("pause "))
+        .collect();
+    assert_eq!(
+        pauses,
+        [
+            "50\u{b5}s",
+            "100\u{b5}s",
+            "200\u{b5}s",
+            "400\u{b5}s",
+            "800\u{b5}s",
+            "1.6ms",
+            "3.2ms",
+            "5ms",
+            "5ms",
+            "3.65ms"
+        ],
+    );
+    // Somebody else's lock is neither unlinked nor unlocked.
+    assert!(
+        !calls
+            .iter()
+            .any(|call| call == "unlink l" || call == "unlock l"),
+        "{calls:?}"
+    );
+    assert_eq!(
+        calls.iter().filter(|call| *call == "open_lock l").count(),
+        calls.iter().filter(|call| *call == "close l").count(),
+    );
+}
+
+#[test]
+fn a_deadline_of_zero_tries_once() {
+    let script = Script::default();
+    script.fail("lock l", 0, Errno::AGAIN);
+    let userid = userid();
+    let op = [put(&userid, Durability::Process)];
+    let now = userdata_core::Deadline::within(Duration::ZERO);
+    script
+        .store()
+        .change(&key(), now, &mut |_| Ok(()), &op)
+        .unwrap_err();
+    assert_eq!(script.calls(), words(&["open_lock l", "lock l", "close l"]));
+}
+
+#[test]
+fn a_lock_whose_name_stands_for_another_file_is_taken_anew() {
+    for (call, errno) in [("stat l", Some(Errno::NOENT)), ("stat l", None)] {
+        let script = Script::default();
+        let store = script.store();
+        let userid = userid();
+        let op = [put(&userid, Durability::Process)];
+        match errno {
+            Some(errno) => script.fail(call, 0, errno),
+            None => script.replace(call, 0),
+        };
+        // The file never matches, so that only the bound ends it: the mock's clock stands still.
+        let error = store
+            .change(&key(), deadline(), &mut |_| Ok(()), &op)
+            .unwrap_err();
+        assert!(
+            matches!(error.kind(), StoreErrorKind::GaveUp { .. }),
+            "{error:?}"
+        );
+        let calls = script.calls();
+        let once = [
+            "open_lock l",
+            "lock l",
+            "fstat l",
+            "stat l",
+            "unlock l",
+            "close l",
+        ];
+        assert_eq!(calls[..12], words(&[once, once].concat()));
+    }
+}
+
+#[test]
+fn a_panic_of_the_caller_gives_the_lock_back() {
+    let script = Script::default();
+    let store = script.store();
+    let userid = userid();
+    let op = [put(&userid, Durability::Process)];
+    catch_unwind(AssertUnwindSafe(|| {
+        store.change(&key(), deadline(), &mut |_| panic!("the caller"), &op)
+    }))
+    .unwrap_err();
+    let calls = script.calls();
+    assert_eq!(
+        calls[calls.len() - 4..],
+        words(&["stat l", "unlink l", "unlock l", "close l"])
+    );
+}
+
+#[test]
+fn a_forked_child_only_closes_what_is_its_parents() {
+    let script = Script::default();
+    let store = script.store();
+    let mark = store.close(&key(), deadline(), &mut |_| Ok(())).unwrap();
+    let before = script.calls().len();
+    script.become_process(4711);
+    drop(mark);
+    assert_eq!(script.calls()[before..], words(&["close c"]));
+}
+
+#[test]
+fn a_closing_mark_is_made_under_the_lock_and_held_beyond_it() {
+    let script = Script::default();
+    let store = script.store();
+    let mark = store.close(&key(), deadline(), &mut |_| Ok(())).unwrap();
+    let acquire = ["open_lock l", "lock l", "fstat l", "stat l", "open c"];
+    let make = ["open_lock c", "lock c", "fstat c", "stat c"];
+    let release = ["stat l", "unlink l", "unlock l", "close l"];
+    assert_eq!(
+        script.calls(),
+        words(&[&acquire[..], &make, &release].concat())
+    );
+    let before = script.calls().len();
+    mark.reopen(deadline()).unwrap();
+    let remove = ["stat c", "unlink c", "unlock c", "close c"];
+    assert_eq!(
+        script.calls()[before..],
+        words(&[&acquire[..4], &remove[..], &release[..]].concat()),
+    );
+}
+
+#[test]
+fn a_mark_that_is_dropped_is_void_and_its_file_stays() {
+    let script = Script::default();
+    let mark = script
+        .store()
+        .close(&key(), deadline(), &mut |_| Ok(()))
+        .unwrap();
+    let before = script.calls().len();
+    drop(mark);
+    assert_eq!(script.calls()[before..], words(&["unlock c", "close c"]));
+}
+
+#[test]
+fn a_mark_is_not_made_when_admission_is_refused_or_somebody_holds_it() {
+    let script = Script::default();
+    let refuse = &mut |_: &_| Err(Refused::NoSuchDomain);
+    script
+        .store()
+        .close(&key(), deadline(), refuse)
+        .unwrap_err();
+    assert!(!script.calls().contains(&"open_lock c".to_owned()));
+
+    let script = Script::default();
+    script.fail("lock c", 0, Errno::AGAIN);
+    let error = script
+        .store()
+        .close(&key(), deadline(), &mut |_| Ok(()))
+        .unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        StoreErrorKind::Refused(Refused::BeingDestroyed)
+    ));
+    assert!(!script.calls().contains(&"unlink c".to_owned()));
+}

@@ -1,0 +1,279 @@
+//! A mock directory that answers as an untroubled one would, writes down every call, and fails the
+//! one it is told to.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use mockall::mock;
+use userdata_core::{
+    Deadline, DomainKey, Domid, Durability, Expect, FileName, FileType, NameFormat, Op, Uuid,
+    WritableUserid,
+};
+
+use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata, Name};
+
+/// A file of the mock: the letter of its kind.
+pub(super) type File = char;
+
+mock! {
+    pub(super) Disk {}
+
+    impl Directory for Disk {
+        type File = File;
+        fn create<'a>(&self, name: Name<'a>) -> Result<File, Errno>;
+        fn open_lock<'a>(&self, name: Name<'a>) -> Result<File, Errno>;
+        fn open<'a>(&self, name: Name<'a>) -> Result<File, Errno>;
+        fn close(&self, file: File);
+        fn read(&self, file: &File, buffer: &mut [u8]) -> Result<usize, Errno>;
+        fn write(&self, file: &File, bytes: &[u8]) -> Result<usize, Errno>;
+        fn metadata(&self, file: &File) -> Result<Metadata, Errno>;
+        fn metadata_at<'a>(&self, name: Name<'a>) -> Result<Metadata, Errno>;
+        fn lock(&self, file: &File, mode: LockMode) -> Result<(), Errno>;
+        fn unlock(&self, file: &File) -> Result<(), Errno>;
+        fn sync_file(&self, file: &File) -> Result<(), Errno>;
+        fn rename<'a, 'b>(&self, from: Name<'a>, to: Name<'b>) -> Result<(), Errno>;
+        fn rename_into<'a, 'b>(
+            &self, from: Name<'a>, into: &Self, to: Name<'b>,
+        ) -> Result<(), Errno>;
+        fn unlink<'a>(&self, name: Name<'a>) -> Result<(), Errno>;
+        fn make_directory<'a>(&self, name: Name<'a>) -> Result<(), Errno>;
+        fn open_directory<'a>(&self, name: Name<'a>) -> Result<Self, Errno>;
+        fn remove_directory<'a>(&self, name: Name<'a>) -> Result<(), Errno>;
+        fn list(
+            &self, each: &mut dyn for<'a> FnMut(Name<'a>) -> ControlFlow<()>,
+        ) -> Result<(), Errno>;
+        fn sync(&self) -> Result<(), Errno>;
+        fn now(&self) -> Duration;
+        fn pause(&self, span: Duration);
+        fn random(&self) -> Result<u128, Errno>;
+        fn process(&self) -> u32;
+    }
+}
+
+/// What the mock did, and what it is told to do. Clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Script(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    calls: Vec<String>,
+    /// How often each call was made.
+    counts: BTreeMap<String, usize>,
+    /// From which call on which one fails: its text, how many of the same text succeed before.
+    failures: Vec<(String, usize, Errno)>,
+    /// The inode under each name that is not the one that was opened.
+    replaced: Vec<(String, usize)>,
+    names: Vec<FileName>,
+    content: Option<Vec<u8>>,
+    clock: Duration,
+    process: u32,
+}
+
+impl Script {
+    /// Makes the call with this text fail, the `before` first ones excepted.
+    pub(super) fn fail(&self, call: &str, before: usize, errno: Errno) -> &Self {
+        self.0
+            .lock()
+            .unwrap()
+            .failures
+            .push((call.to_owned(), before, errno));
+        self
+    }
+
+    /// Lets the name stand for another file from its `from`-th look-up on.
+    pub(super) fn replace(&self, call: &str, from: usize) -> &Self {
+        self.0
+            .lock()
+            .unwrap()
+            .replaced
+            .push((call.to_owned(), from));
+        self
+    }
+
+    pub(super) fn names(&self, names: Vec<FileName>) -> &Self {
+        self.0.lock().unwrap().names = names;
+        self
+    }
+
+    pub(super) fn content(&self, bytes: &[u8]) -> &Self {
+        self.0.lock().unwrap().content = Some(bytes.to_vec());
+        self
+    }
+
+    pub(super) fn become_process(&self, process: u32) {
+        self.0.lock().unwrap().process = process;
+    }
+
+    /// Every call so far but those that ask for the time or the process.
+    pub(super) fn calls(&self) -> Vec<String> {
+        let state = self.0.lock().unwrap();
+        let silent = |call: &&String| !matches!(call.as_str(), "now" | "process");
+        state.calls.iter().filter(silent).cloned().collect()
+    }
+
+    pub(super) fn store(&self) -> FileStore<MockDisk> {
+        FileStore::new(self.disk())
+    }
+
+    fn called(&self, call: String) -> Result<usize, Errno> {
+        let mut state = self.0.lock().unwrap();
+        let count = state.counts.entry(call.clone()).or_default();
+        let before = *count;
+        *count += 1;
+        let failure = state
+            .failures
+            .iter()
+            .find(|(text, spared, _)| *text == call && before >= *spared)
+            .map(|(_, _, errno)| *errno);
+        state.calls.push(call);
+        failure.map_or(Ok(before), Err)
+    }
+
+    fn disk(&self) -> MockDisk {
+        let mut disk = MockDisk::new();
+        let s = self.clone();
+        disk.expect_create()
+            .returning(move |name| s.opened("create", name));
+        let s = self.clone();
+        disk.expect_open_lock()
+            .returning(move |name| s.opened("open_lock", name));
+        let s = self.clone();
+        disk.expect_open()
+            .returning(move |name| s.opened("open", name));
+        let s = self.clone();
+        disk.expect_close().returning(move |file| {
+            let _ = s.called(format!("close {file}"));
+        });
+        let s = self.clone();
+        disk.expect_read().returning(move |file, buffer| {
+            s.called(format!("read {file}"))?;
+            let content = s.0.lock().unwrap().content.clone().unwrap_or_default();
+            let count = content.len().min(buffer.len());
+            buffer[..count].copy_from_slice(&content[..count]);
+            Ok(count)
+        });
+        let s = self.clone();
+        disk.expect_write()
+            .returning(move |file, bytes| s.called(format!("write {file}")).map(|_| bytes.len()));
+        let s = self.clone();
+        disk.expect_metadata()
+            .returning(move |file| s.looked_at("fstat", *file));
+        let s = self.clone();
+        disk.expect_metadata_at()
+            .returning(move |name| s.looked_at("stat", letter(name)));
+        let s = self.clone();
+        disk.expect_lock().returning(move |file, mode| {
+            let text = match mode {
+                LockMode::Exclusive => format!("lock {file}"),
+                LockMode::Shared => format!("lock_shared {file}"),
+            };
+            s.called(text).map(drop)
+        });
+        let s = self.clone();
+        disk.expect_unlock()
+            .returning(move |file| s.called(format!("unlock {file}")).map(drop));
+        let s = self.clone();
+        disk.expect_sync_file()
+            .returning(move |file| s.called(format!("sync_file {file}")).map(drop));
+        let s = self.clone();
+        disk.expect_rename().returning(move |from, to| {
+            s.called(format!("rename {} {}", letter(from), letter(to)))
+                .map(drop)
+        });
+        let s = self.clone();
+        disk.expect_unlink()
+            .returning(move |name| s.called(format!("unlink {}", letter(name))).map(drop));
+        let s = self.clone();
+        disk.expect_list().returning(move |each| {
+            s.called("list".to_owned())?;
+            let names = s.0.lock().unwrap().names.clone();
+            let _ = names.iter().try_for_each(|name| each(name.into()));
+            Ok(())
+        });
+        let s = self.clone();
+        disk.expect_sync()
+            .returning(move || s.called("sync".to_owned()).map(drop));
+        let s = self.clone();
+        disk.expect_now().returning(move || {
+            let _ = s.called("now".to_owned());
+            s.0.lock().unwrap().clock
+        });
+        let s = self.clone();
+        disk.expect_pause().returning(move |span| {
+            let _ = s.called(format!("pause {span:?}"));
+            s.0.lock().unwrap().clock += span;
+        });
+        let s = self.clone();
+        disk.expect_random()
+            .returning(move || s.called("random".to_owned()).map(|before| before as u128));
+        let s = self.clone();
+        disk.expect_process().returning(move || {
+            let _ = s.called("process".to_owned());
+            s.0.lock().unwrap().process
+        });
+        disk
+    }
+
+    /// Closing markers and values are not there unless the test says so by a failure of its own.
+    fn opened(&self, call: &str, name: Name<'_>) -> Result<File, Errno> {
+        let letter = letter(name);
+        self.called(format!("{call} {letter}"))?;
+        let there = match (call, letter) {
+            ("open", 'c') => false,
+            ("open", 'd') => self.0.lock().unwrap().content.is_some(),
+            _ => true,
+        };
+        there.then_some(letter).ok_or(Errno::NOENT)
+    }
+
+    fn looked_at(&self, call: &str, letter: char) -> Result<Metadata, Errno> {
+        let call = format!("{call} {letter}");
+        let before = self.called(call.clone())?;
+        let state = self.0.lock().unwrap();
+        let replaced = state
+            .replaced
+            .iter()
+            .any(|(text, from)| *text == call && before >= *from);
+        let inode = u64::from(u32::from(letter)) + if replaced { 1000 } else { 0 };
+        Ok(Metadata {
+            identity: Identity { device: 1, inode },
+            file_type: FileType::Regular,
+            size: state.content.as_ref().map_or(0, Vec::len) as u64,
+            modified: SystemTime::UNIX_EPOCH,
+        })
+    }
+}
+
+/// The letter of the name's kind.
+fn letter(name: Name<'_>) -> char {
+    let name = FileName::parse(NameFormat::Libxl, name.as_bytes()).unwrap();
+    char::from(name.kind().letter())
+}
+
+pub(super) fn key() -> DomainKey {
+    DomainKey::new(Domid::new(5).unwrap(), Uuid::from_u128(0x55))
+}
+
+pub(super) fn userid() -> WritableUserid {
+    WritableUserid::new("xl").unwrap()
+}
+
+pub(super) fn deadline() -> Deadline {
+    Deadline::within(Duration::from_millis(20))
+}
+
+pub(super) fn put(userid: &WritableUserid, durability: Durability) -> Op<'_> {
+    Op::Put {
+        userid,
+        data: b"new",
+        expect: Expect::Any,
+        durability,
+    }
+}
+
+/// The calls in one line, as the tests write them.
+pub(super) fn words(calls: &[&str]) -> Vec<String> {
+    calls.iter().map(|call| (*call).to_owned()).collect()
+}
