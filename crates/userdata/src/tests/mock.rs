@@ -1,0 +1,183 @@
+//! Mocks of the two traits that write their calls into one list.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+
+use mockall::mock;
+use userdata_core::{
+    Admit, BootId, Cleared, ClosingMark, Deadline, Domain, DomainKey, Domid, Done, Durability,
+    Entry, Found, Hypervisor, HypervisorError, HypervisorErrorKind, Life, Op, State, Store,
+    StoreError, Userid, Uuid, Value, WritableUserid,
+};
+
+use crate::Userdata;
+
+mock! {
+    pub(super) Host {}
+
+    impl Hypervisor for Host {
+        fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError>;
+        fn domains(&self) -> Result<Vec<Domain>, HypervisorError>;
+        fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError>;
+        fn boot(&self) -> Result<BootId, HypervisorError>;
+    }
+}
+
+mock! {
+    pub(super) Engine {}
+
+    impl Store for Engine {
+        fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError>;
+        fn stat(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Entry>, StoreError>;
+        fn list(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError>;
+        fn scan(&self, each: &mut dyn FnMut(Found) -> ControlFlow<()>) -> Result<(), StoreError>;
+        fn change<'a, 'b, 'c>(
+            &self, domain: &DomainKey, deadline: Deadline, admit: Admit<'a>, ops: &'b [Op<'c>],
+        ) -> Result<Vec<Done>, StoreError>;
+        fn close<'a>(
+            &self, domain: &DomainKey, deadline: Deadline, admit: Admit<'a>,
+        ) -> Result<Box<dyn ClosingMark>, StoreError>;
+    }
+}
+
+mock! {
+    #[derive(Debug)]
+    pub(super) Mark {}
+
+    impl ClosingMark for Mark {
+        fn clear(
+            self: Box<Self>, deadline: Deadline, durability: Durability,
+        ) -> Result<Cleared, StoreError>;
+        fn reopen(self: Box<Self>, deadline: Deadline) -> Result<(), StoreError>;
+    }
+}
+
+/// The calls of all mocks, in the order they were made.
+#[derive(Clone, Default)]
+pub(super) struct Calls(Arc<Mutex<Vec<String>>>);
+
+impl Calls {
+    pub(super) fn push(&self, call: &str) {
+        self.0.lock().unwrap().push(call.to_owned());
+    }
+
+    pub(super) fn taken(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// What the host answers: to each look-up in turn, the last answer from then on.
+#[derive(Clone)]
+pub(super) struct Answers {
+    pub(super) domains: Vec<Answer>,
+    pub(super) leaving: Option<bool>,
+    pub(super) closing: bool,
+}
+
+/// One answer to a look-up of a domain.
+#[derive(Clone, Copy)]
+pub(super) enum Answer {
+    Absent,
+    Is(DomainKey, Life),
+    Unknown,
+}
+
+impl Answers {
+    pub(super) fn alive() -> Self {
+        let domains = vec![Answer::Is(key(), Life::Alive)];
+        Self {
+            domains,
+            leaving: Some(false),
+            closing: false,
+        }
+    }
+
+    pub(super) fn of(domains: &[Answer]) -> Self {
+        Self {
+            domains: domains.to_vec(),
+            ..Self::alive()
+        }
+    }
+}
+
+pub(super) fn key() -> DomainKey {
+    DomainKey::new(Domid::new(5).unwrap(), Uuid::from_u128(0x55))
+}
+
+/// Another incarnation under the same domid.
+pub(super) fn other() -> DomainKey {
+    DomainKey::new(Domid::new(5).unwrap(), Uuid::from_u128(0x66))
+}
+
+pub(super) fn userid() -> WritableUserid {
+    WritableUserid::new("xl").unwrap()
+}
+
+pub(super) fn unknown() -> HypervisorError {
+    let kind = HypervisorErrorKind::Unsupported {
+        what: "a scripted answer".to_owned(),
+    };
+    HypervisorError::new("look up", kind)
+}
+
+pub(super) fn host(answers: &Answers, calls: &Calls) -> MockHost {
+    let mut host = MockHost::new();
+    let (log, script, asked) = (calls.clone(), answers.domains.clone(), Mutex::new(0));
+    host.expect_domain().returning(move |domid| {
+        log.push("domain");
+        let mut asked = asked.lock().unwrap();
+        let answer = script[(*asked).min(script.len() - 1)];
+        *asked += 1;
+        match answer {
+            Answer::Absent => Ok(None),
+            Answer::Is(key, life) => {
+                assert_eq!(key.domid, domid);
+                Ok(Some(Domain::new(key, life)))
+            }
+            Answer::Unknown => Err(unknown()),
+        }
+    });
+    let (log, leaving) = (calls.clone(), answers.leaving);
+    host.expect_leaving().returning(move |_| {
+        log.push("leaving");
+        leaving.ok_or_else(unknown)
+    });
+    host
+}
+
+/// An engine that asks for admission and then does what `done` says.
+pub(super) fn engine(answers: &Answers, calls: &Calls) -> MockEngine {
+    let mut engine = MockEngine::new();
+    let (log, closing) = (calls.clone(), answers.closing);
+    engine.expect_change().returning(move |key, _, admit, ops| {
+        log.push("lock");
+        admit(&State::new(closing)).map_err(|refused| {
+            let kind = userdata_core::StoreErrorKind::Refused(refused);
+            StoreError::new(userdata_core::Operation::Admit, key.to_string(), kind)
+        })?;
+        Ok(ops.iter().map(|op| done(op, &log)).collect())
+    });
+    engine
+}
+
+fn done(op: &Op<'_>, log: &Calls) -> Done {
+    match *op {
+        Op::Put { durability, .. } => {
+            log.push("put");
+            Done::Stored { durability }
+        }
+        Op::Delete { durability, .. } => {
+            log.push("delete");
+            Done::Removed { durability }
+        }
+        Op::Clear { what, .. } => {
+            log.push(&format!("clear {what:?}"));
+            Done::Cleared(Cleared::default())
+        }
+        _ => panic!("{op:?}"),
+    }
+}
+
+pub(super) fn userdata(answers: &Answers, calls: &Calls) -> Userdata<MockHost, MockEngine> {
+    Userdata::new(host(answers, calls), engine(answers, calls))
+}

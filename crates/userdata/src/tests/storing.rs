@@ -1,0 +1,298 @@
+//! Storing, updating, retrieving and removing.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use userdata_core::{
+    Clear, Done, Durability, Expect, Life, Op, Operation, State, StoreError, StoreErrorKind,
+    Userid, Value, Version,
+};
+
+use super::mock::{Answer, Answers, Calls, MockEngine, host, key, other, userdata, userid};
+use crate::{Outcome, Target, Userdata, UserdataErrorKind as Kind};
+
+#[test]
+fn store_looks_twice_and_asks_whether_the_domain_leaves_in_between() {
+    let calls = Calls::default();
+    let outcome = userdata(&Answers::alive(), &calls)
+        .store(key(), &userid(), b"new")
+        .unwrap();
+    assert_eq!(
+        outcome,
+        Outcome::Stored {
+            durability: Durability::Full
+        }
+    );
+    assert_eq!(
+        calls.taken(),
+        ["domain", "lock", "leaving", "domain", "put"]
+    );
+}
+
+#[test]
+fn store_takes_no_lock_for_a_domain_that_is_not_there() {
+    for (answer, dying) in [
+        (Answer::Absent, false),
+        (Answer::Is(key(), Life::Dead), false),
+        (Answer::Is(other(), Life::Alive), false),
+        (Answer::Is(key(), Life::Dying), true),
+    ] {
+        let calls = Calls::default();
+        let userdata = userdata(&Answers::of(&[answer]), &calls);
+        let error = userdata.store(key(), &userid(), b"new").unwrap_err();
+        assert_eq!(
+            matches!(error.kind(), Kind::BeingDestroyed),
+            dying,
+            "{error:?}"
+        );
+        assert_eq!(
+            matches!(error.kind(), Kind::NoSuchDomain),
+            !dying,
+            "{error:?}"
+        );
+        assert_eq!(calls.taken(), ["domain"]);
+    }
+}
+
+#[test]
+fn store_refuses_a_domain_that_changed_while_the_lock_was_waited_for() {
+    for (answer, dying) in [
+        (Answer::Absent, false),
+        (Answer::Is(key(), Life::Dead), false),
+        (Answer::Is(other(), Life::Alive), false),
+        (Answer::Is(key(), Life::Dying), true),
+    ] {
+        let calls = Calls::default();
+        let answers = Answers::of(&[Answer::Is(key(), Life::Alive), answer]);
+        // By domid, so that the incarnation is the one found by the first look-up.
+        let error = userdata(&answers, &calls)
+            .store(key().domid, &userid(), b"new")
+            .unwrap_err();
+        assert_eq!(
+            matches!(error.kind(), Kind::BeingDestroyed),
+            dying,
+            "{error:?}"
+        );
+        assert_eq!(
+            matches!(error.kind(), Kind::NoSuchDomain),
+            !dying,
+            "{error:?}"
+        );
+        assert_eq!(calls.taken(), ["domain", "lock", "leaving", "domain"]);
+    }
+}
+
+#[test]
+fn store_refuses_a_closing_domain_before_it_asks_anybody() {
+    let calls = Calls::default();
+    let answers = Answers {
+        closing: true,
+        ..Answers::alive()
+    };
+    let error = userdata(&answers, &calls)
+        .store(key(), &userid(), b"new")
+        .unwrap_err();
+    assert!(matches!(error.kind(), Kind::BeingDestroyed));
+    assert_eq!(calls.taken(), ["domain", "lock"]);
+}
+
+#[test]
+fn store_refuses_a_leaving_domain_although_the_hypervisor_still_has_it() {
+    let calls = Calls::default();
+    let answers = Answers {
+        leaving: Some(true),
+        ..Answers::alive()
+    };
+    let error = userdata(&answers, &calls)
+        .store(key(), &userid(), b"new")
+        .unwrap_err();
+    assert!(matches!(error.kind(), Kind::BeingDestroyed));
+    assert_eq!(calls.taken(), ["domain", "lock", "leaving"]);
+}
+
+#[test]
+fn unknown_is_an_error_and_never_absence() {
+    let alive = Answer::Is(key(), Life::Alive);
+    for answers in [
+        Answers::of(&[Answer::Unknown]),
+        Answers::of(&[alive, Answer::Unknown]),
+        Answers {
+            leaving: None,
+            ..Answers::alive()
+        },
+    ] {
+        let calls = Calls::default();
+        let error = userdata(&answers, &calls)
+            .store(key(), &userid(), b"new")
+            .unwrap_err();
+        assert!(matches!(error.kind(), Kind::Hypervisor(_)), "{error:?}");
+        assert!(!calls.taken().contains(&"put".to_owned()));
+    }
+}
+
+#[test]
+fn storing_nothing_removes_under_the_same_checks() {
+    let calls = Calls::default();
+    let outcome = userdata(&Answers::alive(), &calls)
+        .store(key(), &userid(), b"")
+        .unwrap();
+    assert_eq!(
+        outcome,
+        Outcome::Removed {
+            durability: Durability::Full
+        }
+    );
+    assert_eq!(
+        calls.taken(),
+        ["domain", "lock", "leaving", "domain", "delete"]
+    );
+}
+
+#[test]
+fn remove_is_allowed_for_a_dying_domain_but_not_for_libxl_json() {
+    let calls = Calls::default();
+    let dying = Answers::of(&[Answer::Is(key(), Life::Dying)]);
+    userdata(&dying, &calls).remove(key(), &userid()).unwrap();
+    assert_eq!(calls.taken(), ["domain", "lock", "domain", "delete"]);
+    let json = Userid::new("libxl-json").unwrap();
+    let error = userdata(&dying, &calls).remove(key(), &json).unwrap_err();
+    assert!(matches!(error.kind(), Kind::Userid(_)));
+    assert!(calls.taken().is_empty());
+    userdata(&dying, &calls).remove_libxl_json(key()).unwrap();
+    assert_eq!(calls.taken(), ["domain", "lock", "domain", "delete"]);
+}
+
+#[test]
+fn retrieve_asks_who_has_a_domid_but_takes_a_key_at_its_word() {
+    let retrieve = |target: Target| {
+        let calls = Calls::default();
+        let mut engine = MockEngine::new();
+        let log = calls.clone();
+        engine.expect_get().returning(move |asked, _| {
+            log.push(&format!("get {asked}"));
+            Ok(None)
+        });
+        let answers = Answers::of(&[Answer::Is(other(), Life::Dying)]);
+        let userdata = Userdata::new(host(&answers, &calls), engine);
+        assert_eq!(userdata.retrieve(target, &userid()).unwrap(), None);
+        calls.taken()
+    };
+    assert_eq!(
+        retrieve(key().domid.into()),
+        ["domain".to_owned(), format!("get {}", other())]
+    );
+    assert_eq!(retrieve(key().into()), [format!("get {}", key())]);
+}
+
+#[test]
+fn destroy_all_spares_only_what_lives() {
+    for (answer, clear) in [
+        (Answer::Is(key(), Life::Alive), "clear Spare"),
+        (Answer::Is(key(), Life::Dying), "clear Spare"),
+        (Answer::Is(key(), Life::Dead), "clear Everything"),
+        (Answer::Is(other(), Life::Alive), "clear Everything"),
+        (Answer::Absent, "clear Everything"),
+    ] {
+        let calls = Calls::default();
+        userdata(&Answers::of(&[answer]), &calls)
+            .destroy_all(key(), Clear::Spare)
+            .unwrap();
+        assert_eq!(calls.taken(), ["domain", "lock", clear]);
+    }
+    let calls = Calls::default();
+    let unknown = Answers::of(&[Answer::Unknown]);
+    userdata(&unknown, &calls)
+        .destroy_all(key(), Clear::Spare)
+        .unwrap_err();
+    assert_eq!(calls.taken(), ["domain"]);
+}
+
+/// An engine in which somebody else changes the value `others` times before we succeed.
+fn contended(others: usize, calls: &Calls) -> MockEngine {
+    let mut engine = MockEngine::new();
+    let values: VecDeque<_> = (0..=others)
+        .map(|n| format!("value {n}").into_bytes())
+        .collect();
+    let current = std::sync::Arc::new(Mutex::new(values));
+    let seen = current.clone();
+    engine
+        .expect_get()
+        .returning(move |_, _| Ok(Some(Value::new(seen.lock().unwrap()[0].clone()))));
+    let log = calls.clone();
+    engine.expect_change().returning(move |key, _, admit, ops| {
+        admit(&State::new(false)).unwrap();
+        let mut values = current.lock().unwrap();
+        if values.len() > 1 {
+            values.pop_front();
+        }
+        let found = Version::of(&values[0]);
+        match ops {
+            [
+                Op::Put {
+                    data,
+                    expect: Expect::Version(version),
+                    durability,
+                    ..
+                },
+            ] if *version == found => {
+                log.push(&String::from_utf8_lossy(data));
+                Ok(vec![Done::Stored {
+                    durability: *durability,
+                }])
+            }
+            _ => {
+                let kind = StoreErrorKind::PreconditionFailed { found: Some(found) };
+                Err(StoreError::new(Operation::Compare, key.to_string(), kind))
+            }
+        }
+    });
+    engine
+}
+
+#[test]
+fn update_starts_over_from_the_value_that_was_first() {
+    let calls = Calls::default();
+    let host = host(&Answers::alive(), &Calls::default());
+    let userdata = Userdata::new(host, contended(3, &calls));
+    let mut tries = 0;
+    let outcome = userdata
+        .update(key(), &userid(), |old| {
+            tries += 1;
+            [old.unwrap().as_bytes(), b"+"].concat()
+        })
+        .unwrap();
+    assert_eq!(
+        outcome,
+        Outcome::Stored {
+            durability: Durability::Full
+        }
+    );
+    assert_eq!((tries, calls.taken()), (4, vec!["value 3+".to_owned()]));
+}
+
+#[test]
+fn update_gives_up_after_a_bounded_number_of_tries() {
+    let host = host(&Answers::alive(), &Calls::default());
+    let userdata = Userdata::new(host, contended(1000, &Calls::default()));
+    let mut tries = 0;
+    let error = userdata
+        .update(key(), &userid(), |_| {
+            tries += 1;
+            b"new".to_vec()
+        })
+        .unwrap_err();
+    assert!(matches!(error.kind(), Kind::GaveUp { tries: 64 }));
+    assert_eq!(tries, 64);
+}
+
+#[test]
+fn an_error_names_operation_userid_and_domain_once() {
+    let calls = Calls::default();
+    let error = userdata(&Answers::of(&[Answer::Absent]), &calls)
+        .store(key().domid, &userid(), b"new")
+        .unwrap_err();
+    assert_eq!(error.to_string(), "cannot store 'xl' of domain 5");
+    let source = std::error::Error::source(&error).unwrap();
+    assert_eq!(source.to_string(), "no such domain");
+    assert!(source.source().is_none());
+}
