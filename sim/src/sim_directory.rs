@@ -1,0 +1,358 @@
+//! `SimDirectory`: a directory of a simulated host.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::{Arc, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use userdata_fs::{Directory, Errno, Identity, LockMode, Metadata, Name};
+
+use crate::SimProcess;
+use crate::kernel::Kernel;
+use crate::storage::{Body, Node, NodeId};
+
+/// The device that every simulated file is on.
+const DEVICE: u64 = 1;
+
+/// When the clock of a simulated host starts: a day in 2010.
+const BOOTED: Duration = Duration::from_secs(1_271_030_400);
+
+/// A directory of a simulated host, opened by one of its processes. It answers as the Linux kernel
+/// does for a process that may do anything.
+pub struct SimDirectory {
+    process: SimProcess,
+    descriptor: u32,
+}
+
+/// A file of a simulated host, opened by one of its processes.
+pub struct SimFile {
+    process: SimProcess,
+    descriptor: u32,
+}
+
+impl SimDirectory {
+    pub(crate) const fn new(process: SimProcess, descriptor: u32) -> Self {
+        Self {
+            process,
+            descriptor,
+        }
+    }
+
+    /// The same descriptor as a forked child has it. To be asked once for each child.
+    #[must_use]
+    pub fn in_process(&self, child: &SimProcess) -> Self {
+        Self::new(child.clone(), self.descriptor)
+    }
+
+    /// `openat(dir, name, O_RDWR|O_CREAT|O_TRUNC|O_CLOEXEC, 0600)`: what libxl does to its
+    /// temporary file, and this library never does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Directory::open_lock`].
+    pub fn open_truncated(&self, name: Name<'_>) -> Result<SimFile, Errno> {
+        let file = self.open_lock(name)?;
+        let mut kernel = self.kernel();
+        let (node, clock) = (
+            kernel.node_of(self.process.id(), file.descriptor)?,
+            kernel.clock(),
+        );
+        kernel.storage.truncate(node, clock)?;
+        kernel.stepped(|| format!("truncate {name}"));
+        drop(kernel);
+        Ok(file)
+    }
+
+    /// What a failed [`Directory::sync_file`] leaves: the kernel takes the written pages for clean,
+    /// readers see the new bytes until the host goes down, the disk keeps the old ones, and the
+    /// next sync succeeds.
+    pub fn lose_writeback(&self, file: &SimFile) {
+        let mut kernel = self.kernel();
+        if let Ok(node) = kernel.node_of(self.process.id(), file.descriptor) {
+            let _ = kernel.storage.lose_writeback(node);
+            kernel.stepped(|| "failed sync".to_owned());
+        }
+    }
+
+    pub(crate) fn kernel(&self) -> MutexGuard<'_, Kernel> {
+        self.process.disk().kernel()
+    }
+
+    pub(crate) fn node(&self, kernel: &mut Kernel) -> Result<NodeId, Errno> {
+        kernel.node_of(self.process.id(), self.descriptor)
+    }
+
+    fn opened(&self, kernel: &mut Kernel, node: NodeId, write: bool) -> Result<SimFile, Errno> {
+        Ok(SimFile {
+            process: self.process.clone(),
+            descriptor: kernel.open(self.process.id(), node, write)?,
+        })
+    }
+
+    /// The node under a name, and the directory, of a call that opens it.
+    fn opening(&self, kernel: &mut Kernel) -> Result<NodeId, Errno> {
+        let node = self.node(kernel)?;
+        kernel.check_descriptors(self.process.id())?;
+        Ok(node)
+    }
+
+    /// One look into the directory.
+    fn names_after(&self, after: Option<&[u8]>) -> Result<Vec<Arc<[u8]>>, Errno> {
+        let mut kernel = self.kernel();
+        let count = kernel.options.listed_at_once.max(1);
+        let node = match after {
+            None => self.opening(&mut kernel)?,
+            Some(_) => self.node(&mut kernel)?,
+        };
+        kernel.storage.names(node, after, count)
+    }
+}
+
+impl SimFile {
+    /// The same descriptor as a forked child has it. To be asked once for each child.
+    #[must_use]
+    pub fn in_process(&self, child: &SimProcess) -> Self {
+        Self {
+            process: child.clone(),
+            descriptor: self.descriptor,
+        }
+    }
+
+    fn kernel(&self) -> MutexGuard<'_, Kernel> {
+        self.process.disk().kernel()
+    }
+}
+
+impl Directory for SimDirectory {
+    type File = SimFile;
+
+    fn create(&self, name: Name<'_>) -> Result<SimFile, Errno> {
+        let mut kernel = self.kernel();
+        let (directory, clock) = (self.opening(&mut kernel)?, kernel.clock());
+        let node = kernel
+            .storage
+            .make_file(directory, name.as_bytes(), clock)?;
+        let file = self.opened(&mut kernel, node, true)?;
+        kernel.stepped(|| format!("create {name}"));
+        Ok(file)
+    }
+
+    fn open_lock(&self, name: Name<'_>) -> Result<SimFile, Errno> {
+        let mut kernel = self.kernel();
+        let (directory, clock) = (self.opening(&mut kernel)?, kernel.clock());
+        let Some(node) = kernel.storage.find(directory, name.as_bytes())? else {
+            let node = kernel
+                .storage
+                .make_file(directory, name.as_bytes(), clock)?;
+            let file = self.opened(&mut kernel, node, true)?;
+            kernel.stepped(|| format!("create {name}"));
+            return Ok(file);
+        };
+        if kernel.is_directory(node)? {
+            return Err(Errno::ISDIR);
+        }
+        check_openable(kernel.storage.node(node)?)?;
+        kernel.storage.check_writable_file(node)?;
+        self.opened(&mut kernel, node, true)
+    }
+
+    fn open(&self, name: Name<'_>) -> Result<SimFile, Errno> {
+        let mut kernel = self.kernel();
+        let directory = self.opening(&mut kernel)?;
+        let node = kernel.storage.look_up(directory, name.as_bytes())?;
+        check_openable(kernel.storage.node(node)?)?;
+        self.opened(&mut kernel, node, false)
+    }
+
+    fn close(&self, file: SimFile) {
+        drop(file);
+    }
+
+    fn read(&self, file: &SimFile, buffer: &mut [u8]) -> Result<usize, Errno> {
+        self.kernel()
+            .read(file.process.id(), file.descriptor, buffer)
+    }
+
+    fn write(&self, file: &SimFile, bytes: &[u8]) -> Result<usize, Errno> {
+        let mut kernel = self.kernel();
+        let count = kernel.write(file.process.id(), file.descriptor, bytes)?;
+        kernel.stepped(|| format!("write {count} bytes"));
+        Ok(count)
+    }
+
+    fn metadata(&self, file: &SimFile) -> Result<Metadata, Errno> {
+        let mut kernel = self.kernel();
+        let node = kernel.node_of(file.process.id(), file.descriptor)?;
+        Ok(metadata_of(kernel.storage.node(node)?))
+    }
+
+    fn metadata_at(&self, name: Name<'_>) -> Result<Metadata, Errno> {
+        let mut kernel = self.kernel();
+        let directory = self.node(&mut kernel)?;
+        let node = kernel.storage.look_up(directory, name.as_bytes())?;
+        Ok(metadata_of(kernel.storage.node(node)?))
+    }
+
+    fn lock(&self, file: &SimFile, mode: LockMode) -> Result<(), Errno> {
+        self.kernel()
+            .lock(file.process.id(), file.descriptor, Some(mode))
+    }
+
+    fn unlock(&self, file: &SimFile) -> Result<(), Errno> {
+        self.kernel().lock(file.process.id(), file.descriptor, None)
+    }
+
+    fn sync_file(&self, file: &SimFile) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let node = kernel.node_of(file.process.id(), file.descriptor)?;
+        kernel.storage.sync(node)?;
+        kernel.stepped(|| "sync file".to_owned());
+        Ok(())
+    }
+
+    fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        self.rename_into(from, self, to)
+    }
+
+    fn rename_into(&self, from: Name<'_>, into: &Self, to: Name<'_>) -> Result<(), Errno> {
+        if !self.process.disk().is(into.process.disk()) {
+            return Err(Errno::XDEV);
+        }
+        let mut kernel = self.kernel();
+        let (old, new) = (self.node(&mut kernel)?, into.node(&mut kernel)?);
+        let (from_bytes, to_bytes) = (from.as_bytes(), to.as_bytes());
+        if kernel.storage.rename((old, from_bytes), (new, to_bytes))? {
+            kernel.stepped(|| format!("rename {from} {to}"));
+        }
+        Ok(())
+    }
+
+    fn unlink(&self, name: Name<'_>) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let directory = self.node(&mut kernel)?;
+        kernel.storage.unlink(directory, name.as_bytes())?;
+        kernel.stepped(|| format!("unlink {name}"));
+        Ok(())
+    }
+
+    fn make_directory(&self, name: Name<'_>) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let (directory, clock) = (self.node(&mut kernel)?, kernel.clock());
+        kernel
+            .storage
+            .make_directory(directory, name.as_bytes(), clock)?;
+        kernel.stepped(|| format!("make directory {name}"));
+        Ok(())
+    }
+
+    fn open_directory(&self, name: Name<'_>) -> Result<Self, Errno> {
+        let mut kernel = self.kernel();
+        let directory = self.opening(&mut kernel)?;
+        let node = kernel.storage.look_up(directory, name.as_bytes())?;
+        if !kernel.is_directory(node)? {
+            return Err(Errno::NOTDIR);
+        }
+        let descriptor = kernel.open(self.process.id(), node, false)?;
+        Ok(Self::new(self.process.clone(), descriptor))
+    }
+
+    fn remove_directory(&self, name: Name<'_>) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let directory = self.node(&mut kernel)?;
+        kernel
+            .storage
+            .remove_directory(directory, name.as_bytes())?;
+        kernel.stepped(|| format!("remove directory {name}"));
+        Ok(())
+    }
+
+    fn list(&self, each: &mut dyn FnMut(Name<'_>) -> ControlFlow<()>) -> Result<(), Errno> {
+        let mut names = self.names_after(None)?;
+        // Nobody is kept from changing the directory while `each` looks at what was found.
+        while let Some(last) = names.last().cloned() {
+            for name in &names {
+                if let Some(name) = Name::new(name)
+                    && each(name).is_break()
+                {
+                    return Ok(());
+                }
+            }
+            names = self.names_after(Some(&last))?;
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let directory = self.node(&mut kernel)?;
+        kernel.storage.sync(directory)?;
+        kernel.stepped(|| "sync directory".to_owned());
+        Ok(())
+    }
+
+    fn now(&self) -> Duration {
+        self.kernel().now(self.process.id())
+    }
+
+    fn pause(&self, span: Duration) {
+        let mut kernel = self.kernel();
+        if kernel.check_alive(self.process.id()).is_ok() {
+            kernel.pass(span);
+        }
+    }
+
+    fn random(&self) -> Result<u128, Errno> {
+        let mut kernel = self.kernel();
+        kernel.check_alive(self.process.id())?;
+        Ok(kernel.random.draw_wide())
+    }
+
+    fn process(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for SimDirectory {
+    fn drop(&mut self) {
+        self.kernel().close(self.process.id(), self.descriptor);
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        self.kernel().close(self.process.id(), self.descriptor);
+    }
+}
+
+impl fmt::Debug for SimDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SimDirectory({}:{})", self.process.id(), self.descriptor)
+    }
+}
+
+impl fmt::Debug for SimFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SimFile({}:{})", self.process.id(), self.descriptor)
+    }
+}
+
+fn check_openable(node: &Node) -> Result<(), Errno> {
+    use userdata_core::FileType;
+    match node.body {
+        Body::Symlink(_) => Err(Errno::LOOP),
+        Body::Special(FileType::Socket) => Err(Errno::NXIO),
+        _ => Ok(()),
+    }
+}
+
+fn metadata_of(node: &Node) -> Metadata {
+    Metadata {
+        identity: Identity {
+            device: DEVICE,
+            inode: node.number,
+        },
+        file_type: node.file_type(),
+        size: node.size(),
+        modified: SystemTime::UNIX_EPOCH + BOOTED + node.modified,
+    }
+}

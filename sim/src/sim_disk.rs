@@ -1,0 +1,234 @@
+//! `SimDisk` and `SimProcess`: a simulated host's disk, and who works on it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use userdata_core::FileType;
+use userdata_fs::{Errno, Name};
+
+use crate::kernel::Kernel;
+use crate::storage::{Body, Storage, StorageOptions};
+use crate::{SimDirectory, Tree};
+
+/// How a simulated host behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SimOptions {
+    /// Its file system.
+    pub storage: StorageOptions,
+    /// What its random numbers follow from.
+    pub seed: u64,
+    /// How many files and directories a process may have open; `EMFILE` beyond.
+    pub open_files_max: Option<usize>,
+    /// How many names one look into a directory gives. A listing looks again until there are no
+    /// more, so that names that move meanwhile are shown twice or never, as on a real host.
+    pub listed_at_once: usize,
+}
+
+impl Default for SimOptions {
+    /// Nothing is limited; listings take eight names at a time.
+    fn default() -> Self {
+        Self {
+            storage: StorageOptions::default(),
+            seed: 0,
+            open_files_max: None,
+            listed_at_once: 8,
+        }
+    }
+}
+
+/// The disk of one simulated host, with the kernel that runs on it: open files, locks, a clock that
+/// moves only when somebody looks at it or pauses, and random numbers that follow from a seed.
+///
+/// Clones are the same disk. What processes do to it is deterministic to the byte.
+#[derive(Clone, Debug)]
+pub struct SimDisk(Arc<Mutex<Kernel>>);
+
+/// A call that changed what storage holds, or what of it is durable.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The call, for people.
+    pub call: String,
+    /// Storage after it.
+    pub storage: Storage,
+}
+
+/// One process on a simulated host. Clones are the same process.
+#[derive(Clone, Debug)]
+pub struct SimProcess {
+    disk: SimDisk,
+    id: u32,
+}
+
+/// Something that another program left under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Plant {
+    /// A regular file of these bytes.
+    File(Vec<u8>),
+    /// A regular file of this many zeros that takes up no space.
+    Zeros(u64),
+    /// A symbolic link that says this.
+    Symlink(Vec<u8>),
+    /// A named pipe without a writer.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// The null device.
+    Device,
+    /// An empty directory.
+    Directory,
+}
+
+impl SimDisk {
+    /// An empty disk.
+    #[must_use]
+    pub fn new(options: SimOptions) -> Self {
+        Self::boot(Storage::new(options.storage.clone()), options)
+    }
+
+    /// A host that starts on what another one left: nothing is open, nobody runs. The options of
+    /// the storage are the ones that it has.
+    #[must_use]
+    pub fn boot(storage: Storage, options: SimOptions) -> Self {
+        Self(Arc::new(Mutex::new(Kernel::new(storage, options))))
+    }
+
+    /// A new process.
+    #[must_use]
+    pub fn process(&self) -> SimProcess {
+        let id = self.kernel().start();
+        SimProcess {
+            disk: self.clone(),
+            id,
+        }
+    }
+
+    /// What storage holds at this moment.
+    #[must_use]
+    pub fn storage(&self) -> Storage {
+        self.kernel().storage.clone()
+    }
+
+    /// What programs see at this moment.
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        self.kernel().storage.tree()
+    }
+
+    /// Makes everything durable, as a quiet minute does.
+    pub fn settle(&self) {
+        self.kernel().storage.settle();
+    }
+
+    /// Begins to note every step; what was noted so far is dropped.
+    pub fn record_steps(&self) {
+        self.kernel().steps = Some(Vec::new());
+    }
+
+    /// How many steps were noted.
+    #[must_use]
+    pub fn steps_len(&self) -> usize {
+        self.kernel().steps.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Stops noting, and gives what was noted.
+    #[must_use]
+    pub fn take_steps(&self) -> Vec<Step> {
+        self.kernel().steps.take().unwrap_or_default()
+    }
+
+    /// Changes what the file system can take, from now on: fills it up, or mounts it read-only.
+    pub fn reconfigure(&self, change: impl FnOnce(&mut StorageOptions)) {
+        change(&mut self.kernel().storage.options);
+    }
+
+    /// Lets time pass.
+    pub fn pass(&self, span: Duration) {
+        self.kernel().pass(span);
+    }
+
+    /// A panic in the middle of a call leaves nothing half done that would matter to a test.
+    pub(crate) fn kernel(&self) -> MutexGuard<'_, Kernel> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl SimProcess {
+    /// Opens the root directory of the disk.
+    ///
+    /// # Errors
+    ///
+    /// `EMFILE`; `EBADF` if the process is dead.
+    pub fn root(&self) -> Result<SimDirectory, Errno> {
+        let mut kernel = self.disk.kernel();
+        kernel.check_alive(self.id)?;
+        let descriptor = kernel.open(self.id, Storage::root(), false)?;
+        Ok(SimDirectory::new(self.clone(), descriptor))
+    }
+
+    /// `SIGKILL`: closes the files of the process and releases its locks. Whatever it does from
+    /// here on fails with `EBADF` and changes nothing.
+    pub fn kill(&self) {
+        self.disk.kernel().kill(self.id);
+    }
+
+    /// `fork()`: a child that has the same files open. [`SimDirectory::in_process`] and
+    /// [`SimFile::in_process`](crate::SimFile::in_process) give the child's handles.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the process is dead.
+    pub fn fork(&self) -> Result<Self, Errno> {
+        let id = self.disk.kernel().fork(self.id)?;
+        Ok(Self {
+            disk: self.disk.clone(),
+            id,
+        })
+    }
+
+    /// Changes how many files and directories the process may have open, from now on.
+    pub fn limit_open_files(&self, limit: Option<usize>) {
+        self.disk.kernel().limit_descriptors(self.id, limit);
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The disk that it works on.
+    #[must_use]
+    pub const fn disk(&self) -> &SimDisk {
+        &self.disk
+    }
+}
+
+impl SimDirectory {
+    /// Puts something under a name as if it had always been there, whatever was there before.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if there is no room, `ENOENT` if the directory was removed.
+    pub fn plant(&self, name: Name<'_>, plant: Plant) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let (directory, clock) = (self.node(&mut kernel)?, kernel.clock());
+        let body = match plant {
+            Plant::File(bytes) => Body::file(bytes),
+            Plant::Zeros(size) => Body::zeros(size),
+            Plant::Symlink(target) => Body::Symlink(target.into()),
+            Plant::Fifo => Body::Special(FileType::Fifo),
+            Plant::Socket => Body::Special(FileType::Socket),
+            Plant::Device => Body::Special(FileType::Device),
+            Plant::Directory => Body::folder(directory),
+        };
+        kernel
+            .storage
+            .plant(directory, name.as_bytes(), body, clock)
+    }
+}

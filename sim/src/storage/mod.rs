@@ -1,0 +1,303 @@
+//! `Storage`: a file system, as programs see it and as the disk holds it.
+//!
+//! Inodes and names are each live (what programs see) and durable (what is on the disk for certain).
+//! Between the two stand an ordered journal of changes of names and, in each file, the blocks that
+//! were written since it was synced. A crash keeps some of these, see [`CrashStates`].
+
+mod content;
+mod crash;
+mod journal;
+mod names;
+mod node;
+mod tree;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use userdata_core::FileType;
+use userdata_fs::Errno;
+
+pub use content::Sizes;
+pub use crash::{CrashModel, CrashStates, NameOrder};
+pub use tree::{Tree, TreeEntry};
+
+use content::{Bytes, Content};
+use journal::Journal;
+use node::Names;
+pub(crate) use node::{Body, Folder, Node, NodeId};
+
+const ROOT: NodeId = NodeId(0);
+
+/// The number of the root directory, as ext4 has it.
+const ROOT_NUMBER: u64 = 2;
+
+/// What a file system can take, and how it behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StorageOptions {
+    /// The size in bytes of what reaches the disk at once. Without one, the bytes of one call do.
+    pub block: Option<NonZeroUsize>,
+    /// Whether the number of an inode that is gone is used again at once, as ext4 does.
+    pub reuses_inodes: bool,
+    /// How many bytes fit; `ENOSPC` beyond.
+    pub capacity: Option<u64>,
+    /// How many inodes fit, the root included; `ENOSPC` beyond.
+    pub inodes_max: Option<usize>,
+    /// Whether it is mounted read-only: `EROFS`.
+    pub read_only: bool,
+}
+
+impl Default for StorageOptions {
+    /// Blocks are what one call wrote; inode numbers are used again; nothing is limited.
+    fn default() -> Self {
+        Self {
+            block: None,
+            reuses_inodes: true,
+            capacity: None,
+            inodes_max: None,
+            read_only: false,
+        }
+    }
+}
+
+/// A file system. A copy is a snapshot that nothing changes any more.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    pub(crate) options: StorageOptions,
+    nodes: BTreeMap<NodeId, Node>,
+    journal: Journal,
+    next_id: u64,
+    next_number: u64,
+    free_numbers: BTreeSet<u64>,
+    /// How many bytes and inodes programs can still reach.
+    allocated: u64,
+    inodes: usize,
+}
+
+impl Storage {
+    /// An empty file system.
+    #[must_use]
+    pub fn new(options: StorageOptions) -> Self {
+        let root = Node {
+            number: ROOT_NUMBER,
+            body: Body::Directory(Folder::default()),
+            modified: Duration::ZERO,
+            links: 1,
+            opened: 0,
+        };
+        Self {
+            options,
+            nodes: BTreeMap::from([(ROOT, root)]),
+            journal: Journal::default(),
+            next_id: ROOT.0 + 1,
+            next_number: ROOT_NUMBER + 1,
+            free_numbers: BTreeSet::new(),
+            allocated: 0,
+            inodes: 1,
+        }
+    }
+
+    pub(crate) const fn root() -> NodeId {
+        ROOT
+    }
+
+    /// A node that programs hold; `EIO` can't happen while they do.
+    pub(crate) fn node(&self, id: NodeId) -> Result<&Node, Errno> {
+        self.nodes.get(&id).ok_or(Errno::IO)
+    }
+
+    pub(crate) fn node_mut(&mut self, id: NodeId) -> Result<&mut Node, Errno> {
+        self.nodes.get_mut(&id).ok_or(Errno::IO)
+    }
+
+    pub(crate) fn read(&self, id: NodeId, at: u64, buffer: &mut [u8]) -> Result<usize, Errno> {
+        match &self.node(id)?.body {
+            Body::File(content) => Ok(content.cached().read(at, buffer)),
+            Body::Directory(_) => Err(Errno::ISDIR),
+            // Nobody writes to the other end.
+            Body::Special(FileType::Device | FileType::Fifo) => Ok(0),
+            Body::Symlink(_) | Body::Special(_) => Err(Errno::INVAL),
+        }
+    }
+
+    /// Writes as many of the bytes as there is room for, and at least one.
+    pub(crate) fn write(
+        &mut self,
+        id: NodeId,
+        at: u64,
+        bytes: &[u8],
+        clock: Duration,
+    ) -> Result<usize, Errno> {
+        let block = self.options.block;
+        let free = match self.options.capacity {
+            Some(capacity) => capacity.saturating_sub(self.allocated),
+            None => u64::MAX,
+        };
+        let node = self.node_mut(id)?;
+        let before = node.allocated();
+        let content = match &mut node.body {
+            Body::File(content) => content,
+            // A pipe that nobody reads and the null device take everything.
+            Body::Special(FileType::Device | FileType::Fifo) => return Ok(bytes.len()),
+            Body::Directory(_) | Body::Symlink(_) | Body::Special(_) => return Err(Errno::BADF),
+        };
+        let room = before.saturating_add(free).saturating_sub(at);
+        let room = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+        let (taken, _) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+        if taken.is_empty() && !bytes.is_empty() {
+            return Err(Errno::NOSPC);
+        }
+        content.write(at, taken, block)?;
+        if !taken.is_empty() {
+            node.modified = clock;
+        }
+        self.allocated += self.node(id)?.allocated().saturating_sub(before);
+        Ok(taken.len())
+    }
+
+    /// `ftruncate(fd, 0)`, as part of opening with `O_TRUNC`.
+    pub(crate) fn truncate(&mut self, id: NodeId, clock: Duration) -> Result<(), Errno> {
+        let node = self.node_mut(id)?;
+        let before = node.allocated();
+        if let Body::File(content) = &mut node.body {
+            content.truncate();
+            node.modified = clock;
+            self.allocated = self.allocated.saturating_sub(before);
+        }
+        Ok(())
+    }
+
+    /// Makes the bytes of a file durable, or the names in a directory. The names of a file stay as
+    /// durable as they were.
+    pub(crate) fn sync(&mut self, id: NodeId) -> Result<(), Errno> {
+        match &mut self.node_mut(id)?.body {
+            Body::File(content) => content.sync(),
+            Body::Directory(_) => {
+                self.journal.sync(id);
+                self.settle_journal();
+            }
+            Body::Symlink(_) | Body::Special(_) => return Err(Errno::INVAL),
+        }
+        Ok(())
+    }
+
+    /// What a sync of a file leaves when the disk fails: the written bytes are lost to it.
+    pub(crate) fn lose_writeback(&mut self, id: NodeId) -> Result<(), Errno> {
+        if let Body::File(content) = &mut self.node_mut(id)?.body {
+            content.lose_writeback();
+        }
+        Ok(())
+    }
+
+    /// Makes everything durable, as time does.
+    pub(crate) fn settle(&mut self) {
+        for node in self.nodes.values_mut() {
+            if let Body::File(content) = &mut node.body {
+                content.sync();
+            }
+        }
+        self.journal.sync_all();
+        self.settle_journal();
+    }
+
+    pub(crate) fn opened(&mut self, id: NodeId) -> Result<(), Errno> {
+        self.node_mut(id)?.opened += 1;
+        Ok(())
+    }
+
+    pub(crate) fn closed(&mut self, id: NodeId) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.opened = node.opened.saturating_sub(1);
+        }
+        self.release_unused(id);
+    }
+
+    fn add(&mut self, body: Body, clock: Duration) -> Result<NodeId, Errno> {
+        if self
+            .options
+            .inodes_max
+            .is_some_and(|max| self.inodes >= max)
+        {
+            return Err(Errno::NOSPC);
+        }
+        let number = self.free_numbers.pop_first().unwrap_or_else(|| {
+            self.next_number += 1;
+            self.next_number - 1
+        });
+        let id = NodeId(self.next_id);
+        let node = Node {
+            number,
+            body,
+            modified: clock,
+            links: 0,
+            opened: 0,
+        };
+        self.next_id += 1;
+        self.inodes += 1;
+        self.allocated += node.allocated();
+        self.nodes.insert(id, node);
+        Ok(id)
+    }
+
+    /// Frees what programs can no longer reach. The disk may still hold it, so the node itself
+    /// stays until no crash can bring it back.
+    fn release_unused(&mut self, id: NodeId) {
+        let Some(node) = self.nodes.get(&id).filter(|node| !node.is_used()) else {
+            return;
+        };
+        if self.options.reuses_inodes {
+            self.free_numbers.insert(node.number);
+        }
+        self.allocated = self.allocated.saturating_sub(node.allocated());
+        self.inodes = self.inodes.saturating_sub(1);
+    }
+
+    /// Moves the changes that are on the disk for certain out of the journal.
+    fn settle_journal(&mut self) {
+        let mut settled = false;
+        while let Some(change) = self.journal.pop_synced() {
+            settled = true;
+            for slot in change.slots.iter() {
+                if let Some(Body::Directory(folder)) = self
+                    .nodes
+                    .get_mut(&slot.directory)
+                    .map(|node| &mut node.body)
+                {
+                    set(&mut folder.durable, &slot.name, slot.node);
+                }
+            }
+        }
+        if settled && self.journal.len() == 0 {
+            self.forget_unreachable();
+        }
+    }
+
+    /// Drops the nodes that neither programs nor any crash can reach. The journal is empty.
+    fn forget_unreachable(&mut self) {
+        let mut kept = BTreeSet::new();
+        let mut left: Vec<NodeId> = vec![ROOT];
+        left.extend(
+            self.nodes
+                .iter()
+                .filter(|(_, node)| node.is_used())
+                .map(|(id, _)| *id),
+        );
+        while let Some(id) = left.pop() {
+            if kept.insert(id)
+                && let Some(Body::Directory(folder)) = self.nodes.get(&id).map(|node| &node.body)
+            {
+                left.extend(folder.live.values().chain(folder.durable.values()));
+            }
+        }
+        self.nodes.retain(|id, _| kept.contains(id));
+    }
+}
+
+fn set(names: &mut Names, name: &Arc<[u8]>, node: Option<NodeId>) {
+    match node {
+        Some(node) => names.insert(Arc::clone(name), node),
+        None => names.remove(name),
+    };
+}
