@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// The caller's last word before a change, spoken while nobody else can change the domain's data.
-/// It may ask a hypervisor; it must not use the store.
+/// It may ask a hypervisor; it must not use the store. An engine without locks asks again when others
+/// were faster, and the last answer counts.
 pub type Admit<'a> = &'a mut dyn FnMut(&State) -> Result<(), Refused>;
 
 /// Where userdata is kept: one implementation per persistence engine.
@@ -75,12 +76,13 @@ pub trait Store: Send + Sync {
     /// Marks a domain as closing for as long as the mark lives: from now on [`State::closing`] is
     /// true for every change that anybody asks for.
     ///
-    /// The mark ends with the process that holds it. It must outlive libxl's own clean-up of the
-    /// domain.
+    /// The mark ends with the process that holds it, at once or when its lease runs out, and not with
+    /// the store it was made by. It must outlive libxl's own clean-up of the domain.
     ///
     /// # Errors
     ///
-    /// If `admit` refuses, nothing is changed; it is told of a mark that somebody else holds.
+    /// If `admit` refuses, nothing is changed; it is told of a mark that somebody else holds, and if
+    /// it admits that, the answer is [`Refused::BeingDestroyed`] all the same.
     fn close(
         &self,
         domain: &DomainKey,

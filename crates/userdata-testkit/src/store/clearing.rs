@@ -1,0 +1,120 @@
+//! Clearing: many records at once.
+
+use userdata_core::{Clear, Cleared, DomainKey, Done, Durability, Expect, Op, Store};
+use userdata_core::{Userid, WritableUserid};
+
+use super::StoreUnderTest;
+use super::steps::{
+    PATIENT, change, clear, contents, domain, get, is_closing, put, put_if, store, userid,
+};
+
+/// Clears by one op, of which no failure is expected.
+#[track_caller]
+pub(super) fn clear_all(client: &dyn Store, key: &DomainKey, what: Clear) -> Cleared {
+    let durability = Durability::Full;
+    match change(client, key, &[Op::Clear { what, durability }]).pop() {
+        Some(Done::Cleared(cleared)) => {
+            assert!(cleared.failed.is_empty(), "{:?}", cleared.failed);
+            assert!(cleared.durability >= durability);
+            cleared
+        }
+        other => panic!("a clear answered {other:?}"),
+    }
+}
+
+/// Stores something under each userid and gives back the userids in order.
+#[track_caller]
+pub(super) fn fill(client: &dyn Store, key: &DomainKey, userids: &[WritableUserid]) -> Vec<Userid> {
+    for userid in userids {
+        store(client, key, userid, b"value");
+    }
+    let mut stored: Vec<Userid> = userids.iter().cloned().map(Userid::from).collect();
+    stored.sort();
+    stored
+}
+
+/// What a living domain can spare is every value but libxl's own record of it; what was removed is
+/// reported in order.
+pub fn a_living_domain_spares_all_but_libxl_json(under_test: &StoreUnderTest) {
+    let (client, key) = (under_test.client(), domain(1, 1));
+    let json = WritableUserid::libxl_json();
+    store(&*client, &key, &json, b"{}\0");
+    let stored = fill(
+        &*client,
+        &key,
+        &["xl", "libvirt-xml", "a", "libxl-json2"].map(userid),
+    );
+    let cleared = clear_all(&*client, &key, Clear::Spare);
+    assert_eq!(cleared.removed, stored);
+    assert_eq!(get(&*client, &key, &json).as_deref(), Some(&b"{}\0"[..]));
+    assert_eq!(contents(&*client).len(), 1);
+}
+
+/// Everything is every value.
+pub fn everything_is_everything(under_test: &StoreUnderTest) {
+    let (client, key) = (under_test.client(), domain(1, 1));
+    let stored = fill(
+        &*client,
+        &key,
+        &["xl", "libxl-json", "a", "", "*", "a b"].map(userid),
+    );
+    let cleared = clear_all(&*client, &key, Clear::Everything);
+    assert_eq!(cleared.removed, stored);
+    assert_eq!(client.list(&key).expect("a list is had"), []);
+    assert!(contents(&*client).is_empty());
+}
+
+/// Where there is nothing, nothing is removed, and that is no failure.
+pub fn clearing_nothing_removes_nothing(under_test: &StoreUnderTest) {
+    let (client, key) = (under_test.client(), domain(1, 1));
+    for what in [Clear::Spare, Clear::Everything] {
+        let cleared = clear_all(&*client, &key, what);
+        assert_eq!(cleared.removed, []);
+        assert_eq!(cleared.others, 0);
+    }
+}
+
+/// A value that is put behind a clear in the same change is there afterwards, alone, and nobody else
+/// came in between.
+pub fn a_value_can_be_put_behind_a_clear(under_test: &StoreUnderTest) {
+    let (client, key) = (under_test.client(), domain(1, 1));
+    let (xl, other) = (userid("xl"), userid("other"));
+    for what in [Clear::Spare, Clear::Everything] {
+        store(&*client, &key, &xl, b"old");
+        store(&*client, &key, &other, b"old");
+        let ops = [
+            clear(what),
+            put_if(&xl, b"new", Expect::Absent),
+            put(&other, b""),
+        ];
+        let done = change(&*client, &key, &ops);
+        assert!(
+            matches!(
+                &*done,
+                [Done::Cleared(_), Done::Stored { .. }, Done::NothingToRemove]
+            ),
+            "{done:?}"
+        );
+        assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&b"new"[..]));
+        assert_eq!(contents(&*client).len(), 1);
+    }
+}
+
+/// A clear by somebody else removes the values under a closing mark and leaves the mark in force.
+pub fn clearing_passes_over_a_mark_that_is_held(under_test: &StoreUnderTest) {
+    let (client, key) = (under_test.client(), domain(1, 1));
+    let mark = client
+        .close(&key, PATIENT, &mut |_| Ok(()))
+        .expect("a mark is made");
+    let other = under_test.client();
+    for what in [Clear::Spare, Clear::Everything] {
+        let stored = fill(&*other, &key, &["xl", "a"].map(userid));
+        assert_eq!(clear_all(&*other, &key, what).removed, stored);
+        assert!(
+            is_closing(&*other, &key),
+            "a clear took a mark that is held"
+        );
+    }
+    mark.reopen(PATIENT).expect("a domain is reopened");
+    assert!(!is_closing(&*other, &key));
+}

@@ -1,0 +1,183 @@
+//! Closing: the mark on a domain that is being destroyed.
+
+use userdata_core::{ClosingMark, DomainKey, Durability, Refused, Store, Userid};
+
+use super::StoreUnderTest;
+use super::clearing::fill;
+use super::steps::{PATIENT, assert_refused, contents, domain, get, is_closing, store, userid};
+
+#[track_caller]
+fn close(client: &dyn Store, key: &DomainKey) -> Box<dyn ClosingMark> {
+    let mut told = None;
+    let mut admit = |state: &userdata_core::State| {
+        told = Some(state.closing);
+        Ok(())
+    };
+    let mark = client
+        .close(key, PATIENT, &mut admit)
+        .expect("a mark is made");
+    assert_eq!(told, Some(false), "a mark is told of itself");
+    mark
+}
+
+/// While a mark lives, every change by any client is told of it, and may be refused for it.
+pub fn a_mark_is_seen_by_every_change(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    let other = under_test.client();
+    assert!(!is_closing(&*other, &key));
+    let mark = close(&*client, &key);
+    for client in [&*client, &*other, &*under_test.client()] {
+        assert!(is_closing(client, &key));
+        let mut admit = |state: &userdata_core::State| match state.closing {
+            true => Err(Refused::BeingDestroyed),
+            false => Ok(()),
+        };
+        let ops = [super::steps::put(&xl, b"value")];
+        let changed = client.change(&key, PATIENT, &mut admit, &ops);
+        assert_refused(changed, &Refused::BeingDestroyed);
+    }
+    assert!(contents(&*other).is_empty());
+    drop(mark);
+}
+
+/// A mark only informs: values are read, and changed by whoever admits it.
+pub fn values_can_be_read_and_changed_under_a_mark(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    store(&*client, &key, &xl, b"old");
+    let mark = close(&*client, &key);
+    assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&b"old"[..]));
+    store(&*client, &key, &xl, b"new");
+    assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&b"new"[..]));
+    assert_eq!(client.list(&key).expect("a list is had").len(), 1);
+    drop(mark);
+}
+
+/// A mark that is not admitted is not made, and nothing else changes.
+pub fn a_mark_that_is_refused_is_not_made(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    store(&*client, &key, &xl, b"value");
+    let before = contents(&*client);
+    let closed = client.close(&key, PATIENT, &mut |_| Err(Refused::NoSuchDomain));
+    assert_refused(closed, &Refused::NoSuchDomain);
+    assert!(!is_closing(&*client, &key));
+    assert!(contents(&*client) == before);
+}
+
+/// Who wants to close a domain that somebody else has closed is told so, and is refused even if he
+/// admits it; the first mark stays.
+pub fn a_domain_is_closed_by_one_at_a_time(under_test: &StoreUnderTest) {
+    let (client, key) = (under_test.client(), domain(1, 1));
+    let first = close(&*client, &key);
+    for client in [&*client, &*under_test.client()] {
+        let mut told = None;
+        let mut admit = |state: &userdata_core::State| {
+            told = Some(state.closing);
+            Ok(())
+        };
+        let second = client.close(&key, PATIENT, &mut admit);
+        assert_refused(second, &Refused::BeingDestroyed);
+        assert_eq!(told, Some(true));
+        assert!(
+            is_closing(client, &key),
+            "who came second took the first mark away"
+        );
+    }
+    first.reopen(PATIENT).expect("a domain is reopened");
+    close(&*client, &key)
+        .reopen(PATIENT)
+        .expect("a domain is reopened");
+}
+
+/// A mark that is dropped is void at once, leaves all data, and is in nobody's way.
+pub fn a_mark_that_is_dropped_is_void_and_leaves_all_data(under_test: &StoreUnderTest) {
+    let (client, key) = (under_test.client(), domain(1, 1));
+    fill(&*client, &key, &["xl", "libxl-json"].map(userid));
+    let before = contents(&*client);
+    drop(close(&*client, &key));
+    assert!(!is_closing(&*client, &key));
+    assert!(!is_closing(&*under_test.client(), &key));
+    assert!(contents(&*client) == before);
+    drop(close(&*under_test.client(), &key));
+}
+
+/// A domain that lives on keeps every byte, and nothing is left of the mark.
+pub fn a_domain_that_is_reopened_keeps_its_data(under_test: &StoreUnderTest) {
+    let (client, key) = (under_test.client(), domain(1, 1));
+    fill(&*client, &key, &["xl", "libxl-json"].map(userid));
+    let (before, records) = (contents(&*client), scanned(&*client));
+    let mark = close(&*client, &key);
+    mark.reopen(PATIENT).expect("a domain is reopened");
+    assert!(!is_closing(&*client, &key));
+    assert!(contents(&*client) == before);
+    assert_eq!(scanned(&*client), records);
+}
+
+/// When a domain is gone all of its values go, `libxl-json` included, and the mark with them; other
+/// domains keep theirs, and a domain of the same name starts empty and open.
+pub fn clearing_a_closed_domain_removes_all_of_it_and_the_mark(under_test: &StoreUnderTest) {
+    let (client, key, other) = (under_test.client(), domain(1, 1), domain(2, 2));
+    let stored = fill(&*client, &key, &["xl", "libxl-json", "", "a b"].map(userid));
+    fill(&*client, &other, &["xl"].map(userid));
+    let mark = close(&*client, &key);
+    let cleared = mark
+        .clear(PATIENT, Durability::Full)
+        .expect("a closed domain is cleared");
+    assert!(cleared.failed.is_empty(), "{:?}", cleared.failed);
+    assert!(cleared.durability >= Durability::Full);
+    assert_eq!(cleared.removed, stored);
+    assert_eq!(client.list(&key).expect("a list is had"), []);
+    let left: Vec<_> = contents(&*client)
+        .into_keys()
+        .map(|(owner, _)| owner.uuid)
+        .collect();
+    assert_eq!(left, [other.uuid]);
+    assert_eq!(
+        scanned(&*client),
+        1,
+        "more is left than the value of another domain"
+    );
+    assert!(!is_closing(&*client, &key));
+    let xl = userid("xl");
+    store(&*client, &key, &xl, b"again");
+    assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&b"again"[..]));
+}
+
+/// A mark needs its process and not the client that made it.
+pub fn a_mark_outlives_the_client_that_made_it(under_test: &StoreUnderTest) {
+    let (client, key) = (under_test.client(), domain(1, 1));
+    let stored: Vec<Userid> = fill(&*client, &key, &["xl"].map(userid));
+    let mark = close(&*client, &key);
+    drop(client);
+    let other = under_test.client();
+    assert!(is_closing(&*other, &key));
+    let cleared = mark
+        .clear(PATIENT, Durability::Process)
+        .expect("a closed domain is cleared");
+    assert_eq!(cleared.removed, stored);
+    assert!(!is_closing(&*other, &key));
+}
+
+/// A mark says nothing of a domain with another domid or another uuid.
+pub fn a_mark_is_for_one_domain(under_test: &StoreUnderTest) {
+    let client = under_test.client();
+    let mark = close(&*client, &domain(5, 5));
+    for other in [domain(5, 6), domain(50, 6), domain(0, 0)] {
+        assert!(!is_closing(&*client, &other), "{other}");
+    }
+    if under_test.tells_domids_apart() {
+        assert!(!is_closing(&*client, &domain(6, 5)));
+    }
+    drop(mark);
+}
+
+/// How many records there are of any kind.
+#[track_caller]
+fn scanned(client: &dyn Store) -> usize {
+    let mut records = 0;
+    let scanned = client.scan(&mut |_| {
+        records += 1;
+        std::ops::ControlFlow::Continue(())
+    });
+    scanned.expect("a store is scanned");
+    records
+}

@@ -1,0 +1,157 @@
+//! Compare-and-swap: a change that is made only if what is there is what was expected.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use userdata_core::{Done, Expect, StoreErrorKind, Version};
+
+use super::StoreUnderTest;
+use super::steps::{
+    assert_differs, change, delete_if, domain, get, put_if, store, try_change, userid,
+};
+
+/// How often a thread tries one update before it must have been starved.
+const TRIES_MAX: usize = 100_000;
+
+/// A first value is made where absence is expected, and a second is not.
+pub fn absence_can_be_expected(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    let done = change(&*client, &key, &[put_if(&xl, b"first", Expect::Absent)]);
+    assert!(matches!(&*done, [Done::Stored { .. }]), "{done:?}");
+    let second = try_change(&*client, &key, &[put_if(&xl, b"second", Expect::Absent)]);
+    assert_differs(second, Some(b"first"));
+    assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&b"first"[..]));
+}
+
+/// A value is replaced where its version is expected, also by one with the same bytes.
+pub fn a_version_can_be_expected(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    store(&*client, &key, &xl, b"first");
+    let version = |value| Expect::Version(Version::of(value));
+    for (old, new) in [
+        (b"first", b"other"),
+        (b"other", b"other"),
+        (b"other", b"third"),
+    ] {
+        let done = change(&*client, &key, &[put_if(&xl, new, version(old))]);
+        assert!(matches!(&*done, [Done::Stored { .. }]), "{done:?}");
+        assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&new[..]));
+    }
+}
+
+/// Where another version is expected than is there, or one where there is none, nothing changes,
+/// and the error tells what is there.
+pub fn a_stale_version_changes_nothing(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    let stale = Expect::Version(Version::of(b"stale"));
+    assert_differs(
+        try_change(&*client, &key, &[put_if(&xl, b"new", stale)]),
+        None,
+    );
+    assert_eq!(get(&*client, &key, &xl), None);
+    store(&*client, &key, &xl, b"there");
+    for data in [&b"new"[..], b""] {
+        let changed = try_change(&*client, &key, &[put_if(&xl, data, stale)]);
+        assert_differs(changed, Some(b"there"));
+        assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&b"there"[..]));
+    }
+}
+
+/// A removal compares as a store does; absence is removed without a complaint.
+pub fn deletes_compare_too(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    let version = |value: &[u8]| Expect::Version(Version::of(value));
+    let done = change(&*client, &key, &[delete_if(&xl, Expect::Absent)]);
+    assert!(matches!(&*done, [Done::NothingToRemove]), "{done:?}");
+    assert_differs(
+        try_change(&*client, &key, &[delete_if(&xl, version(b"gone"))]),
+        None,
+    );
+    store(&*client, &key, &xl, b"there");
+    for expect in [Expect::Absent, version(b"stale")] {
+        let changed = try_change(&*client, &key, &[delete_if(&xl, expect)]);
+        assert_differs(changed, Some(b"there"));
+    }
+    let done = change(&*client, &key, &[delete_if(&xl, version(b"there"))]);
+    assert!(matches!(&*done, [Done::Removed { .. }]), "{done:?}");
+    assert_eq!(get(&*client, &key, &xl), None);
+}
+
+/// Of many that make a first value at the same time one does, and the others are told.
+pub fn of_two_that_expect_absence_one_is_made(under_test: &StoreUnderTest) {
+    let (key, xl) = (domain(1, 1), userid("xl"));
+    for round in 0..8_u8 {
+        let made = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for number in 0..4_u8 {
+                let (made, key, xl) = (&made, &key, &xl);
+                scope.spawn(move || {
+                    let client = under_test.client();
+                    let first = put_if(xl, std::slice::from_ref(&number), Expect::Absent);
+                    match try_change(&*client, key, &[first]) {
+                        Ok(_) => {
+                            made.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Err(error) => match error.kind() {
+                            StoreErrorKind::PreconditionFailed { found: Some(_) } => {}
+                            other => panic!("a late first value failed as {other:?}"),
+                        },
+                    }
+                });
+            }
+        });
+        assert_eq!(made.load(Ordering::Relaxed), 1, "in round {round}");
+        change(&*under_test.client(), &key, &[delete_if(&xl, Expect::Any)]);
+    }
+}
+
+/// A counter that several count up by compare-and-swap, each through a client of his own, ends at
+/// the sum.
+pub fn concurrent_updates_lose_nothing(under_test: &StoreUnderTest) {
+    const THREADS: u64 = 4;
+    const COUNTS: u64 = 25;
+    let (key, xl) = (domain(1, 1), userid("xl"));
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            let (key, xl) = (&key, &xl);
+            scope.spawn(move || {
+                let client = under_test.client();
+                for _ in 0..COUNTS {
+                    let counted = (0..TRIES_MAX).any(|_| count_up(&*client, key, xl));
+                    assert!(counted, "one update is starved by the others");
+                }
+            });
+        }
+    });
+    let counted = get(&*under_test.client(), &key, &xl).map(|bytes| number(&bytes));
+    assert_eq!(counted, Some(THREADS * COUNTS));
+}
+
+/// One try; false if somebody else was first.
+fn count_up(
+    client: &dyn userdata_core::Store,
+    key: &userdata_core::DomainKey,
+    xl: &userdata_core::WritableUserid,
+) -> bool {
+    let old = get(client, key, xl);
+    let expect = old
+        .as_deref()
+        .map_or(Expect::Absent, |old| Expect::Version(Version::of(old)));
+    let next = old.map_or(0, |old| number(&old)) + 1;
+    match try_change(
+        client,
+        key,
+        &[put_if(xl, next.to_string().as_bytes(), expect)],
+    ) {
+        Ok(_) => true,
+        Err(error) => match error.kind() {
+            StoreErrorKind::PreconditionFailed { .. } | StoreErrorKind::GaveUp { .. } => false,
+            other => panic!("an update failed as {other:?}"),
+        },
+    }
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    let text = std::str::from_utf8(bytes).expect("the text of a number");
+    text.parse().expect("a number")
+}

@@ -1,0 +1,180 @@
+//! The contract of [`Store`], one function per sentence.
+//!
+//! For an engine of your own, in an ordinary test:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use userdata_core::Store;
+//! use userdata_fs::{FileStore, OsDirectory};
+//! use userdata_testkit::store::{self, StoreUnderTest};
+//!
+//! # fn scratch() -> Arc<tempfile::TempDir> { Arc::new(tempfile::tempdir().unwrap()) }
+//! store::run_all(&|| {
+//!     let scratch = scratch();
+//!     StoreUnderTest::new(move || FileStore::open(scratch.path()).unwrap())
+//!         .with_value_max(FileStore::<OsDirectory>::VALUE_MAX)
+//! });
+//! ```
+
+mod admission;
+mod clearing;
+mod closing;
+mod comparing;
+mod isolation;
+mod sharing;
+mod steps;
+mod values;
+
+use std::fmt;
+
+use userdata_core::Store;
+
+use crate::suite::{self, Statement};
+
+pub use admission::*;
+pub use clearing::*;
+pub use closing::*;
+pub use comparing::*;
+pub use isolation::*;
+pub use sharing::*;
+pub use values::*;
+
+/// A store that holds nothing yet, and the ways to reach it.
+pub struct StoreUnderTest {
+    client: Box<dyn Fn() -> Box<dyn Store> + Send + Sync>,
+    value_max: Option<u64>,
+    tells_domids_apart: bool,
+}
+
+impl StoreUnderTest {
+    /// Fresh data, to which each call of `client` gives another way: another connection, as another
+    /// process would have it. What the data needs to stay there, a directory or a server, belongs
+    /// into the closure.
+    pub fn new<S: Store + 'static>(client: impl Fn() -> S + Send + Sync + 'static) -> Self {
+        Self {
+            client: Box::new(move || Box::new(client())),
+            value_max: None,
+            tells_domids_apart: true,
+        }
+    }
+
+    /// The same of a store that takes values up to this many bytes.
+    #[must_use]
+    pub fn with_value_max(mut self, bytes: u64) -> Self {
+        self.value_max = Some(bytes);
+        self
+    }
+
+    /// The same of a store that keeps data by uuid alone, as the seed layout does, so that two
+    /// domids with one uuid share theirs.
+    #[must_use]
+    pub fn keeping_data_by_uuid_alone(mut self) -> Self {
+        self.tells_domids_apart = false;
+        self
+    }
+
+    /// Another way to the data.
+    #[must_use]
+    pub fn client(&self) -> Box<dyn Store> {
+        (self.client)()
+    }
+
+    /// The size in bytes of the largest value it takes, where there is one.
+    #[must_use]
+    pub const fn value_max(&self) -> Option<u64> {
+        self.value_max
+    }
+
+    /// Whether it keeps the data of two domids with one uuid apart.
+    #[must_use]
+    pub const fn tells_domids_apart(&self) -> bool {
+        self.tells_domids_apart
+    }
+}
+
+impl fmt::Debug for StoreUnderTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreUnderTest")
+            .field("value_max", &self.value_max)
+            .field("tells_domids_apart", &self.tells_domids_apart)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Checks the whole contract, each statement on a fresh store.
+///
+/// # Panics
+///
+/// If a statement is not true; the text names all that are not.
+pub fn run_all(make: &dyn Fn() -> StoreUnderTest) {
+    suite::run_all(&statements(), make);
+}
+
+/// The whole contract, for a test harness of its own.
+#[must_use]
+pub fn statements() -> Vec<Statement<StoreUnderTest>> {
+    suite::statements! {
+        admission {
+            a_refused_change_changes_nothing,
+            a_change_of_nothing_is_admitted_too,
+            admission_is_asked_before_an_op_is_tried,
+            ops_are_applied_in_order,
+            an_op_that_fails_stops_those_behind_it,
+            a_panic_while_admitting_changes_nothing_and_blocks_nobody,
+        }
+        clearing {
+            a_living_domain_spares_all_but_libxl_json,
+            everything_is_everything,
+            clearing_nothing_removes_nothing,
+            a_value_can_be_put_behind_a_clear,
+            clearing_passes_over_a_mark_that_is_held,
+        }
+        closing {
+            a_mark_is_seen_by_every_change,
+            values_can_be_read_and_changed_under_a_mark,
+            a_mark_that_is_refused_is_not_made,
+            a_domain_is_closed_by_one_at_a_time,
+            a_mark_that_is_dropped_is_void_and_leaves_all_data,
+            a_domain_that_is_reopened_keeps_its_data,
+            clearing_a_closed_domain_removes_all_of_it_and_the_mark,
+            a_mark_outlives_the_client_that_made_it,
+            a_mark_is_for_one_domain,
+        }
+        comparing {
+            absence_can_be_expected,
+            a_version_can_be_expected,
+            a_stale_version_changes_nothing,
+            deletes_compare_too,
+            of_two_that_expect_absence_one_is_made,
+            concurrent_updates_lose_nothing,
+        }
+        isolation {
+            userids_that_look_alike_are_apart,
+            domids_that_look_alike_are_apart,
+            one_uuid_under_two_domids_is_two_domains,
+            one_domid_under_two_uuids_is_two_domains,
+            changes_of_one_domain_leave_the_others,
+            any_history_is_that_of_a_map,
+        }
+        sharing {
+            what_one_client_stores_another_reads_at_once,
+            readers_see_whole_values_only,
+            writers_of_different_userids_do_not_disturb_each_other,
+            reading_waits_for_nobody,
+            domains_do_not_wait_for_each_other,
+            no_change_waits_beyond_its_deadline,
+        }
+        values {
+            what_was_never_stored_is_none,
+            a_value_comes_back_byte_for_byte,
+            a_store_replaces_the_whole_value,
+            storing_no_bytes_deletes,
+            deleting_removes_one_value,
+            what_was_reached_is_at_least_what_was_asked,
+            a_listing_is_in_order_and_agrees_with_stat,
+            a_scan_shows_every_value_with_its_owner,
+            a_scan_stops_when_told,
+            a_value_above_the_limit_is_refused_and_the_old_one_stays,
+        }
+    }
+}

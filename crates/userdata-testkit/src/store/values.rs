@@ -1,0 +1,212 @@
+//! Values: opaque, replaced whole, removed, listed, limited.
+
+use std::ops::ControlFlow;
+
+use userdata_core::{Condition, Done, Durability, Expect, Kind, Op, StoreErrorKind};
+
+use super::StoreUnderTest;
+use super::steps::{change, contents, delete, domain, get, put, store, try_change, userid};
+
+/// What was never stored is `None`, has no entry, and is in no listing.
+pub fn what_was_never_stored_is_none(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    assert_eq!(get(&*client, &key, &xl), None);
+    assert_eq!(client.stat(&key, &xl).expect("absence is told"), None);
+    assert_eq!(client.list(&key).expect("a list is had"), []);
+    assert!(contents(&*client).is_empty());
+}
+
+/// Bytes come back exactly as they were stored: around the sizes of blocks and of counters of 16
+/// bits, of every value, also zeros only and a zero at the end.
+pub fn a_value_comes_back_byte_for_byte(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    let every_byte: Vec<u8> = (0..=u8::MAX).collect();
+    let mut values: Vec<Vec<u8>> = [1, 511, 512, 4095, 4096, 4097, 65_535, 65_536, 65_537]
+        .into_iter()
+        .map(|length| {
+            every_byte
+                .iter()
+                .copied()
+                .cycle()
+                .skip(7)
+                .take(length)
+                .collect()
+        })
+        .collect();
+    values.extend([
+        b"\0".to_vec(),
+        vec![0; 4096],
+        b"{}\0".to_vec(),
+        b"\n".to_vec(),
+        every_byte,
+    ]);
+    for value in values {
+        store(&*client, &key, &xl, &value);
+        let read = get(&*client, &key, &xl).expect("what was stored is there");
+        assert!(
+            read == value,
+            "a value of {} bytes comes back changed",
+            value.len()
+        );
+    }
+}
+
+/// Nothing of a longer value stays behind when a shorter one replaces it.
+pub fn a_store_replaces_the_whole_value(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    for value in [&b"short"[..], &[b'x'; 10_000], b"short again", b"s"] {
+        store(&*client, &key, &xl, value);
+        assert_eq!(get(&*client, &key, &xl).as_deref(), Some(value));
+    }
+}
+
+/// Zero bytes delete, once.
+pub fn storing_no_bytes_deletes(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    store(&*client, &key, &xl, b"value");
+    let done = change(&*client, &key, &[put(&xl, b"")]);
+    assert!(matches!(&*done, [Done::Removed { .. }]), "{done:?}");
+    assert_eq!(get(&*client, &key, &xl), None);
+    assert_eq!(client.stat(&key, &xl).expect("absence is told"), None);
+    let done = change(&*client, &key, &[put(&xl, b"")]);
+    assert!(matches!(&*done, [Done::NothingToRemove]), "{done:?}");
+    assert!(contents(&*client).is_empty());
+}
+
+/// A delete takes one value away, says so, and says when there was none.
+pub fn deleting_removes_one_value(under_test: &StoreUnderTest) {
+    let (client, key) = (under_test.client(), domain(1, 1));
+    let (xl, other) = (userid("xl"), userid("libvirt-xml"));
+    store(&*client, &key, &xl, b"value");
+    store(&*client, &key, &other, b"other");
+    let done = change(&*client, &key, &[delete(&xl)]);
+    assert!(matches!(&*done, [Done::Removed { .. }]), "{done:?}");
+    assert_eq!(get(&*client, &key, &xl), None);
+    assert_eq!(get(&*client, &key, &other).as_deref(), Some(&b"other"[..]));
+    let done = change(&*client, &key, &[delete(&xl)]);
+    assert!(matches!(&*done, [Done::NothingToRemove]), "{done:?}");
+}
+
+/// What was reached, of stores and of removals, is at least what was asked for.
+pub fn what_was_reached_is_at_least_what_was_asked(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    for durability in [Durability::Process, Durability::File, Durability::Full] {
+        let put = Op::Put {
+            userid: &xl,
+            data: b"value",
+            expect: Expect::Any,
+            durability,
+        };
+        let delete = Op::Delete {
+            userid: &xl,
+            expect: Expect::Any,
+            durability,
+        };
+        match &*change(&*client, &key, &[put, delete]) {
+            [
+                Done::Stored { durability: stored },
+                Done::Removed {
+                    durability: removed,
+                },
+            ] => assert!(*stored >= durability && *removed >= durability),
+            other => panic!("a store and a removal answered {other:?}"),
+        }
+    }
+}
+
+/// A listing is in order of userid, without repetition, and says of each value what `stat` says.
+pub fn a_listing_is_in_order_and_agrees_with_stat(under_test: &StoreUnderTest) {
+    let (client, key) = (under_test.client(), domain(1, 1));
+    let userids = ["xl", "a", "b.c", "B", "a.b", "zz", "-"].map(userid);
+    for (length, userid) in (1..).zip(&userids) {
+        store(&*client, &key, userid, &vec![b'x'; length]);
+    }
+    let mut wanted: Vec<_> = userids.iter().map(|userid| (**userid).clone()).collect();
+    wanted.sort();
+    let entries = client.list(&key).expect("a list is had");
+    let listed: Vec<_> = entries.iter().map(|entry| entry.userid.clone()).collect();
+    assert_eq!(listed, wanted);
+    for entry in &entries {
+        let stat = client.stat(&key, &entry.userid).expect("an entry is had");
+        assert_eq!(stat.as_ref(), Some(entry));
+        let bytes = get(&*client, &key, &entry.userid).expect("what is listed is there");
+        assert_eq!(entry.size, bytes.len() as u64);
+        assert_eq!(entry.condition, Condition::Whole);
+    }
+}
+
+/// A scan shows every value of every domain, with its owner, once.
+pub fn a_scan_shows_every_value_with_its_owner(under_test: &StoreUnderTest) {
+    let client = under_test.client();
+    let mut wanted = Vec::new();
+    for number in 0..9_u16 {
+        let (key, userid) = (
+            domain(number, (number / 3).into()),
+            userid(format!("u{number}")),
+        );
+        store(&*client, &key, &userid, b"value");
+        wanted.push((key, userid.clone()));
+    }
+    let found = contents(&*client);
+    assert_eq!(found.len(), wanted.len());
+    for (key, userid) in wanted {
+        let owner = found
+            .keys()
+            .find(|(_, found)| *found == *userid)
+            .map(|(owner, _)| *owner)
+            .expect("a value that was stored is found");
+        assert_eq!(owner.uuid, key.uuid);
+        let domid = under_test.tells_domids_apart().then_some(key.domid);
+        assert_eq!(owner.domid, domid);
+    }
+}
+
+/// A scan ends with the record at which it was told to.
+pub fn a_scan_stops_when_told(under_test: &StoreUnderTest) {
+    let client = under_test.client();
+    for number in 0..5 {
+        store(
+            &*client,
+            &domain(number, 1),
+            &userid(format!("u{number}")),
+            b"value",
+        );
+    }
+    let (mut shown, mut values) = (0, 0);
+    let scanned = client.scan(&mut |record| {
+        shown += 1;
+        if record.kind == Kind::Data {
+            values += 1;
+        }
+        match values {
+            2 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    });
+    scanned.expect("a store is scanned");
+    assert_eq!(values, 2);
+    assert!(shown >= 2);
+}
+
+/// A value of the largest size is stored; one byte more is refused, and the error names the limit
+/// and the size. Of a store that declares no limit this says nothing.
+pub fn a_value_above_the_limit_is_refused_and_the_old_one_stays(under_test: &StoreUnderTest) {
+    let Some(limit) = under_test.value_max() else {
+        return;
+    };
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    let largest = vec![0xa5; usize::try_from(limit).expect("a limit that memory can hold")];
+    store(&*client, &key, &xl, &largest);
+    assert!(get(&*client, &key, &xl).as_ref() == Some(&largest));
+    let too_large = [&*largest, b"x"].concat();
+    match try_change(&*client, &key, &[put(&xl, &too_large)]) {
+        Ok(_) => panic!("a value above the limit is stored"),
+        Err(error) => match *error.kind() {
+            StoreErrorKind::LimitExceeded { limit: named, size } => {
+                assert_eq!((named, size), (limit, limit + 1));
+            }
+            ref other => panic!("a value above the limit failed as {other:?}"),
+        },
+    }
+    assert!(get(&*client, &key, &xl) == Some(largest));
+}

@@ -1,0 +1,95 @@
+//! Changes of a store, as data.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use userdata_core::{
+    Clear, Deadline, DomainKey, Done, Durability, Expect, Op, Store, StoreError, Userid,
+    WritableUserid,
+};
+
+use super::{domain_key, values, writable_userids};
+
+/// One change of one domain's data, to be made in a store and in a map that says what must come of
+/// it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Change {
+    /// Whose data is changed.
+    pub domain: DomainKey,
+    /// How it is changed.
+    pub what: What,
+}
+
+/// How the data of one domain is changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// A value is put.
+    Put(WritableUserid, Vec<u8>),
+    /// A value is removed.
+    Delete(WritableUserid),
+    /// Many are removed.
+    Clear(Clear),
+}
+
+impl Change {
+    /// Makes the change, admitted whatever the state, durable as far as the process.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::change`].
+    pub fn apply(&self, store: &dyn Store) -> Result<Vec<Done>, StoreError> {
+        let durability = Durability::Process;
+        let expect = Expect::Any;
+        let op = match &self.what {
+            What::Put(userid, data) => Op::Put {
+                userid,
+                data,
+                expect,
+                durability,
+            },
+            What::Delete(userid) => Op::Delete {
+                userid,
+                expect,
+                durability,
+            },
+            What::Clear(what) => Op::Clear {
+                what: *what,
+                durability,
+            },
+        };
+        store.change(&self.domain, Deadline::default(), &mut |_| Ok(()), &[op])
+    }
+
+    /// What the change does to everything that is stored.
+    pub fn apply_to_map(&self, map: &mut BTreeMap<(DomainKey, Userid), Vec<u8>>) {
+        let domain = self.domain;
+        match &self.what {
+            What::Put(userid, data) => {
+                map.insert((domain, userid.clone().into()), data.clone());
+            }
+            What::Delete(userid) => {
+                map.remove(&(domain, userid.clone().into()));
+            }
+            What::Clear(Clear::Spare) => {
+                map.retain(|(owner, userid), _| *owner != domain || userid.is_libxl_json());
+            }
+            What::Clear(_) => map.retain(|(owner, _), _| *owner != domain),
+        }
+    }
+}
+
+/// A change of one of a few domains, under one of a few userids more often than not.
+pub fn change() -> impl Strategy<Value = Change> {
+    let userid = prop_oneof![
+        9 => writable_userids(),
+        1 => Just(WritableUserid::libxl_json()),
+    ];
+    let what = prop_oneof![
+        6 => (userid.clone(), values()).prop_map(|(userid, data)| What::Put(userid, data)),
+        2 => userid.prop_map(What::Delete),
+        1 => proptest::sample::select(&[Clear::Spare, Clear::Everything][..]).prop_map(What::Clear),
+    ];
+    (domain_key(), what).prop_map(|(domain, what)| Change { domain, what })
+}

@@ -1,0 +1,129 @@
+//! `Statement` and `run_all`: the same list of statements for every implementation.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// One sentence of a contract: a function that panics if the sentence is not true of what it is
+/// given, which must be fresh.
+pub struct Statement<T> {
+    name: &'static str,
+    check: fn(&T),
+}
+
+impl<T> Statement<T> {
+    pub(crate) const fn new(name: &'static str, check: fn(&T)) -> Self {
+        Self { name, check }
+    }
+
+    /// The name of the function, which is the sentence.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Checks it.
+    ///
+    /// # Panics
+    ///
+    /// If it is not true.
+    pub fn check(&self, fresh: &T) {
+        (self.check)(fresh);
+    }
+}
+
+impl<T> fmt::Debug for Statement<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Statement({})", self.name)
+    }
+}
+
+/// Checks every statement, each on something fresh, and names all that are not true.
+pub(crate) fn run_all<T>(statements: &[Statement<T>], make: &dyn Fn() -> T) {
+    let untrue: Vec<String> = statements
+        .iter()
+        .filter_map(|statement| {
+            let checked = catch_unwind(AssertUnwindSafe(|| statement.check(&make())));
+            let panic = checked.err()?;
+            Some(format!("\n  {}: {}", statement.name, text(&*panic)))
+        })
+        .collect();
+    assert!(
+        untrue.is_empty(),
+        "{} of {} statements are not true:{}",
+        untrue.len(),
+        statements.len(),
+        untrue.concat(),
+    );
+}
+
+fn text(panic: &(dyn Any + Send)) -> &str {
+    match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
+        (Some(text), _) => text,
+        (None, Some(text)) => text,
+        (None, None) => "a panic without a text",
+    }
+}
+
+/// The list of a suite, each statement under its own name.
+macro_rules! statements {
+    ($($module:ident { $($name:ident),* $(,)? })*) => {
+        vec![$($($crate::suite::Statement::new(stringify!($name), $module::$name)),*),*]
+    };
+}
+pub(crate) use statements;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holds(_: &u8) {}
+
+    fn needs_a_seven(number: &u8) {
+        assert_eq!(*number, 7, "not a seven");
+    }
+
+    #[test]
+    fn every_untrue_statement_is_named_with_its_reason() {
+        let statements = [
+            Statement::new("holds", holds),
+            Statement::new("needs_a_seven", needs_a_seven),
+        ];
+        run_all(&statements, &|| 7);
+        let panic = catch_unwind(|| run_all(&statements, &|| 6)).unwrap_err();
+        let text = text(&*panic);
+        assert!(
+            text.starts_with("1 of 2 statements are not true:\n  needs_a_seven: "),
+            "{text}"
+        );
+        assert!(text.contains("not a seven"), "{text}");
+    }
+
+    /// The names of the public functions of a module, as its source has them.
+    fn functions(source: &str) -> Vec<&str> {
+        source
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub fn "))
+            .filter_map(|rest| rest.split(['(', '<']).next())
+            .collect()
+    }
+
+    #[test]
+    fn every_function_of_a_suite_is_on_its_list() {
+        let store = [
+            include_str!("store/admission.rs"),
+            include_str!("store/clearing.rs"),
+            include_str!("store/closing.rs"),
+            include_str!("store/comparing.rs"),
+            include_str!("store/isolation.rs"),
+            include_str!("store/sharing.rs"),
+            include_str!("store/values.rs"),
+        ];
+        let listed: Vec<_> = crate::store::statements()
+            .iter()
+            .map(Statement::name)
+            .collect();
+        let written: Vec<_> = store.into_iter().flat_map(functions).collect();
+        assert_eq!(listed, written);
+    }
+}

@@ -1,0 +1,344 @@
+//! `DatabaseStore`: a store without locks.
+//!
+//! A change reads the turn of its domain, asks whether it is admitted, and commits on the condition
+//! that the turn is still the same; every commit moves the turn on. The closing mark is a key on a
+//! lease.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use userdata_core::{
+    Admit, Clear, Cleared, ClosingMark, Condition, Deadline, DomainKey, Done, Durability, Entry,
+    Expect, Found, Kind, Op, Operation, Owner, Refused, State, Store, StoreError, StoreErrorKind,
+    Userid, Value, Version,
+};
+
+use super::database::{Database, Key, Lease, Revision, Write};
+
+/// How long a mark stays when its holder has died.
+pub(crate) const LEASE_SECONDS: u64 = 15;
+
+/// How often a change is tried anew because others changed the domain first.
+const TRIES_MAX: u32 = 1000;
+
+#[derive(Clone, Debug)]
+pub(crate) struct DatabaseStore {
+    database: Arc<Database>,
+    value_max: u64,
+}
+
+/// The values of one domain while a change is worked out.
+type Values = BTreeMap<Userid, Vec<u8>>;
+
+/// What was read, and must still be so when the change is committed.
+struct Basis {
+    conditions: [(Key, Revision); 2],
+    closing: bool,
+    values: Values,
+}
+
+impl DatabaseStore {
+    pub(crate) const VALUE_MAX: u64 = 1 << 20;
+
+    pub(crate) fn new(database: Arc<Database>) -> Self {
+        let value_max = Self::VALUE_MAX;
+        Self {
+            database,
+            value_max,
+        }
+    }
+
+    fn basis(&self, domain: &DomainKey) -> Basis {
+        // The turn first: a change that comes in behind it makes the commit fail.
+        let keys = [Key::Turn(*domain), Key::Closing(*domain)];
+        let conditions = keys.map(|key| {
+            let revision = self.database.revision(&key);
+            (key, revision)
+        });
+        let [_, (_, closing)] = &conditions;
+        let values = self.database.values(|owner| owner == domain);
+        Basis {
+            closing: *closing != 0,
+            conditions,
+            values: values
+                .into_iter()
+                .map(|(_, userid, bytes)| (userid, bytes))
+                .collect(),
+        }
+    }
+
+    fn commit(&self, domain: &DomainKey, basis: &Basis, mut writes: Vec<Write>) -> bool {
+        writes.push(Write::Set(Key::Turn(*domain), Vec::new(), None));
+        self.database.commit(&basis.conditions, writes)
+    }
+
+    /// Asks and works out a change until nobody else was faster.
+    fn until_first<T>(
+        &self,
+        domain: &DomainKey,
+        deadline: Deadline,
+        admit: Admit<'_>,
+        mut change: impl FnMut(&Basis) -> Result<(Vec<Write>, T), StoreError>,
+    ) -> Result<T, StoreError> {
+        let failed = |operation, kind| StoreError::new(operation, domain.to_string(), kind);
+        let started = Instant::now();
+        for _ in 0..TRIES_MAX {
+            let basis = self.basis(domain);
+            admit(&State::new(basis.closing))
+                .map_err(|refused| failed(Operation::Admit, StoreErrorKind::Refused(refused)))?;
+            let (writes, result) = change(&basis)?;
+            if self.commit(domain, &basis, writes) {
+                return Ok(result);
+            }
+            let waited = started.elapsed();
+            if waited >= deadline.span() {
+                return Err(failed(
+                    Operation::Lock,
+                    StoreErrorKind::DeadlinePassed { waited },
+                ));
+            }
+        }
+        Err(failed(
+            Operation::Lock,
+            StoreErrorKind::GaveUp { tries: TRIES_MAX },
+        ))
+    }
+
+    fn check(&self, op: &Op<'_>) -> Result<(), StoreError> {
+        match op {
+            Op::Put { userid, data, .. } if data.len() as u64 > self.value_max => {
+                let (limit, size) = (self.value_max, data.len() as u64);
+                let kind = StoreErrorKind::LimitExceeded { limit, size };
+                Err(StoreError::new(Operation::Write, userid.as_bytes(), kind))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Applies one op to what is worked with, and to the transaction.
+fn apply(
+    domain: &DomainKey,
+    op: &Op<'_>,
+    values: &mut Values,
+    writes: &mut Vec<Write>,
+) -> Result<Done, StoreError> {
+    // Whatever is committed is replicated, so all of it survives.
+    let durability = Durability::Full;
+    match *op {
+        Op::Put {
+            userid,
+            data,
+            expect,
+            ..
+        } if !data.is_empty() => {
+            compare(values, userid, expect)?;
+            values.insert(Userid::clone(userid), data.to_vec());
+            let key = Key::Value(*domain, Userid::clone(userid));
+            writes.push(Write::Set(key, data.to_vec(), None));
+            Ok(Done::Stored { durability })
+        }
+        Op::Put { userid, expect, .. } => delete(domain, userid, expect, values, writes),
+        Op::Delete { userid, expect, .. } => delete(domain, userid, expect, values, writes),
+        Op::Clear { what, .. } => {
+            let mut cleared = Cleared::default();
+            let goes = |userid: &Userid| what == Clear::Everything || !userid.is_libxl_json();
+            cleared.removed = values
+                .keys()
+                .filter(|userid| goes(userid))
+                .cloned()
+                .collect();
+            for userid in &cleared.removed {
+                values.remove(userid);
+                writes.push(Write::Unset(Key::Value(*domain, userid.clone())));
+            }
+            Ok(Done::Cleared(cleared))
+        }
+        _ => unreachable!("an op that this engine does not know"),
+    }
+}
+
+fn delete(
+    domain: &DomainKey,
+    userid: &Userid,
+    expect: Expect,
+    values: &mut Values,
+    writes: &mut Vec<Write>,
+) -> Result<Done, StoreError> {
+    compare(values, userid, expect)?;
+    if values.remove(userid).is_none() {
+        return Ok(Done::NothingToRemove);
+    }
+    writes.push(Write::Unset(Key::Value(*domain, userid.clone())));
+    let durability = Durability::Full;
+    Ok(Done::Removed { durability })
+}
+
+fn compare(values: &Values, userid: &Userid, expect: Expect) -> Result<(), StoreError> {
+    let found = values.get(userid).map(|bytes| Version::of(bytes));
+    let as_expected = match expect {
+        Expect::Absent => found.is_none(),
+        Expect::Version(version) => found == Some(version),
+        _ => true,
+    };
+    if as_expected {
+        return Ok(());
+    }
+    let kind = StoreErrorKind::PreconditionFailed { found };
+    Err(StoreError::new(Operation::Compare, userid.as_bytes(), kind))
+}
+
+fn entry(userid: Userid, bytes: &[u8]) -> Entry {
+    Entry::new(userid, bytes.len() as u64, Condition::Whole)
+}
+
+impl Store for DatabaseStore {
+    fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError> {
+        let record = self.database.read(&Key::Value(*domain, userid.clone()));
+        Ok(record.map(|record| Value::new(record.bytes)))
+    }
+
+    fn stat(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Entry>, StoreError> {
+        let record = self.database.read(&Key::Value(*domain, userid.clone()));
+        Ok(record.map(|record| entry(userid.clone(), &record.bytes)))
+    }
+
+    fn list(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError> {
+        let values = self.database.values(|owner| owner == domain);
+        Ok(values
+            .into_iter()
+            .map(|(_, userid, bytes)| entry(userid, &bytes))
+            .collect())
+    }
+
+    fn scan(&self, each: &mut dyn FnMut(Found) -> ControlFlow<()>) -> Result<(), StoreError> {
+        for (domain, userid, bytes) in self.database.values(|_| true) {
+            let owner = Owner {
+                domid: Some(domain.domid),
+                uuid: domain.uuid,
+            };
+            if each(Found::new(owner, Kind::Data, entry(userid, &bytes))).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn change(
+        &self,
+        domain: &DomainKey,
+        deadline: Deadline,
+        admit: Admit<'_>,
+        ops: &[Op<'_>],
+    ) -> Result<Vec<Done>, StoreError> {
+        ops.iter().try_for_each(|op| self.check(op))?;
+        self.until_first(domain, deadline, admit, |basis| {
+            let (mut values, mut writes) = (basis.values.clone(), Vec::new());
+            let done = ops
+                .iter()
+                .map(|op| apply(domain, op, &mut values, &mut writes))
+                .collect();
+            // Whatever came before an op that fails is committed all the same.
+            Ok((writes, done))
+        })?
+    }
+
+    fn close(
+        &self,
+        domain: &DomainKey,
+        deadline: Deadline,
+        admit: Admit<'_>,
+    ) -> Result<Box<dyn ClosingMark>, StoreError> {
+        let lease = self.database.grant(LEASE_SECONDS);
+        let mark = Mark {
+            store: self.clone(),
+            domain: *domain,
+            lease,
+        };
+        self.until_first(domain, deadline, admit, |basis| {
+            if basis.closing {
+                let kind = StoreErrorKind::Refused(Refused::BeingDestroyed);
+                return Err(StoreError::new(Operation::Mark, domain.to_string(), kind));
+            }
+            let key = Key::Closing(*domain);
+            Ok((vec![Write::Set(key, Vec::new(), Some(lease))], ()))
+        })?;
+        Ok(Box::new(mark))
+    }
+}
+
+/// The closing mark: a key that is there for as long as the lease is.
+struct Mark {
+    store: DatabaseStore,
+    domain: DomainKey,
+    lease: Lease,
+}
+
+impl ClosingMark for Mark {
+    fn clear(
+        self: Box<Self>,
+        deadline: Deadline,
+        durability: Durability,
+    ) -> Result<Cleared, StoreError> {
+        let what = Clear::Everything;
+        let ops = [Op::Clear { what, durability }];
+        // The domain is gone, so it does not matter whether the lease has run out.
+        let done = self
+            .store
+            .change(&self.domain, deadline, &mut |_| Ok(()), &ops)?;
+        match done.into_iter().next() {
+            Some(Done::Cleared(cleared)) => Ok(cleared),
+            other => unreachable!("a clear answered {other:?}"),
+        }
+    }
+
+    fn reopen(self: Box<Self>, _: Deadline) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.store.database.revoke(self.lease);
+    }
+}
+
+impl fmt::Debug for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mark")
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
+    }
+}
+
+#[test]
+fn a_mark_whose_holder_died_is_void_when_its_lease_has_run_out() {
+    let database = Arc::new(Database::default());
+    let store = DatabaseStore::new(Arc::clone(&database));
+    let key: DomainKey = "5.11111111-2222-3333-4444-abcdef555555".parse().unwrap();
+    let closing = || {
+        let mut told = false;
+        let mut admit = |state: &State| {
+            told = state.closing;
+            Ok(())
+        };
+        store
+            .change(&key, Deadline::default(), &mut admit, &[])
+            .unwrap();
+        told
+    };
+    let mark = store
+        .close(&key, Deadline::default(), &mut |_| Ok(()))
+        .unwrap();
+    std::mem::forget(mark);
+    database.pass(LEASE_SECONDS - 1);
+    assert!(closing());
+    database.pass(1);
+    assert!(!closing());
+    store
+        .close(&key, Deadline::default(), &mut |_| Ok(()))
+        .unwrap();
+}

@@ -1,0 +1,236 @@
+//! How a `TreeStore` applies changes, under the domain's lock.
+
+use userdata_core::{
+    Admit, Clear, Cleared, DomainKey, Done, Durability, Expect, Kind, Op, Operation, State,
+    StoreError, StoreErrorKind, Userid, Version,
+};
+use userdata_fs::Directory;
+
+use super::tree::{TreeStore, failed, name, unless_absent, value_name};
+use super::tree_lock::{DomainLock, name_of};
+
+const TRASH: &str = "trash";
+
+impl<D: Directory> TreeStore<D> {
+    pub(crate) fn check(&self, op: &Op<'_>) -> Result<(), StoreError> {
+        match op {
+            Op::Put { userid, data, .. } if data.len() as u64 > self.value_max => {
+                let (limit, size) = (self.value_max, data.len() as u64);
+                let kind = StoreErrorKind::LimitExceeded { limit, size };
+                Err(StoreError::new(Operation::Write, value_name(userid), kind))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn compare(
+        &self,
+        directory: &D,
+        file: &[u8],
+        expect: Expect,
+    ) -> Result<(), StoreError> {
+        let wanted = match expect {
+            Expect::Absent => None,
+            Expect::Version(version) => Some(version),
+            _ => return Ok(()),
+        };
+        let found = self
+            .read(directory, file)?
+            .map(|value| Version::of(value.as_bytes()));
+        if found == wanted {
+            return Ok(());
+        }
+        let kind = StoreErrorKind::PreconditionFailed { found };
+        Err(StoreError::new(Operation::Compare, file, kind))
+    }
+
+    pub(crate) fn put(
+        &self,
+        lock: &DomainLock<'_, D>,
+        userid: &Userid,
+        data: &[u8],
+        durability: Durability,
+    ) -> Result<Done, StoreError> {
+        let (directory, file) = (&lock.directory, value_name(userid));
+        let random = directory
+            .random()
+            .map_err(|errno| failed(Operation::Create, &file, errno))?;
+        let temporary = format!("t.{random:032x}");
+        let created = directory.create(name_of(&temporary));
+        let handle = created.map_err(|errno| failed(Operation::Create, &temporary, errno))?;
+        let mut rest = data;
+        while !rest.is_empty() {
+            let written = directory.write(&handle, rest);
+            let written = written.map_err(|errno| failed(Operation::Write, &temporary, errno))?;
+            rest = rest.get(written..).unwrap_or_default();
+        }
+        if durability > Durability::Process {
+            let synced = directory.sync_file(&handle);
+            synced.map_err(|errno| failed(Operation::SyncFile, &temporary, errno))?;
+        }
+        directory.close(handle);
+        lock.check()?;
+        let replaced = directory.rename(name_of(&temporary), name(&file));
+        replaced.map_err(|errno| failed(Operation::Replace, &file, errno))?;
+        self.sync(lock, durability)?;
+        Ok(Done::Stored { durability })
+    }
+
+    /// The value's name lives in the domain's directory, whose name lives in the boot's, and so on.
+    pub(crate) fn sync(
+        &self,
+        lock: &DomainLock<'_, D>,
+        durability: Durability,
+    ) -> Result<(), StoreError> {
+        if durability < Durability::Full {
+            return Ok(());
+        }
+        for directory in [&lock.directory, lock.boot, &self.root] {
+            let synced = directory.sync();
+            synced.map_err(|errno| failed(Operation::SyncDirectory, &lock.name, errno))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn delete(
+        &self,
+        lock: &DomainLock<'_, D>,
+        userid: &Userid,
+        durability: Durability,
+    ) -> Result<Done, StoreError> {
+        let file = value_name(userid);
+        lock.check()?;
+        let unlinked = lock.directory.unlink(name(&file));
+        match unless_absent(Operation::Remove, &file, unlinked)? {
+            None => Ok(Done::NothingToRemove),
+            Some(()) => {
+                self.sync(lock, durability)?;
+                Ok(Done::Removed { durability })
+            }
+        }
+    }
+
+    /// Removes one by one what a living domain can spare, or what lies beside a mark that is held.
+    pub(crate) fn clear(
+        &self,
+        lock: &DomainLock<'_, D>,
+        what: Clear,
+        durability: Durability,
+    ) -> Result<Cleared, StoreError> {
+        let closing = Self::is_closing(&lock.directory)?;
+        let mut cleared = Cleared::default();
+        cleared.durability = durability;
+        for (kind, entry) in Self::records(&lock.directory)? {
+            let spared = what == Clear::Spare && kind == Kind::Data && entry.userid.is_libxl_json();
+            if spared || (kind == Kind::Closing && closing) {
+                continue;
+            }
+            let file = [&[kind.letter(), b'.'], entry.userid.as_bytes()].concat();
+            let unlinked = lock.directory.unlink(name(&file));
+            match unless_absent(Operation::Remove, &file, unlinked) {
+                Ok(Some(())) if kind == Kind::Data => cleared.removed.push(entry.userid),
+                Ok(Some(())) => cleared.others += 1,
+                Ok(None) => {}
+                Err(error) => cleared.failed.push(error),
+            }
+        }
+        self.sync(lock, durability)?;
+        Ok(cleared)
+    }
+
+    /// Takes everything away by one rename. What can't be removed from the trash is out of the
+    /// domain's way all the same.
+    pub(crate) fn discard(
+        &self,
+        lock: &DomainLock<'_, D>,
+        durability: Durability,
+    ) -> Result<Cleared, StoreError> {
+        let mut cleared = Cleared::default();
+        cleared.durability = durability;
+        for (kind, entry) in Self::records(&lock.directory)? {
+            match kind {
+                Kind::Data => cleared.removed.push(entry.userid),
+                Kind::Closing => {}
+                _ => cleared.others += 1,
+            }
+        }
+        let trash = self.child(TRASH)?;
+        let random = trash
+            .random()
+            .map_err(|errno| failed(Operation::Remove, TRASH, errno))?;
+        let discarded = format!("{random:032x}");
+        lock.check()?;
+        let renamed = lock
+            .boot
+            .rename_into(name_of(&lock.name), &trash, name_of(&discarded));
+        renamed.map_err(|errno| failed(Operation::Remove, &lock.name, errno))?;
+        if durability == Durability::Full {
+            for directory in [lock.boot, &trash] {
+                let synced = directory.sync();
+                synced.map_err(|errno| failed(Operation::SyncDirectory, TRASH, errno))?;
+            }
+        }
+        for file in Self::names(&lock.directory)? {
+            let unlinked = lock.directory.unlink(name(&file));
+            cleared
+                .failed
+                .extend(unless_absent(Operation::Remove, &file, unlinked).err());
+        }
+        let removed = trash.remove_directory(name_of(&discarded));
+        cleared
+            .failed
+            .extend(unless_absent(Operation::Remove, &discarded, removed).err());
+        Ok(cleared)
+    }
+
+    pub(crate) fn apply(
+        &self,
+        lock: &DomainLock<'_, D>,
+        op: &Op<'_>,
+        is_last: bool,
+    ) -> Result<Done, StoreError> {
+        match *op {
+            Op::Put {
+                userid,
+                data,
+                expect,
+                durability,
+            } => {
+                self.compare(&lock.directory, &value_name(userid), expect)?;
+                match data {
+                    [] => self.delete(lock, userid, durability),
+                    _ => self.put(lock, userid, data, durability),
+                }
+            }
+            Op::Delete {
+                userid,
+                expect,
+                durability,
+            } => {
+                self.compare(&lock.directory, &value_name(userid), expect)?;
+                self.delete(lock, userid, durability)
+            }
+            // With the directory goes the lock, so nothing may come behind it.
+            Op::Clear {
+                what: Clear::Everything,
+                durability,
+            } if is_last && !Self::is_closing(&lock.directory)? => {
+                self.discard(lock, durability).map(Done::Cleared)
+            }
+            Op::Clear { what, durability } => self.clear(lock, what, durability).map(Done::Cleared),
+            _ => unreachable!("an op that this engine does not know"),
+        }
+    }
+
+    pub(crate) fn admit(
+        directory: &D,
+        domain: &DomainKey,
+        admit: Admit<'_>,
+    ) -> Result<(), StoreError> {
+        let closing = Self::is_closing(directory)?;
+        admit(&State::new(closing)).map_err(|refused| {
+            let kind = StoreErrorKind::Refused(refused);
+            StoreError::new(Operation::Admit, domain.to_string(), kind)
+        })
+    }
+}

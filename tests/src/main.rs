@@ -1,3 +1,0 @@
-//! Tests of the whole workspace on real files and processes.
-
-fn main() {}
