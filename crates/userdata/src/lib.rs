@@ -17,6 +17,11 @@ mod protocol;
 mod target;
 mod userdata;
 
+/// The README's example, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
+
 #[cfg(test)]
 mod tests;
 
