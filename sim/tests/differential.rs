@@ -13,7 +13,7 @@ use proptest::sample::select;
 use rustix::fs::{CWD, Mode, OFlags, makedev, mknodat};
 use userdata_core::FileType;
 use userdata_fs::{Directory, Errno, LockMode, Metadata, Name, OsDirectory};
-use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions};
+use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions, Trace, TracingDirectory};
 
 /// One call. Numbers choose among what is open, modulo how many there are; names among a few.
 #[derive(Clone, Debug)]
@@ -322,5 +322,32 @@ proptest! {
             let (real, simulated) = (real_arm.run(op), simulated_arm.run(op));
             prop_assert_eq!(simulated, real, "call {}: {:?}", at, op);
         }
+    }
+
+    #[test]
+    fn a_trace_changes_no_answer_and_is_the_same_every_time(ops in ops()) {
+        let traced = || {
+            let process = SimDisk::new(SimOptions::default()).process();
+            let planter = process.root().unwrap();
+            let trace = Trace::default();
+            let mut arm = Arm {
+                plant: |name: Name<'_>, hostile| plant_simulated(&planter, name, hostile),
+                directories: vec![TracingDirectory::new(process.root().unwrap(), trace.clone())],
+                files: Vec::new(),
+            };
+            let seen: Vec<_> = ops.iter().map(|op| arm.run(op)).collect();
+            (seen, trace.to_string())
+        };
+        let process = SimDisk::new(SimOptions::default()).process();
+        let planter = process.root().unwrap();
+        let mut plain = Arm {
+            plant: |name: Name<'_>, hostile| plant_simulated(&planter, name, hostile),
+            directories: vec![process.root().unwrap()],
+            files: Vec::new(),
+        };
+        let seen: Vec<_> = ops.iter().map(|op| plain.run(op)).collect();
+        let (first, second) = (traced(), traced());
+        prop_assert_eq!(&first.0, &seen);
+        prop_assert_eq!(first.1, second.1);
     }
 }

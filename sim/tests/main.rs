@@ -6,3 +6,5 @@ mod crash_counts;
 mod differential;
 #[cfg(test)]
 mod host;
+#[cfg(test)]
+mod interposed;

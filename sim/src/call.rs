@@ -1,0 +1,301 @@
+//! `Call` and `Answer`: what was asked of a directory, and what it said, as data.
+
+use std::fmt;
+use std::time::Duration;
+
+use userdata_fs::{Errno, LockMode, Metadata, Name};
+
+/// One call of [`Directory`](userdata_fs::Directory). Files and directories are numbered in the
+/// order in which they were opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "each variant is a method, each field an argument of it"
+)]
+#[non_exhaustive]
+pub enum Call<'a> {
+    Create {
+        name: Name<'a>,
+    },
+    OpenLock {
+        name: Name<'a>,
+    },
+    Open {
+        name: Name<'a>,
+    },
+    Close {
+        file: u64,
+    },
+    Read {
+        file: u64,
+        length: usize,
+    },
+    Write {
+        file: u64,
+        bytes: &'a [u8],
+    },
+    Metadata {
+        file: u64,
+    },
+    MetadataAt {
+        name: Name<'a>,
+    },
+    Lock {
+        file: u64,
+        mode: LockMode,
+    },
+    Unlock {
+        file: u64,
+    },
+    SyncFile {
+        file: u64,
+    },
+    Rename {
+        from: Name<'a>,
+        to: Name<'a>,
+    },
+    RenameInto {
+        from: Name<'a>,
+        into: u64,
+        to: Name<'a>,
+    },
+    Unlink {
+        name: Name<'a>,
+    },
+    MakeDirectory {
+        name: Name<'a>,
+    },
+    OpenDirectory {
+        name: Name<'a>,
+    },
+    RemoveDirectory {
+        name: Name<'a>,
+    },
+    List,
+    /// No call, but the moment before a listing shows a name.
+    Listed {
+        name: Name<'a>,
+    },
+    Sync,
+    Now,
+    Pause {
+        span: Duration,
+    },
+    Random,
+    Process,
+}
+
+/// Which method of [`Directory`](userdata_fs::Directory) was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each variant is a method")]
+#[non_exhaustive]
+pub enum CallKind {
+    Create,
+    OpenLock,
+    Open,
+    Close,
+    Read,
+    Write,
+    Metadata,
+    MetadataAt,
+    Lock,
+    Unlock,
+    SyncFile,
+    Rename,
+    RenameInto,
+    Unlink,
+    MakeDirectory,
+    OpenDirectory,
+    RemoveDirectory,
+    List,
+    Listed,
+    Sync,
+    Now,
+    Pause,
+    Random,
+    Process,
+}
+
+/// What a call answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Answer<'a> {
+    /// Nothing but that it was done.
+    Done,
+    /// That many bytes were written.
+    Written(usize),
+    /// These bytes were read.
+    Read(&'a [u8]),
+    /// The file or directory of this number was opened.
+    Opened(u64),
+    /// What stands there.
+    Metadata(Metadata),
+    /// That many names were shown.
+    Names(usize),
+    /// The time.
+    Time(Duration),
+    /// A random number.
+    Random(u128),
+    /// The number of the process.
+    Process(u32),
+}
+
+impl Call<'_> {
+    /// Which method it is.
+    #[must_use]
+    pub const fn kind(&self) -> CallKind {
+        match self {
+            Self::Create { .. } => CallKind::Create,
+            Self::OpenLock { .. } => CallKind::OpenLock,
+            Self::Open { .. } => CallKind::Open,
+            Self::Close { .. } => CallKind::Close,
+            Self::Read { .. } => CallKind::Read,
+            Self::Write { .. } => CallKind::Write,
+            Self::Metadata { .. } => CallKind::Metadata,
+            Self::MetadataAt { .. } => CallKind::MetadataAt,
+            Self::Lock { .. } => CallKind::Lock,
+            Self::Unlock { .. } => CallKind::Unlock,
+            Self::SyncFile { .. } => CallKind::SyncFile,
+            Self::Rename { .. } => CallKind::Rename,
+            Self::RenameInto { .. } => CallKind::RenameInto,
+            Self::Unlink { .. } => CallKind::Unlink,
+            Self::MakeDirectory { .. } => CallKind::MakeDirectory,
+            Self::OpenDirectory { .. } => CallKind::OpenDirectory,
+            Self::RemoveDirectory { .. } => CallKind::RemoveDirectory,
+            Self::List => CallKind::List,
+            Self::Listed { .. } => CallKind::Listed,
+            Self::Sync => CallKind::Sync,
+            Self::Now => CallKind::Now,
+            Self::Pause { .. } => CallKind::Pause,
+            Self::Random => CallKind::Random,
+            Self::Process => CallKind::Process,
+        }
+    }
+}
+
+impl CallKind {
+    /// What can strike this call at any time, whatever the directory holds: `errno` values for the
+    /// state of the host. Those that tell of the state of a name (`ENOENT` and the like) are left
+    /// out, because to give them without that state would be a lie.
+    #[must_use]
+    pub const fn errnos(self) -> &'static [Errno] {
+        use Errno as E;
+        match self {
+            // A name that is taken is what a random number that was drawn before leads to.
+            Self::Create => &[
+                E::ACCESS,
+                E::DQUOT,
+                E::EXIST,
+                E::INTR,
+                E::IO,
+                E::MFILE,
+                E::NFILE,
+                E::NOMEM,
+                E::NOSPC,
+                E::ROFS,
+            ],
+            Self::OpenLock => &[
+                E::ACCESS,
+                E::DQUOT,
+                E::INTR,
+                E::IO,
+                E::MFILE,
+                E::NFILE,
+                E::NOMEM,
+                E::NOSPC,
+                E::ROFS,
+            ],
+            Self::Open | Self::OpenDirectory => {
+                &[E::ACCESS, E::INTR, E::IO, E::MFILE, E::NFILE, E::NOMEM]
+            }
+            Self::Read => &[E::INTR, E::IO],
+            Self::Write => &[E::DQUOT, E::FBIG, E::INTR, E::IO, E::NOSPC],
+            Self::Metadata => &[E::IO, E::NOMEM],
+            Self::MetadataAt => &[E::ACCESS, E::IO, E::NOMEM],
+            Self::Lock => &[E::AGAIN, E::INTR, E::NOLCK],
+            Self::Unlock => &[E::INTR, E::NOLCK],
+            Self::SyncFile | Self::Sync => &[E::DQUOT, E::INTR, E::IO, E::NOSPC],
+            Self::Rename | Self::RenameInto => &[
+                E::ACCESS,
+                E::BUSY,
+                E::DQUOT,
+                E::IO,
+                E::NOMEM,
+                E::NOSPC,
+                E::PERM,
+                E::ROFS,
+            ],
+            Self::Unlink | Self::RemoveDirectory => {
+                &[E::ACCESS, E::BUSY, E::IO, E::NOMEM, E::PERM, E::ROFS]
+            }
+            Self::MakeDirectory => &[E::ACCESS, E::DQUOT, E::IO, E::NOMEM, E::NOSPC, E::ROFS],
+            Self::List => &[E::IO, E::MFILE, E::NFILE, E::NOMEM],
+            Self::Random => &[E::INTR, E::NOSYS],
+            Self::Close | Self::Listed | Self::Now | Self::Pause | Self::Process => &[],
+        }
+    }
+
+    /// How far a call may get instead of doing all that was asked: bytes, or names shown before a
+    /// listing fails.
+    #[must_use]
+    pub const fn shorts(self) -> &'static [usize] {
+        match self {
+            // To read nothing would say that the file ends here.
+            Self::Read => &[1],
+            Self::Write => &[0, 1],
+            Self::List => &[1],
+            _ => &[],
+        }
+    }
+}
+
+impl fmt::Display for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Create { name } => write!(f, "create {name}"),
+            Self::OpenLock { name } => write!(f, "open_lock {name}"),
+            Self::Open { name } => write!(f, "open {name}"),
+            Self::Close { file } => write!(f, "close {file}"),
+            Self::Read { file, length } => write!(f, "read {file} {length}"),
+            Self::Write { file, bytes } => write!(f, "write {file} \"{}\"", bytes.escape_ascii()),
+            Self::Metadata { file } => write!(f, "metadata {file}"),
+            Self::MetadataAt { name } => write!(f, "metadata_at {name}"),
+            Self::Lock { file, mode } => write!(f, "lock {file} {mode:?}"),
+            Self::Unlock { file } => write!(f, "unlock {file}"),
+            Self::SyncFile { file } => write!(f, "sync_file {file}"),
+            Self::Rename { from, to } => write!(f, "rename {from} {to}"),
+            Self::RenameInto { from, into, to } => write!(f, "rename_into {from} {into} {to}"),
+            Self::Unlink { name } => write!(f, "unlink {name}"),
+            Self::MakeDirectory { name } => write!(f, "make_directory {name}"),
+            Self::OpenDirectory { name } => write!(f, "open_directory {name}"),
+            Self::RemoveDirectory { name } => write!(f, "remove_directory {name}"),
+            Self::List => write!(f, "list"),
+            Self::Listed { name } => write!(f, "listed {name}"),
+            Self::Sync => write!(f, "sync"),
+            Self::Now => write!(f, "now"),
+            Self::Pause { span } => write!(f, "pause {span:?}"),
+            Self::Random => write!(f, "random"),
+            Self::Process => write!(f, "process"),
+        }
+    }
+}
+
+impl fmt::Display for Answer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Done => write!(f, "done"),
+            Self::Written(count) => write!(f, "{count}"),
+            Self::Read(bytes) => write!(f, "\"{}\"", bytes.escape_ascii()),
+            Self::Opened(number) => write!(f, "{number}"),
+            Self::Metadata(metadata) => write!(
+                f,
+                "{} {} of {} bytes",
+                metadata.file_type, metadata.identity.inode, metadata.size
+            ),
+            Self::Names(count) => write!(f, "{count} names"),
+            Self::Time(time) => write!(f, "{time:?}"),
+            Self::Random(number) => write!(f, "{number:032x}"),
+            Self::Process(number) => write!(f, "{number}"),
+        }
+    }
+}

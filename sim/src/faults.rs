@@ -1,0 +1,135 @@
+//! `FaultyDirectory`: calls that fail when they are told to.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use userdata_fs::Errno;
+
+use crate::call::{Call, CallKind};
+use crate::interposed::{Interceptor, Interposed, Verdict};
+
+/// A directory whose calls fail as [`Faults`] say.
+pub type FaultyDirectory<D> = Interposed<D, Faults>;
+
+/// One thing that goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// When.
+    pub at: At,
+    /// In which way.
+    pub how: How,
+}
+
+/// Which call a fault strikes, counted from zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum At {
+    /// The call of this number, among those that can fail.
+    Call(usize),
+    /// The call of this number among those of one kind.
+    Kind(CallKind, usize),
+}
+
+/// In which way a call goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum How {
+    /// It is not made, and answers this.
+    Fails(Errno),
+    /// It gets only this far, see [`CallKind::shorts`].
+    Short(usize),
+}
+
+/// What goes wrong in which call. Clones share the count of calls.
+#[derive(Clone, Debug, Default)]
+pub struct Faults(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    faults: Vec<Fault>,
+    calls: Vec<CallKind>,
+    struck: usize,
+}
+
+impl Faults {
+    /// These faults, in calls that are counted from now on.
+    #[must_use]
+    pub fn new(faults: impl IntoIterator<Item = Fault>) -> Self {
+        let state = State {
+            faults: faults.into_iter().collect(),
+            ..State::default()
+        };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// The calls that were made and can fail.
+    #[must_use]
+    pub fn calls(&self) -> Vec<CallKind> {
+        self.state().calls.clone()
+    }
+
+    /// How many faults have struck.
+    #[must_use]
+    pub fn struck(&self) -> usize {
+        self.state().struck
+    }
+
+    /// From now on nothing goes wrong.
+    pub fn cease(&self) {
+        self.state().faults.clear();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Every fault that can strike the calls of this list, from number `first` on.
+pub fn every_fault(calls: &[CallKind], first: usize) -> impl Iterator<Item = Fault> {
+    calls
+        .iter()
+        .enumerate()
+        .skip(first)
+        .flat_map(|(number, kind)| {
+            let fails = kind.errnos().iter().map(|errno| How::Fails(*errno));
+            let shorts = kind.shorts().iter().map(|length| How::Short(*length));
+            let at = At::Call(number);
+            fails.chain(shorts).map(move |how| Fault { at, how })
+        })
+}
+
+impl Interceptor for Faults {
+    fn before(&self, _process: u32, call: &Call<'_>) -> Verdict {
+        let kind = call.kind();
+        if kind.errnos().is_empty() {
+            return Verdict::Proceed;
+        }
+        let mut state = self.state();
+        let number = state.calls.len();
+        let of_kind = state.calls.iter().filter(|other| **other == kind).count();
+        state.calls.push(kind);
+        let strikes = |fault: &&Fault| match fault.at {
+            At::Call(at) => at == number,
+            At::Kind(at_kind, at) => at_kind == kind && at == of_kind,
+        };
+        let Some(how) = state.faults.iter().find(strikes).map(|fault| fault.how) else {
+            return Verdict::Proceed;
+        };
+        state.struck += 1;
+        match how {
+            How::Fails(errno) => Verdict::Fail(errno),
+            How::Short(length) => Verdict::Short(length),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            At::Call(number) => write!(f, "call {number} "),
+            At::Kind(kind, number) => write!(f, "{kind:?} {number} "),
+        }?;
+        match self.how {
+            How::Fails(errno) => write!(f, "fails with {errno:?}"),
+            How::Short(length) => write!(f, "stops after {length}"),
+        }
+    }
+}

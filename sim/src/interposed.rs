@@ -1,0 +1,359 @@
+//! `Interposed`: a directory with somebody standing before it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use userdata_fs::{Directory, Errno, LockMode, Metadata, Name};
+
+use crate::call::{Answer, Call};
+
+/// Who stands before a directory: sees every call, may answer it in the directory's place, and sees
+/// every answer. Faults, traces, schedules and seeded bugs are such.
+pub trait Interceptor: Send + Sync + 'static {
+    /// Before a call of a process.
+    fn before(&self, process: u32, call: &Call<'_>) -> Verdict {
+        let _ = (process, call);
+        Verdict::Proceed
+    }
+
+    /// After it.
+    fn after(&self, process: u32, call: &Call<'_>, answer: Result<Answer<'_>, Errno>) {
+        let _ = (process, call, answer);
+    }
+}
+
+impl<I: Interceptor> Interceptor for Arc<I> {
+    fn before(&self, process: u32, call: &Call<'_>) -> Verdict {
+        (**self).before(process, call)
+    }
+
+    fn after(&self, process: u32, call: &Call<'_>, answer: Result<Answer<'_>, Errno>) {
+        (**self).after(process, call, answer);
+    }
+}
+
+/// What becomes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It is made.
+    Proceed,
+    /// It is not made, and answers this. A sync of a file that fails so has lost the bytes.
+    Fail(Errno),
+    /// It reads or writes at most this many bytes, or shows this many names and then fails with
+    /// `EIO`. For all other calls the same as [`Verdict::Proceed`].
+    Short(usize),
+    /// It is not made, and answers that it was done. For calls that have more to answer the same
+    /// as [`Verdict::Proceed`].
+    Pretend,
+}
+
+/// A directory with an [`Interceptor`] before it.
+#[derive(Debug)]
+pub struct Interposed<D: Directory, I> {
+    inner: D,
+    interceptor: Arc<I>,
+    /// What the disk loses when a sync of a file is made to fail.
+    lose: fn(&D, &D::File),
+    number: u64,
+    /// The number of what is opened next.
+    next: Arc<AtomicU64>,
+}
+
+/// A file of an [`Interposed`] directory.
+#[derive(Debug)]
+pub struct InterposedFile<F> {
+    inner: F,
+    number: u64,
+}
+
+impl<D: Directory, I: Interceptor> Interposed<D, I> {
+    /// This directory behind this interceptor.
+    #[must_use]
+    pub fn new(inner: D, interceptor: I) -> Self {
+        Self {
+            inner,
+            interceptor: Arc::new(interceptor),
+            lose: |_, _| {},
+            number: 0,
+            next: Arc::new(AtomicU64::new(1)),
+        }
+    }
+
+    /// The same where a sync that is made to fail also loses the bytes, in the way in which this
+    /// directory can: [`SimDirectory::lose_writeback`](crate::SimDirectory::lose_writeback).
+    #[must_use]
+    pub fn losing(mut self, lose: fn(&D, &D::File)) -> Self {
+        self.lose = lose;
+        self
+    }
+
+    /// Who stands before it.
+    #[must_use]
+    pub fn interceptor(&self) -> &I {
+        &self.interceptor
+    }
+
+    /// The directory behind.
+    #[must_use]
+    pub const fn inner(&self) -> &D {
+        &self.inner
+    }
+
+    fn number(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn after(&self, call: &Call<'_>, answer: Result<Answer<'_>, Errno>) {
+        self.interceptor.after(self.inner.process(), call, answer);
+    }
+
+    /// Makes a call, unless the interceptor fails it.
+    fn pass<T>(
+        &self,
+        call: Call<'_>,
+        make: impl FnOnce(Verdict) -> Result<T, Errno>,
+        answer: impl FnOnce(&T) -> Answer<'_>,
+    ) -> Result<T, Errno> {
+        let made = match self.interceptor.before(self.inner.process(), &call) {
+            Verdict::Fail(errno) => Err(errno),
+            verdict => make(verdict),
+        };
+        match &made {
+            Ok(value) => self.after(&call, Ok(answer(value))),
+            Err(errno) => self.after(&call, Err(*errno)),
+        }
+        made
+    }
+
+    /// Makes a call that has nothing to answer, unless the interceptor fails it or pretends.
+    fn pass_done(
+        &self,
+        call: Call<'_>,
+        make: impl FnOnce() -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        let make = |verdict| {
+            if verdict == Verdict::Pretend {
+                Ok(())
+            } else {
+                make()
+            }
+        };
+        self.pass(call, make, |()| Answer::Done)
+    }
+
+    fn pass_open(
+        &self,
+        call: Call<'_>,
+        open: impl FnOnce() -> Result<D::File, Errno>,
+    ) -> Result<InterposedFile<D::File>, Errno> {
+        let open = |_| {
+            open().map(|inner| InterposedFile {
+                inner,
+                number: self.number(),
+            })
+        };
+        self.pass(call, open, |file| Answer::Opened(file.number))
+    }
+}
+
+impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
+    type File = InterposedFile<D::File>;
+
+    fn create(&self, name: Name<'_>) -> Result<Self::File, Errno> {
+        self.pass_open(Call::Create { name }, || self.inner.create(name))
+    }
+
+    fn open_lock(&self, name: Name<'_>) -> Result<Self::File, Errno> {
+        self.pass_open(Call::OpenLock { name }, || self.inner.open_lock(name))
+    }
+
+    fn open(&self, name: Name<'_>) -> Result<Self::File, Errno> {
+        self.pass_open(Call::Open { name }, || self.inner.open(name))
+    }
+
+    fn close(&self, file: Self::File) {
+        let call = Call::Close { file: file.number };
+        // Nothing can fail it or be told of it.
+        let _ = self.interceptor.before(self.inner.process(), &call);
+        self.inner.close(file.inner);
+        self.after(&call, Ok(Answer::Done));
+    }
+
+    fn read(&self, file: &Self::File, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let (number, length) = (file.number, buffer.len());
+        let call = Call::Read {
+            file: number,
+            length,
+        };
+        let made = match self.interceptor.before(self.inner.process(), &call) {
+            Verdict::Fail(errno) => Err(errno),
+            Verdict::Short(most) => {
+                let most = most.min(length);
+                self.inner
+                    .read(&file.inner, buffer.get_mut(..most).unwrap_or_default())
+            }
+            Verdict::Proceed | Verdict::Pretend => self.inner.read(&file.inner, buffer),
+        };
+        let answer = made.map(|count| Answer::Read(buffer.get(..count).unwrap_or_default()));
+        self.after(&call, answer);
+        made
+    }
+
+    fn write(&self, file: &Self::File, bytes: &[u8]) -> Result<usize, Errno> {
+        let call = Call::Write {
+            file: file.number,
+            bytes,
+        };
+        let write = |verdict| match verdict {
+            Verdict::Short(0) => Ok(0),
+            Verdict::Short(most) => self
+                .inner
+                .write(&file.inner, bytes.get(..most).unwrap_or(bytes)),
+            _ => self.inner.write(&file.inner, bytes),
+        };
+        self.pass(call, write, |count| Answer::Written(*count))
+    }
+
+    fn metadata(&self, file: &Self::File) -> Result<Metadata, Errno> {
+        let call = Call::Metadata { file: file.number };
+        let make = |_| self.inner.metadata(&file.inner);
+        self.pass(call, make, |metadata| Answer::Metadata(*metadata))
+    }
+
+    fn metadata_at(&self, name: Name<'_>) -> Result<Metadata, Errno> {
+        let make = |_| self.inner.metadata_at(name);
+        self.pass(Call::MetadataAt { name }, make, |metadata| {
+            Answer::Metadata(*metadata)
+        })
+    }
+
+    fn lock(&self, file: &Self::File, mode: LockMode) -> Result<(), Errno> {
+        let call = Call::Lock {
+            file: file.number,
+            mode,
+        };
+        self.pass_done(call, || self.inner.lock(&file.inner, mode))
+    }
+
+    fn unlock(&self, file: &Self::File) -> Result<(), Errno> {
+        let call = Call::Unlock { file: file.number };
+        self.pass_done(call, || self.inner.unlock(&file.inner))
+    }
+
+    fn sync_file(&self, file: &Self::File) -> Result<(), Errno> {
+        let call = Call::SyncFile { file: file.number };
+        let made = match self.interceptor.before(self.inner.process(), &call) {
+            Verdict::Fail(errno) => {
+                // A signal comes before anything is written.
+                if errno != Errno::INTR {
+                    (self.lose)(&self.inner, &file.inner);
+                }
+                Err(errno)
+            }
+            Verdict::Pretend => Ok(()),
+            Verdict::Proceed | Verdict::Short(_) => self.inner.sync_file(&file.inner),
+        };
+        self.after(&call, made.map(|()| Answer::Done));
+        made
+    }
+
+    fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        self.pass_done(Call::Rename { from, to }, || self.inner.rename(from, to))
+    }
+
+    fn rename_into(&self, from: Name<'_>, into: &Self, to: Name<'_>) -> Result<(), Errno> {
+        let call = Call::RenameInto {
+            from,
+            into: into.number,
+            to,
+        };
+        self.pass_done(call, || self.inner.rename_into(from, &into.inner, to))
+    }
+
+    fn unlink(&self, name: Name<'_>) -> Result<(), Errno> {
+        self.pass_done(Call::Unlink { name }, || self.inner.unlink(name))
+    }
+
+    fn make_directory(&self, name: Name<'_>) -> Result<(), Errno> {
+        self.pass_done(Call::MakeDirectory { name }, || {
+            self.inner.make_directory(name)
+        })
+    }
+
+    fn open_directory(&self, name: Name<'_>) -> Result<Self, Errno> {
+        let open = |_| {
+            self.inner.open_directory(name).map(|inner| Self {
+                inner,
+                interceptor: Arc::clone(&self.interceptor),
+                lose: self.lose,
+                number: self.number(),
+                next: Arc::clone(&self.next),
+            })
+        };
+        self.pass(Call::OpenDirectory { name }, open, |child| {
+            Answer::Opened(child.number)
+        })
+    }
+
+    fn remove_directory(&self, name: Name<'_>) -> Result<(), Errno> {
+        self.pass_done(Call::RemoveDirectory { name }, || {
+            self.inner.remove_directory(name)
+        })
+    }
+
+    fn list(&self, each: &mut dyn FnMut(Name<'_>) -> ControlFlow<()>) -> Result<(), Errno> {
+        let list = |verdict| {
+            let mut shown = 0;
+            let mut broken = false;
+            self.inner.list(&mut |name| {
+                if verdict == Verdict::Short(shown) {
+                    broken = true;
+                    return ControlFlow::Break(());
+                }
+                shown += 1;
+                let call = Call::Listed { name };
+                let _ = self.interceptor.before(self.inner.process(), &call);
+                each(name)
+            })?;
+            if broken { Err(Errno::IO) } else { Ok(shown) }
+        };
+        self.pass(Call::List, list, |shown| Answer::Names(*shown))
+            .map(drop)
+    }
+
+    fn sync(&self) -> Result<(), Errno> {
+        self.pass_done(Call::Sync, || self.inner.sync())
+    }
+
+    fn now(&self) -> Duration {
+        let _ = self.interceptor.before(self.inner.process(), &Call::Now);
+        let now = self.inner.now();
+        self.after(&Call::Now, Ok(Answer::Time(now)));
+        now
+    }
+
+    fn pause(&self, span: Duration) {
+        let call = Call::Pause { span };
+        let _ = self.interceptor.before(self.inner.process(), &call);
+        self.inner.pause(span);
+        self.after(&call, Ok(Answer::Done));
+    }
+
+    fn random(&self) -> Result<u128, Errno> {
+        self.pass(
+            Call::Random,
+            |_| self.inner.random(),
+            |number| Answer::Random(*number),
+        )
+    }
+
+    fn process(&self) -> u32 {
+        let process = self.inner.process();
+        let _ = self.interceptor.before(process, &Call::Process);
+        self.after(&Call::Process, Ok(Answer::Process(process)));
+        process
+    }
+}

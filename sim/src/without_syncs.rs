@@ -1,0 +1,24 @@
+//! `WithoutSyncs`: a seeded bug, the syncs that are not made.
+
+use crate::call::Call;
+use crate::interposed::{Interceptor, Verdict};
+
+/// A store on a directory behind this believes that it syncs, and does not. Every check of crash
+/// states must find it; one that does not is no check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WithoutSyncs {
+    /// Files are not synced.
+    pub files: bool,
+    /// Directories are not synced.
+    pub directories: bool,
+}
+
+impl Interceptor for WithoutSyncs {
+    fn before(&self, _process: u32, call: &Call<'_>) -> Verdict {
+        match call {
+            Call::SyncFile { .. } if self.files => Verdict::Pretend,
+            Call::Sync if self.directories => Verdict::Pretend,
+            _ => Verdict::Proceed,
+        }
+    }
+}
