@@ -2,5 +2,7 @@
 //!
 //! Each module is one topic. The conformance suites run here on every implementation there is.
 
+mod directory_conformance;
 mod engine;
+mod place;
 mod store_conformance;

@@ -2,37 +2,73 @@
 
 use std::sync::Arc;
 
-use tempfile::TempDir;
 use userdata_core::{BootId, NameFormat};
-use userdata_fs::{FileStore, OsDirectory};
+use userdata_fs::{Directory, FileStore, OsDirectory};
+use userdata_sim::{SimDisk, SimOptions};
 use userdata_testkit::store::{self, StoreUnderTest};
 
 use crate::engine::database::Database;
 use crate::engine::database_store::DatabaseStore;
 use crate::engine::tree::TreeStore;
+use crate::place::Place;
 
-fn scratch() -> TempDir {
-    tempfile::tempdir().expect("a scratch directory")
+/// A directory that holds nothing yet, opened once more by each call, as by another process.
+type Opened<D> = Box<dyn Fn() -> D + Send + Sync>;
+
+fn real(place: Place) -> Opened<OsDirectory> {
+    let scratch = place.scratch();
+    Box::new(move || OsDirectory::open(scratch.path()).expect("a scratch directory is opened"))
+}
+
+fn simulated() -> Opened<userdata_sim::SimDirectory> {
+    let disk = SimDisk::new(SimOptions::default());
+    Box::new(move || {
+        disk.process()
+            .root()
+            .expect("a simulated directory is opened")
+    })
+}
+
+fn file_store<D: Directory>(open: Opened<D>, format: NameFormat) -> StoreUnderTest {
+    let store = StoreUnderTest::new(move || FileStore::new(open()).with_name_format(format))
+        .with_value_max(FileStore::<D>::VALUE_MAX);
+    match format {
+        NameFormat::Seed => store.keeping_data_by_uuid_alone(),
+        _ => store,
+    }
+}
+
+fn tree_store<D: Directory>(open: Opened<D>) -> StoreUnderTest {
+    let boot: BootId = "boot-1".parse().expect("the name of a boot");
+    StoreUnderTest::new(move || TreeStore::new(open(), boot.clone()))
+        .with_value_max(TreeStore::<D>::VALUE_MAX)
 }
 
 #[test]
 fn a_file_store_with_libxl_names_conforms() {
-    store::run_all(&|| {
-        let scratch = scratch();
-        StoreUnderTest::new(move || FileStore::open(scratch.path()).unwrap())
-            .with_value_max(FileStore::<OsDirectory>::VALUE_MAX)
-    });
+    for place in Place::all() {
+        store::run_all(&|| file_store(real(place), NameFormat::Libxl));
+    }
 }
 
 #[test]
 fn a_file_store_with_seed_names_conforms() {
-    store::run_all(&|| {
-        let scratch = scratch();
-        let open = move || FileStore::open(scratch.path()).unwrap();
-        StoreUnderTest::new(move || open().with_name_format(NameFormat::Seed))
-            .with_value_max(FileStore::<OsDirectory>::VALUE_MAX)
-            .keeping_data_by_uuid_alone()
-    });
+    for place in Place::all() {
+        store::run_all(&|| file_store(real(place), NameFormat::Seed));
+    }
+}
+
+#[test]
+fn a_file_store_on_a_simulated_directory_conforms() {
+    for format in [NameFormat::Libxl, NameFormat::Seed] {
+        store::run_all(&|| file_store(simulated(), format));
+    }
+}
+
+#[test]
+fn a_store_in_a_tree_of_directories_conforms() {
+    store::run_all(&|| tree_store(real(Place::Disk)));
+    store::run_all(&|| tree_store(simulated()));
 }
 
 #[test]
@@ -41,16 +77,5 @@ fn a_store_without_locks_conforms() {
         let database = Arc::new(Database::default());
         StoreUnderTest::new(move || DatabaseStore::new(Arc::clone(&database)))
             .with_value_max(DatabaseStore::VALUE_MAX)
-    });
-}
-
-#[test]
-fn a_store_in_a_tree_of_directories_conforms() {
-    store::run_all(&|| {
-        let scratch = scratch();
-        let boot: BootId = "boot-1".parse().unwrap();
-        let open = move || OsDirectory::open(scratch.path()).unwrap();
-        StoreUnderTest::new(move || TreeStore::new(open(), boot.clone()))
-            .with_value_max(TreeStore::<OsDirectory>::VALUE_MAX)
     });
 }

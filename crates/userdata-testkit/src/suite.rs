@@ -108,6 +108,14 @@ mod tests {
             .collect()
     }
 
+    fn listed<T>(statements: &[Statement<T>]) -> Vec<&'static str> {
+        statements.iter().map(Statement::name).collect()
+    }
+
+    fn written<const N: usize>(sources: [&'static str; N]) -> Vec<&'static str> {
+        sources.into_iter().flat_map(functions).collect()
+    }
+
     #[test]
     fn every_function_of_a_suite_is_on_its_list() {
         let store = [
@@ -119,11 +127,17 @@ mod tests {
             include_str!("store/sharing.rs"),
             include_str!("store/values.rs"),
         ];
-        let listed: Vec<_> = crate::store::statements()
-            .iter()
-            .map(Statement::name)
-            .collect();
-        let written: Vec<_> = store.into_iter().flat_map(functions).collect();
-        assert_eq!(listed, written);
+        assert_eq!(listed(&crate::store::statements()), written(store));
+        let directory = [
+            include_str!("directory/children.rs"),
+            include_str!("directory/files.rs"),
+            include_str!("directory/listing.rs"),
+            include_str!("directory/locking.rs"),
+            include_str!("directory/naming.rs"),
+            include_str!("directory/strangers.rs"),
+            include_str!("directory/surroundings.rs"),
+        ];
+        let statements = crate::directory::statements::<userdata_fs::OsDirectory>();
+        assert_eq!(listed(&statements), written(directory));
     }
 }

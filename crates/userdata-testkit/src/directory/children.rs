@@ -1,0 +1,214 @@
+//! Child directories.
+
+use userdata_core::FileType;
+use userdata_fs::{Directory, Errno, LockMode};
+
+use super::{DirectoryUnderTest, failure, name, read_at, store_in};
+use crate::hostile::Hostile;
+
+#[track_caller]
+fn make<D: Directory>(directory: &D, text: &str) -> D {
+    directory
+        .make_directory(name(text))
+        .expect("a directory is made");
+    directory
+        .open_directory(name(text))
+        .expect("a directory is opened")
+}
+
+/// A name in a child is another than the same name in its parent, and who opens the child twice
+/// sees the same.
+pub fn a_child_directory_has_names_of_its_own<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, a) = (&under_test.directory, name("a"));
+    under_test.store(a, b"of the parent");
+    let child = make(directory, "child");
+    assert_eq!(failure(child.open(a)), Some(Errno::NOENT));
+    store_in(&child, a, b"of the child");
+    let grandchild = make(&child, "child");
+    store_in(&grandchild, a, b"of the grandchild");
+    let again = directory
+        .open_directory(name("child"))
+        .expect("a directory is opened");
+    assert_eq!(read_at(directory, a), b"of the parent");
+    assert_eq!(read_at(&again, a), b"of the child");
+    assert_eq!(read_at(&grandchild, a), b"of the grandchild");
+    assert_eq!(
+        under_test.metadata(name("child")).file_type,
+        FileType::Directory
+    );
+}
+
+/// `make_directory` refuses a name that anything has.
+pub fn a_child_directory_is_not_made_twice<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let directory = &under_test.directory;
+    under_test.store(name("file"), b"bytes");
+    let child = make(directory, "child");
+    store_in(&child, name("a"), b"kept");
+    for text in ["file", "child"] {
+        assert_eq!(directory.make_directory(name(text)), Err(Errno::EXIST));
+    }
+    if under_test.plant(name("link"), &Hostile::Link(b"nowhere".to_vec())) {
+        assert_eq!(directory.make_directory(name("link")), Err(Errno::EXIST));
+    }
+    assert_eq!(read_at(directory, name("file")), b"bytes");
+    assert_eq!(read_at(&child, name("a")), b"kept");
+}
+
+/// A file is no directory, nor is a link to one; neither is removed as one.
+pub fn only_directories_are_opened_as_such<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let directory = &under_test.directory;
+    under_test.store(name("file"), b"bytes");
+    make(directory, "child");
+    let mut others = vec![name("file")];
+    if under_test.plant(name("link"), &Hostile::Link(b"child".to_vec())) {
+        others.push(name("link"));
+    }
+    for other in others {
+        assert_eq!(
+            failure(directory.open_directory(other)),
+            Some(Errno::NOTDIR)
+        );
+        assert_eq!(directory.remove_directory(other), Err(Errno::NOTDIR));
+        under_test.metadata(other);
+    }
+}
+
+/// A directory is removed when it is empty, and not before.
+pub fn a_directory_that_holds_anything_is_not_removed<D: Directory>(
+    under_test: &DirectoryUnderTest<D>,
+) {
+    let directory = &under_test.directory;
+    let child = make(directory, "child");
+    store_in(&child, name("a"), b"bytes");
+    assert_eq!(
+        directory.remove_directory(name("child")),
+        Err(Errno::NOTEMPTY)
+    );
+    assert_eq!(read_at(&child, name("a")), b"bytes");
+    child.unlink(name("a")).expect("a file is unlinked");
+    child
+        .make_directory(name("b"))
+        .expect("a directory is made");
+    assert_eq!(
+        directory.remove_directory(name("child")),
+        Err(Errno::NOTEMPTY)
+    );
+    child
+        .remove_directory(name("b"))
+        .expect("an empty directory is removed");
+    assert_eq!(directory.remove_directory(name("child")), Ok(()));
+    under_test.assert_absent(name("child"));
+}
+
+/// A directory is renamed with all it holds, also into another one; who had it open has it still.
+pub fn a_directory_is_renamed_with_all_it_holds<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let directory = &under_test.directory;
+    let child = make(directory, "child");
+    store_in(&child, name("a"), b"bytes");
+    let identity = under_test.metadata(name("child")).identity;
+    assert_eq!(directory.rename(name("child"), name("renamed")), Ok(()));
+    under_test.assert_absent(name("child"));
+    assert_eq!(under_test.metadata(name("renamed")).identity, identity);
+    let trash = make(directory, "trash");
+    assert_eq!(
+        directory.rename_into(name("renamed"), &trash, name("1")),
+        Ok(())
+    );
+    under_test.assert_absent(name("renamed"));
+    let moved = trash
+        .open_directory(name("1"))
+        .expect("a directory is opened");
+    assert_eq!(read_at(&moved, name("a")), b"bytes");
+    store_in(&child, name("b"), b"by who had it open");
+    assert_eq!(read_at(&moved, name("b")), b"by who had it open");
+}
+
+/// A directory renamed over an empty one takes its place; over one that holds anything it does not.
+pub fn a_directory_replaces_an_empty_one_only<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let directory = &under_test.directory;
+    let full = make(directory, "full");
+    store_in(&full, name("a"), b"bytes");
+    make(directory, "empty");
+    assert_eq!(
+        directory.rename(name("empty"), name("full")),
+        Err(Errno::NOTEMPTY)
+    );
+    assert_eq!(read_at(&full, name("a")), b"bytes");
+    assert_eq!(directory.rename(name("full"), name("empty")), Ok(()));
+    under_test.assert_absent(name("full"));
+    let moved = directory
+        .open_directory(name("empty"))
+        .expect("a directory is opened");
+    assert_eq!(read_at(&moved, name("a")), b"bytes");
+}
+
+/// A file moves into another directory and replaces what has the name there.
+pub fn files_move_from_one_directory_to_another<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, a, b) = (&under_test.directory, name("a"), name("b"));
+    let child = make(directory, "child");
+    under_test.store(a, b"moved");
+    store_in(&child, b, b"replaced");
+    let moved = under_test.metadata(a);
+    assert_eq!(directory.rename_into(a, &child, b), Ok(()));
+    under_test.assert_absent(a);
+    assert_eq!(child.metadata_at(b), Ok(moved));
+    assert_eq!(read_at(&child, b), b"moved");
+    assert_eq!(child.rename_into(b, directory, b), Ok(()));
+    assert_eq!(read_at(directory, b), b"moved");
+    assert_eq!(failure(child.open(b)), Some(Errno::NOENT));
+}
+
+/// A directory is opened like a file to be locked, and is told apart by its type. It can't be read.
+pub fn a_directory_can_be_locked<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, child) = (&under_test.directory, name("child"));
+    make(directory, "child");
+    let first = directory
+        .open(child)
+        .expect("a directory is opened to be locked");
+    let second = directory
+        .open(child)
+        .expect("a directory is opened to be locked");
+    assert_eq!(directory.metadata(&first), Ok(under_test.metadata(child)));
+    assert_eq!(directory.read(&first, &mut [0; 8]), Err(Errno::ISDIR));
+    assert_eq!(directory.lock(&first, LockMode::Exclusive), Ok(()));
+    assert_eq!(
+        directory.lock(&second, LockMode::Exclusive),
+        Err(Errno::AGAIN)
+    );
+    directory
+        .rename(child, name("renamed"))
+        .expect("a locked directory is renamed");
+    assert_eq!(
+        directory.lock(&second, LockMode::Exclusive),
+        Err(Errno::AGAIN)
+    );
+    make(directory, "child");
+    let fresh = directory
+        .open(child)
+        .expect("a directory is opened to be locked");
+    assert_eq!(directory.lock(&fresh, LockMode::Exclusive), Ok(()));
+    directory
+        .remove_directory(name("renamed"))
+        .expect("a locked directory is removed");
+    directory.close(first);
+    assert_eq!(directory.lock(&second, LockMode::Exclusive), Ok(()));
+}
+
+/// Who has a directory open that was removed can make nothing in it, and finds nothing.
+pub fn a_removed_directory_holds_nothing_more<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, a) = (&under_test.directory, name("a"));
+    let child = make(directory, "child");
+    directory
+        .remove_directory(name("child"))
+        .expect("an empty directory is removed");
+    make(directory, "child");
+    for failed in [
+        failure(child.create(a)),
+        failure(child.open_lock(a)),
+        failure(child.make_directory(a)),
+        failure(child.metadata_at(a)),
+        failure(directory.rename_into(name("child"), &child, a)),
+    ] {
+        assert_eq!(failed, Some(Errno::NOENT));
+    }
+}

@@ -1,0 +1,218 @@
+//! The contract of [`Directory`], one function per sentence.
+//!
+//! The real directory and every simulated or decorated one run the same list, so that what is found
+//! on a simulated one means something for the real one.
+//!
+//! ```
+//! use userdata_fs::OsDirectory;
+//! use userdata_testkit::directory::{self, DirectoryUnderTest};
+//!
+//! directory::run_all(&|| {
+//!     let scratch = tempfile::tempdir().unwrap();
+//!     let directory = OsDirectory::open(scratch.path()).unwrap();
+//!     DirectoryUnderTest::new(directory, move |_, name, hostile| {
+//!         hostile.plant(scratch.path(), name.as_bytes()).unwrap()
+//!     })
+//! });
+//! ```
+
+mod children;
+mod files;
+mod listing;
+mod locking;
+mod naming;
+mod strangers;
+mod surroundings;
+
+use std::fmt;
+
+use userdata_fs::{Directory, Errno, Metadata, Name};
+
+use crate::hostile::Hostile;
+use crate::suite::{self, Statement};
+
+pub use children::*;
+pub use files::*;
+pub use listing::*;
+pub use locking::*;
+pub use naming::*;
+pub use strangers::*;
+pub use surroundings::*;
+
+type Planting<D> = dyn Fn(&D, Name<'_>, &Hostile) -> bool;
+
+/// A directory that holds nothing yet.
+pub struct DirectoryUnderTest<D> {
+    directory: D,
+    plant: Box<Planting<D>>,
+}
+
+impl<D: Directory> DirectoryUnderTest<D> {
+    /// An empty directory, and how something is put into it that no call of [`Directory`] makes;
+    /// false where that can't be had. What the directory needs to stay there belongs into the
+    /// closure.
+    pub fn new(directory: D, plant: impl Fn(&D, Name<'_>, &Hostile) -> bool + 'static) -> Self {
+        Self {
+            directory,
+            plant: Box::new(plant),
+        }
+    }
+
+    fn plant(&self, name: Name<'_>, hostile: &Hostile) -> bool {
+        (self.plant)(&self.directory, name, hostile)
+    }
+
+    /// A new file of these bytes, closed.
+    #[track_caller]
+    fn store(&self, name: Name<'_>, bytes: &[u8]) {
+        store_in(&self.directory, name, bytes);
+    }
+
+    #[track_caller]
+    fn metadata(&self, name: Name<'_>) -> Metadata {
+        let found = self.directory.metadata_at(name);
+        found.expect("what is there has metadata")
+    }
+
+    #[track_caller]
+    fn assert_absent(&self, name: Name<'_>) {
+        assert_eq!(
+            self.directory.metadata_at(name),
+            Err(Errno::NOENT),
+            "{name} is there"
+        );
+    }
+}
+
+impl<D> fmt::Debug for DirectoryUnderTest<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirectoryUnderTest").finish_non_exhaustive()
+    }
+}
+
+fn name(text: &str) -> Name<'_> {
+    Name::new(text.as_bytes()).expect("a single path component")
+}
+
+/// How a call failed, or nothing if it did not.
+fn failure<T>(answer: Result<T, Errno>) -> Option<Errno> {
+    answer.err()
+}
+
+#[track_caller]
+fn store_in<D: Directory>(directory: &D, name: Name<'_>, bytes: &[u8]) {
+    let file = directory.create(name).expect("a new file is made");
+    write_all(directory, &file, bytes);
+    directory.close(file);
+}
+
+#[track_caller]
+fn write_all<D: Directory>(directory: &D, file: &D::File, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let written = directory.write(file, bytes).expect("a file is written");
+        assert!(written > 0, "a write makes no progress");
+        bytes = bytes
+            .get(written..)
+            .expect("a write takes what it is given, and no more");
+    }
+}
+
+/// The rest of an open file.
+#[track_caller]
+fn read_all<D: Directory>(directory: &D, file: &D::File) -> Vec<u8> {
+    let (mut bytes, mut buffer) = (Vec::new(), [0xaa; 1000]);
+    loop {
+        let count = directory.read(file, &mut buffer).expect("a file is read");
+        if count == 0 {
+            return bytes;
+        }
+        bytes.extend_from_slice(buffer.get(..count).expect("no more than fits"));
+    }
+}
+
+#[track_caller]
+fn read_at<D: Directory>(directory: &D, name: Name<'_>) -> Vec<u8> {
+    let file = directory.open(name).expect("a file is opened");
+    let bytes = read_all(directory, &file);
+    directory.close(file);
+    bytes
+}
+
+/// Checks the whole contract, each statement on a fresh directory.
+///
+/// # Panics
+///
+/// If a statement is not true; the text names all that are not.
+pub fn run_all<D: Directory>(make: &dyn Fn() -> DirectoryUnderTest<D>) {
+    suite::run_all(&statements(), make);
+}
+
+/// The whole contract, for a test harness of its own.
+#[must_use]
+pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
+    suite::statements! {
+        children {
+            a_child_directory_has_names_of_its_own,
+            a_child_directory_is_not_made_twice,
+            only_directories_are_opened_as_such,
+            a_directory_that_holds_anything_is_not_removed,
+            a_directory_is_renamed_with_all_it_holds,
+            a_directory_replaces_an_empty_one_only,
+            files_move_from_one_directory_to_another,
+            a_directory_can_be_locked,
+            a_removed_directory_holds_nothing_more,
+        }
+        files {
+            create_makes_an_empty_file,
+            create_refuses_a_name_that_is_taken,
+            what_is_written_is_read,
+            each_open_file_has_a_position_of_its_own,
+            a_read_gives_what_fits,
+            a_file_that_was_opened_for_reading_is_not_written,
+            an_open_file_tells_what_its_name_tells,
+            a_lock_file_is_made_once_and_kept,
+            a_file_stays_readable_when_its_name_is_gone,
+            files_can_be_synced_however_they_were_opened,
+        }
+        listing {
+            a_listing_shows_every_name_once,
+            a_listing_ends_when_told,
+            every_listing_starts_at_the_beginning,
+            a_listing_shows_names_verbatim,
+            names_can_be_looked_at_and_removed_while_they_are_listed,
+        }
+        locking {
+            an_exclusive_lock_excludes_all_others,
+            shared_locks_exclude_only_exclusive_ones,
+            closing_a_file_releases_its_lock,
+            dropping_a_file_releases_its_lock,
+            unlocking_releases_a_lock_that_can_be_taken_again,
+            an_exclusive_lock_can_become_a_shared_one,
+            a_lock_belongs_to_the_file_and_not_to_its_name,
+            each_file_is_locked_by_itself,
+        }
+        naming {
+            what_is_not_there_is_told_as_such,
+            rename_gives_a_file_another_name,
+            rename_replaces_what_has_the_name,
+            rename_to_its_own_name_changes_nothing,
+            a_name_never_stands_for_nothing_while_it_is_replaced,
+            a_directory_is_no_file_to_rename_over_and_none_to_unlink,
+            of_many_that_create_one_name_one_does,
+            long_names_are_taken_up_to_255_bytes,
+        }
+        strangers {
+            links_are_not_followed,
+            links_are_renamed_and_removed_themselves,
+            nothing_waits_for_a_pipe,
+            a_socket_is_not_opened,
+            each_stranger_is_told_by_its_type,
+            each_stranger_is_replaced_and_removed_like_a_file,
+        }
+        surroundings {
+            time_never_goes_back_and_a_pause_takes_some,
+            random_numbers_are_distinct,
+            a_process_keeps_its_number,
+        }
+    }
+}

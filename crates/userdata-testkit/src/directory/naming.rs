@@ -1,0 +1,152 @@
+//! Names: what is under them, renaming, unlinking.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use userdata_core::FileType;
+use userdata_fs::{Directory, Errno, Name};
+
+use super::{DirectoryUnderTest, failure, name, read_at, store_in};
+
+/// Every call that needs something under a name says that there is nothing, and makes nothing.
+pub fn what_is_not_there_is_told_as_such<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, absent, other) = (&under_test.directory, name("absent"), name("other"));
+    under_test.store(other, b"other");
+    for failed in [
+        failure(directory.open(absent)),
+        failure(directory.metadata_at(absent)),
+        failure(directory.rename(absent, other)),
+        failure(directory.rename(absent, absent)),
+        failure(directory.unlink(absent)),
+        failure(directory.open_directory(absent)),
+        failure(directory.remove_directory(absent)),
+    ] {
+        assert_eq!(failed, Some(Errno::NOENT));
+    }
+    under_test.assert_absent(absent);
+    assert_eq!(read_at(directory, other), b"other");
+}
+
+/// A file that is renamed is the same file, and its old name stands for nothing.
+pub fn rename_gives_a_file_another_name<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, a, b) = (&under_test.directory, name("a"), name("b"));
+    under_test.store(a, b"bytes");
+    let before = under_test.metadata(a);
+    assert_eq!(directory.rename(a, b), Ok(()));
+    under_test.assert_absent(a);
+    assert_eq!(under_test.metadata(b), before);
+    assert_eq!(read_at(directory, b), b"bytes");
+}
+
+/// What had the name has it no more.
+pub fn rename_replaces_what_has_the_name<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, a, b) = (&under_test.directory, name("a"), name("b"));
+    under_test.store(a, b"new");
+    under_test.store(b, b"the old and longer one");
+    let new = under_test.metadata(a);
+    assert_eq!(directory.rename(a, b), Ok(()));
+    under_test.assert_absent(a);
+    assert_eq!(under_test.metadata(b), new);
+    assert_eq!(read_at(directory, b), b"new");
+}
+
+/// A file renamed to the name that it has stays.
+pub fn rename_to_its_own_name_changes_nothing<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, a) = (&under_test.directory, name("a"));
+    under_test.store(a, b"bytes");
+    let before = under_test.metadata(a);
+    assert_eq!(directory.rename(a, a), Ok(()));
+    assert_eq!(under_test.metadata(a), before);
+    assert_eq!(read_at(directory, a), b"bytes");
+}
+
+/// Whoever opens a name while files are renamed over it gets one of them, whole.
+pub fn a_name_never_stands_for_nothing_while_it_is_replaced<D: Directory>(
+    under_test: &DirectoryUnderTest<D>,
+) {
+    let (directory, a, new) = (&under_test.directory, name("a"), name("new"));
+    under_test.store(a, b"0");
+    let replaced = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let replacing = scope.spawn(|| {
+            for round in 1..200_u32 {
+                store_in(directory, new, round.to_string().as_bytes());
+                directory.rename(new, a).expect("a file is renamed");
+            }
+        });
+        scope.spawn(|| {
+            let mut last = 0;
+            loop {
+                let enough = replaced.load(Ordering::Acquire);
+                let bytes = read_at(directory, a);
+                let text = std::str::from_utf8(&bytes).expect("the text of a number");
+                let round: u32 = text.parse().expect("a whole number");
+                assert!(round >= last, "an older file comes back");
+                last = round;
+                if enough {
+                    break;
+                }
+            }
+        });
+        let result = replacing.join();
+        replaced.store(true, Ordering::Release);
+        assert!(result.is_ok(), "replacing fails while others read");
+    });
+}
+
+/// A file does not replace a directory, nor a directory a file, and a directory is not unlinked.
+pub fn a_directory_is_no_file_to_rename_over_and_none_to_unlink<D: Directory>(
+    under_test: &DirectoryUnderTest<D>,
+) {
+    let (directory, file, child) = (&under_test.directory, name("file"), name("child"));
+    under_test.store(file, b"bytes");
+    directory
+        .make_directory(child)
+        .expect("a directory is made");
+    assert_eq!(directory.rename(file, child), Err(Errno::ISDIR));
+    assert_eq!(directory.rename(child, file), Err(Errno::NOTDIR));
+    assert_eq!(directory.unlink(child), Err(Errno::ISDIR));
+    assert_eq!(failure(directory.open_lock(child)), Some(Errno::ISDIR));
+    assert_eq!(read_at(directory, file), b"bytes");
+    assert_eq!(under_test.metadata(child).file_type, FileType::Directory);
+}
+
+/// `create` makes a name once, however many call it at the same time.
+pub fn of_many_that_create_one_name_one_does<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let directory = &under_test.directory;
+    for round in 0..20 {
+        let (text, made) = (format!("file {round}"), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| match directory.create(name(&text)) {
+                    Ok(file) => {
+                        made.fetch_add(1, Ordering::Relaxed);
+                        directory.close(file);
+                    }
+                    Err(errno) => assert_eq!(errno, Errno::EXIST),
+                });
+            }
+        });
+        assert_eq!(made.load(Ordering::Relaxed), 1);
+    }
+}
+
+/// 255 bytes are a name, 256 are too long for any call that makes one.
+pub fn long_names_are_taken_up_to_255_bytes<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let directory = &under_test.directory;
+    let (longest, too_long) = ([b'n'; 255], [b'n'; 256]);
+    let longest = Name::new(&longest).expect("a single path component");
+    let too_long = Name::new(&too_long).expect("a single path component");
+    under_test.store(longest, b"bytes");
+    assert_eq!(read_at(directory, longest), b"bytes");
+    for failed in [
+        failure(directory.create(too_long)),
+        failure(directory.open_lock(too_long)),
+        failure(directory.make_directory(too_long)),
+        failure(directory.rename(longest, too_long)),
+        failure(directory.metadata_at(too_long)),
+    ] {
+        assert_eq!(failed, Some(Errno::NAMETOOLONG));
+    }
+    assert_eq!(read_at(directory, longest), b"bytes");
+}

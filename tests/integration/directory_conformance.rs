@@ -1,0 +1,60 @@
+//! The contract of `Directory`, on every directory there is.
+
+use userdata_fs::{Directory as _, Name, OsDirectory};
+use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions};
+use userdata_testkit::directory::{self, DirectoryUnderTest};
+use userdata_testkit::hostile::Hostile;
+
+use crate::place::Place;
+
+#[test]
+fn a_real_directory_conforms() {
+    for place in Place::all() {
+        directory::run_all(&|| {
+            let scratch = place.scratch();
+            let directory = OsDirectory::open(scratch.path()).unwrap();
+            DirectoryUnderTest::new(directory, move |_, name, hostile| {
+                hostile.plant(scratch.path(), name.as_bytes()).unwrap()
+            })
+        });
+    }
+}
+
+#[test]
+fn a_child_of_a_real_directory_conforms() {
+    directory::run_all(&|| {
+        let (scratch, name) = (Place::Disk.scratch(), Name::new(b"child").unwrap());
+        let parent = OsDirectory::open(scratch.path()).unwrap();
+        parent.make_directory(name).unwrap();
+        let child = parent.open_directory(name).unwrap();
+        DirectoryUnderTest::new(child, move |_, name, hostile| {
+            hostile
+                .plant(&scratch.path().join("child"), name.as_bytes())
+                .unwrap()
+        })
+    });
+}
+
+#[test]
+fn a_simulated_directory_conforms() {
+    directory::run_all(&|| {
+        let disk = SimDisk::new(SimOptions::default());
+        DirectoryUnderTest::new(disk.process().root().unwrap(), plant_simulated)
+    });
+}
+
+/// Plants in a simulated directory what `Hostile::plant` plants in a real one.
+fn plant_simulated(directory: &SimDirectory, name: Name<'_>, hostile: &Hostile) -> bool {
+    let plant = match hostile {
+        Hostile::Link(target) => Plant::Symlink(target.clone()),
+        Hostile::Fifo => Plant::Fifo,
+        Hostile::Socket => Plant::Socket,
+        Hostile::Device => Plant::Device,
+        Hostile::Directory => Plant::Directory,
+        Hostile::Huge(bytes) => Plant::Zeros(*bytes),
+        Hostile::Empty => Plant::Zeros(0),
+        _ => return false,
+    };
+    directory.plant(name, plant).unwrap();
+    true
+}

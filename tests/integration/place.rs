@@ -1,0 +1,58 @@
+//! Where tests put their files: the disk, and memory where there is a tmpfs.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use rustix::fs::statfs;
+use tempfile::TempDir;
+
+/// `TMPFS_MAGIC` of `linux/magic.h`.
+const TMPFS_MAGIC: i64 = 0x0102_1994;
+
+/// A kind of file system to test on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// Wherever this system has its temporary files.
+    Disk,
+    /// A tmpfs.
+    Memory,
+}
+
+impl Place {
+    /// Both, or the disk alone where there is no tmpfs that one may write to; that is said.
+    pub(crate) fn all() -> Vec<Self> {
+        match Self::Memory.new_directory() {
+            Some(_) => vec![Self::Disk, Self::Memory],
+            None => {
+                skipped(
+                    "tests on a tmpfs",
+                    "/dev/shm is none that can be written to",
+                );
+                vec![Self::Disk]
+            }
+        }
+    }
+
+    pub(crate) fn scratch(self) -> TempDir {
+        self.new_directory().expect("a scratch directory")
+    }
+
+    fn new_directory(self) -> Option<TempDir> {
+        match self {
+            Self::Disk => tempfile::tempdir().ok(),
+            Self::Memory => {
+                let memory = Path::new("/dev/shm");
+                let found = statfs(memory).ok()?;
+                let is_tmpfs = i64::try_from(found.f_type) == Ok(TMPFS_MAGIC);
+                is_tmpfs
+                    .then(|| tempfile::tempdir_in(memory).ok())
+                    .flatten()
+            }
+        }
+    }
+}
+
+/// Says that something can't be tested here, past the harness, which would keep it to itself.
+pub(crate) fn skipped(what: &str, why: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {what}: {why}");
+}
