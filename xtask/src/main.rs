@@ -7,13 +7,16 @@ use clap::Parser;
 
 mod child;
 mod project;
+mod tidy;
 mod xen;
 
 /// Every check, rig and report of the project.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
-    /// Real Xen with a real dom0, in qemu, from Debian's packages.
+    /// The house rules that rustfmt and clippy do not know, in a second
+    Tidy(tidy::Task),
+    /// Real Xen with a real dom0, in qemu, from Debian's packages
     #[command(subcommand)]
     Xen(xen::Task),
 }
@@ -21,6 +24,7 @@ enum Task {
 fn main() -> ExitCode {
     let task = Task::parse();
     let done = child::catch_interrupts().and_then(|()| match task {
+        Task::Tidy(task) => task.run(),
         Task::Xen(task) => task.run(),
     });
     done.unwrap_or_else(|error| {
