@@ -7,6 +7,7 @@ use clap::Parser;
 
 mod child;
 mod project;
+mod test;
 mod tidy;
 mod xen;
 
@@ -14,6 +15,8 @@ mod xen;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
+    /// The everyday test: unit, integration and doc tests of every crate
+    Test(test::Task),
     /// The house rules that rustfmt and clippy do not know, in a second
     Tidy(tidy::Task),
     /// Real Xen with a real dom0, in qemu, from Debian's packages
@@ -24,6 +27,7 @@ enum Task {
 fn main() -> ExitCode {
     let task = Task::parse();
     let done = child::catch_interrupts().and_then(|()| match task {
+        Task::Test(task) => task.run(),
         Task::Tidy(task) => task.run(),
         Task::Xen(task) => task.run(),
     });
