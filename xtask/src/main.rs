@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod child;
+mod ci;
 mod project;
 mod test;
 mod tidy;
@@ -15,6 +16,8 @@ mod xen;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Task {
+    /// Every check there is: what continuous integration runs
+    Ci(ci::Task),
     /// The everyday test: unit, integration and doc tests of every crate
     Test(test::Task),
     /// The house rules that rustfmt and clippy do not know, in a second
@@ -27,6 +30,7 @@ enum Task {
 fn main() -> ExitCode {
     let task = Task::parse();
     let done = child::catch_interrupts().and_then(|()| match task {
+        Task::Ci(task) => task.run(),
         Task::Test(task) => task.run(),
         Task::Tidy(task) => task.run(),
         Task::Xen(task) => task.run(),

@@ -1,0 +1,139 @@
+//! Every check there is, in one list.
+//!
+//! All steps run, also after a failure. A step that needs something which is not there gets it:
+//! packages of Debian where we are root, tools and components of cargo anywhere.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Args;
+
+use crate::{project, tidy};
+use log::Log;
+use need::Need;
+use outcome::{Outcome, Summary};
+use step::Step;
+
+mod clippy;
+mod demo;
+mod directions;
+mod doc;
+mod inherit;
+mod licences;
+mod linked;
+mod lock;
+mod log;
+mod msrv;
+mod need;
+mod outcome;
+mod step;
+mod workspace;
+
+const RUSTFMT: Need = Need::of("rustfmt", &["rustup", "component", "add", "rustfmt"]);
+const CLIPPY: Need = Need::of("cargo-clippy", &["rustup", "component", "add", "clippy"]);
+const READELF: Need = Need::of("readelf", &["apt-get", "install", "binutils"]);
+
+/// The steps: cheap ones first, each after those that tell more about the same mistake.
+#[rustfmt::skip]
+const STEPS: &[Step] = &[
+    Step::check("lock", "Cargo.lock answers every manifest", lock::fetch),
+    Step::cargo("fmt", "rustfmt changes nothing", &["fmt", "--all", "--check"]).needs(&[RUSTFMT]),
+    Step::check("tidy", "the house rules hold", |_| tidy::check()),
+    Step::check("directions", "crates depend on each other downwards only", directions::check),
+    Step::check("inherit", "one version of everything, set in the workspace", inherit::check),
+    Step::check("licences", "permissive terms, and nothing of Xen's", licences::check),
+    Step::check("msrv", "rust-version covers every dependency", msrv::check),
+    Step::check("clippy", "no warning in any package alone", clippy::check).needs(&[CLIPPY]),
+    Step::check("doc", "docs build without a warning, for users and for us", doc::check),
+    Step::cargo("test", "the everyday test", &["xtask", "test"]).within(40),
+    Step::check("demo", "README's commands are there and its demo runs", demo::check),
+    Step::check("linked", "the command needs libc alone", linked::check).needs(&[READELF]),
+];
+
+/// Options of `cargo xtask ci`.
+#[derive(Debug, Args)]
+pub(crate) struct Task {
+    /// Run this step only; may be given again
+    #[arg(long, value_name = "STEP")]
+    only: Vec<String>,
+    /// Show the steps and run none
+    #[arg(long)]
+    list: bool,
+}
+
+impl Task {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let steps = chosen(&self.only)?;
+        if self.list {
+            let mut out = io::stdout().lock();
+            for step in steps {
+                writeln!(out, "{:12}{}", step.name, step.about)?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut summary = Summary::default();
+        for (number, step) in (1..).zip(&steps) {
+            writeln!(
+                io::stdout(),
+                "[{number}/{}] {}: {}",
+                steps.len(),
+                step.name,
+                step.about
+            )?;
+            let mut log = Log::create(&project::target().join("ci"), step.name, step.limit)?;
+            let outcome = Outcome::of(step.run(&mut log), step.optional)?;
+            outcome.show(&log)?;
+            summary.add(step.name, &outcome, log.elapsed());
+        }
+        writeln!(io::stdout(), "{summary}")?;
+        Ok(if summary.is_good() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}
+
+/// The steps of these names, in their own order; all of them if none is named.
+fn chosen(names: &[String]) -> Result<Vec<&'static Step>> {
+    if let Some(name) = names
+        .iter()
+        .find(|name| STEPS.iter().all(|step| step.name != **name))
+    {
+        let all: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+        bail!("there is no step {name}; the steps are {}", all.join(", "));
+    }
+    let is_chosen = |step: &&Step| names.is_empty() || names.iter().any(|name| name == step.name);
+    Ok(STEPS.iter().filter(is_chosen).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_chosen_by_name_and_keep_their_order() {
+        let names = |chosen: &[&str]| {
+            let chosen: Vec<String> = chosen.iter().map(|name| (*name).to_owned()).collect();
+            super::chosen(&chosen).map(|steps| steps.iter().map(|s| s.name).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&["test", "fmt"]).unwrap(), ["fmt", "test"]);
+        assert_eq!(names(&[]).unwrap().len(), STEPS.len());
+        let error = names(&["fmt", "nonsense"]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("there is no step nonsense; the steps are lock, fmt"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn step_names_are_unique() {
+        for (at, step) in STEPS.iter().enumerate() {
+            assert_eq!(
+                STEPS.iter().position(|other| other.name == step.name),
+                Some(at)
+            );
+        }
+    }
+}

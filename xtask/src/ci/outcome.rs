@@ -1,0 +1,151 @@
+//! How a step ended, and how all of them did.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::{Error, Result};
+
+use super::log::Log;
+use super::need::Missing;
+use crate::child::Interrupted;
+
+/// How a step ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// With a line about what was seen.
+    Passed(String),
+    Failed(Error),
+    /// With the reason why that is no failure.
+    Skipped(Error, &'static str),
+}
+
+impl Outcome {
+    /// What the result of a step means; an error only where the user has ended us.
+    pub(crate) fn of(result: Result<String>, optional: Option<&'static str>) -> Result<Self> {
+        match (result, optional) {
+            (Ok(seen), _) => Ok(Self::Passed(seen)),
+            (Err(error), _) if error.is::<Interrupted>() => Err(error),
+            (Err(error), Some(why)) if error.is::<Missing>() => Ok(Self::Skipped(error, why)),
+            (Err(error), _) => Ok(Self::Failed(error)),
+        }
+    }
+
+    /// Shows it: a line, and all output of a step that failed.
+    pub(crate) fn show(&self, log: &Log) -> Result<()> {
+        let time = seconds(log.elapsed());
+        let mut out = io::stdout().lock();
+        match self {
+            Self::Passed(seen) if seen.is_empty() => writeln!(out, "    passed in {time}")?,
+            Self::Passed(seen) => writeln!(out, "    passed in {time}: {seen}")?,
+            Self::Skipped(error, why) => writeln!(out, "    skipped: {error:#}; {why}")?,
+            Self::Failed(error) => {
+                out.write_all(log.text()?.as_bytes())?;
+                writeln!(out, "    FAILED in {time}: {error:#}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How all steps ended.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    lines: Vec<String>,
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+}
+
+impl Summary {
+    pub(crate) fn add(&mut self, step: &str, outcome: &Outcome, time: Duration) {
+        let (count, word) = match outcome {
+            Outcome::Passed(_) => (&mut self.passed, "passed"),
+            Outcome::Failed(_) => (&mut self.failed, "FAILED"),
+            Outcome::Skipped(..) => (&mut self.skipped, "skipped"),
+        };
+        *count += 1;
+        self.lines
+            .push(format!("{step:12}{word:8}{:>9}", seconds(time)));
+    }
+
+    /// Did anything run, and nothing fail?
+    pub(crate) fn is_good(&self) -> bool {
+        self.passed > 0 && self.failed == 0
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.lines {
+            writeln!(f, "{line}")?;
+        }
+        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        if self.skipped > 0 {
+            write!(f, ", {} skipped", self.skipped)?;
+        }
+        Ok(())
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn every_failure_is_counted() {
+        let mut summary = Summary::default();
+        summary.add(
+            "one",
+            &Outcome::Failed(anyhow!("no")),
+            Duration::from_millis(1500),
+        );
+        summary.add(
+            "two",
+            &Outcome::Passed(String::new()),
+            Duration::from_secs(61),
+        );
+        summary.add("three", &Outcome::Failed(anyhow!("no")), Duration::ZERO);
+        assert!(!summary.is_good());
+        let shown = "one         FAILED      1.5 s\ntwo         passed     61.0 s\n\
+                     three       FAILED      0.0 s\n1 passed, 2 failed";
+        assert_eq!(summary.to_string(), shown);
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_passed_is_not_good() {
+        assert!(!Summary::default().is_good());
+    }
+
+    #[test]
+    fn only_an_optional_step_is_skipped_and_only_for_what_is_missing() {
+        let (program, install, why) = ("qemu", String::from("apt-get install qemu"), String::new());
+        let missing = || {
+            Err(Missing {
+                program,
+                install: install.clone(),
+                why: why.clone(),
+            }
+            .into())
+        };
+        let reason = Some("it is extra");
+        assert!(matches!(
+            Outcome::of(missing(), reason).unwrap(),
+            Outcome::Skipped(..)
+        ));
+        assert!(matches!(
+            Outcome::of(missing(), None).unwrap(),
+            Outcome::Failed(_)
+        ));
+        assert!(matches!(
+            Outcome::of(Err(anyhow!("no")), reason).unwrap(),
+            Outcome::Failed(_)
+        ));
+        assert!(Outcome::of(Err(Interrupted.into()), reason).is_err());
+    }
+}
