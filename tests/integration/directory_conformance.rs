@@ -55,6 +55,7 @@ fn plant_simulated(directory: &SimDirectory, name: Name<'_>, hostile: &Hostile) 
         Hostile::Empty => Plant::Zeros(0),
         _ => return false,
     };
-    directory.plant(name, plant).unwrap();
+    let planted = directory.plant(name, plant);
+    planted.expect("something is planted");
     true
 }

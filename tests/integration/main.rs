@@ -4,5 +4,6 @@
 
 mod directory_conformance;
 mod engine;
+mod hypervisor_conformance;
 mod place;
 mod store_conformance;

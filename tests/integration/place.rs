@@ -3,11 +3,11 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use rustix::fs::statfs;
+use rustix::fs::{FsWord, statfs};
 use tempfile::TempDir;
 
 /// `TMPFS_MAGIC` of `linux/magic.h`.
-const TMPFS_MAGIC: i64 = 0x0102_1994;
+const TMPFS_MAGIC: FsWord = 0x0102_1994;
 
 /// A kind of file system to test on.
 #[derive(Clone, Copy, Debug)]
@@ -43,8 +43,7 @@ impl Place {
             Self::Memory => {
                 let memory = Path::new("/dev/shm");
                 let found = statfs(memory).ok()?;
-                let is_tmpfs = i64::try_from(found.f_type) == Ok(TMPFS_MAGIC);
-                is_tmpfs
+                (found.f_type == TMPFS_MAGIC)
                     .then(|| tempfile::tempdir_in(memory).ok())
                     .flatten()
             }

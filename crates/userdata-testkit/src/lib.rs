@@ -1,10 +1,10 @@
 //! Conformance suites and strategies for stores of Xen userdata, for your own CI.
 //!
-//! * [`store`] and [`directory`] hold the contract of one trait each as plain public
+//! * [`store`], [`directory`] and [`hypervisor`] hold the contract of one trait each as plain public
 //!   functions, one per sentence. Each takes a fresh thing of yours and panics with a reason if its
 //!   sentence is not true; `run_all` checks all of them and names every one that failed. Every
 //!   implementation of this project, real, simulated or decorated, is held to the same lists.
-//! * [`strategies`] draw userids, domains, values and changes, hostile ones preferred.
+//! * [`strategies`] draw userids, domains, values, changes and the histories of hosts, hostile ones preferred.
 //! * [`hostile`] plants in a real directory what a store must neither follow nor wait for.
 //!
 //! These are test functions: they panic, use threads, and take as long as they take. What they do
@@ -15,6 +15,7 @@ mod suite;
 
 pub mod directory;
 pub mod hostile;
+pub mod hypervisor;
 pub mod store;
 pub mod strategies;
 

@@ -139,5 +139,13 @@ mod tests {
         ];
         let statements = crate::directory::statements::<userdata_fs::OsDirectory>();
         assert_eq!(listed(&statements), written(directory));
+        let hypervisor = [
+            include_str!("hypervisor/identity.rs"),
+            include_str!("hypervisor/lives.rs"),
+        ];
+        assert_eq!(
+            listed(&crate::hypervisor::statements()),
+            written(hypervisor)
+        );
     }
 }

@@ -3,10 +3,12 @@
 
 mod change;
 mod domains;
+mod histories;
 mod userids;
 mod values;
 
 pub use change::{Change, What, change};
 pub use domains::{HOT_DOMAINS, domain_key, domain_keys};
+pub use histories::{event, histories};
 pub use userids::{userids, writable_userids};
 pub use values::values;
