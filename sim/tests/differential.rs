@@ -1,8 +1,8 @@
 //! The same calls on a simulated directory and on a real one give the same answers, errno included.
 //!
 //! Files are compared by what can be told from outside: an identity is compared with those of all
-//! files that are open, since its number means nothing. The bytes in a pipe are not compared: nobody
-//! here writes to one.
+//! files that are open, since its number means nothing. The bytes in a pipe are not compared:
+//! nobody here writes to one.
 
 use std::ops::ControlFlow;
 use std::path::Path;

@@ -2,8 +2,9 @@
 //!
 //! Debian's packages of a release (hypervisor, kernel, xl, xenstored and their libraries) are
 //! fetched by apt-get, unpacked and never installed. Out of them come a hypervisor image, a dom0
-//! kernel and a small dom0 that lives in memory; what is to be run in it is a second archive beside.
-//! qemu emulates the processor (no KVM: a `/dev/kvm` that opens may still be unable to run Xen).
+//! kernel and a small dom0 that lives in memory; what is to be run in it is a second archive
+//! beside. qemu emulates the processor (no KVM: a `/dev/kvm` that opens may still be unable to run
+//! Xen).
 //!
 //! `cargo xtask xen` ends with what ran inside ended with; 125 means that nothing came back from
 //! there, 130 that it was interrupted.

@@ -9,7 +9,8 @@
  * "held" to standard output as soon as it has the lock.
  *
  * The last line on standard error is "rc=<what libxl returned>", for retrieve "rc=0 length=<n>", or
- * "rc=0 none" where libxl returned no pointer. Exit status: 0 if rc is 0, else 1; 2 usage; 3 no libxl.
+ * "rc=0 none" where libxl returned no pointer. Exit status: 0 if rc is 0, else 1; 2 usage;
+ * 3 no libxl.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

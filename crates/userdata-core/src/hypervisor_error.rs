@@ -43,8 +43,8 @@ impl HypervisorError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum HypervisorErrorKind {
-    /// There is no hypervisor to ask, or a part of it is missing; `what` names the device, socket or
-    /// file that was tried.
+    /// There is no hypervisor to ask, or a part of it is missing; `what` names the device, socket
+    /// or file that was tried.
     #[error("{what} is not there")]
     Unavailable {
         /// The device, socket or file.

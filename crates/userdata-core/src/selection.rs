@@ -86,7 +86,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_selection_takes_exactly_its_own_domain(
-            selected in (0_u16..60, 0_u128..4), other in (0_u16..60, 0_u128..4), userid in userids(),
+            selected in (0_u16..60, 0_u128..4),
+            other in (0_u16..60, 0_u128..4),
+            userid in userids(),
         ) {
             let (selected, other) = (key(selected.0, selected.1), key(other.0, other.1));
             for format in [NameFormat::Libxl, NameFormat::Seed] {

@@ -9,8 +9,8 @@ use crate::{
 };
 
 /// The caller's last word before a change, spoken while nobody else can change the domain's data.
-/// It may ask a hypervisor; it must not use the store. An engine without locks asks again when others
-/// were faster, and the last answer counts.
+/// It may ask a hypervisor; it must not use the store. An engine without locks asks again when
+/// others were faster, and the last answer counts.
 pub type Admit<'a> = &'a mut dyn FnMut(&State) -> Result<(), Refused>;
 
 /// Where userdata is kept: one implementation per persistence engine.
@@ -44,8 +44,8 @@ pub trait Store: Send + Sync {
     /// When the list can't be had whole.
     fn list(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError>;
 
-    /// Shows every record of every domain to `each`, in no order, until it breaks. What is stored or
-    /// removed meanwhile may be shown or not.
+    /// Shows every record of every domain to `each`, in no order, until it breaks. What is stored
+    /// or removed meanwhile may be shown or not.
     ///
     /// # Errors
     ///
@@ -55,8 +55,8 @@ pub trait Store: Send + Sync {
         each: &mut dyn FnMut(Found) -> std::ops::ControlFlow<()>,
     ) -> Result<(), StoreError>;
 
-    /// Asks `admit` at a point from which on nobody else can change this domain's data, then applies
-    /// `ops` in order; one [`Done`] for each.
+    /// Asks `admit` at a point from which on nobody else can change this domain's data, then
+    /// applies `ops` in order; one [`Done`] for each.
     ///
     /// Replaces `libxl_userdata_store` and `libxl_userdata_unlink`. Each op is atomic by itself.
     /// When one fails, those before it stay applied and those behind it are not tried.
@@ -76,13 +76,13 @@ pub trait Store: Send + Sync {
     /// Marks a domain as closing for as long as the mark lives: from now on [`State::closing`] is
     /// true for every change that anybody asks for.
     ///
-    /// The mark ends with the process that holds it, at once or when its lease runs out, and not with
-    /// the store it was made by. It must outlive libxl's own clean-up of the domain.
+    /// The mark ends with the process that holds it, at once or when its lease runs out, and not
+    /// with the store it was made by. It must outlive libxl's own clean-up of the domain.
     ///
     /// # Errors
     ///
-    /// If `admit` refuses, nothing is changed; it is told of a mark that somebody else holds, and if
-    /// it admits that, the answer is [`Refused::BeingDestroyed`] all the same.
+    /// If `admit` refuses, nothing is changed; it is told of a mark that somebody else holds, and
+    /// if it admits that, the answer is [`Refused::BeingDestroyed`] all the same.
     fn close(
         &self,
         domain: &DomainKey,

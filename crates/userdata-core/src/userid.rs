@@ -284,7 +284,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_may_be_written_can_be_read(bytes in proptest::collection::vec(0x20_u8.., 0..140)) {
+        fn whatever_may_be_written_can_be_read(
+            bytes in proptest::collection::vec(0x20_u8.., 0..140),
+        ) {
             if let Ok(written) = WritableUserid::new(&bytes) {
                 prop_assert_eq!(Userid::new(&bytes), Ok(written.clone().into()));
                 prop_assert!((1..=128).contains(&bytes.len()));

@@ -9,9 +9,9 @@ use crate::{Errno, Name};
 
 /// A directory that is open, and the few calls a store makes on it.
 ///
-/// Every call is relative to the directory's own descriptor, takes single names, follows no symbolic
-/// link, and never blocks on what it finds. Time, pauses and randomness are part of the seam, so
-/// that a simulated directory is deterministic to the byte.
+/// Every call is relative to the directory's own descriptor, takes single names, follows no
+/// symbolic link, and never blocks on what it finds. Time, pauses and randomness are part of the
+/// seam, so that a simulated directory is deterministic to the byte.
 ///
 /// "A crash" below is a power cut or a kernel panic; "a kill" is the end of the process at any
 /// point. After a kill whatever calls returned before it stands, files are closed and locks
@@ -30,8 +30,8 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// `EEXIST` if anything has the name, a dangling link included.
     fn create(&self, name: Name<'_>) -> Result<Self::File, Errno>;
 
-    /// `openat(dir, name, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY, 0600)`: a file to
-    /// be locked, made if it is not there.
+    /// `openat(dir, name, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY, 0600)`: a file
+    /// to be locked, made if it is not there.
     ///
     /// # Errors
     ///

@@ -7,8 +7,8 @@
 //! of ours without being a regular file is neither followed nor waited for, but reported.
 //!
 //! Everything the store asks of the operating system, time and randomness included, goes through
-//! the trait [`Directory`]; [`OsDirectory`] is the real one. Faults, crashes and schedules are other
-//! implementations of the same trait, so that what they test is the code that runs on a host.
+//! the trait [`Directory`]; [`OsDirectory`] is the real one. Faults, crashes and schedules are
+//! other implementations of the same trait, so that what they test is the code that runs on a host.
 //!
 //! # What is assumed of a file system
 //!
@@ -23,8 +23,8 @@
 //!
 //! # What it does not do
 //!
-//! It asks no hypervisor and knows no protocol: which changes are admitted, and when a domain's data
-//! goes, is for the crate `userdata` to say.
+//! It asks no hypervisor and knows no protocol: which changes are admitted, and when a domain's
+//! data goes, is for the crate `userdata` to say.
 
 mod clear;
 mod directory;

@@ -48,11 +48,11 @@ pub enum DestroyError<E: StdError + 'static> {
 
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// Destroys a domain by `destroy`, the caller's own way, so that no store can slip in between
-    /// and be left behind: from before `destroy` runs until all data is gone the domain is marked as
-    /// closing, and stores are refused.
+    /// and be left behind: from before `destroy` runs until all data is gone the domain is marked
+    /// as closing, and stores are refused.
     ///
-    /// Trouble with storage never keeps `destroy` from running; it is reported in the result. If the
-    /// process is killed in between, the mark is void and a sweep collects what is left.
+    /// Trouble with storage never keeps `destroy` from running; it is reported in the result. If
+    /// the process is killed in between, the mark is void and a sweep collects what is left.
     ///
     /// # Errors
     ///

@@ -5,8 +5,8 @@
 //! exists and is not being destroyed, that this is checked at a point from which on nobody else can
 //! change the domain's data, and that no failure reads as "no data".
 //!
-//! It meets hypervisors and stores through their traits alone: the crates `hv-xen` and `hv-sim` have
-//! the former, `userdata-fs` has the latter.
+//! It meets hypervisors and stores through their traits alone: the crates `hv-xen` and `hv-sim`
+//! have the former, `userdata-fs` has the latter.
 //!
 //! What it does not do: it interprets no value, keeps no state of its own, and starts no thread.
 

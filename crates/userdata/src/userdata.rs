@@ -71,8 +71,9 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     ///
     /// # Errors
     ///
-    /// [`UserdataErrorKind::NoSuchDomain`], [`UserdataErrorKind::BeingDestroyed`], or what the store or the
-    /// hypervisor said. The old value stays unless the kind of the store's error says otherwise.
+    /// [`UserdataErrorKind::NoSuchDomain`], [`UserdataErrorKind::BeingDestroyed`], or what the
+    /// store or the hypervisor said. The old value stays unless the kind of the store's error says
+    /// otherwise.
     #[doc(alias = "libxl_userdata_store")]
     pub fn store(
         &self,
@@ -172,14 +173,14 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
 
     /// The value under `userid`, or `None` if there is none.
     ///
-    /// Replaces `libxl_userdata_retrieve`, but takes no lock and needs no right to write. Works while
-    /// the domain is being destroyed. A target that is a key is not looked up, so that data of a
-    /// domain that is gone can be read.
+    /// Replaces `libxl_userdata_retrieve`, but takes no lock and needs no right to write. Works
+    /// while the domain is being destroyed. A target that is a key is not looked up, so that data
+    /// of a domain that is gone can be read.
     ///
     /// # Errors
     ///
-    /// [`UserdataErrorKind::NoSuchDomain`], or what the store or the hypervisor said; a value that is empty
-    /// or damaged is an error and never `None`.
+    /// [`UserdataErrorKind::NoSuchDomain`], or what the store or the hypervisor said; a value that
+    /// is empty or damaged is an error and never `None`.
     #[doc(alias = "libxl_userdata_retrieve")]
     #[cfg_attr(feature = "tracing", tracing::instrument(skip_all, fields(userid = %userid)))]
     pub fn retrieve(
@@ -308,8 +309,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     }
 
     /// Removes all data of a domain. From a domain that lives only what it can spare, unless `what`
-    /// says everything; from one that does not, everything. A target that is a key may name a domain
-    /// that is gone.
+    /// says everything; from one that does not, everything. A target that is a key may name a
+    /// domain that is gone.
     ///
     /// Replaces `libxl__userdata_destroyall`, and says what it did.
     ///

@@ -1,8 +1,8 @@
 //! `Storage`: a file system, as programs see it and as the disk holds it.
 //!
-//! Inodes and names are each live (what programs see) and durable (what is on the disk for certain).
-//! Between the two stand an ordered journal of changes of names and, in each file, the blocks that
-//! were written since it was synced. A crash keeps some of these, see [`CrashStates`].
+//! Inodes and names are each live (what programs see) and durable (what is on the disk for
+//! certain). Between the two stand an ordered journal of changes of names and, in each file, the
+//! blocks that were written since it was synced. A crash keeps some of these, see [`CrashStates`].
 
 mod content;
 mod crash;

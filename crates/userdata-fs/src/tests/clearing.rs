@@ -123,9 +123,13 @@ fn a_removal_that_is_not_durable_is_said_to_be_so() {
     script.fail("sync", 0, Errno::IO);
     let cleared = clear(&script, Clear::Everything).unwrap();
     assert_eq!(cleared.durability, Durability::Process);
-    assert!(
-        matches!(cleared.failed[..], [ref e] if matches!(e.kind(), StoreErrorKind::RemovedNotDurable(_)))
-    );
+    let [failure] = cleared.failed.as_slice() else {
+        panic!("{:?}", cleared.failed)
+    };
+    assert!(matches!(
+        failure.kind(),
+        StoreErrorKind::RemovedNotDurable(_)
+    ));
 }
 
 #[test]

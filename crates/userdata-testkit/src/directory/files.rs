@@ -160,7 +160,8 @@ pub fn an_open_file_tells_what_its_name_tells<D: Directory>(under_test: &Directo
     assert_eq!(identities.len(), 3);
 }
 
-/// `open_lock` makes a file where there is none, and otherwise opens the one that is there as it is.
+/// `open_lock` makes a file where there is none, and otherwise opens the one that is there as it
+/// is.
 pub fn a_lock_file_is_made_once_and_kept<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, lock) = (&under_test.directory, name("lock"));
     let first = directory.open_lock(lock).expect("a lock file is made");

@@ -79,8 +79,8 @@ pub fn every_listing_starts_at_the_beginning<D: Directory>(under_test: &Director
     assert_eq!((nested, outer, inner), (Ok(()), all, 900));
 }
 
-/// Names are bytes: those that are no text, that look like patterns or begin with a dot are shown as
-/// they are.
+/// Names are bytes: those that are no text, that look like patterns or begin with a dot are shown
+/// as they are.
 pub fn a_listing_shows_names_verbatim<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let mut wanted: Vec<Vec<u8>> = [
         &b" "[..],

@@ -94,7 +94,8 @@ pub fn an_exclusive_lock_can_become_a_shared_one<D: Directory>(under_test: &Dire
     assert_eq!(directory.lock(&first, EXCLUSIVE), Err(Errno::AGAIN));
 }
 
-/// A lock goes with its file when that is renamed or unlinked; a new file of the same name has none.
+/// A lock goes with its file when that is renamed or unlinked; a new file of the same name has
+/// none.
 pub fn a_lock_belongs_to_the_file_and_not_to_its_name<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {

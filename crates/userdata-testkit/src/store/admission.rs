@@ -131,8 +131,8 @@ pub fn an_op_that_fails_stops_those_behind_it(under_test: &StoreUnderTest) {
     assert_eq!(get(&*client, &key, &c).as_deref(), Some(&b"kept"[..]));
 }
 
-/// If the caller's code panics while it admits, nothing changes, and neither he nor anybody else has
-/// to wait for a lock that nobody holds.
+/// If the caller's code panics while it admits, nothing changes, and neither he nor anybody else
+/// has to wait for a lock that nobody holds.
 pub fn a_panic_while_admitting_changes_nothing_and_blocks_nobody(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     store(&*client, &key, &xl, b"value");

@@ -74,8 +74,8 @@ pub fn clearing_nothing_removes_nothing(under_test: &StoreUnderTest) {
     }
 }
 
-/// A value that is put behind a clear in the same change is there afterwards, alone, and nobody else
-/// came in between.
+/// A value that is put behind a clear in the same change is there afterwards, alone, and nobody
+/// else came in between.
 pub fn a_value_can_be_put_behind_a_clear(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let (xl, other) = (userid("xl"), userid("other"));
