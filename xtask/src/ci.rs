@@ -32,6 +32,7 @@ mod workspace;
 
 const RUSTFMT: Need = Need::of("rustfmt", &["rustup", "component", "add", "rustfmt"]);
 const CLIPPY: Need = Need::of("cargo-clippy", &["rustup", "component", "add", "clippy"]);
+const CXX: Need = Need::of("g++", &["apt-get", "install", "g++"]);
 const READELF: Need = Need::of("readelf", &["apt-get", "install", "binutils"]);
 
 /// The steps: cheap ones first, each after those that tell more about the same mistake.
@@ -44,7 +45,7 @@ const STEPS: &[Step] = &[
     Step::check("inherit", "one version of everything, set in the workspace", inherit::check),
     Step::check("licences", "permissive terms, and nothing of Xen's", licences::check),
     Step::check("msrv", "rust-version covers every dependency", msrv::check),
-    Step::check("clippy", "no warning in any package alone", clippy::check).needs(&[CLIPPY]),
+    Step::check("clippy", "no warning in any package alone", clippy::check).needs(&[CLIPPY, CXX]),
     Step::check("doc", "docs build without a warning, for users and for us", doc::check),
     Step::cargo("test", "the everyday test", &["xtask", "test"]).within(40),
     Step::check("demo", "README's commands are there and its demo runs", demo::check),
