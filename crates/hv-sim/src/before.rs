@@ -80,3 +80,33 @@ impl Before {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use userdata_core::Uuid;
+
+    use super::*;
+    use crate::HostOptions;
+
+    #[test]
+    fn whatever_was_touched_in_whatever_order_is_restored() {
+        let guest = |number| Guest::new(Uuid::from_u128(number), None, 1);
+        let [one, two] = [1, 2].map(|number| Domid::new(number).unwrap());
+        let mut state = HostState::new(HostOptions::new(1));
+        state.guests.insert(one, guest(1));
+        let start = state.clone();
+
+        let mut before = Before::new(&state);
+        before.remove(&mut state, one);
+        before.insert(&mut state, one, guest(3));
+        before.guest(&mut state, one).unwrap().pinned = true;
+        before.insert(&mut state, two, guest(2));
+        before.remove(&mut state, two);
+        state.counters.events = 5;
+        assert_eq!(before.of(&state), start);
+        before.remove_guests(&mut state);
+        assert_eq!(state.guests().count(), 1);
+        before.restore(&mut state);
+        assert_eq!(state, start);
+    }
+}

@@ -263,6 +263,28 @@ fn a_hidden_domain_is_in_no_list_and_must_not_be_asked_for() {
 }
 
 #[test]
+fn what_takes_a_toolstack_is_refused_once_it_takes_the_domain_apart() {
+    let host = host();
+    let (old, twin) = (named(&host, "web"), named(&host, "db"));
+    host.set_uuid(twin.domid, old.uuid).unwrap();
+    host.destroy_until(old.domid, Until::Leaving).unwrap();
+    let before = host.state();
+    for refused in [
+        host.kill(old.domid),
+        host.shut_down(old.domid, ShutdownReason::Crash),
+        host.resume(old.domid),
+        host.rename(old.domid, "www"),
+        host.reboot(old.domid).map(drop),
+        host.migrate_begin(old.domid).map(drop),
+        host.migrate_end(twin.domid, old.domid),
+    ] {
+        assert_eq!(refused, Err(wrong_phase(old, Phase::Leaving)));
+    }
+    assert_eq!(host.state(), before);
+    assert_eq!(host.migrate_end(old.domid, twin.domid), Ok(()));
+}
+
+#[test]
 fn a_hypervisor_without_the_newer_call_tells_dead_but_not_dying() {
     let host = SimHost::new(HostOptions::new(1).with_reports_dying(false));
     let web = guest(&host);
