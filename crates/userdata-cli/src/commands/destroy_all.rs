@@ -1,0 +1,70 @@
+//! `userdata destroy-all`.
+
+use userdata::{Clear, Cleared, Entry};
+
+use crate::arguments::DestroyAll;
+use crate::document;
+use crate::failure::{Failure, chain};
+use crate::options::Options;
+use crate::output::Output;
+use crate::status::Status;
+use crate::userid::shown;
+
+impl DestroyAll {
+    pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
+        let output = options.output();
+        let host = options.host()?;
+        let userdata = options.userdata(&host)?;
+        let domain = self.domain.key(&host)?;
+        let what = if self.all {
+            Clear::Everything
+        } else {
+            Clear::Spare
+        };
+        let cleared = userdata.destroy_all(domain, what)?;
+        let kept = userdata.list(domain)?;
+        let document = document::DestroyAll {
+            domain: domain.into(),
+            cleared: (&cleared).into(),
+            kept: kept.iter().map(|entry| (&entry.userid).into()).collect(),
+        };
+        output.show(&document, || {
+            format!("{}{}", removed_lines(&cleared), kept_lines(&kept, &cleared))
+        })?;
+        Ok(report(&cleared, output))
+    }
+}
+
+/// What was removed, a line each.
+pub(super) fn removed_lines(cleared: &Cleared) -> String {
+    let lines = cleared.removed.iter().map(shown);
+    let mut text: String = lines.map(|userid| format!("removed {userid}\n")).collect();
+    match cleared.others {
+        0 => {}
+        1 => text.push_str("removed 1 file that holds no value\n"),
+        more => text.push_str(&format!("removed {more} files that hold no value\n")),
+    }
+    text
+}
+
+/// What a living domain keeps. What is there because it could not be removed is reported as that.
+fn kept_lines(kept: &[Entry], cleared: &Cleared) -> String {
+    if !cleared.failed.is_empty() {
+        return String::new();
+    }
+    let lines = kept.iter().map(|entry| shown(&entry.userid));
+    lines
+        .map(|userid| format!("kept {userid}, which the living domain needs (--all removes it)\n"))
+        .collect()
+}
+
+/// Says what could not be removed. The exit status is that of the first.
+pub(super) fn report(cleared: &Cleared, output: Output) -> Status {
+    for error in &cleared.failed {
+        output.note(chain(error));
+    }
+    cleared
+        .failed
+        .first()
+        .map_or(Status::Done, |error| error.kind().into())
+}

@@ -1,0 +1,116 @@
+//! `userdata sim`: events of a simulated host. The store is never touched.
+
+use hv_sim::{Event, HostFile, NewDomain, ShutdownReason, Until};
+use userdata::DomainKey;
+
+use crate::arguments::{Create, Sim, SimCommand, StopAt};
+use crate::document;
+use crate::failure::Failure;
+use crate::options::Options;
+use crate::output::{Output, printable, table};
+use crate::status::Status;
+
+impl Sim {
+    pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
+        let host = options.simulated()?.ok_or(Failure::NotSimulated)?;
+        let output = options.output();
+        match &self.event {
+            SimCommand::Create(create) => {
+                let key = host.apply(&Event::Create(create.domain()))?;
+                created("create", key, output)
+            }
+            SimCommand::Destroy { domain, stop_at } => {
+                let key = domain.key_on(&host)?;
+                let until = match stop_at {
+                    None => Until::Gone,
+                    Some(StopAt::Dying) => Until::Dying,
+                    Some(StopAt::Dead) => Until::Dead,
+                };
+                host.apply(&Event::Destroy {
+                    domid: key.domid,
+                    until,
+                })?;
+                happened("destroy", Some(key), output)
+            }
+            SimCommand::Shutdown { domain } => {
+                let key = domain.key_on(&host)?;
+                host.apply(&Event::Shutdown {
+                    domid: key.domid,
+                    reason: ShutdownReason::Poweroff,
+                })?;
+                happened("shutdown", Some(key), output)
+            }
+            SimCommand::Reboot { domain } => {
+                let domid = domain.key_on(&host)?.domid;
+                created("reboot", host.apply(&Event::Reboot { domid })?, output)
+            }
+            SimCommand::List => list(&host, output),
+            SimCommand::BootHost => {
+                host.apply(&Event::BootHost)?;
+                happened("boot_host", None, output)
+            }
+        }
+    }
+}
+
+impl Create {
+    fn domain(&self) -> NewDomain {
+        let mut new = NewDomain::new();
+        new.name.clone_from(&self.name);
+        new.uuid = self.uuid;
+        new.domid = self.domid;
+        new
+    }
+}
+
+/// A domain is there that was not: its key is what the caller needs next.
+fn created(event: &'static str, key: Option<DomainKey>, output: Output) -> Result<Status, Failure> {
+    show(event, key, output, || {
+        key.map(|key| format!("{key}\n")).unwrap_or_default()
+    })
+}
+
+fn happened(
+    event: &'static str,
+    key: Option<DomainKey>,
+    output: Output,
+) -> Result<Status, Failure> {
+    show(event, key, output, String::new)
+}
+
+fn show(
+    event: &'static str,
+    key: Option<DomainKey>,
+    output: Output,
+    text: impl FnOnce() -> String,
+) -> Result<Status, Failure> {
+    let document = document::SimEvent {
+        event,
+        domain: key.map(document::Domain::from),
+    };
+    output.show(&document, text)?;
+    Ok(Status::Done)
+}
+
+fn list(host: &HostFile, output: Output) -> Result<Status, Failure> {
+    let state = host.state()?;
+    let domains = state.guests().map(|(domid, guest)| document::SimDomain {
+        domain: DomainKey::new(domid, guest.uuid()).into(),
+        name: guest.name().map(str::to_owned),
+        phase: guest.phase().to_string(),
+    });
+    let document = document::SimList {
+        host: host.path().display().to_string(),
+        boots: state.boots(),
+        domains: domains.collect(),
+    };
+    output.show(&document, || {
+        let rows = state.guests().map(|(domid, guest)| {
+            let name = guest.name().map_or_else(|| "-".to_owned(), printable);
+            let phase = guest.phase().to_string();
+            [domid.to_string(), name, guest.uuid().to_string(), phase]
+        });
+        table(["DOMID", "NAME", "UUID", "PHASE"], rows.collect())
+    })?;
+    Ok(Status::Done)
+}

@@ -1,0 +1,59 @@
+//! `userdata demo`: the whole story on a simulated host, told and verified step by step.
+
+mod narrator;
+mod race;
+mod story;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+use hv_sim::{HostOptions, SimHost};
+use userdata_fs::FileStore;
+
+use crate::document;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::status::Status;
+
+pub(crate) use narrator::StepFailed;
+
+use narrator::Narrator;
+use story::Story;
+
+pub(crate) fn run(output: Output) -> Result<Status, Failure> {
+    let started = Instant::now();
+    let scratch = tempfile::Builder::new()
+        .prefix("userdata-demo-")
+        .tempdir()
+        .map_err(Failure::io("make a scratch directory"))?;
+    let folder = scratch.path().join("xen");
+    std::fs::create_dir(&folder).map_err(Failure::io("make a scratch directory"))?;
+    let mut narrator = Narrator::new(!output.is_json());
+    narrator.say(&format!(
+        "A simulated Xen host, its userdata in {}",
+        folder.display()
+    ))?;
+    let host = SimHost::new(HostOptions::new(2010));
+    let store = FileStore::open(&folder)?;
+    Story::new(host, store, &folder).tell(&mut narrator)?;
+    scratch
+        .close()
+        .map_err(Failure::io("remove the scratch directory"))?;
+    let steps = narrator.into_steps();
+    if output.is_json() {
+        output.show(&document::Demo { steps }, String::new)?;
+    } else {
+        let seconds = started.elapsed().as_secs_f64();
+        let statements: usize = steps.iter().map(|step| step.shown.len()).sum();
+        output.write(
+            format!(
+                "\nDone: {statements} statements in {} steps, each verified, in {seconds:.1} s.\n",
+                steps.len()
+            )
+            .as_bytes(),
+        )?;
+    }
+    Ok(Status::Done)
+}

@@ -1,0 +1,227 @@
+//! The JSON documents. Their form is part of the interface and described in `docs/json.md`; what is
+//! not a compatible addition gets another number in its schema.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Serialize;
+use userdata::{Cleared, DomainKey, Userid};
+
+use crate::failure::{Failure, chain};
+use crate::status::Status;
+use crate::userid::shown;
+
+/// Bytes, as JSON has them.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    BASE64_STANDARD.encode(bytes)
+}
+
+/// One incarnation of a domain.
+#[derive(Serialize)]
+pub(crate) struct Domain {
+    domid: u16,
+    uuid: String,
+}
+
+impl From<DomainKey> for Domain {
+    fn from(key: DomainKey) -> Self {
+        Self {
+            domid: key.domid.get(),
+            uuid: key.uuid.to_string(),
+        }
+    }
+}
+
+/// A userid for people and, since it may be any bytes, for programs.
+#[derive(Serialize)]
+pub(crate) struct Name {
+    userid: String,
+    userid_base64: String,
+}
+
+impl From<&Userid> for Name {
+    fn from(userid: &Userid) -> Self {
+        Self {
+            userid: shown(userid),
+            userid_base64: base64(userid.as_bytes()),
+        }
+    }
+}
+
+/// `retrieve`.
+#[derive(Serialize)]
+#[serde(tag = "schema", rename = "userdata/value/1")]
+pub(crate) struct Value {
+    #[serde(flatten)]
+    pub(crate) domain: Domain,
+    #[serde(flatten)]
+    pub(crate) userid: Name,
+    pub(crate) size: usize,
+    pub(crate) version: String,
+    pub(crate) value: String,
+}
+
+/// `store` and `remove`.
+#[derive(Serialize)]
+#[serde(tag = "schema", rename = "userdata/outcome/1")]
+pub(crate) struct Outcome {
+    #[serde(flatten)]
+    pub(crate) domain: Domain,
+    #[serde(flatten)]
+    pub(crate) userid: Name,
+    pub(crate) outcome: &'static str,
+    /// What the change survives; null if there was nothing to change.
+    pub(crate) durability: Option<String>,
+    /// Of the value that is there now; null if there is none.
+    pub(crate) version: Option<String>,
+}
+
+/// `list`.
+#[derive(Serialize)]
+#[serde(tag = "schema", rename = "userdata/list/1")]
+pub(crate) struct List {
+    pub(crate) values: Vec<Listed>,
+}
+
+/// One value in a list.
+#[derive(Serialize)]
+pub(crate) struct Listed {
+    /// Null in the seed layout, whose names have none.
+    pub(crate) domid: Option<u16>,
+    pub(crate) uuid: String,
+    pub(crate) name: Option<String>,
+    pub(crate) domain: &'static str,
+    #[serde(flatten)]
+    pub(crate) userid: Name,
+    pub(crate) size: u64,
+    pub(crate) modified: Option<String>,
+    pub(crate) state: String,
+}
+
+/// `destroy-all`.
+#[derive(Serialize)]
+#[serde(tag = "schema", rename = "userdata/cleared/1")]
+pub(crate) struct DestroyAll {
+    #[serde(flatten)]
+    pub(crate) domain: Domain,
+    #[serde(flatten)]
+    pub(crate) cleared: Removed,
+    /// The values that a living domain keeps.
+    pub(crate) kept: Vec<Name>,
+}
+
+/// What was removed of a domain.
+#[derive(Serialize)]
+pub(crate) struct Removed {
+    removed: Vec<Name>,
+    others: usize,
+    durability: String,
+    failed: Vec<String>,
+}
+
+impl From<&Cleared> for Removed {
+    fn from(cleared: &Cleared) -> Self {
+        Self {
+            removed: cleared.removed.iter().map(Name::from).collect(),
+            others: cleared.others,
+            durability: cleared.durability.to_string(),
+            failed: cleared.failed.iter().map(|error| chain(error)).collect(),
+        }
+    }
+}
+
+/// `destroy`.
+#[derive(Serialize)]
+#[serde(tag = "schema", rename = "userdata/destroyed/1")]
+pub(crate) struct Destroyed {
+    #[serde(flatten)]
+    pub(crate) domain: Domain,
+    /// Null if the data had to be left.
+    pub(crate) cleared: Option<Removed>,
+    /// What went wrong with the data although the domain is destroyed.
+    pub(crate) trouble: Vec<String>,
+}
+
+/// `registry`.
+#[derive(Serialize)]
+#[serde(tag = "schema", rename = "userdata/registry/1")]
+pub(crate) struct Registry {
+    pub(crate) userids: Vec<Registered>,
+}
+
+/// One userid in the registry.
+#[derive(Serialize)]
+pub(crate) struct Registered {
+    pub(crate) userid: &'static str,
+    pub(crate) kind: String,
+    pub(crate) owner: &'static str,
+    pub(crate) format: &'static str,
+    pub(crate) since: &'static str,
+}
+
+/// `demo`.
+#[derive(Serialize)]
+#[serde(tag = "schema", rename = "userdata/demo/1")]
+pub(crate) struct Demo {
+    pub(crate) steps: Vec<Step>,
+}
+
+/// One step of the demo, verified.
+#[derive(Serialize)]
+pub(crate) struct Step {
+    pub(crate) step: &'static str,
+    pub(crate) shown: Vec<String>,
+}
+
+/// `sim` with an event.
+#[derive(Serialize)]
+#[serde(tag = "schema", rename = "userdata/sim-event/1")]
+pub(crate) struct SimEvent {
+    pub(crate) event: &'static str,
+    /// The domain that was created, or else the one it happened to; null for the whole host.
+    pub(crate) domain: Option<Domain>,
+}
+
+/// `sim list`.
+#[derive(Serialize)]
+#[serde(tag = "schema", rename = "userdata/sim-list/1")]
+pub(crate) struct SimList {
+    pub(crate) host: String,
+    pub(crate) boots: u64,
+    pub(crate) domains: Vec<SimDomain>,
+}
+
+/// One domain of a simulated host.
+#[derive(Serialize)]
+pub(crate) struct SimDomain {
+    #[serde(flatten)]
+    pub(crate) domain: Domain,
+    pub(crate) name: Option<String>,
+    pub(crate) phase: String,
+}
+
+/// Any failure.
+#[derive(Serialize)]
+#[serde(tag = "schema", rename = "userdata/error/1")]
+pub(crate) struct Error {
+    status: u8,
+    kind: &'static str,
+    message: String,
+    /// Whether the change is in place all the same.
+    changed: bool,
+    /// Only of a precondition that failed: the version that is there, null if there is no value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<Option<String>>,
+}
+
+impl Error {
+    pub(crate) fn new(status: Status, message: String, failure: Option<&Failure>) -> Self {
+        let found = failure.and_then(Failure::found);
+        Self {
+            status: status.number(),
+            kind: status.word(),
+            message,
+            changed: failure.is_some_and(Failure::changed),
+            found: found.map(|version| version.map(|version| version.to_string())),
+        }
+    }
+}

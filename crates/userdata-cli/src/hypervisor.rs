@@ -1,0 +1,121 @@
+//! `HypervisorChoice`: which hypervisor is asked.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use thiserror::Error;
+
+use crate::failure::Failure;
+
+/// The devices by which domain 0 talks to Xen; one of them is enough.
+const PRIVCMD: [&str; 2] = ["dev/xen/privcmd", "proc/xen/privcmd"];
+/// Where Linux says what it runs on.
+const HYPERVISOR_TYPE: &str = "sys/hypervisor/type";
+/// The default simulated host, in the user's state directory.
+const SIMULATED_HOST: &str = "userdata/host.json";
+
+/// What `--hypervisor` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HypervisorChoice {
+    /// Xen where there is one, else the default simulated host.
+    Auto,
+    /// The real one.
+    Xen,
+    /// The simulated one in this file.
+    Simulated(PathBuf),
+}
+
+/// Why an argument chooses no hypervisor.
+#[derive(Debug, PartialEq, Eq, Error)]
+#[error("a hypervisor is one of auto, xen and sim:FILE")]
+pub(crate) struct HypervisorChoiceError;
+
+impl HypervisorChoice {
+    pub(crate) fn parse(text: OsString) -> Result<Self, HypervisorChoiceError> {
+        match text.as_bytes() {
+            b"auto" => Ok(Self::Auto),
+            b"xen" => Ok(Self::Xen),
+            bytes => match bytes.strip_prefix(b"sim:") {
+                Some(file) if !file.is_empty() => {
+                    Ok(Self::Simulated(OsString::from_vec(file.to_vec()).into()))
+                }
+                _ => Err(HypervisorChoiceError),
+            },
+        }
+    }
+}
+
+/// What runs on the machine whose file system begins at `root`; `None` if it is not Xen.
+pub(crate) fn detect(root: &Path) -> Result<Option<Xen>, Failure> {
+    let devices = PRIVCMD.map(|device| root.join(device));
+    if devices.iter().any(|device| device.exists()) {
+        return Ok(Some(Xen));
+    }
+    match fs::read_to_string(root.join(HYPERVISOR_TYPE)) {
+        Ok(text) if text.trim() == "xen" => Err(Failure::XenWithoutPrivcmd {
+            hypervisor_type: format!("/{HYPERVISOR_TYPE}"),
+            devices,
+        }),
+        _ => Ok(None),
+    }
+}
+
+/// There is a real Xen.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Xen;
+
+/// The file of the default simulated host, by the rules for state directories: `XDG_STATE_HOME` if
+/// it is absolute, else `~/.local/state`.
+pub(crate) fn default_simulated() -> Result<PathBuf, Failure> {
+    let chosen = env::var_os("XDG_STATE_HOME").map(PathBuf::from);
+    let home = || env::home_dir().map(|home| home.join(".local/state"));
+    let state = chosen.filter(|path| path.is_absolute()).or_else(home);
+    match state {
+        Some(state) if state.is_absolute() => Ok(state.join(SIMULATED_HOST)),
+        _ => Err(Failure::NoStateDirectory),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_is_one_of_three_words() {
+        let parse = |text: &str| HypervisorChoice::parse(text.into());
+        assert_eq!(parse("auto"), Ok(HypervisorChoice::Auto));
+        assert_eq!(parse("xen"), Ok(HypervisorChoice::Xen));
+        let file = HypervisorChoice::Simulated("a:b".into());
+        assert_eq!(parse("sim:a:b"), Ok(file));
+        for text in ["", "Xen", "sim", "sim:", "kvm", " auto"] {
+            assert_eq!(parse(text), Err(HypervisorChoiceError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn auto_is_xen_where_either_device_exists() {
+        for device in PRIVCMD {
+            let root = tempfile::tempdir().unwrap();
+            let device = root.path().join(device);
+            fs::create_dir_all(device.parent().unwrap()).unwrap();
+            assert_eq!(detect(root.path()).unwrap(), None);
+            fs::write(device, "").unwrap();
+            assert_eq!(detect(root.path()).unwrap(), Some(Xen));
+        }
+    }
+
+    #[test]
+    fn a_xen_without_its_device_is_an_error_and_another_hypervisor_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join(HYPERVISOR_TYPE);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "kvm\n").unwrap();
+        assert_eq!(detect(root.path()).unwrap(), None);
+        fs::write(&file, "xen\n").unwrap();
+        let refused = detect(root.path()).unwrap_err();
+        assert!(matches!(refused, Failure::XenWithoutPrivcmd { .. }));
+        assert!(refused.to_string().contains("dev/xen/privcmd"));
+    }
+}

@@ -1,0 +1,256 @@
+//! The words that help does not have from the arguments themselves, and the manual page.
+
+use std::io;
+
+use clap::Command;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use crate::status::Status;
+
+pub(crate) const STORE: &str = "\
+Examples:
+  userdata store web xl /etc/xen/web.cfg
+  virsh dumpxml db | userdata store db libvirt-xml
+  userdata store 5 backup-agent state.json --if-absent";
+
+pub(crate) const RETRIEVE: &str = "\
+Examples:
+  userdata retrieve web xl
+  userdata retrieve web xl -o web.cfg
+  userdata retrieve 7.dd0432cd-1e00-4034-a9f8-262cf3743e99 xl
+  userdata retrieve web xl --json | jq -r .version";
+
+pub(crate) const REMOVE: &str = "\
+Examples:
+  userdata remove web backup-agent
+  userdata remove web --escaped 'back\\x20up'";
+
+pub(crate) const LIST: &str = "\
+On a terminal this is a table. Otherwise it is a line for each value and no head line: domid, name,
+domain, uuid, userid, size in bytes, time of the last change in UTC, and state, separated by tabs,
+with - for what is not known.
+
+  domain  alive, dying or dead as the hypervisor says; gone if there is no such domain any more;
+          unknown if the hypervisor does not say
+  userid  in printable ASCII: \\xNN for other bytes and blanks, \\\\ for a backslash, \"\" for the empty
+          userid; 'retrieve --escaped' and 'remove --escaped' read this form
+  state   whole; empty, which is damage; or what stands there in place of a file
+
+Examples:
+  userdata list
+  userdata list web --json | jq -r '.values[].userid'";
+
+pub(crate) const DESTROY_ALL: &str = "\
+Examples:
+  userdata destroy-all web
+  userdata destroy-all 7.dd0432cd-1e00-4034-a9f8-262cf3743e99";
+
+pub(crate) const DESTROY: &str = "\
+With --json, COMMAND writes to standard error, since standard output is for the document.
+
+Examples:
+  userdata destroy web -- xl destroy web
+  userdata destroy web -- userdata sim destroy web";
+
+pub(crate) const SIM: &str = "\
+The host is the file that --hypervisor sim:FILE names, or where there is no Xen the default one. It
+is made by the first event.
+
+Examples:
+  userdata sim create --name web
+  userdata sim destroy web --stop-at dying
+  userdata sim list";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  userdata completions bash > /etc/bash_completion.d/userdata";
+
+pub(crate) const MAN: &str = "\
+Examples:
+  userdata man | man -l -";
+
+const EXAMPLES: &str = "\
+userdata sim create --name web
+userdata store web xl web.cfg
+userdata list
+userdata retrieve web xl
+userdata destroy web -- userdata sim destroy web";
+
+const DOMAINS: &str = "\
+DOMAIN is a domid, a uuid in any case, DOMID.UUID, or a name, taken for the first of these that
+it can be: a domain whose name is a number or a uuid has to be named in another way. A uuid or a
+name that several domains have is refused, and the domains are listed; a domid says which is
+meant. DOMID.UUID names one incarnation and no other. For list, retrieve and destroy-all it may be
+one that no longer exists.";
+
+const ENVIRONMENT: [(&str, &str); 5] = [
+    ("USERDATA_DIR", "The default of --dir."),
+    ("USERDATA_LAYOUT", "The default of --layout."),
+    ("USERDATA_HYPERVISOR", "The default of --hypervisor."),
+    (
+        "XDG_STATE_HOME",
+        "Where the default simulated host is kept; ~/.local/state if it is not set.",
+    ),
+    ("NO_COLOR", "If set, no colours are used on a terminal."),
+];
+
+const FILES: [(&str, &str); 3] = [
+    (
+        "/var/lib/xen/userdata-d.DOMID.UUID.USERID",
+        "A value on a Xen host, as libxl has it: its bytes and nothing else.",
+    ),
+    (
+        "~/.local/state/userdata/host.json",
+        "The default simulated host.",
+    ),
+    (
+        "~/.local/state/userdata/host.json.userdata",
+        "The directory of its values.",
+    ),
+];
+
+const JSON: &str = "\
+With --json, every command but completions and man writes one JSON document on one line to standard
+output, also when it fails, and what people read to standard error as always. Its schema says what it
+is, such as userdata/list/1; fields may be added, and a change of another kind gets another number. A
+userid is given in the form that list shows, and its bytes in base64; values are in base64. The form
+of each document is described in docs/json.md of the source.";
+
+const INTERRUPTION: &str = "\
+The command may be interrupted or killed at any time. A value is replaced at once or not at all. Input
+is read whole before anything is locked, so a command that waits for its input keeps nobody waiting. A
+lock ends with the process that holds it, and so does the mark that a domain is being destroyed. A
+file that a killed command may leave behind, userdata-t..., holds no value; it goes with its domain.";
+
+/// What stands below the long help.
+pub(crate) fn after_help() -> String {
+    let lines =
+        Status::ALL.map(|status| format!("  {:>2}  {}\n", status.number(), status.meaning()));
+    let examples: String = EXAMPLES.lines().map(|line| format!("  {line}\n")).collect();
+    format!(
+        "Domains:\n{}\n\nExit status:\n{}\nExamples:\n{examples}\n'userdata demo' shows what it \
+         does; 'userdata man' has the whole manual.",
+        indented(DOMAINS),
+        lines.concat(),
+    )
+}
+
+fn indented(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(|line| format!("  {line}")).collect();
+    lines.join("\n")
+}
+
+/// The manual page, all commands on one.
+pub(crate) fn page(command: Command) -> io::Result<Vec<u8>> {
+    let mut command = command
+        .after_help(None::<&str>)
+        .after_long_help(None::<&str>);
+    command.build();
+    let mut page = Vec::new();
+    let man = Man::new(command.clone()).manual("User Commands");
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    section("COMMANDS").to_writer(&mut page)?;
+    for subcommand in command.get_subcommands() {
+        describe(subcommand, &mut page)?;
+    }
+    paragraphs("DOMAINS", DOMAINS).to_writer(&mut page)?;
+    let mut statuses = section("EXIT STATUS");
+    for status in Status::ALL {
+        item(
+            &mut statuses,
+            &status.number().to_string(),
+            status.meaning(),
+        );
+    }
+    statuses.to_writer(&mut page)?;
+    items("ENVIRONMENT", &ENVIRONMENT).to_writer(&mut page)?;
+    items("FILES", &FILES).to_writer(&mut page)?;
+    paragraphs("JSON", JSON).to_writer(&mut page)?;
+    paragraphs("INTERRUPTION", INTERRUPTION).to_writer(&mut page)?;
+    let mut examples = section("EXAMPLES");
+    verbatim(&mut examples, EXAMPLES);
+    examples.to_writer(&mut page)?;
+    Ok(page)
+}
+
+/// A command, or those below it: how it is called, what it does, and its own options.
+fn describe(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
+    if command.has_subcommands() {
+        for subcommand in command.get_subcommands() {
+            describe(subcommand, page)?;
+        }
+        return Ok(());
+    }
+    let own = command.clone().mut_args(|argument| {
+        let global = argument.is_global_set() || argument.get_id() == "help";
+        argument.hide(global)
+    });
+    let usage = own.clone().render_usage().to_string();
+    let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage);
+    let mut roff = Roff::new();
+    roff.control("SS", [usage]);
+    let about = own.get_long_about().or(own.get_about());
+    for line in about.map(ToString::to_string).unwrap_or_default().lines() {
+        match line {
+            "" => roff.control("PP", []),
+            line => roff.text([roman(line)]),
+        };
+    }
+    roff.to_writer(page)?;
+    if own.get_arguments().any(|argument| !argument.is_hide_set()) {
+        let mut options = Vec::new();
+        Man::new(own.clone()).render_options_section(&mut options)?;
+        let heading = b".SH OPTIONS\n";
+        let at = options
+            .windows(heading.len())
+            .position(|window| window == heading);
+        options.drain(..at.map_or(0, |at| at + heading.len()));
+        page.extend(options);
+    }
+    if let Some(more) = own.get_after_long_help() {
+        let mut roff = Roff::new();
+        roff.control("PP", []);
+        verbatim(&mut roff, &more.to_string());
+        roff.to_writer(page)?;
+    }
+    Ok(())
+}
+
+fn section(name: &str) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", [name]);
+    roff
+}
+
+fn paragraphs(name: &str, text: &str) -> Roff {
+    let mut roff = section(name);
+    roff.text([roman(text.replace('\n', " "))]);
+    roff
+}
+
+fn items(name: &str, items: &[(&str, &str)]) -> Roff {
+    let mut roff = section(name);
+    for (term, text) in items {
+        item(&mut roff, term, text);
+    }
+    roff
+}
+
+fn item(roff: &mut Roff, term: &str, text: &str) {
+    roff.control("TP", []);
+    roff.text([bold(term)]);
+    roff.text([roman(text)]);
+}
+
+fn verbatim(roff: &mut Roff, text: &str) {
+    roff.control("nf", []);
+    for line in text.lines() {
+        roff.text([roman(line)]);
+    }
+    roff.control("fi", []);
+}

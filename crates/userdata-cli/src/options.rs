@@ -1,0 +1,175 @@
+//! `Options`: the options that every command has, and what they open.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use clap::{Args, ValueEnum, ValueHint};
+use hv_sim::HostFile;
+use hv_xen::Xen;
+use userdata::{Deadline, Durability, NameFormat, Userdata};
+use userdata_fs::{FileStore, OsDirectory};
+
+use crate::failure::Failure;
+use crate::host::Host;
+use crate::hypervisor::{HypervisorChoice, default_simulated, detect};
+use crate::output::Output;
+
+/// The userdata of a host, as the commands use it.
+pub(crate) type HostData<'host> = Userdata<&'host Host, FileStore<OsDirectory>>;
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Options of every command, before or after it")]
+pub(crate) struct Options {
+    /// The directory of the files. Default: /var/lib/xen on Xen; FILE.userdata beside a simulated
+    /// host's FILE
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(env = "USERDATA_DIR", hide_env_values = true)]
+    dir: Option<PathBuf>,
+
+    /// How the files are named. libxl: what real libxl reads and writes
+    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(env = "USERDATA_LAYOUT", hide_env_values = true)]
+    layout: Layout,
+
+    /// Who knows which domains exist: auto, xen, or sim:FILE for a host simulated in FILE. auto is
+    /// xen where there is a privcmd device, else a simulated host in your state directory
+    #[arg(long, global = true, value_name = "HYPERVISOR", default_value = "auto")]
+    #[arg(env = "USERDATA_HYPERVISOR", hide_env_values = true)]
+    #[arg(value_parser = OsStringValueParser::new().try_map(HypervisorChoice::parse))]
+    hypervisor: HypervisorChoice,
+
+    /// Writes one JSON document instead of text, on failure as well
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// How long a change may wait for the domain's lock
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "10")]
+    #[arg(value_parser = seconds)]
+    timeout: Duration,
+
+    /// What a change must survive. process: the end of this command; file: a power cut never shows
+    /// a mixture; full: a power cut does not lose it
+    #[arg(long, global = true, value_name = "LEVEL", value_enum, default_value_t)]
+    durability: Level,
+
+    /// The largest value that is stored or read
+    #[arg(long, global = true, value_name = "BYTES")]
+    #[arg(default_value_t = FileStore::<OsDirectory>::VALUE_MAX)]
+    max_size: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Layout {
+    #[default]
+    Libxl,
+    Seed,
+    /// Not there yet, and refused with words of its own.
+    #[value(hide = true)]
+    Tree,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Level {
+    Process,
+    File,
+    #[default]
+    Full,
+}
+
+impl Options {
+    /// Refuses what can be said but not done.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match self.layout {
+            Layout::Tree => Err(Failure::NoTreeLayout),
+            Layout::Libxl | Layout::Seed => Ok(()),
+        }
+    }
+
+    pub(crate) const fn output(&self) -> Output {
+        Output::new(self.json)
+    }
+
+    pub(crate) const fn max_size(&self) -> u64 {
+        self.max_size
+    }
+
+    /// The host that is asked.
+    pub(crate) fn host(&self) -> Result<Host, Failure> {
+        match self.simulated()? {
+            Some(file) => Ok(Host::Simulated(file)),
+            None => Ok(Host::Xen(Xen::open(hv_xen::Options::default())?)),
+        }
+    }
+
+    /// The simulated host that is chosen, or `None` if the real one is.
+    pub(crate) fn simulated(&self) -> Result<Option<HostFile>, Failure> {
+        let path = match &self.hypervisor {
+            HypervisorChoice::Xen => return Ok(None),
+            HypervisorChoice::Simulated(path) => path.clone(),
+            HypervisorChoice::Auto => {
+                if detect(Path::new("/"))?.is_some() {
+                    return Ok(None);
+                }
+                let path = default_simulated()?;
+                self.output().note(format_args!(
+                    "there is no Xen here; using the simulated host in {}",
+                    path.display()
+                ));
+                path
+            }
+        };
+        Ok(Some(HostFile::new(path).with_timeout(self.timeout)))
+    }
+
+    /// The userdata of a host's domains.
+    pub(crate) fn userdata<'host>(&self, host: &'host Host) -> Result<HostData<'host>, Failure> {
+        let format = match self.layout {
+            Layout::Seed => NameFormat::Seed,
+            Layout::Libxl | Layout::Tree => NameFormat::Libxl,
+        };
+        let store = FileStore::open(&self.directory(host)?)?
+            .with_name_format(format)
+            .with_value_max(self.max_size);
+        Ok(Userdata::new(host, store)
+            .with_deadline(Deadline::within(self.timeout))
+            .with_durability(self.durability.into()))
+    }
+
+    fn directory(&self, host: &Host) -> Result<PathBuf, Failure> {
+        if let Some(chosen) = &self.dir {
+            return Ok(chosen.clone());
+        }
+        let default = host.default_directory();
+        if default.ours && !default.path.is_dir() {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&default.path)
+                .map_err(Failure::io(format!(
+                    "create the directory {}",
+                    default.path.display()
+                )))?;
+        }
+        Ok(default.path)
+    }
+}
+
+impl From<Level> for Durability {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Process => Self::Process,
+            Level::File => Self::File,
+            Level::Full => Self::Full,
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "seconds are a number, not negative, such as 10 or 0.5".to_owned())
+}

@@ -1,0 +1,128 @@
+//! `Output`: results on standard output, as text or as one JSON document; notes on standard error.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write};
+
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use crate::failure::{Failure, chain};
+use crate::status::Status;
+
+/// How results are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) const fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether results are JSON.
+    pub(crate) const fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Writes a result: the document, or else the text.
+    pub(crate) fn show(
+        self,
+        document: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        if self.json {
+            self.write(&json(document)?)
+        } else {
+            self.write(text().as_bytes())
+        }
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn write(self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout
+            .write_all(bytes)
+            .and_then(|()| stdout.flush())
+            .map_err(Failure::Output)
+    }
+
+    /// Says one line on standard error. If nobody listens, there is nobody to tell.
+    pub(crate) fn note(self, line: impl Display) {
+        let _ = writeln!(io::stderr(), "userdata: {line}");
+    }
+
+    /// Says why the command failed; in JSON as well where that is asked for.
+    pub(crate) fn fail(self, failure: &Failure) -> Status {
+        let status = Status::from(failure);
+        if failure.is_broken_pipe() {
+            return status;
+        }
+        let message = chain(failure);
+        self.note(&message);
+        if self.json {
+            let document = crate::document::Error::new(status, message, Some(failure));
+            // The line above and the exit status have said it.
+            let _ = self.show(&document, String::new);
+        }
+        status
+    }
+}
+
+/// A document as bytes, with a newline at the end.
+pub(crate) fn json(document: &impl Serialize) -> Result<Vec<u8>, Failure> {
+    let mut bytes =
+        serde_json::to_vec(document).map_err(|error| Failure::Output(io::Error::other(error)))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// A domain's name made fit for one line: guests and administrators choose names.
+pub(crate) fn printable(name: &str) -> String {
+    let escaped = name.chars().flat_map(|c| {
+        let quote = matches!(c, '\'' | '"');
+        let (as_is, escaped) = if quote {
+            (Some(c), None)
+        } else {
+            (None, Some(c.escape_debug()))
+        };
+        as_is.into_iter().chain(escaped.into_iter().flatten())
+    });
+    escaped.collect()
+}
+
+/// Rows of words: an aligned table with a head line for a terminal, else lines of fields separated
+/// by tabs. No field may hold a tab or a newline.
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> String {
+    if io::stdout().is_terminal() && !rows.is_empty() {
+        aligned(head, rows)
+    } else {
+        rows.iter().map(|row| row.join("\t") + "\n").collect()
+    }
+}
+
+fn aligned<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(head);
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let text = table.trim_fmt();
+    text.lines()
+        .map(|line| line.trim_end().to_owned() + "\n")
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_an_aligned_table() {
+        let row = |a: &str, b: &str| [a.to_owned(), b.to_owned()];
+        let text = aligned(["DOMID", "X"], vec![row("1", "abc"), row("32751", "")]);
+        assert_eq!(text, "DOMID  X\n1      abc\n32751\n");
+    }
+}

@@ -1,0 +1,204 @@
+//! `Status`: how the command ends, and why.
+
+use std::io;
+use std::process::ExitCode;
+
+use hv_sim::{EventError, HostFileErrorKind};
+use userdata::{HypervisorErrorKind, Refused, StoreErrorKind, UserdataErrorKind};
+
+use crate::failure::Failure;
+
+/// The exit status. The numbers and their words are part of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Status {
+    Done = 0,
+    Failure = 1,
+    Usage = 2,
+    NoSuchDomain = 3,
+    NoData = 4,
+    Damaged = 5,
+    PreconditionFailed = 6,
+    DeadlinePassed = 7,
+    LimitExceeded = 8,
+    NotPermitted = 9,
+    BeingDestroyed = 10,
+}
+
+impl Status {
+    /// Every status, in order of number.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Done,
+        Self::Failure,
+        Self::Usage,
+        Self::NoSuchDomain,
+        Self::NoData,
+        Self::Damaged,
+        Self::PreconditionFailed,
+        Self::DeadlinePassed,
+        Self::LimitExceeded,
+        Self::NotPermitted,
+        Self::BeingDestroyed,
+    ];
+
+    /// The number.
+    pub(crate) const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The word that JSON has for it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failure => "failure",
+            Self::Usage => "usage",
+            Self::NoSuchDomain => "no_such_domain",
+            Self::NoData => "no_data",
+            Self::Damaged => "damaged",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::DeadlinePassed => "deadline_passed",
+            Self::LimitExceeded => "limit_exceeded",
+            Self::NotPermitted => "not_permitted",
+            Self::BeingDestroyed => "being_destroyed",
+        }
+    }
+
+    /// What it means, for people.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failure => "any other failure",
+            Self::Usage => "wrong usage, an invalid or refused userid included",
+            Self::NoSuchDomain => "no such domain: absent, or dead",
+            Self::NoData => "the domain has no value under this userid",
+            Self::Damaged => "the value is empty or damaged",
+            Self::PreconditionFailed => "--if-version or --if-absent is not met",
+            Self::DeadlinePassed => "the deadline passed",
+            Self::LimitExceeded => "the value is larger than --max-size",
+            Self::NotPermitted => "not permitted",
+            Self::BeingDestroyed => "the domain is being destroyed",
+        }
+    }
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status.number())
+    }
+}
+
+/// The one place where failures become numbers.
+impl From<&Failure> for Status {
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            Failure::Userdata(error) => error.kind().into(),
+            Failure::Store(error) => error.kind().into(),
+            Failure::Hypervisor(error) => error.kind().into(),
+            Failure::Simulated(error) => error.kind().into(),
+            Failure::NoSuchDomain(_) => Self::NoSuchDomain,
+            Failure::NoData { .. } => Self::NoData,
+            Failure::InputTooLarge { .. } => Self::LimitExceeded,
+            Failure::Io { source, .. } | Failure::Output(source) => source.into(),
+            Failure::Shared { .. }
+            | Failure::Userid { .. }
+            | Failure::LibxlJson
+            | Failure::Escape { .. }
+            | Failure::NotSimulated
+            | Failure::NoTreeLayout
+            | Failure::NoJson(_) => Self::Usage,
+            Failure::XenWithoutPrivcmd { .. }
+            | Failure::NoStateDirectory
+            | Failure::NotDestroyed { .. }
+            | Failure::Demo(_) => Self::Failure,
+        }
+    }
+}
+
+impl From<&UserdataErrorKind> for Status {
+    fn from(kind: &UserdataErrorKind) -> Self {
+        match kind {
+            UserdataErrorKind::NoSuchDomain => Self::NoSuchDomain,
+            UserdataErrorKind::BeingDestroyed => Self::BeingDestroyed,
+            UserdataErrorKind::Userid(_) => Self::Usage,
+            UserdataErrorKind::Hypervisor(error) => error.kind().into(),
+            UserdataErrorKind::Store(error) => error.kind().into(),
+            UserdataErrorKind::GaveUp { .. } => Self::PreconditionFailed,
+            _ => Self::Failure,
+        }
+    }
+}
+
+impl From<&StoreErrorKind> for Status {
+    fn from(kind: &StoreErrorKind) -> Self {
+        match kind {
+            StoreErrorKind::Refused(Refused::NoSuchDomain) => Self::NoSuchDomain,
+            StoreErrorKind::Refused(Refused::BeingDestroyed) => Self::BeingDestroyed,
+            StoreErrorKind::Refused(Refused::Unknown(error)) => error.kind().into(),
+            StoreErrorKind::Empty
+            | StoreErrorKind::NotRegular(_)
+            | StoreErrorKind::ChangedWhileRead => Self::Damaged,
+            StoreErrorKind::LimitExceeded { .. } => Self::LimitExceeded,
+            StoreErrorKind::PreconditionFailed { .. } => Self::PreconditionFailed,
+            StoreErrorKind::DeadlinePassed { .. } => Self::DeadlinePassed,
+            StoreErrorKind::NotPermitted(_) => Self::NotPermitted,
+            StoreErrorKind::NameTooLong(_) => Self::Usage,
+            _ => Self::Failure,
+        }
+    }
+}
+
+impl From<&HypervisorErrorKind> for Status {
+    fn from(kind: &HypervisorErrorKind) -> Self {
+        match kind {
+            HypervisorErrorKind::NotPermitted { .. } => Self::NotPermitted,
+            HypervisorErrorKind::DeadlinePassed { .. } => Self::DeadlinePassed,
+            _ => Self::Failure,
+        }
+    }
+}
+
+impl From<&HostFileErrorKind> for Status {
+    fn from(kind: &HostFileErrorKind) -> Self {
+        match kind {
+            HostFileErrorKind::Event(EventError::NoSuchDomain { .. }) => Self::NoSuchDomain,
+            HostFileErrorKind::Locked { .. } => Self::DeadlinePassed,
+            HostFileErrorKind::Io { source, .. } => source.into(),
+            _ => Self::Failure,
+        }
+    }
+}
+
+impl From<&io::Error> for Status {
+    fn from(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Self::NotPermitted,
+            _ => Self::Failure,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_the_interface() {
+        let words: Vec<_> = Status::ALL.iter().map(|s| (s.number(), s.word())).collect();
+        assert_eq!(
+            words,
+            [
+                (0, "done"),
+                (1, "failure"),
+                (2, "usage"),
+                (3, "no_such_domain"),
+                (4, "no_data"),
+                (5, "damaged"),
+                (6, "precondition_failed"),
+                (7, "deadline_passed"),
+                (8, "limit_exceeded"),
+                (9, "not_permitted"),
+                (10, "being_destroyed"),
+            ]
+        );
+    }
+}

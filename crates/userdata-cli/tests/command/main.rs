@@ -1,0 +1,3 @@
+//! The command, run as its users run it.
+
+fn main() {}
