@@ -8,6 +8,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -70,14 +71,13 @@ impl Child {
     /// Starts a command made by [`command`]; it reads nothing.
     pub(crate) fn start(command: &mut Command, limit: Duration) -> Result<Self> {
         check_interrupt()?;
-        let mut words = command
-            .get_args()
-            .skip(3)
-            .map(|word| word.to_string_lossy());
-        let program = words.next().unwrap_or_default();
-        let what = format!("{program} {}", words.next().unwrap_or_default())
-            .trim()
-            .to_owned();
+        // After the words of `command` comes the program.
+        let program = Path::new(command.get_args().nth(3).unwrap_or_default());
+        let what = program
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let inner = command
             .stdin(Stdio::null())
             .process_group(0)
@@ -112,11 +112,7 @@ impl Child {
         }
         check_interrupt()?;
         if Instant::now() >= self.deadline {
-            bail!(
-                "{} did not end within {} s",
-                self.what,
-                self.limit.as_secs()
-            );
+            bail!("{} did not end within {:?}", self.what, self.limit);
         }
         Ok(None)
     }
@@ -190,4 +186,55 @@ fn text(file: &mut File) -> Result<String> {
     file.rewind()?;
     file.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Is a process of this id there, and not only waiting to be reaped?
+    fn runs(pid: &str) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let state = stat
+            .rsplit(") ")
+            .next()
+            .and_then(|rest| rest.chars().next());
+        !matches!(state, None | Some('Z' | 'X'))
+    }
+
+    #[test]
+    fn a_child_is_killed_at_its_deadline_with_what_it_started() {
+        let mut shell = command("sh");
+        shell
+            .args(["-c", "sleep 1000 & echo $!; wait"])
+            .stdout(Stdio::piped());
+        let mut child = Child::start(&mut shell, Duration::from_millis(200)).unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(
+            &mut std::io::BufReader::new(child.take_stdout().unwrap()),
+            &mut line,
+        )
+        .unwrap();
+        let grandchild = line.trim();
+        assert!(runs(grandchild));
+        let error = child.wait(|| ()).unwrap_err();
+        assert_eq!(error.to_string(), "sh did not end within 200ms");
+        drop(child);
+        let patience = Instant::now() + Duration::from_secs(60);
+        while runs(grandchild) {
+            assert!(Instant::now() < patience, "{grandchild} still runs");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn a_failure_shows_the_end_of_what_was_written() {
+        let mut shell = command("sh");
+        shell.args(["-c", "echo out; echo err >&2; exit 3"]);
+        let error = output(&mut shell, Duration::from_secs(60)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "sh ended with exit status: 3:\n  out\n  err\n"
+        );
+    }
 }

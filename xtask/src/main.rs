@@ -36,8 +36,12 @@ fn main() -> ExitCode {
         Task::Xen(task) => task.run(),
     });
     done.unwrap_or_else(|error| {
-        let _ = writeln!(io::stderr(), "error: {error:#}");
-        if error.is::<child::Interrupted>() {
+        let interrupted = error.downcast_ref::<child::Interrupted>();
+        let _ = match interrupted {
+            Some(interrupted) => writeln!(io::stderr(), "{interrupted}"),
+            None => writeln!(io::stderr(), "error: {error:#}"),
+        };
+        if interrupted.is_some() {
             ExitCode::from(130)
         } else {
             ExitCode::FAILURE

@@ -4,6 +4,7 @@
 //! the suite; the checksums that it then vouches for are recorded beside the packages and checked
 //! before each use.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -98,29 +99,39 @@ fn fetch(release: Release, source: &Source, dir: &Path, lane: &Lane) -> Result<S
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
-    remove_broken(dir, &wanted.sums)?;
-    let megabytes = wanted.bytes / 1_000_000;
-    lane.say(&format!(
-        "fetching {} packages, {megabytes} MB",
-        names.len()
-    ));
-    let mut child = Child::start(
-        apt.command("apt-get")
-            .args(["-qq", "download"])
-            .args(&names)
-            .current_dir(dir),
-        DOWNLOAD,
-    )?;
-    let status = child.wait(|| {
-        let here = bytes_in(dir) / 1_000_000;
-        lane.moved(&format!("fetched {here} of {megabytes} MB"));
-    })?;
-    ensure!(status.success(), "apt-get download ended with {status}");
+    let missing = remove_broken(dir, &wanted.sums)?;
+    if !missing.is_empty() {
+        download(&apt, &missing, &wanted, dir, lane)?;
+    }
     if let [first, ..] = wanted.sums.broken(dir).as_slice() {
         bail!("apt-get brought a {first} that is not what its index says");
     }
     wanted.sums.record(dir)?;
     Ok(wanted.sums)
+}
+
+/// Downloads the packages of these files.
+fn download(apt: &Apt, files: &[String], wanted: &Wanted, dir: &Path, lane: &Lane) -> Result<()> {
+    let names = files.iter().filter_map(|file| file.split('_').next());
+    let bytes: u64 = files.iter().filter_map(|file| wanted.sizes.get(file)).sum();
+    let (before, megabytes) = (bytes_in(dir), bytes.div_ceil(1_000_000));
+    lane.say(&format!(
+        "fetching {} of {} packages, {megabytes} MB",
+        files.len(),
+        wanted.sums.0.len()
+    ));
+    let mut command = apt.command("apt-get");
+    command
+        .args(["-qq", "download"])
+        .args(names)
+        .current_dir(dir);
+    let mut child = Child::start(&mut command, DOWNLOAD)?;
+    let status = child.wait(|| {
+        let come = bytes_in(dir).saturating_sub(before) / 1_000_000;
+        lane.moved(&format!("fetched {come} of {megabytes} MB"));
+    })?;
+    ensure!(status.success(), "apt-get download ended with {status}");
+    Ok(())
 }
 
 fn bytes_in(dir: &Path) -> u64 {
@@ -142,7 +153,7 @@ struct Apt {
 #[derive(Debug)]
 struct Wanted {
     sums: Sums,
-    bytes: u64,
+    sizes: BTreeMap<String, u64>,
 }
 
 impl Apt {
@@ -219,7 +230,7 @@ impl Apt {
         )?;
         let mut wanted = Wanted {
             sums: Sums::default(),
-            bytes: 0,
+            sizes: BTreeMap::new(),
         };
         for line in text.lines() {
             let words: Vec<&str> = line.split(' ').collect();
@@ -229,9 +240,8 @@ impl Apt {
             let sum = sum
                 .strip_prefix("SHA256:")
                 .with_context(|| format!("no SHA-256: {line}"))?;
-            wanted.bytes += bytes
-                .parse::<u64>()
-                .with_context(|| format!("no size: {line}"))?;
+            let bytes = bytes.parse().with_context(|| format!("no size: {line}"))?;
+            wanted.sizes.insert((*name).to_owned(), bytes);
             wanted.sums.0.insert((*name).to_owned(), sum.to_owned());
         }
         ensure!(

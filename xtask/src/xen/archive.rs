@@ -144,3 +144,49 @@ fn put(header: Builder, len: u64, from: &mut impl io::Read, to: &mut impl Write)
     writer.finish()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use cpio::newc::Reader;
+
+    use super::*;
+
+    fn list(mut bytes: &[u8]) -> Vec<(String, u32, u32, String)> {
+        let mut found = Vec::new();
+        loop {
+            let mut reader = Reader::new(bytes).unwrap();
+            let entry = reader.entry().clone();
+            if entry.is_trailer() {
+                return found;
+            }
+            let mut content = String::new();
+            io::Read::read_to_string(&mut reader, &mut content).unwrap();
+            found.push((entry.name().to_owned(), entry.mode(), entry.uid(), content));
+            bytes = reader.finish().unwrap();
+        }
+    }
+
+    #[test]
+    fn an_archive_holds_what_was_added_sorted_below_its_folders_and_as_roots() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "plain").unwrap();
+        fs::write(dir.path().join("left-out"), "").unwrap();
+        std::os::unix::fs::symlink("file", dir.path().join("link")).unwrap();
+        let mut archive = Archive::default();
+        archive.text("z/run", 0o755, "#!/bin/sh\n");
+        archive
+            .tree("a", dir.path(), &|path| path != "a/left-out")
+            .unwrap();
+        let mut bytes = Vec::new();
+        archive.write(&mut bytes).unwrap();
+        let expected = [
+            ("a", 0o40755, ""),
+            ("a/file", 0o100644, "plain"),
+            ("a/link", 0o120777, "file"),
+            ("z", 0o40755, ""),
+            ("z/run", 0o100755, "#!/bin/sh\n"),
+        ];
+        let expected = expected.map(|(path, mode, text)| (path.into(), mode, 0, text.into()));
+        assert_eq!(list(&bytes), expected);
+    }
+}

@@ -76,8 +76,17 @@ pub(super) fn boot(
         "none",
     ]);
     qemu.args(["-no-reboot", "-monitor", "none"]);
-    qemu.args(["-serial", "file:console.log", "-serial", "file:result.log"]);
-    qemu.args(["-device", "isa-debug-exit,iobase=0x501,iosize=1"]);
+    qemu.args(["-serial", "file:console.log"]);
+    for (name, file, port) in [
+        ("output", "result.log", 0x500),
+        ("out", "out.tar.gz", 0x501),
+    ] {
+        qemu.arg("-chardev")
+            .arg(format!("file,id={name},path={file}"));
+        qemu.arg("-device")
+            .arg(format!("isa-debugcon,iobase={port:#x},chardev={name}"));
+    }
+    qemu.args(["-device", "isa-debug-exit,iobase=0x502,iosize=1"]);
     qemu.args(["-kernel", "xen", "-append", XEN]);
     qemu.arg("-initrd").arg(format!("vmlinux {LINUX},initrd"));
     qemu.current_dir(dir.path())
@@ -108,7 +117,8 @@ pub(super) fn boot(
     };
     let came = fs::read(dir.result()).unwrap_or_default();
     let outcome = Outcome::find(&came).ok_or_else(|| no_result(image, dir, &why))?;
-    outcome.unpack(&dir.out())?;
+    outcome.unpack(&dir.packed(), &dir.out())?;
+    fs::remove_file(dir.packed()).context("cannot remove what is unpacked now")?;
     Ok(Ended {
         status: outcome.status,
         took: started.elapsed(),

@@ -1,55 +1,52 @@
-//! What came back from dom0 on the second serial port.
+//! What came back from dom0.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use flate2::read::GzDecoder;
 
 /// Begins the line that ends the payload's own output.
-const END: &[u8] = b"\nRIG-EXIT ";
+const END: &str = "RIG-EXIT ";
 
 /// How the payload ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Outcome<'a> {
+pub(super) struct Outcome {
     pub(super) status: u8,
-    /// A .tar.gz of what it left.
-    packed: &'a [u8],
+    /// The length of the .tar.gz of what it left.
+    packed: usize,
 }
 
-impl<'a> Outcome<'a> {
-    /// Finds the result at the end of what came; `None` if there is none, or only a part of one.
-    pub(super) fn find(came: &'a [u8]) -> Option<Self> {
-        let mut rest = came;
-        loop {
-            let at = rest.windows(END.len()).position(|window| window == END)?;
-            rest = rest.get(at + END.len()..)?;
-            if let Some(outcome) = Self::parse(rest) {
-                return Some(outcome);
-            }
-        }
-    }
-
-    /// "STATUS BYTES", a line end, and exactly that many bytes.
-    fn parse(text: &'a [u8]) -> Option<Self> {
-        let end = text.iter().position(|&byte| byte == b'\n')?;
-        let (line, packed) = text.split_at_checked(end)?;
-        let packed = packed.get(1..)?;
-        let (status, len) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-        let outcome = Self {
+impl Outcome {
+    /// Finds the result at the end of what the payload wrote; `None` if there is none.
+    pub(super) fn find(written: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(written.strip_suffix(b"\n")?.rsplit(is_end).next()?).ok()?;
+        let (status, packed) = text.strip_prefix(END)?.split_once(' ')?;
+        Some(Self {
             status: status.parse().ok()?,
-            packed,
-        };
-        (len.parse() == Ok(packed.len())).then_some(outcome)
+            packed: packed.parse().ok()?,
+        })
     }
 
     /// Unpacks what the payload left.
-    pub(super) fn unpack(&self, to: &Path) -> Result<()> {
-        tar::Archive::new(GzDecoder::new(self.packed))
+    pub(super) fn unpack(&self, packed: &Path, to: &Path) -> Result<()> {
+        let failed = || format!("cannot unpack {} into {}", packed.display(), to.display());
+        let bytes = fs::read(packed).with_context(failed)?;
+        ensure!(
+            bytes.len() == self.packed,
+            "{} of {} bytes came back from dom0",
+            bytes.len(),
+            self.packed
+        );
+        tar::Archive::new(GzDecoder::new(&*bytes))
             .unpack(to)
-            .with_context(|| format!("cannot unpack what came back into {}", to.display()))
+            .with_context(failed)
     }
+}
+
+fn is_end(byte: &u8) -> bool {
+    *byte == b'\n'
 }
 
 /// Reads a growing file line by line.
@@ -58,8 +55,8 @@ pub(super) struct Follow {
     path: PathBuf,
     read: u64,
     partial: Vec<u8>,
-    blank: usize,
-    ended: bool,
+    /// Lines that may turn out to be the end, which is not the payload's own.
+    held: Vec<String>,
 }
 
 impl Follow {
@@ -68,42 +65,30 @@ impl Follow {
             path,
             read: 0,
             partial: Vec::new(),
-            blank: 0,
-            ended: false,
+            held: Vec::new(),
         }
     }
 
-    /// Calls `each` with every line that was completed since; none from the result on, nor the
-    /// empty ones before it.
+    /// Calls `each` with every line that was completed since, but for the result and the empty
+    /// lines before it.
     pub(super) fn lines(&mut self, mut each: impl FnMut(&str)) {
-        let Ok(mut file) = File::open(&self.path) else {
-            return;
-        };
         let mut new = Vec::new();
-        if file
-            .seek(SeekFrom::Start(self.read))
-            .and_then(|_| file.read_to_end(&mut new))
-            .is_err()
-        {
-            return;
-        }
-        self.read += new.len() as u64;
+        let read = File::open(&self.path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(self.read))?;
+            file.read_to_end(&mut new)
+        });
+        // What cannot be read yet is read the next time.
+        self.read += read.unwrap_or(0) as u64;
         self.partial.extend(new);
-        while let Some(end) = self.partial.iter().position(|&byte| byte == b'\n') {
+        while let Some(end) = self.partial.iter().position(is_end) {
             let line: Vec<u8> = self.partial.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line);
             let line = line.trim_end_matches(['\r', '\n']);
-            self.ended |= line.starts_with("RIG-EXIT ");
-            if self.ended {
+            if line.is_empty() || line.starts_with(END) {
+                self.held.push(line.to_owned());
                 continue;
             }
-            if line.is_empty() {
-                self.blank += 1;
-                continue;
-            }
-            for _ in 0..std::mem::take(&mut self.blank) {
-                each("");
-            }
+            self.held.drain(..).for_each(|held| each(&held));
             each(line);
         }
     }
@@ -114,26 +99,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_result_is_the_status_and_just_the_bytes_that_were_announced() {
-        let outcome = Outcome::find(b"hello\nRIG-EXIT 42 3\nabc").unwrap();
+    fn the_result_is_the_last_line() {
+        let found = |text: &str| Outcome::find(text.as_bytes()).map(|it| (it.status, it.packed));
+        assert_eq!(found("hello\n\nRIG-EXIT 42 3\n"), Some((42, 3)));
         assert_eq!(
-            outcome,
-            Outcome {
-                status: 42,
-                packed: b"abc"
-            }
+            found("\nRIG-EXIT 0 9\nmine\n\nRIG-EXIT 7 1\n"),
+            Some((7, 1))
         );
-        assert_eq!(Outcome::find(b"hello\nRIG-EXIT 42 4\nabc"), None);
-        assert_eq!(Outcome::find(b"hello\nRIG-EXIT 42 2\nabc"), None);
-        assert_eq!(Outcome::find(b"hello\nRIG-EXIT 42 "), None);
-        assert_eq!(Outcome::find(b"hello\n"), None);
-        assert_eq!(Outcome::find(b""), None);
+        for none in [
+            "",
+            "hello\n",
+            "RIG-EXIT 42 3",
+            "RIG-EXIT 42 \n",
+            "RIG-EXIT 42 3\nmore\n",
+        ] {
+            assert_eq!(found(none), None, "{none}");
+        }
     }
 
     #[test]
-    fn a_payload_that_writes_such_a_line_itself_does_not_decide() {
-        let outcome = Outcome::find(b"x\nRIG-EXIT 0 9\n\nRIG-EXIT 7 1\nz").unwrap();
-        assert_eq!(outcome.status, 7);
+    fn what_came_back_in_part_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let packed = dir.path().join("packed");
+        fs::write(&packed, b"abc").unwrap();
+        let outcome = Outcome {
+            status: 0,
+            packed: 4,
+        };
+        let error = outcome
+            .unpack(&packed, &dir.path().join("out"))
+            .unwrap_err();
+        assert_eq!(error.to_string(), "3 of 4 bytes came back from dom0");
     }
 
     #[test]
@@ -146,11 +142,11 @@ mod tests {
             "",
             "one\r\n\ntw",
             "one\r\n\ntwo\n",
-            "one\r\n\ntwo\nthree\n\nRIG-EXIT 0 2\na\n",
+            "one\r\n\ntwo\nRIG-EXIT 0 2\nthree\n\nRIG-EXIT 0 2\n",
         ] {
             std::fs::write(&path, text).unwrap();
             follow.lines(|line| seen.push(line.to_owned()));
         }
-        assert_eq!(seen, ["one", "", "two", "three"]);
+        assert_eq!(seen, ["one", "", "two", "RIG-EXIT 0 2", "three"]);
     }
 }

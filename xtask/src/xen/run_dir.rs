@@ -49,6 +49,11 @@ impl RunDir {
         self.path.join("result.log")
     }
 
+    /// What the payload left in its folder `out`, packed.
+    pub(super) fn packed(&self) -> PathBuf {
+        self.path.join("out.tar.gz")
+    }
+
     /// What the payload left in its folder `out`.
     pub(super) fn out(&self) -> PathBuf {
         self.path.join("out")

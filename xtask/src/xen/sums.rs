@@ -105,3 +105,40 @@ fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_changed_or_removed_is_broken() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("sub")).unwrap();
+        for name in ["changed", "gone", "same", "sub/cut"] {
+            fs::write(dir.path().join(name), format!("content of {name}")).unwrap();
+        }
+        Sums::of_tree(dir.path())
+            .unwrap()
+            .record(dir.path())
+            .unwrap();
+        let sums = Sums::recorded(dir.path());
+        assert_eq!(sums.0.len(), 4);
+        assert!(sums.broken(dir.path()).is_empty());
+
+        fs::write(dir.path().join("changed"), "content of chAnged").unwrap();
+        fs::remove_file(dir.path().join("gone")).unwrap();
+        fs::write(dir.path().join("sub/cut"), "").unwrap();
+        assert_eq!(sums.broken(dir.path()), ["changed", "gone", "sub/cut"]);
+    }
+
+    #[test]
+    fn the_digest_is_sha_256() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("abc");
+        fs::write(&path, "abc").unwrap();
+        assert_eq!(
+            of_file(&path).unwrap(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+}

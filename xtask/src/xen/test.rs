@@ -30,6 +30,8 @@ struct Report {
     programs: BTreeMap<String, String>,
     seconds: f64,
     releases: Vec<Found>,
+    /// Releases from which nothing came back, and why.
+    without_result: BTreeMap<String, String>,
 }
 
 /// What was found on one release.
@@ -75,6 +77,7 @@ pub(super) fn run(
         programs: programs.0.clone(),
         seconds: 0.0,
         releases: Vec::new(),
+        without_result: BTreeMap::new(),
     };
     let mut status = 0;
     for (release, found) in lanes::each(releases, &screen, |release, lane| {
@@ -87,7 +90,9 @@ pub(super) fn run(
             }
             Err(error) if error.is::<Interrupted>() => return Err(error),
             Err(error) => {
-                screen.complain(&format!("xen {release}: {error:#}"));
+                let why = format!("{error:#}");
+                screen.complain(&format!("xen {release}: {why}"));
+                report.without_result.insert(release.to_string(), why);
                 status = NO_RESULT;
             }
         }
@@ -191,6 +196,10 @@ fn summarise(report: &Report, path: &Path, screen: &Screen) {
         ));
         passed += checks.len() - bad;
         failed += bad;
+    }
+    for release in report.without_result.keys() {
+        screen.print(&format!("Xen {release}: no result"));
+        failed += 1;
     }
     screen.print(&format!("report: {}", path.display()));
     screen.print(&format!("xen: {passed} passed, {failed} failed"));
