@@ -1,5 +1,5 @@
-/* Writes its standard input to an I/O port. Emulated serial ports are far slower: they interrupt for
- * every sixteen bytes.
+/* Writes its standard input to an I/O port. Emulated serial ports are far slower: they interrupt
+ * for every sixteen bytes.
  *
  * usage: port-write PORT < DATA
  */
