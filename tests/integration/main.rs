@@ -2,8 +2,25 @@
 //!
 //! Each module is one topic. The conformance suites run here on every implementation there is.
 
+#[cfg(test)]
+mod actor;
+#[cfg(test)]
+mod broken_lock;
+#[cfg(test)]
 mod directory_conformance;
+#[cfg(test)]
 mod engine;
+#[cfg(test)]
+mod exhausted;
+#[cfg(test)]
+mod forked_child;
+#[cfg(test)]
 mod hypervisor_conformance;
+#[cfg(test)]
 mod place;
+#[cfg(test)]
+mod processes;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
 mod store_conformance;

@@ -143,12 +143,15 @@ impl<'a, D: Directory> HeldLock<'a, D> {
             let kind = StoreErrorKind::LockLeft(Box::new(errno));
             StoreError::new(Operation::Unlock, &self.name, kind)
         };
-        match self.store.directory.metadata_at((&self.name).into()) {
-            Ok(metadata) if metadata.identity == self.identity => self
-                .store
-                .directory
-                .unlink((&self.name).into())
-                .map_err(left),
+        let directory = &*self.store.directory;
+        match directory.metadata_at((&self.name).into()) {
+            Ok(metadata) if metadata.identity == self.identity => {
+                match directory.unlink((&self.name).into()) {
+                    // Broken after it was compared.
+                    Err(Errno::NOENT) => Err(self.lost(true)),
+                    unlinked => unlinked.map_err(left),
+                }
+            }
             Ok(_) | Err(Errno::NOENT) => Err(self.lost(true)),
             Err(errno) => Err(left(errno)),
         }

@@ -221,6 +221,17 @@ fn a_lock_broken_after_the_rename_is_reported_as_lost() {
 }
 
 #[test]
+fn a_lock_broken_at_the_last_moment_is_reported_as_lost() {
+    let script = Script::default();
+    script.fail("unlink l", 0, Errno::NOENT);
+    let error = store(&script, Durability::Full).unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        StoreErrorKind::LockLost { applied: true }
+    ));
+}
+
+#[test]
 fn an_unexpected_version_is_found_before_anything_is_written() {
     let script = Script::default();
     script.content(b"old");

@@ -42,7 +42,7 @@ pub use lives::*;
 pub trait Toolstack {
     /// Creates a domain with this uuid, which others may have too.
     fn create(&self, uuid: Uuid) -> DomainKey;
-    /// Begins to take a domain apart, so far that it is *leaving* while the hypervisor has it still.
+    /// Begins to take a domain apart: it is *leaving* while the hypervisor has it still.
     fn begin_to_destroy(&self, domain: &DomainKey);
     /// Destroys a domain to the end, begun or not.
     fn destroy(&self, domain: &DomainKey);

@@ -9,8 +9,8 @@ use super::HOT_DOMAINS;
 /// What happens on a host, in order: to be applied to a
 /// [`SimHost`](hv_sim::SimHost) one by one, what can't happen left out.
 ///
-/// Domids are low or those of [`HOT_DOMAINS`], uuids are of [`HOT_DOMAINS`] as often as not, so that
-/// both are used again.
+/// Domids are low or those of [`HOT_DOMAINS`], uuids are of [`HOT_DOMAINS`] as often as not, so
+/// that both are used again.
 pub fn histories(events_max: usize) -> impl Strategy<Value = Vec<Event>> {
     proptest::collection::vec(event(), 0..=events_max)
 }

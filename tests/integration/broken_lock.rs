@@ -1,0 +1,94 @@
+//! Real libxl unlinks the lock file of somebody else when its own attempt at the lock fails.
+
+use userdata_core::{Deadline, StoreErrorKind};
+
+use crate::scene::{AT_ONCE, Scene, userid};
+
+fn break_lock(scene: &Scene) {
+    assert!(scene.lock_path().exists());
+    assert_eq!(scene.actor(&["break-lock"]).end(), ["broken"]);
+    assert!(!scene.lock_path().exists());
+}
+
+#[test]
+fn a_lock_that_libxl_broke_is_reported_as_lost_and_nothing_is_stored_under_it() {
+    let scene = Scene::new();
+    scene.put(&userid("xl"), b"old").unwrap();
+    let mut holder = scene.actor(&["hold", "xl", "under a broken lock"]);
+    holder.expect("held");
+    break_lock(&scene);
+    holder.tell("go on");
+    holder.expect("LockLost { applied: false }");
+    assert_eq!(scene.get(&userid("xl")).as_deref(), Some(&b"old"[..]));
+    assert_eq!(scene.others(), [], "the temporary file goes");
+    holder.end();
+}
+
+#[test]
+fn who_lost_his_lock_leaves_the_lock_file_of_the_next_alone() {
+    let scene = Scene::new();
+    let mut first = scene.actor(&["hold", "xl", "of the first"]);
+    first.expect("held");
+    break_lock(&scene);
+    let mut second = scene.actor(&["hold", "xl", "of the second"]);
+    second.expect("held");
+    let held = scene.snapshot();
+    first.tell("go on");
+    first.expect("LockLost { applied: false }");
+    assert_eq!(scene.snapshot().changed_since(&held), [""; 0]);
+    // The second has the lock still, and everybody else waits for him.
+    let error = scene
+        .put_within(AT_ONCE, &userid("xl"), b"of a third")
+        .unwrap_err();
+    assert!(
+        matches!(error.kind(), StoreErrorKind::DeadlinePassed { .. }),
+        "{error:?}"
+    );
+    second.tell("go on");
+    second.expect("stored");
+    assert_eq!(
+        scene.get(&userid("xl")).as_deref(),
+        Some(&b"of the second"[..])
+    );
+    assert_eq!(scene.others(), []);
+    first.end();
+    second.end();
+}
+
+#[test]
+fn values_stay_whole_while_libxl_breaks_the_lock_again_and_again() {
+    use userdata_tests::{is_whole, sealed};
+    let (scene, xl) = (Scene::new(), userid("xl"));
+    scene.put(&xl, &sealed(0, 0)).unwrap();
+    let reader = scene.actor(&["read", "xl"]);
+    reader.expect("ready");
+    let mut lost = 0;
+    for round in 0..200 {
+        let breaking = std::thread::scope(|scope| {
+            let breaking = scope.spawn(|| std::fs::remove_file(scene.lock_path()).is_ok());
+            let rival = scope.spawn(|| scene.put(&xl, &sealed(2, round)).map(drop));
+            let stored = [
+                scene.put(&xl, &sealed(1, round)).map(drop),
+                rival.join().unwrap(),
+            ];
+            for error in stored.into_iter().filter_map(Result::err) {
+                assert!(
+                    matches!(error.kind(), StoreErrorKind::LockLost { .. }),
+                    "{error:?}"
+                );
+                lost += 1;
+            }
+            breaking.join().unwrap()
+        });
+        assert!(
+            is_whole(&scene.get(&xl).unwrap()),
+            "in round {round}, broken: {breaking}"
+        );
+    }
+    reader.end();
+    // However often it was lost, it can be had again, and nothing of it is left.
+    scene
+        .put_within(Deadline::default(), &xl, b"at last")
+        .unwrap();
+    assert_eq!(scene.others(), [], "after {lost} times");
+}

@@ -1,0 +1,149 @@
+//! A process or a disk that has nothing left, and a directory that one may not write to.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use userdata_core::{Operation, StoreErrorKind};
+use userdata_fs::FileStore;
+
+use crate::actor::{Actor, command};
+use crate::place::skipped;
+use crate::scene::{Scene, userid};
+
+#[test]
+fn a_process_without_descriptors_does_a_thing_wholly_or_not_at_all() {
+    let failed = |said: &str| said.starts_with("TooManyOpenFiles(");
+    let mut last = Vec::new();
+    for left in 0..=4 {
+        let (scene, xl) = (Scene::new(), userid("xl"));
+        scene.put(&xl, b"old").unwrap();
+        let said = scene.actor(&["few-files", &left.to_string()]).end();
+        let words = ["stored", "read", "listed", "closed", "cleared"];
+        assert_eq!(said.len(), words.len());
+        for (said, word) in said.iter().zip(words) {
+            assert!(said == word || failed(said), "with {left}: {said}");
+        }
+        let wanted = match (&*said[0], &*said[4]) {
+            (_, "cleared") => None,
+            ("stored", _) => Some(&b"new"[..]),
+            _ => Some(&b"old"[..]),
+        };
+        assert_eq!(scene.get(&xl).as_deref(), wanted, "with {left}: {said:?}");
+        let leftovers = scene.others();
+        assert!(
+            leftovers.len() <= usize::from(said[3] == "closed"),
+            "with {left}: {leftovers:?}"
+        );
+        last = said;
+        if left == 0 {
+            assert!(last.iter().all(|said| failed(said)), "{last:?}");
+        }
+    }
+    assert!(!last.iter().any(|said| failed(said)), "{last:?}");
+}
+
+/// Starts an actor on a tmpfs of its own, mounted with these options in a namespace of its own, and
+/// remounted with others if there are any. `None`, with a line that says why, where one may not.
+fn on_a_tmpfs(options: &str, prepare: &str, arguments: &[&str]) -> Option<Vec<String>> {
+    let scene = Scene::new();
+    let actor = command(scene.path(), &scene.domain, arguments);
+    let script = format!(
+        "mount -t tmpfs -o {options} none \"$0\" && cd \"$0\" && {prepare} echo mounted && \
+         exec \"$@\""
+    );
+    // Root may mount in a namespace of its own; others need one of users besides.
+    for namespaces in [&["--mount"][..], &["--user", "--map-root-user", "--mount"]] {
+        let mut unshare = Command::new("unshare");
+        unshare
+            .args(namespaces)
+            .args(["sh", "-c", &script])
+            .arg(scene.path());
+        unshare.arg(actor.get_program()).args(actor.get_args());
+        let process = Actor::start(unshare);
+        if process.says().as_deref() == Some("mounted") {
+            return Some(process.end());
+        }
+    }
+    skipped(&arguments.join(" "), "one may not mount a tmpfs here");
+    None
+}
+
+#[test]
+fn on_a_full_disk_the_old_value_stays_and_nothing_else() {
+    if let Some(said) = on_a_tmpfs("size=128k,mode=700", "", &["full-disk"]) {
+        assert_eq!(said, ["done"]);
+    }
+}
+
+#[test]
+fn on_a_disk_without_inodes_the_old_value_stays_and_nothing_else() {
+    if let Some(said) = on_a_tmpfs("nr_inodes=16,mode=700", "", &["no-inodes"]) {
+        assert_eq!(said, ["done"]);
+    }
+}
+
+#[test]
+fn on_a_read_only_file_system_everything_is_read_and_nothing_changed() {
+    let prepare = "printf old >userdata-d.5.11111111-2222-3333-4444-abcdef555555.xl && \
+                   mount -o remount,ro \"$0\" && ";
+    if let Some(said) = on_a_tmpfs("mode=700", prepare, &["read-only"]) {
+        assert_eq!(said, ["done"]);
+    }
+}
+
+#[test]
+fn in_a_directory_that_one_may_only_read_everything_is_read_and_nothing_changed() {
+    let (scene, xl) = (Scene::new(), userid("xl"));
+    scene.put(&xl, b"old").unwrap();
+    let mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for name in scene.snapshot().names() {
+        mode(
+            &scene.path().join(std::str::from_utf8(name).unwrap()),
+            0o644,
+        );
+    }
+    mode(scene.path(), 0o555);
+    let before = scene.snapshot();
+    let actor = command(scene.path(), &scene.domain, &["not-permitted"]);
+    let process = if rustix::process::geteuid().is_root() {
+        // Modes do not bind root.
+        let program = tempfile::tempdir().unwrap();
+        mode(program.path(), 0o755);
+        let copy = program.path().join("actor");
+        fs::copy(actor.get_program(), &copy).unwrap();
+        let mut setpriv = Command::new("setpriv");
+        setpriv.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+        setpriv.arg(&copy).args(actor.get_args());
+        let process = Actor::start(setpriv);
+        process.expect("done");
+        process
+    } else {
+        let process = Actor::start(actor);
+        process.expect("done");
+        process
+    };
+    process.end();
+    assert_eq!(scene.snapshot().changed_since(&before), [""; 0]);
+    mode(scene.path(), 0o700);
+}
+
+#[test]
+fn a_directory_that_is_missing_or_none_is_told_by_its_name() {
+    let scene = Scene::new();
+    fs::write(scene.path().join("file"), "").unwrap();
+    for name in ["missing", "file"] {
+        let path = scene.path().join(name);
+        let error = FileStore::open(&path).unwrap_err();
+        assert!(
+            matches!(error.kind(), StoreErrorKind::NoDirectory(_)),
+            "{error:?}"
+        );
+        assert_eq!(error.operation(), Operation::OpenStore);
+        assert_eq!(error.file(), path.to_str().unwrap().as_bytes());
+        assert!(!scene.path().join("missing").exists());
+    }
+}

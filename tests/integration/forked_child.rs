@@ -1,0 +1,107 @@
+//! A child that is forked while its parent holds the lock, and outlives that.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+use userdata_core::StoreErrorKind;
+
+use crate::actor::{Actor, command};
+use crate::scene::{AT_ONCE, Scene, userid};
+
+/// What a process is preloaded with so that it can fork, and where its child is told to go.
+struct Forking {
+    scratch: TempDir,
+    library: PathBuf,
+}
+
+impl Forking {
+    /// Compiles the library with the C compiler that also links Rust programs.
+    fn new() -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        let library = scratch.path().join("getppid_forks.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/getppid_forks.c");
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-o"])
+            .args([&library, &source])
+            .status()
+            .expect("cc is there, as for every Rust program");
+        assert!(compiled.success());
+        Self { scratch, library }
+    }
+
+    fn signal(&self) -> PathBuf {
+        self.scratch.path().join("the child may go")
+    }
+
+    fn actor(&self, scene: &Scene, fate: &str) -> Actor {
+        let signal = self.signal();
+        let mut command = command(
+            scene.path(),
+            &scene.domain,
+            &["fork", fate, signal.to_str().unwrap()],
+        );
+        command.env("LD_PRELOAD", &self.library);
+        Actor::start(command)
+    }
+
+    /// Ends the child.
+    fn let_go(&self) {
+        std::fs::write(self.signal(), "").unwrap();
+    }
+}
+
+#[test]
+fn a_forked_child_that_keeps_the_lock_file_open_keeps_nobody_waiting() {
+    let (forking, scene, xl) = (Forking::new(), Scene::new(), userid("xl"));
+    let mut parent = forking.actor(&scene, "keeps");
+    parent.expect("forked");
+    parent.tell("go on");
+    parent.expect("stored");
+    // The child has the descriptor still, and is alive; the lock is free all the same.
+    scene.put_within(AT_ONCE, &xl, b"by another").unwrap();
+    assert_eq!(scene.get(&xl).as_deref(), Some(&b"by another"[..]));
+    assert_eq!(scene.others(), []);
+    forking.let_go();
+    parent.end();
+}
+
+#[test]
+fn a_forked_child_that_unwinds_leaves_the_lock_to_its_parent() {
+    let (forking, scene, xl) = (Forking::new(), Scene::new(), userid("xl"));
+    let mut parent = forking.actor(&scene, "unwinds");
+    let mut said = [parent.says().unwrap(), parent.says().unwrap()];
+    said.sort();
+    assert_eq!(said, ["forked", "unwound"]);
+    assert!(
+        scene.lock_path().exists(),
+        "the child takes the lock file away"
+    );
+    let error = scene.put_within(AT_ONCE, &xl, b"by another").unwrap_err();
+    assert!(
+        matches!(error.kind(), StoreErrorKind::DeadlinePassed { .. }),
+        "{error:?}"
+    );
+    parent.tell("go on");
+    parent.expect("stored");
+    assert_eq!(scene.get(&xl).as_deref(), Some(&b"by the parent"[..]));
+    assert_eq!(scene.others(), []);
+    forking.let_go();
+    parent.end();
+}
+
+#[test]
+fn a_child_of_a_killed_holder_has_the_lock_until_it_ends_itself() {
+    let (forking, scene, xl) = (Forking::new(), Scene::new(), userid("xl"));
+    let parent = forking.actor(&scene, "keeps");
+    parent.expect("forked");
+    parent.kill();
+    let error = scene.put_within(AT_ONCE, &xl, b"too early").unwrap_err();
+    assert!(
+        matches!(error.kind(), StoreErrorKind::DeadlinePassed { .. }),
+        "{error:?}"
+    );
+    forking.let_go();
+    scene.put(&xl, b"by another").unwrap();
+    assert_eq!(scene.others(), []);
+}

@@ -1,0 +1,161 @@
+//! A process that lacks something: descriptors, space, inodes, the right to write.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+
+use userdata_core::{
+    Clear, Deadline, Durability, Expect, FileName, Kind, NameFormat, Op, Store as _, StoreError,
+    StoreErrorKind, WritableUserid,
+};
+
+use crate::breaking::leave_files;
+use crate::{Actor, say, say_result, userid_of};
+
+/// A value larger than the disks that tests make.
+const LARGE: usize = 512 << 10;
+
+impl Actor {
+    /// Does everything with only so many descriptors; says how storing ended.
+    pub(crate) fn few_files(&self, left: u32) {
+        let xl = userid_of("xl");
+        leave_files(left);
+        say_result(
+            "stored",
+            self.put_durably(&xl, b"new", Expect::Any, Durability::Full),
+        );
+        let get = self.store.get(&self.domain, &xl).map(|value| {
+            assert!(value.is_some(), "a failure reads as no data");
+        });
+        say_result("read", get);
+        say_result("listed", self.store.list(&self.domain));
+        let close = self
+            .store
+            .close(&self.domain, Deadline::default(), &mut |_| Ok(()));
+        say_result("closed", close.map(drop));
+        let clear = Op::Clear {
+            what: Clear::Spare,
+            durability: Durability::Full,
+        };
+        say_result("cleared", self.change(&[clear]));
+    }
+
+    /// What is in the directory that is not a value.
+    fn left_behind(&self) -> Vec<String> {
+        let names = fs::read_dir(&self.directory).expect("a directory is read");
+        let names = names.map(|entry| entry.expect("a directory is read").file_name());
+        let ours = names.filter_map(|name| FileName::parse(NameFormat::Libxl, name.as_bytes()));
+        ours.filter(|name| name.kind() != Kind::Data)
+            .map(|name| name.to_string())
+            .collect()
+    }
+
+    fn assert_out_of_space(&self, stored: Result<(), StoreError>) {
+        match stored {
+            Ok(()) => panic!("something is stored where there is no space"),
+            Err(error) => match error.kind() {
+                StoreErrorKind::NoSpace(_) => assert_eq!(error.left_behind(), None),
+                other => panic!("storing without space failed as {other:?}"),
+            },
+        }
+        assert_eq!(self.left_behind(), [""; 0]);
+    }
+
+    /// On a small disk: a value that does not fit leaves the old one and nothing else; so does any
+    /// value when the disk is full to the last byte. Reading and removing go on.
+    pub(crate) fn full_disk(&self) {
+        let (xl, other) = (userid_of("xl"), userid_of("other"));
+        self.put(&xl, b"old", Expect::Any)
+            .expect("a small value is stored");
+        self.put(&other, b"other", Expect::Any)
+            .expect("a small value is stored");
+        for durability in [Durability::Process, Durability::Full] {
+            let large = self.put_durably(&xl, &[b'x'; LARGE], Expect::Any, durability);
+            self.assert_out_of_space(large);
+        }
+        let ballast = self.directory.join(OsStr::from_bytes(b"ballast"));
+        let mut file = File::create_new(&ballast).expect("a file is made");
+        while file.write_all(&[0; 512]).is_ok() {}
+        self.assert_out_of_space(self.put(&xl, b"new", Expect::Any));
+        assert_eq!(self.get(&xl).as_deref(), Some(&b"old"[..]));
+        assert_eq!(
+            self.store.list(&self.domain).expect("a list is had").len(),
+            2
+        );
+        let delete = self.put(&other, b"", Expect::Any);
+        delete.expect("a value is removed although there is no space");
+        fs::remove_file(&ballast).expect("a file is removed");
+        self.put(&xl, b"new", Expect::Any)
+            .expect("there is space again");
+        assert_eq!(self.get(&xl).as_deref(), Some(&b"new"[..]));
+        say("done");
+    }
+
+    /// On a disk without room for another file: nothing is stored, everything is read.
+    pub(crate) fn no_inodes(&self) {
+        let xl = userid_of("xl");
+        self.put(&xl, b"old", Expect::Any)
+            .expect("a first value is stored");
+        let ballast = |number: u32| self.directory.join(format!("ballast {number}"));
+        let made = (0..1000)
+            .take_while(|number| File::create_new(ballast(*number)).is_ok())
+            .count();
+        // The lock file alone needs one.
+        self.assert_out_of_space(self.put(&xl, b"new", Expect::Any));
+        assert_eq!(self.get(&xl).as_deref(), Some(&b"old"[..]));
+        // With one free there is a lock and no temporary file.
+        let last = u32::try_from(made).expect("not that many") - 1;
+        fs::remove_file(ballast(last)).expect("a file is removed");
+        self.assert_out_of_space(self.put(&xl, b"new", Expect::Any));
+        assert_eq!(self.get(&xl).as_deref(), Some(&b"old"[..]));
+        fs::remove_file(ballast(last - 1)).expect("a file is removed");
+        self.put(&xl, b"new", Expect::Any)
+            .expect("there is room for two again");
+        assert_eq!(self.left_behind(), [""; 0]);
+        say("done");
+    }
+
+    /// On a read-only file system: everything is read, and each change says why it is not made.
+    pub(crate) fn read_only(&self) {
+        self.assert_only_readable(|kind| matches!(kind, StoreErrorKind::ReadOnly(_)));
+        say("done");
+    }
+
+    /// In a directory that one may read and not write.
+    pub(crate) fn not_permitted(&self) {
+        self.assert_only_readable(|kind| matches!(kind, StoreErrorKind::NotPermitted(_)));
+        say("done");
+    }
+
+    fn assert_only_readable(&self, as_expected: fn(&StoreErrorKind) -> bool) {
+        let xl = userid_of("xl");
+        assert_eq!(self.get(&xl).as_deref(), Some(&b"old"[..]));
+        assert_eq!(self.get(&userid_of("absent")), None);
+        let stat = self.store.stat(&self.domain, &xl).expect("an entry is had");
+        assert_eq!(stat.map(|entry| entry.size), Some(3));
+        assert_eq!(
+            self.store.list(&self.domain).expect("a list is had").len(),
+            1
+        );
+        let durability = Durability::Full;
+        let what = Clear::Everything;
+        let clear = self.change(&[Op::Clear { what, durability }]);
+        let closed = self
+            .store
+            .close(&self.domain, Deadline::default(), &mut |_| Ok(()));
+        for failed in [
+            self.put(&xl, b"new", Expect::Any),
+            self.put(&xl, b"", Expect::Any),
+            self.put(&WritableUserid::libxl_json(), b"{}", Expect::Any),
+            clear.map(drop),
+            closed.map(drop),
+        ] {
+            match failed {
+                Ok(()) => panic!("something is changed where nothing can be"),
+                Err(error) => assert!(as_expected(error.kind()), "{:?}", error.kind()),
+            }
+        }
+        assert_eq!(self.get(&xl).as_deref(), Some(&b"old"[..]));
+    }
+}
