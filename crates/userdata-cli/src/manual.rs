@@ -115,7 +115,7 @@ With --json, every command but completions and man writes one JSON document on o
 output, also when it fails, and what people read to standard error as always. Its schema says what it
 is, such as userdata/list/1; fields may be added, and a change of another kind gets another number. A
 userid is given in the form that list shows, and its bytes in base64; values are in base64. The form
-of each document is described in docs/json.md of the source.";
+of each document is described in crates/userdata-cli/docs/json.md of the source.";
 
 const INTERRUPTION: &str = "\
 The command may be interrupted or killed at any time. A value is replaced at once or not at all. Input

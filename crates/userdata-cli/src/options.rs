@@ -47,7 +47,7 @@ pub(crate) struct Options {
 
     /// How long a change may wait for the domain's lock
     #[arg(long, global = true, value_name = "SECONDS", default_value = "10")]
-    #[arg(value_parser = seconds)]
+    #[arg(value_parser = seconds, allow_negative_numbers = true)]
     timeout: Duration,
 
     /// What a change must survive. process: the end of this command; file: a power cut never shows

@@ -1,3 +1,24 @@
-//! The command, run as its users run it.
+//! The command `userdata`, run as its users run it: the real binary on real files.
 
-fn main() {}
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
+
+mod arguments;
+mod choosing;
+mod demo;
+mod destroying;
+mod documents;
+mod exit_status;
+mod hosts;
+mod interruption;
+mod listing;
+mod pipes;
+mod removing;
+mod retrieving;
+
+mod sandbox;
+mod simulated;
+mod storing;

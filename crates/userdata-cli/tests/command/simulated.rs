@@ -1,0 +1,150 @@
+//! `userdata sim`.
+
+use std::fs;
+
+use crate::sandbox::{Sandbox, WEB};
+
+fn phases(sandbox: &Sandbox) -> Vec<(String, String, String)> {
+    let list = sandbox.done(["sim", "list"]);
+    list.lines()
+        .map(|line| {
+            let fields: Vec<_> = line.split('\t').map(str::to_owned).collect();
+            (fields[0].clone(), fields[1].clone(), fields[3].clone())
+        })
+        .collect()
+}
+
+fn row(domid: &str, name: &str, phase: &str) -> (String, String, String) {
+    (domid.to_owned(), name.to_owned(), phase.to_owned())
+}
+
+#[test]
+fn every_host_has_domain_0_and_none_is_made_by_looking() {
+    let sandbox = Sandbox::new();
+    assert_eq!(phases(&sandbox), [row("0", "Domain-0", "running")]);
+    assert!(!fs::exists(sandbox.host()).unwrap());
+}
+
+#[test]
+fn a_domain_lives_and_dies() {
+    let sandbox = Sandbox::new();
+    let zero = row("0", "Domain-0", "running");
+    let created = sandbox.done([
+        "sim", "create", "--name", "web", "--uuid", WEB, "--domid", "5",
+    ]);
+    assert_eq!(created, format!("5.{WEB}\n"));
+    assert_eq!(sandbox.done(["sim", "shutdown", "web"]), "");
+    assert_eq!(
+        phases(&sandbox),
+        [zero.clone(), row("5", "web", "shut down (poweroff)")]
+    );
+    assert_eq!(sandbox.done(["sim", "reboot", "web"]), format!("1.{WEB}\n"));
+    assert_eq!(phases(&sandbox), [zero.clone(), row("1", "web", "running")]);
+    for phase in ["dying", "dead"] {
+        assert_eq!(
+            sandbox.done(["sim", "destroy", "1", "--stop-at", phase]),
+            ""
+        );
+        assert_eq!(phases(&sandbox), [zero.clone(), row("1", "-", phase)]);
+    }
+    assert_eq!(sandbox.done(["sim", "destroy", WEB]), "");
+    assert_eq!(phases(&sandbox), [zero]);
+}
+
+#[test]
+fn a_host_reboots_and_domids_start_again() {
+    let sandbox = Sandbox::with_web();
+    sandbox.store_for_web("xl", b"x");
+    sandbox.done(["sim", "create"]);
+    sandbox.done(["sim", "boot-host"]);
+    assert_eq!(phases(&sandbox), [row("0", "Domain-0", "running")]);
+    assert!(sandbox.done(["sim", "create"]).starts_with("1."));
+    // What no toolstack tidied up is still there.
+    assert!(sandbox.done(["list"]).contains("\tgone\t"));
+}
+
+#[test]
+fn values_are_never_touched() {
+    let sandbox = Sandbox::with_web();
+    sandbox.store_for_web("xl", b"x");
+    for arguments in [
+        &["sim", "shutdown", "web"][..],
+        &["sim", "reboot", "web"],
+        &["sim", "destroy", "web"],
+        &["sim", "boot-host"],
+    ] {
+        sandbox.done(arguments);
+        assert_eq!(sandbox.files(), [format!("userdata-d.1.{WEB}.xl")]);
+    }
+}
+
+#[test]
+fn what_cannot_happen_is_refused_and_nothing_happens() {
+    let sandbox = Sandbox::with_web();
+    let before = fs::read(sandbox.host()).unwrap();
+    for (arguments, why) in [
+        (
+            &["sim", "create", "--name", "web"][..],
+            "domain 1 has the name \"web\"",
+        ),
+        (&["sim", "create", "--domid", "1"], "domid 1 is taken"),
+        (
+            &["sim", "destroy", "0"],
+            "Domain-0 lives as long as the host",
+        ),
+        (
+            &["sim", "reboot", "Domain-0"],
+            "Domain-0 lives as long as the host",
+        ),
+    ] {
+        let said = sandbox.refused(1, arguments);
+        assert!(
+            said.starts_with("cannot change the simulated host "),
+            "{said}"
+        );
+        assert!(said.ends_with(why), "{said}");
+    }
+    assert_eq!(fs::read(sandbox.host()).unwrap(), before);
+    sandbox.done(["sim", "destroy", "web", "--stop-at", "dead"]);
+    let said = sandbox.refused(1, ["sim", "shutdown", "1"]);
+    assert!(said.ends_with("domain 1 is dead"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_no_host_is_left_alone() {
+    let sandbox = Sandbox::new();
+    fs::write(sandbox.host(), "my diary\n").unwrap();
+    let said = sandbox.refused(1, ["sim", "create"]);
+    assert!(
+        said.contains("not a simulated host of the form hv-sim/host/1"),
+        "{said}"
+    );
+    assert_eq!(fs::read(sandbox.host()).unwrap(), b"my diary\n");
+}
+
+#[test]
+fn a_locked_host_is_waited_for_no_longer_than_allowed() {
+    let sandbox = Sandbox::with_web();
+    let lock = fs::File::open(sandbox.path("host.json.lock")).unwrap();
+    lock.lock().unwrap();
+    let said = sandbox.refused(7, ["sim", "shutdown", "web", "--timeout", "0.02"]);
+    assert!(said.contains("is locked by another process"), "{said}");
+    lock.unlock().unwrap();
+    sandbox.done(["sim", "shutdown", "web"]);
+}
+
+#[test]
+fn a_hostile_name_is_shown_on_one_line() {
+    let sandbox = Sandbox::new();
+    sandbox.done(["sim", "create", "--name", "a\n\u{1b}[2J\tb's\u{202e}"]);
+    let list = sandbox.done(["sim", "list"]);
+    assert_eq!(list.lines().count(), 2);
+    assert!(list.contains("\ta\\n\\u{1b}[2J\\tb's\\u{202e}\t"), "{list}");
+}
+
+#[test]
+fn there_is_no_simulation_on_a_real_host() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.refused(2, ["sim", "list", "--hypervisor", "xen"]);
+    assert!(said.contains("--hypervisor sim:FILE"), "{said}");
+}

@@ -1,0 +1,220 @@
+//! `userdata store`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::sandbox::{Sandbox, WEB};
+
+#[test]
+fn a_value_is_a_file_as_libxl_has_it_and_nothing_else_is_left() {
+    let sandbox = Sandbox::with_web();
+    sandbox.store_for_web("xl", b"old");
+    sandbox.store_for_web("xl", b"\0new\xff\n");
+    assert_eq!(sandbox.files(), [format!("userdata-d.1.{WEB}.xl")]);
+    let file = sandbox.file_of_web("xl");
+    assert_eq!(fs::read(&file).unwrap(), b"\0new\xff\n");
+    assert_eq!(
+        fs::metadata(&file).unwrap().permissions().mode() & 0o7777,
+        0o600
+    );
+}
+
+#[test]
+fn a_value_comes_from_a_file_or_from_standard_input() {
+    let sandbox = Sandbox::with_web();
+    fs::write(sandbox.path("web.cfg"), "from a file").unwrap();
+    assert_eq!(sandbox.done(["store", "web", "xl", "web.cfg"]), "");
+    assert_eq!(sandbox.value_of_web("xl"), b"from a file");
+    assert_eq!(
+        sandbox
+            .feed(["store", "web", "xl", "-"], b"from a pipe")
+            .status,
+        0
+    );
+    assert_eq!(sandbox.value_of_web("xl"), b"from a pipe");
+    let said = sandbox.refused(1, ["store", "web", "xl", "missing.cfg"]);
+    assert_eq!(
+        said,
+        "cannot open missing.cfg: No such file or directory (os error 2)"
+    );
+    let said = sandbox.refused(1, ["store", "web", "xl", "."]);
+    assert_eq!(said, "cannot read .: Is a directory (os error 21)");
+    assert_eq!(sandbox.value_of_web("xl"), b"from a pipe");
+}
+
+#[test]
+fn no_bytes_remove_the_value_and_say_so() {
+    let sandbox = Sandbox::with_web();
+    sandbox.store_for_web("xl", b"old");
+    let ran = sandbox.run(["store", "web", "xl"]);
+    assert_eq!(ran.status, 0);
+    assert_eq!(
+        ran.stderr,
+        "userdata: there were no bytes to store, so the value was removed\n"
+    );
+    assert!(sandbox.files().is_empty());
+    let ran = sandbox.run(["store", "web", "xl"]);
+    assert_eq!(ran.status, 0);
+    assert!(ran.stderr.contains("no value to remove"));
+}
+
+#[test]
+fn the_limit_is_exact_and_a_longer_value_is_not_read_to_its_end() {
+    let sandbox = Sandbox::with_web();
+    let default = vec![7; 1 << 20];
+    sandbox.store_for_web("xl", &default);
+    assert_eq!(sandbox.value_of_web("xl"), default);
+    let said = sandbox
+        .feed(["store", "web", "xl"], &vec![8; (1 << 20) + 1])
+        .refused(8);
+    assert_eq!(
+        said,
+        "standard input has more than 1048576 bytes, the limit (--max-size)"
+    );
+    let said = sandbox.refused(8, ["store", "web", "xl", "/dev/zero"]);
+    assert_eq!(
+        said,
+        "/dev/zero has more than 1048576 bytes, the limit (--max-size)"
+    );
+    assert_eq!(sandbox.value_of_web("xl"), default);
+    let larger = vec![8; 2 << 20];
+    let size = larger.len().to_string();
+    assert_eq!(
+        sandbox
+            .feed(["store", "web", "xl", "--max-size", &size], &larger)
+            .status,
+        0
+    );
+    let ran = sandbox.run(["retrieve", "web", "xl", "--max-size", &size]);
+    assert_eq!(ran.stdout, larger);
+}
+
+#[test]
+fn preconditions_make_a_compare_and_swap() {
+    let sandbox = Sandbox::with_web();
+    let version = || {
+        let document = sandbox.run(["retrieve", "web", "xl", "--json"]).document();
+        document["version"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        sandbox
+            .feed(["store", "web", "xl", "--if-absent"], b"1")
+            .status,
+        0
+    );
+    let first = version();
+    let swap = ["store", "web", "xl", "--if-version", &first];
+    assert_eq!(sandbox.feed(swap, b"2").status, 0);
+    let ran = sandbox.feed([&swap[..], &["--json"]].concat(), b"3");
+    assert_eq!(ran.status, 6);
+    assert_eq!(ran.document()["found"], *version());
+    assert_eq!(sandbox.value_of_web("xl"), b"2");
+    // No bytes remove, on the same condition.
+    let ran = sandbox.run(["store", "web", "xl", "--if-version", &first]);
+    assert_eq!(ran.status, 6);
+    let ran = sandbox.run(["store", "web", "xl", "--if-version", &version()]);
+    assert_eq!(ran.status, 0);
+    assert!(sandbox.files().is_empty());
+}
+
+#[test]
+fn libxl_json_is_stored_and_removed_only_by_explicit_choice() {
+    let sandbox = Sandbox::with_web();
+    fs::write(sandbox.file_of_web("libxl-json"), "{}\0").unwrap();
+    let said = sandbox
+        .feed(["store", "web", "libxl-json"], b"x")
+        .refused(2);
+    assert!(said.contains("--libxl-json makes that choice"), "{said}");
+    let said = sandbox.refused(2, ["remove", "web", "libxl-json"]);
+    assert!(said.contains("--libxl-json makes that choice"), "{said}");
+    assert_eq!(sandbox.value_of_web("libxl-json"), b"{}\0");
+    let ran = sandbox.feed(["store", "web", "libxl-json", "--libxl-json"], b"[]\0");
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert_eq!(sandbox.value_of_web("libxl-json"), b"[]\0");
+    sandbox.done(["remove", "web", "libxl-json", "--libxl-json"]);
+    assert!(sandbox.files().is_empty());
+}
+
+#[test]
+fn userids_are_strict_and_nothing_is_stored_under_a_wrong_one() {
+    let sandbox = Sandbox::with_web();
+    for userid in [
+        "",
+        ".",
+        "..",
+        "a/b",
+        "a b",
+        "a\n",
+        "domain-userdata-lock",
+        "x-domain-userdata-lock",
+        "qmp-socket-lock",
+        "libxl-device-changes-lock",
+        "\u{e9}",
+        &"x".repeat(129),
+    ] {
+        sandbox.feed(["store", "web", userid], b"x").refused(2);
+        // The choice of libxl-json is of that alone.
+        sandbox
+            .feed(["store", "web", userid, "--libxl-json"], b"x")
+            .refused(2);
+    }
+    assert!(sandbox.files().is_empty());
+    for userid in [
+        "*",
+        "[x]",
+        "a.b",
+        "...",
+        "it's",
+        r"a\x41",
+        "--",
+        &"x".repeat(128),
+    ] {
+        let ran = sandbox.feed(["store", "web", "--", userid], userid.as_bytes());
+        assert_eq!(ran.status, 0, "{ran:?}");
+    }
+    for userid in [
+        "*",
+        "[x]",
+        "a.b",
+        "...",
+        "it's",
+        r"a\x41",
+        "--",
+        &"x".repeat(128),
+    ] {
+        assert_eq!(sandbox.done(["retrieve", "web", "--", userid]), userid);
+    }
+}
+
+#[test]
+fn a_damaged_value_is_repaired_by_storing() {
+    let sandbox = Sandbox::with_web();
+    fs::write(sandbox.file_of_web("xl"), "").unwrap();
+    sandbox.store_for_web("xl", b"whole");
+    assert_eq!(sandbox.value_of_web("xl"), b"whole");
+    std::os::unix::fs::symlink("target", sandbox.file_of_web("link")).unwrap();
+    fs::write(sandbox.store().join("target"), "untouched").unwrap();
+    sandbox.store_for_web("link", b"whole");
+    assert_eq!(sandbox.value_of_web("link"), b"whole");
+    assert_eq!(
+        fs::read(sandbox.store().join("target")).unwrap(),
+        b"untouched"
+    );
+}
+
+#[test]
+fn a_missing_directory_is_named_and_not_made() {
+    let sandbox = Sandbox::with_web();
+    let said = sandbox.refused(
+        1,
+        ["store", "web", "xl", "/proc/self/comm", "--dir", "nowhere"],
+    );
+    assert!(
+        said.starts_with("cannot open nowhere: no such directory"),
+        "{said}"
+    );
+    fs::write(sandbox.path("file"), "").unwrap();
+    let said = sandbox.refused(1, ["list", "--dir", "file"]);
+    assert!(said.contains("Not a directory"), "{said}");
+    assert!(!fs::exists(sandbox.path("nowhere")).unwrap());
+}
