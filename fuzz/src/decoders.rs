@@ -14,13 +14,13 @@ pub fn privcmd(data: &[u8]) {
         assert!(!hv_xen::abi::domctl_versions_to_try(version).is_empty());
         for arch in [Arch::X86_64, Arch::Aarch64] {
             for interface in hv_xen::abi::sysctl_versions_to_try(version) {
-                let Some(stride) = sysctl::stride(interface, arch) else {
+                let Some(layout) = sysctl::Layout::known(interface, arch) else {
                     continue;
                 };
                 let head = rest.get(..sysctl::SIZE).unwrap_or(rest);
                 let answer = sysctl::Answer::new(zero_padded(head), rest.to_vec());
-                if let Ok(domains) = sysctl::domain_info_list(&answer, stride, Domid::ZERO) {
-                    assert!(domains.len() * stride <= rest.len());
+                if let Ok(domains) = sysctl::domain_info_list(&answer, layout, Domid::ZERO) {
+                    assert!(domains.len() * layout.stride() <= rest.len());
                     assert!(domains.is_sorted_by_key(|domain| domain.key.domid));
                 }
             }

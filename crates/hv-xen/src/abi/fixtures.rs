@@ -2,6 +2,7 @@
 
 use userdata_core::Domid;
 
+use super::sysctl::Layout;
 use super::{Arch, RELEASES, Release, domctl, sysctl};
 
 const SEVEN: Domid = domid(7);
@@ -32,6 +33,10 @@ impl Fixture {
         let text = pairs.map(|pair| std::str::from_utf8(pair).unwrap());
         text.map(|pair| u8::from_str_radix(pair, 16).unwrap())
             .collect()
+    }
+
+    fn layout(&self) -> Layout {
+        Layout::known(self.release().sysctl, self.arch).unwrap()
     }
 
     fn release(&self) -> Release {
@@ -87,8 +92,7 @@ fn answers_about_one_domain_are_read_in_every_release() {
 #[test]
 fn requests_for_all_domains_are_laid_out_as_the_headers_say() {
     for fixture in &FIXTURES {
-        let version = fixture.release().sysctl;
-        let ours = sysctl::get_domain_info_list(version, SEVEN, 4);
+        let ours = sysctl::get_domain_info_list(fixture.layout(), SEVEN, 4);
         let ours = ours.to_buffer(0x1122_3344_5566_7788);
         assert_eq!(
             ours[..],
@@ -104,10 +108,10 @@ fn lists_are_read_in_every_release_on_both_architectures() {
     for fixture in &FIXTURES {
         let request = fixture.bytes("domain_info_list").try_into().unwrap();
         let answer = sysctl::Answer::new(request, fixture.bytes("records"));
-        let stride = sysctl::stride(fixture.release().sysctl, fixture.arch).unwrap();
+        let stride = fixture.layout().stride();
         let length = fixture.bytes("records").len();
         assert_eq!(length, 4 * stride, "4.{} {:?}", fixture.minor, fixture.arch);
-        let domains = sysctl::domain_info_list(&answer, stride, SEVEN).unwrap();
+        let domains = sysctl::domain_info_list(&answer, fixture.layout(), SEVEN).unwrap();
         let seen: Vec<_> = domains
             .iter()
             .map(|d| (d.key.to_string(), d.is_dead()))
@@ -150,7 +154,7 @@ mod any_bytes {
             answer in proptest::collection::vec(any::<u8>(), 0..160),
             request in any::<[u8; 32]>(),
             records in proptest::collection::vec(any::<u8>(), 0..700),
-            stride in 0_usize..200,
+            version in 0x10_u32..=0x16,
             first in 0..=Domid::MAX.get(),
         ) {
             let short = answer.len() < 108;
@@ -158,13 +162,14 @@ mod any_bytes {
             prop_assert_eq!(domctl::domain_state(&answer).is_err(), answer.len() < 32);
             let first = Domid::new(first).unwrap();
             let length = records.len();
+            let layout = Layout::known(version, Arch::Aarch64).unwrap();
             let mut bytes = [0; sysctl::SIZE];
             bytes[..32].copy_from_slice(&request);
             // Mostly a count that may be right.
             bytes[25..28].fill(0);
             let answer = sysctl::Answer::new(bytes, records);
-            if let Ok(domains) = sysctl::domain_info_list(&answer, stride, first) {
-                prop_assert!(domains.len() * stride <= length);
+            if let Ok(domains) = sysctl::domain_info_list(&answer, layout, first) {
+                prop_assert!(domains.len() * layout.stride() <= length);
                 prop_assert!(domains.is_sorted_by(|a, b| a.key.domid < b.key.domid));
                 prop_assert!(domains.iter().all(|d| d.key.domid >= first));
             }

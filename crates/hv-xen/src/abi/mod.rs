@@ -7,7 +7,7 @@
 //! refuses every number but its own; [`RELEASES`] has them all. What the numbers stand for is
 //! steadier than they are: the part of the domain record that is read here, its first 96 bytes,
 //! is the same in all of these releases and on both architectures. Only the length of a record,
-//! and with it the [stride](sysctl::stride) of a list, differs.
+//! and with it the [stride](sysctl::Layout::stride) of a list, differs.
 
 pub mod domctl;
 pub mod sysctl;

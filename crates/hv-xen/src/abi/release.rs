@@ -102,7 +102,7 @@ pub fn domctl_versions_to_try(version: XenVersion) -> Vec<u32> {
 
 /// The sysctl versions to try on a hypervisor of this version, the likeliest first.
 ///
-/// Only known ones: under an unknown one the [stride](super::sysctl::stride) would be a guess.
+/// Only known ones: under another the [`Layout`](super::sysctl::Layout) would be a guess.
 #[must_use]
 pub fn sysctl_versions_to_try(version: XenVersion) -> Vec<u32> {
     let (oldest, newest) = (0x10, 0x16);
@@ -133,7 +133,7 @@ fn outwards(start: u32, least: u32, greatest: u32) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::sysctl;
+    use crate::abi::sysctl::Layout;
 
     #[test]
     fn a_version_is_read_from_both_halves() {
@@ -205,10 +205,10 @@ mod tests {
             minor: 17,
         }) {
             for arch in [Arch::X86_64, Arch::Aarch64] {
-                assert!(sysctl::stride(version, arch).is_some(), "{version:#x}");
+                assert!(Layout::known(version, arch).is_some(), "{version:#x}");
             }
         }
-        assert_eq!(sysctl::stride(0x17, Arch::X86_64), None);
-        assert_eq!(sysctl::stride(0x0f, Arch::Aarch64), None);
+        assert_eq!(Layout::known(0x17, Arch::X86_64), None);
+        assert_eq!(Layout::known(0x0f, Arch::Aarch64), None);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `struct xen_sysctl` is 136 bytes in every release: command at 0, interface version at 4, and
 //! from 8 on what belongs to the command. The list itself is written elsewhere, where the request
-//! points to; its records lie one [`stride`] apart.
+//! points to; its records lie one [stride](Layout::stride) apart.
 
 use userdata_core::Domid;
 
@@ -21,23 +21,39 @@ const MAX_DOMAINS: usize = 12;
 const BUFFER: usize = 16;
 const NUM_DOMAINS: usize = 24;
 
-/// Bytes from one record of a list to the next: `sizeof(struct xen_domctl_getdomaininfo)`.
-///
-/// `None` for an interface version whose layout is not known.
-#[must_use]
-pub const fn stride(interface_version: u32, arch: Arch) -> Option<usize> {
-    match (interface_version, arch) {
-        (0x10, _) => Some(96),
-        (0x11..=0x13, Arch::X86_64) => Some(104),
-        (0x11..=0x13, Arch::Aarch64) => Some(112),
-        (0x14..=0x16, Arch::X86_64) => Some(112),
-        (0x14..=0x16, Arch::Aarch64) => Some(120),
-        _ => None,
+/// How one version of the interface lays out lists on one architecture. Only known ones exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    interface_version: u32,
+    stride: usize,
+}
+
+impl Layout {
+    /// The layout of an interface version, if it is known.
+    #[must_use]
+    pub const fn known(interface_version: u32, arch: Arch) -> Option<Self> {
+        let stride = match (interface_version, arch) {
+            (0x10, _) => 96,
+            (0x11..=0x13, Arch::X86_64) => 104,
+            (0x11..=0x13, Arch::Aarch64) | (0x14..=0x16, Arch::X86_64) => 112,
+            (0x14..=0x16, Arch::Aarch64) => 120,
+            _ => return None,
+        };
+        Some(Self {
+            interface_version,
+            stride,
+        })
+    }
+
+    /// Bytes from one record to the next: `sizeof(struct xen_domctl_getdomaininfo)`.
+    #[must_use]
+    pub const fn stride(self) -> usize {
+        self.stride
     }
 }
 
-/// The longest record of any known layout, in bytes.
-const RECORD_MAX: usize = 120;
+/// Room for one record of any known layout, in bytes, with some to spare.
+const RECORD_ROOM: usize = 128;
 
 /// What is passed to the hypervisor, but for the address of the memory that the list goes to.
 #[derive(Debug, Clone)]
@@ -50,7 +66,7 @@ impl Request {
     /// How long that memory has to be, in bytes.
     #[must_use]
     pub fn records_len(&self) -> usize {
-        usize::from(self.domains_max) * RECORD_MAX
+        usize::from(self.domains_max) * RECORD_ROOM
     }
 
     /// `struct xen_sysctl`, in the hypervisor's form, with the address of that memory.
@@ -80,17 +96,17 @@ impl Answer {
 /// `XEN_SYSCTL_getdomaininfolist`: asks for the records of up to `domains_max` domains, in order
 /// of domid, from `first` on.
 #[must_use]
-pub fn get_domain_info_list(interface_version: u32, first: Domid, domains_max: u16) -> Request {
+pub fn get_domain_info_list(layout: Layout, first: Domid, domains_max: u16) -> Request {
     let bytes = zeroed_with(&[
         (COMMAND, &GET_DOMAIN_INFO_LIST.to_le_bytes()),
-        (INTERFACE_VERSION, &interface_version.to_le_bytes()),
+        (INTERFACE_VERSION, &layout.interface_version.to_le_bytes()),
         (FIRST_DOMAIN, &first.get().to_le_bytes()),
         (MAX_DOMAINS, &u32::from(domains_max).to_le_bytes()),
     ]);
     Request { bytes, domains_max }
 }
 
-/// The records that [`get_domain_info_list`] brought; `stride` and `first` are what it was asked
+/// The records that [`get_domain_info_list`] brought; `layout` and `first` are what it was asked
 /// with.
 ///
 /// # Errors
@@ -99,18 +115,18 @@ pub fn get_domain_info_list(interface_version: u32, first: Domid, domains_max: u
 /// rising order, and as [`DomainInfo::decode`].
 pub fn domain_info_list(
     answer: &Answer,
-    stride: usize,
+    layout: Layout,
     first: Domid,
 ) -> Result<Vec<DomainInfo>, Malformed> {
     let claimed = u32_at(&answer.bytes, NUM_DOMAINS)?;
-    let room = answer.records.len().checked_div(stride).unwrap_or(0);
+    let room = answer.records.len() / layout.stride;
     let count = usize::try_from(claimed).unwrap_or(usize::MAX);
     if count > room {
         return Err(Malformed::TooMany { room, got: count });
     }
     let mut domains = Vec::with_capacity(count);
     let mut least = first.get();
-    for record in answer.records.chunks_exact(stride.max(1)).take(count) {
+    for record in answer.records.chunks_exact(layout.stride).take(count) {
         let info = DomainInfo::decode(record)?;
         let domid = info.key.domid.get();
         if domid < least {
@@ -133,18 +149,22 @@ mod tests {
         Answer::new(bytes, domids.map(record).concat())
     }
 
+    const LAYOUT: Layout = Layout {
+        interface_version: 0x13,
+        stride: 104,
+    };
+
     #[test]
     fn more_records_than_fit_are_refused() {
-        let read = |count, stride| domain_info_list(&answer(count, [1, 2]), stride, Domid::ZERO);
-        assert_eq!(read(2, 104).unwrap().len(), 2);
-        assert_eq!(read(3, 104), Err(Malformed::TooMany { room: 2, got: 3 }));
-        assert_eq!(read(1, 0), Err(Malformed::TooMany { room: 0, got: 1 }));
+        let read = |count| domain_info_list(&answer(count, [1, 2]), LAYOUT, Domid::ZERO);
+        assert_eq!(read(2).unwrap().len(), 2);
+        assert_eq!(read(3), Err(Malformed::TooMany { room: 2, got: 3 }));
     }
 
     #[test]
     fn a_list_must_rise_and_start_where_asked() {
         let read = |domids, first: u16| {
-            domain_info_list(&answer(2, domids), 104, Domid::new(first).unwrap())
+            domain_info_list(&answer(2, domids), LAYOUT, Domid::new(first).unwrap())
         };
         assert!(read([5, 6], 5).is_ok());
         assert_eq!(read([5, 6], 6), Err(Malformed::Order { domid: 5 }));
@@ -154,11 +174,17 @@ mod tests {
 
     #[test]
     fn there_is_room_for_the_longest_record_of_any_version() {
+        let mut known = 0;
         for version in 0..0x40 {
             for arch in [Arch::X86_64, Arch::Aarch64] {
-                let room = get_domain_info_list(version, Domid::ZERO, 3).records_len();
-                assert!(stride(version, arch).is_none_or(|stride| 3 * stride <= room));
+                let Some(layout) = Layout::known(version, arch) else {
+                    continue;
+                };
+                let room = get_domain_info_list(layout, Domid::ZERO, 3).records_len();
+                assert!(3 * layout.stride() <= room);
+                known += 1;
             }
         }
+        assert_eq!(known, 2 * (0x10..=0x16).count());
     }
 }

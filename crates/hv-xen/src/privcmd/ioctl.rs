@@ -88,9 +88,10 @@ impl Hypercall for Device {
             arg: [pages.address(), 0, 0, 0, 0],
         };
         // SAFETY: the hypervisor reads and writes one `struct xen_sysctl`, `sysctl::SIZE` bytes, at
-        // the address, and as many records as were asked for at the address inside it. Both
-        // mappings live until the end of this function. Records are as long as `records_len`
-        // reckons: a hypervisor whose records might be longer refuses the interface version.
+        // the address, and at most as many records as were asked for at the address inside it. Both
+        // mappings live until the end of this function. Records are no longer than `records_len`
+        // reckons: a request can be made of a known layout only, and a hypervisor of another
+        // layout refuses its interface version.
         unsafe { rustix::ioctl::ioctl(&self.privcmd, call) }.map_err(Refusal::Hypervisor)?;
         pages.copy_to(&mut answer);
         list.copy_to(&mut records);
@@ -168,6 +169,8 @@ impl Drop for Pages {
 mod tests {
     use userdata_core::Domid;
 
+    use crate::abi::Arch;
+
     use super::*;
 
     #[test]
@@ -195,7 +198,8 @@ mod tests {
         assert_eq!(device.xen_version().err(), no_such_ioctl);
         let request = domctl::get_domain_info(0x15, Domid::ZERO);
         assert_eq!(device.domctl(&request).err(), no_such_ioctl);
-        let request = sysctl::get_domain_info_list(0x15, Domid::ZERO, 256);
+        let layout = sysctl::Layout::known(0x15, Arch::X86_64).unwrap();
+        let request = sysctl::get_domain_info_list(layout, Domid::ZERO, 256);
         assert_eq!(device.sysctl(&request).err(), no_such_ioctl);
     }
 

@@ -5,64 +5,39 @@ use userdata_core::{Domid, HypervisorError, HypervisorErrorKind};
 
 use super::Privcmd;
 use super::hypercall::{Hypercall, Refusal, malformed, settled};
-use crate::abi::{Arch, DomainInfo, sysctl, sysctl_versions_to_try};
+use crate::abi::sysctl::{self, Layout};
+use crate::abi::{DomainInfo, sysctl_versions_to_try};
 
 const OPERATION: &str = "list the domains";
 
 /// How many domains are asked for at once. One more call tells that a full list was the last.
 const DOMAINS_MAX: u16 = 256;
 
-/// How this hypervisor lists domains.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ListInterface {
-    version: u32,
-    stride: usize,
+/// The whole list, each part from behind the last domain of the one before.
+pub(super) fn read(
+    hypercall: &dyn Hypercall,
+    layout: Layout,
+) -> Result<Vec<DomainInfo>, HypervisorError> {
+    let first = Part::ask(hypercall, layout, Domid::ZERO).map_err(|r| r.into_error(OPERATION))?;
+    read_after(hypercall, layout, &first)
 }
 
-impl ListInterface {
-    fn known(version: u32, arch: Arch) -> Option<Self> {
-        sysctl::stride(version, arch).map(|stride| Self { version, stride })
+/// The list whose first part is there.
+fn read_after(
+    hypercall: &dyn Hypercall,
+    layout: Layout,
+    first: &Part,
+) -> Result<Vec<DomainInfo>, HypervisorError> {
+    let mut domains = first.decode(layout)?;
+    let mut is_full = domains.len() >= usize::from(DOMAINS_MAX);
+    // Each part starts at a higher domid than the one before, so that this ends.
+    while is_full && let Some(next) = domains.last().and_then(following) {
+        let part = Part::ask(hypercall, layout, next).map_err(|r| r.into_error(OPERATION))?;
+        let more = part.decode(layout)?;
+        is_full = more.len() >= usize::from(DOMAINS_MAX);
+        domains.extend(more);
     }
-
-    /// The whole list, each part from behind the last domain of the one before.
-    pub(super) fn read(
-        self,
-        hypercall: &dyn Hypercall,
-    ) -> Result<Vec<DomainInfo>, HypervisorError> {
-        let part = self.part(hypercall, Domid::ZERO);
-        self.read_after(hypercall, part.map_err(|r| r.into_error(OPERATION))?)
-    }
-
-    /// The list whose first part is there.
-    fn read_after(
-        self,
-        hypercall: &dyn Hypercall,
-        first: Part,
-    ) -> Result<Vec<DomainInfo>, HypervisorError> {
-        let mut domains = self.decode(&first)?;
-        // Each part starts at a higher domid than the one before, so that this ends.
-        let mut full = domains.len() == usize::from(DOMAINS_MAX);
-        while full && let Some(next) = domains.last().and_then(following) {
-            let part = self
-                .part(hypercall, next)
-                .map_err(|r| r.into_error(OPERATION))?;
-            let more = self.decode(&part)?;
-            full = more.len() == usize::from(DOMAINS_MAX);
-            domains.extend(more);
-        }
-        Ok(domains)
-    }
-
-    fn part(self, hypercall: &dyn Hypercall, first: Domid) -> Result<Part, Refusal> {
-        let request = sysctl::get_domain_info_list(self.version, first, DOMAINS_MAX);
-        let answer = settled(|| hypercall.sysctl(&request))?;
-        Ok(Part { first, answer })
-    }
-
-    fn decode(self, part: &Part) -> Result<Vec<DomainInfo>, HypervisorError> {
-        sysctl::domain_info_list(&part.answer, self.stride, part.first)
-            .map_err(|m| malformed(OPERATION, &m))
-    }
+    Ok(domains)
 }
 
 /// One answer of a list that may take several.
@@ -71,19 +46,33 @@ struct Part {
     answer: sysctl::Answer,
 }
 
+impl Part {
+    fn ask(hypercall: &dyn Hypercall, layout: Layout, first: Domid) -> Result<Self, Refusal> {
+        let request = sysctl::get_domain_info_list(layout, first, DOMAINS_MAX);
+        let answer = settled(|| hypercall.sysctl(&request))?;
+        Ok(Self { first, answer })
+    }
+
+    fn decode(&self, layout: Layout) -> Result<Vec<DomainInfo>, HypervisorError> {
+        sysctl::domain_info_list(&self.answer, layout, self.first)
+            .map_err(|what| malformed(OPERATION, &what))
+    }
+}
+
 impl Privcmd {
     /// The first list of all: finds out which version of the interface lists take, if any.
     pub(super) fn first_list(&self) -> Result<Vec<DomainInfo>, HypervisorError> {
+        let hypercall = self.hypercall.as_ref();
         let versions = sysctl_versions_to_try(self.interface.xen);
-        let interfaces = versions
+        for layout in versions
             .into_iter()
-            .filter_map(|v| ListInterface::known(v, self.arch));
-        for interface in interfaces {
-            match interface.part(self.hypercall.as_ref(), Domid::ZERO) {
-                // Another thread may have found out the same meanwhile.
+            .filter_map(|v| Layout::known(v, self.arch))
+        {
+            match Part::ask(hypercall, layout, Domid::ZERO) {
                 Ok(first) => {
-                    let _ = self.list.set(Some(interface));
-                    return interface.read_after(self.hypercall.as_ref(), first);
+                    // Another thread may have found out the same meanwhile.
+                    let _ = self.list.set(Some(layout));
+                    return read_after(hypercall, layout, &first);
                 }
                 Err(Refusal::Hypervisor(Errno::ACCESS)) => {}
                 Err(Refusal::Hypervisor(Errno::PERM | Errno::NOSYS)) => break,

@@ -32,11 +32,11 @@ use std::sync::OnceLock;
 use rustix::io::Errno;
 use userdata_core::{Domain, Domid, HypervisorError, Life};
 
+use crate::abi::sysctl::Layout;
 use crate::abi::{Arch, DomainInfo, Malformed, XenVersion, domctl};
 use device::Device;
 use hypercall::{Hypercall, Refusal, malformed, settled};
 use interface::Interface;
-use list::ListInterface;
 
 /// Domain identity straight from the hypervisor, without Xen's libraries.
 ///
@@ -51,7 +51,7 @@ pub struct Privcmd {
     arch: Arch,
     interface: Interface,
     /// Found out by the first list; `Some(None)` where lists are refused.
-    list: OnceLock<Option<ListInterface>>,
+    list: OnceLock<Option<Layout>>,
 }
 
 impl Privcmd {
@@ -161,7 +161,7 @@ impl Privcmd {
     /// When the list can't be had in either way.
     pub fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
         let infos = match self.list.get() {
-            Some(Some(list)) => list.read(self.hypercall.as_ref())?,
+            Some(Some(layout)) => list::read(self.hypercall.as_ref(), *layout)?,
             Some(None) => self.one_by_one()?,
             None => self.first_list()?,
         };

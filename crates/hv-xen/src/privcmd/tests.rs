@@ -288,9 +288,12 @@ fn where_lists_are_refused_domains_are_looked_up_one_by_one() {
                     "4.{minor}"
                 );
             }
-            // The second time nothing but look-ups is asked.
+            // Only look-ups, and few where the next domain answers for an absent one.
             let (_, calls) = calls(&fake, || privcmd.domains().unwrap());
-            assert!(calls <= 0x7ff0, "4.{minor}: {calls}");
+            assert!(
+                calls <= if minor <= 17 { 5 } else { 0x7ff0 },
+                "4.{minor}: {calls}"
+            );
         }
     }
 }

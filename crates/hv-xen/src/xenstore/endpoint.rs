@@ -90,15 +90,18 @@ impl Stream {
     /// Sends all of it.
     pub(super) fn send(&self, mut bytes: &[u8], limit: Limit) -> Result<(), XenstoreErrorKind> {
         while !bytes.is_empty() {
-            limit.ready(self.as_fd(), PollFlags::OUT)?;
             let sent = match self {
-                // In a C program a closed connection would otherwise end the process.
-                Self::Socket(fd) => rustix::net::send(fd, bytes, SendFlags::NOSIGNAL),
+                Self::Socket(fd) => {
+                    limit.ready(fd.as_fd(), PollFlags::OUT)?;
+                    // In a C program a closed connection would otherwise end the process.
+                    rustix::net::send(fd, bytes, SendFlags::NOSIGNAL)
+                }
+                // The device never says that it can be written to: it always can.
                 Self::Device(fd) => rustix::io::write(fd, bytes),
             };
             match sent {
                 Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
-                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(Errno::AGAIN | Errno::INTR) => limit.pause()?,
                 Err(Errno::PIPE | Errno::CONNRESET) => return Err(XenstoreErrorKind::Closed),
                 Err(errno) => return Err(failed(errno)),
             }

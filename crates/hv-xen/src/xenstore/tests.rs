@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::connection::Xenstore;
 use super::endpoint::Stream;
 use super::fake::{FakeXenstored, PATIENCE, client_answered, client_of, message, next_request};
+use super::limit::Limit;
 use super::wire::Malformed;
 use super::{Endpoint, XenstoreError, XenstoreErrorKind};
 
@@ -325,6 +326,18 @@ fn only_the_kernels_device_may_answer_a_watch_without_a_request_id() {
             assert_eq!(answered, device && exempt, "{name}");
         }
     }
+}
+
+#[test]
+fn the_kernels_device_is_not_asked_whether_it_can_be_written_to() {
+    // It never says so. Once the time is up, only what needs no waiting succeeds.
+    let limit = Limit::within(Duration::ZERO);
+    std::thread::sleep(Duration::from_millis(2));
+    let (ours, _theirs) = UnixStream::pair().unwrap();
+    let device = Stream::Device(ours.try_clone().unwrap().into());
+    assert!(device.send(b"request", limit).is_ok());
+    let socket = Stream::Socket(ours.into());
+    assert!(socket.send(b"request", limit).is_err());
 }
 
 #[test]
