@@ -257,7 +257,8 @@ mod tests {
         assert_eq!(read(&format!("{id}\n")).unwrap().as_str(), id);
         let longest = "a".repeat(64);
         assert_eq!(read(&format!("{longest}\n")).unwrap().as_str(), longest);
-        for nonsense in ["", "\n", "a b\n", "a\n\n", &format!("{longest}a\n")] {
+        let too_long = [format!("{longest}a\n"), format!("{longest}\na")];
+        for nonsense in ["", "\n", "a b\n", "a\n\n", &too_long[0], &too_long[1]] {
             let error = read(nonsense).unwrap_err();
             assert!(
                 matches!(error.kind(), HypervisorErrorKind::Malformed { .. }),

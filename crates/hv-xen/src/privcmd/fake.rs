@@ -41,6 +41,8 @@ pub(crate) struct FakeXen {
     pub(crate) refuse_domctl: Option<Errno>,
     pub(crate) refuse_state: Option<Errno>,
     pub(crate) refuse_sysctl: Option<Errno>,
+    /// Every domain dies right after its record was read.
+    pub(crate) dies_after_record: bool,
     /// So many calls can't reach their buffers.
     pub(crate) faults: u32,
     pub(crate) calls: u32,
@@ -65,6 +67,7 @@ impl FakeXen {
             refuse_domctl: None,
             refuse_state: None,
             refuse_sysctl: None,
+            dies_after_record: false,
             faults: 0,
             calls: 0,
         }
@@ -117,6 +120,11 @@ impl FakeXen {
                 self.permitted(domain.domid)?;
                 op[8..10].copy_from_slice(&domain.domid.to_le_bytes());
                 op[16..112].copy_from_slice(&record(&domain));
+                if self.dies_after_record {
+                    self.domains
+                        .iter_mut()
+                        .for_each(|d| d.life = FakeLife::Dead);
+                }
                 Ok(op)
             }
             90 if version == 0 && self.minor >= 21 => {

@@ -158,19 +158,14 @@ fn a_xenstored_that_takes_no_requests_is_not_waited_for_forever() {
 
 #[test]
 fn more_different_events_than_are_kept_end_the_connection() {
-    let (mut xenstore, server) = client_of(PATIENCE, |mut stream| {
-        next_request(&mut stream);
-        for number in 0.. {
-            let event = format!("/w{number}\0t\0");
-            if stream.write_all(&message(15, 0, event.as_bytes())).is_err() {
-                break;
-            }
-        }
-    });
-    let error = xenstore.read("/a").unwrap_err();
+    let events = |count| -> Vec<u8> {
+        let event = |number| message(15, 0, format!("/w{number}\0t\0").as_bytes());
+        (0..count).flat_map(event).collect()
+    };
+    let answer = [events(1024), message(2, 1, b"value")].concat();
+    assert!(client_answered([answer]).read("/a").is_ok());
+    let error = client_answered([events(1025)]).read("/a").unwrap_err();
     assert_eq!(*malformed(&error), Malformed::TooManyEvents { limit: 1024 });
-    drop(xenstore);
-    server.join().unwrap();
 }
 
 #[test]
