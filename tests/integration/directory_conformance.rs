@@ -1,7 +1,8 @@
 //! The contract of `Directory`, on every directory there is.
 
 use userdata_fs::{Directory as _, Name, OsDirectory};
-use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions};
+use userdata_sim::{Faults, FaultyDirectory, Interposed, Plant, SimDirectory, SimDisk, SimOptions};
+use userdata_sim::{Trace, TracingDirectory};
 use userdata_testkit::directory::{self, DirectoryUnderTest};
 use userdata_testkit::hostile::Hostile;
 
@@ -40,6 +41,33 @@ fn a_simulated_directory_conforms() {
     directory::run_all(&|| {
         let disk = SimDisk::new(SimOptions::default());
         DirectoryUnderTest::new(disk.process().root().unwrap(), plant_simulated)
+    });
+}
+
+#[test]
+fn a_directory_that_no_fault_strikes_conforms() {
+    directory::run_all(&|| {
+        let disk = SimDisk::new(SimOptions::default());
+        let (inner, planted) = (
+            disk.process().root().unwrap(),
+            disk.process().root().unwrap(),
+        );
+        let faulty: FaultyDirectory<SimDirectory> = Interposed::new(inner, Faults::default());
+        DirectoryUnderTest::new(faulty, move |_, name, hostile| {
+            plant_simulated(&planted, name, hostile)
+        })
+    });
+}
+
+#[test]
+fn a_directory_whose_calls_are_noted_conforms() {
+    directory::run_all(&|| {
+        let scratch = Place::Disk.scratch();
+        let inner = OsDirectory::open(scratch.path()).unwrap();
+        let tracing: TracingDirectory<OsDirectory> = Interposed::new(inner, Trace::default());
+        DirectoryUnderTest::new(tracing, move |_, name, hostile| {
+            hostile.plant(scratch.path(), name.as_bytes()).unwrap()
+        })
     });
 }
 

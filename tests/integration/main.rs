@@ -15,7 +15,13 @@ mod exhausted;
 #[cfg(test)]
 mod forked_child;
 #[cfg(test)]
+mod hostile_directory;
+#[cfg(test)]
 mod hypervisor_conformance;
+#[cfg(test)]
+mod libxl_fixture;
+#[cfg(test)]
+mod lifetime;
 #[cfg(test)]
 mod place;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Conformance suites and strategies for stores of Xen userdata, for your own CI.
 //!
-//! * [`store`], [`directory`] and [`hypervisor`] hold the contract of one trait each as plain public
+//! * [`store`], [`directory`] and [`hypervisor`] hold the contract of one trait each as public
 //!   functions, one per sentence. Each takes a fresh thing of yours and panics with a reason if its
 //!   sentence is not true; `run_all` checks all of them and names every one that failed. Every
 //!   implementation of this project, real, simulated or decorated, is held to the same lists.

@@ -34,6 +34,12 @@ pub enum What {
 }
 
 impl Change {
+    /// A change of this domain's data.
+    #[must_use]
+    pub const fn new(domain: DomainKey, what: What) -> Self {
+        Self { domain, what }
+    }
+
     /// Makes the change, admitted whatever the state, durable as far as the process.
     ///
     /// # Errors

@@ -1,0 +1,407 @@
+//! A directory in which others put what they like under our names and near them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+use userdata_core::{
+    Clear, Cleared, Condition, DomainKey, Done, Durability, Expect, FileName, FileType, NameFormat,
+    Op, Store as _, StoreError, StoreErrorKind, WritableUserid,
+};
+use userdata_fs::{FileStore, OsDirectory};
+use userdata_testkit::Snapshot;
+use userdata_testkit::hostile::Hostile;
+use userdata_testkit::strategies::{self, Change, HOT_DOMAINS, What};
+
+use crate::place::skipped;
+use crate::scene::{PATIENT, Scene, userid};
+
+/// Longer than anything takes that does not wait for ever.
+const STUCK: Duration = Duration::from_secs(120);
+
+/// Whoever opens a pipe and waits, waits here.
+fn bounded<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    thread::scope(|scope| {
+        let (send, done) = channel();
+        let worker = scope.spawn(move || {
+            let result = work();
+            let _ = send.send(());
+            result
+        });
+        if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = done.recv_timeout(STUCK) {
+            // The thread can't be ended, and the scope would wait for it.
+            skipped("everything else", "the store waits for what never comes");
+            std::process::abort();
+        }
+        worker
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// A directory beside the hostile one, to which its links lead.
+struct Outside(TempDir);
+
+impl Outside {
+    fn new() -> Self {
+        let scratch = tempfile::tempdir().unwrap();
+        fs::write(scratch.path().join("secret"), "not yours").unwrap();
+        Self(scratch)
+    }
+
+    fn secret(&self) -> Vec<u8> {
+        let path: PathBuf = self.0.path().join("secret");
+        path.into_os_string().into_encoded_bytes()
+    }
+
+    fn unborn(&self) -> Vec<u8> {
+        let path: PathBuf = self.0.path().join("unborn");
+        path.into_os_string().into_encoded_bytes()
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::of(self.0.path()).unwrap()
+    }
+}
+
+fn all(outside: &Outside) -> Vec<Hostile> {
+    vec![
+        Hostile::Link(outside.secret()),
+        Hostile::Link(outside.unborn()),
+        Hostile::Link(b".".to_vec()),
+        Hostile::Link(b"circle".to_vec()),
+        Hostile::Fifo,
+        Hostile::Socket,
+        Hostile::Device,
+        Hostile::Directory,
+        Hostile::FullDirectory,
+        Hostile::Huge(1 << 40),
+        Hostile::Empty,
+    ]
+}
+
+/// Does `check` to each hostile thing under `name`, in a fresh directory each, and makes sure that
+/// nothing happens at the other end of a link.
+fn with_each(name: impl Fn(&Scene) -> FileName, check: impl Fn(&Scene, &Hostile) + Sync) {
+    let outside = Outside::new();
+    let before = outside.snapshot();
+    for hostile in all(&outside) {
+        let scene = Scene::new();
+        fs::write(scene.path().join("bystander"), "foreign").unwrap();
+        Hostile::Link(b"circle".to_vec())
+            .plant(scene.path(), b"circle")
+            .unwrap();
+        if !hostile
+            .plant(scene.path(), name(&scene).as_bytes())
+            .unwrap()
+        {
+            skipped(&format!("{hostile:?}"), "it can't be planted here");
+            continue;
+        }
+        let foreign = |snapshot: Snapshot| {
+            snapshot.without(|name| FileName::parse(NameFormat::Libxl, name).is_some())
+        };
+        let bystanders = foreign(scene.snapshot());
+        bounded(|| check(&scene, &hostile));
+        assert_eq!(
+            foreign(scene.snapshot()).changed_since(&bystanders),
+            [""; 0],
+            "{hostile:?}"
+        );
+        assert_eq!(
+            outside.snapshot().changed_since(&before),
+            [""; 0],
+            "{hostile:?}"
+        );
+    }
+}
+
+fn data(scene: &Scene) -> FileName {
+    FileName::data(NameFormat::Libxl, &scene.domain, &userid("xl")).unwrap()
+}
+
+/// Whether an error says what stands there.
+#[track_caller]
+fn assert_told(hostile: &Hostile, error: &StoreError) {
+    let told = match (hostile, error.kind()) {
+        (Hostile::Huge(bytes), StoreErrorKind::LimitExceeded { limit, size }) => {
+            (*limit, size) == (FileStore::<OsDirectory>::VALUE_MAX, bytes)
+        }
+        (Hostile::Empty, StoreErrorKind::Empty) => true,
+        (_, StoreErrorKind::NotRegular(file_type)) => *file_type == hostile.file_type(),
+        _ => false,
+    };
+    assert!(told, "{hostile:?} is told as {error:?}");
+}
+
+fn is_directory(hostile: &Hostile) -> bool {
+    hostile.file_type() == FileType::Directory
+}
+
+fn delete(userid: &WritableUserid) -> Op<'_> {
+    Op::Delete {
+        userid,
+        expect: Expect::Any,
+        durability: Durability::Full,
+    }
+}
+
+fn change(scene: &Scene, op: Op<'_>) -> Result<Done, StoreError> {
+    let done = scene
+        .store
+        .change(&scene.domain, PATIENT, &mut |_| Ok(()), &[op]);
+    done.map(|mut done| done.pop().unwrap())
+}
+
+fn clear(scene: &Scene, what: Clear) -> Cleared {
+    let durability = Durability::Full;
+    match change(scene, Op::Clear { what, durability }) {
+        Ok(Done::Cleared(cleared)) => cleared,
+        other => panic!("a clear answered {other:?}"),
+    }
+}
+
+#[test]
+fn what_stands_in_the_place_of_a_value_is_told_and_not_read() {
+    with_each(data, |scene, hostile| {
+        let (xl, before) = (userid("xl"), scene.snapshot());
+        assert_told(hostile, &scene.store.get(&scene.domain, &xl).unwrap_err());
+        let condition = match hostile.file_type() {
+            FileType::Regular if *hostile == Hostile::Empty => Condition::Empty,
+            FileType::Regular => Condition::Whole,
+            other => Condition::NotRegular(other),
+        };
+        let stat = scene.store.stat(&scene.domain, &xl).unwrap().unwrap();
+        assert_eq!(stat.condition, condition);
+        let listed = scene.store.list(&scene.domain).unwrap();
+        assert_eq!(listed, std::slice::from_ref(&stat));
+        let mut found = Vec::new();
+        let scanned = scene.store.scan(&mut |record| {
+            found.push(record.entry);
+            ControlFlow::Continue(())
+        });
+        scanned.unwrap();
+        assert_eq!(found, [stat]);
+        assert_eq!(scene.snapshot().changed_since(&before), [""; 0]);
+    });
+}
+
+#[test]
+fn a_store_replaces_whatever_is_no_directory() {
+    with_each(data, |scene, hostile| {
+        let (xl, before) = (userid("xl"), scene.snapshot());
+        match scene.put(&xl, b"value") {
+            Ok(_) => {
+                assert!(!is_directory(hostile));
+                assert_eq!(scene.get(&xl).as_deref(), Some(&b"value"[..]));
+            }
+            Err(error) => {
+                assert!(is_directory(hostile));
+                assert_told(hostile, &error);
+                assert_eq!(error.left_behind(), None);
+                assert_eq!(scene.snapshot().changed_since(&before), [""; 0]);
+            }
+        }
+        assert_eq!(scene.others(), []);
+    });
+}
+
+#[test]
+fn what_is_no_value_is_neither_absent_nor_of_any_version() {
+    with_each(data, |scene, hostile| {
+        let (xl, before) = (userid("xl"), scene.snapshot());
+        let version = userdata_core::Version::of(b"not yours");
+        for expect in [Expect::Absent, Expect::Version(version)] {
+            let durability = Durability::Process;
+            let put = Op::Put {
+                userid: &xl,
+                data: b"value",
+                expect,
+                durability,
+            };
+            let delete = Op::Delete {
+                userid: &xl,
+                expect,
+                durability,
+            };
+            assert_told(hostile, &change(scene, put).unwrap_err());
+            assert_told(hostile, &change(scene, delete).unwrap_err());
+        }
+        assert_eq!(scene.snapshot().changed_since(&before), [""; 0]);
+    });
+}
+
+#[test]
+fn a_removal_removes_whatever_is_no_directory() {
+    with_each(data, |scene, hostile| {
+        let before = scene.snapshot();
+        match change(scene, delete(&userid("xl"))) {
+            Ok(done) => {
+                assert!(matches!(done, Done::Removed { .. }) && !is_directory(hostile));
+                assert_eq!(scene.store.list(&scene.domain).unwrap(), []);
+            }
+            Err(error) => {
+                assert!(is_directory(hostile));
+                assert_told(hostile, &error);
+                assert_eq!(scene.snapshot().changed_since(&before), [""; 0]);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_clear_removes_the_rest_and_reports_what_it_can_not_remove() {
+    with_each(data, |scene, hostile| {
+        scene.put(&userid("other"), b"value").unwrap();
+        let cleared = clear(scene, Clear::Everything);
+        let failed = usize::from(is_directory(hostile));
+        assert_eq!(
+            (cleared.removed.len(), cleared.failed.len()),
+            (2 - failed, failed)
+        );
+        for error in &cleared.failed {
+            assert_told(hostile, error);
+            assert_eq!(error.file(), data(scene).as_bytes());
+        }
+        assert_eq!(scene.store.list(&scene.domain).unwrap().len(), failed);
+    });
+}
+
+#[test]
+fn what_stands_in_the_place_of_the_lock_is_told_and_changes_nothing() {
+    let lock = |scene: &Scene| FileName::lock(NameFormat::Libxl, &scene.domain);
+    with_each(lock, |scene, hostile| {
+        let (xl, before) = (userid("xl"), scene.snapshot());
+        match scene.put(&xl, b"value") {
+            // A file of whatever size is a lock file.
+            Ok(_) => {
+                assert_eq!(hostile.file_type(), FileType::Regular);
+                assert_eq!(scene.others(), []);
+            }
+            Err(error) => {
+                assert_told(hostile, &error);
+                assert_eq!(scene.get(&xl), None);
+                assert_eq!(scene.snapshot().changed_since(&before), [""; 0]);
+            }
+        }
+    });
+}
+
+#[test]
+fn what_stands_in_the_place_of_the_closing_marker_closes_nothing() {
+    let marker = |scene: &Scene| FileName::closing_marker(NameFormat::Libxl, &scene.domain);
+    with_each(marker, |scene, hostile| {
+        let (xl, before) = (userid("xl"), scene.snapshot());
+        assert!(!scene.is_closing());
+        scene.put(&xl, b"value").unwrap();
+        match scene.store.close(&scene.domain, PATIENT, &mut |_| Ok(())) {
+            Ok(mark) => {
+                assert_eq!(hostile.file_type(), FileType::Regular);
+                assert!(scene.is_closing());
+                mark.reopen(PATIENT).unwrap();
+                assert_eq!(scene.others(), []);
+            }
+            Err(error) => {
+                assert_told(hostile, &error);
+                let marker = marker(scene).to_string();
+                assert_eq!(scene.snapshot().get(&marker), before.get(&marker));
+            }
+        }
+        assert!(!scene.is_closing());
+        clear(scene, Clear::Everything);
+        let left = scene.others().len();
+        assert_eq!(left, usize::from(is_directory(hostile)));
+    });
+}
+
+/// Plants what a strategy drew, without what can't be planted here.
+fn plant(
+    scene: &Scene,
+    entries: BTreeMap<Vec<u8>, Hostile>,
+) -> io::Result<BTreeMap<Vec<u8>, Hostile>> {
+    let mut planted = BTreeMap::new();
+    for (name, hostile) in entries {
+        if hostile.plant(scene.path(), &name)? {
+            planted.insert(name, hostile);
+        }
+    }
+    Ok(planted)
+}
+
+/// Stands for the directory outside, which each case has its own.
+const OUTSIDE: &[u8] = b"/outside";
+
+fn is_ours(name: &[u8]) -> bool {
+    FileName::parse(NameFormat::Libxl, name).is_some()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// Whatever stands in a directory and whatever is done there: the store never waits for ever,
+    /// what is stored comes back, and nothing outside and under no name that is not ours changes.
+    #[test]
+    fn in_any_directory_names_that_are_not_ours_are_left_alone(
+        entries in strategies::hostile_directories(OUTSIDE.to_vec(), 12),
+        changes in proptest::collection::vec(strategies::change(), 1..12),
+    ) {
+        let (scene, outside) = (Scene::new(), Outside::new());
+        let entries = entries.into_iter().map(|(name, hostile)| match hostile {
+            Hostile::Link(to) if to == OUTSIDE => (name, Hostile::Link(outside.secret())),
+            other => (name, other),
+        });
+        let planted = plant(&scene, entries.collect()).unwrap();
+        let (foreign, beyond) = (scene.snapshot().without(is_ours), outside.snapshot());
+        bounded(|| {
+            for step in &changes {
+                let changed = step.apply(&scene.store);
+                check(&scene, step, changed.err().as_ref());
+            }
+            for key in HOT_DOMAINS {
+                let everything = Change::new(key, What::Clear(Clear::Everything));
+                check(&scene, &everything, everything.apply(&scene.store).err().as_ref());
+            }
+        });
+        let after = scene.snapshot();
+        prop_assert_eq!(after.clone().without(is_ours).changed_since(&foreign), [""; 0]);
+        prop_assert_eq!(outside.snapshot().changed_since(&beyond), [""; 0]);
+        // What is left of ours is what nobody can remove as a file, and what it kept from removal.
+        let blocked: Vec<DomainKey> = planted
+            .iter()
+            .filter_map(|(name, hostile)| {
+                let name = FileName::parse(NameFormat::Libxl, name)?;
+                let key = name.owner().key()?;
+                let is_lock = name == FileName::lock(NameFormat::Libxl, &key);
+                (is_lock && hostile.file_type() != FileType::Regular).then_some(key)
+            })
+            .collect();
+        for name in after.names().filter(|name| is_ours(name)) {
+            let key = FileName::parse(NameFormat::Libxl, name).and_then(|name| name.owner().key());
+            let stays = planted.get(name).is_some_and(is_directory);
+            prop_assert!(stays || blocked.contains(&key.unwrap()), "{:?}", name.escape_ascii());
+        }
+    }
+}
+
+/// What must be true after one change, made or failed.
+fn check(scene: &Scene, step: &Change, error: Option<&StoreError>) {
+    match (error.map(StoreError::kind), &step.what) {
+        (None, What::Put(userid, data)) => {
+            let value = scene.store.get(&step.domain, userid).unwrap().unwrap();
+            assert_eq!(value.as_bytes(), data);
+        }
+        (None, What::Delete(userid)) => {
+            assert_eq!(scene.store.get(&step.domain, userid).unwrap(), None);
+        }
+        // Something stands in the place of the value, the lock or the marker.
+        (None, _) | (Some(StoreErrorKind::NotRegular(_)), _) => {}
+        (Some(other), _) => panic!("{step:?} failed as {other:?}"),
+    }
+}
