@@ -235,11 +235,13 @@ impl Hypervisor for HostFile {
     }
 }
 
+/// Unlike [`SimHost`](crate::SimHost), a host in a file knows a domain by its name until the domain
+/// is gone: people name domains, also the one that they have just begun to destroy.
 impl DomainNames for HostFile {
     fn name(&self, domid: Domid) -> Result<Option<String>, HypervisorError> {
         self.ask(
             || format!("look up the name of domain {domid}"),
-            |state| state.name(domid),
+            |state| Ok(state.last_name(domid).map(str::to_owned)),
         )
     }
 }

@@ -72,6 +72,18 @@ impl HostState {
         self.guests.get(&domid)
     }
 
+    /// The name a domain has, or had before its toolstack began to take it apart; unless another
+    /// domain has been given that name since.
+    #[must_use]
+    pub fn last_name(&self, domid: Domid) -> Option<&str> {
+        let name = self.guest(domid)?.name.as_deref()?;
+        let is_taken = |other: &Guest| other.name() == Some(name);
+        let taken = self
+            .guests()
+            .any(|(other, guest)| other != domid && is_taken(guest));
+        (!taken).then_some(name)
+    }
+
     /// How many boots the host has seen; the first is 1.
     #[must_use]
     pub const fn boots(&self) -> u64 {

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hv_sim::{Event, EventError, HostFile, HostFileErrorKind, HostOptions, HostState, NewDomain};
+use hv_sim::{
+    Event, EventError, HostFile, HostFileErrorKind, HostOptions, HostState, NewDomain, Until,
+};
 use tempfile::TempDir;
 use userdata_core::{DomainNames, Domid, Hypervisor, HypervisorErrorKind};
 
@@ -246,4 +248,24 @@ fn a_file_below_a_file_is_an_error_that_says_so() {
     assert!(below.apply(&create()).is_err());
     assert!(below.domains().is_err());
     assert!(only_file_and_lock(scratch.path()));
+}
+
+#[test]
+fn a_domain_keeps_its_name_until_it_is_gone_or_another_has_it() {
+    let (_scratch, host) = in_scratch();
+    let web = || Event::Create(NewDomain::new().with_name("web"));
+    let until = |until| Event::Destroy {
+        domid: domid(1),
+        until,
+    };
+    host.apply(&web()).unwrap();
+    for phase in [Until::Leaving, Until::Dying, Until::Dead] {
+        host.apply(&until(phase)).unwrap();
+        assert_eq!(host.name(domid(1)).unwrap().unwrap(), "web");
+    }
+    host.apply(&web()).unwrap();
+    assert_eq!(host.name(domid(1)).unwrap(), None);
+    assert_eq!(host.name(domid(2)).unwrap().unwrap(), "web");
+    host.apply(&until(Until::Gone)).unwrap();
+    assert_eq!(host.name(domid(1)).unwrap(), None);
 }
