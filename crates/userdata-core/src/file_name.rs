@@ -1,6 +1,7 @@
 //! `FileName`: libxl's names for userdata files, formatted and parsed.
 
 use std::fmt;
+use std::io::Write as _;
 
 use thiserror::Error;
 use uuid::Uuid;
@@ -11,6 +12,8 @@ use crate::{DomainKey, Domid, Userid};
 
 const PREFIX: &[u8] = b"userdata-";
 const UUID_LEN: usize = uuid::fmt::Hyphenated::LENGTH;
+/// The length of the random part of a temporary name.
+const RANDOM_LEN: usize = uuid::fmt::Simple::LENGTH;
 
 /// How a file name says whose data it holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -143,26 +146,26 @@ impl FileName {
     /// The name of a temporary file with this random number.
     #[must_use]
     pub fn temporary(format: NameFormat, key: &DomainKey, random: u128) -> Self {
-        Self::assemble(
-            format,
-            Kind::Temporary,
-            key,
-            format!("{random:032x}").as_bytes(),
-        )
+        let mut digits = [0; RANDOM_LEN];
+        let digits = Uuid::from_u128(random).simple().encode_lower(&mut digits);
+        Self::assemble(format, Kind::Temporary, key, digits.as_bytes())
     }
 
     fn assemble(format: NameFormat, kind: Kind, key: &DomainKey, rest: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(PREFIX.len() + 9 + UUID_LEN + rest.len());
-        bytes.extend_from_slice(PREFIX);
-        bytes.extend_from_slice(&[kind.letter(), b'.']);
         let domid = match format {
-            NameFormat::Libxl => {
-                bytes.extend_from_slice(key.domid.to_string().as_bytes());
-                bytes.push(b'.');
-                Some(key.domid)
-            }
+            NameFormat::Libxl => Some(key.domid),
             NameFormat::Seed => None,
         };
+        // Exactly what is needed: a store makes several names.
+        let digits = |domid: Domid| 1 + domid.get().checked_ilog10().unwrap_or(0) as usize;
+        let owner_len = domid.map_or(0, |domid| digits(domid) + 1) + UUID_LEN + 1;
+        let mut bytes = Vec::with_capacity(PREFIX.len() + 2 + owner_len + rest.len());
+        bytes.extend_from_slice(PREFIX);
+        bytes.extend_from_slice(&[kind.letter(), b'.']);
+        if let Some(domid) = domid {
+            // A vector takes whatever is written.
+            let _ = write!(bytes, "{domid}.");
+        }
         let mut uuid = [0; UUID_LEN];
         bytes.extend_from_slice(key.uuid.hyphenated().encode_lower(&mut uuid).as_bytes());
         bytes.push(b'.');
