@@ -1,3 +1,146 @@
-//! Benchmarks of the userdata store, as ratios in one run.
+//! Times the store against bare system calls, and holds the result against the limits.
 
-fn main() {}
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use serde::Serialize;
+use userdata_bench::case::Case;
+use userdata_bench::counts::Counts;
+use userdata_bench::limit::{Limit, Verdict, limits};
+use userdata_bench::place::Place;
+use userdata_bench::report::Measured;
+use userdata_bench::rounds::{Effort, measure};
+use userdata_bench::subject::Subject;
+use userdata_bench::{chart, counts};
+
+/// How many files of other domains there are.
+const OTHERS: [u32; 3] = [10, 1_000, 100_000];
+
+const LONG: Effort = Effort {
+    rounds: 401,
+    turn: Duration::from_micros(250),
+};
+const QUICK: Effort = Effort {
+    rounds: 61,
+    turn: Duration::from_micros(250),
+};
+
+/// What the store costs, against the fewest system calls that could do the same.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Take fewer rounds
+    #[arg(long)]
+    quick: bool,
+    /// End with a failure when a limit is not shown to be kept
+    #[arg(long)]
+    check: bool,
+    /// Where the JSON and the charts go
+    #[arg(long)]
+    out: PathBuf,
+    /// Empty directories, one on each file system that is measured
+    #[arg(required = true)]
+    directories: Vec<PathBuf>,
+}
+
+/// The JSON that is kept.
+#[derive(Debug, Serialize)]
+struct Results {
+    schema: &'static str,
+    kernel: String,
+    processors: usize,
+    /// The load of the machine before, as in `/proc/loadavg`.
+    load: String,
+    rounds: usize,
+    file_systems: Vec<Measured>,
+    limits: Vec<Limit>,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let effort = if arguments.quick { QUICK } else { LONG };
+    let mut results = Results {
+        schema: "userdata-bench/1",
+        kernel: system("/proc/sys/kernel/osrelease")?,
+        processors: available_parallelism()?.get(),
+        load: system("/proc/loadavg")?,
+        rounds: effort.rounds,
+        file_systems: Vec::new(),
+        limits: Vec::new(),
+    };
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "Linux {}, {} processors, load {}; medians of {} rounds\n\
+         (ratio to the bare sequence; ratios between which half of the rounds lie)\n",
+        results.kernel, results.processors, results.load, effort.rounds
+    )?;
+    let tracing = counts::can_trace();
+    if let Err(error) = &tracing {
+        writeln!(out, "System calls are NOT COUNTED: {error:#}\n")?;
+    }
+    for directory in &arguments.directories {
+        let place = Place::at(directory)?;
+        let measured = measure_at(&place, effort, tracing.is_ok())?;
+        writeln!(out, "{measured}\n")?;
+        let kept = limits(&measured);
+        for limit in &kept {
+            writeln!(out, "{limit}")?;
+        }
+        writeln!(out)?;
+        let chart = arguments.out.join(format!("{}.svg", place.file_system));
+        chart::draw(&measured, &chart)?;
+        results.file_systems.push(measured);
+        results.limits.extend(kept);
+    }
+    let json = arguments.out.join("bench.json");
+    fs::write(&json, serde_json::to_vec_pretty(&results)?)?;
+    let kept = results
+        .limits
+        .iter()
+        .filter(|limit| limit.verdict == Verdict::Pass)
+        .count();
+    writeln!(
+        out,
+        "{kept} of {} limits kept; figures and charts are in {}",
+        results.limits.len(),
+        arguments.out.display()
+    )?;
+    let all_kept = kept == results.limits.len();
+    Ok(if all_kept || !arguments.check {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Times and counts every case on one file system.
+fn measure_at(place: &Place, effort: Effort, tracing: bool) -> Result<Measured> {
+    let mut subjects = BTreeMap::new();
+    let mut paths = BTreeMap::new();
+    for others in OTHERS {
+        let path = place.with_others(others)?;
+        subjects.insert(others, Subject::open(&path)?);
+        paths.insert(others, path);
+    }
+    let times = measure(&mut subjects, effort)?;
+    let mut counts = BTreeMap::new();
+    for (others, path) in &paths {
+        for case in Case::ALL {
+            counts.insert((case, *others), Counts::of(case, path, tracing)?);
+        }
+    }
+    Ok(Measured::new(place.file_system, times, counts))
+}
+
+/// A short text that the kernel tells.
+fn system(path: &str) -> Result<String> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+    Ok(text.trim().to_owned())
+}

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod bench;
 mod child;
 mod ci;
 mod project;
@@ -22,6 +23,8 @@ enum Task {
     Test(test::Task),
     /// The house rules that rustfmt and clippy do not know, in a second
     Tidy(tidy::Task),
+    /// What the store costs, against the fewest system calls that could do the same
+    Bench(bench::Task),
     /// Real Xen with a real dom0, in qemu, from Debian's packages
     #[command(subcommand)]
     Xen(xen::Task),
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Task::Ci(task) => task.run(),
         Task::Test(task) => task.run(),
         Task::Tidy(task) => task.run(),
+        Task::Bench(task) => task.run(),
         Task::Xen(task) => task.run(),
     });
     done.unwrap_or_else(|error| {

@@ -1,0 +1,78 @@
+//! `draw`: how long an operation takes, over the number of other files.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+use crate::case::Case;
+use crate::report::Measured;
+
+const SIZE: (u32, u32) = (960, 400);
+const FONT: (&str, u32) = ("sans-serif", 15);
+
+/// What is drawn together: ours and the bare sequence.
+const PANELS: [[Case; 2]; 2] = [
+    [Case::Retrieve, Case::BareRetrieve],
+    [Case::Store, Case::BareStore],
+];
+
+/// Draws one file system as SVG: retrieve at the left, store at the right, each from zero.
+///
+/// # Errors
+///
+/// When the file can't be written.
+pub fn draw(measured: &Measured, path: &Path) -> Result<()> {
+    let area = SVGBackend::new(path, SIZE).into_drawing_area();
+    area.fill(&WHITE)?;
+    for (panel, cases) in area.split_evenly((1, 2)).iter().zip(PANELS) {
+        draw_panel(measured, panel, cases)?;
+    }
+    area.present()
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn draw_panel(
+    measured: &Measured,
+    area: &DrawingArea<SVGBackend<'_>, Shift>,
+    cases: [Case; 2],
+) -> Result<()> {
+    let points = |case: Case| -> Vec<(f64, f64)> {
+        let median = |others| Some(measured.row(case, others)?.median_ns? / 1e3);
+        measured
+            .others()
+            .filter_map(|others| Some((f64::from(others), median(others)?)))
+            .collect()
+    };
+    let all: Vec<(f64, f64)> = cases.iter().flat_map(|case| points(*case)).collect();
+    let right = all.iter().map(|(x, _)| *x).fold(10.0, f64::max);
+    let top = all.iter().map(|(_, y)| *y).fold(0.0, f64::max) * 1.25;
+    let [ours, _] = cases;
+    let mut chart = ChartBuilder::on(area)
+        .caption(format!("{ours}, {}", measured.file_system), FONT)
+        .margin(12)
+        .x_label_area_size(45)
+        .y_label_area_size(60)
+        .build_cartesian_2d((1.0..right * 2.0).log_scale(), 0.0..top)?;
+    chart
+        .configure_mesh()
+        .x_desc("other files in the directory")
+        .y_desc("microseconds, median")
+        .x_label_formatter(&|x| format!("{x:.0}"))
+        .light_line_style(TRANSPARENT)
+        .draw()?;
+    for (case, color) in cases.into_iter().zip([RED, BLACK]) {
+        let line = LineSeries::new(points(case), color.stroke_width(2)).point_size(4);
+        chart
+            .draw_series(line)?
+            .label(case.to_string())
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .border_style(BLACK)
+        .draw()?;
+    Ok(())
+}

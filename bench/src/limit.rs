@@ -1,0 +1,222 @@
+//! `Limit`: what is promised of the store's speed, and whether it was kept.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::case::Case;
+use crate::counts::Counts;
+use crate::report::Measured;
+use crate::series::Series;
+use crate::subject::VALUE_LEN;
+
+/// System calls of a retrieve: open, fstat, read, close.
+const RETRIEVE_CALLS: f64 = 4.0;
+/// A retrieve against the bare one.
+const RETRIEVE_RATIO: f64 = 1.3;
+/// A store at `Process` against the bare one.
+const STORE_RATIO: f64 = 1.5;
+/// How much more than the bare sequence an operation may slow down among more files. Below this
+/// two ratios can't be told apart.
+const GROWTH: f64 = 1.15;
+/// Bytes allocated for one name.
+const NAME_BYTES: f64 = 255.0;
+/// Names that a retrieve makes: the value's. Its other allocation is the value.
+const RETRIEVE_NAMES: f64 = 1.0;
+/// Names that a store makes: the value's before it locks and again under the lock, the lock's, the
+/// closing marker's, the temporary file's.
+/// Its other allocation is the answer.
+const STORE_NAMES: f64 = 5.0;
+
+/// One limit, and what was measured against it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Limit {
+    /// What is limited.
+    pub what: String,
+    /// The figure, if it could be measured.
+    pub measured: Option<f64>,
+    /// What the figure is at least, as far as it is sure.
+    pub at_least: Option<f64>,
+    /// What it may be at most.
+    pub at_most: f64,
+    /// What follows.
+    pub verdict: Verdict,
+}
+
+/// Whether a limit was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It was.
+    Pass,
+    /// It was missed.
+    Fail,
+    /// The figure is above the limit, but the rounds differ too much for that to be sure.
+    Unsure,
+    /// There is no figure.
+    NotMeasured,
+}
+
+impl Limit {
+    /// A figure that is the median of rounds.
+    fn timed(what: String, rounds: &Series, at_most: f64) -> Self {
+        Self::new(what, rounds.median(), rounds.median_at_least(), at_most)
+    }
+
+    /// A figure that was counted.
+    fn counted(what: String, measured: Option<f64>, at_most: f64) -> Self {
+        Self::new(what, measured, measured, at_most)
+    }
+
+    fn new(what: String, measured: Option<f64>, at_least: Option<f64>, at_most: f64) -> Self {
+        let verdict = match (measured, at_least) {
+            (Some(measured), _) if measured <= at_most => Verdict::Pass,
+            (_, Some(at_least)) if at_least > at_most => Verdict::Fail,
+            (Some(_), _) => Verdict::Unsure,
+            (None, _) => Verdict::NotMeasured,
+        };
+        Self {
+            what,
+            measured,
+            at_least,
+            at_most,
+            verdict,
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match self.verdict {
+            Verdict::Pass => "PASS",
+            Verdict::Fail => "FAIL",
+            Verdict::Unsure => "UNSURE",
+            Verdict::NotMeasured => "NOT MEASURED",
+        };
+        let measured = self.measured.map_or("-".to_owned(), |m| format!("{m:.2}"));
+        write!(
+            f,
+            "{verdict:12} {measured:>8} <= {:<8.2} {}",
+            self.at_most, self.what
+        )
+    }
+}
+
+/// Every limit, held against what was measured on one file system.
+#[must_use]
+pub fn limits(measured: &Measured) -> Vec<Limit> {
+    let mut limits = Vec::new();
+    for (case, at_most) in [(Case::Retrieve, RETRIEVE_RATIO), (Case::Store, STORE_RATIO)] {
+        for others in measured.others() {
+            let what = format!("times the bare {case}, among {others} files");
+            limits.push(Limit::timed(what, &measured.ratio(case, others), at_most));
+        }
+        let few = measured.others().next().unwrap_or_default();
+        for others in measured.others().skip(1) {
+            let what = format!("{case}: growth from {few} to {others} files over the bare one's");
+            let growth = measured
+                .ratio(case, others)
+                .over(&measured.ratio(case, few));
+            limits.push(Limit::timed(what, &growth, GROWTH));
+        }
+        limits.extend(count_limits(measured, case));
+    }
+    limits
+}
+
+fn count_limits(measured: &Measured, case: Case) -> Vec<Limit> {
+    let counts = measured
+        .others()
+        .filter_map(|others| measured.counts(case, others));
+    let counts: Vec<&Counts> = counts.collect();
+    // The most that was counted among any number of files.
+    let most = |count: fn(&Counts) -> f64| counts.iter().map(|c| count(c)).reduce(f64::max);
+    let calls: Option<Vec<f64>> = counts.iter().map(|counts| counts.calls_total).collect();
+    let calls = calls.unwrap_or_default();
+    let calls_most = calls.iter().copied().reduce(f64::max);
+    let calls_least = calls.iter().copied().reduce(f64::min);
+    let more = calls_most
+        .zip(calls_least)
+        .map(|(most, least)| most - least);
+    let (names, other_bytes) = match case {
+        Case::Retrieve => (RETRIEVE_NAMES, VALUE_LEN as f64 + 1.0),
+        _ => (STORE_NAMES, NAME_BYTES),
+    };
+    let limit = |what: &str, measured, at_most| {
+        Limit::counted(format!("{case}: {what}"), measured, at_most)
+    };
+    let mut limits = vec![
+        limit(
+            "system calls more among many files than among few",
+            more,
+            0.0,
+        ),
+        limit(
+            "allocations, one for each name and one more",
+            most(|counts| counts.allocations),
+            names + 1.0,
+        ),
+        limit(
+            "bytes allocated",
+            most(|counts| counts.allocated_bytes),
+            names * NAME_BYTES + other_bytes,
+        ),
+    ];
+    if case == Case::Retrieve {
+        limits.push(limit("system calls", calls_most, RETRIEVE_CALLS));
+    }
+    limits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_missed_only_when_that_is_sure() {
+        let verdict = |rounds: &[f64], at_most| {
+            Limit::timed(String::new(), &Series(rounds.to_vec()), at_most).verdict
+        };
+        assert_eq!(verdict(&[1.0, 1.2, 9.0], 1.3), Verdict::Pass);
+        assert_eq!(verdict(&[1.0, 1.4, 9.0], 1.3), Verdict::Unsure);
+        assert_eq!(verdict(&[1.4, 1.5, 9.0], 1.3), Verdict::Fail);
+        assert_eq!(verdict(&[], 1.3), Verdict::NotMeasured);
+        assert_eq!(
+            Limit::counted(String::new(), Some(5.0), 4.0).verdict,
+            Verdict::Fail
+        );
+    }
+
+    #[test]
+    fn a_slower_store_and_a_fifth_call_are_found() {
+        let rows = |time: fn(Case, u32) -> f64, calls: f64| {
+            let all = Case::ALL
+                .into_iter()
+                .flat_map(|case| [(case, 10), (case, 1000)]);
+            let times = all
+                .clone()
+                .map(|(case, n)| ((case, n), Series(vec![time(case, n); 5])));
+            let counted = Counts {
+                calls_total: Some(calls),
+                ..Counts::default()
+            };
+            let counts = all.map(|key| (key, counted.clone()));
+            let measured = Measured::new("some", times.collect(), counts.collect());
+            let missed = limits(&measured)
+                .into_iter()
+                .filter(|l| l.verdict != Verdict::Pass);
+            missed.map(|limit| limit.what).collect::<Vec<_>>()
+        };
+        assert!(rows(|_, _| 1.0, 4.0).is_empty());
+        assert_eq!(rows(|_, _| 1.0, 5.0), ["retrieve: system calls"]);
+        let slow = |case, others| match (case, others) {
+            (Case::Store, 1000) => 1.6,
+            _ => 1.0,
+        };
+        let expected = [
+            "times the bare store, among 1000 files",
+            "store: growth from 10 to 1000 files over the bare one's",
+        ];
+        assert_eq!(rows(slow, 4.0), expected);
+    }
+}

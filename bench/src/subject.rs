@@ -1,0 +1,214 @@
+//! `Subject`: a directory opened to run every case in it.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use hv_sim::{HostOptions, NewDomain, SimHost};
+use userdata::{
+    Clear, Deadline, DomainKey, Domid, Durability, Expect, Store, Userdata, Userid, WritableUserid,
+};
+use userdata_core::Op;
+use userdata_fs::{FileStore, OsDirectory};
+
+use crate::bare::Bare;
+use crate::case::{Case, VALUES};
+
+/// The size of a value in bytes.
+pub const VALUE_LEN: usize = 4096;
+
+/// The domids of the domains measured; other domains have smaller ones.
+pub const FIRST_DOMID: u16 = 30_000;
+
+/// A directory, and the values in it that the cases read and replace.
+#[derive(Debug)]
+pub struct Subject {
+    store: FileStore<OsDirectory>,
+    userdata: Userdata<SimHost, FileStore<OsDirectory>>,
+    bare: Bare,
+    /// Its value is retrieved and replaced.
+    single: DomainKey,
+    /// Its five values are listed.
+    listed: DomainKey,
+    /// Its five values are made and destroyed.
+    cleared: DomainKey,
+    userid: WritableUserid,
+    userids: Vec<WritableUserid>,
+    /// What is stored next; the first bytes count on.
+    value: Vec<u8>,
+    buffer: Vec<u8>,
+    stored: u64,
+}
+
+impl Subject {
+    /// Opens a directory and stores a first value wherever one is read.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not give back what it was given.
+    pub fn open(path: &Path) -> Result<Self> {
+        let host = SimHost::new(HostOptions::new(1).with_spurious_one_in(0));
+        let create = |number| -> Result<DomainKey> {
+            let domid = Domid::new(FIRST_DOMID + number)?;
+            Ok(host.create(NewDomain::new().with_domid(domid))?)
+        };
+        let (single, listed, cleared) = (create(0)?, create(1)?, create(2)?);
+        let userid = WritableUserid::new("xl")?;
+        let store = FileStore::open(path)?;
+        let mut subject = Self {
+            userdata: Userdata::new(host.clone(), store.clone())
+                .with_durability(Durability::Process),
+            bare: Bare::open(path, &create(3)?, &userid)?,
+            store,
+            single,
+            listed,
+            cleared,
+            userid,
+            userids: (0..VALUES)
+                .map(|number| WritableUserid::new(format!("value-{number}")))
+                .collect::<Result<_, _>>()?,
+            value: vec![b'v'; VALUE_LEN],
+            buffer: vec![0; VALUE_LEN + 1],
+            stored: 0,
+        };
+        subject.fill(listed)?;
+        for case in [Case::BareStore, Case::Store] {
+            subject.once(case)?;
+        }
+        subject.verify()?;
+        Ok(subject)
+    }
+
+    /// Does a case this often; the time does not include what prepares it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever fails: a benchmark of failures measures nothing.
+    pub fn turn(&mut self, case: Case, times: u32) -> Result<Duration> {
+        if case.preparation().is_none() {
+            let started = Instant::now();
+            for _ in 0..times {
+                self.once(case)?;
+            }
+            return Ok(started.elapsed());
+        }
+        let mut spent = Duration::ZERO;
+        for _ in 0..times {
+            self.fill(self.cleared)?;
+            let started = Instant::now();
+            self.once(case)?;
+            spent += started.elapsed();
+        }
+        Ok(spent)
+    }
+
+    fn once(&mut self, case: Case) -> Result<()> {
+        match case {
+            Case::BareRetrieve => {
+                let read = self.bare.retrieve(&mut self.buffer)?;
+                ensure!(black_box(read) == VALUE_LEN, "{read} bytes read");
+            }
+            Case::Retrieve => whole(self.store.get(&self.single, &self.userid)?)?,
+            Case::UserdataRetrieve => {
+                whole(self.userdata.retrieve(self.single.domid, &self.userid)?)?;
+            }
+            Case::BareStore | Case::BareStoreFile | Case::BareStoreFull => {
+                self.next_value();
+                self.bare
+                    .store(&self.value, case.durability().unwrap_or_default())?;
+            }
+            Case::Store | Case::StoreFile | Case::StoreFull => {
+                self.next_value();
+                let durability = case.durability().unwrap_or_default();
+                self.put(&self.single, &self.userid, durability)?;
+            }
+            Case::UserdataStore => {
+                self.next_value();
+                self.userdata
+                    .store(self.single.domid, &self.userid, &self.value)?;
+            }
+            Case::List => {
+                let listed = black_box(self.store.list(&self.listed)?).len();
+                ensure!(listed == self.userids.len(), "{listed} values listed");
+            }
+            Case::DestroyAll => {
+                let op = Op::Clear {
+                    what: Clear::Everything,
+                    durability: Durability::Process,
+                };
+                self.change(&self.cleared, op)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores the five values of a domain.
+    fn fill(&mut self, domain: DomainKey) -> Result<()> {
+        self.next_value();
+        self.userids
+            .iter()
+            .try_for_each(|userid| self.put(&domain, userid, Durability::Process))
+    }
+
+    fn put(
+        &self,
+        domain: &DomainKey,
+        userid: &WritableUserid,
+        durability: Durability,
+    ) -> Result<()> {
+        let op = Op::Put {
+            userid,
+            data: &self.value,
+            expect: Expect::Any,
+            durability,
+        };
+        self.change(domain, op)
+    }
+
+    fn change(&self, domain: &DomainKey, op: Op<'_>) -> Result<()> {
+        let done = self
+            .store
+            .change(domain, Deadline::default(), &mut |_| Ok(()), &[op])?;
+        ensure!(black_box(done).len() == 1, "one change was asked for");
+        Ok(())
+    }
+
+    fn next_value(&mut self) {
+        self.stored += 1;
+        if let Some(head) = self.value.first_chunk_mut() {
+            *head = self.stored.to_le_bytes();
+        }
+    }
+
+    /// Makes sure that both kinds of store did store, and both kinds of retrieve do read.
+    fn verify(&mut self) -> Result<()> {
+        let first = |subject: &Self| -> Result<Vec<u8>> {
+            let userid: &Userid = &subject.userid;
+            let value = subject.store.get(&subject.single, userid)?;
+            Ok(value.context("nothing was stored")?.into_bytes())
+        };
+        let read = self.bare.retrieve(&mut self.buffer)?;
+        let bare = self.buffer.get(..read).unwrap_or_default().to_vec();
+        let ours = first(self)?;
+        ensure!(
+            ours == self.value && ours.len() == VALUE_LEN,
+            "another value was stored"
+        );
+        ensure!(
+            bare.len() == VALUE_LEN && bare != ours,
+            "the values do not differ"
+        );
+        self.once(Case::Store)?;
+        ensure!(first(self)? != ours, "the value was not replaced");
+        Ok(())
+    }
+}
+
+fn whole(value: Option<userdata::Value>) -> Result<()> {
+    let length = black_box(&value)
+        .as_ref()
+        .map(|value| value.as_bytes().len());
+    ensure!(length == Some(VALUE_LEN), "a value of {length:?} bytes");
+    Ok(())
+}
