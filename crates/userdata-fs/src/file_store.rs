@@ -131,7 +131,7 @@ impl<D: Directory> Store for FileStore<D> {
         let done = lock
             .admit(admit)
             .and_then(|()| ops.iter().map(|op| lock.apply(op)).collect());
-        lock.release(done)
+        lock.release(done, note_in_cleared)
     }
 
     fn close(
@@ -144,8 +144,23 @@ impl<D: Directory> Store for FileStore<D> {
         let marker = lock
             .admit(admit)
             .and_then(|()| HeldMarker::make(self.clone(), *domain));
-        Ok(Box::new(lock.release(marker)?))
+        let marker = lock.release(marker, |_, error| Err(error))?;
+        Ok(Box::new(marker))
     }
+}
+
+/// What went wrong with the lock after the change was made. Where records were cleared it joins the
+/// failures, so that none of these is forgotten.
+fn note_in_cleared(mut done: Vec<Done>, error: StoreError) -> Result<Vec<Done>, StoreError> {
+    let last = done.iter_mut().rev().find_map(|done| match done {
+        Done::Cleared(cleared) => Some(cleared),
+        _ => None,
+    });
+    match last {
+        Some(cleared) => cleared.failed.push(error),
+        None => return Err(error),
+    }
+    Ok(done)
 }
 
 impl<D: Directory> HeldLock<'_, D> {

@@ -111,8 +111,12 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     }
 
     /// Gives the lock back: compare, unlink, unlock, close. An `outcome` that is an error already
-    /// comes first; a change that succeeded under a broken lock becomes *lock lost*.
-    pub(crate) fn release<T>(mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// comes first; what goes wrong after a success is for `note` to report along with it.
+    pub(crate) fn release<T>(
+        mut self,
+        outcome: Result<T, StoreError>,
+        note: impl FnOnce(T, StoreError) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let unlinked = self.unlink_lock();
         if let Some(file) = self.file.take() {
             // If this fails, closing unlocks.
@@ -120,9 +124,8 @@ impl<'a, D: Directory> HeldLock<'a, D> {
             self.store.directory.close(file);
         }
         match (outcome, unlinked) {
-            (Ok(value), Ok(())) => Ok(value),
-            (Ok(_), Err(error)) => Err(error),
-            (Err(error), _) => Err(error),
+            (Ok(value), Err(error)) => note(value, error),
+            (outcome, _) => outcome,
         }
     }
 

@@ -113,17 +113,21 @@ impl<D: Directory> ClosingMark for HeldMarker<D> {
         let lock = HeldLock::acquire(&store, &self.domain, deadline)?;
         let cleared = lock.clear(Clear::Everything, durability, Some(&self.name));
         let removed = self.remove();
-        lock.release(cleared.map(|mut cleared| {
+        let cleared = cleared.map(|mut cleared| {
             cleared.failed.extend(removed.err());
             cleared
-        }))
+        });
+        lock.release(cleared, |mut cleared, error| {
+            cleared.failed.push(error);
+            Ok(cleared)
+        })
     }
 
     fn reopen(mut self: Box<Self>, deadline: Deadline) -> Result<(), StoreError> {
         let store = self.store.clone();
         let lock = HeldLock::acquire(&store, &self.domain, deadline)?;
         let removed = self.remove();
-        lock.release(removed)
+        lock.release(removed, |(), error| Err(error))
     }
 }
 

@@ -102,6 +102,20 @@ fn after_a_failure_the_rest_is_removed_and_each_failure_reported() {
 }
 
 #[test]
+fn a_lock_file_that_stays_hides_no_record_that_could_not_be_removed() {
+    let script = Script::default();
+    script
+        .fail("unlink d", 1, Errno::IO)
+        .fail("stat l", 3, Errno::IO);
+    let cleared = clear(&script, Clear::Everything).unwrap();
+    let [first, second] = &cleared.failed[..] else {
+        panic!("{cleared:?}")
+    };
+    assert!(first.file().ends_with(b".xl"));
+    assert!(matches!(second.kind(), StoreErrorKind::LockLeft(_)));
+}
+
+#[test]
 fn the_lock_file_of_another_program_that_holds_it_stays() {
     let script = Script::default();
     script.fail("lock l", 1, Errno::AGAIN);
