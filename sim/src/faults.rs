@@ -38,6 +38,16 @@ pub enum How {
     Short(usize),
 }
 
+impl Fault {
+    /// The number of the call that it strikes, or the first that it may strike.
+    #[must_use]
+    pub const fn call(&self) -> usize {
+        match self.at {
+            At::Call(number) | At::Kind(_, number) => number,
+        }
+    }
+}
+
 /// What goes wrong in which call. Clones share the count of calls.
 #[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<Mutex<State>>);

@@ -121,6 +121,12 @@ impl Kernel {
         }
     }
 
+    pub(crate) fn descriptors(&self, process: u32) -> usize {
+        self.processes
+            .get(&process)
+            .map_or(0, |process| process.descriptors.len())
+    }
+
     pub(crate) fn check_alive(&self, process: u32) -> Result<(), Errno> {
         match self.processes.get(&process) {
             Some(process) if !process.dead => Ok(()),

@@ -9,6 +9,7 @@ mod sim_directory;
 mod sim_disk;
 mod storage;
 mod trace;
+mod walk;
 mod without_syncs;
 
 pub use call::{Answer, Call, CallKind};
@@ -21,4 +22,8 @@ pub use storage::{
     CrashModel, CrashStates, NameOrder, Sizes, Storage, StorageOptions, Tree, TreeEntry,
 };
 pub use trace::{Trace, Traced, TracingDirectory};
+pub use walk::{
+    Action, Broken, CrashWalk, FaultWalk, Faulted, Guarantee, Report, Scene, Setting, Slot,
+    WalkError, Walked,
+};
 pub use without_syncs::WithoutSyncs;

@@ -80,6 +80,15 @@ pub enum Plant {
     Directory,
 }
 
+impl SimOptions {
+    /// The same with random numbers that follow from another seed.
+    #[must_use]
+    pub const fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+}
+
 impl SimDisk {
     /// An empty disk.
     #[must_use]
@@ -194,6 +203,12 @@ impl SimProcess {
     /// Changes how many files and directories the process may have open, from now on.
     pub fn limit_open_files(&self, limit: Option<usize>) {
         self.disk.kernel().limit_descriptors(self.id, limit);
+    }
+
+    /// How many files and directories it has open.
+    #[must_use]
+    pub fn open_files(&self) -> usize {
+        self.disk.kernel().descriptors(self.id)
     }
 
     /// Its number.

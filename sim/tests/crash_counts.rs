@@ -193,7 +193,7 @@ fn distinct_states_are_exactly_the_different_ones() {
             for sizes in [Sizes::FollowBytes, Sizes::Vary] {
                 let states = step.storage.crash_states(CrashModel { names, sizes });
                 let all: BTreeSet<_> = states.iter().map(|state| state.tree()).collect();
-                let distinct: Vec<_> = states.distinct().collect();
+                let distinct: Vec<_> = states.distinct(&mut BTreeSet::new()).collect();
                 assert_eq!(distinct.len(), all.len());
                 let from_distinct: BTreeSet<_> = distinct.iter().map(|(_, s)| s.tree()).collect();
                 assert_eq!(from_distinct, all);

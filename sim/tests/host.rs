@@ -1,5 +1,6 @@
 //! What a simulated host does besides what every directory does: limits, kills, forks, locks, time.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -279,7 +280,7 @@ fn a_directory_that_was_not_synced_takes_its_names_with_it() {
             sizes: Sizes::Vary,
         });
         states
-            .distinct()
+            .distinct(&mut BTreeSet::new())
             .map(|(_, state)| state.tree().to_string())
             .collect::<Vec<_>>()
     };

@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod crash_counts;
 #[cfg(test)]
+mod crash_walk;
+#[cfg(test)]
 mod differential;
+#[cfg(test)]
+mod fault_walk;
 #[cfg(test)]
 mod host;
 #[cfg(test)]

@@ -122,9 +122,12 @@ impl<'a> CrashStates<'a> {
         random.below(self.count())
     }
 
-    /// Every state that programs can tell from the others, with the index that leads to it.
-    pub fn distinct(&self) -> impl Iterator<Item = (u128, Storage)> {
-        let mut seen: BTreeSet<Tree> = BTreeSet::new();
+    /// Every state that programs can tell from the others and from those that were `seen`, with the
+    /// index that leads to it.
+    pub fn distinct<'s>(
+        &'s self,
+        seen: &'s mut BTreeSet<Tree>,
+    ) -> impl Iterator<Item = (u128, Storage)> {
         let places = self
             .files
             .iter()
@@ -159,7 +162,7 @@ impl<'a> CrashStates<'a> {
                     (at, self.assemble(&folders, &self.digits(at).1))
                 })
             })
-            .filter(move |(_, state)| seen.insert(state.tree()))
+            .filter(|(_, state)| seen.insert(state.tree()))
     }
 
     /// What is kept and what is lost in the state of this index, for people.

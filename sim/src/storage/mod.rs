@@ -99,6 +99,25 @@ impl Storage {
         }
     }
 
+    /// The same after every process was killed: what was open is closed, nothing is lost.
+    #[must_use]
+    pub fn killed(&self) -> Self {
+        let mut killed = self.clone();
+        let opened: Vec<NodeId> = killed
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.opened > 0)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in opened {
+            if let Some(node) = killed.nodes.get_mut(&id) {
+                node.opened = 0;
+            }
+            killed.release_unused(id);
+        }
+        killed
+    }
+
     pub(crate) const fn root() -> NodeId {
         ROOT
     }

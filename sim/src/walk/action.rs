@@ -1,0 +1,313 @@
+//! `Action`: what one process does to the userdata of a host.
+
+use std::error::Error;
+use std::fmt;
+
+use hv_sim::SimHost;
+use thiserror::Error;
+use userdata::{DestroyError, Outcome, Userdata, UserdataError};
+use userdata_core::{Clear, Cleared, DomainKey, Durability, Entry, Store, Value, WritableUserid};
+
+/// Whose value under which userid.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slot {
+    /// Which incarnation of which domain.
+    pub domain: DomainKey,
+    /// Under which userid.
+    pub userid: WritableUserid,
+}
+
+/// One call of the facade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// [`Userdata::store`]; no bytes remove.
+    Store {
+        /// Where.
+        slot: Slot,
+        /// The bytes.
+        value: Vec<u8>,
+        /// What it must survive.
+        durability: Durability,
+    },
+    /// [`Userdata::update`] to a new value, whatever the old one is.
+    Update {
+        /// Where.
+        slot: Slot,
+        /// The bytes.
+        value: Vec<u8>,
+        /// What it must survive.
+        durability: Durability,
+    },
+    /// [`Userdata::remove`].
+    Remove {
+        /// Where.
+        slot: Slot,
+        /// What it must survive.
+        durability: Durability,
+    },
+    /// [`Userdata::destroy_all`].
+    DestroyAll {
+        /// Whose data.
+        domain: DomainKey,
+        /// Which of it.
+        what: Clear,
+        /// What it must survive.
+        durability: Durability,
+    },
+    /// [`Userdata::destroy`], and the domain is gone.
+    Destroy {
+        /// Which domain.
+        domain: DomainKey,
+        /// What it must survive.
+        durability: Durability,
+    },
+    /// [`Userdata::destroy`], where the caller's own destroy fails.
+    DestroyInVain {
+        /// Which domain.
+        domain: DomainKey,
+    },
+    /// [`Userdata::retrieve`].
+    Retrieve {
+        /// Where.
+        slot: Slot,
+    },
+    /// [`Userdata::list`].
+    List {
+        /// Whose data.
+        domain: DomainKey,
+    },
+}
+
+/// What the facade said.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Report {
+    /// A value was stored or removed.
+    Changed(Outcome),
+    /// A domain's data was removed; with what a toolstack would log.
+    Cleared(Option<Cleared>, Vec<UserdataError>),
+    /// The domain lives on, as it was meant to; with what a toolstack would log.
+    StillThere(Vec<UserdataError>),
+    /// What was read.
+    Read(Option<Value>),
+    /// What was listed.
+    Listed(Vec<Entry>),
+    /// It failed.
+    Failed(UserdataError),
+    /// It failed in a way that it can't fail.
+    Nonsense(String),
+}
+
+/// The caller's own destroy failed.
+#[derive(Debug, Error)]
+#[error("the domain does not want to go")]
+struct InVain;
+
+impl Action {
+    /// Does it.
+    pub fn perform<S: Store + Clone>(
+        &self,
+        userdata: &Userdata<SimHost, S>,
+        host: &SimHost,
+    ) -> Report {
+        let userdata = userdata.clone().with_durability(self.durability());
+        let changed =
+            |result: Result<Outcome, _>| result.map_or_else(Report::Failed, Report::Changed);
+        match self {
+            Self::Store { slot, value, .. } => {
+                changed(userdata.store(slot.domain, &slot.userid, value))
+            }
+            Self::Update { slot, value, .. } => {
+                changed(userdata.update(slot.domain, &slot.userid, |_| value.clone()))
+            }
+            Self::Remove { slot, .. } if slot.userid.is_libxl_json() => {
+                changed(userdata.remove_libxl_json(slot.domain))
+            }
+            Self::Remove { slot, .. } => changed(userdata.remove(slot.domain, &slot.userid)),
+            Self::DestroyAll { domain, what, .. } => userdata
+                .destroy_all(*domain, *what)
+                .map_or_else(Report::Failed, |cleared| {
+                    Report::Cleared(Some(cleared), Vec::new())
+                }),
+            Self::Destroy { domain, .. } => {
+                match userdata.destroy(*domain, |key| host.destroy(key.domid)) {
+                    Ok(destroyed) => Report::Cleared(destroyed.cleared, destroyed.trouble),
+                    Err(DestroyError::NotStarted(error)) => Report::Failed(error),
+                    Err(other) => Report::Nonsense(other.to_string()),
+                }
+            }
+            Self::DestroyInVain { domain } => {
+                match userdata.destroy(*domain, |_| Err::<(), _>(InVain)) {
+                    Err(DestroyError::Failed { trouble, .. }) => Report::StillThere(trouble),
+                    Err(DestroyError::NotStarted(error)) => Report::Failed(error),
+                    Err(other) => Report::Nonsense(other.to_string()),
+                    Ok(_) => Report::Nonsense("destroyed, they say".to_owned()),
+                }
+            }
+            Self::Retrieve { slot } => userdata
+                .retrieve(slot.domain, &slot.userid)
+                .map_or_else(Report::Failed, Report::Read),
+            Self::List { domain } => userdata
+                .list(*domain)
+                .map_or_else(Report::Failed, Report::Listed),
+        }
+    }
+
+    /// What it must survive.
+    #[must_use]
+    pub fn durability(&self) -> Durability {
+        match self {
+            Self::Store { durability, .. }
+            | Self::Update { durability, .. }
+            | Self::Remove { durability, .. }
+            | Self::DestroyAll { durability, .. }
+            | Self::Destroy { durability, .. } => *durability,
+            Self::DestroyInVain { .. } | Self::Retrieve { .. } | Self::List { .. } => {
+                Durability::default()
+            }
+        }
+    }
+
+    /// What stands in `slot` afterwards, if this changes it: the bytes, or nothing.
+    #[must_use]
+    pub fn effect_on(&self, slot: &Slot) -> Option<Option<&[u8]>> {
+        match self {
+            Self::Store {
+                slot: changed,
+                value,
+                ..
+            }
+            | Self::Update {
+                slot: changed,
+                value,
+                ..
+            } => (changed == slot)
+                .then_some(Some(value.as_slice()).filter(|value| !value.is_empty())),
+            Self::Remove { slot: changed, .. } => (changed == slot).then_some(None),
+            Self::DestroyAll { domain, what, .. } => {
+                let spared = *what == Clear::Spare && slot.userid.is_libxl_json();
+                (*domain == slot.domain && !spared).then_some(None)
+            }
+            Self::Destroy { domain, .. } => (*domain == slot.domain).then_some(None),
+            Self::DestroyInVain { .. } | Self::Retrieve { .. } | Self::List { .. } => None,
+        }
+    }
+}
+
+impl Report {
+    /// Whether names that were changed before are on the disk for certain, as it says.
+    #[must_use]
+    pub fn says_synced(&self) -> bool {
+        match self {
+            Self::Changed(Outcome::Stored { durability } | Outcome::Removed { durability }) => {
+                *durability == Durability::Full
+            }
+            Self::Cleared(Some(cleared), _) => {
+                cleared.durability == Durability::Full
+                    && (!cleared.removed.is_empty() || cleared.others > 0)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed(outcome) => write!(f, "{outcome:?}"),
+            Self::Cleared(Some(cleared), trouble) => {
+                let (removed, others) = (cleared.removed.len(), cleared.others);
+                write!(f, "removed {removed} and {others} ({})", cleared.durability)?;
+                cleared
+                    .failed
+                    .iter()
+                    .try_for_each(|error| write!(f, "; {}", Chain(error)))?;
+                trouble
+                    .iter()
+                    .try_for_each(|error| write!(f, "; {}", Chain(error)))
+            }
+            Self::Cleared(None, trouble) | Self::StillThere(trouble) => {
+                f.write_str(match self {
+                    Self::Cleared(..) => "destroyed",
+                    _ => "still there",
+                })?;
+                trouble
+                    .iter()
+                    .try_for_each(|error| write!(f, "; {}", Chain(error)))
+            }
+            Self::Read(None) => f.write_str("no value"),
+            Self::Read(Some(value)) => write!(f, "\"{}\"", value.as_bytes().escape_ascii()),
+            Self::Listed(entries) => {
+                let mut entries = entries.iter();
+                entries.try_for_each(|entry| write!(f, "{} ", entry.userid))
+            }
+            Self::Failed(error) => write!(f, "{}", Chain(error)),
+            Self::Nonsense(why) => f.write_str(why),
+        }
+    }
+}
+
+/// An error with all its causes.
+struct Chain<'a>(&'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.domain.domid, &*self.userid)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store {
+                slot,
+                value,
+                durability,
+            } => {
+                write!(
+                    f,
+                    "store {slot} \"{}\" ({durability})",
+                    value.escape_ascii()
+                )
+            }
+            Self::Update {
+                slot,
+                value,
+                durability,
+            } => {
+                write!(
+                    f,
+                    "update {slot} \"{}\" ({durability})",
+                    value.escape_ascii()
+                )
+            }
+            Self::Remove { slot, durability } => write!(f, "remove {slot} ({durability})"),
+            Self::DestroyAll {
+                domain,
+                what,
+                durability,
+            } => {
+                write!(f, "destroy all of {} {what:?} ({durability})", domain.domid)
+            }
+            Self::Destroy { domain, durability } => {
+                write!(f, "destroy {} ({durability})", domain.domid)
+            }
+            Self::DestroyInVain { domain } => write!(f, "destroy {} in vain", domain.domid),
+            Self::Retrieve { slot } => write!(f, "retrieve {slot}"),
+            Self::List { domain } => write!(f, "list {}", domain.domid),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! `Expectation`: what may be found, given what was done.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use userdata_core::Durability;
+
+use super::action::{Action, Slot};
+
+/// After what something is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The process was killed, or nothing happened at all.
+    Kill,
+    /// The host lost its power.
+    PowerCut,
+}
+
+/// What may stand in each slot.
+#[derive(Clone, Debug)]
+pub(crate) struct Expectation(BTreeMap<Slot, Possible>);
+
+#[derive(Clone, Debug)]
+struct Possible {
+    /// What was there before, and may be there again after a power cut.
+    older: Vec<Content>,
+    /// What is there.
+    live: Content,
+    /// What an action that has not returned is about to put there.
+    coming: Option<Content>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Content {
+    value: Option<Vec<u8>>,
+    /// Whether a power cut leaves the bytes whole.
+    synced: bool,
+}
+
+/// What was found in a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    Nothing,
+    Value(Vec<u8>),
+    /// A value without a byte, reported as such.
+    Empty,
+}
+
+impl Expectation {
+    /// What was stored and is durable.
+    pub(crate) fn certain(values: impl IntoIterator<Item = (Slot, Option<Vec<u8>>)>) -> Self {
+        let possible = |value| Possible {
+            older: Vec::new(),
+            live: Content {
+                value,
+                synced: true,
+            },
+            coming: None,
+        };
+        Self(
+            values
+                .into_iter()
+                .map(|(slot, value)| (slot, possible(value)))
+                .collect(),
+        )
+    }
+
+    pub(crate) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.0.keys()
+    }
+
+    /// The same while `action` is on its way.
+    pub(crate) fn during(&self, action: &Action) -> Self {
+        let mut during = self.clone();
+        for (slot, possible) in &mut during.0 {
+            possible.coming = action.effect_on(slot).map(|value| Content {
+                value: value.map(<[u8]>::to_vec),
+                synced: value.is_none() || action.durability() > Durability::Process,
+            });
+        }
+        during
+    }
+
+    /// The same when `action` has been done; `synced` if it says that it synced the directory.
+    pub(crate) fn after(&self, action: &Action, synced: bool) -> Self {
+        let mut after = self.during(action);
+        for possible in after.0.values_mut() {
+            if let Some(coming) = possible.coming.take() {
+                possible
+                    .older
+                    .push(std::mem::replace(&mut possible.live, coming));
+            }
+            if synced {
+                possible.older.clear();
+            }
+        }
+        after
+    }
+
+    /// The same when `action` has been done to the slots that `reached` tells, and to no others.
+    pub(crate) fn partly_after(
+        &self,
+        action: &Action,
+        synced: bool,
+        reached: impl Fn(&Slot) -> bool,
+    ) -> Self {
+        let mut partly = self.clone();
+        for (slot, after) in self.after(action, synced).0 {
+            if reached(&slot) {
+                partly.0.insert(slot, after);
+            }
+        }
+        partly
+    }
+
+    /// What is in a slot when nothing is on its way.
+    pub(crate) fn live(&self, slot: &Slot) -> Option<&[u8]> {
+        self.0.get(slot)?.live.value.as_deref()
+    }
+
+    /// Whether something was stored and reported as durable that is not what was found.
+    pub(crate) fn is_lost(&self, slot: &Slot) -> bool {
+        self.0.get(slot).is_some_and(|possible| {
+            possible.older.is_empty() && possible.coming.is_none() && possible.live.synced
+        })
+    }
+
+    /// Whether this may be found in a slot.
+    pub(crate) fn allows(&self, slot: &Slot, found: &Found, cause: Cause) -> bool {
+        let Some(Possible {
+            older,
+            live,
+            coming,
+        }) = self.0.get(slot)
+        else {
+            return *found == Found::Nothing;
+        };
+        let mut now = std::iter::once(live).chain(coming);
+        match cause {
+            Cause::Kill => now.any(|content| content.is(found)),
+            Cause::PowerCut => now
+                .chain(older)
+                .any(|c| c.is(found) || c.may_decay_to(found)),
+        }
+    }
+}
+
+impl Content {
+    fn is(&self, found: &Found) -> bool {
+        match found {
+            Found::Nothing => self.value.is_none(),
+            Found::Value(bytes) => self.value.as_ref() == Some(bytes),
+            Found::Empty => false,
+        }
+    }
+
+    /// What is left of bytes that were not synced: any part of them, with zeros in between.
+    fn may_decay_to(&self, found: &Found) -> bool {
+        let Some(value) = self.value.as_ref().filter(|_| !self.synced) else {
+            return false;
+        };
+        match found {
+            Found::Nothing => false,
+            Found::Empty => true,
+            Found::Value(bytes) => {
+                bytes.len() <= value.len()
+                    && bytes
+                        .iter()
+                        .zip(value)
+                        .all(|(found, byte)| *found == 0 || found == byte)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing"),
+            Self::Value(bytes) => write!(f, "\"{}\"", bytes.escape_ascii()),
+            Self::Empty => f.write_str("an empty value"),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Walks: the real code on a simulated host, stopped or disturbed at every point.
+
+mod action;
+mod crash_walk;
+mod expectation;
+mod fault_walk;
+mod guarantee;
+mod protocols;
+mod recovery;
+mod scene;
+
+pub use action::{Action, Report, Slot};
+pub use crash_walk::{CrashWalk, WalkError, Walked};
+pub use fault_walk::{FaultWalk, Faulted};
+pub use guarantee::{Broken, Guarantee};
+pub use scene::{Scene, Setting};

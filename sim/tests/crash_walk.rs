@@ -1,0 +1,145 @@
+//! Every protocol of one process, stopped after every step in every way: what is left is recovered
+//! from with the real code, whether the domains come back or not.
+
+use std::num::NonZeroUsize;
+
+use userdata_core::{Durability, NameFormat};
+use userdata_sim::{
+    Action, CrashModel, CrashWalk, Guarantee, NameOrder, Random, Scene, Setting, Sizes, Walked,
+    WithoutSyncs,
+};
+
+const DURABILITIES: [Durability; 3] = [Durability::Process, Durability::File, Durability::Full];
+
+fn scene(format: NameFormat) -> Scene {
+    let block = NonZeroUsize::new(4);
+    Scene::new(Setting { format, block }).unwrap()
+}
+
+fn models() -> impl Iterator<Item = CrashModel> {
+    [NameOrder::Journalled, NameOrder::Weak]
+        .into_iter()
+        .flat_map(|names| {
+            [Sizes::FollowBytes, Sizes::Vary].map(|sizes| CrashModel { names, sizes })
+        })
+}
+
+fn walk(scene: &Scene, actions: &[Action], model: CrashModel, bug: WithoutSyncs) -> Walked {
+    let walk = CrashWalk {
+        scene,
+        actions,
+        model,
+        bug,
+        states_max: u128::MAX,
+        seed: 0,
+    };
+    walk.walk().unwrap()
+}
+
+#[test]
+fn no_crash_of_any_protocol_breaks_a_guarantee() {
+    // Any subset of names includes the prefixes, and sizes that vary those that follow the bytes.
+    let model = CrashModel {
+        names: NameOrder::Weak,
+        sizes: Sizes::Vary,
+    };
+    let mut all = Walked::default();
+    for format in [NameFormat::Libxl, NameFormat::Seed] {
+        let scene = scene(format);
+        for durability in DURABILITIES {
+            for action in scene.protocols(durability) {
+                let walked = walk(&scene, &[action], model, WithoutSyncs::default());
+                if let Some(broken) = walked.broken.first() {
+                    panic!("{format:?}: {broken}");
+                }
+                all.add(walked);
+            }
+        }
+    }
+    assert!(all.states > 10_000 && all.recovered > 2_000, "{all}");
+}
+
+#[test]
+fn a_store_that_does_not_sync_the_file_is_found() {
+    let bug = WithoutSyncs {
+        files: true,
+        directories: false,
+    };
+    for format in [NameFormat::Libxl, NameFormat::Seed] {
+        let scene = scene(format);
+        for durability in [Durability::File, Durability::Full] {
+            for (model, userid) in models().flat_map(|m| ["xl", Scene::ABSENT].map(|u| (m, u))) {
+                let store = Action::Store {
+                    slot: scene.slot(userid),
+                    value: Scene::NEW.to_vec(),
+                    durability,
+                };
+                let walked = walk(&scene, &[store], model, bug);
+                let broken = walked.broken.first().map(|broken| broken.guarantee);
+                assert_eq!(broken, Some(Guarantee::Atomic), "{model:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_change_that_does_not_sync_the_directory_is_found() {
+    let bug = WithoutSyncs {
+        files: false,
+        directories: true,
+    };
+    let scene = scene(NameFormat::Libxl);
+    let before = scene.protocols(Durability::Full);
+    for model in models() {
+        for action in &before {
+            let there = |userid: &str| action.effect_on(&scene.slot(userid));
+            let changes = Scene::USERIDS.iter().any(|userid| there(userid).is_some())
+                || there(Scene::ABSENT).is_some_and(|value| value.is_some());
+            let walked = walk(&scene, std::slice::from_ref(action), model, bug);
+            let broken = walked.broken.first().map(|broken| broken.guarantee);
+            assert_eq!(broken, changes.then_some(Guarantee::Durability), "{action}");
+        }
+    }
+}
+
+#[test]
+fn no_crash_in_a_longer_history_breaks_a_guarantee() {
+    let scene = scene(NameFormat::Libxl);
+    let mut all = Walked::default();
+    for seed in 0..16 {
+        let mut random = Random::new(seed);
+        let actions: Vec<Action> = (0..6)
+            .map(|_| {
+                let durability = pick(&mut random, &DURABILITIES);
+                loop {
+                    let action = pick(&mut random, &scene.protocols(durability));
+                    // After it nothing can be stored any more.
+                    if !matches!(action, Action::Destroy { .. }) {
+                        break action;
+                    }
+                }
+            })
+            .collect();
+        for model in models() {
+            let walk = CrashWalk {
+                scene: &scene,
+                actions: &actions,
+                model,
+                bug: WithoutSyncs::default(),
+                states_max: 8,
+                seed,
+            };
+            let walked = walk.walk().unwrap();
+            if let Some(broken) = walked.broken.first() {
+                panic!("seed {seed}: {broken}");
+            }
+            all.add(walked);
+        }
+    }
+    assert!(all.kills > 1_000 && all.recovered > 5_000, "{all}");
+}
+
+fn pick<T: Clone>(random: &mut Random, of: &[T]) -> T {
+    let at = random.below(of.len() as u128);
+    of[usize::try_from(at).unwrap()].clone()
+}

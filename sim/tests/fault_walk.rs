@@ -1,0 +1,52 @@
+//! Every protocol of one process, while every call goes wrong in every way that it can: what is
+//! said is held against what is there.
+
+use std::num::NonZeroUsize;
+
+use userdata_core::{Durability, NameFormat};
+use userdata_sim::{FaultWalk, Faulted, Scene, Setting};
+
+const DURABILITIES: [Durability; 3] = [Durability::Process, Durability::File, Durability::Full];
+
+fn scene(format: NameFormat) -> Scene {
+    let block = NonZeroUsize::new(4);
+    Scene::new(Setting { format, block }).unwrap()
+}
+
+/// Walks all protocols; `pairs` costs a hundred times as much.
+fn walk(format: NameFormat, durabilities: &[Durability], pairs: bool) -> Faulted {
+    let scene = scene(format);
+    let mut all = Faulted::default();
+    for durability in durabilities {
+        for action in scene.protocols(*durability) {
+            let (scene, action) = (&scene, &action);
+            let walk = FaultWalk {
+                scene,
+                action,
+                pairs,
+                power_cuts: !pairs,
+            };
+            let faulted = walk.walk().unwrap();
+            if let Some(broken) = faulted.broken.first() {
+                panic!("{} times, first {broken}", faulted.broken.len());
+            }
+            assert!(faulted.calls > 0 && faulted.singles > faulted.calls);
+            all.add(faulted);
+        }
+    }
+    all
+}
+
+#[test]
+fn no_single_fault_breaks_a_guarantee_and_no_power_cut_after_it() {
+    for format in [NameFormat::Libxl, NameFormat::Seed] {
+        let all = walk(format, &DURABILITIES, false);
+        assert!(all.failed > 0 && all.recovered > all.singles, "{all}");
+    }
+}
+
+#[test]
+fn no_pair_of_faults_breaks_a_guarantee() {
+    let all = walk(NameFormat::Libxl, &[Durability::Full], true);
+    assert!(all.pairs > all.singles * 10, "{all}");
+}
