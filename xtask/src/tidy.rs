@@ -15,6 +15,7 @@ use texts::Texts;
 
 mod documents;
 mod finding;
+mod guarantees;
 mod hosts;
 mod lines;
 mod names;
@@ -96,6 +97,10 @@ const RULES: &[Rule] = &[
     Rule {
         name: "architecture",
         check: documents::architecture_is_the_map,
+    },
+    Rule {
+        name: "guarantees",
+        check: guarantees::guarantees_name_their_tests,
     },
 ];
 

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::connection::Xenstore;
@@ -380,7 +381,7 @@ fn a_full_queue_of_callers_is_waited_for_no_longer_than_allowed() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn nothing_that_xenstored_sends_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn nothing_that_xenstored_sends_panics(bytes in vec(any::<u8>(), 0..200)) {
         let (mut xenstore, server) = client_of(PATIENCE, move |mut stream| {
             next_request(&mut stream);
             // The client may have had enough of it.
