@@ -105,7 +105,7 @@ const DOMAIN_HELP: &str = "A domid, a uuid, a name, or DOMID.UUID";
 pub(crate) struct Store {
     #[arg(help = DOMAIN_HELP)]
     pub(crate) domain: DomainArgument,
-    /// 1 to 128 printable ASCII characters
+    /// The name of the program that keeps the value: 1 to 128 printable ASCII characters
     pub(crate) userid: OsString,
     /// Where the value is read from; - or nothing for standard input
     #[arg(value_hint = ValueHint::FilePath)]
@@ -192,6 +192,9 @@ pub(crate) enum SimCommand {
     /// Creates a domain and writes its DOMID.UUID
     Create(Create),
     /// Destroys a domain, whole or part of the way
+    ///
+    /// As on Xen, its name is gone as soon as its toolstack begins: from then on it is found by domid
+    /// or uuid.
     Destroy {
         #[arg(help = DOMAIN_HELP)]
         domain: DomainArgument,

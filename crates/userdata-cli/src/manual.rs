@@ -11,8 +11,9 @@ use crate::status::Status;
 pub(crate) const STORE: &str = "\
 Examples:
   userdata store web xl /etc/xen/web.cfg
-  virsh dumpxml db | userdata store db libvirt-xml
-  userdata store 5 backup-agent state.json --if-absent";
+  date | userdata store db backup-agent
+  userdata store 5 backup-agent state.json --if-absent
+  userdata store 5 backup-agent state.json --if-version \"$VERSION\"";
 
 pub(crate) const RETRIEVE: &str = "\
 Examples:
@@ -178,14 +179,8 @@ pub(crate) fn page(command: Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// A command, or those below it: how it is called, what it does, and its own options.
+/// A command and those below it: how it is called, what it does, and its own options.
 fn describe(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
-    if command.has_subcommands() {
-        for subcommand in command.get_subcommands() {
-            describe(subcommand, page)?;
-        }
-        return Ok(());
-    }
     let own = command.clone().mut_args(|argument| {
         let global = argument.is_global_set() || argument.get_id() == "help";
         argument.hide(global)
@@ -217,6 +212,9 @@ fn describe(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
         roff.control("PP", []);
         verbatim(&mut roff, &more.to_string());
         roff.to_writer(page)?;
+    }
+    for subcommand in command.get_subcommands() {
+        describe(subcommand, page)?;
     }
     Ok(())
 }

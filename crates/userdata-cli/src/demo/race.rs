@@ -10,7 +10,7 @@ use super::narrator::{Wrong, verify};
 
 /// The size of each value in bytes: many pages, so that a mixture would show.
 pub(super) const SIZE: usize = 64 << 10;
-pub(super) const REPLACEMENTS: u64 = 400;
+pub(super) const REPLACEMENTS: u64 = 256;
 pub(super) const READERS: usize = 4;
 
 /// What the readers saw.
