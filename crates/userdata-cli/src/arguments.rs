@@ -192,9 +192,6 @@ pub(crate) enum SimCommand {
     /// Creates a domain and writes its DOMID.UUID
     Create(Create),
     /// Destroys a domain, whole or part of the way
-    ///
-    /// As on Xen, its name is gone as soon as its toolstack begins: from then on it is found by domid
-    /// or uuid.
     Destroy {
         #[arg(help = DOMAIN_HELP)]
         domain: DomainArgument,

@@ -141,3 +141,34 @@ fn list(keys: &[DomainKey]) -> String {
     let keys: Vec<_> = keys.iter().map(DomainKey::to_string).collect();
     keys.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use userdata_core::Operation;
+
+    use super::*;
+
+    #[test]
+    fn a_change_that_is_in_place_all_the_same_is_told_from_one_that_is_not() {
+        let io = || Box::new(io::Error::other("broken"));
+        for (kind, changed) in [
+            (StoreErrorKind::ReplacedNotDurable(io()), true),
+            (StoreErrorKind::RemovedNotDurable(io()), true),
+            (StoreErrorKind::LockLeft(io()), true),
+            (StoreErrorKind::LockLost { applied: true }, true),
+            (StoreErrorKind::LockLost { applied: false }, false),
+            (StoreErrorKind::NoSpace(io()), false),
+            (StoreErrorKind::Empty, false),
+        ] {
+            let failure = Failure::from(StoreError::new(Operation::Replace, "file", kind));
+            assert_eq!(failure.changed(), changed, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_chain_says_each_fact_once() {
+        let source = io::Error::other("the disk is on fire");
+        let failure = Failure::io("write out.cfg")(source);
+        assert_eq!(chain(&failure), "cannot write out.cfg: the disk is on fire");
+    }
+}

@@ -96,7 +96,7 @@ fn list(host: &HostFile, output: Output) -> Result<Status, Failure> {
     let state = host.state()?;
     let domains = state.guests().map(|(domid, guest)| document::SimDomain {
         domain: DomainKey::new(domid, guest.uuid()).into(),
-        name: guest.name().map(str::to_owned),
+        name: state.last_name(domid).map(str::to_owned),
         phase: guest.phase().to_string(),
     });
     let document = document::SimList {
@@ -106,7 +106,8 @@ fn list(host: &HostFile, output: Output) -> Result<Status, Failure> {
     };
     output.show(&document, || {
         let rows = state.guests().map(|(domid, guest)| {
-            let name = guest.name().map_or_else(|| "-".to_owned(), printable);
+            let name = state.last_name(domid);
+            let name = name.map_or_else(|| "-".to_owned(), printable);
             let phase = guest.phase().to_string();
             [domid.to_string(), name, guest.uuid().to_string(), phase]
         });

@@ -100,10 +100,10 @@ fn whether_a_domain_exists_is_told() {
     let told = |name: &str, domain: &str| (name.to_owned(), domain.to_owned());
     assert_eq!(existence(&["list"]), told("web", "alive"));
     sandbox.done(["sim", "destroy", "web", "--stop-at", "dying"]);
-    assert_eq!(existence(&["list"]), told("-", "dying"));
+    assert_eq!(existence(&["list"]), told("web", "dying"));
     sandbox.done(["sim", "destroy", "1", "--stop-at", "dead"]);
-    assert_eq!(existence(&["list"]), told("-", "dead"));
-    assert_eq!(existence(&["list", &key]), told("-", "dead"));
+    assert_eq!(existence(&["list"]), told("web", "dead"));
+    assert_eq!(existence(&["list", &key]), told("web", "dead"));
     sandbox.done(["sim", "destroy", "1"]);
     assert_eq!(existence(&["list"]), told("-", "gone"));
     sandbox.done(["sim", "create", "--name", "new", "--domid", "1"]);

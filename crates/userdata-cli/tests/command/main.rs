@@ -18,6 +18,7 @@ mod listing;
 mod pipes;
 mod removing;
 mod retrieving;
+mod samples;
 
 mod sandbox;
 mod simulated;
