@@ -1,5 +1,5 @@
 //! Prints every domain of this Xen host: domid, uuid, life, whether its toolstack is taking it
-//! apart, and its name.
+//! apart, and its name. With the feature `xenctrl` and the argument `xenctrl`, through libxenctrl.
 
 use std::io::Write;
 
@@ -25,9 +25,22 @@ fn main() -> std::process::ExitCode {
     }
 }
 
+#[cfg(not(feature = "xenctrl"))]
+fn open() -> Result<Xen, HypervisorError> {
+    Xen::open(Options::default())
+}
+
+#[cfg(feature = "xenctrl")]
+fn open() -> Result<Xen, HypervisorError> {
+    match std::env::args().nth(1).as_deref() {
+        Some("xenctrl") => Xen::open_xenctrl(Options::default()),
+        _ => Xen::open(Options::default()),
+    }
+}
+
 fn table() -> Result<String, HypervisorError> {
-    let xen = Xen::open(Options::default())?;
-    let mut table = format!("Xen {}, boot {}\n", xen.hypervisor().version(), xen.boot()?);
+    let xen = open()?;
+    let mut table = format!("Xen {}, boot {}\n", xen.version(), xen.boot()?);
     for listed in xen.domains()? {
         // The look-up knows more than the list.
         let Some(domain) = xen.domain(listed.key.domid)? else {

@@ -19,9 +19,18 @@ pub mod abi;
 pub mod xenstore;
 
 mod changes;
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod foreign;
 mod privcmd;
 mod xen;
+#[cfg(feature = "xenctrl")]
+mod xenctrl;
 
 pub use changes::Changes;
 pub use privcmd::Privcmd;
 pub use xen::{Options, Xen};
+#[cfg(feature = "xenctrl")]
+pub use xenctrl::Xenctrl;

@@ -8,6 +8,7 @@ use userdata_core::{
     BootId, Domain, DomainKey, DomainNames, Domid, Hypervisor, HypervisorError, HypervisorErrorKind,
 };
 
+use crate::abi::XenVersion;
 use crate::xenstore::{Endpoint, Xenstore};
 use crate::{Changes, Privcmd};
 
@@ -48,8 +49,16 @@ impl Default for Options {
 /// time, so that a value of this type may be used from several threads, and on in a forked child.
 #[derive(Debug)]
 pub struct Xen {
-    hypervisor: Privcmd,
+    hypervisor: Backend,
     options: Options,
+}
+
+/// How the hypervisor is asked.
+#[derive(Debug)]
+enum Backend {
+    Privcmd(Privcmd),
+    #[cfg(feature = "xenctrl")]
+    Xenctrl(crate::Xenctrl),
 }
 
 impl Xen {
@@ -61,16 +70,35 @@ impl Xen {
     ///
     /// As [`Privcmd::open`].
     pub fn open(options: Options) -> Result<Self, HypervisorError> {
-        Privcmd::open().map(|hypervisor| Self {
+        let hypervisor = Backend::Privcmd(Privcmd::open()?);
+        Ok(Self {
             hypervisor,
             options,
         })
     }
 
-    /// The hypervisor's device, without xenstore.
+    /// The same host, its hypervisor asked through libxenctrl.
+    ///
+    /// # Errors
+    ///
+    /// As [`Xenctrl::open`](crate::Xenctrl::open).
+    #[cfg(feature = "xenctrl")]
+    pub fn open_xenctrl(options: Options) -> Result<Self, HypervisorError> {
+        let hypervisor = Backend::Xenctrl(crate::Xenctrl::open()?);
+        Ok(Self {
+            hypervisor,
+            options,
+        })
+    }
+
+    /// The hypervisor's version.
     #[must_use]
-    pub const fn hypervisor(&self) -> &Privcmd {
-        &self.hypervisor
+    pub const fn version(&self) -> XenVersion {
+        match &self.hypervisor {
+            Backend::Privcmd(privcmd) => privcmd.version(),
+            #[cfg(feature = "xenctrl")]
+            Backend::Xenctrl(xenctrl) => xenctrl.version(),
+        }
     }
 
     /// Watches for domains that end. Replaces `libxl_evenable_domain_death`, as a hint.
@@ -98,11 +126,19 @@ impl Xen {
 
 impl Hypervisor for Xen {
     fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
-        self.hypervisor.domain(domid)
+        match &self.hypervisor {
+            Backend::Privcmd(privcmd) => privcmd.domain(domid),
+            #[cfg(feature = "xenctrl")]
+            Backend::Xenctrl(xenctrl) => xenctrl.domain(domid),
+        }
     }
 
     fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
-        self.hypervisor.domains()
+        match &self.hypervisor {
+            Backend::Privcmd(privcmd) => privcmd.domains(),
+            #[cfg(feature = "xenctrl")]
+            Backend::Xenctrl(xenctrl) => xenctrl.domains(),
+        }
     }
 
     /// True where xenstore has no `/local/domain/<domid>/vm`: libxl writes this node as soon
@@ -167,7 +203,7 @@ mod tests {
             xenstore_timeout: PATIENCE,
             ..Options::default()
         };
-        let hypervisor = FakeXen::new(17, [5, 7]).open().0.unwrap();
+        let hypervisor = Backend::Privcmd(FakeXen::new(17, [5, 7]).open().0.unwrap());
         Xen {
             hypervisor,
             options,

@@ -18,7 +18,7 @@ mod field;
 mod fixtures;
 mod release;
 
-pub use domain_info::{DomainInfo, RECORD_READ};
+pub use domain_info::{DomainInfo, RECORD_READ, in_order};
 pub use release::{
     Arch, RELEASES, Release, XenVersion, domctl_versions_to_try, sysctl_versions_to_try,
 };

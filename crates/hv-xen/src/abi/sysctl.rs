@@ -7,7 +7,7 @@
 use userdata_core::Domid;
 
 use super::field::{u32_at, write_at, zeroed_with};
-use super::{Arch, DomainInfo, Malformed};
+use super::{Arch, DomainInfo, Malformed, in_order};
 
 /// Size of `struct xen_sysctl` in bytes.
 pub const SIZE: usize = 136;
@@ -124,18 +124,11 @@ pub fn domain_info_list(
     if count > room {
         return Err(Malformed::TooMany { room, got: count });
     }
-    let mut domains = Vec::with_capacity(count);
-    let mut least = first.get();
-    for record in answer.records.chunks_exact(layout.stride).take(count) {
-        let info = DomainInfo::decode(record)?;
-        let domid = info.key.domid.get();
-        if domid < least {
-            return Err(Malformed::Order { domid });
-        }
-        // A domid is far below the greatest u16.
-        least = domid.saturating_add(1);
-        domains.push(info);
-    }
+    let records = answer.records.chunks_exact(layout.stride).take(count);
+    let domains = records
+        .map(DomainInfo::decode)
+        .collect::<Result<Vec<_>, _>>()?;
+    in_order(first, &domains)?;
     Ok(domains)
 }
 

@@ -17,14 +17,14 @@ const BUFFERS: &str = "/dev/xen/hypercall";
 
 /// An open privcmd device.
 #[derive(Debug)]
-pub(super) struct Device {
-    pub(super) privcmd: OwnedFd,
-    pub(super) buffers: Option<OwnedFd>,
+pub(crate) struct Device {
+    pub(crate) privcmd: OwnedFd,
+    pub(crate) buffers: Option<OwnedFd>,
 }
 
 impl Device {
     /// `open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC)`, else `/proc/xen/privcmd`.
-    pub(super) fn open() -> Result<Self, HypervisorError> {
+    pub(crate) fn open() -> Result<Self, HypervisorError> {
         let privcmd = first_of(&PRIVCMD)?;
         let buffers = open(BUFFERS).ok();
         Ok(Self { privcmd, buffers })

@@ -8,7 +8,7 @@ use userdata_core::{HypervisorError, HypervisorErrorKind};
 use crate::abi::{Malformed, domctl, sysctl};
 
 /// The three calls of the hypervisor that are made. Requests are copied in, answers out.
-pub(super) trait Hypercall: Send + Sync {
+pub(crate) trait Hypercall: Send + Sync {
     /// `xen_version(XENVER_version)`.
     fn xen_version(&self) -> Result<u32, Refusal>;
 
@@ -21,7 +21,7 @@ pub(super) trait Hypercall: Send + Sync {
 
 /// A call that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// There is no memory that the hypervisor could reach; it was not asked.
     Buffer(Errno),
     /// The answer of the hypervisor, or of the kernel on the way to it.
@@ -29,11 +29,11 @@ pub(super) enum Refusal {
 }
 
 /// How often a call is made at most while the hypervisor can't reach its buffer.
-pub(super) const ATTEMPTS_MAX: u32 = 5;
+pub(crate) const ATTEMPTS_MAX: u32 = 5;
 
 /// Repeats a call that the hypervisor could not read its request for: it faults no pages in, and
 /// the kernel may have moved one in between.
-pub(super) fn settled<T>(mut call: impl FnMut() -> Result<T, Refusal>) -> Result<T, Refusal> {
+pub(crate) fn settled<T>(mut call: impl FnMut() -> Result<T, Refusal>) -> Result<T, Refusal> {
     for _ in 1..ATTEMPTS_MAX {
         match call() {
             Err(Refusal::Hypervisor(Errno::FAULT)) => {}
@@ -45,7 +45,7 @@ pub(super) fn settled<T>(mut call: impl FnMut() -> Result<T, Refusal>) -> Result
 
 impl Refusal {
     /// The error for an operation given as a verb phrase.
-    pub(super) fn into_error(self, operation: &str) -> HypervisorError {
+    pub(crate) fn into_error(self, operation: &str) -> HypervisorError {
         let kind = match self {
             Self::Buffer(errno) => HypervisorErrorKind::Failed {
                 source: Box::new(NoBuffer(errno.into())),
@@ -67,7 +67,7 @@ impl Refusal {
 }
 
 /// The error for an answer that can't be read.
-pub(super) fn malformed(operation: &str, malformed: &Malformed) -> HypervisorError {
+pub(crate) fn malformed(operation: &str, malformed: &Malformed) -> HypervisorError {
     let what = malformed.to_string();
     HypervisorError::new(operation, HypervisorErrorKind::Malformed { what })
 }

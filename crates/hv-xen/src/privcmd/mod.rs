@@ -1,6 +1,6 @@
 //! The hypervisor asked through Linux's privcmd device.
 
-mod hypercall;
+pub(crate) mod hypercall;
 mod interface;
 mod list;
 
@@ -8,18 +8,13 @@ mod list;
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
-mod device;
+pub(crate) mod device;
 #[cfg(not(all(
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
 #[path = "unsupported.rs"]
 mod device;
-#[cfg(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-))]
-mod ioctl;
 
 #[cfg(test)]
 pub(crate) mod fake;
@@ -104,7 +99,7 @@ impl Privcmd {
             // Up to Xen 4.17 the next domain answers for one that is absent.
             Some(info) if info.key.domid != domid => Ok(None),
             Some(info) if self.interface.has_states => self.with_state(&info),
-            info => Ok(info.as_ref().map(described)),
+            info => Ok(info.as_ref().map(DomainInfo::domain)),
         }
     }
 
@@ -116,13 +111,13 @@ impl Privcmd {
             Ok(answer) => domctl::domain_state(&answer).map_err(|m| unreadable(domid, &m))?,
             // Permitted to know less: what is known before 4.21.
             Err(Refusal::Hypervisor(Errno::ACCESS | Errno::PERM)) => {
-                return Ok(Some(described(info)));
+                return Ok(Some(info.domain()));
             }
             // Gone since the record was read.
             Err(Refusal::Hypervisor(Errno::SRCH)) => return Ok(None),
             Err(refusal) => return Err(refusal.into_error(&looking_up(domid))),
         };
-        let domain = described(info);
+        let domain = info.domain();
         let life = match domain.life {
             Life::Alive if state.is_dead() => Life::Dead,
             Life::Alive if state.is_dying() => Life::Dying,
@@ -165,7 +160,7 @@ impl Privcmd {
             Some(None) => self.one_by_one()?,
             None => self.first_list()?,
         };
-        Ok(infos.iter().map(described).collect())
+        Ok(infos.iter().map(DomainInfo::domain).collect())
     }
 }
 
@@ -176,16 +171,6 @@ impl fmt::Debug for Privcmd {
             .field("list", &self.list)
             .finish_non_exhaustive()
     }
-}
-
-/// What a record alone tells.
-const fn described(info: &DomainInfo) -> Domain {
-    let life = if info.is_dead() {
-        Life::Dead
-    } else {
-        Life::Alive
-    };
-    Domain::new(info.key, life)
 }
 
 fn looking_up(domid: Domid) -> String {

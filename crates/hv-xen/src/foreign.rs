@@ -1,10 +1,12 @@
-//! `ioctl` on the privcmd device: the one module with `unsafe` code.
+//! Calls out of Rust: `ioctl` on the privcmd device and, with the feature `xenctrl`, libxenctrl.
+//! The one module with `unsafe` code.
 //!
-//! Every call gets memory of its own, which lives no longer than the call. So nothing is shared
-//! between threads, and a child forked meanwhile finds nothing of its parent's.
+//! Every hypercall through the device gets memory of its own, which lives no longer than the
+//! call. So nothing is shared between threads, and a child forked meanwhile finds nothing of its
+//! parent's.
 #![expect(
     unsafe_code,
-    reason = "hypercalls pass addresses, so ioctl and mmap are unsafe"
+    reason = "hypercalls pass addresses, and C's promises are in its headers"
 )]
 
 use std::ffi::c_void;
@@ -15,9 +17,9 @@ use rustix::io::Errno;
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode};
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
-use super::device::Device;
-use super::hypercall::{Hypercall, Refusal};
 use crate::abi::{domctl, sysctl};
+use crate::privcmd::device::Device;
+use crate::privcmd::hypercall::{Hypercall, Refusal};
 
 const XEN_VERSION: u64 = 17;
 const SYSCTL: u64 = 35;
@@ -163,6 +165,129 @@ impl Drop for Pages {
         // would leave it in place, which harms nobody.
         let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
     }
+}
+
+/// The few functions of libxenctrl that are used.
+#[cfg(feature = "xenctrl")]
+pub(crate) mod libxenctrl {
+    use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
+    use std::io;
+    use std::ptr::{self, NonNull};
+
+    use userdata_core::Domid;
+    use xenctrl_sys::{
+        xc_domain_getinfolist, xc_domaininfo_t, xc_interface, xc_interface_close,
+        xc_interface_open, xc_version, xentoollog_logger,
+    };
+
+    /// An open `xc_interface`. Not to be used by two threads at once, or in a forked child.
+    #[derive(Debug)]
+    pub(crate) struct Interface(NonNull<xc_interface>);
+
+    // SAFETY: libxenctrl ties a handle to a process and not to a thread ("After fork a child
+    // process must not use any opened xc interface handle inherited from their parent").
+    unsafe impl Send for Interface {}
+
+    impl Interface {
+        /// `xc_interface_open`, with a logger that says nothing.
+        pub(crate) fn open() -> io::Result<Self> {
+            let logger = ptr::from_ref(&SILENCE)
+                .cast_mut()
+                .cast::<xentoollog_logger>();
+            // SAFETY: the logger lives for ever, has the layout of a `xentoollog_logger`, and is
+            // only read: libxenctrl knows no more of it than its three functions.
+            let handle = unsafe { xc_interface_open(logger, logger, 0) };
+            NonNull::new(handle)
+                .map(Self)
+                .ok_or_else(io::Error::last_os_error)
+        }
+
+        /// `xc_version(XENVER_version)`.
+        pub(crate) fn version(&mut self) -> io::Result<u32> {
+            // SAFETY: the handle is open; command 0, `XENVER_version`, has no argument.
+            let version = unsafe { xc_version(self.0.as_ptr(), 0, ptr::null_mut()) };
+            u32::try_from(version).map_err(|_| io::Error::last_os_error())
+        }
+
+        /// `xc_domain_getinfolist`: up to `domains_max` domains, in order of domid, from `first`
+        /// on. What the library tells is not checked yet.
+        pub(crate) fn list(&mut self, first: Domid, domains_max: u16) -> io::Result<Vec<Told>> {
+            let mut records = vec![xc_domaininfo_t::default(); usize::from(domains_max)];
+            // SAFETY: the handle is open, and `records` has room for as many records as are asked
+            // for. They are as long as the library thinks: its soname, which the program is linked
+            // with, changes with every release of Xen, as does the header it was compiled with.
+            // Every value of a record's fields is valid: they are integers.
+            let count = unsafe {
+                xc_domain_getinfolist(
+                    self.0.as_ptr(),
+                    u32::from(first.get()),
+                    c_uint::from(domains_max),
+                    records.as_mut_ptr(),
+                )
+            };
+            let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+            let told = |record: &xc_domaininfo_t| Told {
+                domid: record.domain,
+                flags: record.flags,
+                handle: record.handle,
+            };
+            Ok(records.iter().take(count).map(told).collect())
+        }
+    }
+
+    /// The fields of a record that are read.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Told {
+        pub(crate) domid: u16,
+        pub(crate) flags: u32,
+        pub(crate) handle: [u8; 16],
+    }
+
+    impl Drop for Interface {
+        fn drop(&mut self) {
+            // SAFETY: the handle is open and not used any more. There is no use for the result.
+            let _ = unsafe { xc_interface_close(self.0.as_ptr()) };
+        }
+    }
+
+    /// `struct xentoollog_logger` whose level is any integer, as C passes it.
+    #[repr(C)]
+    struct Logger {
+        message:
+            extern "C" fn(*mut Logger, c_uint, c_int, *const c_char, *const c_char, *mut c_void),
+        progress: extern "C" fn(*mut Logger, *const c_char, *const c_char, c_int, c_ulong, c_ulong),
+        destroy: extern "C" fn(*mut Logger),
+    }
+
+    const _: () = assert!(size_of::<Logger>() == size_of::<xentoollog_logger>());
+
+    static SILENCE: Logger = Logger {
+        message,
+        progress,
+        destroy,
+    };
+
+    extern "C" fn message(
+        _: *mut Logger,
+        _: c_uint,
+        _: c_int,
+        _: *const c_char,
+        _: *const c_char,
+        _: *mut c_void,
+    ) {
+    }
+
+    extern "C" fn progress(
+        _: *mut Logger,
+        _: *const c_char,
+        _: *const c_char,
+        _: c_int,
+        _: c_ulong,
+        _: c_ulong,
+    ) {
+    }
+
+    extern "C" fn destroy(_: *mut Logger) {}
 }
 
 #[cfg(test)]
