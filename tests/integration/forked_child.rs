@@ -1,13 +1,20 @@
 //! A child that is forked while its parent holds the lock, and outlives that.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use userdata_core::StoreErrorKind;
 
 use crate::actor::{Actor, command};
 use crate::scene::{AT_ONCE, Scene, userid};
+
+/// Longer than anybody waits who does not wait for the child.
+const STUCK: Duration = Duration::from_secs(60);
 
 /// What a process is preloaded with so that it can fork, and where its child is told to go.
 struct Forking {
@@ -62,6 +69,26 @@ fn a_forked_child_that_keeps_the_lock_file_open_keeps_nobody_waiting() {
     scene.put_within(AT_ONCE, &xl, b"by another").unwrap();
     assert_eq!(scene.get(&xl).as_deref(), Some(&b"by another"[..]));
     assert_eq!(scene.others(), []);
+    forking.let_go();
+    parent.end();
+}
+
+/// Real libxl waits in the kernel, on the file that it opened.
+#[test]
+fn who_waits_on_the_lock_file_itself_does_not_wait_for_a_forked_child() {
+    let (forking, scene) = (Forking::new(), Scene::new());
+    let mut parent = forking.actor(&scene, "keeps");
+    parent.expect("forked");
+    let waiting = File::open(scene.lock_path()).unwrap();
+    assert!(matches!(waiting.try_lock(), Err(TryLockError::WouldBlock)));
+    let (send, locked) = channel();
+    thread::spawn(move || send.send(waiting.lock().map(|()| waiting)));
+    parent.tell("go on");
+    parent.expect("stored");
+    locked
+        .recv_timeout(STUCK)
+        .expect("who waits is told")
+        .unwrap();
     forking.let_go();
     parent.end();
 }

@@ -38,9 +38,10 @@ fn step() -> impl Strategy<Value = Step> {
 fn is_beyond_the_facade(event: &Event) -> bool {
     matches!(
         event,
-        Event::Destroy { .. }
-            | Event::Kill { .. }
-            | Event::Reboot { .. }
+        Event::Destroy {
+            until: Until::Dead | Until::Gone,
+            ..
+        } | Event::Reboot { .. }
             | Event::MigrateEnd { .. }
             | Event::SetUuid { .. }
             | Event::Unpin { .. }

@@ -7,6 +7,8 @@ mod actor;
 #[cfg(test)]
 mod broken_lock;
 #[cfg(test)]
+mod changed_while_read;
+#[cfg(test)]
 mod directory_conformance;
 #[cfg(test)]
 mod engine;

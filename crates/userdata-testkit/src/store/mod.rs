@@ -160,6 +160,7 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             what_one_client_stores_another_reads_at_once,
             readers_see_whole_values_only,
             writers_of_different_userids_do_not_disturb_each_other,
+            nobody_comes_between_the_ops_of_a_change,
             reading_waits_for_nobody,
             domains_do_not_wait_for_each_other,
             no_change_waits_beyond_its_deadline,

@@ -6,10 +6,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use userdata_core::{Deadline, DomainKey, Expect, Refused, Store, StoreErrorKind};
+use userdata_core::{Clear, Deadline, DomainKey, Expect, Refused, Store, StoreErrorKind};
 
 use super::StoreUnderTest;
-use super::steps::{PATIENT, change, contents, delete, domain, get, put, put_if, store, userid};
+use super::steps::{
+    PATIENT, change, clear, contents, delete, domain, get, put, put_if, store, userid,
+};
 
 /// Who is told of this gives up: something waits that must not wait.
 const STUCK: Duration = Duration::from_secs(60);
@@ -112,6 +114,30 @@ pub fn writers_of_different_userids_do_not_disturb_each_other(under_test: &Store
     });
     let values: Vec<_> = contents(&*under_test.client()).into_values().collect();
     assert_eq!(values, [[0, 19], [1, 19], [2, 19], [3, 19]]);
+}
+
+/// Several changes of one domain at the same time, each of which makes a first value and takes it
+/// away again, by a delete or with everything else: none ever finds the value of another.
+pub fn nobody_comes_between_the_ops_of_a_change(under_test: &StoreUnderTest) {
+    let (key, xl) = (domain(1, 1), userid("xl"));
+    thread::scope(|scope| {
+        for number in 0..4_u8 {
+            let (key, xl) = (&key, &xl);
+            scope.spawn(move || {
+                let client = under_test.client();
+                for round in 0..50 {
+                    let away = match round % 3 {
+                        0 => delete(xl),
+                        1 => clear(Clear::Spare),
+                        _ => clear(Clear::Everything),
+                    };
+                    let first = put_if(xl, std::slice::from_ref(&number), Expect::Absent);
+                    change(&*client, key, &[first, away]);
+                }
+            });
+        }
+    });
+    assert!(contents(&*under_test.client()).is_empty());
 }
 
 /// Runs `meanwhile` while somebody else is asked whether a change of `key` is admitted, then lets
