@@ -44,8 +44,8 @@ fn a_process_without_descriptors_does_a_thing_wholly_or_not_at_all() {
     assert!(!last.iter().any(|said| failed(said)), "{last:?}");
 }
 
-/// Starts an actor on a tmpfs of its own, mounted with these options in a namespace of its own, and
-/// remounted with others if there are any. `None`, with a line that says why, where one may not.
+/// Starts an actor on a tmpfs that is mounted with these options in a namespace of its own, after
+/// the shell commands in `prepare`. `None`, with a line that says so, where one may not mount.
 fn on_a_tmpfs(options: &str, prepare: &str, arguments: &[&str]) -> Option<Vec<String>> {
     let scene = Scene::new();
     let actor = command(scene.path(), &scene.domain, arguments);
@@ -87,7 +87,7 @@ fn on_a_disk_without_inodes_the_old_value_stays_and_nothing_else() {
 #[test]
 fn on_a_read_only_file_system_everything_is_read_and_nothing_changed() {
     let prepare = "printf old >userdata-d.5.11111111-2222-3333-4444-abcdef555555.xl && \
-                   mount -o remount,ro \"$0\" && ";
+                   mount -o remount,bind,ro \"$0\" && ";
     if let Some(said) = on_a_tmpfs("mode=700", prepare, &["read-only"]) {
         assert_eq!(said, ["done"]);
     }
