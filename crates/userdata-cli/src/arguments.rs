@@ -14,9 +14,9 @@ use crate::options::Options;
 /// Per-domain data of Xen hosts: store, read and remove what toolstacks keep with a domain.
 ///
 /// Each program keeps a value of its own per domain, under its userid: 'xl' for xl's configuration
-/// file, 'libvirt-xml' for libvirt's XML. A value is replaced atomically and goes with its domain. On
-/// a Xen host the files are those that libxl reads and writes; where there is no Xen, a simulated
-/// host takes its place.
+/// file, 'libvirt-xml' for libvirt's XML. A value is replaced atomically and goes with its domain.
+/// On a Xen host the files are those that libxl reads and writes; where there is no Xen, a
+/// simulated host takes its place.
 #[derive(Debug, Parser)]
 #[command(
     name = "userdata",
@@ -65,8 +65,8 @@ pub(crate) enum Command {
     List(List),
     /// Removes all values of a domain
     ///
-    /// From a living domain all that it can spare: libxl-json and lock files stay. From a domain that
-    /// is gone, named as DOMID.UUID, everything.
+    /// From a living domain all that it can spare: libxl-json and lock files stay. From a domain
+    /// that is gone, named as DOMID.UUID, everything.
     #[command(after_long_help = manual::DESTROY_ALL)]
     DestroyAll(DestroyAll),
     /// Destroys a domain by a command of yours, and its values with it
@@ -79,8 +79,8 @@ pub(crate) enum Command {
     Registry,
     /// Shows the whole story on a simulated host in a scratch directory
     ///
-    /// Touches neither your hosts nor your files. Every step is verified; the exit status is not 0 if
-    /// one fails.
+    /// Touches neither your hosts nor your files. Every step is verified; the exit status is not 0
+    /// if one fails.
     Demo,
     /// Changes a simulated host: creates, destroys and reboots domains
     ///
@@ -116,8 +116,8 @@ pub(crate) struct Store {
     /// Only if there is no value
     #[arg(long)]
     pub(crate) if_absent: bool,
-    /// Permits the userid libxl-json, libxl's own record of the domain. A wrong one makes the domain
-    /// unmanageable for xl
+    /// Permits the userid libxl-json, libxl's own record of the domain. A wrong one makes the
+    /// domain unmanageable for xl
     #[arg(long)]
     pub(crate) libxl_json: bool,
 }

@@ -64,8 +64,8 @@ impl fmt::Display for DomainArgument {
 }
 
 impl DomainArgument {
-    /// The incarnation that is meant. One that is named by domid and uuid need not exist: whether it
-    /// must is for the operation to say.
+    /// The incarnation that is meant. One that is named by domid and uuid need not exist: whether
+    /// it must is for the operation to say.
     pub(crate) fn key(&self, host: &(impl Hypervisor + DomainNames)) -> Result<DomainKey, Failure> {
         match self {
             Self::Key(key) => Ok(*key),

@@ -1,7 +1,7 @@
 //! The command `userdata`: per-domain data of Xen hosts.
 //!
-//! It parses arguments, finds the host and the store that they name, calls the crate `userdata`, and
-//! shows what came of it. It adds no protocol of its own.
+//! It parses arguments, finds the host and the store that they name, calls the crate `userdata`,
+//! and shows what came of it. It adds no protocol of its own.
 
 mod arguments;
 mod commands;

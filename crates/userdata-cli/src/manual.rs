@@ -34,8 +34,8 @@ with - for what is not known.
 
   domain  alive, dying or dead as the hypervisor says; gone if there is no such domain any more;
           unknown if the hypervisor does not say
-  userid  in printable ASCII: \\xNN for other bytes and blanks, \\\\ for a backslash, \"\" for the empty
-          userid; 'retrieve --escaped' and 'remove --escaped' read this form
+  userid  in printable ASCII: \\xNN for other bytes and blanks, \\\\ for a backslash, \"\" for the
+          empty userid; 'retrieve --escaped' and 'remove --escaped' read this form
   state   whole; empty, which is damage; or what stands there in place of a file
 
 Examples:
@@ -113,16 +113,17 @@ const FILES: [(&str, &str); 3] = [
 
 const JSON: &str = "\
 With --json, every command but completions and man writes one JSON document on one line to standard
-output, also when it fails, and what people read to standard error as always. Its schema says what it
-is, such as userdata/list/1; fields may be added, and a change of another kind gets another number. A
-userid is given in the form that list shows, and its bytes in base64; values are in base64. The form
-of each document is described in crates/userdata-cli/docs/json.md of the source.";
+output, also when it fails, and what people read to standard error as always. Its schema says what
+it is, such as userdata/list/1; fields may be added, and a change of another kind gets another
+number. A userid is given in the form that list shows, and its bytes in base64; values are in
+base64. The form of each document is described in crates/userdata-cli/docs/json.md of the source.";
 
 const INTERRUPTION: &str = "\
-The command may be interrupted or killed at any time. A value is replaced at once or not at all. Input
-is read whole before anything is locked, so a command that waits for its input keeps nobody waiting. A
-lock ends with the process that holds it, and so does the mark that a domain is being destroyed. A
-file that a killed command may leave behind, userdata-t..., holds no value; it goes with its domain.";
+The command may be interrupted or killed at any time. A value is replaced at once or not at all.
+Input is read whole before anything is locked, so a command that waits for its input keeps nobody
+waiting. A lock ends with the process that holds it, and so does the mark that a domain is being
+destroyed. A file that a killed command may leave behind, userdata-t..., holds no value; it goes
+with its domain.";
 
 /// What stands below the long help.
 pub(crate) fn after_help() -> String {

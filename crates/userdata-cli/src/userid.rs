@@ -38,7 +38,8 @@ fn refused(text: &OsStr, source: UseridError) -> Failure {
     }
 }
 
-/// A userid as one word of printable ASCII: other bytes and blanks as `\xNN`, the empty one as `""`.
+/// A userid as one word of printable ASCII: other bytes and blanks as `\xNN`, the empty one as
+/// `""`.
 pub(crate) fn shown(userid: &Userid) -> String {
     match userid.as_bytes() {
         [] => r#""""#.to_owned(),

@@ -1,4 +1,5 @@
-//! Arguments: options before and after the command, defaults from the environment, wrong ones, help.
+//! Arguments: options before and after the command, defaults from the environment, wrong ones,
+//! help.
 
 use std::ffi::OsStr;
 use std::fs;
