@@ -45,10 +45,16 @@ pub(crate) struct Options {
     #[arg(long, global = true)]
     json: bool,
 
-    /// How long a change may wait for the domain's lock
+    /// How long a change may wait for the domain's lock, and each answer of xenstore may take
     #[arg(long, global = true, value_name = "SECONDS", default_value = "10")]
     #[arg(value_parser = seconds, allow_negative_numbers = true)]
     timeout: Duration,
+
+    /// Stores without asking xenstore whether the toolstack has begun to destroy the domain: for
+    /// toolstacks that do not write /local/domain/DOMID/vm, and hosts without xenstore. A value
+    /// that is stored while such a domain is destroyed may be left behind
+    #[arg(long, global = true)]
+    no_leaving_check: bool,
 
     /// What a change must survive. process: the end of this command; file: a power cut never shows
     /// a mixture; full: a power cut does not lose it
@@ -100,7 +106,12 @@ impl Options {
     pub(crate) fn host(&self) -> Result<Host, Failure> {
         match self.simulated()? {
             Some(file) => Ok(Host::Simulated(file)),
-            None => Ok(Host::Xen(Xen::open(hv_xen::Options::default())?)),
+            None => {
+                let mut options = hv_xen::Options::default();
+                options.check_leaving = !self.no_leaving_check;
+                options.xenstore_timeout = self.timeout;
+                Ok(Host::Xen(Xen::open(options)?))
+            }
         }
     }
 

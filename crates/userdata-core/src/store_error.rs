@@ -235,6 +235,9 @@ pub enum StoreErrorKind {
     /// Another program holds a lock file that is to be removed.
     #[error("another program holds it")]
     Held,
+    /// This store can't make a change of this kind.
+    #[error("this store cannot do that")]
+    Unsupported,
     /// Any other failure.
     #[error("the call failed")]
     Failed(#[source] Source),

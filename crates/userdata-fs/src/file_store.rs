@@ -194,7 +194,7 @@ impl<D: Directory> HeldLock<'_, D> {
             } => self.delete(userid, expect, durability),
             Op::Clear { what, durability } => self.clear(what, durability, None).map(Done::Cleared),
             _ => {
-                let kind = StoreErrorKind::Failed(Box::new(crate::Errno::NOSYS));
+                let kind = StoreErrorKind::Unsupported;
                 Err(StoreError::new(
                     Operation::Admit,
                     self.domain().to_string(),
