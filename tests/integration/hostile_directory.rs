@@ -198,8 +198,14 @@ fn a_store_replaces_whatever_is_no_directory() {
     with_each(data, |scene, hostile| {
         let (xl, before) = (userid("xl"), scene.snapshot());
         match scene.put(&xl, b"value") {
-            Ok(_) => {
+            Ok(done) => {
+                let [Done::Stored { displaced, .. }] = done[..] else {
+                    panic!("{done:?}")
+                };
                 assert!(!is_directory(hostile));
+                // What was no regular file is told, although it is gone.
+                let regular = matches!(hostile, Hostile::Huge(_) | Hostile::Empty);
+                assert_eq!(displaced.is_some(), !regular, "{displaced:?}");
                 assert_eq!(scene.get(&xl).as_deref(), Some(&b"value"[..]));
             }
             Err(error) => {

@@ -71,6 +71,9 @@ pub(crate) struct Outcome {
     pub(crate) outcome: &'static str,
     /// What the change survives; null if there was nothing to change.
     pub(crate) durability: Option<String>,
+    /// What was replaced, if it was no value: such as `symbolic link`; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) displaced: Option<String>,
     /// Of the value that is there now; null if there is none.
     pub(crate) version: Option<String>,
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::{
-    Deadline, DomainKey, Durability, Entry, Found, Refused, StoreError, Userid, Value, Version,
-    WritableUserid,
+    Deadline, DomainKey, Durability, Entry, FileType, Found, Refused, StoreError, Userid, Value,
+    Version, WritableUserid,
 };
 
 /// The caller's last word before a change, spoken while nobody else can change the domain's data.
@@ -192,6 +192,8 @@ pub enum Done {
     Stored {
         /// What it survives.
         durability: Durability,
+        /// What stood in its place, if that was something other than a value.
+        displaced: Option<FileType>,
     },
     /// The value was removed.
     Removed {

@@ -233,3 +233,28 @@ fn metadata_of(stat: &Stat) -> Metadata {
             .unwrap_or(epoch),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::{FdFlags, fcntl_getfd};
+
+    use super::*;
+
+    #[test]
+    fn no_descriptor_outlives_an_exec() {
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = OsDirectory::open(scratch.path()).unwrap();
+        let name = |bytes| Name::new(bytes).unwrap();
+        let files = [
+            directory.create(name(b"file")).unwrap(),
+            directory.open_lock(name(b"lock")).unwrap(),
+            directory.open(name(b"file")).unwrap(),
+        ];
+        directory.make_directory(name(b"child")).unwrap();
+        let child = directory.open_directory(name(b"child")).unwrap();
+        let descriptors = files.iter().map(|file| &file.0);
+        for descriptor in descriptors.chain([&directory.0, &child.0]) {
+            assert_eq!(fcntl_getfd(descriptor).unwrap(), FdFlags::CLOEXEC);
+        }
+    }
+}

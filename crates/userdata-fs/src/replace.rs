@@ -1,7 +1,7 @@
 //! Atomic replace, and removal, of one value.
 
 use userdata_core::{
-    Done, Durability, Expect, FileName, Operation, StoreError, StoreErrorKind, Userid,
+    Done, Durability, Expect, FileName, FileType, Operation, StoreError, StoreErrorKind, Userid,
     WritableUserid,
 };
 
@@ -25,10 +25,13 @@ impl<D: Directory> HeldLock<'_, D> {
         let name = self.store().data_name(self.domain(), userid)?;
         self.expect(&name, expect)?;
         let temporary = self.write_temporary(data, durability)?;
-        self.check()
-            .and_then(|()| {
+        let displaced = self
+            .displaced(&name)
+            .and_then(|displaced| self.check().map(|()| displaced))
+            .and_then(|displaced| {
                 directory
                     .rename((&temporary).into(), (&name).into())
+                    .map(|()| displaced)
                     .map_err(|errno| self.store().unopened(Operation::Replace, &name, errno))
             })
             .map_err(|error| self.discard(&temporary, error))?;
@@ -38,7 +41,21 @@ impl<D: Directory> HeldLock<'_, D> {
                 StoreError::new(Operation::SyncDirectory, &name, kind)
             })?;
         }
-        Ok(Done::Stored { durability })
+        Ok(Done::Stored {
+            durability,
+            displaced,
+        })
+    }
+
+    /// What a rename to this name replaces, if that is no value: never followed, but reported.
+    fn displaced(&self, name: &FileName) -> Result<Option<FileType>, StoreError> {
+        match self.store().directory.metadata_at(name.into()) {
+            Ok(metadata) => {
+                Ok(Some(metadata.file_type).filter(|found| *found != FileType::Regular))
+            }
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(StoreError::new(Operation::Inspect, name, kind_of(errno))),
+        }
     }
 
     /// Takes a value away, whatever stands under its name.

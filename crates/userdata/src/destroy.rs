@@ -39,7 +39,7 @@ pub enum DestroyError<E: StdError + 'static> {
         trouble: Vec<UserdataError>,
     },
     /// The caller's own destroy succeeded, and the domain is still there, alive.
-    #[error("the domain is still there although it was destroyed")]
+    #[error("the domain is still there, alive, although what was to destroy it succeeded")]
     StillThere {
         /// What went wrong besides.
         trouble: Vec<UserdataError>,

@@ -1,6 +1,6 @@
 //! `Outcome`: what a change did.
 
-use userdata_core::{Done, Durability};
+use userdata_core::{Done, Durability, FileType};
 
 /// What a change of one value did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,9 @@ pub enum Outcome {
     Stored {
         /// What it survives.
         durability: Durability,
+        /// What stood in its place, if that was something other than a value: a symbolic link, a
+        /// named pipe. It was neither followed nor opened.
+        displaced: Option<FileType>,
     },
     /// The value was removed.
     Removed {
@@ -24,8 +27,15 @@ impl Outcome {
     /// What a store said of the one op it was given.
     pub(crate) fn of(done: &[Done]) -> Self {
         match done {
-            [Done::Stored { durability }, ..] => Self::Stored {
+            [
+                Done::Stored {
+                    durability,
+                    displaced,
+                },
+                ..,
+            ] => Self::Stored {
                 durability: *durability,
+                displaced: *displaced,
             },
             [Done::Removed { durability }, ..] => Self::Removed {
                 durability: *durability,

@@ -200,7 +200,7 @@ impl Report {
     #[must_use]
     pub fn says_synced(&self) -> bool {
         match self {
-            Self::Changed(Outcome::Stored { durability } | Outcome::Removed { durability }) => {
+            Self::Changed(Outcome::Stored { durability, .. } | Outcome::Removed { durability }) => {
                 *durability == Durability::Full
             }
             Self::Cleared(Some(cleared), _) => {

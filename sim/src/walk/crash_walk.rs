@@ -204,7 +204,8 @@ impl CrashWalk<'_> {
 fn check_report(action: &Action, report: &Report, disk: &SimDisk) -> Result<(), Stopped> {
     let fine = match report {
         Report::Changed(
-            userdata::Outcome::Stored { durability } | userdata::Outcome::Removed { durability },
+            userdata::Outcome::Stored { durability, .. }
+            | userdata::Outcome::Removed { durability },
         ) => *durability == action.durability(),
         Report::Cleared(Some(cleared), trouble) => {
             let durability: Durability = cleared.durability;

@@ -209,7 +209,7 @@ impl FaultWalk<'_> {
                     .filter_map(|slot| Some((slot, self.action.effect_on(slot)?)))
                     .all(|(slot, effect)| effect.is_none() && before.live(slot).is_none());
                 match outcome {
-                    Outcome::Stored { durability } | Outcome::Removed { durability }
+                    Outcome::Stored { durability, .. } | Outcome::Removed { durability }
                         if *durability == self.action.durability() => {}
                     Outcome::NothingToRemove if removes_nothing => {}
                     other => return Err(format!("{other:?} is not what was done")),

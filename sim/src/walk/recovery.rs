@@ -153,7 +153,8 @@ impl<'a> Recovery<'a> {
         if !matches!(
             stored,
             Ok(Outcome::Stored {
-                durability: Durability::Full
+                durability: Durability::Full,
+                ..
             })
         ) {
             return Err(wrong(

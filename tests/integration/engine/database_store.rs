@@ -139,7 +139,10 @@ fn apply(
             values.insert(Userid::clone(userid), data.to_vec());
             let key = Key::Value(*domain, Userid::clone(userid));
             writes.push(Write::Set(key, data.to_vec(), None));
-            Ok(Done::Stored { durability })
+            Ok(Done::Stored {
+                durability,
+                displaced: None,
+            })
         }
         Op::Put { userid, expect, .. } => delete(domain, userid, expect, values, writes),
         Op::Delete { userid, expect, .. } => delete(domain, userid, expect, values, writes),

@@ -73,7 +73,10 @@ impl<D: Directory> TreeStore<D> {
         let replaced = directory.rename(name_of(&temporary), name(&file));
         replaced.map_err(|errno| failed(Operation::Replace, &file, errno))?;
         self.sync(lock, durability)?;
-        Ok(Done::Stored { durability })
+        Ok(Done::Stored {
+            durability,
+            displaced: None,
+        })
     }
 
     /// The value's name lives in the domain's directory, whose name lives in the boot's, and so on.

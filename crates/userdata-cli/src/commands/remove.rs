@@ -33,6 +33,7 @@ impl Remove {
             userid: (&userid).into(),
             outcome: word(outcome),
             durability: durability(outcome),
+            displaced: None,
             version: None,
         };
         output.show(&document, String::new)?;

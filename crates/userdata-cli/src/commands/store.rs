@@ -31,11 +31,18 @@ impl Store {
                 _ => "there were no bytes to store, so the value was removed",
             });
         }
+        let displaced = displaced(outcome);
+        if let Some(displaced) = &displaced {
+            output.note(format_args!(
+                "a {displaced} stood in the place of the value and was replaced"
+            ));
+        }
         let document = document::Outcome {
             domain: domain.into(),
             userid: (&*userid).into(),
             outcome: word(outcome),
             durability: durability(outcome),
+            displaced,
             version: (!data.is_empty()).then(|| Version::of(&data).to_string()),
         };
         output.show(&document, String::new)?;
@@ -89,10 +96,18 @@ pub(crate) const fn word(outcome: Outcome) -> &'static str {
     }
 }
 
+/// What stood in the place of a value that was stored, and was none.
+fn displaced(outcome: Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Stored { displaced, .. } => displaced.map(|found| found.to_string()),
+        _ => None,
+    }
+}
+
 /// What an outcome survives.
 pub(crate) fn durability(outcome: Outcome) -> Option<String> {
     match outcome {
-        Outcome::Stored { durability } | Outcome::Removed { durability } => {
+        Outcome::Stored { durability, .. } | Outcome::Removed { durability } => {
             Some(durability.to_string())
         }
         _ => None,

@@ -110,7 +110,11 @@ impl<S: Store> Story<S> {
             let outcome = self.userdata().store(key, &userid, data)?;
             let durability = Durability::Full;
             verify(
-                outcome == Outcome::Stored { durability },
+                outcome
+                    == Outcome::Stored {
+                        durability,
+                        displaced: None,
+                    },
                 "it was not stored",
             )?;
             self.expect(key, &userid, Some(data))?;

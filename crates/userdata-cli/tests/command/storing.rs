@@ -194,7 +194,14 @@ fn a_damaged_value_is_repaired_by_storing() {
     assert_eq!(sandbox.value_of_web("xl"), b"whole");
     std::os::unix::fs::symlink("target", sandbox.file_of_web("link")).unwrap();
     fs::write(sandbox.store().join("target"), "untouched").unwrap();
-    sandbox.store_for_web("link", b"whole");
+    let ran = sandbox.feed(["store", "web", "link", "--json"], b"whole");
+    assert_eq!(ran.status, 0);
+    assert!(
+        ran.stderr
+            .contains("a symbolic link stood in the place of the value")
+    );
+    let document: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!(document["displaced"], "symbolic link");
     assert_eq!(sandbox.value_of_web("link"), b"whole");
     assert_eq!(
         fs::read(sandbox.store().join("target")).unwrap(),

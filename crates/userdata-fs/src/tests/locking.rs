@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use userdata_core::{Durability, Refused, Store, StoreErrorKind};
+use userdata_core::{Durability, Operation, Refused, State, Store, StoreErrorKind};
 
 use super::mock::{Script, deadline, key, put, userid, words};
 use crate::Errno;
@@ -184,4 +184,50 @@ fn a_mark_is_not_made_when_admission_is_refused_or_somebody_holds_it() {
         StoreErrorKind::Refused(Refused::BeingDestroyed)
     ));
     assert!(!script.calls().contains(&"unlink c".to_owned()));
+}
+
+#[test]
+fn a_marker_is_probed_by_a_shared_lock_that_is_given_back() {
+    for (held, closing) in [(false, false), (true, true)] {
+        let script = Script::default();
+        script.mark();
+        if held {
+            script.fail("lock_shared c", 0, Errno::AGAIN);
+        }
+        let mut seen = None;
+        let admit = &mut |state: &State| {
+            seen = Some(state.closing);
+            Err(Refused::NoSuchDomain)
+        };
+        let userid = userid();
+        let op = [put(&userid, Durability::Process)];
+        script
+            .store()
+            .change(&key(), deadline(), admit, &op)
+            .unwrap_err();
+        assert_eq!(seen, Some(closing));
+        let probe: Vec<_> = script
+            .calls()
+            .into_iter()
+            .filter(|c| c.ends_with(" c"))
+            .collect();
+        let given_back = ["open c", "lock_shared c", "unlock c", "close c"];
+        let not_had = ["open c", "lock_shared c", "close c"];
+        assert_eq!(probe, words(if held { &not_had } else { &given_back }));
+    }
+}
+
+#[test]
+fn a_marker_that_can_not_be_probed_is_an_error_and_not_the_absence_of_one() {
+    for call in ["open c", "lock_shared c", "unlock c"] {
+        let script = Script::default();
+        script.mark().fail(call, 0, Errno::IO);
+        let userid = userid();
+        let op = [put(&userid, Durability::Process)];
+        let error = script
+            .store()
+            .change(&key(), deadline(), &mut |_| panic!("{call}"), &op)
+            .unwrap_err();
+        assert_eq!(error.operation(), Operation::Mark, "{call}");
+    }
 }

@@ -67,6 +67,8 @@ struct State {
     replaced: Vec<(String, usize)>,
     names: Vec<FileName>,
     content: Option<Vec<u8>>,
+    /// The closing marker is there.
+    marked: bool,
     clock: Duration,
     process: u32,
 }
@@ -99,6 +101,11 @@ impl Script {
 
     pub(super) fn content(&self, bytes: &[u8]) -> &Self {
         self.0.lock().unwrap().content = Some(bytes.to_vec());
+        self
+    }
+
+    pub(super) fn mark(&self) -> &Self {
+        self.0.lock().unwrap().marked = true;
         self
     }
 
@@ -216,12 +223,12 @@ impl Script {
         disk
     }
 
-    /// Closing markers and values are not there unless the test says so by a failure of its own.
+    /// Closing markers and values are not there unless the test says so.
     fn opened(&self, call: &str, name: Name<'_>) -> Result<File, Errno> {
         let letter = letter(name);
         self.called(format!("{call} {letter}"))?;
         let there = match (call, letter) {
-            ("open", 'c') => false,
+            ("open", 'c') => self.0.lock().unwrap().marked,
             ("open", 'd') => self.0.lock().unwrap().content.is_some(),
             _ => true,
         };

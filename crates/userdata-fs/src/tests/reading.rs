@@ -32,6 +32,7 @@ fn only_enoent_reads_as_no_value() {
         Errno::NOTDIR,
         Errno::NOMEM,
         Errno::STALE,
+        Errno::NAMETOOLONG,
     ] {
         let script = Script::default();
         script.fail("open d", 0, errno);

@@ -30,7 +30,8 @@ fn a_durable_store_syncs_the_file_before_and_the_directory_after_the_rename() {
     assert!(matches!(
         done[..],
         [Done::Stored {
-            durability: Durability::Full
+            durability: Durability::Full,
+            displaced: None
         }]
     ));
     let write = [
@@ -41,7 +42,7 @@ fn a_durable_store_syncs_the_file_before_and_the_directory_after_the_rename() {
         "sync_file t",
         "close t",
     ];
-    let replace = ["stat l", "rename t d", "sync"];
+    let replace = ["stat d", "stat l", "rename t d", "sync"];
     assert_eq!(
         script.calls(),
         sequence(&[&ACQUIRE, &write, &replace, &RELEASE])
@@ -54,7 +55,7 @@ fn a_store_syncs_no_more_than_was_asked_for() {
         let script = Script::default();
         let done = store(&script, durability).unwrap();
         assert!(
-            matches!(done[..], [Done::Stored { durability: reached }] if reached == durability)
+            matches!(done[..], [Done::Stored { durability: reached, .. }] if reached == durability)
         );
         let calls = script.calls();
         assert_eq!(calls.contains(&"sync_file t".to_owned()), synced);
@@ -102,6 +103,7 @@ fn after_a_failure_at_each_single_call_only_the_clean_up_follows() {
         ("create t", 0, Operation::Create, &RELEASE),
         ("write t", 0, Operation::Write, &closed),
         ("sync_file t", 0, Operation::SyncFile, &closed),
+        ("stat d", 0, Operation::Inspect, &cleanup),
         (
             "stat l",
             1,

@@ -104,7 +104,9 @@ pub fn what_was_reached_is_at_least_what_was_asked(under_test: &StoreUnderTest) 
         };
         match &*change(&*client, &key, &[put, delete]) {
             [
-                Done::Stored { durability: stored },
+                Done::Stored {
+                    durability: stored, ..
+                },
                 Done::Removed {
                     durability: removed,
                 },

@@ -164,7 +164,10 @@ fn done(op: &Op<'_>, log: &Calls) -> Done {
     match *op {
         Op::Put { durability, .. } => {
             log.push("put");
-            Done::Stored { durability }
+            Done::Stored {
+                durability,
+                displaced: None,
+            }
         }
         Op::Delete { durability, .. } => {
             log.push("delete");

@@ -20,7 +20,8 @@ fn store_looks_twice_and_asks_whether_the_domain_leaves_in_between() {
     assert_eq!(
         outcome,
         Outcome::Stored {
-            durability: Durability::Full
+            durability: Durability::Full,
+            displaced: None
         }
     );
     assert_eq!(
@@ -238,6 +239,7 @@ fn contended(others: usize, calls: &Calls) -> MockEngine {
                 log.push(&String::from_utf8_lossy(data));
                 Ok(vec![Done::Stored {
                     durability: *durability,
+                    displaced: None,
                 }])
             }
             _ => {
@@ -264,7 +266,8 @@ fn update_starts_over_from_the_value_that_was_first() {
     assert_eq!(
         outcome,
         Outcome::Stored {
-            durability: Durability::Full
+            durability: Durability::Full,
+            displaced: None
         }
     );
     assert_eq!((tries, calls.taken()), (4, vec!["value 3+".to_owned()]));
