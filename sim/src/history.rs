@@ -5,7 +5,7 @@ use std::fmt;
 
 use userdata_core::DomainKey;
 
-use crate::{Action, Report};
+use crate::{Action, CallKind, How, Plant, Report};
 
 /// Everything that can be observed of one run. What the checker judges, and what a report shows.
 #[derive(Debug, Default)]
@@ -65,8 +65,44 @@ pub enum Event {
         /// Whose lock.
         domain: DomainKey,
     },
+    /// Somebody who knows nothing of this service put something under a name, durable at once.
+    Planted {
+        /// Who.
+        process: ProcessId,
+        /// The name.
+        file: Vec<u8>,
+        /// What stands there now, in the place of whatever did.
+        plant: Plant,
+    },
+    /// Something went wrong with what a process asked of its host, because the scenario says so.
+    Disturbed {
+        /// Who asked.
+        process: ProcessId,
+        /// What went wrong.
+        by: Disturbance,
+    },
     /// The power failed: nothing happens any more until the host boots again.
     PowerCut,
+}
+
+/// What went wrong with one question to the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Disturbance {
+    /// A call of the directory.
+    Directory {
+        /// Which one.
+        call: CallKind,
+        /// In which way.
+        how: How,
+    },
+    /// A question to the hypervisor.
+    Hypervisor {
+        /// Which one.
+        call: hv_sim::Call,
+        /// In which way.
+        fault: hv_sim::Fault,
+    },
 }
 
 /// What was asked.

@@ -75,7 +75,9 @@ mod without_syncs;
 
 pub use call::{Answer, Call, CallKind};
 pub use faults::{At, Fault, Faults, FaultyDirectory, How, every_fault};
-pub use history::{Event, History, LibxlBug, LibxlCall, Operation, OperationId, ProcessId, Reply};
+pub use history::{
+    Disturbance, Event, History, LibxlBug, LibxlCall, Operation, OperationId, ProcessId, Reply,
+};
 pub use interposed::{Interceptor, Interposed, InterposedFile, Verdict};
 pub use random::Random;
 pub use sim_directory::{SimDirectory, SimFile};

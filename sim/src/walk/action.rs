@@ -6,7 +6,9 @@ use std::fmt;
 use hv_sim::SimHost;
 use thiserror::Error;
 use userdata::{DestroyError, Outcome, Userdata, UserdataError};
-use userdata_core::{Clear, Cleared, DomainKey, Durability, Entry, Store, Value, WritableUserid};
+use userdata_core::{
+    Clear, Cleared, DomainKey, Durability, Entry, Expect, Hypervisor, Store, Value, WritableUserid,
+};
 
 /// Whose value under which userid.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +29,17 @@ pub enum Action {
         slot: Slot,
         /// The bytes.
         value: Vec<u8>,
+        /// What it must survive.
+        durability: Durability,
+    },
+    /// [`Userdata::store_if`]; no bytes remove.
+    StoreIf {
+        /// Where.
+        slot: Slot,
+        /// The bytes.
+        value: Vec<u8>,
+        /// What must be there.
+        expect: Expect,
         /// What it must survive.
         durability: Durability,
     },
@@ -105,11 +118,20 @@ pub enum Report {
 struct InVain;
 
 impl Action {
-    /// Does it.
-    pub fn perform<S: Store + Clone>(
+    /// Does it. A domain that is destroyed is gone from `host` at once.
+    pub fn perform<H: Hypervisor + Clone, S: Store + Clone>(
         &self,
-        userdata: &Userdata<SimHost, S>,
+        userdata: &Userdata<H, S>,
         host: &SimHost,
+    ) -> Report {
+        self.perform_with(userdata, |key| host.destroy(key.domid))
+    }
+
+    /// Does it. Domains are destroyed by `destroy`, the toolstack's own way.
+    pub fn perform_with<H: Hypervisor + Clone, S: Store + Clone, E: Error + 'static>(
+        &self,
+        userdata: &Userdata<H, S>,
+        destroy: impl FnOnce(&DomainKey) -> Result<(), E>,
     ) -> Report {
         let userdata = userdata.clone().with_durability(self.durability());
         let changed =
@@ -118,6 +140,12 @@ impl Action {
             Self::Store { slot, value, .. } => {
                 changed(userdata.store(slot.domain, &slot.userid, value))
             }
+            Self::StoreIf {
+                slot,
+                value,
+                expect,
+                ..
+            } => changed(userdata.store_if(slot.domain, &slot.userid, value, *expect)),
             Self::Update { slot, value, .. } => {
                 changed(userdata.update(slot.domain, &slot.userid, |_| value.clone()))
             }
@@ -130,13 +158,11 @@ impl Action {
                 .map_or_else(Report::Failed, |cleared| {
                     Report::Cleared(Some(cleared), Vec::new())
                 }),
-            Self::Destroy { domain, .. } => {
-                match userdata.destroy(*domain, |key| host.destroy(key.domid)) {
-                    Ok(destroyed) => Report::Cleared(destroyed.cleared, destroyed.trouble),
-                    Err(DestroyError::NotStarted(error)) => Report::Failed(error),
-                    Err(other) => Report::Nonsense(other.to_string()),
-                }
-            }
+            Self::Destroy { domain, .. } => match userdata.destroy(*domain, destroy) {
+                Ok(destroyed) => Report::Cleared(destroyed.cleared, destroyed.trouble),
+                Err(DestroyError::NotStarted(error)) => Report::Failed(error),
+                Err(other) => Report::Nonsense(other.to_string()),
+            },
             Self::DestroyInVain { domain } => {
                 match userdata.destroy(*domain, |_| Err::<(), _>(InVain)) {
                     Err(DestroyError::Failed { trouble, .. }) => Report::StillThere(trouble),
@@ -159,6 +185,7 @@ impl Action {
     pub fn durability(&self) -> Durability {
         match self {
             Self::Store { durability, .. }
+            | Self::StoreIf { durability, .. }
             | Self::Update { durability, .. }
             | Self::Remove { durability, .. }
             | Self::DestroyAll { durability, .. }
@@ -174,6 +201,11 @@ impl Action {
     pub fn effect_on(&self, slot: &Slot) -> Option<Option<&[u8]>> {
         match self {
             Self::Store {
+                slot: changed,
+                value,
+                ..
+            }
+            | Self::StoreIf {
                 slot: changed,
                 value,
                 ..
@@ -282,6 +314,20 @@ impl fmt::Display for Action {
                     "store {slot} \"{}\" ({durability})",
                     value.escape_ascii()
                 )
+            }
+            Self::StoreIf {
+                slot,
+                value,
+                expect,
+                durability,
+            } => {
+                let value = value.escape_ascii();
+                write!(f, "store {slot} \"{value}\" ({durability}) if ")?;
+                match expect {
+                    Expect::Version(version) => write!(f, "version {version}"),
+                    Expect::Absent => f.write_str("there is none"),
+                    other => write!(f, "{other:?}"),
+                }
             }
             Self::Update {
                 slot,
