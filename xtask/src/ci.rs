@@ -35,6 +35,9 @@ const CLIPPY: Need = Need::of("cargo-clippy", &["rustup", "component", "add", "c
 const CXX: Need = Need::of("g++", &["apt-get", "install", "g++"]);
 const READELF: Need = Need::of("readelf", &["apt-get", "install", "binutils"]);
 
+/// Real libxl, on a hypervisor that is not there.
+const LIBXL: &[&str] = &["xtask", "xen", "libxl-diff", "--cases", "300"];
+
 /// The steps: cheap ones first, each after those that tell more about the same mistake.
 #[rustfmt::skip]
 const STEPS: &[Step] = &[
@@ -48,6 +51,7 @@ const STEPS: &[Step] = &[
     Step::check("clippy", "no warning in any package alone", clippy::check).needs(&[CLIPPY, CXX]),
     Step::check("doc", "docs build without a warning, for users and for us", doc::check),
     Step::cargo("test", "the everyday test", &["xtask", "test"]).within(40),
+    Step::cargo("libxl", "real libxl and this library differ as docs/differences.md says", LIBXL),
     Step::check("demo", "README's commands are there and its demo runs", demo::check),
     Step::check("linked", "the command needs libc alone", linked::check).needs(&[READELF]),
 ];

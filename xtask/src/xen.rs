@@ -28,6 +28,7 @@ mod dom0;
 mod image;
 mod kernel;
 mod lanes;
+mod libxl_diff;
 mod outcome;
 mod payload;
 mod progress;
@@ -75,6 +76,8 @@ pub(crate) enum Task {
         #[command(flatten)]
         limit: boot::Limit,
     },
+    /// Take the same steps by real libxl, without a hypervisor, and by this library, and compare
+    LibxlDiff(libxl_diff::Options),
     /// Run a script inside dom0; what it leaves in the folder `out` comes back
     ShellScript {
         /// The script: busybox's sh, unless its first line names another program
@@ -105,6 +108,7 @@ impl Task {
                 source,
                 limit,
             } => test::run(&release::chosen(xen), check.as_deref(), &source, limit),
+            Self::LibxlDiff(options) => libxl_diff::run(&options),
             Self::ShellScript {
                 file,
                 xen,

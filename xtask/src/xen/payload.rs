@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -98,7 +99,8 @@ impl Payload {
     }
 }
 
-fn compile(image: &Image, source: &Path, program: &Path) -> Result<()> {
+/// A compiler that uses the release's headers and libraries.
+pub(super) fn gcc(image: &Image) -> Command {
     let root = image.sysroot();
     let libraries = root.join(LIBRARIES);
     let mut gcc = child::command("gcc");
@@ -106,9 +108,13 @@ fn compile(image: &Image, source: &Path, program: &Path) -> Result<()> {
     // where to look first.
     gcc.arg(format!("--sysroot={}", root.display()));
     gcc.arg("-B").arg(&libraries).arg("-L").arg(&libraries);
-    gcc.args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-o"])
-        .arg(program)
-        .arg(source);
+    gcc.args(["-std=gnu11", "-O1", "-Wall", "-Wextra"]);
+    gcc
+}
+
+fn compile(image: &Image, source: &Path, program: &Path) -> Result<()> {
+    let mut gcc = gcc(image);
+    gcc.arg("-o").arg(program).arg(source);
     gcc.args(["-lxenlight", "-lxentoollog", "-ldl"]);
     child::run(&mut gcc, COMPILE).with_context(|| format!("compiling {}", source.display()))
 }

@@ -14,20 +14,36 @@ use crate::child;
 pub(super) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// A program or file, and the Debian package that brings it.
-const NEEDED: &[(&str, &str)] = &[
+type Needed = (&'static str, &'static str);
+
+/// What fetches and unpacks the packages and compiles against them.
+const TO_COMPILE: [Needed; 5] = [
     (KEYRING, "debian-archive-keyring"),
     ("dpkg-deb", "dpkg"),
     ("gcc", "gcc"),
-    ("qemu-system-x86_64", "qemu-system-x86"),
     ("xz", "xz-utils"),
     ("zstd", "zstd"),
 ];
+
+/// What boots the result.
+const TO_BOOT: Needed = ("qemu-system-x86_64", "qemu-system-x86");
 
 /// How long apt may take to install what is missing.
 const INSTALL: Duration = Duration::from_secs(900);
 
 /// Makes sure that everything is there: as root by installing it, else by saying how.
 pub(super) fn ensure() -> Result<()> {
+    let mut needed = TO_COMPILE.to_vec();
+    needed.push(TO_BOOT);
+    provide(&needed)
+}
+
+/// The same for work that boots nothing.
+pub(super) fn ensure_to_compile() -> Result<()> {
+    provide(&TO_COMPILE)
+}
+
+fn provide(needed: &[Needed]) -> Result<()> {
     if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
         bail!("the Xen rig runs on x86_64 Linux only");
     }
@@ -40,7 +56,7 @@ pub(super) fn ensure() -> Result<()> {
             bail!("{program} (Debian's {package}) is not on PATH, and the Xen rig needs it");
         }
     }
-    let missing = missing();
+    let missing = missing(needed);
     if missing.is_empty() {
         return Ok(());
     }
@@ -60,7 +76,7 @@ pub(super) fn ensure() -> Result<()> {
         .args(packages.split(' '));
     child::run(apt.env("DEBIAN_FRONTEND", "noninteractive"), INSTALL)
         .with_context(|| format!("could not install what is missing; try: {install}"))?;
-    match self::missing().as_slice() {
+    match self::missing(needed).as_slice() {
         [] => Ok(()),
         still => bail!(
             "{packages} installed, but {} still not found on PATH",
@@ -69,8 +85,8 @@ pub(super) fn ensure() -> Result<()> {
     }
 }
 
-fn missing() -> Vec<(&'static str, &'static str)> {
-    NEEDED
+fn missing(needed: &[Needed]) -> Vec<Needed> {
+    needed
         .iter()
         .copied()
         .filter(|&(name, _)| !found(name))

@@ -1,0 +1,147 @@
+//! `Answer`: what came of a call, in words that real libxl and this library share.
+
+use std::fmt;
+
+use userdata::{DestroyError, Destroyed, Outcome, UserdataError, UserdataErrorKind};
+use userdata_core::{Operation, Value};
+
+use crate::libxl::Returned;
+
+/// What came of a call.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It was done.
+    Done,
+    /// It was done, and something went wrong besides.
+    DoneWithTrouble,
+    /// There was nothing to remove.
+    NothingToRemove,
+    /// There is no value.
+    NoValue,
+    /// The value.
+    Value(Vec<u8>),
+    /// There is no such domain.
+    NoSuchDomain,
+    /// The domain is being destroyed.
+    BeingDestroyed,
+    /// The lock was not to be had. libxl also says so where there is no domain.
+    LockFailed,
+    /// The userid is one that is not used this way.
+    Refused,
+    /// It waits for something that may never happen.
+    Waits,
+    /// Any other failure.
+    Failed,
+    /// Another code of libxl.
+    Code(i32),
+    /// Nobody can ask for that.
+    Inexpressible,
+}
+
+/// `ERROR_FAIL`, `ERROR_LOCK_FAIL` and `ERROR_DOMAIN_NOTFOUND` of `libxl.h`.
+const FAIL: i32 = -3;
+const LOCK_FAIL: i32 = -15;
+const DOMAIN_NOTFOUND: i32 = -21;
+
+impl From<Returned> for Answer {
+    fn from(returned: Returned) -> Self {
+        match returned {
+            Returned::Value(bytes) => Self::Value(bytes),
+            Returned::NoValue => Self::NoValue,
+            Returned::Code(0) => Self::Done,
+            Returned::Code(FAIL) => Self::Failed,
+            Returned::Code(LOCK_FAIL) => Self::LockFailed,
+            Returned::Code(DOMAIN_NOTFOUND) => Self::NoSuchDomain,
+            Returned::Code(code) => Self::Code(code),
+        }
+    }
+}
+
+impl From<Result<Outcome, UserdataError>> for Answer {
+    fn from(changed: Result<Outcome, UserdataError>) -> Self {
+        match changed {
+            Ok(Outcome::NothingToRemove) => Self::NothingToRemove,
+            Ok(_) => Self::Done,
+            Err(error) => Self::failure(error.kind()),
+        }
+    }
+}
+
+impl From<Result<Option<Value>, UserdataError>> for Answer {
+    fn from(read: Result<Option<Value>, UserdataError>) -> Self {
+        match read {
+            Ok(Some(value)) => Self::Value(value.as_bytes().to_vec()),
+            Ok(None) => Self::NoValue,
+            Err(error) => Self::failure(error.kind()),
+        }
+    }
+}
+
+impl<R, E: std::error::Error> From<Result<Destroyed<R>, DestroyError<E>>> for Answer {
+    fn from(destroyed: Result<Destroyed<R>, DestroyError<E>>) -> Self {
+        match destroyed {
+            Ok(done) => {
+                let unremoved = done
+                    .cleared
+                    .is_none_or(|cleared| !cleared.failed.is_empty());
+                if unremoved || !done.trouble.is_empty() {
+                    Self::DoneWithTrouble
+                } else {
+                    Self::Done
+                }
+            }
+            Err(DestroyError::NotStarted(error)) => Self::failure(error.kind()),
+            Err(_) => Self::Failed,
+        }
+    }
+}
+
+impl Answer {
+    fn failure(kind: &UserdataErrorKind) -> Self {
+        match kind {
+            UserdataErrorKind::NoSuchDomain => Self::NoSuchDomain,
+            UserdataErrorKind::BeingDestroyed => Self::BeingDestroyed,
+            UserdataErrorKind::Userid(_) => Self::Refused,
+            UserdataErrorKind::Store(error) if error.operation() == Operation::Lock => {
+                Self::LockFailed
+            }
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl fmt::Debug for Answer {
+    /// Long values by their beginning.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "done",
+            Self::DoneWithTrouble => "done, with trouble",
+            Self::NothingToRemove => "nothing to remove",
+            Self::NoValue => "no value",
+            Self::Value(bytes) => return write!(f, "the value {}", shown(bytes)),
+            Self::NoSuchDomain => "no such domain",
+            Self::BeingDestroyed => "the domain is being destroyed",
+            Self::LockFailed => "not locked",
+            Self::Refused => "the userid is refused",
+            Self::Waits => "waits for ever",
+            Self::Failed => "failed",
+            Self::Code(code) => return write!(f, "code {code}"),
+            Self::Inexpressible => "cannot be asked for",
+        })
+    }
+}
+
+/// Bytes on one line, and not too many of them.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    let beginning = bytes.get(..24).unwrap_or(bytes);
+    let more = if beginning.len() < bytes.len() {
+        "..."
+    } else {
+        ""
+    };
+    format!(
+        "'{}'{more} ({} bytes)",
+        beginning.escape_ascii(),
+        bytes.len()
+    )
+}

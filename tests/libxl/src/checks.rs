@@ -1,0 +1,44 @@
+//! The checks.
+
+use crate::check::Check;
+
+mod examples;
+mod locking;
+mod pairs;
+mod sequences;
+
+/// All of them.
+pub(crate) const ALL: &[Check] = &[
+    Check {
+        name: "every_difference_is_shown_by_its_example",
+        run: examples::every_difference_is_shown_by_its_example,
+    },
+    Check {
+        name: "every_pair_of_calls_does_what_libxl_alone_does",
+        run: pairs::every_pair_of_calls_does_what_libxl_alone_does,
+    },
+    Check {
+        name: "in_a_directory_of_its_own_it_does_what_libxl_does",
+        run: sequences::in_a_directory_of_its_own_it_does_what_libxl_does,
+    },
+    Check {
+        name: "in_one_directory_with_libxl_it_does_what_libxl_alone_does",
+        run: sequences::in_one_directory_with_libxl_it_does_what_libxl_alone_does,
+    },
+    Check {
+        name: "our_lock_makes_every_call_of_libxl_wait_until_it_is_released",
+        run: locking::our_lock_makes_every_call_of_libxl_wait_until_it_is_released,
+    },
+    Check {
+        name: "libxls_lock_ends_our_changes_at_their_deadline_and_no_read",
+        run: locking::libxls_lock_ends_our_changes_at_their_deadline_and_no_read,
+    },
+    Check {
+        name: "a_libxl_that_is_killed_with_the_lock_stops_nobody",
+        run: locking::a_libxl_that_is_killed_with_the_lock_stops_nobody,
+    },
+    Check {
+        name: "libxls_destroy_within_ours_leaves_nothing",
+        run: locking::libxls_destroy_within_ours_leaves_nothing,
+    },
+];

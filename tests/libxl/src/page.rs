@@ -1,0 +1,111 @@
+//! The table of differences as a page of the docs.
+
+use crate::differences;
+
+/// What only shows while both work at the same time, and the check that shows it.
+const AT_THE_SAME_TIME: &[[&str; 4]] = &[
+    [
+        "libxl waits for the lock for ever.",
+        "Every wait has a deadline, ten seconds unless set otherwise.",
+        "A program that hangs with the lock held stops nobody else for ever (G9).",
+        "libxls_lock_ends_our_changes_at_their_deadline_and_no_read",
+    ],
+    [
+        "The lock file is readable by everybody, so that everybody can lock it.",
+        "It is made 0600.",
+        "Only who may write userdata can keep others from it.",
+        "our_lock_makes_every_call_of_libxl_wait_until_it_is_released",
+    ],
+    [
+        "libxl stores for a domain that this library is destroying.",
+        "A store is refused as long as somebody holds the closing marker; libxl's clean-up passes \
+         the marker over, and what libxl stored meanwhile goes with the domain.",
+        "Nothing is left of a domain that was destroyed through this library (G4).",
+        "libxls_destroy_within_ours_leaves_nothing",
+    ],
+];
+
+/// docs/differences.md.
+pub(crate) fn page() -> String {
+    let mut page = BEGINNING.to_owned();
+    for difference in differences::ALL {
+        let [name, libxl, here, because] = [
+            difference.name,
+            difference.libxl,
+            difference.here,
+            difference.because,
+        ];
+        page.push_str(&format!("| {name} | {libxl} | {here} | {because} |\n"));
+    }
+    page.push_str(MIDDLE);
+    for [libxl, here, because, check] in AT_THE_SAME_TIME {
+        page.push_str(&format!("| {libxl} | {here} | {because} | `{check}` |\n"));
+    }
+    page
+}
+
+const BEGINNING: &str = "\
+# What real libxl does differently
+
+Every deliberate difference between a call of libxl and one of this library. The page is printed by
+`libxl-diff --page` from the table that the comparison itself uses (`tests/libxl/`), and a test
+keeps the two equal.
+
+`cargo xtask xen libxl-diff` runs the libxl of Xen 4.17, from Debian's package, with no hypervisor.
+It takes the same steps by libxl and by this library, in two directories and in a shared one, and
+compares results, file names, modes and bytes after every step. What libxl did, amended by this
+table, is what this library must have done: a difference that is not in the table fails the check,
+and so does one that is in the table and does not show. Each has an example of its own that must
+show it.
+
+## In results and files
+
+| difference | libxl | here | because |
+|---|---|---|---|
+";
+
+const MIDDLE: &str = "
+## While both work at the same time
+
+| libxl | here | because | shown by |
+|---|---|---|---|
+";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::checks;
+
+    #[test]
+    fn the_page_in_the_docs_is_the_table_that_is_checked() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/differences.md");
+        let written = std::fs::read_to_string(path).unwrap();
+        assert_eq!(
+            written,
+            page(),
+            "print it anew: cargo run -p userdata-libxl-diff -- --page > docs/differences.md"
+        );
+    }
+
+    #[test]
+    fn names_of_differences_are_unique_and_every_text_fits_a_table() {
+        let names: BTreeSet<&str> = differences::ALL.iter().map(|one| one.name).collect();
+        assert_eq!(names.len(), differences::ALL.len());
+        for line in page().lines().filter(|line| line.starts_with('|')) {
+            let columns = line.matches('|').count();
+            assert_eq!(columns, 5, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_shows_at_the_same_time_is_shown_by_a_check_that_there_is() {
+        for [.., check] in AT_THE_SAME_TIME {
+            assert!(
+                checks::ALL.iter().any(|there| there.name == *check),
+                "{check}"
+            );
+        }
+    }
+}

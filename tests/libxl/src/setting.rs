@@ -1,0 +1,156 @@
+//! `Setting`: a call, and all that its result may depend on.
+
+use hv_sim::SimHost;
+use userdata_core::{
+    DomainKey, Hypervisor as _, HypervisorError, Life, UseridError, WritableUserid,
+};
+
+use crate::step::{By, Call};
+use crate::tree::{Node, Tree};
+
+/// How far a domain is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Alive,
+    /// Its toolstack has begun to take it apart; the hypervisor does not know yet.
+    Leaving,
+    /// A zombie: taken apart, and something still refers to it.
+    Dead,
+}
+
+/// A call that this library makes, and all that its result may depend on.
+#[derive(Debug)]
+pub(crate) struct Setting<'a> {
+    pub(crate) call: &'a Call,
+    pub(crate) by: By,
+    pub(crate) domain: Option<(DomainKey, Stage)>,
+    pub(crate) before: &'a Tree,
+}
+
+impl<'a> Setting<'a> {
+    pub(crate) fn new(
+        call: &'a Call,
+        by: By,
+        host: &SimHost,
+        before: &'a Tree,
+    ) -> Result<Self, HypervisorError> {
+        let domain = match host.domain(call.domid())? {
+            None => None,
+            Some(domain) if domain.life == Life::Dead => Some((domain.key, Stage::Dead)),
+            Some(domain) if host.leaving(&domain.key)? => Some((domain.key, Stage::Leaving)),
+            Some(domain) => Some((domain.key, Stage::Alive)),
+        };
+        Ok(Self {
+            call,
+            by,
+            domain,
+            before,
+        })
+    }
+
+    pub(crate) fn stage(&self) -> Option<Stage> {
+        self.domain.map(|(_, stage)| stage)
+    }
+
+    /// The name that libxl gives to a file of this kind of this domain.
+    pub(crate) fn name(&self, kind: u8, userid: &[u8]) -> Vec<u8> {
+        self.domain
+            .map_or_else(Vec::new, |(key, _)| file_name(kind, &key, userid))
+    }
+
+    /// The value's name.
+    pub(crate) fn data_name(&self) -> Vec<u8> {
+        self.name(b'd', self.call.userid().unwrap_or_default())
+    }
+
+    /// The name that libxl gives to its temporary file.
+    pub(crate) fn new_name(&self) -> Vec<u8> {
+        self.name(b'n', self.call.userid().unwrap_or_default())
+    }
+
+    /// The lock's name.
+    pub(crate) fn lock_name(&self) -> Vec<u8> {
+        self.name(b'l', LOCK)
+    }
+
+    pub(crate) fn data(&self) -> Option<&Node> {
+        self.before.get(&self.data_name())
+    }
+
+    pub(crate) fn new_file(&self) -> Option<&Node> {
+        self.before.get(&self.new_name())
+    }
+
+    pub(crate) fn lock(&self) -> Option<&Node> {
+        self.before.get(&self.lock_name())
+    }
+
+    /// The bytes of a store that has some.
+    pub(crate) fn stored(&self) -> Option<&[u8]> {
+        match self.call {
+            Call::Store { data, .. } if !data.is_empty() => Some(data),
+            _ => None,
+        }
+    }
+
+    /// Is it a store, of some bytes or none?
+    pub(crate) fn is_store(&self) -> bool {
+        matches!(self.call, Call::Store { .. })
+    }
+
+    pub(crate) fn is_retrieve(&self) -> bool {
+        matches!(self.call, Call::Retrieve { .. })
+    }
+
+    pub(crate) fn is_removal(&self) -> bool {
+        matches!(self.call, Call::Remove { .. })
+            || matches!(self.call, Call::Store { data, .. } if data.is_empty())
+    }
+
+    pub(crate) fn is_destroy(&self) -> bool {
+        matches!(self.call, Call::Destroy { .. })
+    }
+
+    /// The rule of this library that the userid breaks.
+    pub(crate) fn broken_rule(&self) -> Option<UseridError> {
+        let userid = self.call.userid()?;
+        let strictly = self.by == By::Us;
+        match self.call {
+            Call::Store { .. } if strictly => WritableUserid::new(userid).err(),
+            Call::Store { .. } => WritableUserid::as_libxl_accepts(userid).err(),
+            Call::Remove { .. } if strictly && userid == b"libxl-json" => {
+                Some(UseridError::LibxlJson)
+            }
+            _ => userdata_core::Userid::new(userid).err(),
+        }
+    }
+
+    /// Everything under names that libxl takes for the domain's when it destroys it.
+    pub(crate) fn of_domain(&self) -> impl Iterator<Item = (Vec<u8>, u8, &Node)> {
+        let start = self.name(b'?', b"");
+        self.before.0.iter().filter_map(move |(name, node)| {
+            let (kind, rest) = (name.get(KIND_AT)?, name.get(KIND_AT + 1..)?);
+            let is_ours = name.starts_with(PREFIX) && rest.starts_with(start.get(KIND_AT + 1..)?);
+            (is_ours && !start.is_empty()).then(|| (name.clone(), *kind, node))
+        })
+    }
+}
+
+const PREFIX: &[u8] = b"userdata-";
+const KIND_AT: usize = PREFIX.len();
+
+/// What stands in the place of a userid in the name of libxl's lock.
+pub(crate) const LOCK: &[u8] = b"domain-userdata-lock";
+
+/// A name in libxl's format.
+pub(crate) fn file_name(kind: u8, key: &DomainKey, userid: &[u8]) -> Vec<u8> {
+    [
+        PREFIX,
+        &[kind],
+        b".",
+        key.to_string().as_bytes(),
+        b".",
+        userid,
+    ]
+    .concat()
+}
