@@ -60,12 +60,15 @@
 //! # }
 //! ```
 
+mod actor;
 mod call;
 mod faults;
 mod history;
 mod interposed;
 mod kernel;
 mod random;
+mod scenario;
+mod schedule;
 mod sim_directory;
 mod sim_disk;
 mod storage;
@@ -73,6 +76,7 @@ mod trace;
 mod walk;
 mod without_syncs;
 
+pub use actor::{Counts, LibxlRequest, Life, Line, Misanswer, Mischief, Request, Task, Whose};
 pub use call::{Answer, Call, CallKind};
 pub use faults::{At, Fault, Faults, FaultyDirectory, How, every_fault};
 pub use history::{
@@ -80,6 +84,8 @@ pub use history::{
 };
 pub use interposed::{Interceptor, Interposed, InterposedFile, Verdict};
 pub use random::Random;
+pub use scenario::{Mix, MixError, Process, Role, Run, Scenario, Tracing};
+pub use schedule::{Bounds, Bytes, Choice, Choices, End, Exhaustive, Moment, Seeded};
 pub use sim_directory::{SimDirectory, SimFile};
 pub use sim_disk::{Plant, SimDisk, SimOptions, SimProcess, Step};
 pub use storage::{
