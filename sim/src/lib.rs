@@ -10,6 +10,8 @@
 //!   bug ([`WithoutSyncs`]), or an [`Interceptor`] of your own.
 //! * [`CrashWalk`] and [`FaultWalk`] stop or disturb one process at every point, recover with the
 //!   real code, and hold what is there against the guarantees.
+//! * [`Checker`] holds a [`History`] of several processes against the guarantees, and says why it
+//!   is wrong.
 //!
 //! # What a power cut may do
 //!
@@ -62,8 +64,10 @@
 
 mod actor;
 mod call;
+mod checker;
 mod faults;
 mod history;
+mod history_text;
 mod interposed;
 mod kernel;
 mod random;
@@ -78,6 +82,7 @@ mod without_syncs;
 
 pub use actor::{Counts, LibxlRequest, Life, Line, Misanswer, Mischief, Request, Task, Whose};
 pub use call::{Answer, Call, CallKind};
+pub use checker::{Checked, Checker, Complaint, HostImage, Involved, MalformedHistory, Tally};
 pub use faults::{At, Fault, Faults, FaultyDirectory, How, every_fault};
 pub use history::{
     Disturbance, Event, History, LibxlBug, LibxlCall, Operation, OperationId, ProcessId, Reply,

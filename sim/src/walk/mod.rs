@@ -11,6 +11,7 @@ mod scene;
 
 pub use action::{Action, Report, Slot};
 pub use crash_walk::{CrashWalk, WalkError, Walked};
+pub(crate) use fault_walk::is_applied;
 pub use fault_walk::{FaultWalk, Faulted};
 pub use guarantee::{Broken, Guarantee};
 pub use scene::{Scene, Setting};
