@@ -6,7 +6,7 @@ use std::time::Duration;
 use userdata_fs::{Errno, LockMode};
 
 use crate::storage::{Body, NodeId, Storage};
-use crate::{Random, SimOptions, Step};
+use crate::{CallKind, Random, SimOptions, Step};
 
 /// How far the clock moves when somebody looks at it.
 const TICK: Duration = Duration::from_micros(1);
@@ -243,9 +243,10 @@ impl Kernel {
     }
 
     /// Notes that storage changed, if anybody wants to know.
-    pub(crate) fn stepped(&mut self, call: impl FnOnce() -> String) {
+    pub(crate) fn stepped(&mut self, kind: CallKind, call: impl FnOnce() -> String) {
         if let Some(steps) = &mut self.steps {
             steps.push(Step {
+                kind,
                 call: call(),
                 storage: self.storage.clone(),
             });

@@ -10,8 +10,6 @@
 //!   bug ([`WithoutSyncs`]), or an [`Interceptor`] of your own.
 //! * [`CrashWalk`] and [`FaultWalk`] stop or disturb one process at every point, recover with the
 //!   real code, and hold what is there against the guarantees.
-//! * [`Checker`] holds a [`History`] of several processes against the guarantees, and says why it
-//!   is wrong.
 //!
 //! # What a power cut may do
 //!
@@ -62,17 +60,12 @@
 //! # }
 //! ```
 
-mod actor;
 mod call;
-mod checker;
 mod faults;
 mod history;
-mod history_text;
 mod interposed;
 mod kernel;
 mod random;
-mod scenario;
-mod schedule;
 mod sim_directory;
 mod sim_disk;
 mod storage;
@@ -80,17 +73,13 @@ mod trace;
 mod walk;
 mod without_syncs;
 
-pub use actor::{Counts, LibxlRequest, Life, Line, Misanswer, Mischief, Request, Task, Whose};
 pub use call::{Answer, Call, CallKind};
-pub use checker::{Checked, Checker, Complaint, HostImage, Involved, MalformedHistory, Tally};
 pub use faults::{At, Fault, Faults, FaultyDirectory, How, every_fault};
 pub use history::{
     Disturbance, Event, History, LibxlBug, LibxlCall, Operation, OperationId, ProcessId, Reply,
 };
 pub use interposed::{Interceptor, Interposed, InterposedFile, Verdict};
 pub use random::Random;
-pub use scenario::{Mix, MixError, Process, Role, Run, Scenario, Tracing};
-pub use schedule::{Bounds, Bytes, Choice, Choices, End, Exhaustive, Moment, Seeded};
 pub use sim_directory::{SimDirectory, SimFile};
 pub use sim_disk::{Plant, SimDisk, SimOptions, SimProcess, Step};
 pub use storage::{
@@ -98,7 +87,7 @@ pub use storage::{
 };
 pub use trace::{Trace, Traced, TracingDirectory};
 pub use walk::{
-    Action, Broken, CrashWalk, FaultWalk, Faulted, Guarantee, Report, Scene, Setting, Slot,
-    WalkError, Walked,
+    Action, ActionKind, Broken, CrashWalk, End, Ended, FaultWalk, Faulted, Guarantee, Incident,
+    Report, Scene, Setting, Slot, WalkError, Walked,
 };
 pub use without_syncs::WithoutSyncs;

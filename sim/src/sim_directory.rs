@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use userdata_fs::{Directory, Errno, Identity, LockMode, Metadata, Name};
 
-use crate::SimProcess;
 use crate::kernel::Kernel;
 use crate::storage::{Body, Node, NodeId};
+use crate::{CallKind, SimProcess};
 
 /// The device that every simulated file is on.
 const DEVICE: u64 = 1;
@@ -52,18 +52,15 @@ impl SimDirectory {
     /// Those of [`Directory::open_lock`].
     pub fn open_truncated(&self, name: Name<'_>) -> Result<SimFile, Errno> {
         let file = self.open_lock(name)?;
-        self.truncate(&file)?;
-        Ok(file)
-    }
-
-    /// The part of it that opens nothing.
-    pub(crate) fn truncate(&self, file: &SimFile) -> Result<(), Errno> {
         let mut kernel = self.kernel();
-        let node = kernel.node_of(self.process.id(), file.descriptor)?;
-        let clock = kernel.clock();
+        let (node, clock) = (
+            kernel.node_of(self.process.id(), file.descriptor)?,
+            kernel.clock(),
+        );
         kernel.storage.truncate(node, clock)?;
-        kernel.stepped(|| "truncate".to_owned());
-        Ok(())
+        kernel.stepped(CallKind::OpenLock, || format!("truncate {name}"));
+        drop(kernel);
+        Ok(file)
     }
 
     /// What a failed [`Directory::sync_file`] leaves: the kernel takes the written pages for clean,
@@ -73,7 +70,7 @@ impl SimDirectory {
         let mut kernel = self.kernel();
         if let Ok(node) = kernel.node_of(self.process.id(), file.descriptor) {
             let _ = kernel.storage.lose_writeback(node);
-            kernel.stepped(|| "failed sync".to_owned());
+            kernel.stepped(CallKind::SyncFile, || "failed sync".to_owned());
         }
     }
 
@@ -136,7 +133,7 @@ impl Directory for SimDirectory {
             .storage
             .make_file(directory, name.as_bytes(), clock)?;
         let file = self.opened(&mut kernel, node, true)?;
-        kernel.stepped(|| format!("create {name}"));
+        kernel.stepped(CallKind::Create, || format!("create {name}"));
         Ok(file)
     }
 
@@ -148,7 +145,7 @@ impl Directory for SimDirectory {
                 .storage
                 .make_file(directory, name.as_bytes(), clock)?;
             let file = self.opened(&mut kernel, node, true)?;
-            kernel.stepped(|| format!("create {name}"));
+            kernel.stepped(CallKind::OpenLock, || format!("create {name}"));
             return Ok(file);
         };
         if kernel.is_directory(node)? {
@@ -179,7 +176,7 @@ impl Directory for SimDirectory {
     fn write(&self, file: &SimFile, bytes: &[u8]) -> Result<usize, Errno> {
         let mut kernel = self.kernel();
         let count = kernel.write(file.process.id(), file.descriptor, bytes)?;
-        kernel.stepped(|| format!("write {count} bytes"));
+        kernel.stepped(CallKind::Write, || format!("write {count} bytes"));
         Ok(count)
     }
 
@@ -209,7 +206,7 @@ impl Directory for SimDirectory {
         let mut kernel = self.kernel();
         let node = kernel.node_of(file.process.id(), file.descriptor)?;
         kernel.storage.sync(node)?;
-        kernel.stepped(|| "sync file".to_owned());
+        kernel.stepped(CallKind::SyncFile, || "sync file".to_owned());
         Ok(())
     }
 
@@ -225,7 +222,7 @@ impl Directory for SimDirectory {
         let (old, new) = (self.node(&mut kernel)?, into.node(&mut kernel)?);
         let (from_bytes, to_bytes) = (from.as_bytes(), to.as_bytes());
         if kernel.storage.rename((old, from_bytes), (new, to_bytes))? {
-            kernel.stepped(|| format!("rename {from} {to}"));
+            kernel.stepped(CallKind::Rename, || format!("rename {from} {to}"));
         }
         Ok(())
     }
@@ -234,7 +231,7 @@ impl Directory for SimDirectory {
         let mut kernel = self.kernel();
         let directory = self.node(&mut kernel)?;
         kernel.storage.unlink(directory, name.as_bytes())?;
-        kernel.stepped(|| format!("unlink {name}"));
+        kernel.stepped(CallKind::Unlink, || format!("unlink {name}"));
         Ok(())
     }
 
@@ -244,7 +241,7 @@ impl Directory for SimDirectory {
         kernel
             .storage
             .make_directory(directory, name.as_bytes(), clock)?;
-        kernel.stepped(|| format!("make directory {name}"));
+        kernel.stepped(CallKind::MakeDirectory, || format!("make directory {name}"));
         Ok(())
     }
 
@@ -265,7 +262,9 @@ impl Directory for SimDirectory {
         kernel
             .storage
             .remove_directory(directory, name.as_bytes())?;
-        kernel.stepped(|| format!("remove directory {name}"));
+        kernel.stepped(CallKind::RemoveDirectory, || {
+            format!("remove directory {name}")
+        });
         Ok(())
     }
 
@@ -289,7 +288,7 @@ impl Directory for SimDirectory {
         let mut kernel = self.kernel();
         let directory = self.node(&mut kernel)?;
         kernel.storage.sync(directory)?;
-        kernel.stepped(|| "sync directory".to_owned());
+        kernel.stepped(CallKind::Sync, || "sync directory".to_owned());
         Ok(())
     }
 

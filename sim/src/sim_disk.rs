@@ -8,7 +8,7 @@ use userdata_fs::{Errno, Name};
 
 use crate::kernel::Kernel;
 use crate::storage::{Body, Storage, StorageOptions};
-use crate::{SimDirectory, Tree};
+use crate::{CallKind, SimDirectory, Tree};
 
 /// How a simulated host behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub struct SimDisk(Arc<Mutex<Kernel>>);
 /// A call that changed what storage holds, or what of it is durable.
 #[derive(Clone, Debug)]
 pub struct Step {
+    /// The kind of call: an open that truncated, a sync that failed are of their kind, too.
+    pub kind: CallKind,
     /// The call, for people.
     pub call: String,
     /// Storage after it.
@@ -155,17 +157,6 @@ impl SimDisk {
     /// Lets time pass.
     pub fn pass(&self, span: Duration) {
         self.kernel().pass(span);
-    }
-
-    /// The time.
-    #[must_use]
-    pub fn clock(&self) -> Duration {
-        self.kernel().clock()
-    }
-
-    /// How many names one look into a directory gives.
-    pub(crate) fn listed_at_once(&self) -> usize {
-        self.kernel().options.listed_at_once.max(1)
     }
 
     /// A panic in the middle of a call leaves nothing half done that would matter to a test.

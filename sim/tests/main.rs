@@ -12,7 +12,3 @@ mod fault_walk;
 mod host;
 #[cfg(test)]
 mod interposed;
-#[cfg(test)]
-mod schedules;
-#[cfg(test)]
-mod small_schedules;

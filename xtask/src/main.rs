@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod bench;
+mod canaries;
 mod child;
 mod ci;
 mod project;
@@ -25,6 +26,8 @@ enum Task {
     Tidy(tidy::Task),
     /// What the store costs, against the fewest system calls that could do the same
     Bench(bench::Task),
+    /// Bugs planted in a copy of the source, each of which the simulation has to find
+    Canaries(canaries::Task),
     /// Real Xen with a real dom0, in qemu, from Debian's packages
     #[command(subcommand)]
     Xen(xen::Task),
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Task::Test(task) => task.run(),
         Task::Tidy(task) => task.run(),
         Task::Bench(task) => task.run(),
+        Task::Canaries(task) => task.run(),
         Task::Xen(task) => task.run(),
     });
     done.unwrap_or_else(|error| {

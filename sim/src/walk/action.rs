@@ -92,6 +92,22 @@ pub enum Action {
     },
 }
 
+/// Which call of the facade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "each variant is one of `Action`")]
+#[non_exhaustive]
+pub enum ActionKind {
+    Store,
+    StoreIf,
+    Update,
+    Remove,
+    DestroyAll,
+    Destroy,
+    DestroyInVain,
+    Retrieve,
+    List,
+}
+
 /// What the facade said.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -180,32 +196,19 @@ impl Action {
         }
     }
 
-    /// Whose value it concerns, if it is one.
+    /// Which call it is.
     #[must_use]
-    pub const fn slot(&self) -> Option<&Slot> {
+    pub const fn kind(&self) -> ActionKind {
         match self {
-            Self::Store { slot, .. }
-            | Self::StoreIf { slot, .. }
-            | Self::Update { slot, .. }
-            | Self::Remove { slot, .. }
-            | Self::Retrieve { slot } => Some(slot),
-            _ => None,
-        }
-    }
-
-    /// Which domain it concerns.
-    #[must_use]
-    pub const fn domain(&self) -> DomainKey {
-        match self {
-            Self::Store { slot, .. }
-            | Self::StoreIf { slot, .. }
-            | Self::Update { slot, .. }
-            | Self::Remove { slot, .. }
-            | Self::Retrieve { slot } => slot.domain,
-            Self::DestroyAll { domain, .. }
-            | Self::Destroy { domain, .. }
-            | Self::DestroyInVain { domain }
-            | Self::List { domain } => *domain,
+            Self::Store { .. } => ActionKind::Store,
+            Self::StoreIf { .. } => ActionKind::StoreIf,
+            Self::Update { .. } => ActionKind::Update,
+            Self::Remove { .. } => ActionKind::Remove,
+            Self::DestroyAll { .. } => ActionKind::DestroyAll,
+            Self::Destroy { .. } => ActionKind::Destroy,
+            Self::DestroyInVain { .. } => ActionKind::DestroyInVain,
+            Self::Retrieve { .. } => ActionKind::Retrieve,
+            Self::List { .. } => ActionKind::List,
         }
     }
 

@@ -1,6 +1,6 @@
 //! `CrashWalk`: the process is killed, or the power cut, after every step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use hv_sim::EventError;
@@ -10,8 +10,8 @@ use userdata_fs::{Errno, FileStore};
 
 use super::expectation::{Cause, Expectation};
 use super::recovery::Recovery;
-use super::{Action, Broken, Guarantee, Report, Scene};
-use crate::{CrashModel, Interposed, Random, SimDisk, Storage, Tree, WithoutSyncs};
+use super::{Action, ActionKind, Broken, End, Guarantee, Incident, Report, Scene};
+use crate::{CallKind, CrashModel, Interposed, Random, SimDisk, Storage, Tree, WithoutSyncs};
 
 /// What one process does, and how a crash treats it.
 #[derive(Clone, Debug)]
@@ -42,8 +42,19 @@ pub struct Walked {
     /// How many of them were recovered from: each that differs from those before it while the same
     /// action was on its way, or those that were drawn.
     pub recovered: u64,
+    /// Where the end came: after a step of this kind, or after all, of an action of that kind.
+    pub ended: BTreeMap<(ActionKind, Option<CallKind>), Ended>,
     /// What was broken.
     pub broken: Vec<Broken>,
+}
+
+/// How often everything ended at one place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// How many times the process was killed.
+    pub kills: u64,
+    /// How many states were recovered from after a power cut.
+    pub recovered: u64,
 }
 
 impl Walked {
@@ -53,6 +64,11 @@ impl Walked {
         self.kills += other.kills;
         self.states = self.states.saturating_add(other.states);
         self.recovered += other.recovered;
+        for (place, other) in other.ended {
+            let ended = self.ended.entry(place).or_default();
+            ended.kills += other.kills;
+            ended.recovered += other.recovered;
+        }
         self.broken.extend(other.broken);
     }
 }
@@ -64,6 +80,7 @@ impl fmt::Display for Walked {
             kills,
             states,
             recovered,
+            ended: _,
             broken,
         } = self;
         write!(
@@ -79,6 +96,9 @@ impl fmt::Display for Walked {
 struct Moment {
     /// Which expectation it is.
     number: usize,
+    /// The action that is on its way or done, and the step that was made.
+    place: Option<(ActionKind, Option<CallKind>)>,
+    step: Option<usize>,
     storage: Storage,
     expectation: Expectation,
     after: String,
@@ -109,7 +129,13 @@ impl CrashWalk<'_> {
             if action.replace(moment.number) != Some(moment.number) {
                 seen.clear();
             }
+            let before = (walked.kills, walked.recovered);
             self.end(moment, &recovery, &mut seen, &mut random, &mut walked);
+            if let Some(place) = moment.place {
+                let ended = walked.ended.entry(place).or_default();
+                ended.kills += walked.kills - before.0;
+                ended.recovered += walked.recovered - before.1;
+            }
             if !walked.broken.is_empty() {
                 break;
             }
@@ -131,12 +157,19 @@ impl CrashWalk<'_> {
             after,
             ..
         } = moment;
+        let incident = |end| Incident {
+            actions: moment.number.div_ceil(2),
+            step: moment.step,
+            end: Some(end),
+            faults: Vec::new(),
+        };
         walked.kills += 1;
         seen.insert(storage.tree());
         if let Err(complaint) = recovery.check(&storage.killed(), expectation, Cause::Kill) {
+            let after = format!("{after}, killed");
             walked
                 .broken
-                .push(complaint.after(format!("{after}, killed")));
+                .push(complaint.after(after, incident(End::Kill)));
             return;
         }
         let states = storage.crash_states(self.model);
@@ -146,7 +179,8 @@ impl CrashWalk<'_> {
             let checked = recovery.check(&state, expectation, Cause::PowerCut);
             checked.map_err(|complaint| {
                 let kept = states.describe(index);
-                complaint.after(format!("{after}, power cut {index}:\n{kept}"))
+                let after = format!("{after}, power cut {index}:\n{kept}");
+                complaint.after(after, incident(End::PowerCut(index)))
             })
         };
         let result = if states.count() <= self.states_max {
@@ -171,6 +205,8 @@ impl CrashWalk<'_> {
         let mut expectation = self.scene.expectation();
         let mut moments = vec![Moment {
             number: 0,
+            place: None,
+            step: None,
             storage: disk.storage(),
             expectation: expectation.clone(),
             after: "nothing".to_owned(),
@@ -178,12 +214,14 @@ impl CrashWalk<'_> {
         for (number, action) in self.actions.iter().enumerate() {
             disk.record_steps();
             let report = action.perform(&userdata, &host);
-            check_report(action, &report, &disk)?;
+            check_report(number, action, &report, &disk)?;
             let during = expectation.during(action);
             expectation = expectation.after(action, report.says_synced());
             for (at, step) in disk.take_steps().into_iter().enumerate() {
                 moments.push(Moment {
                     number: 2 * number + 1,
+                    place: Some((action.kind(), Some(step.kind))),
+                    step: Some(at),
                     storage: step.storage,
                     expectation: during.clone(),
                     after: format!("{action}, step {at}: {}", step.call),
@@ -191,6 +229,8 @@ impl CrashWalk<'_> {
             }
             moments.push(Moment {
                 number: 2 * number + 2,
+                place: Some((action.kind(), None)),
+                step: None,
                 storage: disk.storage(),
                 expectation: expectation.clone(),
                 after: format!("{action}"),
@@ -201,7 +241,12 @@ impl CrashWalk<'_> {
 }
 
 /// Without faults everything succeeds, and what is said to be durable is what was asked.
-fn check_report(action: &Action, report: &Report, disk: &SimDisk) -> Result<(), Stopped> {
+fn check_report(
+    number: usize,
+    action: &Action,
+    report: &Report,
+    disk: &SimDisk,
+) -> Result<(), Stopped> {
     let fine = match report {
         Report::Changed(
             userdata::Outcome::Stored { durability, .. }
@@ -223,6 +268,10 @@ fn check_report(action: &Action, report: &Report, disk: &SimDisk) -> Result<(), 
         after: action.to_string(),
         why: format!("it says: {report}"),
         tree: disk.tree().to_string(),
+        incident: Box::new(Incident {
+            actions: number + 1,
+            ..Incident::default()
+        }),
     })))
 }
 

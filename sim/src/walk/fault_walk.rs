@@ -1,6 +1,6 @@
 //! `FaultWalk`: every call goes wrong in every way, one at a time and two at a time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use hv_sim::SimHost;
@@ -12,7 +12,7 @@ use userdata_fs::{Errno, FileStore};
 
 use super::expectation::{Cause, Expectation};
 use super::recovery::{Complaint, Recovery, files_of_first};
-use super::{Action, Broken, Guarantee, Report, Scene, Slot, WalkError};
+use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, WalkError};
 use crate::{
     CallKind, CrashModel, Fault, Faults, FaultyDirectory, How, NameOrder, SimDirectory, SimDisk,
     Sizes, Storage, every_fault,
@@ -45,6 +45,8 @@ pub struct Faulted {
     pub failed: u64,
     /// How many different states were recovered from after a power cut.
     pub recovered: u64,
+    /// How many runs met this fault in a call of this kind, alone or as one of two.
+    pub met: BTreeMap<(CallKind, How), u64>,
     /// What was broken.
     pub broken: Vec<Broken>,
 }
@@ -57,6 +59,9 @@ impl Faulted {
         self.pairs += other.pairs;
         self.failed += other.failed;
         self.recovered += other.recovered;
+        for (fault, runs) in other.met {
+            *self.met.entry(fault).or_default() += runs;
+        }
         self.broken.extend(other.broken);
     }
 }
@@ -69,6 +74,7 @@ impl fmt::Display for Faulted {
             pairs,
             failed,
             recovered,
+            met: _,
             broken,
         } = self;
         write!(
@@ -92,6 +98,17 @@ struct Run {
     host: SimHost,
     /// How many files it has left open.
     open: usize,
+}
+
+impl Run {
+    fn incident(&self, end: Option<End>) -> Incident {
+        Incident {
+            actions: 1,
+            step: None,
+            end,
+            faults: self.faults.clone(),
+        }
+    }
 }
 
 impl FaultWalk<'_> {
@@ -148,13 +165,18 @@ impl FaultWalk<'_> {
     }
 
     fn judge(&self, run: &Run, recovery: &Recovery<'_>, faulted: &mut Faulted) {
+        for fault in &run.faults {
+            if let Some(kind) = run.calls.get(fault.call()) {
+                *faulted.met.entry((*kind, fault.how)).or_default() += 1;
+            }
+        }
         faulted.failed += u64::from(matches!(run.report, Report::Failed(_)));
         faulted.broken.extend(self.check(run, recovery).err());
     }
 
     fn check(&self, run: &Run, recovery: &Recovery<'_>) -> Result<(), Broken> {
         self.find_fault(run, recovery)
-            .map_err(|complaint| complaint.after(self.describe(run)))
+            .map_err(|complaint| complaint.after(self.describe(run), run.incident(None)))
     }
 
     fn describe(&self, run: &Run) -> String {
@@ -343,7 +365,8 @@ impl FaultWalk<'_> {
             faulted.recovered += 1;
             if let Err(complaint) = recovery.check(&state, &expected, Cause::PowerCut) {
                 let after = format!("{}, power cut {index}", self.describe(run));
-                faulted.broken.push(complaint.after(after));
+                let incident = run.incident(Some(End::PowerCut(index)));
+                faulted.broken.push(complaint.after(after, incident));
                 return;
             }
         }
@@ -396,7 +419,7 @@ impl<'a> Said<'a> {
 }
 
 /// Whether an error says that the change is made all the same.
-pub(crate) fn is_applied(error: &UserdataError) -> bool {
+fn is_applied(error: &UserdataError) -> bool {
     match error.kind() {
         UserdataErrorKind::Store(error) => matches!(
             error.kind(),

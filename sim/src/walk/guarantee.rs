@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Fault;
+
 /// A guarantee that a walk checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -33,6 +35,30 @@ pub struct Broken {
     pub why: String,
     /// What the directory held.
     pub tree: String,
+    /// What it takes to see it again.
+    pub incident: Box<Incident>,
+}
+
+/// What disturbed a walk, and where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Incident {
+    /// How many actions had begun.
+    pub actions: usize,
+    /// After which step of the last one; `None` if after all of them.
+    pub step: Option<usize>,
+    /// How everything ended.
+    pub end: Option<End>,
+    /// What went wrong in which call.
+    pub faults: Vec<Fault>,
+}
+
+/// How everything ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The process was killed.
+    Kill,
+    /// The power was cut, and left the state of this index.
+    PowerCut(u128),
 }
 
 impl fmt::Display for Guarantee {

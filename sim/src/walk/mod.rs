@@ -9,9 +9,8 @@ mod protocols;
 mod recovery;
 mod scene;
 
-pub use action::{Action, Report, Slot};
-pub use crash_walk::{CrashWalk, WalkError, Walked};
-pub(crate) use fault_walk::is_applied;
+pub use action::{Action, ActionKind, Report, Slot};
+pub use crash_walk::{CrashWalk, Ended, WalkError, Walked};
 pub use fault_walk::{FaultWalk, Faulted};
-pub use guarantee::{Broken, Guarantee};
+pub use guarantee::{Broken, End, Guarantee, Incident};
 pub use scene::{Scene, Setting};

@@ -7,7 +7,7 @@ use userdata_fs::FileStore;
 
 use super::action::Slot;
 use super::expectation::{Cause, Expectation, Found};
-use super::{Broken, Guarantee, Scene};
+use super::{Broken, Guarantee, Incident, Scene};
 use crate::{CrashModel, NameOrder, SimDirectory, SimDisk, SimOptions, Sizes, Storage, Tree};
 
 type Recovered = Userdata<SimHost, FileStore<SimDirectory>>;
@@ -35,12 +35,13 @@ pub(crate) struct Complaint {
 }
 
 impl Complaint {
-    pub(crate) fn after(self, what: String) -> Broken {
+    pub(crate) fn after(self, what: String, incident: Incident) -> Broken {
         Broken {
             guarantee: self.guarantee,
             after: what,
             why: self.why,
             tree: self.tree.to_string(),
+            incident: Box::new(incident),
         }
     }
 }

@@ -1,0 +1,97 @@
+//! `Catalogue`: the exhaustive cases, each with its number.
+
+use std::num::NonZeroUsize;
+
+use userdata_core::{Durability, NameFormat};
+use userdata_sim::{Action, CrashModel, NameOrder, Scene, Setting, Sizes, WalkError};
+
+use crate::case::Family;
+
+/// Every protocol of one process, under every layout and durability.
+#[derive(Debug)]
+pub(crate) struct Catalogue {
+    scenes: Vec<Scene>,
+    /// Each with the number of its scene.
+    protocols: Vec<(usize, Action)>,
+}
+
+/// What one process does, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Protocol<'a> {
+    pub(crate) scene: &'a Scene,
+    pub(crate) action: &'a Action,
+}
+
+pub(crate) const DURABILITIES: [Durability; 3] =
+    [Durability::Process, Durability::File, Durability::Full];
+
+/// What a power cut may do, from the mildest on; the last one includes the others.
+pub(crate) const MODELS: [CrashModel; 4] = [
+    model(NameOrder::Journalled, Sizes::FollowBytes),
+    model(NameOrder::Journalled, Sizes::Vary),
+    model(NameOrder::Weak, Sizes::FollowBytes),
+    model(NameOrder::Weak, Sizes::Vary),
+];
+
+const fn model(names: NameOrder, sizes: Sizes) -> CrashModel {
+    CrashModel { names, sizes }
+}
+
+/// The blocks of three bytes that a file reaches the disk in.
+pub(crate) const BLOCK: Option<NonZeroUsize> = NonZeroUsize::new(3);
+
+impl Catalogue {
+    pub(crate) fn new() -> Result<Self, WalkError> {
+        let formats = [NameFormat::Libxl, NameFormat::Seed];
+        let scene = |format| {
+            Scene::new(Setting {
+                format,
+                block: BLOCK,
+            })
+        };
+        let scenes = formats
+            .into_iter()
+            .map(scene)
+            .collect::<Result<Vec<_>, _>>()?;
+        let of_scene = |(number, scene): (usize, &Scene)| {
+            DURABILITIES
+                .iter()
+                .flat_map(|durability| scene.protocols(*durability))
+                .map(|action| (number, action))
+                .collect::<Vec<_>>()
+        };
+        let protocols = scenes.iter().enumerate().flat_map(of_scene).collect();
+        Ok(Self { scenes, protocols })
+    }
+
+    /// How many cases a family has; `None` if there is one for every seed.
+    pub(crate) fn count(&self, family: Family) -> Option<u64> {
+        let protocols = self.protocols.len() as u64;
+        match family {
+            Family::Crash => Some(protocols * MODELS.len() as u64),
+            Family::Fault | Family::Pair => Some(protocols),
+            Family::Sequence => None,
+        }
+    }
+
+    /// A protocol and a model, by the number of a crash case.
+    pub(crate) fn crash(&self, number: u64) -> Option<(Protocol<'_>, CrashModel)> {
+        let models = MODELS.len() as u64;
+        let model = MODELS.get(usize::try_from(number % models).ok()?)?;
+        Some((self.protocol(number / models)?, *model))
+    }
+
+    /// A protocol, by its number.
+    pub(crate) fn protocol(&self, number: u64) -> Option<Protocol<'_>> {
+        let (scene, action) = self.protocols.get(usize::try_from(number).ok()?)?;
+        Some(Protocol {
+            scene: self.scenes.get(*scene)?,
+            action,
+        })
+    }
+
+    /// The scene in libxl's names.
+    pub(crate) fn scene(&self) -> Option<&Scene> {
+        self.scenes.first()
+    }
+}

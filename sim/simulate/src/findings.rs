@@ -1,0 +1,124 @@
+//! `Findings`: all that a run did and found, as it is kept in a file.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::AddAssign;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::case::Family;
+use crate::coverage::Coverage;
+use crate::error::CommandError;
+use crate::picture::Picture;
+
+/// All that a run did and found.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Findings {
+    /// How many threads worked.
+    pub(crate) jobs: usize,
+    /// How long, by the clock on the wall.
+    pub(crate) seconds: f64,
+    /// Whether the user ended it.
+    pub(crate) interrupted: bool,
+    pub(crate) families: BTreeMap<Family, Tally>,
+    pub(crate) coverage: Coverage,
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// How far a family got.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    /// How many cases were run.
+    pub(crate) cases: u64,
+    /// How many there are; `None` if there is one for every seed.
+    pub(crate) all: Option<u64>,
+    /// How long threads worked on them, added up.
+    pub(crate) busy: f64,
+    pub(crate) counts: Counts,
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Counts {
+    /// Calls that changed storage.
+    pub(crate) steps: u64,
+    /// Times that a process was killed.
+    pub(crate) kills: u64,
+    /// Ways in which the power could be cut.
+    pub(crate) states: u64,
+    /// States after a power cut that were recovered from and checked.
+    pub(crate) recovered: u64,
+    /// Runs with one fault.
+    pub(crate) singles: u64,
+    /// Runs with two.
+    pub(crate) pairs: u64,
+    /// Runs that failed because of a fault; the others got over it.
+    pub(crate) failed: u64,
+}
+
+/// A guarantee that was broken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Failure {
+    /// What replays it: the arguments of `simulate replay`.
+    pub(crate) replay: String,
+    pub(crate) guarantee: String,
+    /// After what.
+    pub(crate) after: String,
+    /// What was found instead of what.
+    pub(crate) why: String,
+    /// What the directory held.
+    pub(crate) tree: String,
+    pub(crate) picture: Option<Picture>,
+}
+
+impl Findings {
+    /// Writes it to a file.
+    pub(crate) fn keep(&self, file: &Path) -> Result<(), CommandError> {
+        let text = serde_json::to_string(self).map_err(CommandError::of_format(file))?;
+        fs::write(file, text).map_err(CommandError::of_file(file))
+    }
+
+    /// How many of what was counted, in all families.
+    pub(crate) fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        for tally in self.families.values() {
+            total += tally.counts;
+        }
+        total
+    }
+
+    /// How many were done in a minute while threads worked on this family.
+    pub(crate) fn per_minute(&self, family: Family, done: impl Fn(&Tally) -> u64) -> f64 {
+        match self.families.get(&family) {
+            Some(tally) if tally.busy > 0.0 => {
+                #[expect(clippy::cast_precision_loss, reason = "a rate need not be exact")]
+                let (done, jobs) = (done(tally) as f64, self.jobs as f64);
+                done * jobs * 60.0 / tally.busy
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            steps,
+            kills,
+            states,
+            recovered,
+            singles,
+            pairs,
+            failed,
+        } = other;
+        self.steps += steps;
+        self.kills += kills;
+        self.states = self.states.saturating_add(states);
+        self.recovered += recovered;
+        self.singles += singles;
+        self.pairs += pairs;
+        self.failed += failed;
+    }
+}

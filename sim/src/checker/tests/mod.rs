@@ -1,6 +1,0 @@
-//! The checker against histories that are right and wrong.
-
-mod orders;
-mod right;
-mod story;
-mod wrong;

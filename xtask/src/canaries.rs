@@ -1,0 +1,167 @@
+//! Bugs that are planted in a copy of the source, and the campaign that has to find each.
+//!
+//! Nothing of them is in the product: a canary is a text that is replaced by another in a copy of
+//! the workspace, out of which the command `simulate` is built. One that is not found is a failure
+//! of the checks, one that no longer fits the source has to be written anew.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use std::{fmt, fs};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::child::{self, Child};
+use crate::project;
+use canary::Canary;
+use copy::Copy;
+
+pub(crate) mod canary;
+mod copy;
+
+/// Options of `cargo xtask canaries`.
+#[derive(Debug, Args)]
+pub(crate) struct Task {
+    /// Only canaries whose name contains this
+    name: Option<String>,
+    /// How long each is hunted at most
+    #[arg(long, value_name = "MINUTES", default_value_t = 1)]
+    minutes: u64,
+}
+
+/// How one hunt ended.
+#[derive(Debug, Serialize)]
+struct Hunted {
+    name: String,
+    bug: String,
+    /// The guarantee that was seen to be broken; `None` if nothing was found.
+    guarantee: Option<String>,
+    why: String,
+    /// What replays it, on a build with the bug in it.
+    replay: String,
+    /// How many cases were run until it was found.
+    cases: u64,
+    seconds: f64,
+}
+
+/// What is needed of what `simulate run --out` keeps.
+#[derive(Debug, Deserialize)]
+struct Findings {
+    families: std::collections::BTreeMap<String, Tally>,
+    failures: Vec<Failure>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tally {
+    cases: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Failure {
+    replay: String,
+    guarantee: String,
+    why: String,
+}
+
+impl Task {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let folder = project::target().join("canaries");
+        let mut canaries = Canary::all(project::root())?;
+        canaries.retain(|canary| {
+            self.name
+                .as_ref()
+                .is_none_or(|name| canary.name.contains(name.as_str()))
+        });
+        if canaries.is_empty() {
+            bail!("there is no such canary");
+        }
+        let copy = Copy::make(&folder)?;
+        let hunt = |canary| self.hunt(&copy, &folder, canary);
+        let sound = hunt(None)?;
+        writeln!(io::stdout(), "{sound}")?;
+        let mut all = Vec::new();
+        for canary in &canaries {
+            let hunted = hunt(Some(canary)).with_context(|| canary.name.clone())?;
+            writeln!(io::stdout(), "{hunted}")?;
+            all.push(hunted);
+        }
+        fs::write(folder.join("canaries.json"), serde_json::to_string(&all)?)?;
+        if sound.guarantee.is_some() {
+            bail!("the code without a bug is complained about");
+        }
+        let missed = all.iter().filter(|hunted| hunted.guarantee.is_none());
+        let missed: Vec<&str> = missed.map(|hunted| hunted.name.as_str()).collect();
+        if !missed.is_empty() {
+            bail!("not found: {}", missed.join(", "));
+        }
+        let cases: u64 = all.iter().map(|hunted| hunted.cases).sum();
+        writeln!(
+            io::stdout(),
+            "{} canaries found in {cases} cases",
+            all.len()
+        )?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Builds with the bug, or without one, and runs until something is found.
+    fn hunt(&self, copy: &Copy, folder: &Path, canary: Option<&Canary>) -> Result<Hunted> {
+        let simulate = copy.build(canary)?;
+        let out = folder.join("hunt.json");
+        let started = Instant::now();
+        let minutes = self.minutes.to_string();
+        let mut command = child::command(simulate);
+        command.args([
+            "run",
+            "--first",
+            "--seeds",
+            "0..2000",
+            "--minutes",
+            &minutes,
+        ]);
+        command.arg("--out").arg(&out);
+        command
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null());
+        let limit = Duration::from_secs(60 * (self.minutes + 5));
+        Child::start(&mut command, limit)?.wait(|| ())?;
+        let findings: Findings = serde_json::from_str(&fs::read_to_string(&out)?)?;
+        let failure = findings.failures.into_iter().next();
+        let name = canary.map_or("(no bug)", |canary| &canary.name);
+        Ok(Hunted {
+            name: name.to_owned(),
+            bug: canary.map(|canary| canary.bug.clone()).unwrap_or_default(),
+            cases: findings.families.values().map(|tally| tally.cases).sum(),
+            seconds: started.elapsed().as_secs_f64(),
+            why: failure
+                .as_ref()
+                .map(|failure| failure.why.clone())
+                .unwrap_or_default(),
+            replay: failure
+                .as_ref()
+                .map(|f| f.replay.clone())
+                .unwrap_or_default(),
+            guarantee: failure.map(|failure| failure.guarantee),
+        })
+    }
+}
+
+impl fmt::Display for Hunted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            guarantee,
+            cases,
+            seconds,
+            replay,
+            ..
+        } = self;
+        let found = guarantee.as_deref().unwrap_or("nothing found");
+        write!(
+            f,
+            "{name:28} {found:20} {cases:6} cases {seconds:6.1} s  {replay}"
+        )
+    }
+}

@@ -1,0 +1,105 @@
+//! `Canary`: a bug that is planted on purpose, as a change of the source.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+
+/// Where they are kept, one file each.
+pub(crate) const FOLDER: &str = "sim/canaries";
+
+/// A bug, and what of the source is to be changed for it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Canary {
+    /// The name of its file.
+    #[serde(skip)]
+    pub(crate) name: String,
+    /// What is wrong with the store then.
+    pub(crate) bug: String,
+    #[serde(rename = "edit")]
+    pub(crate) edits: Vec<Edit>,
+}
+
+/// One text that is replaced by another.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Edit {
+    /// Relative to the workspace.
+    pub(crate) file: String,
+    /// What stands there, exactly once.
+    pub(crate) text: String,
+    /// What is to stand there.
+    pub(crate) with: String,
+}
+
+impl Canary {
+    /// All of them, in order of name.
+    pub(crate) fn all(root: &Path) -> Result<Vec<Self>> {
+        let folder = root.join(FOLDER);
+        let reading = || format!("reading {}", folder.display());
+        let mut all = Vec::new();
+        for entry in fs::read_dir(&folder).with_context(reading)? {
+            let path = entry.with_context(reading)?.path();
+            let text = fs::read_to_string(&path).with_context(reading)?;
+            let mut canary: Self =
+                toml::from_str(&text).with_context(|| format!("{}", path.display()))?;
+            let name = path.file_stem().unwrap_or_default();
+            canary.name = name.to_string_lossy().into_owned();
+            all.push(canary);
+        }
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+}
+
+impl Edit {
+    /// The file's text with the bug in it.
+    pub(crate) fn apply(&self, root: &Path) -> Result<String> {
+        let path = root.join(&self.file);
+        let source = fs::read_to_string(&path).with_context(|| self.file.clone())?;
+        self.replace(&source).with_context(|| self.file.clone())
+    }
+
+    fn replace(&self, source: &str) -> Result<String> {
+        ensure!(self.text != self.with, "the edit changes nothing");
+        match source.matches(&self.text).count() {
+            1 => Ok(source.replacen(&self.text, &self.with, 1)),
+            times => bail!("the text of the edit is there {times} times, not once"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project;
+
+    #[test]
+    fn every_canary_fits_the_source_as_it_is() {
+        let all = Canary::all(project::root()).unwrap();
+        assert!(all.len() >= 15);
+        for canary in all {
+            assert!(!canary.bug.is_empty() && !canary.edits.is_empty());
+            for edit in canary.edits {
+                edit.apply(project::root())
+                    .context(canary.name.clone())
+                    .unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn an_edit_that_does_not_fit_is_refused() {
+        let edit = |text: &str, with: &str| Edit {
+            file: String::new(),
+            text: text.to_owned(),
+            with: with.to_owned(),
+        };
+        assert_eq!(edit("b", "x").replace("abc").unwrap(), "axc");
+        for (text, with) in [("b", "x"), ("c", "x"), ("a", "a")] {
+            assert!(edit(text, with).replace("abb a").is_err(), "{text} {with}");
+        }
+    }
+}
