@@ -1,5 +1,6 @@
 //! `FaultyDirectory`: calls that fail when they are told to.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -56,6 +57,8 @@ pub struct Faults(Arc<Mutex<State>>);
 struct State {
     faults: Vec<Fault>,
     calls: Vec<CallKind>,
+    /// How many of each kind.
+    of_kind: BTreeMap<CallKind, usize>,
     struck: usize,
 }
 
@@ -114,8 +117,10 @@ impl Interceptor for Faults {
         }
         let mut state = self.state();
         let number = state.calls.len();
-        let of_kind = state.calls.iter().filter(|other| **other == kind).count();
         state.calls.push(kind);
+        let count = state.of_kind.entry(kind).or_default();
+        let of_kind = *count;
+        *count += 1;
         let strikes = |fault: &&Fault| match fault.at {
             At::Call(at) => at == number,
             At::Kind(at_kind, at) => at_kind == kind && at == of_kind,

@@ -69,6 +69,14 @@ pub struct InterposedFile<F> {
     number: u64,
 }
 
+impl<F> InterposedFile<F> {
+    /// The file behind.
+    #[must_use]
+    pub const fn inner(&self) -> &F {
+        &self.inner
+    }
+}
+
 impl<D: Directory, I: Interceptor> Interposed<D, I> {
     /// This directory behind this interceptor.
     #[must_use]
@@ -337,8 +345,10 @@ impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
 
     fn pause(&self, span: Duration) {
         let call = Call::Pause { span };
-        let _ = self.interceptor.before(self.inner.process(), &call);
-        self.inner.pause(span);
+        // Whoever pretends has let the time pass himself.
+        if self.interceptor.before(self.inner.process(), &call) != Verdict::Pretend {
+            self.inner.pause(span);
+        }
         self.after(&call, Ok(Answer::Done));
     }
 

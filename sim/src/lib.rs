@@ -10,6 +10,8 @@
 //!   bug ([`WithoutSyncs`]), or an [`Interceptor`] of your own.
 //! * [`CrashWalk`] and [`FaultWalk`] stop or disturb one process at every point, recover with the
 //!   real code, and hold what is there against the guarantees.
+//! * [`Checker`] holds a [`History`] of several processes against the guarantees, and says why it
+//!   is wrong.
 //!
 //! # What a power cut may do
 //!
@@ -60,12 +62,17 @@
 //! # }
 //! ```
 
+mod actor;
 mod call;
+mod checker;
 mod faults;
 mod history;
+mod history_text;
 mod interposed;
 mod kernel;
 mod random;
+mod scenario;
+mod schedule;
 mod sim_directory;
 mod sim_disk;
 mod storage;
@@ -73,13 +80,17 @@ mod trace;
 mod walk;
 mod without_syncs;
 
+pub use actor::{Counts, LibxlRequest, Life, Line, Misanswer, Mischief, Request, Task, Whose};
 pub use call::{Answer, Call, CallKind};
+pub use checker::{Checked, Checker, Complaint, HostImage, Involved, MalformedHistory, Tally};
 pub use faults::{At, Fault, Faults, FaultyDirectory, How, every_fault};
 pub use history::{
     Disturbance, Event, History, LibxlBug, LibxlCall, Operation, OperationId, ProcessId, Reply,
 };
 pub use interposed::{Interceptor, Interposed, InterposedFile, Verdict};
 pub use random::Random;
+pub use scenario::{Mix, MixError, Process, Role, Run, Scenario, Tracing};
+pub use schedule::{Bounds, Bytes, Choice, Choices, Ending, Exhaustive, Moment, Seeded};
 pub use sim_directory::{SimDirectory, SimFile};
 pub use sim_disk::{Plant, SimDisk, SimOptions, SimProcess, Step};
 pub use storage::{

@@ -52,15 +52,18 @@ impl SimDirectory {
     /// Those of [`Directory::open_lock`].
     pub fn open_truncated(&self, name: Name<'_>) -> Result<SimFile, Errno> {
         let file = self.open_lock(name)?;
-        let mut kernel = self.kernel();
-        let (node, clock) = (
-            kernel.node_of(self.process.id(), file.descriptor)?,
-            kernel.clock(),
-        );
-        kernel.storage.truncate(node, clock)?;
-        kernel.stepped(CallKind::OpenLock, || format!("truncate {name}"));
-        drop(kernel);
+        self.truncate(&file)?;
         Ok(file)
+    }
+
+    /// The part of it that opens nothing.
+    pub(crate) fn truncate(&self, file: &SimFile) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let node = kernel.node_of(self.process.id(), file.descriptor)?;
+        let clock = kernel.clock();
+        kernel.storage.truncate(node, clock)?;
+        kernel.stepped(CallKind::OpenLock, || "truncate".to_owned());
+        Ok(())
     }
 
     /// What a failed [`Directory::sync_file`] leaves: the kernel takes the written pages for clean,

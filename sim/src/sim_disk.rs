@@ -159,6 +159,17 @@ impl SimDisk {
         self.kernel().pass(span);
     }
 
+    /// The time.
+    #[must_use]
+    pub fn clock(&self) -> Duration {
+        self.kernel().clock()
+    }
+
+    /// How many names one look into a directory gives.
+    pub(crate) fn listed_at_once(&self) -> usize {
+        self.kernel().options.listed_at_once.max(1)
+    }
+
     /// A panic in the middle of a call leaves nothing half done that would matter to a test.
     pub(crate) fn kernel(&self) -> MutexGuard<'_, Kernel> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

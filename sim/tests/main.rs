@@ -12,3 +12,7 @@ mod fault_walk;
 mod host;
 #[cfg(test)]
 mod interposed;
+#[cfg(test)]
+mod schedules;
+#[cfg(test)]
+mod small_schedules;

@@ -53,6 +53,28 @@ impl TreeEntry {
             _ => None,
         }
     }
+
+    /// Its size, if it is a regular file.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        match &self.0 {
+            Kind::File(bytes) => bytes.size(),
+            _ => 0,
+        }
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn file_type(&self) -> FileType {
+        match &self.0 {
+            Kind::File(_) => FileType::Regular,
+            Kind::Directory => FileType::Directory,
+            Kind::Symlink(_) => FileType::Symlink,
+            Kind::Special("fifo") => FileType::Fifo,
+            Kind::Special("socket") => FileType::Socket,
+            Kind::Special(_) => FileType::Device,
+        }
+    }
 }
 
 impl Storage {

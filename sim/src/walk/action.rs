@@ -196,6 +196,35 @@ impl Action {
         }
     }
 
+    /// Whose value it concerns, if it is one.
+    #[must_use]
+    pub const fn slot(&self) -> Option<&Slot> {
+        match self {
+            Self::Store { slot, .. }
+            | Self::StoreIf { slot, .. }
+            | Self::Update { slot, .. }
+            | Self::Remove { slot, .. }
+            | Self::Retrieve { slot } => Some(slot),
+            _ => None,
+        }
+    }
+
+    /// Which domain it concerns.
+    #[must_use]
+    pub const fn domain(&self) -> DomainKey {
+        match self {
+            Self::Store { slot, .. }
+            | Self::StoreIf { slot, .. }
+            | Self::Update { slot, .. }
+            | Self::Remove { slot, .. }
+            | Self::Retrieve { slot } => slot.domain,
+            Self::DestroyAll { domain, .. }
+            | Self::Destroy { domain, .. }
+            | Self::DestroyInVain { domain }
+            | Self::List { domain } => *domain,
+        }
+    }
+
     /// Which call it is.
     #[must_use]
     pub const fn kind(&self) -> ActionKind {

@@ -419,7 +419,7 @@ impl<'a> Said<'a> {
 }
 
 /// Whether an error says that the change is made all the same.
-fn is_applied(error: &UserdataError) -> bool {
+pub(crate) fn is_applied(error: &UserdataError) -> bool {
     match error.kind() {
         UserdataErrorKind::Store(error) => matches!(
             error.kind(),

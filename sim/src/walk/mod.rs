@@ -11,6 +11,7 @@ mod scene;
 
 pub use action::{Action, ActionKind, Report, Slot};
 pub use crash_walk::{CrashWalk, Ended, WalkError, Walked};
+pub(crate) use fault_walk::is_applied;
 pub use fault_walk::{FaultWalk, Faulted};
 pub use guarantee::{Broken, End, Guarantee, Incident};
 pub use scene::{Scene, Setting};

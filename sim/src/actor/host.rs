@@ -1,0 +1,186 @@
+//! `SeatedHost`: the hypervisor, as a process in a run asks it.
+
+use std::sync::Arc;
+
+use hv_sim::{Call, EventError, Fault, HostState, SimHost, When};
+use userdata_core::{
+    BootId, Domain, DomainKey, Domid, Hypervisor, HypervisorError, HypervisorErrorKind, Uuid,
+};
+
+use super::Seat;
+use super::task::{Misanswer, Whose};
+use crate::schedule::Point;
+use crate::{Disturbance, Event};
+
+/// The host behind a [`Seat`]: questions wait for their turn and may be answered wrongly; a process
+/// that is dead gets no answer.
+#[derive(Clone, Debug)]
+pub(crate) struct SeatedHost {
+    seat: Arc<Seat>,
+    scripted: SimHost,
+    host: SimHost,
+}
+
+impl SeatedHost {
+    pub(crate) fn new(seat: Arc<Seat>, host: &SimHost) -> Self {
+        Self {
+            seat,
+            scripted: host.clone(),
+            host: host.unscripted(),
+        }
+    }
+
+    fn ask<T>(
+        &self,
+        call: Call,
+        ask: impl FnOnce(&SimHost) -> Result<T, HypervisorError>,
+        show: impl FnOnce(&T) -> String,
+    ) -> Result<T, HypervisorError> {
+        if !self.seat.wait(Point::Step) {
+            let what = "the process is dead".to_owned();
+            let kind = HypervisorErrorKind::Unavailable { what, source: None };
+            return Err(HypervisorError::new("ask the hypervisor", kind));
+        }
+        self.seat.recorder().lock().counts.questions += 1;
+        let answer = match self.seat.next_misanswer() {
+            None => ask(&self.host),
+            Some(misanswer) => {
+                let fault = self.fault(misanswer);
+                let by = Disturbance::Hypervisor {
+                    call,
+                    fault: fault.clone(),
+                };
+                let process = self.seat.id();
+                self.seat.record(Event::Disturbed { process, by });
+                self.scripted.script(call, When::Next, fault);
+                ask(&self.scripted)
+            }
+        };
+        self.seat.trace(|| match &answer {
+            Ok(answer) => format!("{call:?} = {}", show(answer)),
+            Err(error) => format!("{call:?} = {error}"),
+        });
+        answer
+    }
+
+    fn fault(&self, misanswer: Misanswer) -> Fault {
+        match misanswer {
+            Misanswer::Fails(failure) => Fault::Fail(failure),
+            Misanswer::Stale => Fault::Stale,
+            Misanswer::Absent => Fault::Absent,
+            Misanswer::Others => Fault::Lie(Box::new(with_other_uuids(self.host.state()))),
+        }
+    }
+
+    /// Lets something happen to the host, when it is this process's turn. The result is the domain
+    /// that was created; it is `None` as well if the process is dead.
+    pub(crate) fn apply(&self, event: &hv_sim::Event) -> Result<Option<DomainKey>, EventError> {
+        if !self.seat.wait(Point::Step) {
+            return Ok(None);
+        }
+        self.happen(event)
+    }
+
+    fn happen(&self, event: &hv_sim::Event) -> Result<Option<DomainKey>, EventError> {
+        let created = self.host.apply(event);
+        self.seat.trace(|| match &created {
+            Ok(Some(key)) => format!("{event:?} = {key}"),
+            Ok(None) => format!("{event:?} = done"),
+            Err(error) => format!("{event:?} = {error}"),
+        });
+        let created = created?;
+        let event = event.clone();
+        let mut recorded = self.seat.recorder().lock();
+        let changed = match &event {
+            hv_sim::Event::SetUuid { domid, uuid } => Some(DomainKey::new(*domid, *uuid)),
+            _ => created,
+        };
+        recorded.incarnations.extend(changed);
+        drop(recorded);
+        self.seat.record(Event::Host { event, created });
+        Ok(created)
+    }
+
+    /// Which incarnation is meant at this moment; none if there never was one.
+    pub(crate) fn resolve(&self, whose: Whose) -> Option<DomainKey> {
+        let state = self.host.state();
+        let living: Vec<DomainKey> = state
+            .guests()
+            .filter(|(domid, _)| *domid != Domid::ZERO)
+            .map(|(domid, guest)| DomainKey::new(domid, guest.uuid()))
+            .collect();
+        let gone = || {
+            let recorded = self.seat.recorder().lock();
+            let all = recorded.incarnations.iter().copied();
+            all.filter(|key| !living.contains(key)).collect::<Vec<_>>()
+        };
+        match whose {
+            Whose::Exactly(key) => Some(key),
+            Whose::Living(number) => nth(&living, number).or_else(|| gone().last().copied()),
+            Whose::Gone(number) => nth(&gone(), number).or_else(|| nth(&living, number)),
+        }
+    }
+
+    /// As [`SeatedHost::apply`], unless another domain has the domid by then.
+    pub(crate) fn apply_to(
+        &self,
+        key: &DomainKey,
+        event: &hv_sim::Event,
+    ) -> Result<Option<DomainKey>, EventError> {
+        if !self.seat.wait(Point::Step) {
+            return Ok(None);
+        }
+        let domid = key.domid;
+        match self.host.state().guest(domid) {
+            Some(guest) if guest.uuid() == key.uuid => self.happen(event),
+            _ => Err(EventError::NoSuchDomain { domid }),
+        }
+    }
+
+    /// The seat that it stands behind.
+    pub(crate) fn seat(&self) -> &Arc<Seat> {
+        &self.seat
+    }
+}
+
+fn nth(keys: &[DomainKey], number: u8) -> Option<DomainKey> {
+    let number = usize::from(number).checked_rem(keys.len())?;
+    keys.get(number).copied()
+}
+
+/// The state of a host on which every guest has another handle.
+fn with_other_uuids(mut state: HostState) -> HostState {
+    let guests: Vec<(Domid, Uuid)> = state
+        .guests()
+        .map(|(domid, guest)| (domid, guest.uuid()))
+        .collect();
+    for (domid, uuid) in guests {
+        let uuid = Uuid::from_u128(!uuid.as_u128());
+        // It can't fail for a domain that is there.
+        let _ = state.apply(&hv_sim::Event::SetUuid { domid, uuid });
+    }
+    state
+}
+
+impl Hypervisor for SeatedHost {
+    fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
+        let show = |domain: &Option<Domain>| match domain {
+            Some(domain) => format!("{} {}", domain.key, domain.life),
+            None => "none".to_owned(),
+        };
+        self.ask(Call::Domain, |host| host.domain(domid), show)
+    }
+
+    fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
+        let show = |domains: &Vec<Domain>| format!("{} domains", domains.len());
+        self.ask(Call::Domains, Hypervisor::domains, show)
+    }
+
+    fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError> {
+        self.ask(Call::Leaving, |host| host.leaving(domain), bool::to_string)
+    }
+
+    fn boot(&self) -> Result<BootId, HypervisorError> {
+        self.ask(Call::Boot, Hypervisor::boot, BootId::to_string)
+    }
+}

@@ -1,0 +1,258 @@
+//! Linearisability of one register: is there an order of the accesses, each at one moment between
+//! its beginning and its end, that explains what every one of them saw?
+//!
+//! Just-in-time linearisation: an access is put into the order no sooner than the end of one that
+//! needs it. What is remembered after each event is the set of pairs of the register's content and
+//! the accesses under way that have happened already, so that equal pasts are looked at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::content::{Content, Need};
+
+/// One access to a register.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    /// Which operation made it; none for what stands at the end.
+    pub(crate) deed: Option<usize>,
+    /// The first and the last moment at which it may have happened.
+    pub(crate) begins: usize,
+    pub(crate) ends: usize,
+    /// What it found.
+    pub(crate) need: Need,
+    /// What it left, if it changed anything.
+    pub(crate) to: Option<Content>,
+    pub(crate) times: Times,
+}
+
+/// How often an access happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Times {
+    Once,
+    /// At most once: whoever did it was killed, or never told.
+    Maybe,
+    /// As often as it likes.
+    Any,
+}
+
+/// Too many accesses at once for a checker that counts them in bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    Found,
+    /// At the end of this access there is none.
+    None(usize),
+}
+
+impl Access {
+    /// An access at an unknown moment of a span.
+    pub(crate) const fn new(
+        deed: usize,
+        (begins, ends): (usize, usize),
+        need: Need,
+        to: Option<Content>,
+    ) -> Self {
+        Self {
+            deed: Some(deed),
+            begins,
+            ends,
+            need,
+            to,
+            times: Times::Once,
+        }
+    }
+
+    pub(crate) fn maybe(mut self) -> Self {
+        self.times = Times::Maybe;
+        self
+    }
+
+    /// The same without any claim of when, how often, and on what it happened.
+    fn relaxed(&self) -> Option<Self> {
+        self.to.is_some().then(|| Self {
+            begins: 0,
+            ends: usize::MAX,
+            need: Need::Any,
+            times: Times::Any,
+            ..self.clone()
+        })
+    }
+}
+
+/// The contents that may occur, and what each access makes of each.
+struct Table {
+    initial: usize,
+    /// For each access and each content: what stands there afterwards, if it can happen.
+    next: Vec<Vec<Option<usize>>>,
+}
+
+impl Table {
+    fn new(initial: &Content, accesses: &[Access]) -> Self {
+        let mut contents: Vec<&Content> = vec![initial];
+        for to in accesses.iter().filter_map(|access| access.to.as_ref()) {
+            if !contents.contains(&to) {
+                contents.push(to);
+            }
+        }
+        let place = |content: &Content| contents.iter().position(|other| *other == content);
+        let next = accesses.iter().map(|access| {
+            let to = access.to.as_ref().and_then(place);
+            let after = |(at, content): (usize, &&Content)| {
+                access.need.is_met(content).then(|| to.unwrap_or(at))
+            };
+            contents.iter().enumerate().map(after).collect()
+        });
+        Self {
+            initial: 0,
+            next: next.collect(),
+        }
+    }
+
+    fn after(&self, access: usize, content: usize) -> Option<usize> {
+        *self.next.get(access)?.get(content)?
+    }
+}
+
+/// A content, and the accesses under way that have happened.
+type Past = (usize, u128);
+
+/// Looks for an order.
+pub(crate) fn linearise(initial: &Content, accesses: &[Access]) -> Result<Order, TooMany> {
+    let table = Table::new(initial, accesses);
+    let mut moments: Vec<(usize, bool, usize)> = Vec::with_capacity(accesses.len() * 2);
+    for (at, access) in accesses.iter().enumerate() {
+        moments.push((access.begins, false, at));
+        // What never ends need not have happened.
+        if access.ends < usize::MAX || access.times == Times::Once {
+            moments.push((access.ends, true, at));
+        }
+    }
+    moments.sort_unstable();
+    let mut open: BTreeMap<usize, u128> = BTreeMap::new();
+    let mut pasts: BTreeSet<Past> = BTreeSet::from([(table.initial, 0)]);
+    for (_, ends, at) in moments {
+        let times = accesses.get(at).map_or(Times::Any, |access| access.times);
+        if !ends {
+            let bit = match times {
+                Times::Any => 0,
+                _ => free_bit(&open).ok_or(TooMany)?,
+            };
+            open.insert(at, bit);
+            continue;
+        }
+        let bit = open.get(&at).copied().unwrap_or_default();
+        let mut after = happened(&table, &open, &pasts, at, bit);
+        if times != Times::Once {
+            after.extend(pasts.iter().filter(|(_, done)| done & bit == 0));
+        }
+        if after.is_empty() {
+            return Ok(Order::None(at));
+        }
+        pasts = after;
+        open.remove(&at);
+    }
+    Ok(Order::Found)
+}
+
+fn free_bit(open: &BTreeMap<usize, u128>) -> Option<u128> {
+    let taken = open.values().fold(0, |taken, bit| taken | bit);
+    (0..128)
+        .map(|place| 1 << place)
+        .find(|bit| taken & bit == 0)
+}
+
+/// Every past in which the access `at` has happened, its bit given back.
+fn happened(
+    table: &Table,
+    open: &BTreeMap<usize, u128>,
+    pasts: &BTreeSet<Past>,
+    at: usize,
+    bit: u128,
+) -> BTreeSet<Past> {
+    let mut found = BTreeSet::new();
+    let mut left: Vec<Past> = Vec::new();
+    let mut seen: BTreeSet<Past> = BTreeSet::new();
+    for past in pasts {
+        if past.1 & bit != 0 {
+            found.insert((past.0, past.1 & !bit));
+        } else if seen.insert(*past) {
+            left.push(*past);
+        }
+    }
+    while let Some((content, done)) = left.pop() {
+        for (other, other_bit) in open {
+            if done & other_bit != 0 {
+                continue;
+            }
+            let Some(next) = table.after(*other, content) else {
+                continue;
+            };
+            if *other == at {
+                found.insert((next, done));
+            } else if seen.insert((next, done | other_bit)) {
+                left.push((next, done | other_bit));
+            }
+        }
+    }
+    found
+}
+
+/// The accesses without which there would be an order, each with whether what it found matters.
+///
+/// What an access found is left out where that changes nothing; a change is left out by letting it
+/// happen at any time and any number of times. Both only make more orders possible, so that what is
+/// left has none by itself.
+pub(crate) fn core(initial: &Content, accesses: &[Access], fails: usize) -> Vec<(usize, bool)> {
+    let mut kept: Vec<(usize, Option<Access>, bool)> = accesses
+        .iter()
+        .enumerate()
+        .map(|(at, access)| (at, Some(access.clone()), access.need != Need::Any))
+        .collect();
+    let impossible = |kept: &[(usize, Option<Access>, bool)]| {
+        let accesses: Vec<Access> = kept.iter().filter_map(|(_, a, _)| a.clone()).collect();
+        matches!(linearise(initial, &accesses), Ok(Order::None(_)))
+    };
+    let mut core = Vec::new();
+    // The latest first, and the one that fails last: it is what the story is about.
+    let order = (0..accesses.len()).rev().filter(|at| *at != fails);
+    for at in order.chain([fails]) {
+        let Some(access) = accesses.get(at) else {
+            continue;
+        };
+        let attempts = [
+            (access.relaxed(), false),
+            (
+                access.to.is_some().then(|| Access {
+                    need: Need::Any,
+                    ..access.clone()
+                }),
+                false,
+            ),
+        ];
+        let mut gone = false;
+        for (number, (attempt, needs)) in attempts.into_iter().enumerate() {
+            if number == 1 && (access.need == Need::Any || attempt.is_none()) {
+                continue;
+            }
+            let Some(place) = kept.get_mut(at) else {
+                continue;
+            };
+            let before = std::mem::replace(place, (at, attempt, needs));
+            if impossible(&kept) {
+                gone = number == 0;
+                break;
+            }
+            if let Some(place) = kept.get_mut(at) {
+                *place = before;
+            }
+        }
+        if !gone {
+            let needs = kept.get(at).is_some_and(|(.., needs)| *needs);
+            core.push((at, needs));
+        }
+    }
+    core.sort_unstable();
+    core
+}

@@ -1,0 +1,161 @@
+//! `Registers`: a history as accesses to registers, one for each userid of each domain.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use userdata_core::{DomainKey, FileName, FileType, Kind, NameFormat, Owner, Userid};
+
+use super::accesses::accesses;
+use super::blend::{self, Blend};
+use super::content::{Content, Need};
+use super::facts::Facts;
+use super::linearise::{Access, Times};
+use crate::{Event, LibxlCall, Operation, Report, Tree};
+
+/// The value under one userid of one domain: what file would hold it, what stood there at first,
+/// and all that was done to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Register {
+    pub(crate) name: FileName,
+    pub(crate) userid: Userid,
+    pub(crate) initial: Content,
+    pub(crate) accesses: Vec<Access>,
+    /// What libxl may have mixed up in it.
+    pub(crate) blend: Option<Blend>,
+}
+
+impl Register {
+    pub(crate) fn is_of(&self, owner: Owner) -> bool {
+        self.name.owner() == owner
+    }
+}
+
+/// Whose name a domain's files have.
+pub(crate) fn owner(format: NameFormat, key: &DomainKey) -> Owner {
+    Owner {
+        domid: Some(key.domid).filter(|_| format != NameFormat::Seed),
+        uuid: key.uuid,
+    }
+}
+
+/// Every register that the history knows, with what was done to it; `left` is what stands there
+/// when all is over.
+pub(crate) fn registers(facts: &Facts<'_>, left: Option<&Tree>) -> Vec<Register> {
+    let mut names: BTreeSet<FileName> = BTreeSet::new();
+    for tree in std::iter::once(&facts.before.tree).chain(left) {
+        names.extend(tree.iter().filter_map(|(path, _)| data_name(facts, path)));
+    }
+    for event in facts.history.events.iter().take(facts.until) {
+        if let Event::Planted { file, .. } = event {
+            names.extend(data_name(facts, file));
+        }
+    }
+    for deed in &facts.deeds {
+        let mut add = |key: &DomainKey, userid: &Userid| {
+            names.extend(FileName::data(facts.format, key, userid).ok());
+        };
+        match deed.operation {
+            Operation::Userdata(action) => {
+                if let Some(slot) = action.slot() {
+                    add(&slot.domain, &slot.userid);
+                }
+                let userids: Vec<&Userid> = match deed.report() {
+                    Some(Report::Listed(entries)) => entries.iter().map(|e| &e.userid).collect(),
+                    Some(Report::Cleared(Some(cleared), _)) => cleared.removed.iter().collect(),
+                    _ => Vec::new(),
+                };
+                for userid in userids {
+                    add(&action.domain(), userid);
+                }
+            }
+            Operation::Libxl(
+                LibxlCall::Store { domid, userid, .. }
+                | LibxlCall::Retrieve { domid, userid }
+                | LibxlCall::Unlink { domid, userid },
+            ) => {
+                for key in facts.lives.keys(*domid, deed.span()) {
+                    add(&key, userid);
+                }
+            }
+            Operation::Libxl(_) => {}
+        }
+    }
+    let mut registers: Vec<Register> = names
+        .into_iter()
+        .map(|name| Register {
+            userid: name.userid(),
+            initial: Content::found(facts.before.tree.get(name.as_bytes())),
+            accesses: Vec::new(),
+            blend: None,
+            name,
+        })
+        .collect();
+    let mut of_owner: BTreeMap<Owner, Vec<usize>> = BTreeMap::new();
+    for (at, register) in registers.iter().enumerate() {
+        of_owner.entry(register.name.owner()).or_default().push(at);
+    }
+    for place in 0..facts.deeds.len() {
+        for key in facts.keys_of(place) {
+            let places = of_owner.get(&owner(facts.format, &key));
+            for at in places.into_iter().flatten() {
+                if let Some(register) = registers.get_mut(*at) {
+                    let done = accesses(facts, place, &key, register);
+                    register.accesses.extend(done);
+                }
+            }
+        }
+    }
+    plants(facts, &mut registers);
+    for register in &mut registers {
+        if let Some(tree) = left {
+            let content = Content::found(tree.get(register.name.as_bytes()));
+            register.accesses.push(Access {
+                deed: None,
+                begins: facts.until,
+                ends: facts.until,
+                need: Need::Is(content),
+                to: None,
+                times: Times::Once,
+            });
+        }
+        blend::allow(facts, register);
+    }
+    registers
+}
+
+/// What strangers put there, all at once.
+fn plants(facts: &Facts<'_>, registers: &mut [Register]) {
+    for (at, event) in facts.history.events.iter().enumerate().take(facts.until) {
+        let Event::Planted { file, plant, .. } = event else {
+            continue;
+        };
+        let planted = registers.iter_mut().find(|r| r.name.as_bytes() == file);
+        if let Some(register) = planted {
+            register.accesses.push(Access {
+                deed: None,
+                begins: at,
+                ends: at,
+                need: Need::Any,
+                to: Some(Content::planted(plant)),
+                times: Times::Once,
+            });
+        }
+    }
+}
+
+fn data_name(facts: &Facts<'_>, path: &[u8]) -> Option<FileName> {
+    FileName::parse(facts.format, path).filter(|name| name.kind() == Kind::Data)
+}
+
+/// Whether something other than a value may ever stand there.
+pub(crate) fn may_be_strange(register: &Register) -> bool {
+    let strange = |content: &Content| match content {
+        Content::Strange(found) => *found != FileType::Regular,
+        _ => false,
+    };
+    strange(&register.initial)
+        || register
+            .accesses
+            .iter()
+            .filter_map(|access| access.to.as_ref())
+            .any(strange)
+}

@@ -1,0 +1,6 @@
+//! The checker against histories that are right and wrong.
+
+mod orders;
+mod right;
+mod story;
+mod wrong;

@@ -1,0 +1,220 @@
+//! `Mix`: how often what happens in the scenarios that are drawn.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+macro_rules! mix {
+    ($($(#[$doc:meta])* $field:ident: $default:expr,)*) => {
+        /// How often what happens in the scenarios that are drawn.
+        ///
+        /// Written `NAME` or `NAME,FIELD=NUMBER,...`: one of [`Mix::NAMES`], and what is to be
+        /// different.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Mix {
+            $($(#[$doc])* pub $field: u32,)*
+        }
+
+        impl Default for Mix {
+            /// The mix called `quiet`.
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        impl Mix {
+            fn field(&mut self, name: &str) -> Option<&mut u32> {
+                match name {
+                    $(stringify!($field) => Some(&mut self.$field),)*
+                    _ => None,
+                }
+            }
+
+            /// Every field's name and value.
+            fn fields(&self) -> Vec<(&'static str, u32)> {
+                vec![$((stringify!($field), self.$field),)*]
+            }
+        }
+    };
+}
+
+mix! {
+    /// How many processes there are.
+    processes: 4,
+    /// How many things each of them does.
+    tasks: 40,
+    /// How many domains live at the beginning, at most.
+    domains: 3,
+    /// How many userids are used, at most.
+    userids: 4,
+    /// The weight of processes that use this library.
+    library: 6,
+    /// The weight of processes that use real libxl.
+    libxl: 0,
+    /// The weight of processes that let domains live and die.
+    toolstack: 0,
+    /// The weight of processes that plant files.
+    stranger: 0,
+    /// How many in a thousand calls of this library destroy a domain.
+    destroys: 10,
+    /// How many faults of the directory a process meets, at most.
+    faults: 0,
+    /// How many wrong answers of the hypervisor a process meets, at most.
+    misanswers: 0,
+    /// How many in a hundred processes are killed.
+    kills: 0,
+    /// In how many of a hundred scenarios the power fails.
+    power_cuts: 0,
+}
+
+impl Mix {
+    /// The mixes that have a name.
+    pub const NAMES: [&str; 7] = ["quiet", "crowd", "faults", "libxl", "life", "power", "all"];
+
+    /// The mix of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let quiet = Self::default();
+        let mix = match name {
+            // A few users of this library who do not get into each other's way often.
+            "quiet" => quiet,
+            // Everybody wants the same few values.
+            "crowd" => Self {
+                domains: 1,
+                userids: 2,
+                kills: 5,
+                ..quiet
+            },
+            // Whatever can fail fails.
+            "faults" => Self {
+                toolstack: 1,
+                faults: 12,
+                misanswers: 6,
+                kills: 10,
+                ..quiet
+            },
+            // Real libxl works on the same host.
+            "libxl" => Self {
+                libxl: 6,
+                toolstack: 2,
+                faults: 3,
+                kills: 10,
+                ..quiet
+            },
+            // Domains come and go.
+            "life" => Self {
+                libxl: 2,
+                toolstack: 6,
+                destroys: 100,
+                kills: 10,
+                ..quiet
+            },
+            // The power fails.
+            "power" => Self {
+                libxl: 1,
+                toolstack: 1,
+                faults: 2,
+                power_cuts: 100,
+                ..quiet
+            },
+            "all" => Self {
+                libxl: 4,
+                toolstack: 3,
+                stranger: 1,
+                destroys: 40,
+                faults: 6,
+                misanswers: 3,
+                kills: 15,
+                power_cuts: 25,
+                ..quiet
+            },
+            _ => return None,
+        };
+        Some(mix)
+    }
+}
+
+/// The text is no mix.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum MixError {
+    /// No mix has this name.
+    #[error("there is no mix called {0:?}; there are {names}", names = Mix::NAMES.join(", "))]
+    Name(String),
+    /// Not `FIELD=NUMBER`.
+    #[error("{0:?} is not FIELD=NUMBER")]
+    Form(String),
+    /// A mix has no such field.
+    #[error("a mix has no field {0:?}; it has {fields}", fields = names())]
+    Field(String),
+}
+
+fn names() -> String {
+    let fields = Mix::default().fields();
+    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
+    names.join(", ")
+}
+
+impl FromStr for Mix {
+    type Err = MixError;
+
+    fn from_str(text: &str) -> Result<Self, MixError> {
+        let mut parts = text.split(',');
+        let name = parts.next().unwrap_or_default();
+        let mut mix = Self::named(name).ok_or_else(|| MixError::Name(name.to_owned()))?;
+        for part in parts {
+            let form = || MixError::Form(part.to_owned());
+            let (name, number) = part.split_once('=').ok_or_else(form)?;
+            let number = number.parse().map_err(|_| form())?;
+            let field = mix.field(name);
+            *field.ok_or_else(|| MixError::Field(name.to_owned()))? = number;
+        }
+        Ok(mix)
+    }
+}
+
+impl fmt::Display for Mix {
+    /// The name of the mix that is closest, and what is different.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let different = |name: &&str| {
+            let named = Self::named(name).unwrap_or_default().fields();
+            let pairs = named.iter().zip(self.fields());
+            pairs.filter(|(theirs, ours)| *theirs != ours).count()
+        };
+        let closest = Self::NAMES.into_iter().min_by_key(different);
+        let closest = closest.unwrap_or_default();
+        f.write_str(closest)?;
+        let named = Self::named(closest).unwrap_or_default().fields();
+        for ((name, value), theirs) in self.fields().into_iter().zip(named) {
+            if (name, value) != theirs {
+                write!(f, ",{name}={value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for name in Mix::NAMES {
+            let mix: Mix = name.parse().unwrap();
+            assert_eq!(mix.to_string(), name);
+            let other = Mix { tasks: 3, ..mix };
+            assert_eq!(other.to_string(), format!("{name},tasks=3"));
+            assert_eq!(other.to_string().parse(), Ok(other));
+        }
+    }
+
+    #[test]
+    fn what_is_no_mix_is_refused() {
+        for text in ["", "loud", "quiet,tasks", "quiet,tasks=x", "quiet,x=1"] {
+            assert!(text.parse::<Mix>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Schedules: several simulated processes, and who of them runs next.
+
+mod bytes;
+mod choices;
+mod exhaustive;
+mod point;
+mod seeded;
+mod stage;
+
+pub use bytes::Bytes;
+pub use choices::{Choice, Choices, Moment};
+pub use exhaustive::{Bounds, Exhaustive};
+pub use seeded::Seeded;
+pub use stage::Ending;
+
+pub(crate) use point::{Point, reach};
+pub(crate) use stage::{Player, Stage};
