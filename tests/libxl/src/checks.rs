@@ -3,8 +3,10 @@
 use crate::check::Check;
 
 mod examples;
+mod leftovers;
 mod locking;
 mod pairs;
+mod scene;
 mod sequences;
 
 /// All of them.
@@ -38,7 +40,15 @@ pub(crate) const ALL: &[Check] = &[
         run: locking::a_libxl_that_is_killed_with_the_lock_stops_nobody,
     },
     Check {
+        name: "libxls_destroy_clears_what_we_left",
+        run: leftovers::libxls_destroy_clears_what_we_left,
+    },
+    Check {
+        name: "our_destroy_clears_what_a_killed_libxl_left",
+        run: leftovers::our_destroy_clears_what_a_killed_libxl_left,
+    },
+    Check {
         name: "libxls_destroy_within_ours_leaves_nothing",
-        run: locking::libxls_destroy_within_ours_leaves_nothing,
+        run: leftovers::libxls_destroy_within_ours_leaves_nothing,
     },
 ];

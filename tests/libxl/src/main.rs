@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use clap::Parser;
 
+mod amendment;
 mod answer;
 mod check;
 mod checks;

@@ -1,9 +1,7 @@
 //! `Setting`: a call, and all that its result may depend on.
 
 use hv_sim::SimHost;
-use userdata_core::{
-    DomainKey, Hypervisor as _, HypervisorError, Life, UseridError, WritableUserid,
-};
+use userdata_core::{DomainKey, Hypervisor as _, HypervisorError, Life};
 
 use crate::step::{By, Call};
 use crate::tree::{Node, Tree};
@@ -16,6 +14,21 @@ pub(crate) enum Stage {
     Leaving,
     /// A zombie: taken apart, and something still refers to it.
     Dead,
+}
+
+/// A rule for userids that libxl does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// No slash.
+    Slash,
+    /// Not too long.
+    Length,
+    /// No lock.
+    Lock,
+    /// libxl's own only by a call of its own.
+    LibxlJson,
+    /// Printable ASCII without blanks, not empty, no dots alone.
+    Characters,
 }
 
 /// A call that this library makes, and all that its result may depend on.
@@ -111,17 +124,27 @@ impl<'a> Setting<'a> {
         matches!(self.call, Call::Destroy { .. })
     }
 
-    /// The rule of this library that the userid breaks.
-    pub(crate) fn broken_rule(&self) -> Option<UseridError> {
+    /// The rule of this library that the userid breaks: written down here once more, so that the
+    /// library is not compared with itself.
+    pub(crate) fn broken_rule(&self) -> Option<Rule> {
         let userid = self.call.userid()?;
+        let (is_store, is_remove) = (self.is_store(), matches!(self.call, Call::Remove { .. }));
         let strictly = self.by == By::Us;
-        match self.call {
-            Call::Store { .. } if strictly => WritableUserid::new(userid).err(),
-            Call::Store { .. } => WritableUserid::as_libxl_accepts(userid).err(),
-            Call::Remove { .. } if strictly && userid == b"libxl-json" => {
-                Some(UseridError::LibxlJson)
-            }
-            _ => userdata_core::Userid::new(userid).err(),
+        let has_word = userid.windows(LOCK.len()).any(|part| part == LOCK);
+        let is_lock = has_word || OTHER_LOCKS.contains(&userid);
+        let is_plain = userid.iter().all(|byte| (0x21..=0x7e).contains(byte));
+        if userid.contains(&b'/') {
+            Some(Rule::Slash)
+        } else if userid.len() > USERID_MAX || strictly && is_store && userid.len() > WRITTEN_MAX {
+            Some(Rule::Length)
+        } else if is_store && is_lock {
+            Some(Rule::Lock)
+        } else if strictly && (is_store || is_remove) && userid == b"libxl-json" {
+            Some(Rule::LibxlJson)
+        } else if strictly && is_store && (!is_plain || [&b""[..], b".", b".."].contains(&userid)) {
+            Some(Rule::Characters)
+        } else {
+            None
         }
     }
 
@@ -138,6 +161,13 @@ impl<'a> Setting<'a> {
 
 const PREFIX: &[u8] = b"userdata-";
 const KIND_AT: usize = PREFIX.len();
+
+/// The longest userid that fits any name, and the longest that is written, in bytes.
+const USERID_MAX: usize = 207;
+const WRITTEN_MAX: usize = 128;
+
+/// libxl's locks beside the one of userdata.
+const OTHER_LOCKS: [&[u8]; 2] = [b"libxl-device-changes-lock", b"qmp-socket-lock"];
 
 /// What stands in the place of a userid in the name of libxl's lock.
 pub(crate) const LOCK: &[u8] = b"domain-userdata-lock";

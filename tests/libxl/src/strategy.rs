@@ -123,7 +123,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Leave),
         1 => Just(Event::Vanish),
         1 => Just(Event::Die),
-        1 => Just(Event::Release),
+        4 => Just(Event::Release),
     ]
 }
 

@@ -1,91 +1,20 @@
-//! What each does while the other has the lock, and what it leaves.
+//! What each does while the other has the lock.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use hv_sim::{HostOptions, NewDomain, SimHost};
-use tempfile::TempDir;
 use userdata::UserdataErrorKind;
 use userdata_core::{
-    Clear, Deadline, DomainKey, Domid, Durability, Expect, Op, Store as _, StoreError,
-    StoreErrorKind, WritableUserid,
+    Clear, Deadline, Durability, Expect, Op, Store as _, StoreError, StoreErrorKind,
 };
 use userdata_fs::FileStore;
 
+use super::scene::Scene;
 use crate::check::Subject;
-use crate::libxl::{Libxl, Returned, Said};
-use crate::ours::{self, Ours};
+use crate::libxl::Said;
+use crate::ours;
 use crate::setting::{LOCK, file_name};
-use crate::step::Call;
-use crate::strategy::UUIDS;
 use crate::tree::{Node, Tree};
-
-/// One domain and one directory, in which both work.
-#[derive(Debug)]
-struct Scene {
-    directory: TempDir,
-    host: SimHost,
-    domain: DomainKey,
-    xl: WritableUserid,
-    ours: Ours,
-    libxl: Libxl,
-}
-
-impl Scene {
-    fn new(subject: &Subject) -> Result<Self> {
-        let directory = tempfile::tempdir()?;
-        let host = SimHost::new(HostOptions::new(0));
-        let new = NewDomain::new()
-            .with_domid(Domid::new(5)?)
-            .with_uuid(UUIDS[0]);
-        let domain = host.create(new)?;
-        let ours = ours::open(&host, directory.path())?;
-        let mut libxl = Libxl::start(&subject.driver, directory.path())?;
-        libxl.see(&host)?;
-        let xl = WritableUserid::new("xl")?;
-        Ok(Self {
-            directory,
-            host,
-            domain,
-            xl,
-            ours,
-            libxl,
-        })
-    }
-
-    fn tree(&self) -> Result<Tree> {
-        Tree::read(self.directory.path())
-    }
-
-    fn name(&self, kind: u8, userid: &[u8]) -> Vec<u8> {
-        file_name(kind, &self.domain, userid)
-    }
-
-    /// Everything that libxl does with the lock held, and what it returns where the value is
-    /// `data`.
-    fn calls(&self, data: &[u8]) -> [(Call, Returned); 4] {
-        let (domid, userid) = (self.domain.domid, || b"xl".to_vec());
-        let store = Call::Store {
-            domid,
-            userid: userid(),
-            data: b"libxl's".to_vec(),
-        };
-        let retrieve = Call::Retrieve {
-            domid,
-            userid: userid(),
-        };
-        let remove = Call::Remove {
-            domid,
-            userid: userid(),
-        };
-        [
-            (store, Returned::Code(0)),
-            (retrieve, Returned::Value(data.to_vec())),
-            (remove, Returned::Code(0)),
-            (Call::Destroy { domid }, Returned::Code(0)),
-        ]
-    }
-}
 
 pub(crate) fn our_lock_makes_every_call_of_libxl_wait_until_it_is_released(
     subject: &Subject,
@@ -205,52 +134,4 @@ pub(crate) fn a_libxl_that_is_killed_with_the_lock_stops_nobody(
         "more is left than the value"
     );
     Ok("its lock file was taken over".to_owned())
-}
-
-pub(crate) fn libxls_destroy_within_ours_leaves_nothing(subject: &Subject) -> Result<String> {
-    let mut scene = Scene::new(subject)?;
-    let (domain, xl) = (scene.domain, scene.xl.clone());
-    scene.ours.store(domain, &xl, b"ours")?;
-    for kind in *b"ntlz" {
-        Node::private(b"left").plant(scene.directory.path(), &scene.name(kind, b"left"))?;
-    }
-    let domid = domain.domid;
-    let late = Call::Store {
-        domid,
-        userid: b"late".to_vec(),
-        data: b"libxl's".to_vec(),
-    };
-    let (libxl, ours, host) = (&mut scene.libxl, &scene.ours, &scene.host);
-    let (directory, marker) = (scene.directory.path(), file_name(b'c', &domain, LOCK));
-    let destroyed = ours.destroy(domain, |_| {
-        within(|| {
-            let refused = ours.store(domain, &xl, b"late").err();
-            let kind = refused.as_ref().map(userdata::UserdataError::kind);
-            ensure!(
-                matches!(kind, Some(UserdataErrorKind::BeingDestroyed)),
-                "{kind:?}"
-            );
-            ensure!(
-                libxl.call(&late)? == Returned::Code(0),
-                "libxl knows our marker"
-            );
-            ensure!(
-                libxl.call(&Call::Destroy { domid })? == Returned::Code(0),
-                "not destroyed"
-            );
-            let names: Vec<_> = Tree::read(directory)?.0.into_keys().collect();
-            ensure!(names == [marker], "libxl leaves {names:?}");
-            host.destroy(domid)?;
-            Ok(())
-        })
-    })?;
-    ensure!(destroyed.trouble.is_empty(), "{:?}", destroyed.trouble);
-    let left = scene.tree()?;
-    ensure!(left == Tree::default(), "there is still {left:?}");
-    Ok("libxl left our marker, we removed it".to_owned())
-}
-
-/// What goes wrong, as an error that the facade takes.
-fn within(work: impl FnOnce() -> Result<()>) -> Result<(), std::io::Error> {
-    work().map_err(|error| std::io::Error::other(format!("{error:#}")))
 }

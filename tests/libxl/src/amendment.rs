@@ -1,0 +1,233 @@
+//! What each difference makes of what libxl did: the functions of the table of differences.
+
+use crate::answer::Answer;
+use crate::difference::Seen;
+use crate::setting::{LOCK, Rule, Setting, Stage};
+use crate::step::Call;
+use crate::tree::Node;
+
+/// The largest value, in bytes.
+const VALUE_MAX: usize = 1 << 20;
+
+/// The longest name that a file system takes, in bytes.
+const NAME_MAX: usize = 255;
+
+/// libxl can take the lock unless this is so.
+fn lock_is_directory(setting: &Setting<'_>) -> bool {
+    setting.lock() == Some(&Node::Directory)
+}
+
+pub(crate) fn temporary_of_its_own(setting: &Setting<'_>, seen: &mut Seen) {
+    let (Some(data), Some(new)) = (setting.stored(), setting.new_file()) else {
+        return;
+    };
+    if lock_is_directory(setting) {
+        return;
+    }
+    seen.after.restore(&setting.new_name(), setting.before);
+    if let Node::Link(target) = new {
+        seen.after.restore(target, setting.before);
+    }
+    if setting.data() == Some(&Node::Directory) {
+        seen.answer = Answer::Failed;
+    } else {
+        seen.answer = Answer::Done;
+        seen.after.put(&setting.data_name(), Node::private(data));
+    }
+}
+
+pub(crate) fn temporary_removed(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.stored().is_some() && setting.data() == Some(&Node::Directory) {
+        seen.after.restore(&setting.new_name(), setting.before);
+    }
+}
+
+pub(crate) fn nothing_to_remove(setting: &Setting<'_>, seen: &mut Seen) {
+    let answers = [Answer::Code(2), Answer::Failed];
+    if setting.is_removal() && setting.data().is_none() && answers.contains(&seen.answer) {
+        seen.answer = Answer::NothingToRemove;
+    }
+}
+
+pub(crate) fn positive_code(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.is_removal() && matches!(seen.answer, Answer::Code(1..)) {
+        seen.answer = Answer::Failed;
+    }
+}
+
+pub(crate) fn reading_without_lock(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.is_retrieve() && setting.domain.is_some() {
+        seen.after.restore(&setting.lock_name(), setting.before);
+        if seen.answer == Answer::LockFailed {
+            seen.answer = match setting.data() {
+                None => Answer::NoValue,
+                Some(Node::File(_, bytes)) if !bytes.is_empty() => Answer::Value(bytes.clone()),
+                _ => Answer::Failed,
+            };
+        }
+    }
+}
+
+pub(crate) fn pipe_not_waited_for(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.is_retrieve() && seen.answer == Answer::Waits {
+        seen.answer = Answer::Failed;
+    }
+}
+
+pub(crate) fn link_not_followed(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.is_retrieve() && matches!(setting.data(), Some(Node::Link(_))) {
+        seen.answer = Answer::Failed;
+    }
+}
+
+pub(crate) fn size_limit(setting: &Setting<'_>, seen: &mut Seen) {
+    let over = |bytes: &[u8]| bytes.len() > VALUE_MAX;
+    match (setting.stored(), setting.data()) {
+        (Some(data), _) if over(data) && setting.domain.is_some() => {
+            seen.refuse(setting, Answer::Failed)
+        }
+        (None, Some(Node::File(_, bytes))) if setting.is_retrieve() && over(bytes) => {
+            seen.answer = Answer::Failed;
+        }
+        _ => {}
+    }
+}
+
+/// Did libxl come as far as removing the domain's files?
+fn cleared(setting: &Setting<'_>) -> bool {
+    setting.is_destroy() && setting.domain.is_some() && !lock_is_directory(setting)
+}
+
+pub(crate) fn lock_word_is_removed(setting: &Setting<'_>, seen: &mut Seen) {
+    if cleared(setting) {
+        for (name, kind, node) in setting.of_domain() {
+            let has_word = name.windows(LOCK.len()).any(|part| part == LOCK);
+            if kind.is_ascii_alphabetic() && has_word && *node != Node::Directory {
+                seen.after.remove(&name);
+            }
+        }
+    }
+}
+
+pub(crate) fn no_letter_is_not_ours(setting: &Setting<'_>, seen: &mut Seen) {
+    if cleared(setting) {
+        for (name, kind, _) in setting.of_domain() {
+            if !kind.is_ascii_alphabetic() {
+                seen.after.restore(&name, setting.before);
+            }
+        }
+    }
+}
+
+pub(crate) fn link_to_directory_is_removed(setting: &Setting<'_>, seen: &mut Seen) {
+    if cleared(setting) {
+        for (name, kind, node) in setting.of_domain() {
+            if kind.is_ascii_alphabetic() && *node == Node::Link(b".".to_vec()) {
+                seen.after.remove(&name);
+            }
+        }
+    }
+}
+
+pub(crate) fn qemu_files_are_not_ours(setting: &Setting<'_>, seen: &mut Seen) {
+    if cleared(setting) {
+        for start in ["qemu-save", "qemu-resume"] {
+            let name = format!("{start}.{}", setting.call.domid());
+            seen.after.restore(name.as_bytes(), setting.before);
+        }
+    }
+}
+
+pub(crate) fn destroy_tells(setting: &Setting<'_>, seen: &mut Seen) {
+    let marker = setting.name(b'c', LOCK);
+    let is_trouble = |(name, kind, node): (Vec<u8>, u8, &Node)| match node {
+        Node::Directory => kind.is_ascii_alphabetic(),
+        Node::Pipe => name == marker,
+        _ => false,
+    };
+    if cleared(setting) && setting.of_domain().any(is_trouble) {
+        seen.answer = Answer::DoneWithTrouble;
+    }
+}
+
+pub(crate) fn leaving_is_refused(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.is_store() && setting.stage() == Some(Stage::Leaving) {
+        let too_large = setting.stored().is_some_and(|data| data.len() > VALUE_MAX);
+        let lock = matches!(setting.lock(), None | Some(Node::File(..)));
+        if lock && !too_large {
+            seen.refuse(setting, Answer::BeingDestroyed);
+            // Nobody held it, so it was taken over and given back.
+            seen.after.remove(&setting.lock_name());
+        }
+    }
+}
+
+pub(crate) fn lock_must_be_a_file(setting: &Setting<'_>, seen: &mut Seen) {
+    let too_large = setting.stored().is_some_and(|data| data.len() > VALUE_MAX);
+    if setting.lock() != Some(&Node::Pipe) || too_large {
+        return;
+    }
+    if setting.is_destroy() {
+        seen.refuse(setting, Answer::DoneWithTrouble);
+    } else if !setting.is_retrieve() {
+        seen.refuse(setting, Answer::LockFailed);
+    }
+}
+
+pub(crate) fn destroy_without_lock(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.is_destroy() && setting.domain.is_some() && lock_is_directory(setting) {
+        seen.refuse(setting, Answer::DoneWithTrouble);
+    }
+}
+
+pub(crate) fn no_such_domain(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.domain.is_none() && seen.answer == Answer::LockFailed {
+        seen.answer = Answer::NoSuchDomain;
+    }
+}
+
+pub(crate) fn dead_is_gone(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.stage() == Some(Stage::Dead) {
+        seen.refuse(setting, Answer::NoSuchDomain);
+    }
+}
+
+pub(crate) fn lock_is_no_userid(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.broken_rule() == Some(Rule::Lock) {
+        seen.refuse(setting, Answer::Refused);
+    }
+}
+
+pub(crate) fn libxl_json_takes_consent(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.broken_rule() == Some(Rule::LibxlJson) {
+        seen.refuse(setting, Answer::Refused);
+    }
+}
+
+pub(crate) fn printable_userids(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.broken_rule() == Some(Rule::Characters) {
+        seen.refuse(setting, Answer::Refused);
+    }
+}
+
+pub(crate) fn short_userids(setting: &Setting<'_>, seen: &mut Seen) {
+    let lives = matches!(setting.stage(), Some(Stage::Alive | Stage::Leaving));
+    if lives && setting.data_name().len() > NAME_MAX {
+        seen.refuse(setting, Answer::Failed);
+    }
+    if setting.broken_rule() == Some(Rule::Length) {
+        seen.refuse(setting, Answer::Refused);
+    }
+}
+
+pub(crate) fn no_slash(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.broken_rule() == Some(Rule::Slash) {
+        seen.refuse(setting, Answer::Refused);
+    }
+}
+
+pub(crate) fn no_negative_length(setting: &Setting<'_>, seen: &mut Seen) {
+    if matches!(setting.call, Call::StoreNegative { .. }) {
+        seen.refuse(setting, Answer::Inexpressible);
+    }
+}
