@@ -36,7 +36,7 @@ const CXX: Need = Need::of("g++", &["apt-get", "install", "g++"]);
 const READELF: Need = Need::of("readelf", &["apt-get", "install", "binutils"]);
 
 /// Real libxl, on a hypervisor that is not there.
-const LIBXL: &[&str] = &["xtask", "xen", "libxl-diff", "--cases", "300"];
+const LIBXL: &[&str] = &["xtask", "xen", "libxl-diff", "--cases", "200"];
 
 /// The steps: cheap ones first, each after those that tell more about the same mistake.
 #[rustfmt::skip]

@@ -1,11 +1,13 @@
 //! `Difference`: something that this library does otherwise than libxl, on purpose.
 
+use std::fmt;
+
 use crate::answer::Answer;
 use crate::setting::Setting;
 use crate::tree::Tree;
 
 /// What a call did, as far as it can be seen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) answer: Answer,
     /// What there is afterwards.
@@ -19,6 +21,12 @@ impl Seen {
             answer,
             after: setting.before.clone(),
         };
+    }
+}
+
+impl fmt::Debug for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, leaving {:?}", self.answer, self.after)
     }
 }
 

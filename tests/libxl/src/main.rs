@@ -38,7 +38,7 @@ struct Options {
     #[arg(long, required_unless_present = "page")]
     driver: Option<PathBuf>,
     /// How many sequences of steps are drawn, for each of the checks that draw them
-    #[arg(long, default_value_t = 400)]
+    #[arg(long, default_value_t = 300)]
     cases: u64,
     /// The seed of the first sequence; each of the others has the next number
     #[arg(long, default_value_t = 1)]

@@ -1,6 +1,6 @@
 //! Sequences of steps, drawn by proptest.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -28,34 +28,37 @@ pub(crate) fn in_one_directory_with_libxl_it_does_what_libxl_alone_does(
 }
 
 fn sequences(subject: &Subject, check: &str, by: &'static [By]) -> Result<String> {
-    let (calls, mut shown) = (Cell::new(0), BTreeMap::<&str, u32>::new());
+    let (mut calls, mut shown) = (0, BTreeMap::<&str, u32>::new());
     for number in 0..subject.cases {
         let seed = subject.seed.wrapping_add(number);
-        for name in sequence(&subject.driver, seed, by, &calls, check)? {
+        let taken = sequence(&subject.driver, seed, by, check)?;
+        calls += taken.calls;
+        for name in taken.shown {
             *shown.entry(name).or_default() += 1;
         }
     }
-    ensure!(calls.get() > 0, "no call was made");
+    ensure!(calls > 0, "no call was made");
     let shown: Vec<String> = shown
         .into_iter()
         .map(|(name, times)| format!("{name} {times}"))
         .collect();
     Ok(format!(
-        "{} sequences, {} calls; differences: {}",
+        "{} sequences, {calls} calls; differences: {}",
         subject.cases,
-        calls.get(),
         shown.join(", ")
     ))
 }
 
-/// Draws the sequence of this seed and takes it; says which differences it showed.
-fn sequence(
-    driver: &Path,
-    seed: u64,
-    by: &'static [By],
-    calls: &Cell<u64>,
-    check: &str,
-) -> Result<Vec<&'static str>> {
+/// A sequence that was taken to its end.
+#[derive(Default)]
+struct Taken {
+    calls: usize,
+    /// The differences that it showed.
+    shown: Vec<&'static str>,
+}
+
+/// Draws the sequence of this seed and takes it.
+fn sequence(driver: &Path, seed: u64, by: &'static [By], check: &str) -> Result<Taken> {
     // Not the same steps for both checks.
     let numbers = seed.to_le_bytes().into_iter().chain(check.bytes());
     let mut bytes = [0; 32];
@@ -70,21 +73,19 @@ fn sequence(
     };
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let mut shown = Vec::new();
-    let shown_here = std::cell::RefCell::new(&mut shown);
+    let taken = RefCell::new(Taken::default());
     let ran = runner.run(&strategy::steps(by), |steps| {
-        let found = world::take_all(driver, &steps);
-        let found = found.map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
-        let made = steps
-            .iter()
-            .filter(|step| matches!(step, Step::Call(..)))
-            .count();
-        calls.set(calls.get() + u64::try_from(made).unwrap_or_default());
-        shown_here.borrow_mut().extend(found.into_iter().flatten());
+        let shown = world::take_all(driver, &steps)
+            .map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
+        let is_call = |step: &&Step| matches!(step, Step::Call(..));
+        taken.replace(Taken {
+            calls: steps.iter().filter(is_call).count(),
+            shown: shown.concat(),
+        });
         Ok(())
     });
     match ran {
-        Ok(()) => Ok(shown),
+        Ok(()) => Ok(taken.into_inner()),
         Err(TestError::Fail(why, steps)) => {
             let steps: Vec<String> = steps
                 .iter()
