@@ -31,14 +31,15 @@ mod lanes;
 mod libxl_diff;
 mod outcome;
 mod payload;
+mod programs;
 mod progress;
 mod release;
 mod run_dir;
 mod script;
-mod static_build;
 mod sums;
 mod test;
 mod tools;
+mod without_xen;
 
 /// Nothing came back from dom0, or it was never reached.
 const NO_RESULT: u8 = 125;

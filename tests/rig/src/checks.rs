@@ -2,30 +2,48 @@
 
 use crate::check::Check;
 
+mod agreement;
+mod closing;
+mod exclusion;
+mod identity;
 mod leak;
+mod lifetime;
+mod many;
 mod real_libxl;
-mod real_xl;
+mod rights;
+mod values;
+mod xl_values;
+
+/// A check is a function, and its name the statement that it shows.
+macro_rules! checks {
+    ($($module:ident :: $name:ident,)*) => {
+        &[$(Check { name: stringify!($name), run: $module::$name }),*]
+    };
+}
 
 /// Every check.
-pub(crate) const ALL: &[Check] = &[
-    Check {
-        name: "xl_creates_lists_and_destroys_domains",
-        run: real_xl::domains_come_and_go,
-    },
-    Check {
-        name: "libxl_returns_every_byte_as_stored",
-        run: real_libxl::every_byte_comes_back,
-    },
-    Check {
-        name: "libxl_says_none_for_what_is_not_there",
-        run: real_libxl::absent_is_none,
-    },
-    Check {
-        name: "xl_destroy_removes_userdata",
-        run: real_libxl::destroy_removes_userdata,
-    },
-    Check {
-        name: "libxl_leaks_what_is_stored_during_destroy",
-        run: leak::libxl_leaks,
-    },
+pub(crate) const ALL: &[Check] = checks![
+    real_libxl::xl_creates_lists_and_destroys_domains,
+    real_libxl::libxl_says_none_for_what_is_not_there,
+    rights::a_user_without_rights_is_told_the_device_and_the_right,
+    agreement::both_backends_agree_with_xl_about_every_domain,
+    values::libxl_reads_what_our_command_stores,
+    values::our_command_reads_what_libxl_stores,
+    xl_values::our_command_sees_what_xl_config_update_stores,
+    xl_values::xl_reboots_a_domain_with_the_configuration_that_we_stored,
+    exclusion::our_lock_stops_xl_list_and_libxl,
+    exclusion::the_lock_of_libxl_stops_us_until_our_deadline,
+    exclusion::a_killed_holder_of_our_lock_stops_nobody,
+    lifetime::xl_destroy_removes_our_values,
+    lifetime::a_power_off_removes_our_values,
+    lifetime::a_crash_removes_our_values,
+    lifetime::xl_rename_keeps_our_values,
+    identity::a_domid_that_is_used_again_shows_nothing_of_the_domain_before,
+    identity::a_store_is_refused_for_a_domain_that_goes_between_look_up_and_lock,
+    identity::a_store_is_refused_for_a_domain_that_is_replaced_between_look_up_and_lock,
+    leak::no_store_of_ours_outlives_its_domain,
+    leak::libxl_leaks_in_nearly_every_round,
+    closing::userdata_destroy_refuses_stores_from_the_marker_on,
+    closing::userdata_destroy_removes_what_libxl_stores_meanwhile,
+    many::a_look_up_takes_two_calls_and_a_list_of_50_domains_two,
 ];

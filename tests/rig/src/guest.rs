@@ -3,58 +3,107 @@
 use std::fs;
 
 use anyhow::{Context, Result};
+use userdata_core::DomainKey;
 
-use crate::program;
+use crate::{program, xl};
 
-/// What the guest does as soon as it runs; see `nopv.S`.
+/// What the guest does once it runs; see `nopv.S`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Does {
-    /// Nothing: it is left paused, never run.
-    Paused,
     /// Waits for ever.
     Waits,
+    /// Powers off at once.
+    PowersOff,
+    /// Crashes at once.
+    Crashes,
+    /// Asks for a reboot, after a while.
+    Reboots,
+}
+
+impl Does {
+    /// What is said to it.
+    const fn letter(self) -> &'static str {
+        match self {
+            Self::Waits => "",
+            Self::PowersOff => "p",
+            Self::Crashes => "c",
+            Self::Reboots => "r",
+        }
+    }
 }
 
 /// A domain that exists for as long as this value does.
 #[derive(Debug)]
 pub(crate) struct Guest {
     pub(crate) domid: u32,
-    destroyed: bool,
+    pub(crate) key: DomainKey,
+    name: String,
+    gone: bool,
 }
 
 impl Guest {
-    /// Creates a domain of this name.
-    pub(crate) fn create(name: &str, does: Does) -> Result<Self> {
+    /// Creates a domain of this name, paused.
+    pub(crate) fn create(name: &str) -> Result<Self> {
+        Self::create_with(name, &config(name, Does::Waits, ""))
+    }
+
+    /// Creates a domain of this configuration, paused.
+    pub(crate) fn create_with(name: &str, config: &str) -> Result<Self> {
         let path = format!("/tmp/{name}.cfg");
-        let config = format!("name=\"{name}\"\ntype=\"pv\"\nkernel=\"/payload/nopv\"\nmemory=4\n");
         fs::write(&path, config).with_context(|| format!("cannot write {path}"))?;
-        match does {
-            Does::Paused => program::output(&["xl", "create", "-q", "-p", &path])?,
-            Does::Waits => program::output(&["xl", "create", "-q", &path])?,
-        };
-        let domid = program::output(&["xl", "domid", name])?;
-        let domid = domid
-            .trim()
-            .parse()
-            .with_context(|| format!("no domid: {domid}"))?;
+        program::output(&["xl", "create", "-q", "-p", &path])?;
+        Self::of_name(name)
+    }
+
+    /// The domain that has this name now.
+    pub(crate) fn of_name(name: &str) -> Result<Self> {
+        let domains = xl::domains()?;
+        let named = |listed: &&xl::Listed| listed.name.as_deref() == Some(name);
+        let found = domains.iter().find(named);
+        let found = found.with_context(|| format!("xl shows no domain {name}"))?;
         Ok(Self {
-            domid,
-            destroyed: false,
+            domid: found.key.domid.get().into(),
+            key: found.key,
+            name: name.to_owned(),
+            gone: false,
         })
+    }
+
+    /// Lets it run.
+    pub(crate) fn run(&self) -> Result<()> {
+        program::output(&["xl", "unpause", &self.domid.to_string()]).map(drop)
     }
 
     /// Destroys it with `xl destroy`, which has to succeed.
     pub(crate) fn destroy(mut self) -> Result<()> {
-        self.destroyed = true;
+        self.gone = true;
         program::output(&["xl", "destroy", &self.domid.to_string()]).map(drop)
+    }
+
+    /// Waits until its domid is gone, or somebody else's.
+    pub(crate) fn wait_until_gone(mut self) -> Result<()> {
+        program::until(
+            &format!("domain {} ({}) is gone", self.domid, self.name),
+            || Ok(xl::domain(self.domid)?.is_none_or(|listed| listed.key != self.key)),
+        )?;
+        self.gone = true;
+        Ok(())
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        if !self.destroyed {
+        if !self.gone {
             // Only after a failure, which is already reported; what is left is cleared there.
             let _ = program::run(&["xl", "destroy", &self.domid.to_string()], b"");
         }
     }
+}
+
+/// What xl reads about a domain, with lines of the check's own.
+pub(crate) fn config(name: &str, does: Does, more: &str) -> String {
+    format!(
+        "name=\"{name}\"\ntype=\"pv\"\nkernel=\"/payload/nopv\"\nmemory=4\nextra=\"{}\"\n{more}\n",
+        does.letter()
+    )
 }

@@ -1,7 +1,11 @@
 //! The calls of the release's own libxl, through the C programs beside us.
 
-use anyhow::{Context, Result, ensure};
+use std::path::Path;
 
+use anyhow::{Context, Result, ensure};
+use userdata_core::DomainKey;
+
+use crate::locks;
 use crate::program::{self, Ended, Program};
 
 /// `libxl_userdata_store`: what it returned.
@@ -39,6 +43,42 @@ pub(crate) fn storm(domid: u32, userid: &str) -> Result<Program> {
             .any(|name| name.starts_with(&start) && name.ends_with(&end)))
     })?;
     Ok(storm)
+}
+
+/// Stores through libxl, and has it keep its lock for a minute before. Returns when it is held.
+pub(crate) fn hold(key: &DomainKey, userid: &str) -> Result<Program> {
+    let domid = key.domid.to_string();
+    let mut holder = Program::start(&["libxl-userdata", &domid, userid, "hold", "60"], b"held")?;
+    program::until("libxl holds its lock", || {
+        ensure!(!holder.ended()?, "the holder of libxl's lock ended");
+        Ok(locks::of(key)?.holders.contains(&holder.pid()))
+    })?;
+    Ok(holder)
+}
+
+/// Begins `libxl_userdata_store` in a process of its own.
+pub(crate) fn start_store(domid: u32, userid: &str, data: &[u8]) -> Result<Program> {
+    let domid = domid.to_string();
+    Program::start(&["libxl-userdata", &domid, userid, "store"], data)
+}
+
+/// Creates a domain like another one, whose `libxl-json` this is, paused and with this domid and
+/// uuid.
+pub(crate) fn create(key: &DomainKey, json: &[u8]) -> Result<()> {
+    let (domid, uuid) = (key.domid.to_string(), key.uuid.to_string());
+    program::run(&["libxl-create", &domid, &uuid], json)?.expect(0, "libxl-create")
+}
+
+/// Maps a page of a domain, so that the domain stays behind as a zombie when it is destroyed.
+/// Returns when it is mapped.
+pub(crate) fn map_page(domid: u32) -> Result<Program> {
+    let mut mapper = Program::start(&["map-page", &domid.to_string(), "/tmp/mapped"], b"")?;
+    program::until("a page is mapped", || {
+        ensure!(!mapper.ended()?, "map-page ended");
+        Ok(Path::new("/tmp/mapped").exists())
+    })?;
+    std::fs::remove_file("/tmp/mapped")?;
+    Ok(mapper)
 }
 
 fn call(domid: u32, userid: &str, call: &str, data: &[u8]) -> Result<Ended> {

@@ -1,31 +1,49 @@
 //! Checks that run in the dom0 of a real Xen host, beside real xl and real libxl.
 //!
 //! usage: `rig RESULTS.json [PART-OF-A-NAME]`
+//!        `rig open`: opens the hypervisor, and says what came of it
+//!        `rig hold DOMID.UUID`: holds the domain's lock until it is killed
 //!
 //! Each check is a statement that is shown by running it. The program is built once, without shared
 //! libraries, and the same file runs on every release of Xen (`cargo xtask xen test`). In its
-//! folder it finds the programs that use the release's own libxl, and a tiny guest.
+//! folder it finds our command, the programs that use the release's own libxl, and a tiny guest.
 
 use std::env;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 mod check;
 mod checks;
 mod guest;
+mod holder;
 mod host;
 mod libxl;
+mod locks;
+mod opening;
+mod ours;
 mod program;
+mod storm;
+mod system_calls;
+mod xl;
 
 fn main() -> ExitCode {
-    let mut arguments = env::args_os().skip(1);
-    let Some(results) = arguments.next().map(PathBuf::from) else {
-        let _ = writeln!(io::stderr(), "usage: rig RESULTS.json [PART-OF-A-NAME]");
-        return ExitCode::from(2);
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match *arguments {
+        ["open"] => opening::report(),
+        ["hold", key] => holder::hold_until_killed(key),
+        [results] => check::run(checks::ALL, "", Path::new(results)),
+        [results, only] => check::run(checks::ALL, only, Path::new(results)),
+        _ => {
+            let _ = writeln!(
+                io::stderr(),
+                "usage: rig RESULTS.json [PART-OF-A-NAME] | open | hold DOMID.UUID"
+            );
+            return ExitCode::from(2);
+        }
     };
-    let only = arguments.next().unwrap_or_default();
-    match check::run(checks::ALL, &only.to_string_lossy(), &results) {
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

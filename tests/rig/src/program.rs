@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -20,6 +20,19 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
+impl Ended {
+    /// Fails unless it ended with this status.
+    pub(crate) fn expect(&self, status: i32, what: &str) -> Result<()> {
+        ensure!(
+            self.status.code() == Some(status),
+            "{what} ended with {} instead of {status}: {}",
+            self.status,
+            self.stderr.trim_end()
+        );
+        Ok(())
+    }
+}
+
 /// A program that runs.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -33,9 +46,20 @@ pub(crate) struct Program {
 impl Program {
     /// Starts a program; it reads `stdin`.
     pub(crate) fn start<S: AsRef<OsStr> + fmt::Debug>(words: &[S], stdin: &[u8]) -> Result<Self> {
+        Self::start_as(words, stdin, |_| ())
+    }
+
+    /// The same, with more said to the system about how it is to run.
+    pub(crate) fn start_as<S: AsRef<OsStr> + fmt::Debug>(
+        words: &[S],
+        stdin: &[u8],
+        how: impl FnOnce(&mut Command),
+    ) -> Result<Self> {
         let line = format!("{words:?}");
         let (name, arguments) = words.split_first().context("no program named")?;
-        let mut child = Command::new(name)
+        let mut command = Command::new(name);
+        how(&mut command);
+        let mut child = command
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -54,6 +78,17 @@ impl Program {
             stderr,
             deadline: Instant::now() + LIMIT,
         })
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it with SIGKILL.
+    pub(crate) fn kill(mut self) -> Result<Ended> {
+        self.child.kill().with_context(|| self.line.clone())?;
+        self.wait()
     }
 
     /// Has it ended?
@@ -123,6 +158,11 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Resu
         thread::sleep(Duration::from_millis(5));
     }
     Ok(())
+}
+
+/// Says something about the check that runs, for its reader.
+pub(crate) fn say(line: &str) -> Result<()> {
+    Ok(writeln!(io::stdout(), "   {line}")?)
 }
 
 fn feed(mut pipe: ChildStdin, bytes: Vec<u8>) {

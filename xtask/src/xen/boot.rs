@@ -30,8 +30,8 @@ const XEN: &str = "com1=115200,8n1 console=com1 dom0_mem=256M,max:256M dom0_max_
 /// dom0's command line.
 const LINUX: &str = "console=hvc0 rdinit=/init panic=-1 mitigations=off quiet";
 
-/// Memory of the machine, in MiB: Xen, dom0 and some dozens of small guests.
-const MEMORY: &str = "512";
+/// Memory of the machine, in MiB: Xen, dom0 and more than fifty small guests.
+const MEMORY: &str = "768";
 
 /// A payload that ran to its end.
 #[derive(Debug)]

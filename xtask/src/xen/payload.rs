@@ -115,7 +115,13 @@ pub(super) fn gcc(image: &Image) -> Command {
 fn compile(image: &Image, source: &Path, program: &Path) -> Result<()> {
     let mut gcc = gcc(image);
     gcc.arg("-o").arg(program).arg(source);
-    gcc.args(["-lxenlight", "-lxentoollog", "-ldl"]);
+    gcc.arg("-Wl,--as-needed").args([
+        "-lxenlight",
+        "-lxenctrl",
+        "-lxenforeignmemory",
+        "-lxentoollog",
+        "-ldl",
+    ]);
     child::run(&mut gcc, COMPILE).with_context(|| format!("compiling {}", source.display()))
 }
 

@@ -12,7 +12,7 @@ use super::payload::Payload;
 use super::progress::Screen;
 use super::release::Release;
 use super::run_dir::RunDir;
-use super::{image, static_build, tools};
+use super::{image, programs, tools};
 
 /// Runs a script inside dom0; its output is ours, and so is its status.
 pub(super) fn run(
@@ -27,7 +27,7 @@ pub(super) fn run(
     tools::ensure()?;
     let screen = Screen::new();
     let lane = screen.lane(&format!("xen {release}"));
-    let ours = static_build::build(&["userdata-cli"], &lane)?;
+    let ours = programs::without_libraries(&["userdata-cli"], &lane)?;
     let image = image::ready(release, source, &lane)?;
     let dir = RunDir::take(release, name)?;
     let mut payload = Payload::new(&image, &dir)?;

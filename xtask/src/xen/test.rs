@@ -15,12 +15,15 @@ use super::progress::{Lane, Screen};
 use super::release::Release;
 use super::run_dir::RunDir;
 use super::sums::{self, Sums};
-use super::{NO_RESULT, image, lanes, static_build, tools};
+use super::{NO_RESULT, image, lanes, programs, tools, without_xen};
 use crate::child::Interrupted;
 use crate::project;
 
 /// What is built once and runs in every dom0.
 const PROGRAMS: &[(&str, &str)] = &[("userdata-rig", "rig"), ("userdata-cli", "userdata")];
+
+/// The release whose libxenctrl the other backend of hv-xen is tried with.
+const WITH_XENCTRL: Release = Release::V4_17;
 
 /// What the whole test found, kept as JSON.
 #[derive(Debug, Serialize)]
@@ -29,6 +32,8 @@ struct Report {
     /// The SHA-256 of each program: one file for all releases.
     programs: BTreeMap<String, String>,
     seconds: f64,
+    /// What was checked on this machine.
+    here: Vec<Check>,
     releases: Vec<Found>,
     /// Releases from which nothing came back, and why.
     without_result: BTreeMap<String, String>,
@@ -69,17 +74,23 @@ pub(super) fn run(
     limit: Limit,
 ) -> Result<u8> {
     let started = Instant::now();
-    tools::ensure()?;
+    tools::ensure_to_test()?;
     let screen = Screen::new();
     let (folder, programs) = build(&screen.lane("programs"))?;
     let mut report = Report {
         schema: "userdata-xen-report/1",
         programs: programs.0.clone(),
         seconds: 0.0,
+        here: Vec::new(),
         releases: Vec::new(),
         without_result: BTreeMap::new(),
     };
     let mut status = 0;
+    if without_xen::NAME.contains(only.unwrap_or_default()) {
+        let found = here(&folder.join("rig"), &screen);
+        status = u8::from(found.why.is_some());
+        report.here.push(found);
+    }
     for (release, found) in lanes::each(releases, &screen, |release, lane| {
         one(release, &folder, &programs, only, source, limit, lane)
     }) {
@@ -108,7 +119,7 @@ pub(super) fn run(
 /// Builds our programs, and returns the folder they are in, and their checksums.
 fn build(lane: &Lane) -> Result<(PathBuf, Sums)> {
     let packages: Vec<&str> = PROGRAMS.iter().map(|&(package, _)| package).collect();
-    let folder = static_build::build(&packages, lane)?;
+    let folder = programs::without_libraries(&packages, lane)?;
     let mut built = Sums::default();
     for (_, program) in PROGRAMS {
         built
@@ -116,6 +127,25 @@ fn build(lane: &Lane) -> Result<(PathBuf, Sums)> {
             .insert((*program).to_owned(), sums::of_file(&folder.join(program))?);
     }
     Ok((folder, built))
+}
+
+/// Checks what this machine itself can show.
+fn here(rig: &Path, screen: &Screen) -> Check {
+    let started = Instant::now();
+    let name = without_xen::NAME.to_owned();
+    let (line, why) = match without_xen::check(rig) {
+        Ok(seen) => (format!("ok {name}: {seen}"), None),
+        Err(error) => (
+            format!("FAILED {name}: {error:#}"),
+            Some(format!("{error:#}")),
+        ),
+    };
+    screen.print(&format!("here | {line}"));
+    Check {
+        name,
+        seconds: started.elapsed().as_secs_f64(),
+        why,
+    }
 }
 
 fn one(
@@ -132,6 +162,9 @@ fn one(
     let mut payload = Payload::new(&image, &dir)?;
     for name in programs.0.keys() {
         payload.add(&folder.join(name))?;
+    }
+    if release == WITH_XENCTRL {
+        payload.add(&programs::with_xenctrl(&image, lane)?)?;
     }
     let names: Vec<&str> = programs.0.keys().map(String::as_str).collect();
     payload.add_text("only", only.unwrap_or_default());
@@ -182,10 +215,12 @@ fn summarise(report: &Report, path: &Path, screen: &Screen) {
     for (name, sum) in &report.programs {
         screen.print(&format!("{name}: the same file everywhere, SHA-256 {sum}"));
     }
-    let (mut passed, mut failed) = (0, 0);
+    let bad = |checks: &[Check]| checks.iter().filter(|check| check.why.is_some()).count();
+    let mut failed = bad(&report.here);
+    let mut passed = report.here.len() - failed;
     for found in &report.releases {
         let checks = &found.checks.checks;
-        let bad = checks.iter().filter(|check| check.why.is_some()).count();
+        let bad = bad(checks);
         screen.print(&format!(
             "Xen {} on Linux {}: {} of {} passed, {:.0} s",
             found.checks.xen,

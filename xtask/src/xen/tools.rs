@@ -28,6 +28,9 @@ const TO_COMPILE: [Needed; 5] = [
 /// What boots the result.
 const TO_BOOT: Needed = ("qemu-system-x86_64", "qemu-system-x86");
 
+/// What builds hv-xen with libxenctrl, and what counts system calls.
+const TO_TEST: [Needed; 2] = [("clang", "clang"), ("strace", "strace")];
+
 /// How long apt may take to install what is missing.
 const INSTALL: Duration = Duration::from_secs(900);
 
@@ -35,6 +38,14 @@ const INSTALL: Duration = Duration::from_secs(900);
 pub(super) fn ensure() -> Result<()> {
     let mut needed = TO_COMPILE.to_vec();
     needed.push(TO_BOOT);
+    provide(&needed)
+}
+
+/// The same for `cargo xtask xen test`.
+pub(super) fn ensure_to_test() -> Result<()> {
+    let mut needed = TO_COMPILE.to_vec();
+    needed.push(TO_BOOT);
+    needed.extend(TO_TEST);
     provide(&needed)
 }
 

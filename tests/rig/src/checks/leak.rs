@@ -1,40 +1,64 @@
-//! What is stored while a domain is being destroyed.
-
-use std::io::{self, Write};
+//! What is stored while real `xl destroy` runs: nothing of ours stays, and of libxl's it does.
 
 use anyhow::{Result, ensure};
 
-use crate::guest::{Does, Guest};
-use crate::{host, libxl};
+use crate::guest::Guest;
+use crate::storm::Storm;
+use crate::{host, libxl, program};
 
-/// It does so in nearly every round; in one of these at the least.
 const ROUNDS: usize = 20;
 
-/// As many are evidence enough, and rounds take time.
-const ENOUGH: usize = 3;
+/// Every store of every round ended as made, as being destroyed or, the last one, as no such
+/// domain; and no sweep runs.
+pub(super) fn no_store_of_ours_outlives_its_domain() -> Result<()> {
+    let (mut stored, mut in_the_gap) = (0, 0);
+    for round in 1..=ROUNDS {
+        let guest = Guest::create("storm")?;
+        let domid = guest.domid;
+        let storm = Storm::start(guest.key)?;
+        guest.destroy()?;
+        let ended = storm.wait()?;
+        stored += ended.stored;
+        in_the_gap += usize::from(ended.refused > 0);
+        let files = host::files(Some(domid))?;
+        ensure!(
+            files.is_empty(),
+            "round {round}, after {} stores, left {}",
+            ended.stored,
+            files.join(", ")
+        );
+    }
+    program::say(&format!(
+        "{stored} stores of ours in {ROUNDS} rounds left nothing; in {in_the_gap} rounds some were \
+         refused while xl took the domain apart"
+    ))?;
+    // Without this the storms missed the gap, and nothing was shown.
+    ensure!(in_the_gap > 0, "no store came while xl took a domain apart");
+    Ok(())
+}
 
-/// Real libxl leaves a value of a dead domain behind when a store comes between its own clean-up
-/// and the end of the domain.
-pub(super) fn libxl_leaks() -> Result<()> {
-    let (mut rounds, mut leaked) = (0, 0);
-    while rounds < ROUNDS && leaked < ENOUGH {
-        let guest = Guest::create("storm", Does::Paused)?;
+/// The same with real libxl's stores, so that the check before cannot pass by accident.
+pub(super) fn libxl_leaks_in_nearly_every_round() -> Result<()> {
+    let mut leaked = 0;
+    for _ in 0..ROUNDS {
+        let guest = Guest::create("storm")?;
         let domid = guest.domid;
         let storm = libxl::storm(domid, "leaked")?;
         guest.destroy()?;
         // It ends when libxl knows no such domain any more.
         storm.wait()?;
         let files = host::files(Some(domid))?;
-        rounds += 1;
         leaked += usize::from(!files.is_empty());
         for name in files {
             host::remove(&name)?;
         }
     }
-    writeln!(
-        io::stdout(),
-        "   real libxl left a value behind in {leaked} of {rounds} rounds"
-    )?;
-    ensure!(leaked > 0, "no value was left behind in {rounds} rounds");
+    program::say(&format!(
+        "real libxl left a value behind in {leaked} of {ROUNDS} rounds"
+    ))?;
+    ensure!(
+        leaked > ROUNDS / 2,
+        "real libxl left a value behind in {leaked} of {ROUNDS} rounds only"
+    );
     Ok(())
 }

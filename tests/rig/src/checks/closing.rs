@@ -1,0 +1,78 @@
+//! `userdata destroy D -- xl destroy D`, with stores running all the while.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::guest::Guest;
+use crate::program::Program;
+use crate::storm::Storm;
+use crate::{host, libxl, ours, program};
+
+/// What destroys the domain: before, tries to store; after, notes what is there.
+const SCRIPT: &str = "echo late | userdata store \"$1\" late; echo $? > /tmp/late
+xl destroy \"$1\" || exit
+ls /var/lib/xen > /tmp/left";
+
+pub(super) fn userdata_destroy_refuses_stores_from_the_marker_on() -> Result<()> {
+    let guest = Guest::create("closing")?;
+    let (domid, key) = (guest.domid, guest.key);
+    ours::store(&domid.to_string(), "before", b"value")?;
+    let storm = Storm::start(key)?;
+    destroy(domid, &["sh", "-c", SCRIPT, "sh", &domid.to_string()])?;
+    guest.wait_until_gone()?;
+    let ended = storm.wait()?;
+    ensure!(ended.refused > 0, "no store of the storm was refused");
+    let late = fs::read_to_string("/tmp/late").context("the script did not run")?;
+    ensure!(
+        late.trim() == "10",
+        "a store beside the marker ended with {late}"
+    );
+    // libxl's clean-up removed all but the marker; we removed the marker.
+    let left = fs::read_to_string("/tmp/left").context("xl destroy failed")?;
+    let of_domain = format!(".{key}.");
+    let left: Vec<&str> = left
+        .lines()
+        .filter(|name| name.contains(&of_domain))
+        .collect();
+    let marker = format!("userdata-c.{key}.domain-userdata-lock");
+    ensure!(
+        left.contains(&marker.as_str()),
+        "xl destroy removed our marker: {left:?}"
+    );
+    ensure!(
+        left.iter()
+            .all(|name| name.contains("domain-userdata-lock")),
+        "xl destroy left {left:?}"
+    );
+    let files = host::files(Some(domid))?;
+    ensure!(files.is_empty(), "userdata destroy left {files:?}");
+    program::say(&format!(
+        "{} stores before the marker, {} refused after it",
+        ended.stored, ended.refused
+    ))
+}
+
+/// The marker means nothing to libxl, whose stores go on; but what they leave is removed.
+pub(super) fn userdata_destroy_removes_what_libxl_stores_meanwhile() -> Result<()> {
+    const ROUNDS: usize = 5;
+    for round in 1..=ROUNDS {
+        let guest = Guest::create("closing")?;
+        let domid = guest.domid;
+        let storm = libxl::storm(domid, "leaked")?;
+        destroy(domid, &["xl", "destroy", &domid.to_string()])?;
+        guest.wait_until_gone()?;
+        storm.wait()?;
+        let files = host::files(Some(domid))?;
+        ensure!(files.is_empty(), "round {round} left {files:?}");
+    }
+    Ok(())
+}
+
+fn destroy(domid: u32, by: &[&str]) -> Result<()> {
+    let domid = domid.to_string();
+    let words = [&["userdata", "destroy", &domid, "--"], by].concat();
+    Program::start(&words, b"")?
+        .wait()?
+        .expect(0, "userdata destroy")
+}

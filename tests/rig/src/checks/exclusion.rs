@@ -1,0 +1,98 @@
+//! One lock for real libxl and us.
+
+use std::os::unix::process::ExitStatusExt;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::guest::Guest;
+use crate::holder::{self, Holder};
+use crate::ours::USERID;
+use crate::program::Program;
+use crate::{host, libxl, locks, ours, program};
+
+pub(super) fn our_lock_stops_xl_list_and_libxl() -> Result<()> {
+    let guest = Guest::create("held")?;
+    let domain = guest.domid.to_string();
+    let holder = Holder::start(guest.key)?;
+    let list = Program::start(&["xl", "list", "-l", &domain], b"")?;
+    let store = libxl::start_store(guest.domid, USERID, b"theirs")?;
+    program::until(
+        "xl list -l and libxl_userdata_store wait for our lock",
+        || {
+            let waiters = locks::of(&guest.key)?.waiters;
+            Ok([&list, &store]
+                .iter()
+                .all(|program| waiters.contains(&program.pid())))
+        },
+    )?;
+    let data = format!("userdata-d.{}.{USERID}", guest.key);
+    let files = host::files(Some(guest.domid))?;
+    ensure!(
+        !files.contains(&data),
+        "libxl stored while we held the lock"
+    );
+    holder.release()?;
+    list.wait()?.expect(0, "xl list -l")?;
+    store.wait()?.expect(0, "libxl-userdata store")?;
+    ensure!(
+        ours::retrieve(&domain, USERID)? == b"theirs",
+        "another value is there"
+    );
+    guest.destroy()
+}
+
+pub(super) fn the_lock_of_libxl_stops_us_until_our_deadline() -> Result<()> {
+    let guest = Guest::create("held")?;
+    let domain = guest.domid.to_string();
+    ours::store(&domain, USERID, b"before")?;
+    let holder = libxl::hold(&guest.key, USERID)?;
+    let store = ["--timeout", "0.5", "store", &domain, USERID];
+    ours::command(&store, b"too early")?.expect(7, "userdata store beside libxl's lock")?;
+    // Reading takes no lock.
+    ensure!(
+        ours::retrieve(&domain, USERID)? == b"before",
+        "a refused store changed the value"
+    );
+    // Whoever waits has it as soon as libxl is killed.
+    let waits = ["userdata", "--timeout", "50", "store", &domain, USERID];
+    let mut waits = Program::start(&waits, b"after")?;
+    ensure!(!waits.ended()?, "userdata did not wait for libxl's lock");
+    holder.kill()?;
+    waits
+        .wait()?
+        .expect(0, "userdata store after libxl was killed")?;
+    let value = libxl::retrieve(guest.domid, USERID)?.context("libxl sees no value")?;
+    ensure!(value == b"after", "libxl sees another value");
+    guest.destroy()
+}
+
+pub(super) fn a_killed_holder_of_our_lock_stops_nobody() -> Result<()> {
+    let guest = Guest::create("killed")?;
+    let domain = guest.domid.to_string();
+    let lock = format!("userdata-l.{}.domain-userdata-lock", guest.key);
+    for who in ["xl", "libxl", "userdata"] {
+        let holder = holder::start_process(&guest.key)?;
+        let ended = holder.kill()?;
+        ensure!(
+            ended.status.signal() == Some(9),
+            "the holder ended with {}",
+            ended.status
+        );
+        let files = host::files(Some(guest.domid))?;
+        ensure!(
+            files.contains(&lock),
+            "the killed holder left no lock file: {files:?}"
+        );
+        match who {
+            "xl" => program::output(&["xl", "list", "-l", &domain]).map(drop)?,
+            "libxl" => {
+                let rc = libxl::store(guest.domid, USERID, b"theirs")?;
+                ensure!(rc == 0, "libxl_userdata_store returned {rc}");
+            }
+            _ => ours::store(&domain, USERID, b"ours")?,
+        }
+        let files = host::files(Some(guest.domid))?;
+        ensure!(!files.contains(&lock), "{who} left the lock file behind");
+    }
+    guest.destroy()
+}

@@ -1,0 +1,81 @@
+//! A host with many domains.
+
+use anyhow::{Context, Result, ensure};
+use userdata_core::Hypervisor;
+
+use super::agreement;
+use crate::guest::Guest;
+use crate::ours::USERID;
+use crate::system_calls::ioctls;
+use crate::{ours, program, xl};
+
+const DOMAINS: usize = 50;
+
+/// More than this many ioctls are too many, for a look-up after the first and for a list.
+const CALLS_MAX: usize = 2;
+
+pub(super) fn a_look_up_takes_two_calls_and_a_list_of_50_domains_two() -> Result<()> {
+    // Domain 0 is one of them.
+    let guests = (1..DOMAINS).map(|number| Guest::create(&format!("many{number}")));
+    let guests = guests.collect::<Result<Vec<_>>>()?;
+    let listed = xl::domains()?;
+    ensure!(listed.len() == DOMAINS, "xl shows {} domains", listed.len());
+    agreement::compare(&listed)?;
+
+    let (opening, xen) = ioctls(ours::xen)?;
+    ensure!(opening > 0, "the kernel counts no call at all");
+    let (first, _) = ioctls(|| Ok(xen.domains()?))?;
+    let (list, domains) = ioctls(|| Ok(xen.domains()?))?;
+    ensure!(
+        domains.len() == DOMAINS,
+        "a list of {} domains",
+        domains.len()
+    );
+    let middle = domains
+        .get(DOMAINS / 2)
+        .context("no domain in the middle")?;
+    let (look_up, found) = ioctls(|| Ok(xen.domain(middle.key.domid)?))?;
+    ensure!(
+        found.as_ref() == Some(middle),
+        "listed {middle:?}, looked up {found:?}"
+    );
+    program::say(&format!(
+        "ioctls: {opening} to open, {look_up} for a look-up, {first} for the first list of \
+         {DOMAINS} domains, {list} for the next"
+    ))?;
+    ensure!(
+        look_up > 0 && look_up <= CALLS_MAX,
+        "a look-up takes {look_up} ioctls"
+    );
+    ensure!(list > 0 && list <= CALLS_MAX, "a list takes {list} ioctls");
+    ensure!(first <= CALLS_MAX, "the first list takes {first} ioctls");
+
+    for guest in &guests {
+        ours::store(
+            &guest.domid.to_string(),
+            USERID,
+            guest.key.to_string().as_bytes(),
+        )?;
+    }
+    let ended = ours::command(&["list"], b"")?;
+    ended.expect(0, "userdata list")?;
+    let text = String::from_utf8_lossy(&ended.stdout).into_owned();
+    for guest in &guests {
+        let value = ours::retrieve(&guest.domid.to_string(), USERID)?;
+        ensure!(
+            value == guest.key.to_string().as_bytes(),
+            "domain {} has the value of another",
+            guest.domid
+        );
+        let shown = text
+            .lines()
+            .filter(|line| line.contains(&guest.key.uuid.to_string()));
+        // libxl-json and ours.
+        ensure!(
+            shown.count() == 2,
+            "userdata list shows of {} not two values",
+            guest.key
+        );
+    }
+    guests.into_iter().try_for_each(Guest::destroy)
+}

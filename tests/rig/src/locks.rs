@@ -1,0 +1,55 @@
+//! Who holds a domain's lock and who waits for it, as the kernel says.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::{fs, io};
+
+use anyhow::{Context, Result};
+use userdata_core::{DomainKey, FileName, NameFormat};
+
+use crate::host;
+
+/// The processes at one lock.
+#[derive(Debug, Default)]
+pub(crate) struct Processes {
+    pub(crate) holders: Vec<u32>,
+    /// Those whom the kernel lets wait. Our own programs only ever try.
+    pub(crate) waiters: Vec<u32>,
+}
+
+/// The processes at the lock of a domain.
+pub(crate) fn of(key: &DomainKey) -> Result<Processes> {
+    let name = FileName::lock(NameFormat::default(), key);
+    let path = Path::new(host::DIRECTORY).join(OsStr::from_bytes(name.as_bytes()));
+    let inode = match fs::metadata(&path) {
+        Ok(file) => file.ino().to_string(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Processes::default()),
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    };
+    let table = fs::read_to_string("/proc/locks").context("no /proc/locks")?;
+    let mut processes = Processes::default();
+    for line in table.lines() {
+        // "1: FLOCK ADVISORY WRITE 123 00:02:456 0 EOF"; "->" before FLOCK for one that waits.
+        let mut words: Vec<&str> = line.split_whitespace().skip(1).collect();
+        let waits = words.first() == Some(&"->");
+        if waits {
+            words.remove(0);
+        }
+        let ["FLOCK", _, _, pid, file, ..] = words.as_slice() else {
+            continue;
+        };
+        if file.rsplit(':').next() == Some(&inode) {
+            let pid = pid
+                .parse()
+                .with_context(|| format!("/proc/locks: {line}"))?;
+            if waits {
+                processes.waiters.push(pid);
+            } else {
+                processes.holders.push(pid);
+            }
+        }
+    }
+    Ok(processes)
+}

@@ -1,0 +1,48 @@
+//! Our library and our command, on this host.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use hv_xen::{Options, Xen};
+use userdata::Userdata;
+use userdata_core::{Hypervisor, WritableUserid};
+use userdata_fs::{FileStore, OsDirectory};
+
+use crate::host;
+use crate::program::{self, Ended};
+
+/// A userid of the checks' own.
+pub(crate) const USERID: &str = "rig";
+
+/// The same, for the library.
+pub(crate) fn userid() -> Result<WritableUserid> {
+    Ok(WritableUserid::new(USERID)?)
+}
+
+/// The hypervisor, through the privcmd device.
+pub(crate) fn xen() -> Result<Xen> {
+    Xen::open(Options::default()).context("the hypervisor is not opened")
+}
+
+/// The library, where real libxl keeps its files.
+pub(crate) fn library<H: Hypervisor>(hypervisor: H) -> Result<Userdata<H, FileStore<OsDirectory>>> {
+    let store = FileStore::open(Path::new(host::DIRECTORY))?;
+    Ok(Userdata::new(hypervisor, store))
+}
+
+/// `userdata ARGUMENTS`, whatever its status.
+pub(crate) fn command(arguments: &[&str], stdin: &[u8]) -> Result<Ended> {
+    program::run(&[&["userdata"], arguments].concat(), stdin)
+}
+
+/// `userdata store`, which has to succeed.
+pub(crate) fn store(domain: &str, userid: &str, data: &[u8]) -> Result<()> {
+    command(&["store", domain, userid], data)?.expect(0, "userdata store")
+}
+
+/// `userdata retrieve`, which has to succeed.
+pub(crate) fn retrieve(domain: &str, userid: &str) -> Result<Vec<u8>> {
+    let ended = command(&["retrieve", domain, userid], b"")?;
+    ended.expect(0, "userdata retrieve")?;
+    Ok(ended.stdout)
+}

@@ -1,0 +1,71 @@
+//! A storm of stores through our library: one after the other until the domain is gone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+
+use anyhow::{Result, bail, ensure};
+use userdata::UserdataErrorKind;
+use userdata_core::{DomainKey, Durability};
+
+use crate::{ours, program};
+
+/// Stores without a break.
+#[derive(Debug)]
+pub(crate) struct Storm(JoinHandle<Result<Ended>>);
+
+/// What came of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended {
+    pub(crate) stored: usize,
+    /// Refused because the domain was being destroyed.
+    pub(crate) refused: usize,
+}
+
+impl Storm {
+    /// Returns when a first value is stored.
+    pub(crate) fn start(key: DomainKey) -> Result<Self> {
+        let stored = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&stored);
+        let thread = thread::spawn(move || rage(key, &count));
+        program::until("a storm of our stores has begun", || {
+            ensure!(!thread.is_finished(), "the storm ended before it began");
+            Ok(stored.load(Ordering::SeqCst) > 0)
+        })?;
+        Ok(Self(thread))
+    }
+
+    /// Waits until there is no such domain any more. Fails if a store ended in another way, or if
+    /// one was made after another had been refused.
+    pub(crate) fn wait(self) -> Result<Ended> {
+        self.0
+            .join()
+            .unwrap_or_else(|_| bail!("the storm panicked"))
+    }
+}
+
+fn rage(key: DomainKey, stored: &AtomicUsize) -> Result<Ended> {
+    let userdata = ours::library(ours::xen()?)?.with_durability(Durability::Process);
+    let userid = ours::userid()?;
+    let mut refused = 0;
+    loop {
+        match userdata.store(key, &userid, b"stored in a storm") {
+            Ok(_) => {
+                ensure!(
+                    refused == 0,
+                    "a store was made after another had been refused"
+                );
+                stored.fetch_add(1, Ordering::SeqCst);
+            }
+            Err(error) => match error.kind() {
+                UserdataErrorKind::BeingDestroyed => refused += 1,
+                UserdataErrorKind::NoSuchDomain => break,
+                _ => return Err(error.into()),
+            },
+        }
+    }
+    Ok(Ended {
+        stored: stored.load(Ordering::SeqCst),
+        refused,
+    })
+}

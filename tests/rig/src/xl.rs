@@ -1,0 +1,74 @@
+//! What real xl shows of this host's domains.
+
+use anyhow::{Context, Result, bail, ensure};
+use userdata_core::{DomainKey, Domid};
+
+use crate::program;
+
+/// A domain, as `xl list` and `xl vm-list` show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) key: DomainKey,
+    /// `None` where xl shows "(null)".
+    pub(crate) name: Option<String>,
+    /// Six letters or dashes: running, blocked, paused, shut down, crashed, dying.
+    pub(crate) state: String,
+    /// In MiB.
+    pub(crate) memory: u64,
+}
+
+impl Listed {
+    /// Does xl show this letter for it?
+    pub(crate) fn is(&self, letter: char) -> bool {
+        self.state.contains(letter)
+    }
+}
+
+/// Every domain, dom0 included, in order of domid.
+pub(crate) fn domains() -> Result<Vec<Listed>> {
+    let (list, uuids) = (
+        program::output(&["xl", "list"])?,
+        program::output(&["xl", "vm-list"])?,
+    );
+    let (list, uuids): (Vec<_>, Vec<_>) = (rows(&list), rows(&uuids));
+    ensure!(
+        list.len() == uuids.len(),
+        "xl list and xl vm-list show {} and {} domains",
+        list.len(),
+        uuids.len()
+    );
+    let mut domains = Vec::new();
+    for row in list {
+        // Names have no spaces here.
+        let [name, domid, memory, _, state, ..] = row.as_slice() else {
+            bail!("xl list: {row:?}");
+        };
+        let domid: Domid = domid.parse().with_context(|| format!("domid {domid}"))?;
+        let same = |row: &&Vec<&str>| row.get(1).and_then(|id| id.parse().ok()) == Some(domid);
+        let uuid = uuids.iter().find(same).and_then(|row| row.first());
+        let uuid = uuid.with_context(|| format!("xl vm-list has no domain {domid}"))?;
+        domains.push(Listed {
+            key: format!("{domid}.{uuid}").parse()?,
+            name: (*name != "(null)").then(|| (*name).to_owned()),
+            state: (*state).to_owned(),
+            memory: memory.parse().with_context(|| format!("memory {memory}"))?,
+        });
+    }
+    domains.sort_by_key(|listed| listed.key);
+    Ok(domains)
+}
+
+/// The domain with this domid, if xl shows it.
+pub(crate) fn domain(domid: u32) -> Result<Option<Listed>> {
+    let mut domains = domains()?;
+    domains.retain(|listed| u32::from(listed.key.domid.get()) == domid);
+    Ok(domains.pop())
+}
+
+/// The words of each line, but for the heading.
+fn rows(text: &str) -> Vec<Vec<&str>> {
+    let lines = text.lines().skip(1);
+    lines
+        .map(|line| line.split_whitespace().collect())
+        .collect()
+}

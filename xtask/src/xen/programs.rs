@@ -1,0 +1,78 @@
+//! Our own programs for dom0.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::deb::LIBRARIES;
+use super::image::Image;
+use super::progress::Lane;
+use crate::child::{self, Child};
+use crate::project;
+
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// How long a first build may take.
+const BUILD: Duration = Duration::from_secs(1800);
+
+/// Builds the programs of these packages for release, once and without a shared library: the same
+/// file runs in every dom0. Returns the folder they are in.
+pub(super) fn without_libraries(packages: &[&str], lane: &Lane) -> Result<PathBuf> {
+    lane.say(&format!("building {}, static", packages.join(" and ")));
+    let target_dir = project::target().join("xen/static");
+    let mut cargo = cargo_build(&target_dir, &["-Ctarget-feature=+crt-static".to_owned()]);
+    cargo.arg("--bins");
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
+    Child::start(&mut cargo, BUILD)?
+        .succeed()
+        .context("our own programs do not build")?;
+    Ok(target_dir.join(TARGET).join("release"))
+}
+
+/// Builds the example `domains` of hv-xen with its feature `xenctrl`, against the headers and
+/// libraries of a release, whose dom0 alone it runs in. Returns its path.
+pub(super) fn with_xenctrl(image: &Image, lane: &Lane) -> Result<PathBuf> {
+    lane.say("building hv-xen with libxenctrl");
+    let root = image.sysroot();
+    let libraries = root.join(LIBRARIES);
+    // As for the C programs: the release's own folders before those of this machine.
+    let flags = [
+        format!("-Clink-arg=--sysroot={}", root.display()),
+        format!("-Clink-arg=-B{}", libraries.display()),
+        format!("-Clink-arg=-L{}", libraries.display()),
+    ];
+    let target_dir = project::target().join("xen/xenctrl");
+    let mut cargo = cargo_build(&target_dir, &flags);
+    cargo.args(["--package", "hv-xen", "--features", "xenctrl"]);
+    cargo.args(["--example", "domains"]);
+    // bindgen splits it at spaces, but for those in quotes.
+    let headers = format!("'--sysroot={}'", root.display());
+    cargo.env("BINDGEN_EXTRA_CLANG_ARGS", headers);
+    Child::start(&mut cargo, BUILD)?
+        .succeed()
+        .with_context(|| {
+            format!(
+                "hv-xen does not build with Xen {}'s libxenctrl",
+                image.release
+            )
+        })?;
+    Ok(target_dir.join(TARGET).join("release/examples/domains"))
+}
+
+fn cargo_build(target_dir: &Path, flags: &[String]) -> Command {
+    let mut cargo = child::command(project::cargo());
+    cargo.current_dir(project::root());
+    cargo.args(["build", "--quiet", "--release", "--locked"]);
+    cargo.args(["--target", TARGET, "--target-dir"]);
+    cargo.arg(target_dir);
+    // Of the two variables for flags, the one that permits spaces in a path.
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+    // Smaller files are unpacked sooner in dom0.
+    cargo.env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+    cargo.stdout(Stdio::null());
+    cargo
+}
