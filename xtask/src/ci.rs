@@ -54,6 +54,7 @@ const STEPS: &[Step] = &[
     Step::cargo("libxl", "real libxl and this library differ as docs/differences.md says", LIBXL),
     Step::check("demo", "README's commands are there and its demo runs", demo::check),
     Step::check("linked", "the command needs libc alone", linked::check).needs(&[READELF]),
+    Step::cargo("xen", "it holds beside real xl and libxl", &["xtask", "xen", "test"]).within(60),
 ];
 
 /// Options of `cargo xtask ci`.

@@ -4,12 +4,13 @@ use crate::check::Check;
 
 mod agreement;
 mod closing;
+mod differences;
 mod exclusion;
 mod identity;
 mod leak;
 mod lifetime;
 mod many;
-mod real_libxl;
+mod real_xl;
 mod rights;
 mod values;
 mod xl_values;
@@ -23,14 +24,15 @@ macro_rules! checks {
 
 /// Every check.
 pub(crate) const ALL: &[Check] = checks![
-    real_libxl::xl_creates_lists_and_destroys_domains,
-    real_libxl::libxl_says_none_for_what_is_not_there,
+    real_xl::xl_creates_lists_and_destroys_domains,
     rights::a_user_without_rights_is_told_the_device_and_the_right,
     agreement::both_backends_agree_with_xl_about_every_domain,
     values::libxl_reads_what_our_command_stores,
     values::our_command_reads_what_libxl_stores,
     xl_values::our_command_sees_what_xl_config_update_stores,
     xl_values::xl_reboots_a_domain_with_the_configuration_that_we_stored,
+    differences::absent_is_none_to_libxl_and_a_status_of_its_own_to_us,
+    differences::libxl_never_removes_a_userid_that_contains_its_lock_which_we_refuse,
     exclusion::our_lock_stops_xl_list_and_libxl,
     exclusion::the_lock_of_libxl_stops_us_until_our_deadline,
     exclusion::a_killed_holder_of_our_lock_stops_nobody,

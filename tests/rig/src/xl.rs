@@ -1,6 +1,6 @@
 //! What real xl shows of this host's domains.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use userdata_core::{DomainKey, Domid};
 
 use crate::program;
@@ -26,17 +26,21 @@ impl Listed {
 
 /// Every domain, dom0 included, in order of domid.
 pub(crate) fn domains() -> Result<Vec<Listed>> {
-    let (list, uuids) = (
-        program::output(&["xl", "list"])?,
-        program::output(&["xl", "vm-list"])?,
-    );
-    let (list, uuids): (Vec<_>, Vec<_>) = (rows(&list), rows(&uuids));
-    ensure!(
-        list.len() == uuids.len(),
-        "xl list and xl vm-list show {} and {} domains",
-        list.len(),
-        uuids.len()
-    );
+    let mut shown = None;
+    // A domain may come or go between the two.
+    program::until("xl list and xl vm-list show the same domains", || {
+        let list = program::output(&["xl", "list"])?;
+        let uuids = program::output(&["xl", "vm-list"])?;
+        let same = domids(&list) == domids(&uuids);
+        shown = Some((list, uuids));
+        Ok(same)
+    })?;
+    let (list, uuids) = shown.unwrap_or_default();
+    join(&rows(&list), &rows(&uuids))
+}
+
+/// One domain for each row of `xl list`, with the uuid from `xl vm-list`.
+fn join(list: &[Vec<&str>], uuids: &[Vec<&str>]) -> Result<Vec<Listed>> {
     let mut domains = Vec::new();
     for row in list {
         // Names have no spaces here.
@@ -63,6 +67,13 @@ pub(crate) fn domain(domid: u32) -> Result<Option<Listed>> {
     let mut domains = domains()?;
     domains.retain(|listed| u32::from(listed.key.domid.get()) == domid);
     Ok(domains.pop())
+}
+
+/// In both lists the second word.
+fn domids(text: &str) -> Vec<Option<&str>> {
+    let mut domids: Vec<_> = rows(text).iter().map(|row| row.get(1).copied()).collect();
+    domids.sort_unstable();
+    domids
 }
 
 /// The words of each line, but for the heading.

@@ -15,12 +15,13 @@ pub(super) fn our_lock_stops_xl_list_and_libxl() -> Result<()> {
     let domain = guest.domid.to_string();
     let holder = Holder::start(guest.key)?;
     let list = Program::start(&["xl", "list", "-l", &domain], b"")?;
+    let read = Program::start(&["libxl-userdata", &domain, USERID, "retrieve"], b"")?;
     let store = libxl::start_store(guest.domid, USERID, b"theirs")?;
     program::until(
-        "xl list -l and libxl_userdata_store wait for our lock",
+        "xl list -l, libxl_userdata_retrieve and _store wait for our lock",
         || {
             let waiters = locks::of(&guest.key)?.waiters;
-            Ok([&list, &store]
+            Ok([&list, &read, &store]
                 .iter()
                 .all(|program| waiters.contains(&program.pid())))
         },
@@ -31,8 +32,11 @@ pub(super) fn our_lock_stops_xl_list_and_libxl() -> Result<()> {
         !files.contains(&data),
         "libxl stored while we held the lock"
     );
+    // We read at once what libxl waits for.
+    ours::command(&["retrieve", &domain, USERID], b"")?.expect(4, "userdata retrieve")?;
     holder.release()?;
     list.wait()?.expect(0, "xl list -l")?;
+    read.wait()?.expect(0, "libxl-userdata retrieve")?;
     store.wait()?.expect(0, "libxl-userdata store")?;
     ensure!(
         ours::retrieve(&domain, USERID)? == b"theirs",

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
-use hv_xen::Xen;
+use hv_xen::{Options, Xen};
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
 use userdata_core::{
     BootId, Deadline, Domain, DomainKey, Domid, Durability, Expect, Hypervisor, HypervisorError,
@@ -52,12 +52,24 @@ pub(super) fn a_domid_that_is_used_again_shows_nothing_of_the_domain_before() ->
 }
 
 pub(super) fn a_store_is_refused_for_a_domain_that_goes_between_look_up_and_lock() -> Result<()> {
-    let guest = Guest::create("goes")?;
-    let key = guest.key;
-    let xen = AfterLookUp::new(|| guest.destroy())?;
-    ensure_no_such_domain(ours::library(xen)?.store(key.domid, &ours::userid()?, b"too late"))?;
-    let left = host::files(Some(key.domid.get().into()))?;
-    ensure!(left.is_empty(), "left behind: {left:?}");
+    // Under the lock xenstore is asked first, unless that is switched off, and has nothing of a
+    // domain that is gone; then the hypervisor.
+    for check_leaving in [true, false] {
+        let guest = Guest::create("goes")?;
+        let key = guest.key;
+        let mut options = Options::default();
+        options.check_leaving = check_leaving;
+        let xen = AfterLookUp::new(Xen::open(options)?, || guest.destroy());
+        let stored = ours::library(xen)?.store(key.domid, &ours::userid()?, b"too late");
+        let refused = stored.as_ref().is_err_and(|error| match error.kind() {
+            UserdataErrorKind::BeingDestroyed => check_leaving,
+            UserdataErrorKind::NoSuchDomain => !check_leaving,
+            _ => false,
+        });
+        ensure!(refused, "the store ended with {stored:?}");
+        let left = host::files(Some(key.domid.get().into()))?;
+        ensure!(left.is_empty(), "left behind: {left:?}");
+    }
     Ok(())
 }
 
@@ -68,10 +80,10 @@ pub(super) fn a_store_is_refused_for_a_domain_that_is_replaced_between_look_up_a
     let key = guest.key;
     let json = libxl_json(&guest)?;
     let (send, successor) = std::sync::mpsc::channel();
-    let xen = AfterLookUp::new(move || {
+    let xen = AfterLookUp::new(ours::xen()?, move || {
         guest.destroy()?;
         send.send(replace(key, &json)?).context("nobody waits")
-    })?;
+    });
     ensure_no_such_domain(ours::library(xen)?.store(key.domid, &ours::userid()?, b"too late"))?;
     let successor = successor.recv().context("the domain was not replaced")?;
     let left = host::files(Some(successor.domid))?;
@@ -127,11 +139,9 @@ struct AfterLookUp<F> {
 }
 
 impl<F: FnOnce() -> Result<()> + Send> AfterLookUp<F> {
-    fn new(happens: F) -> Result<Self> {
-        Ok(Self {
-            xen: ours::xen()?,
-            happens: Mutex::new(Some(happens)),
-        })
+    fn new(xen: Xen, happens: F) -> Self {
+        let happens = Mutex::new(Some(happens));
+        Self { xen, happens }
     }
 }
 

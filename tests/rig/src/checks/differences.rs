@@ -1,0 +1,60 @@
+//! Where real libxl and our command answer differently.
+
+use anyhow::{Result, ensure};
+
+use crate::guest::Guest;
+use crate::ours::USERID;
+use crate::{host, libxl, ours};
+
+pub(super) fn absent_is_none_to_libxl_and_a_status_of_its_own_to_us() -> Result<()> {
+    let guest = Guest::create("absent")?;
+    let (domid, domain) = (guest.domid, guest.domid.to_string());
+    let retrieve = || ours::command(&["retrieve", &domain, USERID], b"");
+    let remove = || ours::command(&["remove", &domain, USERID], b"");
+
+    ensure!(
+        libxl::retrieve(domid, USERID)?.is_none(),
+        "a value that nobody stored"
+    );
+    retrieve()?.expect(4, "userdata retrieve of what is not there")?;
+    let rc = libxl::unlink(domid, USERID)?;
+    ensure!(
+        rc == -3,
+        "libxl_userdata_unlink of what is not there returned {rc}"
+    );
+    remove()?.expect(0, "userdata remove of what is not there")?;
+    let rc = libxl::store(domid, USERID, b"")?;
+    ensure!(
+        rc == 2,
+        "libxl_userdata_store of no bytes where there are none returned {rc}"
+    );
+    ours::store(&domain, USERID, b"")?;
+
+    guest.destroy()?;
+    let rc = libxl::store(domid, USERID, b"too late")?;
+    ensure!(
+        rc == -15,
+        "libxl_userdata_store for a domain that is gone returned {rc}"
+    );
+    ours::command(&["store", &domain, USERID], b"too late")?.expect(3, "userdata store")?;
+    Ok(())
+}
+
+/// libxl passes over every name that contains the name of its lock.
+pub(super) fn libxl_never_removes_a_userid_that_contains_its_lock_which_we_refuse() -> Result<()> {
+    const HIDDEN: &str = "my-domain-userdata-lock-data";
+    let guest = Guest::create("hidden")?;
+    let (domid, key) = (guest.domid, guest.key);
+    let refused = ours::command(&["store", &domid.to_string(), HIDDEN], b"value")?;
+    refused.expect(2, "userdata store under the name of a lock")?;
+    let rc = libxl::store(domid, HIDDEN, b"value")?;
+    ensure!(rc == 0, "libxl_userdata_store returned {rc}");
+    guest.destroy()?;
+    let left = host::files(Some(domid))?;
+    ensure!(
+        left == [format!("userdata-d.{key}.{HIDDEN}")],
+        "xl destroy left {left:?}"
+    );
+    // Which is found and removed all the same.
+    ours::command(&["destroy-all", &key.to_string()], b"")?.expect(0, "userdata destroy-all")
+}
