@@ -61,7 +61,7 @@ crash:
         jmp     shutdown
 reboot:
         movl    $REBOOT, reason
-        movl    $300000, %ebx
+        movl    $10000, %ebx
 1:      movl    $YIELD, %edi
         call    sched_op
         decl    %ebx

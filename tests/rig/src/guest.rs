@@ -57,13 +57,12 @@ impl Guest {
 
     /// The domain that has this name now.
     pub(crate) fn of_name(name: &str) -> Result<Self> {
-        let domains = xl::domains()?;
-        let named = |listed: &&xl::Listed| listed.name.as_deref() == Some(name);
-        let found = domains.iter().find(named);
-        let found = found.with_context(|| format!("xl shows no domain {name}"))?;
+        let domains = xl::named()?;
+        let found = domains.iter().find(|(_, its)| its == name);
+        let (key, _) = found.with_context(|| format!("xl shows no domain {name}"))?;
         Ok(Self {
-            domid: found.key.domid.get().into(),
-            key: found.key,
+            domid: key.domid.get().into(),
+            key: *key,
             name: name.to_owned(),
             gone: false,
         })
@@ -80,12 +79,12 @@ impl Guest {
         program::output(&["xl", "destroy", &self.domid.to_string()]).map(drop)
     }
 
-    /// Waits until its domid is gone, or somebody else's.
+    /// Waits until it is there no more.
     pub(crate) fn wait_until_gone(mut self) -> Result<()> {
-        program::until(
-            &format!("domain {} ({}) is gone", self.domid, self.name),
-            || Ok(xl::domain(self.domid)?.is_none_or(|listed| listed.key != self.key)),
-        )?;
+        let what = format!("domain {} ({}) is gone", self.domid, self.name);
+        program::until(&what, || {
+            Ok(xl::named()?.iter().all(|(key, _)| *key != self.key))
+        })?;
         self.gone = true;
         Ok(())
     }

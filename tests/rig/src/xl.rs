@@ -62,6 +62,19 @@ fn join(list: &[Vec<&str>], uuids: &[Vec<&str>]) -> Result<Vec<Listed>> {
     Ok(domains)
 }
 
+/// Every domain and its name, as `xl vm-list` alone shows them.
+pub(crate) fn named() -> Result<Vec<(DomainKey, String)>> {
+    let text = program::output(&["xl", "vm-list"])?;
+    let mut named = Vec::new();
+    for row in rows(&text) {
+        let [uuid, domid, name @ ..] = row.as_slice() else {
+            bail!("xl vm-list: {row:?}");
+        };
+        named.push((format!("{domid}.{uuid}").parse()?, name.join(" ")));
+    }
+    Ok(named)
+}
+
 /// The domain with this domid, if xl shows it.
 pub(crate) fn domain(domid: u32) -> Result<Option<Listed>> {
     let mut domains = domains()?;

@@ -1,5 +1,5 @@
-//! The same for several releases, two at a time: as many emulated machines as are bearable on a
-//! small host.
+//! The same for several releases, all three at a time: on two processors this ends sooner than two
+//! and then one.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use anyhow::Result;
 use super::progress::{Lane, Screen};
 use super::release::Release;
 
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 3;
 
 /// Does `work` for each release, and returns what came of it in their order.
 pub(super) fn each<T: Send>(

@@ -57,13 +57,14 @@ pub(super) fn a_look_up_takes_two_calls_and_a_list_of_50_domains_two() -> Result
             guest.key.to_string().as_bytes(),
         )?;
     }
+    let (library, userid) = (ours::library(xen)?, ours::userid()?);
     let ended = ours::command(&["list"], b"")?;
     ended.expect(0, "userdata list")?;
     let text = String::from_utf8_lossy(&ended.stdout).into_owned();
     for guest in &guests {
-        let value = ours::retrieve(&guest.domid.to_string(), USERID)?;
+        let value = library.retrieve(guest.key.domid, &userid)?;
         ensure!(
-            value == guest.key.to_string().as_bytes(),
+            value.is_some_and(|value| value.as_bytes() == guest.key.to_string().as_bytes()),
             "domain {} has the value of another",
             guest.domid
         );
