@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <libxl.h>
 
@@ -16,8 +17,8 @@ int main(int argc, char **argv)
 
     if (argc < 3)
         return 2;
-    /* How long libxl takes a domid for too recent. */
-    setenv("LIBXL_DOMID_REUSE_TIMEOUT", "0", 1);
+    /* Where libxl notes which domids are too recent to be used again. */
+    unlink("/var/run/xen/domid-history");
     xentoollog_logger *log =
         (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, XTL_WARN, 0);
     libxl_ctx *ctx = NULL;

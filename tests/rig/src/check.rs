@@ -56,7 +56,8 @@ pub(crate) fn run(checks: &[Check], only: &str, results: &Path) -> Result<bool> 
         if why.is_some() {
             host::clear().context("cannot clear the host for the next check")?;
         }
-        let why = why.map(|error| format!("{error:#}"));
+        // In a line, whatever programs wrote in several.
+        let why = why.map(|error| format!("{error:#}").trim_end().replace('\n', "; "));
         let line = match &why {
             None => format!("ok {}", check.name),
             Some(why) => format!("FAILED {}: {why}", check.name),

@@ -56,12 +56,6 @@ pub(crate) fn hold(key: &DomainKey, userid: &str) -> Result<Program> {
     Ok(holder)
 }
 
-/// Begins `libxl_userdata_store` in a process of its own.
-pub(crate) fn start_store(domid: u32, userid: &str, data: &[u8]) -> Result<Program> {
-    let domid = domid.to_string();
-    Program::start(&["libxl-userdata", &domid, userid, "store"], data)
-}
-
 /// Creates a domain like another one, whose `libxl-json` this is, paused and with this domid and
 /// uuid.
 pub(crate) fn create(key: &DomainKey, json: &[u8]) -> Result<()> {

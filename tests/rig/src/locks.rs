@@ -15,7 +15,8 @@ use crate::host;
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
     pub(crate) holders: Vec<u32>,
-    /// Those whom the kernel lets wait. Our own programs only ever try.
+    /// Those whom the kernel lets wait; of several, Linux 5.10 shows one. Our own programs only ever
+    /// try.
     pub(crate) waiters: Vec<u32>,
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use hv_xen::{Options, Xen};
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
 use userdata_core::{
@@ -34,7 +34,7 @@ pub(super) fn a_domid_that_is_used_again_shows_nothing_of_the_domain_before() ->
         "the value of the domain before is another"
     );
     let refused = ours::library(ours::xen()?)?.store(old, &ours::userid()?, b"for the dead");
-    ensure_no_such_domain(refused)?;
+    ensure_refused(refused, no_such_domain)?;
     ours::store(&domain, USERID, b"second")?;
     let seen = libxl::retrieve(second.domid, USERID)?;
     ensure!(
@@ -61,12 +61,11 @@ pub(super) fn a_store_is_refused_for_a_domain_that_goes_between_look_up_and_lock
         options.check_leaving = check_leaving;
         let xen = AfterLookUp::new(Xen::open(options)?, || guest.destroy());
         let stored = ours::library(xen)?.store(key.domid, &ours::userid()?, b"too late");
-        let refused = stored.as_ref().is_err_and(|error| match error.kind() {
+        ensure_refused(stored, |kind| match kind {
             UserdataErrorKind::BeingDestroyed => check_leaving,
             UserdataErrorKind::NoSuchDomain => !check_leaving,
             _ => false,
-        });
-        ensure!(refused, "the store ended with {stored:?}");
+        })?;
         let left = host::files(Some(key.domid.get().into()))?;
         ensure!(left.is_empty(), "left behind: {left:?}");
     }
@@ -84,7 +83,8 @@ pub(super) fn a_store_is_refused_for_a_domain_that_is_replaced_between_look_up_a
         guest.destroy()?;
         send.send(replace(key, &json)?).context("nobody waits")
     });
-    ensure_no_such_domain(ours::library(xen)?.store(key.domid, &ours::userid()?, b"too late"))?;
+    let stored = ours::library(xen)?.store(key.domid, &ours::userid()?, b"too late");
+    ensure_refused(stored, no_such_domain)?;
     let successor = successor.recv().context("the domain was not replaced")?;
     let left = host::files(Some(successor.domid))?;
     let own = format!("userdata-d.{}.libxl-json", successor.key);
@@ -124,12 +124,20 @@ fn leave_behind(key: &DomainKey) -> Result<()> {
     Ok(())
 }
 
-fn ensure_no_such_domain(stored: Result<Outcome, UserdataError>) -> Result<()> {
-    let refused = stored
-        .as_ref()
-        .is_err_and(|error| matches!(error.kind(), UserdataErrorKind::NoSuchDomain));
-    ensure!(refused, "the store ended with {stored:?}");
-    Ok(())
+fn no_such_domain(kind: &UserdataErrorKind) -> bool {
+    matches!(kind, UserdataErrorKind::NoSuchDomain)
+}
+
+/// Fails unless a store was refused in this way.
+fn ensure_refused(
+    stored: Result<Outcome, UserdataError>,
+    expected: impl FnOnce(&UserdataErrorKind) -> bool,
+) -> Result<()> {
+    match stored {
+        Ok(_) => bail!("the value was stored"),
+        Err(error) if expected(error.kind()) => Ok(()),
+        Err(error) => Err(error).context("refused in another way"),
+    }
 }
 
 /// Xen, and something that happens on it as soon as the first look-up is done.
