@@ -33,6 +33,7 @@ pub(crate) const ALL: &[Check] = checks![
     xl_values::xl_reboots_a_domain_with_the_configuration_that_we_stored,
     differences::absent_is_none_to_libxl_and_a_status_of_its_own_to_us,
     differences::libxl_never_removes_a_userid_that_contains_its_lock_which_we_refuse,
+    differences::libxl_stores_for_a_dead_domain_which_to_us_is_gone,
     exclusion::our_lock_stops_xl_list_and_libxl,
     exclusion::the_lock_of_libxl_stops_us_until_our_deadline,
     exclusion::a_killed_holder_of_our_lock_stops_nobody,

@@ -15,7 +15,7 @@ use crate::host;
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
     pub(crate) holders: Vec<u32>,
-    /// Those whom the kernel lets wait; of several, Linux 5.10 shows one. Our own programs only ever
+    /// Those whom the kernel lets wait; Linux 5.10 shows one of several. Our programs only ever
     /// try.
     pub(crate) waiters: Vec<u32>,
 }

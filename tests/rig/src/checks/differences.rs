@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::guest::Guest;
 use crate::ours::USERID;
-use crate::{host, libxl, ours};
+use crate::{host, libxl, ours, program, xl};
 
 pub(super) fn absent_is_none_to_libxl_and_a_status_of_its_own_to_us() -> Result<()> {
     let guest = Guest::create("absent")?;
@@ -56,5 +56,31 @@ pub(super) fn libxl_never_removes_a_userid_that_contains_its_lock_which_we_refus
         "xl destroy left {left:?}"
     );
     // Which is found and removed all the same.
+    ours::command(&["destroy-all", &key.to_string()], b"")?.expect(0, "userdata destroy-all")
+}
+
+/// A domain that was destroyed while a page of it is mapped never comes back.
+pub(super) fn libxl_stores_for_a_dead_domain_which_to_us_is_gone() -> Result<()> {
+    let guest = Guest::create("zombie")?;
+    let (domid, key) = (guest.domid, guest.key);
+    let mapped = libxl::map_page(domid)?;
+    guest.destroy()?;
+    let listed = xl::domain(domid)?;
+    ensure!(
+        listed.as_ref().is_some_and(|listed| listed.is('d')),
+        "the domain does not stay behind, dead: {listed:?}"
+    );
+    ours::command(&["store", &domid.to_string(), USERID], b"value")?.expect(3, "userdata store")?;
+    let rc = libxl::store(domid, USERID, b"value")?;
+    ensure!(rc == 0, "libxl_userdata_store returned {rc}");
+    mapped.kill()?;
+    program::until("the dead domain is gone", || {
+        Ok(xl::domain(domid)?.is_none())
+    })?;
+    let left = host::files(Some(domid))?;
+    ensure!(
+        left == [format!("userdata-d.{key}.{USERID}")],
+        "of the dead domain is left {left:?}"
+    );
     ours::command(&["destroy-all", &key.to_string()], b"")?.expect(0, "userdata destroy-all")
 }
