@@ -56,10 +56,11 @@ pub(super) fn boot(
     link("xen", image.hypervisor()).and_then(|()| link("vmlinux", image.kernel()))?;
     let log = File::create(dir.path().join("qemu.log"))?;
     let mut qemu = child::command("qemu-system-x86_64");
+    // tb-size: qemu keeps the code it made of the guest's, a gigabyte of it unless told otherwise.
     // smap=off: under emulation dom0's kernel, which Xen runs in ring 3, faults at its first iret.
     qemu.args([
         "-accel",
-        "tcg,thread=single",
+        "tcg,thread=single,tb-size=256",
         "-cpu",
         "max,smap=off",
         "-M",
