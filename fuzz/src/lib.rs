@@ -4,21 +4,36 @@
 //! Errors are fine, panics are bugs. The targets in `fuzz_targets/` are three lines each, and the
 //! tests of this crate replay the committed corpus through the same functions on any compiler.
 
+mod crashes;
 mod decoders;
+mod events;
+mod faults;
+mod host_file;
+mod model;
 mod names;
 mod operations;
+mod walks;
 
+pub use crashes::crashes;
 pub use decoders::{privcmd, xenstore};
+pub use events::events;
+pub use faults::faults;
+pub use host_file::host_file;
 pub use names::{file_name, selection, userid};
-pub use operations::operations;
+pub use operations::{operations, operations_os};
 
 /// What a fuzzer calls.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also the name of its folder in `corpus/`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("crashes", crashes),
+    ("events", events),
+    ("faults", faults),
     ("file_name", file_name),
+    ("host_file", host_file),
     ("operations", operations),
+    ("operations_os", operations_os),
     ("privcmd", privcmd),
     ("selection", selection),
     ("userid", userid),

@@ -52,42 +52,72 @@ pub fn userid(data: &[u8]) {
     }
 }
 
+/// A name made for a domain, or for one that is easily taken for it.
 #[derive(Arbitrary, Debug)]
-struct TwoValues {
-    first: (u16, u128),
-    second: (u16, u128),
-    userid: Vec<u8>,
+struct Name {
+    domid: u16,
+    uuid: u128,
+    letter: u8,
+    other: Other,
+    rest: Vec<u8>,
 }
 
-/// Two values never share a name, and a selection takes exactly its own domain's.
+/// Whose name it is.
+#[derive(Arbitrary, Debug)]
+enum Other {
+    Nobody,
+    Domid(u16),
+    Uuid(u128),
+    /// Of the domid whose text has this after it.
+    LongerDomid(u8),
+    /// Of no domain: these bytes stand for it.
+    Text(Vec<u8>),
+}
+
+/// A selection takes exactly the names of its own domain.
 pub fn selection(data: &[u8]) {
-    let Ok(input) = TwoValues::arbitrary(&mut Unstructured::new(data)) else {
+    let Ok(input) = Name::arbitrary(&mut Unstructured::new(data)) else {
         return;
     };
-    let key = |(domid, uuid): (u16, u128)| {
-        Domid::new(domid)
-            .ok()
-            .map(|domid| DomainKey::new(domid, Uuid::from_u128(uuid)))
-    };
-    let (Some(first), Some(second)) = (key(input.first), key(input.second)) else {
+    let Ok(domid) = Domid::new(input.domid) else {
         return;
     };
-    let Ok(userid) = Userid::new(&input.userid) else {
-        return;
-    };
+    let key = DomainKey::new(domid, Uuid::from_u128(input.uuid));
     for format in FORMATS {
-        let (Ok(one), Ok(other)) = (
-            FileName::data(format, &first, &userid),
-            FileName::data(format, &second, &userid),
-        ) else {
-            continue;
+        let owned = |domid: &str, uuid: Uuid| match format {
+            NameFormat::Seed => uuid.to_string().into_bytes(),
+            _ => format!("{domid}.{uuid}").into_bytes(),
         };
-        let same = match format {
-            NameFormat::Seed => first.uuid == second.uuid,
-            _ => first == second,
+        let mine = owned(&domid.to_string(), key.uuid);
+        let owner = match &input.other {
+            Other::Nobody => mine.clone(),
+            Other::Domid(other) => owned(&other.to_string(), key.uuid),
+            Other::Uuid(other) => owned(&domid.to_string(), Uuid::from_u128(*other)),
+            Other::LongerDomid(after) => owned(&format!("{domid}{after}"), key.uuid),
+            Other::Text(text) => text.clone(),
         };
-        assert_eq!(one == other, same);
-        let selected = DomainSelection::new(format, &first).select(other.as_bytes());
-        assert_eq!(selected.is_some(), same);
+        let name = [
+            b"userdata-",
+            &[input.letter][..],
+            b".",
+            &owner,
+            b".",
+            &input.rest,
+        ]
+        .concat();
+        // What any domain's name must be, whoever asks.
+        let allowed = Kind::from_letter(input.letter).is_some()
+            && name.len() <= FileName::LEN_MAX
+            && !name.iter().any(|byte| matches!(byte, 0 | b'/'));
+        let dotted = [&mine[..], b"."].concat();
+        let is_mine = [&owner[..], b".", &input.rest]
+            .concat()
+            .starts_with(&dotted);
+        let selected = DomainSelection::new(format, &key).select(&name);
+        let bytes = selected.as_ref().map(FileName::as_bytes);
+        assert_eq!(bytes, (allowed && is_mine).then_some(&name[..]));
+        if selected.is_some() {
+            assert_eq!(selected, FileName::parse(format, &name));
+        }
     }
 }

@@ -1,15 +1,18 @@
-//! Sequences of store operations against a model, on the simulated directory.
+//! Sequences of store operations against a model, on the simulated directory and on a real one.
 
-use std::collections::BTreeMap;
+use std::fs;
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use arbitrary::{Arbitrary, Unstructured};
 use userdata_core::{
     Clear, Deadline, DomainKey, Domid, Done, Durability, Expect, NameFormat, Op, Store,
-    StoreErrorKind, Userid, Uuid, Version, WritableUserid,
+    StoreErrorKind, Uuid, Version, WritableUserid,
 };
-use userdata_fs::FileStore;
-use userdata_sim::{SimDirectory, SimDisk, SimOptions};
+use userdata_fs::{Directory, FileStore};
+use userdata_sim::{SimDisk, SimOptions};
+
+use crate::model::{Model, is_met};
 
 /// As many operations as one input makes.
 const OPERATIONS_MAX: usize = 64;
@@ -17,19 +20,30 @@ const OPERATIONS_MAX: usize = 64;
 /// Userids made to be mistaken for each other, or for something else.
 const USERIDS: [&str; 8] = ["xl", "x", "xl.", "*", "[x]l", "?l", ".hid", "5.00"];
 
+const DURABILITIES: [Durability; 3] = [Durability::Process, Durability::File, Durability::Full];
+
+#[derive(Arbitrary, Debug)]
+struct History {
+    seed_format: bool,
+    operations: Vec<Operation>,
+}
+
 #[derive(Arbitrary, Debug)]
 enum Operation {
     Put {
         at: At,
         data: Vec<u8>,
         expect: Expected,
+        durability: u8,
     },
     Delete {
         at: At,
         expect: Expected,
+        durability: u8,
     },
     Clear {
         domain: u8,
+        durability: u8,
     },
     Get {
         at: At,
@@ -54,131 +68,127 @@ enum Expected {
     Wrong(Vec<u8>),
 }
 
-type Model = BTreeMap<(DomainKey, Userid), Vec<u8>>;
-
-/// Four domains: two domids that look alike, each with two uuids.
-fn domain(number: u8) -> DomainKey {
-    let domid = if number & 1 == 0 { 5 } else { 50 };
-    // Invariant: both are below the highest domid.
-    let domid = Domid::new(domid).unwrap_or(Domid::ZERO);
-    DomainKey::new(domid, Uuid::from_u128(u128::from(number >> 1 & 1)))
-}
-
-fn userid(number: u8) -> Option<WritableUserid> {
-    let text = USERIDS.get(usize::from(number) % USERIDS.len())?;
-    WritableUserid::new(text).ok()
-}
-
-fn expect(expected: &Expected, there: Option<&Vec<u8>>) -> Expect {
-    match expected {
-        Expected::Any => Expect::Any,
-        Expected::Absent => Expect::Absent,
-        Expected::Right => there.map_or(Expect::Absent, |data| Expect::Version(Version::of(data))),
-        Expected::Wrong(data) => Expect::Version(Version::of(data)),
-    }
-}
-
-fn is_met(expect: Expect, there: Option<&Vec<u8>>) -> bool {
-    match expect {
-        Expect::Absent => there.is_none(),
-        Expect::Version(version) => there.is_some_and(|data| Version::of(data) == version),
-        _ => true,
-    }
-}
-
-/// The store and the model agree on every answer, and in the end on everything there is.
+/// The store and the model agree on every answer, and in the end on everything there is, on the
+/// simulated directory.
 pub fn operations(data: &[u8]) {
-    let Ok(operations) = Vec::<Operation>::arbitrary(&mut Unstructured::new(data)) else {
+    let Some(history) = history(data) else {
         return;
     };
     let disk = SimDisk::new(SimOptions::default());
     let Ok(directory) = disk.process().root() else {
         panic!("a fresh disk opens")
     };
-    let store = FileStore::new(directory).with_name_format(NameFormat::Libxl);
-    let mut model = Model::new();
-    for operation in operations.iter().take(OPERATIONS_MAX) {
+    let values = run(&history, FileStore::new(directory));
+    assert_eq!(disk.tree().iter().count(), values, "{}", disk.tree());
+}
+
+/// The same on a real directory.
+pub fn operations_os(data: &[u8]) {
+    let Some(history) = history(data) else {
+        return;
+    };
+    // Without a disk behind it a sync costs next to nothing.
+    let memory = Path::new("/dev/shm");
+    let scratch = match memory.is_dir() {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    };
+    let Ok(scratch) = scratch else {
+        panic!("there is no place for a scratch directory")
+    };
+    let Ok(store) = FileStore::open(scratch.path()) else {
+        panic!("a fresh directory opens")
+    };
+    let values = run(&history, store);
+    let files = fs::read_dir(scratch.path()).map(Iterator::count);
+    assert_eq!(files.ok(), Some(values));
+}
+
+fn history(data: &[u8]) -> Option<History> {
+    History::arbitrary(&mut Unstructured::new(data)).ok()
+}
+
+/// Does everything, and returns how many values there are in the end.
+fn run<D: Directory>(history: &History, store: FileStore<D>) -> usize {
+    let format = match history.seed_format {
+        true => NameFormat::Seed,
+        false => NameFormat::Libxl,
+    };
+    let store = store.with_name_format(format);
+    let mut model = Model::new(format);
+    for operation in history.operations.iter().take(OPERATIONS_MAX) {
         apply(&store, &mut model, operation);
     }
     let mut found = 0;
     let scanned = store.scan(&mut |record| {
-        let key = record
-            .owner
-            .key()
-            .map(|key| (key, record.entry.userid.clone()));
-        let size = key
-            .and_then(|key| model.get(&key))
-            .map(|data| data.len() as u64);
+        let there = model.of(record.owner, &record.entry.userid);
+        let size = there.map(|data| data.len() as u64);
         assert_eq!(size, Some(record.entry.size), "{record:?}");
         found += 1;
         ControlFlow::Continue(())
     });
     assert!(scanned.is_ok());
     assert_eq!(found, model.len());
+    found
 }
 
-fn apply(store: &FileStore<SimDirectory>, model: &mut Model, operation: &Operation) {
-    let durability = Durability::Full;
+fn apply<D: Directory>(store: &FileStore<D>, model: &mut Model, operation: &Operation) {
     match operation {
         Operation::Put {
             at,
             data,
             expect: expected,
+            durability: asked,
         } => {
             let (key, Some(userid)) = (domain(at.domain), userid(at.userid)) else {
                 return;
             };
-            let slot = (key, Userid::from(userid.clone()));
-            let expect = expect(expected, model.get(&slot));
+            let there = model.get(&key, &userid);
+            let expect = expect(expected, there);
             let op = Op::Put {
                 userid: &userid,
                 data,
                 expect,
-                durability,
+                durability: durability(*asked),
             };
-            if changed(store, &key, op, is_met(expect, model.get(&slot))).is_some() {
-                if data.is_empty() {
-                    model.remove(&slot);
-                } else {
-                    model.insert(slot, data.clone());
-                }
+            if changed(store, &key, op, is_met(expect, there)).is_some() {
+                model.put(&key, &userid, data);
             }
         }
         Operation::Delete {
             at,
             expect: expected,
+            durability: asked,
         } => {
             let (key, Some(userid)) = (domain(at.domain), userid(at.userid)) else {
                 return;
             };
-            let slot = (key, Userid::from(userid.clone()));
-            let expect = expect(expected, model.get(&slot));
+            let there = model.get(&key, &userid);
+            let expect = expect(expected, there);
             let op = Op::Delete {
                 userid: &userid,
                 expect,
-                durability,
+                durability: durability(*asked),
             };
-            if let Some(done) = changed(store, &key, op, is_met(expect, model.get(&slot))) {
-                let was_there = model.remove(&slot).is_some();
+            if let Some(done) = changed(store, &key, op, is_met(expect, there)) {
+                let was_there = model.put(&key, &userid, b"");
                 assert_eq!(matches!(done, Done::Removed { .. }), was_there);
             }
         }
-        Operation::Clear { domain: number } => {
+        Operation::Clear {
+            domain: number,
+            durability: asked,
+        } => {
             let key = domain(*number);
             let op = Op::Clear {
                 what: Clear::Everything,
-                durability,
+                durability: durability(*asked),
             };
             let Some(Done::Cleared(cleared)) = changed(store, &key, op, true) else {
                 panic!("a clear is never refused")
             };
-            let mine: Vec<Userid> = model
-                .keys()
-                .filter(|(owner, _)| *owner == key)
-                .map(|(_, u)| u.clone())
-                .collect();
-            assert_eq!(cleared.removed, mine);
-            model.retain(|(owner, _), _| *owner != key);
+            assert!(cleared.removed.iter().eq(model.list(&key).map(|(u, _)| u)));
+            model.clear(&key);
         }
         Operation::Get { at } => {
             let (key, Some(userid)) = (domain(at.domain), userid(at.userid)) else {
@@ -187,7 +197,7 @@ fn apply(store: &FileStore<SimDirectory>, model: &mut Model, operation: &Operati
             let Ok(value) = store.get(&key, &userid) else {
                 panic!("nothing is damaged")
             };
-            let there = model.get(&(key, Userid::from(userid)));
+            let there = model.get(&key, &userid);
             assert_eq!(value.as_ref().map(AsRef::as_ref), there.map(Vec::as_slice));
         }
         Operation::List { domain: number } => {
@@ -195,19 +205,16 @@ fn apply(store: &FileStore<SimDirectory>, model: &mut Model, operation: &Operati
             let Ok(entries) = store.list(&key) else {
                 panic!("nothing is damaged")
             };
-            let listed = entries.into_iter().map(|entry| (entry.userid, entry.size));
-            let mine = model
-                .iter()
-                .filter(|((owner, _), _)| *owner == key)
-                .map(|((_, userid), data)| (userid.clone(), data.len() as u64));
+            let listed = entries.iter().map(|entry| (&entry.userid, entry.size));
+            let mine = model.list(&key).map(|(u, data)| (u, data.len() as u64));
             assert!(listed.eq(mine));
         }
     }
 }
 
 /// Makes one change; it fails if and only if its expectation is not met.
-fn changed(
-    store: &FileStore<SimDirectory>,
+fn changed<D: Directory>(
+    store: &FileStore<D>,
     key: &DomainKey,
     op: Op<'_>,
     is_met: bool,
@@ -225,5 +232,32 @@ fn changed(
             assert!(refused && !is_met, "{op:?}: {error:?}");
             None
         }
+    }
+}
+
+/// Four domains: two domids that look alike, each with two uuids.
+fn domain(number: u8) -> DomainKey {
+    let domid = if number & 1 == 0 { 5 } else { 50 };
+    // Invariant: both are below the highest domid.
+    let domid = Domid::new(domid).unwrap_or(Domid::ZERO);
+    DomainKey::new(domid, Uuid::from_u128(u128::from(number >> 1 & 1)))
+}
+
+fn userid(number: u8) -> Option<WritableUserid> {
+    let text = USERIDS.get(usize::from(number) % USERIDS.len())?;
+    WritableUserid::new(text).ok()
+}
+
+fn durability(number: u8) -> Durability {
+    let at = usize::from(number) % DURABILITIES.len();
+    DURABILITIES.get(at).copied().unwrap_or_default()
+}
+
+fn expect(expected: &Expected, there: Option<&Vec<u8>>) -> Expect {
+    match expected {
+        Expected::Any => Expect::Any,
+        Expected::Absent => Expect::Absent,
+        Expected::Right => there.map_or(Expect::Absent, |data| Expect::Version(Version::of(data))),
+        Expected::Wrong(data) => Expect::Version(Version::of(data)),
     }
 }

@@ -98,7 +98,7 @@ pub use storage::{
 };
 pub use trace::{Trace, Traced, TracingDirectory};
 pub use walk::{
-    Action, ActionKind, Broken, CrashWalk, End, Ended, FaultWalk, Faulted, Guarantee, Incident,
-    Report, Scene, Setting, Slot, WalkError, Walked,
+    Action, ActionKind, Broken, CrashWalk, Cut, End, Ended, FaultWalk, Faulted, Guarantee,
+    Incident, Report, Scene, Setting, Slot, WalkError, Walked,
 };
 pub use without_syncs::WithoutSyncs;

@@ -1,12 +1,13 @@
 //! Every protocol of one process, stopped after every step in every way: what is left is recovered
 //! from with the real code, whether the domains come back or not.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use userdata_core::{Durability, NameFormat};
 use userdata_sim::{
-    Action, CrashModel, CrashWalk, Guarantee, NameOrder, Random, Scene, Setting, Sizes, Walked,
-    WithoutSyncs,
+    Action, CrashModel, CrashWalk, Cut, Guarantee, NameOrder, Random, Scene, Setting, Sizes,
+    Walked, WithoutSyncs,
 };
 
 const DURABILITIES: [Durability; 3] = [Durability::Process, Durability::File, Durability::Full];
@@ -99,6 +100,47 @@ fn a_change_that_does_not_sync_the_directory_is_found() {
             let broken = walked.broken.first().map(|broken| broken.guarantee);
             assert_eq!(broken, changes.then_some(Guarantee::Durability), "{action}");
         }
+    }
+}
+
+#[test]
+fn a_chosen_cut_is_one_of_those_that_a_walk_makes() {
+    let scene = scene(NameFormat::Libxl);
+    let store = [Action::Store {
+        slot: scene.slot("xl"),
+        value: Scene::NEW.to_vec(),
+        durability: Durability::Full,
+    }];
+    let model = CrashModel {
+        names: NameOrder::Weak,
+        sizes: Sizes::Vary,
+    };
+    for files in [false, true] {
+        let bug = WithoutSyncs {
+            files,
+            directories: false,
+        };
+        let all = walk(&scene, &store, model, bug);
+        let walk = CrashWalk {
+            scene: &scene,
+            actions: &store,
+            model,
+            bug,
+            states_max: 0,
+            seed: 0,
+        };
+        let mut broken = BTreeSet::new();
+        let moments = usize::try_from(all.steps).unwrap() + 2;
+        // Beyond the last moment and the last state it begins anew.
+        for moment in 0..2 * moments {
+            for state in [0, 1, 2, 3, u128::MAX] {
+                let made = walk.make_cuts(&[Cut { moment, state }]).unwrap();
+                assert_eq!((made.kills, made.states, made.steps), (1, 1, all.steps));
+                broken.extend(made.broken.iter().map(|broken| broken.guarantee));
+            }
+        }
+        assert_eq!(broken.is_empty(), !files, "{broken:?}");
+        assert!(all.broken.iter().all(|b| broken.contains(&b.guarantee)));
     }
 }
 

@@ -50,3 +50,31 @@ fn no_pair_of_faults_breaks_a_guarantee() {
     let all = walk(NameFormat::Libxl, &[Durability::Full], true);
     assert!(all.pairs > all.singles * 10, "{all}");
 }
+
+#[test]
+fn chosen_faults_strike_one_after_another_until_no_call_is_left() {
+    let scene = scene(NameFormat::Libxl);
+    let mut all = Faulted::default();
+    for action in scene.protocols(Durability::Full) {
+        let walk = FaultWalk {
+            scene: &scene,
+            action: &action,
+            pairs: false,
+            power_cuts: true,
+        };
+        for choice in 0..16 {
+            let faulted = walk.strike(&[choice; 4]).unwrap();
+            if let Some(broken) = faulted.broken.first() {
+                panic!("{broken}");
+            }
+            assert_eq!(faulted.singles, 1);
+            assert!(faulted.pairs <= 1 && faulted.more <= 2);
+            all.add(faulted);
+        }
+        assert_eq!(walk.strike(&[]).unwrap().singles, 0);
+    }
+    assert!(
+        all.more > 100 && all.failed > 0 && all.recovered > 0,
+        "{all}"
+    );
+}

@@ -11,7 +11,9 @@ use userdata_fs::{Errno, FileStore};
 use super::expectation::{Cause, Expectation};
 use super::recovery::Recovery;
 use super::{Action, ActionKind, Broken, End, Guarantee, Incident, Report, Scene};
-use crate::{CallKind, CrashModel, Interposed, Random, SimDisk, Storage, Tree, WithoutSyncs};
+use crate::{
+    CallKind, CrashModel, CrashStates, Interposed, Random, SimDisk, Storage, Tree, WithoutSyncs,
+};
 
 /// What one process does, and how a crash treats it.
 #[derive(Clone, Debug)]
@@ -28,6 +30,15 @@ pub struct CrashWalk<'a> {
     pub states_max: u128,
     /// What is drawn follows from it.
     pub seed: u64,
+}
+
+/// One power cut of all that a [`CrashWalk`] can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// After which step; counted round.
+    pub moment: usize,
+    /// What it leaves: the index of a state of [`CrashStates`], counted round.
+    pub state: u128,
 }
 
 /// How far a walk went, and what it found.
@@ -104,6 +115,62 @@ struct Moment {
     after: String,
 }
 
+impl Moment {
+    /// Kills the process, and then lets `cut` cut the power.
+    fn end(
+        &self,
+        recovery: &Recovery<'_>,
+        walked: &mut Walked,
+        cut: impl FnOnce(&mut Walked) -> Result<(), Broken>,
+    ) -> Result<(), Broken> {
+        let before = (walked.kills, walked.recovered);
+        let result = self.kill(recovery, walked).and_then(|()| cut(walked));
+        if let Some(place) = self.place {
+            let ended = walked.ended.entry(place).or_default();
+            ended.kills += walked.kills - before.0;
+            ended.recovered += walked.recovered - before.1;
+        }
+        result
+    }
+
+    fn kill(&self, recovery: &Recovery<'_>, walked: &mut Walked) -> Result<(), Broken> {
+        walked.kills += 1;
+        recovery
+            .check(&self.storage.killed(), &self.expectation, Cause::Kill)
+            .map_err(|complaint| {
+                let after = format!("{}, killed", self.after);
+                complaint.after(after, self.incident(End::Kill))
+            })
+    }
+
+    /// Recovers from one of the states that a power cut may leave.
+    fn recover(
+        &self,
+        states: &CrashStates<'_>,
+        (index, state): (u128, &Storage),
+        recovery: &Recovery<'_>,
+        walked: &mut Walked,
+    ) -> Result<(), Broken> {
+        walked.recovered += 1;
+        recovery
+            .check(state, &self.expectation, Cause::PowerCut)
+            .map_err(|complaint| {
+                let kept = states.describe(index);
+                let after = format!("{}, power cut {index}:\n{kept}", self.after);
+                complaint.after(after, self.incident(End::PowerCut(index)))
+            })
+    }
+
+    fn incident(&self, end: End) -> Incident {
+        Incident {
+            actions: self.number.div_ceil(2),
+            step: self.step,
+            end: Some(end),
+            faults: Vec::new(),
+        }
+    }
+}
+
 impl CrashWalk<'_> {
     /// Walks. Stops at the first broken guarantee.
     ///
@@ -111,6 +178,49 @@ impl CrashWalk<'_> {
     ///
     /// None that happens: the scene was made before.
     pub fn walk(&self) -> Result<Walked, WalkError> {
+        self.walk_through(|moments, recovery, walked| {
+            let mut random = Random::new(self.seed);
+            let (mut seen, mut action) = (BTreeSet::new(), None);
+            moments.iter().try_for_each(|moment| {
+                // While nothing else is expected, the same files need no second look.
+                if action.replace(moment.number) != Some(moment.number) {
+                    seen.clear();
+                }
+                seen.insert(moment.storage.tree());
+                moment.end(recovery, walked, |walked| {
+                    self.cut_power(moment, recovery, &mut seen, &mut random, walked)
+                })
+            })
+        })
+    }
+
+    /// Makes these cuts alone, and kills the process at the same moments. Stops at the first broken
+    /// guarantee.
+    ///
+    /// # Errors
+    ///
+    /// None that happens: the scene was made before.
+    pub fn make_cuts(&self, cuts: &[Cut]) -> Result<Walked, WalkError> {
+        self.walk_through(|moments, recovery, walked| {
+            cuts.iter().try_for_each(|cut| {
+                // There is always the moment before the first action.
+                let Some(moment) = moments.get(cut.moment % moments.len()) else {
+                    return Ok(());
+                };
+                moment.end(recovery, walked, |walked| {
+                    let states = moment.storage.crash_states(self.model);
+                    walked.states = walked.states.saturating_add(1);
+                    let index = cut.state % states.count();
+                    moment.recover(&states, (index, &states.state(index)), recovery, walked)
+                })
+            })
+        })
+    }
+
+    fn walk_through(
+        &self,
+        mut look: impl FnMut(&[Moment], &Recovery<'_>, &mut Walked) -> Result<(), Broken>,
+    ) -> Result<Walked, WalkError> {
         let mut walked = Walked::default();
         let moments = match self.moments() {
             Ok(moments) => moments,
@@ -121,77 +231,32 @@ impl CrashWalk<'_> {
             Err(Stopped::Walk(error)) => return Err(error),
         };
         let recovery = Recovery::new(self.scene, self.scene.host()?);
-        let mut random = Random::new(self.seed);
-        let (mut seen, mut action) = (BTreeSet::new(), None);
         walked.steps = moments.len().saturating_sub(self.actions.len() + 1) as u64;
-        for moment in &moments {
-            // While nothing else is expected, the same files need no second look.
-            if action.replace(moment.number) != Some(moment.number) {
-                seen.clear();
-            }
-            let before = (walked.kills, walked.recovered);
-            self.end(moment, &recovery, &mut seen, &mut random, &mut walked);
-            if let Some(place) = moment.place {
-                let ended = walked.ended.entry(place).or_default();
-                ended.kills += walked.kills - before.0;
-                ended.recovered += walked.recovered - before.1;
-            }
-            if !walked.broken.is_empty() {
-                break;
-            }
-        }
+        let looked = look(&moments, &recovery, &mut walked);
+        walked.broken.extend(looked.err());
         Ok(walked)
     }
 
-    fn end(
+    fn cut_power(
         &self,
         moment: &Moment,
         recovery: &Recovery<'_>,
         seen: &mut BTreeSet<Tree>,
         random: &mut Random,
         walked: &mut Walked,
-    ) {
-        let Moment {
-            storage,
-            expectation,
-            after,
-            ..
-        } = moment;
-        let incident = |end| Incident {
-            actions: moment.number.div_ceil(2),
-            step: moment.step,
-            end: Some(end),
-            faults: Vec::new(),
-        };
-        walked.kills += 1;
-        seen.insert(storage.tree());
-        if let Err(complaint) = recovery.check(&storage.killed(), expectation, Cause::Kill) {
-            let after = format!("{after}, killed");
-            walked
-                .broken
-                .push(complaint.after(after, incident(End::Kill)));
-            return;
-        }
-        let states = storage.crash_states(self.model);
+    ) -> Result<(), Broken> {
+        let states = moment.storage.crash_states(self.model);
         walked.states = walked.states.saturating_add(states.count());
-        let mut cut = |(index, state): (u128, Storage)| {
-            walked.recovered += 1;
-            let checked = recovery.check(&state, expectation, Cause::PowerCut);
-            checked.map_err(|complaint| {
-                let kept = states.describe(index);
-                let after = format!("{after}, power cut {index}:\n{kept}");
-                complaint.after(after, incident(End::PowerCut(index)))
+        if states.count() <= self.states_max {
+            states.distinct(seen).try_for_each(|(index, state)| {
+                moment.recover(&states, (index, &state), recovery, walked)
             })
-        };
-        let result = if states.count() <= self.states_max {
-            states.distinct(seen).try_for_each(&mut cut)
         } else {
             (0..self.states_max).try_for_each(|_| {
                 let index = states.draw(random);
-                cut((index, states.state(index)))
+                moment.recover(&states, (index, &states.state(index)), recovery, walked)
             })
-        };
-        walked.broken.extend(result.err());
+        }
     }
 
     /// Does everything once, and notes what may be expected after each step.

@@ -41,6 +41,8 @@ pub struct Faulted {
     pub singles: u64,
     /// How many runs had two.
     pub pairs: u64,
+    /// How many runs had more.
+    pub more: u64,
     /// How many of the runs failed; the others got over it.
     pub failed: u64,
     /// How many different states were recovered from after a power cut.
@@ -57,6 +59,7 @@ impl Faulted {
         self.calls += other.calls;
         self.singles += other.singles;
         self.pairs += other.pairs;
+        self.more += other.more;
         self.failed += other.failed;
         self.recovered += other.recovered;
         for (fault, runs) in other.met {
@@ -72,6 +75,7 @@ impl fmt::Display for Faulted {
             calls,
             singles,
             pairs,
+            more,
             failed,
             recovered,
             met: _,
@@ -79,8 +83,8 @@ impl fmt::Display for Faulted {
         } = self;
         write!(
             f,
-            "{calls} calls, {singles} single faults, {pairs} pairs, {failed} runs failed, \
-             {recovered} states recovered from, {} guarantees broken",
+            "{calls} calls, {singles} single faults, {pairs} pairs, {more} of more, {failed} runs \
+             failed, {recovered} states recovered from, {} guarantees broken",
             broken.len(),
         )
     }
@@ -138,6 +142,42 @@ impl FaultWalk<'_> {
                     self.judge(&pair, &recovery, &mut faulted);
                 }
             }
+        }
+        Ok(faulted)
+    }
+
+    /// Lets one call after another go wrong. Each number chooses among all faults that can follow
+    /// the one before in the run that those so far lead to, counted round; every such run is
+    /// checked, and the power cut after the last one if this walk cuts it.
+    ///
+    /// # Errors
+    ///
+    /// None that happens: the scene was made before.
+    pub fn strike(&self, choices: &[usize]) -> Result<Faulted, WalkError> {
+        let recovery = Recovery::new(self.scene, self.scene.host()?);
+        let mut run = self.run(Vec::new())?;
+        let mut faulted = Faulted {
+            calls: run.calls.len() as u64,
+            ..Faulted::default()
+        };
+        self.judge(&run, &recovery, &mut faulted);
+        for choice in choices {
+            let behind = run.faults.last().map_or(0, |last| last.call() + 1);
+            let possible: Vec<Fault> = every_fault(&run.calls, behind).collect();
+            let chosen = choice.checked_rem(possible.len());
+            let Some(next) = chosen.and_then(|chosen| possible.get(chosen)) else {
+                break;
+            };
+            run = self.run([run.faults, vec![*next]].concat())?;
+            match run.faults.len() {
+                1 => faulted.singles += 1,
+                2 => faulted.pairs += 1,
+                _ => faulted.more += 1,
+            }
+            self.judge(&run, &recovery, &mut faulted);
+        }
+        if self.power_cuts {
+            self.cut_power(&run, &recovery, &mut faulted);
         }
         Ok(faulted)
     }

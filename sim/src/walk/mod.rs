@@ -10,7 +10,7 @@ mod recovery;
 mod scene;
 
 pub use action::{Action, ActionKind, Report, Slot};
-pub use crash_walk::{CrashWalk, Ended, WalkError, Walked};
+pub use crash_walk::{CrashWalk, Cut, Ended, WalkError, Walked};
 pub(crate) use fault_walk::is_applied;
 pub use fault_walk::{FaultWalk, Faulted};
 pub use guarantee::{Broken, End, Guarantee, Incident};

@@ -1,0 +1,46 @@
+//! Faults: what is done, and which of its calls go wrong in which way.
+
+use arbitrary::{Arbitrary, Unstructured};
+use userdata_sim::FaultWalk;
+
+use crate::walks::{Deed, Place};
+
+/// As many faults as strike one run.
+const FAULTS_MAX: usize = 6;
+
+#[derive(Arbitrary, Debug)]
+struct Struck {
+    place: Place,
+    power_cuts: bool,
+    deed: Deed,
+    choices: Vec<u16>,
+}
+
+/// Whatever goes wrong, what is said is what is there.
+pub fn faults(data: &[u8]) {
+    let Ok(struck) = Struck::arbitrary(&mut Unstructured::new(data)) else {
+        return;
+    };
+    let scene = struck.place.scene();
+    let action = struck.deed.action(&scene);
+    let walk = FaultWalk {
+        scene: &scene,
+        action: &action,
+        pairs: false,
+        power_cuts: struck.power_cuts,
+    };
+    let choices: Vec<usize> = struck
+        .choices
+        .iter()
+        .take(FAULTS_MAX)
+        .map(|choice| usize::from(*choice))
+        .collect();
+    match walk.strike(&choices) {
+        Ok(faulted) => {
+            if let Some(broken) = faulted.broken.first() {
+                panic!("{broken}");
+            }
+        }
+        Err(error) => panic!("the walk did not begin: {error}"),
+    }
+}

@@ -1,0 +1,34 @@
+//! The file in which a simulated host is kept.
+
+use hv_sim::{Event, HostState};
+
+/// Bytes that are no host are refused; a host that is read is written as itself, and whatever its
+/// counters say, no event panics it.
+pub fn host_file(data: &[u8]) {
+    let Ok(host) = HostState::from_json(data) else {
+        return;
+    };
+    holds(&host);
+    let mut host = host;
+    let domids: Vec<_> = host.guests().map(|(domid, _)| domid).take(4).collect();
+    let reboots = domids.into_iter().map(|domid| Event::Reboot { domid });
+    for event in reboots.chain([Event::Spurious, Event::BootHost]) {
+        let before = host.clone();
+        if host.apply(&event).is_err() {
+            assert_eq!(host, before, "{event:?} was refused and changed the host");
+        }
+        holds(&host);
+    }
+}
+
+/// Its JSON is read as the same host and has one form.
+pub(crate) fn holds(host: &HostState) {
+    let text = host.to_json();
+    match HostState::from_json(text.as_bytes()) {
+        Ok(again) => {
+            assert_eq!(again, *host);
+            assert_eq!(again.to_json(), text);
+        }
+        Err(error) => panic!("{error:?}: {text}"),
+    }
+}

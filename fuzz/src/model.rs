@@ -1,0 +1,73 @@
+//! What a store must answer: a map.
+
+use std::collections::BTreeMap;
+
+use userdata_core::{DomainKey, Expect, NameFormat, Owner, Userid, Version};
+
+/// Values by the domain, as far as names tell domains apart, and the userid.
+#[derive(Debug)]
+pub(crate) struct Model {
+    format: NameFormat,
+    values: BTreeMap<(Owner, Userid), Vec<u8>>,
+}
+
+impl Model {
+    pub(crate) fn new(format: NameFormat) -> Self {
+        let values = BTreeMap::new();
+        Self { format, values }
+    }
+
+    pub(crate) fn get(&self, key: &DomainKey, userid: &Userid) -> Option<&Vec<u8>> {
+        self.values.get(&(self.owner(key), userid.clone()))
+    }
+
+    pub(crate) fn of(&self, owner: Owner, userid: &Userid) -> Option<&Vec<u8>> {
+        self.values.get(&(owner, userid.clone()))
+    }
+
+    /// Stores; no bytes remove. Whether there was a value.
+    pub(crate) fn put(&mut self, key: &DomainKey, userid: &Userid, data: &[u8]) -> bool {
+        let slot = (self.owner(key), userid.clone());
+        if data.is_empty() {
+            self.values.remove(&slot).is_some()
+        } else {
+            self.values.insert(slot, data.to_vec()).is_some()
+        }
+    }
+
+    /// The values of one domain, in order.
+    pub(crate) fn list(&self, key: &DomainKey) -> impl Iterator<Item = (&Userid, &Vec<u8>)> {
+        let owner = self.owner(key);
+        self.values
+            .iter()
+            .filter(move |((of, _), _)| *of == owner)
+            .map(|((_, userid), data)| (userid, data))
+    }
+
+    pub(crate) fn clear(&mut self, key: &DomainKey) {
+        let owner = self.owner(key);
+        self.values.retain(|(of, _), _| *of != owner);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    fn owner(&self, key: &DomainKey) -> Owner {
+        let domid = match self.format {
+            NameFormat::Seed => None,
+            _ => Some(key.domid),
+        };
+        let uuid = key.uuid;
+        Owner { domid, uuid }
+    }
+}
+
+/// Whether a change that expects this is to be made where this is.
+pub(crate) fn is_met(expect: Expect, there: Option<&Vec<u8>>) -> bool {
+    match expect {
+        Expect::Absent => there.is_none(),
+        Expect::Version(version) => there.is_some_and(|data| Version::of(data) == version),
+        _ => true,
+    }
+}
