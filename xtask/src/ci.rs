@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{project, tidy};
+use crate::{fuzz, project, tidy};
 use log::Log;
 use need::Need;
 use outcome::{Outcome, Summary};
@@ -23,9 +23,9 @@ mod inherit;
 mod licences;
 mod linked;
 mod lock;
-mod log;
+pub(crate) mod log;
 mod msrv;
-mod need;
+pub(crate) mod need;
 mod outcome;
 mod step;
 mod workspace;
@@ -53,6 +53,9 @@ const STEPS: &[Step] = &[
     Step::cargo("test", "the everyday test", &["xtask", "test"]).within(40),
     Step::cargo("libxl", "real libxl and this library differ as docs/differences.md says", LIBXL),
     Step::check("demo", "README's commands are there and its demo runs", demo::check),
+    Step::cargo("fuzz", "no fuzz target fails in 10 s", &["xtask", "fuzz", "--minutes", "0.17"])
+        .needs(fuzz::NEEDS)
+        .or_left_out("the step `test` replays the corpus"),
     Step::check("linked", "the command needs libc alone", linked::check).needs(&[READELF]),
     Step::cargo("xen", "it holds beside real xl and libxl", &["xtask", "xen", "test"]).within(60),
 ];

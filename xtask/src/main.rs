@@ -9,6 +9,8 @@ mod bench;
 mod canaries;
 mod child;
 mod ci;
+mod coverage;
+mod fuzz;
 mod project;
 mod test;
 mod tidy;
@@ -28,6 +30,10 @@ enum Task {
     Bench(bench::Task),
     /// Bugs planted in a copy of the source, each of which the simulation has to find
     Canaries(canaries::Task),
+    /// Fuzzing with the nightly compiler, and replaying what it finds on any
+    Fuzz(fuzz::Task),
+    /// Which lines the committed fuzz corpus reaches
+    Coverage(coverage::Task),
     /// Real Xen with a real dom0, in qemu, from Debian's packages
     #[command(subcommand)]
     Xen(xen::Task),
@@ -41,6 +47,8 @@ fn main() -> ExitCode {
         Task::Tidy(task) => task.run(),
         Task::Bench(task) => task.run(),
         Task::Canaries(task) => task.run(),
+        Task::Fuzz(task) => task.run(),
+        Task::Coverage(task) => task.run(),
         Task::Xen(task) => task.run(),
     });
     done.unwrap_or_else(|error| {

@@ -14,6 +14,8 @@ use crate::child;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Need {
     program: &'static str,
+    /// What ends well if it is there; `PROGRAM --version` if this is empty.
+    probe: &'static [&'static str],
     install: &'static [&'static str],
 }
 
@@ -45,7 +47,16 @@ impl Need {
     /// A program and what brings it: `apt-get install PACKAGE`, `rustup component add NAME` or
     /// `cargo install NAME`.
     pub(crate) const fn of(program: &'static str, install: &'static [&'static str]) -> Self {
-        Self { program, install }
+        Self {
+            program,
+            probe: &[],
+            install,
+        }
+    }
+
+    /// With a command that ends well if it is there, in place of `PROGRAM --version`.
+    pub(crate) const fn probed_by(self, probe: &'static [&'static str]) -> Self {
+        Self { probe, ..self }
     }
 
     /// Makes sure that the program is there. The error is a [`Missing`].
@@ -85,8 +96,11 @@ impl Need {
 
     /// A stand-in that rustup leaves for a component that is not installed fails when it is run.
     fn is_there(&self) -> bool {
-        let mut command = child::command(self.program);
-        child::run(command.arg("--version"), Duration::from_secs(30)).is_ok()
+        let (program, args) = match self.probe {
+            [program, args @ ..] => (*program, args),
+            [] => (self.program, &["--version"][..]),
+        };
+        child::run(child::command(program).args(args), Duration::from_secs(30)).is_ok()
     }
 }
 
@@ -118,6 +132,13 @@ mod tests {
     #[test]
     fn a_program_that_is_there_is_not_installed() {
         assert_eq!(provide(Need::of("env", &["false"])), "there");
+    }
+
+    #[test]
+    fn a_need_may_have_a_probe_of_its_own() {
+        let need = Need::of("no program at all", &["false"]);
+        assert_eq!(provide(need.probed_by(&["true", "or", "so"])), "there");
+        assert_ne!(provide(need.probed_by(&["false"])), "there");
     }
 
     #[test]

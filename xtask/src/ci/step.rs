@@ -62,6 +62,14 @@ impl Step {
         Self { needs, ..self }
     }
 
+    /// To be left out, for this reason, where its needs cannot be had.
+    pub(crate) const fn or_left_out(self, reason: &'static str) -> Self {
+        Self {
+            optional: Some(reason),
+            ..self
+        }
+    }
+
     /// With another limit than 20 minutes.
     pub(crate) const fn within(self, minutes: u64) -> Self {
         Self {
