@@ -161,7 +161,7 @@ impl Draw {
             3 => Role::Stranger,
             _ => Role::Library,
         };
-        let tasks = (0..self.mix.tasks).map(|_| self.task(role)).collect();
+        let tasks = self.tasks(role);
         let deadlines = [0, 300, 20_000, 10_000_000].map(Duration::from_micros);
         let mut process = Process::new(role, Vec::new());
         process.tasks = tasks;
@@ -175,6 +175,31 @@ impl Draw {
             .map(|_| (self.below(length / 5), self.misanswer()))
             .collect();
         process
+    }
+
+    /// What it does. Who destroys a domain creates another, so that there is always something to do.
+    fn tasks(&mut self, role: Role) -> Vec<Task> {
+        let mut tasks = Vec::new();
+        for _ in 0..self.mix.tasks {
+            let task = match tasks.last() {
+                Some(
+                    Task::Userdata(_, Request::Destroy(_))
+                    | Task::Libxl(_, LibxlRequest::Destroy)
+                    | Task::Life(Life::Kill(_)),
+                ) => self.create(),
+                _ => self.task(role),
+            };
+            tasks.push(task);
+        }
+        tasks
+    }
+
+    fn create(&mut self) -> Task {
+        let domid = self.pick(&DOMIDS).and_then(|domid| Domid::new(domid).ok());
+        Task::Life(Life::Create {
+            domid: domid.filter(|_| !self.one_in(4)),
+            uuid: self.uuid(),
+        })
     }
 
     fn fault(&mut self, length: u64) -> Option<Fault> {
@@ -277,20 +302,16 @@ impl Draw {
     }
 
     fn toolstack_task(&mut self, whose: Whose) -> Task {
-        let domid = self.pick(&DOMIDS).and_then(|domid| Domid::new(domid).ok());
         let life = match self.below(20) {
-            0..7 => Life::Create {
-                domid: domid.filter(|_| !self.one_in(4)),
-                uuid: self.uuid(),
-            },
-            7 => Life::Kill(whose),
-            8 | 9 => Life::Reboot(whose),
-            10 | 11 => Life::Migrate(whose),
-            12 => Life::SetUuid(whose, self.uuid()),
-            13 => Life::Pin(whose),
-            14 => Life::Unpin(whose),
-            15..17 => return Task::Libxl(whose, LibxlRequest::Destroy),
-            17 => return Task::Userdata(whose, Request::Destroy(self.durability())),
+            0..4 => return self.create(),
+            4 => Life::Kill(whose),
+            5 | 6 => Life::Reboot(whose),
+            7 | 8 => Life::Migrate(whose),
+            9 => Life::SetUuid(whose, self.uuid()),
+            10 => Life::Pin(whose),
+            11 => Life::Unpin(whose),
+            12 | 13 => return Task::Libxl(whose, LibxlRequest::Destroy),
+            14 => return Task::Userdata(whose, Request::Destroy(self.durability())),
             _ => return Task::Userdata(whose, self.request()),
         };
         Task::Life(life)

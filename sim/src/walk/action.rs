@@ -116,7 +116,7 @@ pub enum Report {
     Changed(Outcome),
     /// A domain's data was removed; with what a toolstack would log.
     Cleared(Option<Cleared>, Vec<UserdataError>),
-    /// The domain lives on, as it was meant to; with what a toolstack would log.
+    /// The domain was not destroyed, and its data stays; with what a toolstack would log.
     StillThere(Vec<UserdataError>),
     /// What was read.
     Read(Option<Value>),
