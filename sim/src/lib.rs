@@ -89,7 +89,7 @@ pub use history::{
 };
 pub use interposed::{Interceptor, Interposed, InterposedFile, Verdict};
 pub use random::Random;
-pub use scenario::{Mix, MixError, Process, Role, Run, Scenario, Tracing};
+pub use scenario::{Mix, MixError, Process, Role, Run, Scenario, ScenarioError, Tracing};
 pub use schedule::{Bounds, Bytes, Choice, Choices, Ending, Exhaustive, Moment, Seeded};
 pub use sim_directory::{SimDirectory, SimFile};
 pub use sim_disk::{Plant, SimDisk, SimOptions, SimProcess, Step};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hv_sim::{Call, EventError, Fault, HostState, SimHost, When};
+use hv_sim::{Call, EventError, Fault, HostState, NewDomain, SimHost, When};
 use userdata_core::{
     BootId, Domain, DomainKey, Domid, Hypervisor, HypervisorError, HypervisorErrorKind, Uuid,
 };
@@ -121,6 +121,33 @@ impl SeatedHost {
         }
     }
 
+    /// Creates a domain: with this domid, or with one that none had. No incarnation is like one
+    /// before it, so that a uuid that would make it so is changed: within one boot Xen gives a
+    /// domid again only when all others have been given.
+    pub(crate) fn create(&self, domid: Option<Domid>, uuid: Uuid) {
+        if !self.seat.wait(Point::Step) {
+            return;
+        }
+        let before = self.seat.recorder().lock().incarnations.clone();
+        let used = |domid: Domid| before.iter().any(|key| key.domid == domid);
+        let domid = domid.or_else(|| {
+            let mut all = (1..=Domid::MAX.get()).filter_map(|number| Domid::new(number).ok());
+            all.find(|domid| !used(*domid))
+        });
+        let mut new = NewDomain::new().with_uuid(fresh(&before, domid, uuid));
+        new.domid = domid;
+        // It fails if the domid is taken.
+        let _ = self.happen(&hv_sim::Event::Create(new));
+    }
+
+    /// Changes the handle of a domain, to one that it never had.
+    pub(crate) fn set_uuid(&self, key: &DomainKey, uuid: Uuid) {
+        let before = self.seat.recorder().lock().incarnations.clone();
+        let domid = key.domid;
+        let uuid = fresh(&before, Some(domid), uuid);
+        let _ = self.apply_to(key, &hv_sim::Event::SetUuid { domid, uuid });
+    }
+
     /// As [`SeatedHost::apply`], unless another domain has the domid by then.
     pub(crate) fn apply_to(
         &self,
@@ -141,6 +168,14 @@ impl SeatedHost {
     pub(crate) fn seat(&self) -> &Arc<Seat> {
         &self.seat
     }
+}
+
+/// The uuid, or the next one with which this domid is no incarnation that was there before.
+fn fresh(before: &[DomainKey], domid: Option<Domid>, uuid: Uuid) -> Uuid {
+    let mut uuids = (0..).map(|more| Uuid::from_u128(uuid.as_u128().wrapping_add(more)));
+    let is_fresh =
+        |uuid: &Uuid| domid.is_none_or(|domid| !before.contains(&DomainKey::new(domid, *uuid)));
+    uuids.find(is_fresh).unwrap_or(uuid)
 }
 
 fn nth(keys: &[DomainKey], number: u8) -> Option<DomainKey> {

@@ -1,6 +1,6 @@
 //! A toolstack that lets domains live and die.
 
-use hv_sim::{Event, NewDomain, Until};
+use hv_sim::{Event, Until};
 
 use super::host::SeatedHost;
 use super::libxl::Libxl;
@@ -8,13 +8,8 @@ use super::task::{LibxlRequest, Life};
 
 /// Lets it happen. What can't happen at this moment is left out.
 pub(crate) fn perform(host: &SeatedHost, libxl: &Libxl, life: &Life) {
-    let create = |domid, uuid| {
-        let mut new = NewDomain::new().with_uuid(uuid);
-        new.domid = domid;
-        let _ = host.apply(&Event::Create(new));
-    };
     match life {
-        Life::Create { domid, uuid } => create(*domid, *uuid),
+        Life::Create { domid, uuid } => host.create(*domid, *uuid),
         Life::Kill(whose) => {
             let Some(key) = host.resolve(*whose) else {
                 return;
@@ -29,21 +24,18 @@ pub(crate) fn perform(host: &SeatedHost, libxl: &Libxl, life: &Life) {
         Life::Reboot(whose) => {
             if let Some(key) = host.resolve(*whose) {
                 libxl.perform(key.domid, &LibxlRequest::Destroy);
-                create(None, key.uuid);
+                host.create(None, key.uuid);
             }
         }
         Life::Migrate(whose) => {
             if let Some(key) = host.resolve(*whose) {
-                let begin = Event::MigrateBegin { domid: key.domid };
-                if let Ok(Some(_)) = host.apply_to(&key, &begin) {
-                    libxl.perform(key.domid, &LibxlRequest::Destroy);
-                }
+                host.create(None, key.uuid);
+                libxl.perform(key.domid, &LibxlRequest::Destroy);
             }
         }
         Life::SetUuid(whose, uuid) => {
             if let Some(key) = host.resolve(*whose) {
-                let (domid, uuid) = (key.domid, *uuid);
-                let _ = host.apply_to(&key, &Event::SetUuid { domid, uuid });
+                host.set_uuid(&key, *uuid);
             }
         }
         Life::Pin(whose) => {

@@ -79,9 +79,10 @@ pub enum LibxlRequest {
 pub enum Life {
     /// A domain is created.
     Create {
-        /// With this domid, or the next free one.
+        /// With this domid, unless it is taken, or with one that none had.
         domid: Option<Domid>,
-        /// With this uuid, which others may have had.
+        /// With this uuid, which others may have or have had; with the next one if the domid had
+        /// it before.
         uuid: Uuid,
     },
     /// The hypervisor is told to destroy a domain, and nobody else is: as xenopsd does it.

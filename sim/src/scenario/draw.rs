@@ -177,7 +177,7 @@ impl Draw {
         process
     }
 
-    /// What it does. Who destroys a domain creates another, so that there is always something to do.
+    /// What it does. Who destroys a domain creates another, so that there is one for others to use.
     fn tasks(&mut self, role: Role) -> Vec<Task> {
         let mut tasks = Vec::new();
         for _ in 0..self.mix.tasks {

@@ -14,7 +14,7 @@ use crate::actor::{Misanswer, Task};
 use crate::{Fault, ProcessId};
 
 pub use mix::{Mix, MixError};
-pub use run::{Run, Tracing};
+pub use run::{Run, ScenarioError, Tracing};
 
 /// Who does what on a simulated host, and what goes wrong.
 ///
