@@ -40,6 +40,10 @@ pub(crate) const ALL: &[Check] = &[
         run: locking::a_libxl_that_is_killed_with_the_lock_stops_nobody,
     },
     Check {
+        name: "a_lock_that_real_libxl_breaks_is_reported_as_lost",
+        run: locking::a_lock_that_real_libxl_breaks_is_reported_as_lost,
+    },
+    Check {
         name: "libxls_destroy_clears_what_we_left",
         run: leftovers::libxls_destroy_clears_what_we_left,
     },

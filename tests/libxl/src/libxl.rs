@@ -117,6 +117,13 @@ impl Libxl {
         self.expect(&Said::Held)
     }
 
+    /// Makes a call in a process that can open no file.
+    pub(crate) fn call_exhausted(&mut self, call: &Call) -> Result<Returned> {
+        self.tell(b"exhaust\n")?;
+        self.expect(&Said::Returned(Returned::Code(0)))?;
+        self.call(call)
+    }
+
     /// Lets go of what [`Libxl::begin_and_hold`] holds.
     pub(crate) fn go_on(&mut self) -> Result<Returned> {
         self.tell(b"go on\n")?;

@@ -17,6 +17,13 @@ const AT_THE_SAME_TIME: &[[&str; 4]] = &[
         "our_lock_makes_every_call_of_libxl_wait_until_it_is_released",
     ],
     [
+        "An attempt to lock that fails, because no file can be opened, removes the lock file of \
+         whoever holds it.",
+        "The holder notices before it replaces a value, and fails; the value stays.",
+        "Nothing is stored under a lock that excludes nobody (G2).",
+        "a_lock_that_real_libxl_breaks_is_reported_as_lost",
+    ],
+    [
         "libxl stores for a domain that this library is destroying.",
         "A store is refused as long as somebody holds the closing marker; libxl's clean-up passes \
          the marker over, and what libxl stored meanwhile goes with the domain.",

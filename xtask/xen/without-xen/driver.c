@@ -12,6 +12,7 @@
  *   destroy DOMID                   libxl_domain_destroy
  *   hold                            the next call keeps libxl's lock when it has it: it says
  *                                   "held" and goes on when it reads a line
+ *   exhaust                         the next call can open no file
  *
  * The answer is "rc=<what libxl returned>"; of a retrieve that returned 0 "rc=0 none" or
  * "rc=0 length=<n>" and then n bytes; "rc=0 there" of a destroy that left the domain alive.
@@ -24,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <libxl.h>
@@ -47,6 +49,17 @@ void *libxl__lock_domain_userdata(void *gc, uint32_t domid)
             exit(2);
     }
     return lock;
+}
+
+/* Lets the process open files, or none. */
+static bool may_open(bool open)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return false;
+    limit.rlim_cur = open ? limit.rlim_max : 0;
+    return !setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /* Bytes in hexadecimal after an x, made a string; NULL if that is not what they are. */
@@ -112,6 +125,10 @@ static bool obey(libxl_ctx *ctx, char *line)
         puts("rc=0");
         return true;
     }
+    if (!strcmp(line, "exhaust\n")) {
+        printf("rc=%d\n", may_open(false) ? 0 : -1);
+        return true;
+    }
     int words = sscanf(line, "%15s %u %1023s %d", command, &number, word, &length);
     if (words > 2 && !(userid = unhex(word)))
         return false;
@@ -129,7 +146,7 @@ static bool obey(libxl_ctx *ctx, char *line)
         return false;
     }
     hold = false;
-    return true;
+    return may_open(true);
 }
 
 int main(int argc, char **argv)

@@ -11,7 +11,7 @@ use userdata_fs::FileStore;
 
 use super::scene::Scene;
 use crate::check::Subject;
-use crate::libxl::Said;
+use crate::libxl::{Returned, Said};
 use crate::ours;
 use crate::setting::{LOCK, file_name};
 use crate::tree::{Node, Tree};
@@ -108,6 +108,51 @@ pub(crate) fn libxls_lock_ends_our_changes_at_their_deadline_and_no_read(
         );
     }
     Ok(format!("{} calls", calls.len()))
+}
+
+/// Real libxl that cannot open the lock file removes it, whoever holds it: we notice, and store
+/// nothing under a lock that excludes nobody.
+pub(crate) fn a_lock_that_real_libxl_breaks_is_reported_as_lost(
+    subject: &Subject,
+) -> Result<String> {
+    let mut scene = Scene::new(subject)?;
+    scene.ours.store(scene.domain, &scene.xl, b"before")?;
+    let [(call, _), ..] = scene.calls(b"");
+    let store = FileStore::open(scene.directory.path())?;
+    let op = Op::Put {
+        userid: &scene.xl,
+        data: b"ours",
+        expect: Expect::Any,
+        durability: Durability::Process,
+    };
+    let (mut broken, libxl, directory) = (None, &mut scene.libxl, scene.directory.path());
+    let admit = &mut |_: &_| {
+        let returned = libxl.call_exhausted(&call);
+        broken = Some(returned.and_then(|returned| Ok((returned, Tree::read(directory)?))));
+        Ok(())
+    };
+    let changed = store.change(&scene.domain, Deadline::default(), admit, &[op]);
+    let (returned, tree) = broken.context("the store asks before it changes")??;
+    ensure!(
+        returned == Returned::Code(-15),
+        "libxl returned {returned:?}"
+    );
+    ensure!(
+        tree.get(&scene.name(b'l', LOCK)).is_none(),
+        "libxl left our lock alone"
+    );
+    match changed.as_ref().map_err(StoreError::kind) {
+        Err(StoreErrorKind::LockLost { applied: false }) => {}
+        other => bail!("our store under a broken lock ended with {other:?}"),
+    }
+    let left = scene.tree()?;
+    let value = left.get(&scene.name(b'd', b"xl")).cloned();
+    ensure!(
+        value == Some(Node::private(b"before")),
+        "the value is {value:?}"
+    );
+    ensure!(left.0.len() == 1, "more is left than the value: {left:?}");
+    Ok("the old value stays".to_owned())
 }
 
 fn ran_out(error: &StoreError) -> bool {
