@@ -12,6 +12,7 @@ mod host_file;
 mod model;
 mod names;
 mod operations;
+mod schedules;
 mod walks;
 
 pub use crashes::crashes;
@@ -21,6 +22,7 @@ pub use faults::faults;
 pub use host_file::host_file;
 pub use names::{file_name, selection, userid};
 pub use operations::{operations, operations_os};
+pub use schedules::schedules;
 
 /// What a fuzzer calls.
 pub type Target = fn(&[u8]);
@@ -35,6 +37,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("operations", operations),
     ("operations_os", operations_os),
     ("privcmd", privcmd),
+    ("schedules", schedules),
     ("selection", selection),
     ("userid", userid),
     ("xenstore", xenstore),
