@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{fuzz, project, tidy};
+use crate::{fuzz, power_cut, project, tidy};
 use log::Log;
 use need::Need;
 use outcome::{Outcome, Summary};
@@ -52,6 +52,8 @@ const STEPS: &[Step] = &[
     Step::check("doc", "docs build without a warning, for users and for us", doc::check),
     Step::cargo("test", "the everyday test", &["xtask", "test"]).within(40),
     Step::cargo("libxl", "real libxl and this library differ as docs/differences.md says", LIBXL),
+    Step::check("power-cut", "values survive power cuts on real file systems", power_cut::check)
+        .or_left_out("the simulated power cuts are in the everyday test").within(30),
     Step::check("demo", "README's commands are there and its demo runs", demo::check),
     Step::cargo("fuzz", "no fuzz target fails in 10 s", &["xtask", "fuzz", "--minutes", "0.17"])
         .needs(fuzz::NEEDS)

@@ -11,6 +11,7 @@ mod child;
 mod ci;
 mod coverage;
 mod fuzz;
+mod power_cut;
 mod project;
 mod test;
 mod tidy;
@@ -34,6 +35,8 @@ enum Task {
     Fuzz(fuzz::Task),
     /// Which lines the committed fuzz corpus reaches
     Coverage(coverage::Task),
+    /// Power cuts on the kernel's own file systems: ext4, xfs and btrfs
+    PowerCut(power_cut::Task),
     /// Real Xen with a real dom0, in qemu, from Debian's packages
     #[command(subcommand)]
     Xen(xen::Task),
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Canaries(task) => task.run(),
         Task::Fuzz(task) => task.run(),
         Task::Coverage(task) => task.run(),
+        Task::PowerCut(task) => task.run(),
         Task::Xen(task) => task.run(),
     });
     done.unwrap_or_else(|error| {

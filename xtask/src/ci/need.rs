@@ -43,6 +43,18 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
+/// A right or a device is not there, which no package brings.
+#[derive(Debug)]
+pub(crate) struct Unavailable(pub(crate) &'static str);
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
 impl Need {
     /// A program and what brings it: `apt-get install PACKAGE`, `rustup component add NAME` or
     /// `cargo install NAME`.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Error, Result};
 
 use super::log::Log;
-use super::need::Missing;
+use super::need::{Missing, Unavailable};
 use crate::child::Interrupted;
 
 /// How a step ended.
@@ -26,7 +26,9 @@ impl Outcome {
         match (result, optional) {
             (Ok(seen), _) => Ok(Self::Passed(seen)),
             (Err(error), _) if error.is::<Interrupted>() => Err(error),
-            (Err(error), Some(why)) if error.is::<Missing>() => Ok(Self::Skipped(error, why)),
+            (Err(error), Some(why)) if error.is::<Missing>() || error.is::<Unavailable>() => {
+                Ok(Self::Skipped(error, why))
+            }
             (Err(error), _) => Ok(Self::Failed(error)),
         }
     }
@@ -141,6 +143,10 @@ mod tests {
         assert!(matches!(
             Outcome::of(missing(), None).unwrap(),
             Outcome::Failed(_)
+        ));
+        assert!(matches!(
+            Outcome::of(Err(Unavailable("no root").into()), reason).unwrap(),
+            Outcome::Skipped(..)
         ));
         assert!(matches!(
             Outcome::of(Err(anyhow!("no")), reason).unwrap(),

@@ -1,0 +1,245 @@
+//! The forms of a store that are cut: ours, and others that must be seen to fail.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use hv_sim::{HostOptions, NewDomain, SimHost};
+use serde::{Deserialize, Serialize};
+use userdata::Userdata;
+use userdata_core::{DomainKey, Durability, FileName, NameFormat, Store, WritableUserid};
+use userdata_fs::{FileStore, OsDirectory};
+use userdata_sim::{Interposed, WithoutSyncs};
+
+use crate::file_system::FileSystem;
+use crate::value;
+use crate::verdict::Found;
+
+/// How values are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Form {
+    /// Our store at `Full`
+    Full,
+    /// Our store at `File`
+    File,
+    /// Our store at `Process`, which syncs nothing: a control
+    Process,
+    /// Our store at `Full` without its sync of the file: a control
+    FullWithoutFileSync,
+    /// Our store at `Full` without its sync of the directory: a control
+    FullWithoutDirectorySync,
+    /// A bare sequence with one barrier: sync_file_range, rename, fsync of the file
+    OneBarrier,
+}
+
+/// What a form is held to on a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Claim {
+    /// Values are whole, and what was acknowledged is there.
+    Durable,
+    /// Values are whole; what was acknowledged may be lost.
+    Whole,
+    /// A control: a state that is not whole must be found.
+    MustBreak,
+    /// A control: an acknowledged change must be found lost.
+    MustLose,
+    /// Nothing is promised; what is seen is reported.
+    Nothing,
+}
+
+impl Form {
+    /// What a run looks at unless it is told otherwise.
+    pub(crate) const USUAL: [Self; 5] = [
+        Self::Full,
+        Self::File,
+        Self::Process,
+        Self::FullWithoutFileSync,
+        Self::FullWithoutDirectorySync,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::File => "file",
+            Self::Process => "process",
+            Self::FullWithoutFileSync => "full-without-file-sync",
+            Self::FullWithoutDirectorySync => "full-without-directory-sync",
+            Self::OneBarrier => "one-barrier",
+        }
+    }
+
+    pub(crate) const fn claim(self, on: FileSystem) -> Claim {
+        match (self, on) {
+            (Self::Full, _) => Claim::Durable,
+            (Self::OneBarrier, _) if on.is_journalled() => Claim::Durable,
+            (Self::File, _) if on.is_journalled() => Claim::Whole,
+            (Self::Process | Self::FullWithoutFileSync, _) => Claim::MustBreak,
+            (Self::FullWithoutDirectorySync, _) => Claim::MustLose,
+            (Self::File | Self::OneBarrier, _) => Claim::Nothing,
+        }
+    }
+
+    /// How many states of ten it gets of the usual ones.
+    pub(crate) const fn share(self) -> usize {
+        match self {
+            Self::Full => 4,
+            Self::File => 3,
+            _ => 1,
+        }
+    }
+}
+
+/// The domain whose values are stored, and one form of storing them.
+pub(crate) struct Subject {
+    domain: DomainKey,
+    folder: PathBuf,
+    form: Form,
+    userdata: Userdata<SimHost, Box<dyn Store>>,
+}
+
+impl Subject {
+    pub(crate) fn new(folder: &Path, form: Form) -> Result<Self> {
+        let host = SimHost::new(HostOptions::new(1));
+        let domain = host.create(NewDomain::new().with_name("web"))?;
+        let directory =
+            OsDirectory::open(folder).with_context(|| format!("opening {}", folder.display()))?;
+        let without = |files, directories| WithoutSyncs { files, directories };
+        let store: Box<dyn Store> = match form {
+            Form::FullWithoutFileSync => Box::new(FileStore::new(Interposed::new(
+                directory,
+                without(true, false),
+            ))),
+            Form::FullWithoutDirectorySync => Box::new(FileStore::new(Interposed::new(
+                directory,
+                without(false, true),
+            ))),
+            _ => Box::new(FileStore::new(directory)),
+        };
+        let durability = match form {
+            Form::Process => Durability::Process,
+            Form::File => Durability::File,
+            _ => Durability::Full,
+        };
+        Ok(Self {
+            userdata: Userdata::new(host, store).with_durability(durability),
+            domain,
+            folder: folder.to_owned(),
+            form,
+        })
+    }
+
+    /// Replaces the value of a key. No bytes remove it.
+    pub(crate) fn store(&self, key: usize, bytes: &[u8]) -> Result<()> {
+        if self.form == Form::OneBarrier && !bytes.is_empty() {
+            return self.replace_with_one_barrier(key, bytes);
+        }
+        self.userdata.store(self.domain, &userid(key)?, bytes)?;
+        Ok(())
+    }
+
+    /// What a key reads, by our own store whatever the form.
+    pub(crate) fn look(&self, key: usize) -> Result<Found> {
+        use userdata::UserdataErrorKind;
+        use userdata_core::StoreErrorKind;
+        Ok(match self.userdata.retrieve(self.domain, &*userid(key)?) {
+            Ok(None) => Found::Nothing,
+            Ok(Some(read)) => {
+                value::version(key, read.as_bytes()).map_or(Found::Damaged, Found::Version)
+            }
+            Err(error) => match error.kind() {
+                UserdataErrorKind::Store(store)
+                    if matches!(store.kind(), StoreErrorKind::Empty) =>
+                {
+                    Found::Empty
+                }
+                _ => Found::Unreadable(format!("{:#}", anyhow::Error::from(error))),
+            },
+        })
+    }
+
+    /// One barrier: the data is handed to the disk and waited for, without a flush of its cache;
+    /// only the fsync after the rename flushes. No safe library offers `sync_file_range(2)`, so
+    /// xfs_io makes the call.
+    fn replace_with_one_barrier(&self, key: usize, bytes: &[u8]) -> Result<()> {
+        let name = FileName::data(NameFormat::default(), &self.domain, &*userid(key)?)?;
+        let name = self.folder.join(std::ffi::OsStr::from_bytes(name.as_ref()));
+        let temporary = self.folder.join("temporary");
+        let mut file = File::create_new(&temporary).context("making the temporary file")?;
+        file.write_all(bytes)
+            .context("writing the temporary file")?;
+        let range = Command::new("xfs_io")
+            .args(["-r", "-c", "sync_range -b -w -a 0 0"])
+            .arg(&temporary)
+            .output()
+            .context("cannot start xfs_io")?;
+        // It tells of a failed command on stderr only.
+        if !range.status.success() || !range.stderr.is_empty() {
+            bail!("xfs_io: {}", String::from_utf8_lossy(&range.stderr).trim());
+        }
+        fs::rename(&temporary, name).context("renaming the temporary file")?;
+        file.sync_all().context("syncing the file")
+    }
+}
+
+fn userid(key: usize) -> Result<WritableUserid> {
+    Ok(WritableUserid::new(format!("key-{key}"))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORMS: [Form; 5] = Form::USUAL;
+
+    #[test]
+    fn every_form_stores_replaces_and_removes() {
+        for form in FORMS {
+            let folder = tempfile::tempdir().unwrap();
+            let subject = Subject::new(folder.path(), form).unwrap();
+            assert_eq!(subject.look(1).unwrap(), Found::Nothing);
+            for version in [2, 3] {
+                subject.store(1, &value::value(1, version, 5000)).unwrap();
+                assert_eq!(subject.look(1).unwrap(), Found::Version(version));
+            }
+            subject.store(1, b"").unwrap();
+            assert_eq!(subject.look(1).unwrap(), Found::Nothing);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_whole_value_is_told_from_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let subject = Subject::new(folder.path(), Form::Process).unwrap();
+        subject.store(0, &value::value(0, 2, 9000)).unwrap();
+        let file = fs::read_dir(folder.path())
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+            .path();
+        for (bytes, expected) in [
+            (&[][..], Found::Empty),
+            (&[0; 9000][..], Found::Damaged),
+            (&value::value(0, 2, 9000)[..4096], Found::Damaged),
+        ] {
+            fs::write(&file, bytes).unwrap();
+            assert_eq!(subject.look(0).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn every_file_system_holds_full_and_is_shown_to_be_looked_at_by_a_control() {
+        for on in FileSystem::ALL {
+            assert_eq!(Form::Full.claim(on), Claim::Durable);
+            let claims = FORMS.map(|form| form.claim(on));
+            assert!(claims.contains(&Claim::MustLose));
+            assert!(claims.contains(&Claim::MustBreak));
+        }
+    }
+}
