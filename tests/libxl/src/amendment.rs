@@ -57,7 +57,7 @@ pub(crate) fn positive_code(setting: &Setting<'_>, seen: &mut Seen) {
 
 pub(crate) fn reading_without_lock(setting: &Setting<'_>, seen: &mut Seen) {
     if setting.is_retrieve() && setting.domain.is_some() {
-        seen.after.restore(&setting.lock_name(), setting.before);
+        seen.after = setting.before.clone();
         if seen.answer == Answer::LockFailed {
             seen.answer = match setting.data() {
                 None => Answer::NoValue,
@@ -142,7 +142,7 @@ pub(crate) fn destroy_tells(setting: &Setting<'_>, seen: &mut Seen) {
     let marker = setting.name(b'c', LOCK);
     let is_trouble = |(name, kind, node): (Vec<u8>, u8, &Node)| match node {
         Node::Directory => kind.is_ascii_alphabetic(),
-        Node::Pipe => name == marker,
+        Node::Pipe | Node::Link(_) => name == marker,
         _ => false,
     };
     if cleared(setting) && setting.of_domain().any(is_trouble) {
@@ -164,7 +164,7 @@ pub(crate) fn leaving_is_refused(setting: &Setting<'_>, seen: &mut Seen) {
 
 pub(crate) fn lock_must_be_a_file(setting: &Setting<'_>, seen: &mut Seen) {
     let too_large = setting.stored().is_some_and(|data| data.len() > VALUE_MAX);
-    if setting.lock() != Some(&Node::Pipe) || too_large {
+    if !matches!(setting.lock(), Some(Node::Pipe | Node::Link(_))) || too_large {
         return;
     }
     if setting.is_destroy() {

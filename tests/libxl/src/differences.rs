@@ -118,8 +118,8 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         name: "lock that is no file",
-        libxl: "Whatever can be opened serves as the lock, a named pipe too, and is removed \
-                afterwards.",
+        libxl: "Whatever can be opened serves as the lock, a named pipe or what a link leads to, \
+                which is made if it is not there; the name is removed afterwards.",
         here: "A lock that is no regular file is an error, and is left where it is.",
         because: "Nothing under our names is taken for what it is not (G7).",
         amend: amendment::lock_must_be_a_file,

@@ -154,14 +154,15 @@ impl Libxl {
     }
 
     /// Makes a call that opens a named pipe, which waits until somebody opens its other end; then
-    /// does that. False if the call did not wait.
-    pub(crate) fn call_waits_at(&mut self, call: &Call, pipe: &Path) -> Result<bool> {
+    /// does that. What it returned if it did not wait.
+    pub(crate) fn call_at_pipe(&mut self, call: &Call, pipe: &Path) -> Result<Option<Returned>> {
         self.begin(call)?;
         let stuck = Instant::now() + STUCK;
         loop {
             match self.lines.try_recv() {
                 Err(TryRecvError::Empty) => {}
-                Ok(_) => return Ok(false),
+                Ok(Said::Returned(returned)) => return Ok(Some(returned)),
+                Ok(other) => bail!("libxl says {other:?} in place of a code"),
                 Err(TryRecvError::Disconnected) => bail!("libxl's process ended"),
             }
             // This end opens only when somebody has the other one, or waits to have it.
@@ -178,7 +179,7 @@ impl Libxl {
             returned == Returned::Code(-3),
             "a pipe is read: {returned:?}"
         );
-        Ok(true)
+        Ok(None)
     }
 
     /// What the call that was begun returned.

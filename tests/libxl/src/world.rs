@@ -43,13 +43,10 @@ impl Arm {
 
     /// Lets libxl make a call. A pipe under the name of a value would keep it for ever.
     fn call(&mut self, setting: &Setting<'_>) -> Result<Answer> {
-        let pipe = setting.is_retrieve() && setting.data() == Some(&Node::Pipe);
-        if pipe && setting.lock() != Some(&Node::Directory) {
+        if setting.is_retrieve() && setting.data() == Some(&Node::Pipe) {
             let pipe = path(self.directory.path(), &setting.data_name());
-            if self.libxl.call_waits_at(setting.call, &pipe)? {
-                return Ok(Answer::Waits);
-            }
-            bail!("libxl does not wait for a pipe");
+            let returned = self.libxl.call_at_pipe(setting.call, &pipe)?;
+            return Ok(returned.map_or(Answer::Waits, Answer::from));
         }
         Ok(self.libxl.call(setting.call)?.into())
     }
