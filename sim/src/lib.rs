@@ -11,7 +11,8 @@
 //! * [`CrashWalk`] and [`FaultWalk`] stop or disturb one process at every point, recover with the
 //!   real code, and hold what is there against the guarantees.
 //! * [`Checker`] holds a [`History`] of several processes against the guarantees, and says why it
-//!   is wrong.
+//!   is wrong; [`CrashCheck`] does so with what a power cut leaves of it; [`shrink`] makes what
+//!   fails small.
 //!
 //! # What a power cut may do
 //!
@@ -73,6 +74,7 @@ mod kernel;
 mod random;
 mod scenario;
 mod schedule;
+mod shrink;
 mod sim_directory;
 mod sim_disk;
 mod storage;
@@ -82,7 +84,10 @@ mod without_syncs;
 
 pub use actor::{Counts, LibxlRequest, Life, Line, Misanswer, Mischief, Request, Task, Whose};
 pub use call::{Answer, Call, CallKind};
-pub use checker::{Checked, Checker, Complaint, HostImage, Involved, MalformedHistory, Tally};
+pub use checker::{
+    Checked, Checker, Complaint, CrashCheck, CrashChecked, HostImage, Involved, MalformedHistory,
+    Tally,
+};
 pub use faults::{At, Fault, Faults, FaultyDirectory, How, every_fault};
 pub use history::{
     Disturbance, Event, History, LibxlBug, LibxlCall, Operation, OperationId, ProcessId, Reply,
@@ -91,6 +96,7 @@ pub use interposed::{Interceptor, Interposed, InterposedFile, Verdict};
 pub use random::Random;
 pub use scenario::{Mix, MixError, Process, Role, Run, Scenario, ScenarioError, Tracing};
 pub use schedule::{Bounds, Bytes, Choice, Choices, Ending, Exhaustive, Moment, Seeded};
+pub use shrink::{Reducible, Shrunk, shrink, without_chunks};
 pub use sim_directory::{SimDirectory, SimFile};
 pub use sim_disk::{Plant, SimDisk, SimOptions, SimProcess, Step};
 pub use storage::{

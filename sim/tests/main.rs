@@ -1,6 +1,8 @@
 //! The simulated host against what is known, and against the real one.
 
 #[cfg(test)]
+mod checked;
+#[cfg(test)]
 mod crash_counts;
 #[cfg(test)]
 mod crash_walk;

@@ -1,7 +1,7 @@
 //! What an operation did to one register, as far as its reply tells.
 
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
-use userdata_core::{Clear, Cleared, DomainKey, Expect, FileType, StoreErrorKind};
+use userdata_core::{Clear, Cleared, Expect, FileType, StoreErrorKind};
 
 use super::content::{Content, Listed, Need};
 use super::deed::Deed;
@@ -11,13 +11,8 @@ use super::registers::{Register, may_be_strange};
 use crate::walk::is_applied;
 use crate::{Action, LibxlCall, Operation, Report};
 
-/// What the operation at this place did to a register of the domain `key`.
-pub(crate) fn accesses(
-    facts: &Facts<'_>,
-    place: usize,
-    key: &DomainKey,
-    register: &Register,
-) -> Vec<Access> {
+/// What the operation at this place did to a register of a domain that it may have concerned.
+pub(crate) fn accesses(facts: &Facts<'_>, place: usize, register: &Register) -> Vec<Access> {
     let Some(deed) = facts.deeds.get(place) else {
         return Vec::new();
     };
@@ -29,7 +24,7 @@ pub(crate) fn accesses(
     };
     match deed.operation {
         Operation::Userdata(action) => made.by_facade(action),
-        Operation::Libxl(call) => made.by_libxl(call, key),
+        Operation::Libxl(call) => made.by_libxl(call),
     }
 }
 
@@ -182,7 +177,7 @@ impl Made<'_> {
         self.read(Need::Is(Content::Nothing))
     }
 
-    fn by_libxl(&self, call: &LibxlCall, key: &DomainKey) -> Vec<Access> {
+    fn by_libxl(&self, call: &LibxlCall) -> Vec<Access> {
         let (LibxlCall::Store { userid, .. }
         | LibxlCall::Retrieve { userid, .. }
         | LibxlCall::Unlink { userid, .. }) = call
@@ -221,23 +216,28 @@ impl Made<'_> {
             }
             _ => Vec::new(),
         };
-        self.on_one_of_several(done, key)
+        self.on_one_of_several(done)
     }
 
-    /// libxl only logs what it can't unlink.
+    /// libxl only logs what it can't unlink, a directory among it.
     fn destroyed_by_libxl(&self) -> Vec<Access> {
         let clears = self.access(Need::Any, Some(Content::Nothing));
-        let keys = self.facts.keys_of(self.place).len();
+        let certain =
+            !self.deed.directory_failed && self.knows_the_key() && !may_be_strange(self.register);
         match self.deed.libxl_reply() {
-            Some((0, _)) if !self.deed.directory_failed && keys == 1 => vec![clears],
+            Some((0, _)) if certain => vec![clears],
             Some((-15, _)) => Vec::new(),
             _ => vec![clears.maybe()],
         }
     }
 
+    fn knows_the_key(&self) -> bool {
+        !self.deed.hypervisor_failed && self.facts.keys_of(self.place).len() == 1
+    }
+
     /// A call by domid that may have met another incarnation proves nothing of this one.
-    fn on_one_of_several(&self, done: Vec<Access>, key: &DomainKey) -> Vec<Access> {
-        if self.facts.keys_of(self.place) == [*key] {
+    fn on_one_of_several(&self, done: Vec<Access>) -> Vec<Access> {
+        if self.knows_the_key() {
             return done;
         }
         let changes = done.into_iter().filter(|access| access.to.is_some());

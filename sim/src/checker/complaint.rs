@@ -18,6 +18,8 @@ pub struct Complaint {
     pub why: String,
     /// The operations without which nothing would be wrong, in the order in which they began.
     pub involved: Vec<Involved>,
+    /// What the disk kept and what it lost, if the power was cut.
+    pub kept: Option<String>,
 }
 
 /// An operation that has a part in it.
@@ -54,6 +56,7 @@ impl Complaint {
             file,
             why,
             involved: deeds.map(Involved::of).collect(),
+            kept: None,
         }
     }
 }
@@ -85,7 +88,9 @@ impl fmt::Display for Complaint {
         writeln!(f, "{}", self.why)?;
         self.involved
             .iter()
-            .try_for_each(|involved| writeln!(f, "  {involved}"))
+            .try_for_each(|involved| writeln!(f, "  {involved}"))?;
+        let mut kept = self.kept.iter().flat_map(|kept| kept.lines());
+        kept.try_for_each(|line| writeln!(f, "  {line}"))
     }
 }
 

@@ -77,10 +77,15 @@ fn leaked(
         return None;
     };
     let mut destroyers = facts.deeds.iter().enumerate().filter(|(at, deed)| {
-        let concerns = |key| of_name(owner(facts.format, key));
+        // Of this incarnation and no other, and it did not come back.
+        let keys = facts.keys_of(*at);
+        let is_its = |key| of_name(owner(facts.format, key));
         deed.ended >= store.began
             && is_clean_destroy(deed)
-            && facts.keys_of(*at).iter().any(concerns)
+            && keys.iter().all(is_its)
+            && keys
+                .iter()
+                .any(|key| !facts.lives.ever_there(key, (deed.ended, facts.until)))
     });
     let Some((destroyer, _)) = destroyers.next() else {
         tally.left_for_a_sweep += 1;
@@ -124,7 +129,8 @@ fn is_clean_destroy(deed: &Deed<'_>) -> bool {
             _ => false,
         },
         Operation::Libxl(LibxlCall::Destroy { .. }) => {
-            deed.libxl_reply().is_some_and(|(rc, _)| rc == 0) && !deed.directory_failed
+            let undisturbed = !deed.directory_failed && !deed.hypervisor_failed;
+            deed.libxl_reply().is_some_and(|(rc, _)| rc == 0) && undisturbed
         }
         _ => false,
     }
@@ -158,7 +164,7 @@ fn left_over(facts: &Facts<'_>, name: &FileName, tally: &mut Tally) -> Option<Co
             let told = said_left(facts);
             told.contains(name.as_bytes()) || deeds.any(|(_, d)| ours(d) && d.is_cut_off())
         }
-        Kind::Closing => deeds.any(|(_, d)| ours(d) && (d.is_cut_off() || d.directory_failed)),
+        Kind::Closing => deeds.any(|(_, d)| ours(d) && (d.is_cut_off() || tells_trouble(d))),
         _ => {
             facts.breaks.any(name.owner().domid)
                 || deeds.any(|(_, deed)| deed.is_cut_off() || deed.directory_failed)
@@ -187,6 +193,19 @@ fn left_over(facts: &Facts<'_>, name: &FileName, tally: &mut Tally) -> Option<Co
         why,
         deeds,
     ))
+}
+
+/// Whether whoever destroyed a domain said that not all went well, or could not say it.
+fn tells_trouble(deed: &Deed<'_>) -> bool {
+    match deed.report() {
+        Some(Report::Cleared(Some(cleared), trouble)) => {
+            !cleared.failed.is_empty() || !trouble.is_empty()
+        }
+        Some(Report::Cleared(None, _) | Report::Nonsense(_)) => true,
+        Some(Report::StillThere(trouble)) => !trouble.is_empty(),
+        Some(Report::Failed(_)) => deed.directory_failed,
+        _ => false,
+    }
 }
 
 /// Whether a process was killed between two operations, or in the middle of one.

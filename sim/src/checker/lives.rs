@@ -73,6 +73,14 @@ impl Lives {
         })
     }
 
+    /// Whether it was there at some moment, in whatever life.
+    pub(crate) fn ever_there(&self, key: &DomainKey, span: (usize, usize)) -> bool {
+        self.during(span).any(|state| {
+            let guest = state.guest(key.domid);
+            guest.is_some_and(|guest| guest.uuid() == key.uuid)
+        })
+    }
+
     /// Whether it was there and of this life from beginning to end.
     pub(crate) fn always(&self, key: &DomainKey, span: (usize, usize), life: Life) -> bool {
         !self.ever(key, span, |_, domain| {

@@ -2,19 +2,38 @@
 //!
 //! A value is a register: operations put, remove, read, and compare before they put. A history is
 //! right if for each register there is an order of the operations, each at one moment of its time,
-//! that explains every reply (*linearisability*). What nobody answered may have happened or not.
+//! that explains every reply (*linearisability*). What nobody answered may have happened or not; a
+//! failure has changed nothing, unless its kind says otherwise.
+//!
+//! # What is excused
+//!
+//! A lock that real libxl or a stranger broke is broken until whoever held it is done. Until then a
+//! compare-and-swap is two moments, one at which it compared and one at which it put; a single put,
+//! removal or read still is one. Values of two libxl writers at once may be any mixture of theirs,
+//! and of no value of ours. A value may outlive its domain if its store said that the lock was
+//! lost, or if libxl worked without the right lock meanwhile; a store that says nothing of the kind
+//! leaves none. All of this is counted.
+//!
+//! # What is not checked
+//!
+//! How long anybody waited; whether a store had to succeed; modification times; what several
+//! registers show together. Between operations that overlap, only what was read orders them, also
+//! for power cuts. An answer of the hypervisor that was wrong excuses the reply it led to.
 
 mod accesses;
 mod blend;
 mod breaks;
 mod complaint;
 mod content;
+mod crash;
 mod deed;
 mod explain;
 mod facts;
+mod left;
 mod lifetime;
 mod linearise;
 mod lives;
+mod of_run;
 mod registers;
 mod replies;
 #[cfg(test)]
@@ -25,6 +44,7 @@ use std::fmt;
 use userdata_core::NameFormat;
 
 pub use complaint::{Complaint, Involved};
+pub use crash::{CrashCheck, CrashChecked};
 pub use deed::MalformedHistory;
 pub use facts::HostImage;
 

@@ -1,6 +1,6 @@
 //! `Registers`: a history as accesses to registers, one for each userid of each domain.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use userdata_core::{DomainKey, FileName, FileType, Kind, NameFormat, Owner, Userid};
 
@@ -89,22 +89,22 @@ pub(crate) fn registers(facts: &Facts<'_>, left: Option<&Tree>) -> Vec<Register>
             name,
         })
         .collect();
-    let mut of_owner: BTreeMap<Owner, Vec<usize>> = BTreeMap::new();
-    for (at, register) in registers.iter().enumerate() {
-        of_owner.entry(register.name.owner()).or_default().push(at);
-    }
-    for place in 0..facts.deeds.len() {
-        for key in facts.keys_of(place) {
-            let places = of_owner.get(&owner(facts.format, &key));
-            for at in places.into_iter().flatten() {
-                if let Some(register) = registers.get_mut(*at) {
-                    let done = accesses(facts, place, &key, register);
-                    register.accesses.extend(done);
-                }
+    plants(facts, &mut registers);
+    for (place, deed) in facts.deeds.iter().enumerate() {
+        let keys = facts.keys_of(place);
+        let owners: Vec<Owner> = keys.iter().map(|key| owner(facts.format, key)).collect();
+        // A wrong answer sends libxl to the files of any uuid.
+        let astray = deed.libxl().filter(|_| deed.hypervisor_failed);
+        for register in &mut registers {
+            let owner = register.name.owner();
+            if owners.contains(&owner)
+                || astray.is_some() && owner.domid.is_none_or(|domid| domid == deed.domid())
+            {
+                let done = accesses(facts, place, register);
+                register.accesses.extend(done);
             }
         }
     }
-    plants(facts, &mut registers);
     for register in &mut registers {
         if let Some(tree) = left {
             let content = Content::found(tree.get(register.name.as_bytes()));
@@ -128,15 +128,26 @@ fn plants(facts: &Facts<'_>, registers: &mut [Register]) {
         let Event::Planted { file, plant, .. } = event else {
             continue;
         };
-        let planted = registers.iter_mut().find(|r| r.name.as_bytes() == file);
-        if let Some(register) = planted {
+        let Some(name) = FileName::parse(facts.format, file) else {
+            continue;
+        };
+        let planted = |register: &&mut Register| {
+            register.is_of(name.owner()) && register.userid == name.userid()
+        };
+        // What stands under the name of libxl's temporary file becomes the value when libxl stores.
+        let (ends, times) = match name.kind() {
+            Kind::Data => (at, Times::Once),
+            Kind::New => (usize::MAX, Times::Any),
+            _ => continue,
+        };
+        if let Some(register) = registers.iter_mut().find(planted) {
             register.accesses.push(Access {
                 deed: None,
                 begins: at,
-                ends: at,
+                ends,
                 need: Need::Any,
                 to: Some(Content::planted(plant)),
-                times: Times::Once,
+                times,
             });
         }
     }

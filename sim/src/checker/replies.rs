@@ -123,7 +123,10 @@ impl<'a> Reply<'a> {
                 false => honest("the domain was there, alive or dying, all the time"),
             },
             UserdataErrorKind::BeingDestroyed => {
-                let destroyed = lives.ever_leaves(&self.key, span) || self.is_contended();
+                // A lock that fails as if somebody held it tells that somebody destroys.
+                let destroyed = lives.ever_leaves(&self.key, span)
+                    || self.is_contended()
+                    || self.deed.directory_failed;
                 match destroyed {
                     true => None,
                     false => honest("nobody was destroying the domain"),

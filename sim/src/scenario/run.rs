@@ -93,11 +93,14 @@ impl Scenario {
         })
     }
 
-    fn host(&self, recorder: &Recorder) -> Result<SimHost, ScenarioError> {
-        let options = HostOptions::new(self.seed)
+    pub(crate) fn host_options(&self) -> HostOptions {
+        HostOptions::new(self.seed)
             .with_spurious_one_in(0)
-            .with_reports_dying(self.reports_dying);
-        let host = SimHost::new(options);
+            .with_reports_dying(self.reports_dying)
+    }
+
+    fn host(&self, recorder: &Recorder) -> Result<SimHost, ScenarioError> {
+        let host = SimHost::new(self.host_options());
         for domain in &self.domains {
             let new = NewDomain::new()
                 .with_domid(domain.domid)

@@ -14,4 +14,5 @@ pub use crash_walk::{CrashWalk, Cut, Ended, WalkError, Walked};
 pub(crate) use fault_walk::is_applied;
 pub use fault_walk::{FaultWalk, Faulted};
 pub use guarantee::{Broken, End, Guarantee, Incident};
+pub(crate) use recovery::{Recovered, store_once_more};
 pub use scene::{Scene, Setting};

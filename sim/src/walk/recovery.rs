@@ -2,7 +2,7 @@
 
 use hv_sim::{HostOptions, SimHost};
 use userdata::{Outcome, Userdata};
-use userdata_core::{Clear, Durability, FileName, StoreErrorKind, WritableUserid};
+use userdata_core::{Clear, Durability, FileName, NameFormat, StoreErrorKind, WritableUserid};
 use userdata_fs::FileStore;
 
 use super::action::Slot;
@@ -10,7 +10,7 @@ use super::expectation::{Cause, Expectation, Found};
 use super::{Broken, Guarantee, Incident, Scene};
 use crate::{CrashModel, NameOrder, SimDirectory, SimDisk, SimOptions, Sizes, Storage, Tree};
 
-type Recovered = Userdata<SimHost, FileStore<SimDirectory>>;
+pub(crate) type Recovered = Userdata<SimHost, FileStore<SimDirectory>>;
 
 /// Random numbers of a host that starts again are others than before.
 const SEED: u64 = 2;
@@ -149,40 +149,13 @@ impl<'a> Recovery<'a> {
             why,
             tree: disk.tree(),
         };
-        let slot = self.scene.slot("xl");
-        let stored = userdata.store(slot.domain, &slot.userid, LAST);
-        if !matches!(
-            stored,
-            Ok(Outcome::Stored {
-                durability: Durability::Full,
-                ..
-            })
-        ) {
-            return Err(wrong(
-                Guarantee::Bounded,
-                format!("store afterwards: {stored:?}"),
-            ));
-        }
-        for names in [NameOrder::Journalled, NameOrder::Weak] {
-            let model = CrashModel {
-                names,
-                sizes: Sizes::Vary,
-            };
-            let least = disk.storage().crash_states(model).state(0);
-            let name = data_name(self.scene, &slot);
-            if least.tree().file(&name) != Some(LAST) {
-                return Err(wrong(
-                    Guarantee::Durability,
-                    "the last store is lost".to_owned(),
-                ));
-            }
-        }
-        let removed = userdata.store(slot.domain, &slot.userid, b"");
-        let left = userdata.exists(slot.domain, &slot.userid);
-        if !matches!((&removed, &left), (Ok(Outcome::Removed { .. }), Ok(false))) {
-            let why = format!("storing nothing: {removed:?}, and then there is {left:?}");
-            return Err(wrong(Guarantee::Empty, why));
-        }
+        store_once_more(
+            &userdata,
+            disk,
+            self.scene.setting().format,
+            &self.scene.slot("xl"),
+        )
+        .map_err(|(guarantee, why)| wrong(guarantee, why))?;
         self.clear(&userdata, disk)?;
         self.others_stand(disk, expectation, cause)
     }
@@ -228,7 +201,7 @@ impl<'a> Recovery<'a> {
             .slots()
             .filter(|slot| slot.domain != self.scene.first())
         {
-            let found = match tree.file(&data_name(self.scene, slot)) {
+            let found = match tree.file(&data_name(self.scene.setting().format, slot)) {
                 None => Found::Nothing,
                 Some([]) => Found::Empty,
                 Some(bytes) => Found::Value(bytes.to_vec()),
@@ -246,6 +219,46 @@ impl<'a> Recovery<'a> {
     }
 }
 
+/// A value can be stored, is durable at once, and can be removed.
+pub(crate) fn store_once_more(
+    userdata: &Recovered,
+    disk: &SimDisk,
+    format: NameFormat,
+    slot: &Slot,
+) -> Result<(), (Guarantee, String)> {
+    let stored = userdata.store(slot.domain, &slot.userid, LAST);
+    let full = matches!(
+        stored,
+        Ok(Outcome::Stored {
+            durability: Durability::Full,
+            ..
+        })
+    );
+    if !full {
+        let why = format!("store afterwards: {stored:?}");
+        return Err((Guarantee::Bounded, why));
+    }
+    for names in [NameOrder::Journalled, NameOrder::Weak] {
+        let model = CrashModel {
+            names,
+            sizes: Sizes::Vary,
+        };
+        let least = disk.storage().crash_states(model).state(0);
+        if least.tree().file(&data_name(format, slot)) != Some(LAST) {
+            return Err((Guarantee::Durability, "the last store is lost".to_owned()));
+        }
+    }
+    let removed = userdata.store(slot.domain, &slot.userid, b"");
+    let left = userdata.exists(slot.domain, &slot.userid);
+    match (&removed, &left) {
+        (Ok(Outcome::Removed { .. }), Ok(false)) => Ok(()),
+        _ => {
+            let why = format!("storing nothing: {removed:?}, and then there is {left:?}");
+            Err((Guarantee::Empty, why))
+        }
+    }
+}
+
 /// The files of the first domain, of whatever kind.
 pub(crate) fn files_of_first(scene: &Scene, tree: &Tree) -> Vec<FileName> {
     let first = scene.first();
@@ -259,9 +272,9 @@ pub(crate) fn files_of_first(scene: &Scene, tree: &Tree) -> Vec<FileName> {
         .collect()
 }
 
-fn data_name(scene: &Scene, slot: &Slot) -> Vec<u8> {
+fn data_name(format: NameFormat, slot: &Slot) -> Vec<u8> {
     let userid: &WritableUserid = &slot.userid;
-    FileName::data(scene.setting().format, &slot.domain, userid)
+    FileName::data(format, &slot.domain, userid)
         .map(|name| name.as_bytes().to_vec())
         .unwrap_or_default()
 }
