@@ -71,6 +71,7 @@ mod history;
 mod history_text;
 mod interposed;
 mod kernel;
+mod misanswer;
 mod random;
 mod scenario;
 mod schedule;
@@ -82,7 +83,7 @@ mod trace;
 mod walk;
 mod without_syncs;
 
-pub use actor::{Counts, LibxlRequest, Life, Line, Misanswer, Mischief, Request, Task, Whose};
+pub use actor::{Counts, LibxlRequest, Life, Line, Mischief, Request, Task, Whose};
 pub use call::{Answer, Call, CallKind};
 pub use checker::{
     Checked, Checker, Complaint, CrashCheck, CrashChecked, HostImage, Involved, MalformedHistory,
@@ -93,9 +94,12 @@ pub use history::{
     Disturbance, Event, History, LibxlBug, LibxlCall, Operation, OperationId, ProcessId, Reply,
 };
 pub use interposed::{Interceptor, Interposed, InterposedFile, Verdict};
+pub use misanswer::Misanswer;
 pub use random::Random;
 pub use scenario::{Mix, MixError, Process, Role, Run, Scenario, ScenarioError, Tracing};
-pub use schedule::{Bounds, Bytes, Choice, Choices, Ending, Exhaustive, Moment, Seeded};
+pub use schedule::{
+    Bounds, Bytes, Choice, Choices, Decision, Ending, Exhaustive, Moment, Recorded, Seeded,
+};
 pub use shrink::{Reducible, Shrunk, shrink, without_chunks};
 pub use sim_directory::{SimDirectory, SimFile};
 pub use sim_disk::{Plant, SimDisk, SimOptions, SimProcess, Step};

@@ -78,3 +78,23 @@ fn chosen_faults_strike_one_after_another_until_no_call_is_left() {
         "{all}"
     );
 }
+
+#[test]
+fn no_wrong_answer_of_the_hypervisor_breaks_a_guarantee_alone_or_with_another_fault() {
+    let (scene, mut all) = (scene(NameFormat::Libxl), Faulted::default());
+    for action in scene.protocols(Durability::Full) {
+        let (scene, action) = (&scene, &action);
+        let walk = FaultWalk {
+            scene,
+            action,
+            pairs: true,
+            power_cuts: false,
+        };
+        let misled = walk.walk_misled().unwrap();
+        if let Some(broken) = misled.broken.first() {
+            panic!("{} times, first {broken}", misled.broken.len());
+        }
+        all.add(misled);
+    }
+    assert!(all.singles > 300 && all.pairs > all.singles * 15, "{all}");
+}

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use hv_sim::{Call, EventError, Fault, HostState, NewDomain, SimHost, When};
+use hv_sim::{Call, EventError, NewDomain, SimHost, When};
 use userdata_core::{
     BootId, Domain, DomainKey, Domid, Hypervisor, HypervisorError, HypervisorErrorKind, Uuid,
 };
 
 use super::Seat;
-use super::task::{Misanswer, Whose};
+use super::task::Whose;
 use crate::schedule::Point;
 use crate::{Disturbance, Event};
 
@@ -45,7 +45,7 @@ impl SeatedHost {
         let answer = match self.seat.next_misanswer() {
             None => ask(&self.host),
             Some(misanswer) => {
-                let fault = self.fault(misanswer);
+                let fault = misanswer.fault(&self.host.state());
                 let by = Disturbance::Hypervisor {
                     call,
                     fault: fault.clone(),
@@ -61,15 +61,6 @@ impl SeatedHost {
             Err(error) => format!("{call:?} = {error}"),
         });
         answer
-    }
-
-    fn fault(&self, misanswer: Misanswer) -> Fault {
-        match misanswer {
-            Misanswer::Fails(failure) => Fault::Fail(failure),
-            Misanswer::Stale => Fault::Stale,
-            Misanswer::Absent => Fault::Absent,
-            Misanswer::Others => Fault::Lie(Box::new(with_other_uuids(self.host.state()))),
-        }
     }
 
     /// Lets something happen to the host, when it is this process's turn. The result is the domain
@@ -181,20 +172,6 @@ fn fresh(before: &[DomainKey], domid: Option<Domid>, uuid: Uuid) -> Uuid {
 fn nth(keys: &[DomainKey], number: u8) -> Option<DomainKey> {
     let number = usize::from(number).checked_rem(keys.len())?;
     keys.get(number).copied()
-}
-
-/// The state of a host on which every guest has another handle.
-fn with_other_uuids(mut state: HostState) -> HostState {
-    let guests: Vec<(Domid, Uuid)> = state
-        .guests()
-        .map(|(domid, guest)| (domid, guest.uuid()))
-        .collect();
-    for (domid, uuid) in guests {
-        let uuid = Uuid::from_u128(!uuid.as_u128());
-        // It can't fail for a domain that is there.
-        let _ = state.apply(&hv_sim::Event::SetUuid { domid, uuid });
-    }
-    state
 }
 
 impl Hypervisor for SeatedHost {

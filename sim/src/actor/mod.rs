@@ -16,7 +16,7 @@ mod stranger;
 mod task;
 
 pub use recorder::{Counts, Line};
-pub use task::{LibxlRequest, Life, Misanswer, Mischief, Request, Task, Whose};
+pub use task::{LibxlRequest, Life, Mischief, Request, Task, Whose};
 
 pub(crate) use performer::Performer;
 pub(crate) use recorder::Recorder;

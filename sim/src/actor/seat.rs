@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use userdata_fs::Errno;
 
 use super::recorder::{Line, Recorder};
-use super::task::Misanswer;
 use crate::schedule::{Point, reach};
 use crate::{
-    Answer, Call, Disturbance, Event, Fault, Faults, How, Interceptor, ProcessId, SimProcess,
-    Verdict,
+    Answer, Call, Disturbance, Event, Fault, Faults, How, Interceptor, Misanswer, ProcessId,
+    SimProcess, Verdict,
 };
 
 /// A process's place in a run: it waits here for its turn, and here its calls go wrong.

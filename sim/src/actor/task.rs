@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use hv_sim::Failure;
 use userdata_core::{Clear, DomainKey, Domid, Durability, Userid, Uuid, WritableUserid};
 
 use crate::Plant;
@@ -115,20 +114,6 @@ pub enum Mischief {
     },
     /// Locks the domain's lock file, and forgets it for a while.
     HoldLock(Duration),
-}
-
-/// What is wrong with the answer of a hypervisor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Misanswer {
-    /// There is none.
-    Fails(Failure),
-    /// It is that of the moment before the last event.
-    Stale,
-    /// It is that of a host without any domain.
-    Absent,
-    /// It is that of a host whose domains have all other uuids.
-    Others,
 }
 
 impl fmt::Display for Whose {

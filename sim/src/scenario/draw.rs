@@ -7,8 +7,8 @@ use hv_sim::Failure;
 use userdata_core::{Clear, DomainKey, Domid, Durability, Userid, Uuid, WritableUserid};
 
 use super::{Mix, Process, Role, Scenario};
-use crate::actor::{LibxlRequest, Life, Misanswer, Mischief, Request, Task, Whose};
-use crate::{At, CallKind, Fault, How, Plant, Random};
+use crate::actor::{LibxlRequest, Life, Mischief, Request, Task, Whose};
+use crate::{At, CallKind, Fault, How, Misanswer, Plant, Random};
 
 /// The domids that are used: one begins with another's digits, and the first ones of a boot.
 const DOMIDS: [u16; 4] = [5, 50, 1, 2];

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use userdata_core::DomainKey;
 
-use crate::actor::{Misanswer, Task};
-use crate::{Fault, ProcessId};
+use crate::actor::Task;
+use crate::{Fault, Misanswer, ProcessId};
 
 pub use mix::{Mix, MixError};
 pub use run::{Run, ScenarioError, Tracing};

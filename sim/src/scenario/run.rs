@@ -9,7 +9,7 @@ use userdata_fs::Errno;
 
 use super::Scenario;
 use crate::actor::{Counts, Line, Performer, Recorder, Seat};
-use crate::schedule::{Choices, Ending, Player, Stage};
+use crate::schedule::{Choices, Decision, Ending, Player, Stage};
 use crate::{Event, History, ProcessId, SimDisk, SimOptions, Storage};
 
 /// What came of a scenario with one schedule.
@@ -26,6 +26,8 @@ pub struct Run {
     pub host: HostState,
     /// How much happened.
     pub counts: Counts,
+    /// What was chosen, where it was not to go on: [`Recorded`](crate::Recorded) chooses so again.
+    pub decisions: Vec<Decision>,
     /// What each process did, in order, if that was asked for.
     pub trace: Vec<Line>,
 }
@@ -72,6 +74,7 @@ impl Scenario {
             steps_max: self.steps_max,
             steps: 0,
             preemptions: 0,
+            decisions: Vec::new(),
         };
         let end = stage.play(choices);
         if end == Ending::PowerCut {
@@ -89,6 +92,7 @@ impl Scenario {
             storage,
             host: host.state(),
             counts,
+            decisions: stage.decisions,
             trace: recorded.lines,
         })
     }

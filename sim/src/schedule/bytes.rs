@@ -70,6 +70,7 @@ mod tests {
         let (ready, asleep) = ([ProcessId(0), ProcessId(2)], [ProcessId(1)]);
         let moment = Moment {
             step: 0,
+            last: None,
             current: Some(ProcessId(0)),
             ready: &ready,
             asleep: &asleep,

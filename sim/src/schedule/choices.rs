@@ -15,6 +15,8 @@ pub trait Choices {
 pub struct Moment<'a> {
     /// How many steps were made before.
     pub step: u64,
+    /// Who made the last one, and how many he has made.
+    pub last: Option<(ProcessId, u64)>,
     /// Who made the last one, if he can go on.
     pub current: Option<ProcessId>,
     /// Who can make the next one, in order of their numbers.
@@ -45,6 +47,16 @@ impl Moment<'_> {
         next.or_else(|| self.asleep.first())
             .copied()
             .unwrap_or(ProcessId(0))
+    }
+
+    /// The choice, or to go on if it can't be.
+    pub(crate) fn possible(&self, choice: Choice) -> Choice {
+        match choice {
+            Choice::Run(id) if !self.ready.contains(&id) && !self.asleep.contains(&id) => {
+                Choice::Run(self.go_on())
+            }
+            choice => choice,
+        }
     }
 }
 

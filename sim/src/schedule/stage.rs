@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use generator::{Generator, Gn};
 
-use super::{Choice, Choices, Moment, Point};
+use super::{Choice, Choices, Decision, Moment, Point};
 use crate::actor::Seat;
 use crate::{ProcessId, SimDisk};
 
@@ -97,6 +97,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) steps: u64,
     /// How often somebody could have gone on while another was let run.
     pub(crate) preemptions: u64,
+    /// What was chosen, where it was not to go on.
+    pub(crate) decisions: Vec<Decision>,
 }
 
 impl Stage<'_> {
@@ -118,14 +120,18 @@ impl Stage<'_> {
             }
             let moment = Moment {
                 step: self.steps,
+                last: current.map(|id| (id, self.steps_of(id))),
                 current: current.filter(|id| ready.contains(id)),
                 ready: &ready,
                 asleep: &asleep,
             };
-            match choices.choose(&moment) {
+            let choice = moment.possible(choices.choose(&moment));
+            if choice != Choice::Run(moment.go_on()) {
+                let after = moment.last;
+                self.decisions.push(Decision { after, choice });
+            }
+            match choice {
                 Choice::Run(id) => {
-                    let can = ready.contains(&id) || asleep.contains(&id);
-                    let id = if can { id } else { moment.go_on() };
                     self.preemptions += u64::from(moment.current.is_some_and(|now| now != id));
                     self.step(id);
                     current = Some(id);
@@ -166,6 +172,10 @@ impl Stage<'_> {
         if asleep.len() > 1 {
             asleep.sort_by_key(|id| self.players.get(id.0).map(|player| player.waking()));
         }
+    }
+
+    fn steps_of(&self, id: ProcessId) -> u64 {
+        self.players.get(id.0).map_or(0, |player| player.steps)
     }
 
     fn step(&mut self, id: ProcessId) {

@@ -177,6 +177,10 @@ impl Action {
             Self::Destroy { domain, .. } => match userdata.destroy(*domain, destroy) {
                 Ok(destroyed) => Report::Cleared(destroyed.cleared, destroyed.trouble),
                 Err(DestroyError::NotStarted(error)) => Report::Failed(error),
+                // The hypervisor says so, or the toolstack had nothing left to destroy.
+                Err(
+                    DestroyError::StillThere { trouble } | DestroyError::Failed { trouble, .. },
+                ) => Report::StillThere(trouble),
                 Err(other) => Report::Nonsense(other.to_string()),
             },
             Self::DestroyInVain { domain } => {

@@ -5,17 +5,17 @@ use std::fmt;
 
 use hv_sim::SimHost;
 use userdata::{Outcome, Userdata, UserdataError, UserdataErrorKind};
-use userdata_core::{
-    Cleared, Condition, FileName, Hypervisor as _, Kind, StoreError, StoreErrorKind,
-};
+use userdata_core::{Clear, Condition, FileName, Hypervisor as _, Kind, StoreErrorKind};
 use userdata_fs::{Errno, FileStore};
 
 use super::expectation::{Cause, Expectation};
+use super::misled_host::MisledHost;
 use super::recovery::{Complaint, Recovery, files_of_first};
+use super::said::Said;
 use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, WalkError};
 use crate::{
-    CallKind, CrashModel, Fault, Faults, FaultyDirectory, How, NameOrder, SimDirectory, SimDisk,
-    Sizes, Storage, every_fault,
+    CallKind, CrashModel, Fault, Faults, FaultyDirectory, How, Misanswer, NameOrder, SimDirectory,
+    SimDisk, Sizes, Storage, every_fault,
 };
 
 /// What one process does, and what disturbs it.
@@ -91,9 +91,12 @@ impl fmt::Display for Faulted {
 }
 
 /// One run that is over.
-struct Run {
+pub(crate) struct Run {
     faults: Vec<Fault>,
-    calls: Vec<CallKind>,
+    pub(crate) calls: Vec<CallKind>,
+    misanswers: Vec<(u64, Misanswer)>,
+    /// How many questions the hypervisor was asked.
+    pub(crate) asked: u64,
     report: Report,
     /// What it left.
     storage: Storage,
@@ -105,6 +108,12 @@ struct Run {
 }
 
 impl Run {
+    /// Whether the hypervisor said what is not true.
+    fn is_lied_to(&self) -> bool {
+        let mut misanswers = self.misanswers.iter();
+        misanswers.any(|(number, misanswer)| *number < self.asked && misanswer.is_lie())
+    }
+
     fn incident(&self, end: Option<End>) -> Incident {
         Incident {
             actions: 1,
@@ -182,7 +191,16 @@ impl FaultWalk<'_> {
         Ok(faulted)
     }
 
-    fn run(&self, faults: Vec<Fault>) -> Result<Run, WalkError> {
+    pub(crate) fn run(&self, faults: Vec<Fault>) -> Result<Run, WalkError> {
+        self.run_misled(faults, Vec::new())
+    }
+
+    /// A run in which questions to the hypervisor are answered wrongly, too.
+    pub(crate) fn run_misled(
+        &self,
+        faults: Vec<Fault>,
+        misanswers: Vec<(u64, Misanswer)>,
+    ) -> Result<Run, WalkError> {
         let (disk, host) = (self.scene.disk(), self.scene.host()?);
         let process = disk.process();
         let root = process.root()?;
@@ -191,10 +209,13 @@ impl FaultWalk<'_> {
         let root = FaultyDirectory::new(root, interceptor.clone());
         let store = FileStore::new(root.losing(SimDirectory::lose_writeback))
             .with_name_format(self.scene.setting().format);
-        let userdata = Userdata::new(host.clone(), store);
+        let misled = MisledHost::new(host.clone(), &misanswers);
+        let userdata = Userdata::new(misled.clone(), store);
         let report = self.action.perform(&userdata, &host);
         Ok(Run {
             faults,
+            misanswers,
+            asked: misled.asked(),
             calls: interceptor.calls(),
             report,
             storage: disk.storage(),
@@ -204,7 +225,7 @@ impl FaultWalk<'_> {
         })
     }
 
-    fn judge(&self, run: &Run, recovery: &Recovery<'_>, faulted: &mut Faulted) {
+    pub(crate) fn judge(&self, run: &Run, recovery: &Recovery<'_>, faulted: &mut Faulted) {
         for fault in &run.faults {
             if let Some(kind) = run.calls.get(fault.call()) {
                 *faulted.met.entry((*kind, fault.how)).or_default() += 1;
@@ -228,10 +249,13 @@ impl FaultWalk<'_> {
                 None => fault.to_string(),
             })
             .collect();
+        let misanswers = run.misanswers.iter();
+        let misanswers = misanswers.map(|(number, how)| format!("answer {number} is {how:?}"));
+        let all: Vec<String> = faults.into_iter().chain(misanswers).collect();
         format!(
             "{}: {}, so that it says: {}",
             self.action,
-            faults.join(", "),
+            all.join(", "),
             run.report
         )
     }
@@ -263,6 +287,7 @@ impl FaultWalk<'_> {
     /// What must be there, if what was said is true.
     fn expected(&self, run: &Run) -> Result<Expectation, String> {
         let before = self.scene.expectation();
+        let action = self.believed(run);
         let synced = run.report.says_synced();
         match &run.report {
             Report::Changed(outcome) => {
@@ -276,18 +301,21 @@ impl FaultWalk<'_> {
                     Outcome::NothingToRemove if removes_nothing => {}
                     other => return Err(format!("{other:?} is not what was done")),
                 }
-                Ok(before.after(self.action, synced))
+                Ok(before.after(&action, synced))
             }
-            Report::Failed(error) if is_applied(error) => Ok(before.after(self.action, false)),
+            Report::Failed(error) if is_applied(error) => Ok(before.after(&action, false)),
             Report::Failed(error) => {
                 // Trouble with storage never stops a toolstack; somebody else's mark does.
                 let refused = !matches!(error.kind(), UserdataErrorKind::Store(_));
+                let unknown = !run.misanswers.is_empty();
                 let held = run
                     .faults
                     .iter()
                     .any(|fault| fault.how == How::Fails(Errno::AGAIN));
                 match self.action {
-                    Action::Destroy { .. } | Action::DestroyInVain { .. } if !(refused && held) => {
+                    Action::Destroy { .. } | Action::DestroyInVain { .. }
+                        if !(refused && (held || unknown)) =>
+                    {
                         Err("the domain was not destroyed".to_owned())
                     }
                     _ => Ok(before),
@@ -297,10 +325,12 @@ impl FaultWalk<'_> {
                 let removed = |slot: &Slot| {
                     slot.domain == self.scene.first() && cleared.removed.contains(&slot.userid)
                 };
-                Ok(before.partly_after(self.action, synced, removed))
+                Ok(before.partly_after(&action, synced, removed))
             }
-            Report::Cleared(None, trouble) if trouble.last().is_some_and(is_applied) => {
-                Ok(before.after(self.action, false))
+            Report::Cleared(None, trouble)
+                if trouble.last().is_some_and(is_applied) && !trouble.iter().any(is_unknown) =>
+            {
+                Ok(before.after(&action, false))
             }
             // What was done before it failed is not told: it is what is there.
             Report::Cleared(None, trouble) if !trouble.is_empty() => {
@@ -309,10 +339,15 @@ impl FaultWalk<'_> {
                     slot.domain == self.scene.first()
                         && !left.iter().any(|name| is_value(name, slot))
                 };
-                Ok(before.partly_after(self.action, false, gone))
+                Ok(before.partly_after(&action, false, gone))
             }
             Report::Cleared(None, _) => Err("nothing is said of the data".to_owned()),
-            Report::StillThere(_) => Ok(before),
+            Report::StillThere(_) => match self.action {
+                Action::Destroy { .. } if !run.is_lied_to() => {
+                    Err("the domain is not there any more".to_owned())
+                }
+                _ => Ok(before),
+            },
             Report::Read(value) => {
                 let Action::Retrieve { slot } = self.action else {
                     return Err("nobody asked".to_owned());
@@ -341,6 +376,18 @@ impl FaultWalk<'_> {
             }
             Report::Nonsense(why) => Err(why.clone()),
         }
+    }
+
+    /// What was done, given what the hypervisor said: the data of a domain of which it says that it
+    /// is gone need not be spared.
+    fn believed(&self, run: &Run) -> Action {
+        let mut action = self.action.clone();
+        if let Action::DestroyAll { what, .. } = &mut action
+            && run.is_lied_to()
+        {
+            *what = Clear::Everything;
+        }
+        action
     }
 
     /// Whatever is left besides values was reported.
@@ -413,49 +460,9 @@ impl FaultWalk<'_> {
     }
 }
 
-/// What was said of what is left.
-struct Said<'a> {
-    /// That everything went well.
-    nothing_wrong: bool,
-    /// That data was cleared away.
-    clears: bool,
-    /// That something went wrong that has no file of its own to it.
-    anything: bool,
-    errors: Vec<&'a StoreError>,
-    left_behind: BTreeSet<&'a [u8]>,
-}
-
-impl<'a> Said<'a> {
-    fn of(report: &'a Report) -> Self {
-        let (cleared, trouble): (Option<&Cleared>, &[UserdataError]) = match report {
-            Report::Cleared(cleared, trouble) => (cleared.as_ref(), trouble),
-            Report::StillThere(trouble) => (None, trouble),
-            Report::Failed(error) => (None, std::slice::from_ref(error)),
-            _ => (None, &[]),
-        };
-        let of_trouble = trouble.iter().filter_map(|error| match error.kind() {
-            UserdataErrorKind::Store(error) => Some(error),
-            _ => None,
-        });
-        let failed = cleared.map_or(&[][..], |cleared| &cleared.failed);
-        let errors: Vec<&StoreError> = failed.iter().chain(of_trouble).collect();
-        Self {
-            nothing_wrong: trouble.is_empty() && failed.is_empty(),
-            clears: matches!(report, Report::Cleared(..)),
-            anything: cleared.is_none() && !trouble.is_empty(),
-            left_behind: errors
-                .iter()
-                .filter_map(|error| error.left_behind())
-                .collect(),
-            errors,
-        }
-    }
-
-    fn failed(&self, name: &FileName) -> bool {
-        self.errors
-            .iter()
-            .any(|error| error.file() == name.as_bytes())
-    }
+/// Whether the hypervisor did not answer.
+fn is_unknown(error: &UserdataError) -> bool {
+    matches!(error.kind(), UserdataErrorKind::Hypervisor(_))
 }
 
 /// Whether an error says that the change is made all the same.

@@ -5,8 +5,11 @@ mod crash_walk;
 mod expectation;
 mod fault_walk;
 mod guarantee;
+mod misled_host;
+mod misled_walk;
 mod protocols;
 mod recovery;
+mod said;
 mod scene;
 
 pub use action::{Action, ActionKind, Report, Slot};
