@@ -10,10 +10,8 @@
 //!   bug ([`WithoutSyncs`]), or an [`Interceptor`] of your own.
 //! * [`CrashWalk`] and [`FaultWalk`] stop or disturb one process at every point, recover with the
 //!   real code, and hold what is there against the guarantees.
-//! * A [`Scenario`] is several processes on one host: users of this library, real libxl with its
-//!   defects, a toolstack that lets domains live and die, a stranger. Who of them runs next is up to
-//!   [`Choices`]: [`Seeded`], [`Exhaustive`], from [`Bytes`] or [`Recorded`]. What came of it is a
-//!   [`Run`].
+//! * A [`Scenario`] is several processes on one host, real libxl and its defects among them. Who of
+//!   them runs next is up to [`Choices`], of a seed or exhaustive. What comes of it is a [`Run`].
 //! * [`Checker`] holds a [`History`] of several processes against the guarantees, and says why it
 //!   is wrong; [`CrashCheck`] does so with what a power cut leaves of it; [`shrink`] makes what
 //!   fails small.
@@ -28,26 +26,9 @@
 //!
 //! # What is walked, and what is not
 //!
-//! [`CrashWalk`] and [`FaultWalk`] know one process, the flat layouts, and values of a few blocks:
-//! every crash state of every protocol, every fault of the directory and every wrong answer of the
-//! hypervisor, alone and in pairs.
-//!
-//! Schedules know libxl's layout. Somebody else may run before every call of the directory and
-//! every question to the hypervisor; only those of which nobody else can know anything (the time, a
-//! random number, the number of the process, a name that was read along with others) are no such
-//! points. [`Exhaustive`] walks all schedules up to a bound on preemptions, kills and power cuts,
-//! for two or three processes with one or two operations each; a preemption is that somebody is
-//! kept from going on who could. [`Seeded`] draws schedules of any size, and finds what needs many
-//! preemptions only by luck. A sleeper wakes when his time has come on a clock that moves with the
-//! steps, or, drawn by chance, when the others are taken for slow; an exhaustive walk does not take
-//! them for slow, so that deadlines pass in it only when nobody else can run. One process has one
-//! thread. Real libxl is written from its source of Xen 4.22: its calls in its order, its lock,
-//! its defects L1 to L3, how it destroys; not what it does besides userdata, and it follows no
-//! symbolic links here. No incarnation (domid and uuid) comes back within one boot, and the host
-//! does not reboot.
-//!
-//! Bits that rot, sectors
-//! that are torn within a block, and disks that lie about a flush are not simulated; neither are
+//! One process of a flat layout meets every crash state, every fault and every wrong answer of the
+//! hypervisor, the latter two in pairs; several are scheduled as [`Scenario`] says. Bits that rot,
+//! sectors torn within a block, and disks that lie about a flush are not simulated; neither are
 //! permissions, since a process here may do anything.
 //!
 //! # Example

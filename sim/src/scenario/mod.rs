@@ -18,8 +18,30 @@ pub use run::{Run, ScenarioError, Tracing};
 
 /// Who does what on a simulated host, and what goes wrong.
 ///
-/// Plain data: take a process, a task or a fault away, and it is a smaller scenario. The same
-/// scenario with the same [`Choices`](crate::Choices) gives the same [`Run`], to the byte.
+/// Plain data: take a task or a fault away, and it is a smaller scenario; a process without tasks
+/// does nothing. The same scenario with the same [`Choices`](crate::Choices) gives the same
+/// [`Run`], to the byte.
+///
+/// # What is scheduled, and what is not
+///
+/// Somebody else may run before every call of the directory, every question to the hypervisor, and
+/// everything that happens to the host. Only calls of which nobody else can know anything are no
+/// such points: the time, a random number, the number of the process, a name that was read along
+/// with others. One process has one thread.
+///
+/// [`Exhaustive`](crate::Exhaustive) walks all schedules up to a bound on preemptions, kills and
+/// power cuts; a preemption is that somebody is kept from going on who could.
+/// [`Seeded`](crate::Seeded) draws schedules of any length, and finds what needs many preemptions
+/// in the right places only by luck.
+///
+/// The clock moves by a microsecond a step. Who sleeps wakes when his time has come; a seed may
+/// also take the others for slow and wake him before. An exhaustive walk does not, so that in it
+/// deadlines pass only when nobody else can run.
+///
+/// Files are named as libxl does. Real libxl is written from the source of Xen 4.22: the calls of
+/// its store, retrieve, unlink and destroy in their order, its lock, and its defects; it follows no
+/// symbolic link here, and nothing is simulated of what it does besides. No incarnation of a domain
+/// comes back within one boot, and the host does not reboot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
     /// What the random numbers of the simulated host follow from.
