@@ -4,15 +4,17 @@
 //! the workspace, out of which the command `simulate` is built. One that is not found is a failure
 //! of the checks, one that no longer fits the source has to be written anew.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::Path;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use std::{fmt, fs};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::child::{self, Child};
 use crate::project;
@@ -22,13 +24,16 @@ use copy::Copy;
 pub(crate) mod canary;
 mod copy;
 
+/// How long each is hunted, unless told otherwise.
+const MINUTES: u64 = 1;
+
 /// Options of `cargo xtask canaries`.
 #[derive(Debug, Args)]
 pub(crate) struct Task {
     /// Only canaries whose name contains this
     name: Option<String>,
     /// How long each is hunted at most
-    #[arg(long, value_name = "MINUTES", default_value_t = 1)]
+    #[arg(long, value_name = "MINUTES", default_value_t = MINUTES)]
     minutes: u64,
 }
 
@@ -37,11 +42,8 @@ pub(crate) struct Task {
 struct Hunted {
     name: String,
     bug: String,
-    /// The guarantee that was seen to be broken; `None` if nothing was found.
-    guarantee: Option<String>,
-    why: String,
-    /// What replays it, on a build with the bug in it.
-    replay: String,
+    /// What was found, for the report; `None` if nothing was.
+    failure: Option<Value>,
     /// How many cases were run until it was found.
     cases: u64,
     seconds: f64,
@@ -50,8 +52,8 @@ struct Hunted {
 /// What is needed of what `simulate run --out` keeps.
 #[derive(Debug, Deserialize)]
 struct Findings {
-    families: std::collections::BTreeMap<String, Tally>,
-    failures: Vec<Failure>,
+    families: BTreeMap<String, Tally>,
+    failures: Vec<Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,16 +61,29 @@ struct Tally {
     cases: u64,
 }
 
-#[derive(Debug, Deserialize)]
-struct Failure {
-    replay: String,
-    guarantee: String,
-    why: String,
+/// Where everything of them is built and kept.
+fn folder() -> PathBuf {
+    project::target().join("canaries")
+}
+
+/// What the last hunt found, for `simulate report`.
+pub(crate) fn found() -> PathBuf {
+    folder().join("canaries.json")
+}
+
+impl Default for Task {
+    /// All of them.
+    fn default() -> Self {
+        Self {
+            name: None,
+            minutes: MINUTES,
+        }
+    }
 }
 
 impl Task {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let folder = project::target().join("canaries");
+        let folder = folder();
         let mut canaries = Canary::all(project::root())?;
         canaries.retain(|canary| {
             self.name
@@ -88,11 +103,11 @@ impl Task {
             writeln!(io::stdout(), "{hunted}")?;
             all.push(hunted);
         }
-        fs::write(folder.join("canaries.json"), serde_json::to_string(&all)?)?;
-        if sound.guarantee.is_some() {
+        fs::write(found(), serde_json::to_string(&all)?)?;
+        if sound.failure.is_some() {
             bail!("the code without a bug is complained about");
         }
-        let missed = all.iter().filter(|hunted| hunted.guarantee.is_none());
+        let missed = all.iter().filter(|hunted| hunted.failure.is_none());
         let missed: Vec<&str> = missed.map(|hunted| hunted.name.as_str()).collect();
         if !missed.is_empty() {
             bail!("not found: {}", missed.join(", "));
@@ -122,28 +137,23 @@ impl Task {
             &minutes,
         ]);
         command.arg("--out").arg(&out);
-        command
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         let limit = Duration::from_secs(60 * (self.minutes + 5));
-        Child::start(&mut command, limit)?.wait(|| ())?;
+        let status = Child::start(&mut command, limit)?.wait(|| ())?;
         let findings: Findings = serde_json::from_str(&fs::read_to_string(&out)?)?;
-        let failure = findings.failures.into_iter().next();
-        let name = canary.map_or("(no bug)", |canary| &canary.name);
+        let told = if findings.failures.is_empty() { 0 } else { 1 };
+        if status.code() != Some(told) {
+            bail!(
+                "simulate ended with {status} and {} failures",
+                findings.failures.len()
+            );
+        }
         Ok(Hunted {
-            name: name.to_owned(),
+            name: canary.map_or("(no bug)", |canary| &canary.name).to_owned(),
             bug: canary.map(|canary| canary.bug.clone()).unwrap_or_default(),
             cases: findings.families.values().map(|tally| tally.cases).sum(),
             seconds: started.elapsed().as_secs_f64(),
-            why: failure
-                .as_ref()
-                .map(|failure| failure.why.clone())
-                .unwrap_or_default(),
-            replay: failure
-                .as_ref()
-                .map(|f| f.replay.clone())
-                .unwrap_or_default(),
-            guarantee: failure.map(|failure| failure.guarantee),
+            failure: findings.failures.into_iter().next(),
         })
     }
 }
@@ -152,16 +162,17 @@ impl fmt::Display for Hunted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             name,
-            guarantee,
             cases,
             seconds,
-            replay,
+            failure,
             ..
         } = self;
-        let found = guarantee.as_deref().unwrap_or("nothing found");
+        let told = |key: &str| failure.as_ref()?.get(key)?.as_str();
+        let found = told("guarantee").unwrap_or("nothing found");
+        let replay = told("replay").unwrap_or_default();
         write!(
             f,
-            "{name:28} {found:20} {cases:6} cases {seconds:6.1} s  {replay}"
+            "{name:32} {found:18} {cases:6} cases {seconds:6.1} s  {replay}"
         )
     }
 }

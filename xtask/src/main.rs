@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod bench;
+mod campaign;
 mod canaries;
 mod child;
 mod ci;
@@ -29,6 +30,8 @@ enum Task {
     Tidy(tidy::Task),
     /// What the store costs, against the fewest system calls that could do the same
     Bench(bench::Task),
+    /// Everything that the simulation has, for some minutes: figures, targets and a page
+    Campaign(campaign::Task),
     /// Bugs planted in a copy of the source, each of which the simulation has to find
     Canaries(canaries::Task),
     /// Fuzzing with the nightly compiler, and replaying what it finds on any
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Test(task) => task.run(),
         Task::Tidy(task) => task.run(),
         Task::Bench(task) => task.run(),
+        Task::Campaign(task) => task.run(),
         Task::Canaries(task) => task.run(),
         Task::Fuzz(task) => task.run(),
         Task::Coverage(task) => task.run(),

@@ -9,6 +9,8 @@ use clap::{Args, Parser};
 
 use crate::campaign::Campaign;
 use crate::case::{Case, Family};
+use crate::catalogue::NamedMix;
+use crate::targets::Target;
 
 /// Runs the real userdata store on simulated hosts that crash, fail and compete.
 ///
@@ -22,6 +24,10 @@ pub(crate) enum Command {
     Run(Run),
     /// Run one case again and show it, step by step
     Replay(Replay),
+    /// Make the history of a seed smaller as long as it breaks the same guarantee
+    Shrink(Shrink),
+    /// Make a page of what a run has found, for a browser
+    Report(Report),
 }
 
 /// Options of `simulate run`.
@@ -34,6 +40,9 @@ pub(crate) struct Run {
     /// as many as there is time for]
     #[arg(long, value_name = "A..B", value_parser = seeds)]
     seeds: Option<Range<u64>>,
+    /// What histories are made of: a name, and what is to be different, as `all,kills=50`
+    #[arg(long, value_name = "MIX", default_value = "all")]
+    pub(crate) mix: NamedMix,
     /// How many threads work [default: one for each processor]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -51,8 +60,65 @@ pub(crate) struct Run {
 /// Options of `simulate replay`.
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// FAMILY:NUMBER, as `simulate run` tells it
+    /// A seed, or FAMILY:NUMBER, as `simulate run` tells it
     pub(crate) case: Case,
+    /// What histories are made of
+    #[arg(long, value_name = "MIX", default_value = "all")]
+    pub(crate) mix: NamedMix,
+}
+
+/// Options of `simulate shrink`.
+#[derive(Debug, Args)]
+pub(crate) struct Shrink {
+    /// The seed of a history that breaks something
+    pub(crate) seed: u64,
+    /// What histories are made of
+    #[arg(long, value_name = "MIX", default_value = "all")]
+    pub(crate) mix: NamedMix,
+}
+
+/// Options of `simulate report`.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// What `simulate run --out` kept
+    pub(crate) findings: PathBuf,
+    /// What `cargo xtask canaries` kept
+    #[arg(long, value_name = "FILE")]
+    pub(crate) canaries: Option<PathBuf>,
+    /// End with 1 unless everything was reached that a campaign must reach
+    #[arg(long, value_enum, default_value_t = Hold::Nothing)]
+    hold: Hold,
+    /// The page [default: beside the findings, as .html]
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// What a campaign is held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Hold {
+    /// Nothing: it is only shown
+    Nothing,
+    /// What does not depend on the speed of the machine
+    Results,
+    /// Everything
+    All,
+}
+
+impl Report {
+    /// Whether it is a failure when this was missed.
+    pub(crate) fn holds(&self, target: &Target) -> bool {
+        match self.hold {
+            Hold::Nothing => false,
+            Hold::Results => !target.is_speed,
+            Hold::All => true,
+        }
+    }
+
+    /// Where the page goes.
+    pub(crate) fn page(&self) -> PathBuf {
+        let beside = || self.findings.with_extension("html");
+        self.out.clone().unwrap_or_else(beside)
+    }
 }
 
 impl Run {

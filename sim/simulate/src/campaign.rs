@@ -6,11 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::case::{Case, Family};
+use crate::case::Family;
 use crate::catalogue::Catalogue;
 use crate::findings::{Findings, Tally};
 use crate::interrupt;
 use crate::progress::Progress;
+use crate::queue::Queue;
 
 /// How many failures are kept; more of them tell nothing new.
 const FAILURES_MAX: usize = 20;
@@ -30,37 +31,39 @@ impl Campaign {
     /// Runs, and tells what was found so far when it is ended early.
     pub(crate) fn run(&self, catalogue: &Catalogue, progress: &Progress) -> Findings {
         let started = Instant::now();
-        let families = self.families.iter().map(|family| {
-            let all = catalogue.count(*family);
-            (
-                *family,
-                Tally {
-                    all,
-                    ..Tally::default()
-                },
-            )
-        });
+        let families = || {
+            let counted = |family: &Family| (*family, catalogue.count(*family));
+            self.families.iter().map(counted)
+        };
+        let tally = |all| Tally {
+            all,
+            ..Tally::default()
+        };
         let findings = Mutex::new(Findings {
             jobs: self.jobs,
-            families: families.collect(),
+            families: families()
+                .map(|(family, all)| (family, tally(all)))
+                .collect(),
             ..Findings::default()
         });
-        let cases = Mutex::new(self.cases(catalogue));
+        let queue = Mutex::new(Queue::new(families(), &self.seeds));
         let ends = || {
             let found = self.first && !locked(&findings).failures.is_empty();
             let late = self.limit.is_some_and(|limit| started.elapsed() >= limit);
             found || late || interrupt::is_asked()
         };
         let work = || {
-            while !ends()
-                && let Some(case) = locked(&cases).next()
-            {
+            while !ends() {
+                let case = locked(&queue).next();
+                let Some(case) = case else { break };
                 let begun = Instant::now();
                 let outcome = catalogue.perform(case);
+                let seconds = begun.elapsed().as_secs_f64();
+                locked(&queue).took(case.family, seconds);
                 let mut findings = locked(&findings);
                 let tally = findings.families.entry(case.family).or_default();
                 tally.cases += 1;
-                tally.busy += begun.elapsed().as_secs_f64();
+                tally.busy += seconds;
                 tally.counts += outcome.counts;
                 findings.coverage.add(outcome.coverage);
                 for failure in outcome.failures {
@@ -84,26 +87,6 @@ impl Campaign {
         findings.seconds = started.elapsed().as_secs_f64();
         findings.interrupted = interrupt::is_asked();
         findings
-    }
-
-    /// The exhaustive families first, one after the other; then those with seeds, side by side.
-    fn cases(&self, catalogue: &Catalogue) -> impl Iterator<Item = Case> + use<> {
-        let of = |family: &Family| catalogue.count(*family).map(|count| (*family, count));
-        let exhaustive: Vec<(Family, u64)> = self.families.iter().filter_map(of).collect();
-        let mut seeded = self.families.clone();
-        seeded.retain(|family| catalogue.count(*family).is_none());
-        let seeds = if seeded.is_empty() {
-            0..0
-        } else {
-            self.seeds.clone()
-        };
-        let exhaustive = exhaustive
-            .into_iter()
-            .flat_map(|(family, count)| (0..count).map(move |number| Case { family, number }));
-        exhaustive.chain(seeds.flat_map(move |number| {
-            let of_seed = move |family| Case { family, number };
-            seeded.clone().into_iter().map(of_seed)
-        }))
     }
 }
 

@@ -16,10 +16,14 @@ pub(crate) enum Family {
     Crash,
     /// Every protocol of one process, every call of it failing in every way, power cuts after each
     Fault,
-    /// The same with two calls that fail
+    /// Small scenarios of two and three processes, in every schedule up to a few preemptions
+    Schedule,
+    /// Every protocol of one process, every two calls of it failing in every way
     Pair,
     /// Protocols one after the other, drawn by seed, stopped after every step
     Sequence,
+    /// Processes that compete and are killed and disturbed, domains that come and go, by seed
+    History,
 }
 
 /// One thing to run.
@@ -36,21 +40,45 @@ pub(crate) struct Case {
 pub(crate) struct CaseError;
 
 impl Family {
-    pub(crate) const ALL: [Self; 4] = [Self::Crash, Self::Fault, Self::Pair, Self::Sequence];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Crash,
+        Self::Fault,
+        Self::Schedule,
+        Self::Pair,
+        Self::Sequence,
+        Self::History,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Crash => "crash",
             Self::Fault => "fault",
+            Self::Schedule => "schedule",
             Self::Pair => "pair",
             Self::Sequence => "sequence",
+            Self::History => "history",
+        }
+    }
+
+    /// What a case of it is.
+    pub(crate) const fn about(self) -> &'static str {
+        match self {
+            Self::Crash => "one protocol of one process, killed and cut off after every step",
+            Self::Fault => "one protocol of one process, every call failing in every way",
+            Self::Schedule => "a small scenario of two or three processes, in every schedule",
+            Self::Pair => "one protocol of one process, every two calls failing in every way",
+            Self::Sequence => "six protocols one after the other, killed and cut off at every step",
+            Self::History => "processes that compete, are killed and disturbed, on one host",
         }
     }
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.family.name(), self.number)
+        match self.family {
+            Family::History => self.number.fmt(f),
+            family => write!(f, "{}:{}", family.name(), self.number),
+        }
     }
 }
 
@@ -58,7 +86,7 @@ impl FromStr for Case {
     type Err = CaseError;
 
     fn from_str(word: &str) -> Result<Self, CaseError> {
-        let (family, number) = word.split_once(':').ok_or(CaseError)?;
+        let (family, number) = word.split_once(':').unwrap_or(("history", word));
         let named = |candidate: &Family| candidate.name() == family;
         Ok(Self {
             family: Family::ALL.into_iter().find(named).ok_or(CaseError)?,

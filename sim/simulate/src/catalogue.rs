@@ -1,11 +1,15 @@
 //! `Catalogue`: the exhaustive cases, each with its number.
 
 use std::num::NonZeroUsize;
+use std::str::FromStr;
 
 use userdata_core::{Durability, NameFormat};
-use userdata_sim::{Action, CrashModel, NameOrder, Scene, Setting, Sizes, WalkError};
+use userdata_sim::{
+    Action, CrashModel, Mix, MixError, NameOrder, Scene, Setting, Sizes, WalkError,
+};
 
-use crate::case::Family;
+use crate::case::{Case, Family};
+use crate::small::{self, Small};
 
 /// Every protocol of one process, under every layout and durability.
 #[derive(Debug)]
@@ -13,6 +17,26 @@ pub(crate) struct Catalogue {
     scenes: Vec<Scene>,
     /// Each with the number of its scene.
     protocols: Vec<(usize, Action)>,
+    small: Vec<Small>,
+    pub(crate) mix: NamedMix,
+}
+
+/// What histories are made of, and how it was said on the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedMix {
+    pub(crate) mix: Mix,
+    words: String,
+}
+
+impl FromStr for NamedMix {
+    type Err = MixError;
+
+    fn from_str(words: &str) -> Result<Self, MixError> {
+        Ok(Self {
+            mix: words.parse()?,
+            words: words.to_owned(),
+        })
+    }
 }
 
 /// What one process does, and where.
@@ -41,7 +65,7 @@ const fn model(names: NameOrder, sizes: Sizes) -> CrashModel {
 pub(crate) const BLOCK: Option<NonZeroUsize> = NonZeroUsize::new(3);
 
 impl Catalogue {
-    pub(crate) fn new() -> Result<Self, WalkError> {
+    pub(crate) fn new(mix: NamedMix) -> Result<Self, WalkError> {
         let formats = [NameFormat::Libxl, NameFormat::Seed];
         let scene = |format| {
             Scene::new(Setting {
@@ -61,7 +85,12 @@ impl Catalogue {
                 .collect::<Vec<_>>()
         };
         let protocols = scenes.iter().enumerate().flat_map(of_scene).collect();
-        Ok(Self { scenes, protocols })
+        Ok(Self {
+            scenes,
+            protocols,
+            small: small::all(),
+            mix,
+        })
     }
 
     /// How many cases a family has; `None` if there is one for every seed.
@@ -70,7 +99,8 @@ impl Catalogue {
         match family {
             Family::Crash => Some(protocols * MODELS.len() as u64),
             Family::Fault | Family::Pair => Some(protocols),
-            Family::Sequence => None,
+            Family::Schedule => Some(self.small.len() as u64),
+            Family::Sequence | Family::History => None,
         }
     }
 
@@ -88,6 +118,19 @@ impl Catalogue {
             scene: self.scenes.get(*scene)?,
             action,
         })
+    }
+
+    /// A small scenario, by its number.
+    pub(crate) fn small(&self, number: u64) -> Option<&Small> {
+        self.small.get(usize::try_from(number).ok()?)
+    }
+
+    /// The words that replay a case.
+    pub(crate) fn words(&self, case: Case) -> String {
+        match case.family {
+            Family::History => format!("{case} --mix {}", self.mix.words),
+            _ => case.to_string(),
+        }
     }
 
     /// The scene in libxl's names.

@@ -13,11 +13,13 @@ pub(crate) enum CommandError {
     Interrupt(#[from] ctrlc::Error),
     #[error("the simulated host does not start: {0}")]
     Walk(#[from] WalkError),
+    #[error("the case does not run: {0}")]
+    Replay(String),
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
     #[error("{}: {source}", file.display())]
     File { file: PathBuf, source: io::Error },
-    #[error("{} is not what `simulate run --out` keeps: {source}", file.display())]
+    #[error("{} holds something else: {source}", file.display())]
     Format {
         file: PathBuf,
         source: serde_json::Error,

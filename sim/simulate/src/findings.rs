@@ -5,6 +5,7 @@ use std::fs;
 use std::ops::AddAssign;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::case::Family;
@@ -56,6 +57,18 @@ pub(crate) struct Counts {
     pub(crate) pairs: u64,
     /// Runs that failed because of a fault; the others got over it.
     pub(crate) failed: u64,
+    /// Histories of several processes, by seed.
+    pub(crate) histories: u64,
+    /// Schedules of small scenarios.
+    pub(crate) schedules: u64,
+    /// Operations in histories and schedules.
+    pub(crate) operations: u64,
+    /// Answers that were disturbed in histories.
+    pub(crate) faults: u64,
+    /// Times that somebody could have gone on while another was let run.
+    pub(crate) preemptions: u64,
+    /// Values with too many operations at once to be checked.
+    pub(crate) unchecked: u64,
 }
 
 /// A guarantee that was broken.
@@ -112,6 +125,12 @@ impl AddAssign for Counts {
             singles,
             pairs,
             failed,
+            histories,
+            schedules,
+            operations,
+            faults,
+            preemptions,
+            unchecked,
         } = other;
         self.steps += steps;
         self.kills += kills;
@@ -120,5 +139,17 @@ impl AddAssign for Counts {
         self.singles += singles;
         self.pairs += pairs;
         self.failed += failed;
+        self.histories += histories;
+        self.schedules += schedules;
+        self.operations += operations;
+        self.faults += faults;
+        self.preemptions += preemptions;
+        self.unchecked += unchecked;
     }
+}
+
+/// Reads what was kept in a file as JSON.
+pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> Result<T, CommandError> {
+    let text = fs::read_to_string(file).map_err(CommandError::of_file(file))?;
+    serde_json::from_str(&text).map_err(CommandError::of_format(file))
 }

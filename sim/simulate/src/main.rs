@@ -1,14 +1,19 @@
 //! The command `simulate`.
 
+use std::fs;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{Command, Replay, Run};
+use arguments::{Command, Replay, Report, Run, Shrink};
 use catalogue::Catalogue;
 use error::CommandError;
+use findings::Findings;
 use progress::Progress;
+use replay::Replayed;
+use report::{Canary, Page};
+use targets::Target;
 
 mod arguments;
 mod campaign;
@@ -16,13 +21,19 @@ mod case;
 mod catalogue;
 mod coverage;
 mod error;
+mod film;
 mod findings;
 mod interrupt;
 mod perform;
 mod picture;
 mod progress;
+mod queue;
 mod replay;
+mod report;
+mod runs;
+mod small;
 mod stage;
+mod targets;
 mod totals;
 
 /// A guarantee was broken.
@@ -33,7 +44,9 @@ const INTERRUPTED: u8 = 130;
 fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Run(run) => start(&run),
-        Command::Replay(replay) => show(&replay),
+        Command::Replay(arguments) => replay(&arguments),
+        Command::Shrink(arguments) => shrink(&arguments),
+        Command::Report(report) => draw(&report),
     };
     done.unwrap_or_else(|error| {
         let _ = writeln!(io::stderr(), "simulate: {error}");
@@ -43,7 +56,9 @@ fn main() -> ExitCode {
 
 fn start(run: &Run) -> Result<ExitCode, CommandError> {
     interrupt::catch()?;
-    let findings = run.campaign().run(&Catalogue::new()?, &Progress::new());
+    let findings = run
+        .campaign()
+        .run(&Catalogue::new(run.mix.clone())?, &Progress::new());
     if let Some(file) = &run.out {
         findings.keep(file)?;
     }
@@ -55,13 +70,57 @@ fn start(run: &Run) -> Result<ExitCode, CommandError> {
     })
 }
 
-fn show(replay: &Replay) -> Result<ExitCode, CommandError> {
-    let outcome = Catalogue::new()?.perform(replay.case);
-    let is_fine = outcome.failures.is_empty();
-    writeln!(io::stdout(), "{}", replay::Replayed(outcome))?;
-    Ok(if is_fine {
-        ExitCode::SUCCESS
+fn replay(replay: &Replay) -> Result<ExitCode, CommandError> {
+    let catalogue = Catalogue::new(replay.mix.clone())?;
+    show(
+        &catalogue
+            .replay(replay.case)
+            .map_err(CommandError::Replay)?,
+    )
+}
+
+fn shrink(shrink: &Shrink) -> Result<ExitCode, CommandError> {
+    let catalogue = Catalogue::new(shrink.mix.clone())?;
+    show(
+        &catalogue
+            .shrink(shrink.seed)
+            .map_err(CommandError::Replay)?,
+    )
+}
+
+fn show(replayed: &Replayed) -> Result<ExitCode, CommandError> {
+    let mut out = io::stdout().lock();
+    write!(out, "{}", replayed.text)?;
+    if replayed.held {
+        writeln!(out, "every guarantee held")?;
+        Ok(ExitCode::SUCCESS)
     } else {
+        Ok(ExitCode::from(BROKEN))
+    }
+}
+
+fn draw(report: &Report) -> Result<ExitCode, CommandError> {
+    let findings: Findings = findings::read(&report.findings)?;
+    let canaries: Option<Vec<Canary>> =
+        report.canaries.as_deref().map(findings::read).transpose()?;
+    let canaries = canaries.unwrap_or_default();
+    let targets = Target::all(&findings, &canaries);
+    let page = Page {
+        findings: &findings,
+        canaries: &canaries,
+        targets: &targets,
+    };
+    let file = report.page();
+    fs::write(&file, page.to_string()).map_err(CommandError::of_file(&file))?;
+    let mut out = io::stdout();
+    for target in &targets {
+        writeln!(out, "{target}")?;
+    }
+    writeln!(out, "{}", file.display())?;
+    let missed = |target: &Target| !target.is_met && report.holds(target);
+    Ok(if targets.iter().any(missed) {
         ExitCode::from(BROKEN)
+    } else {
+        ExitCode::SUCCESS
     })
 }

@@ -31,18 +31,24 @@ impl Catalogue {
     /// Runs one case. A panic of the code that is tested is a failure like any other.
     pub(crate) fn perform(&self, case: Case) -> Outcome {
         let run = || match case.family {
-            Family::Crash => self.crash_walk(case),
-            Family::Fault => self.fault_walk(case, false),
-            Family::Pair => self.fault_walk(case, true),
-            Family::Sequence => self.sequence_walk(case),
+            Family::Crash => self.crash_walk(case).map_err(|error| error.to_string()),
+            Family::Fault => self
+                .fault_walk(case, false)
+                .map_err(|error| error.to_string()),
+            Family::Pair => self
+                .fault_walk(case, true)
+                .map_err(|error| error.to_string()),
+            Family::Sequence => self.sequence_walk(case).map_err(|error| error.to_string()),
+            Family::Schedule => self.schedules(case),
+            Family::History => self.history(case),
         };
         let failed = |why| Outcome {
-            failures: vec![Failure::without_picture(case, why)],
+            failures: vec![Failure::without_picture(self.words(case), why)],
             ..Outcome::default()
         };
         match catch_unwind(AssertUnwindSafe(run)) {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(error)) => failed(error.to_string()),
+            Ok(Err(why)) => failed(why),
             Err(panic) => failed(format!("it panicked: {}", said(&*panic))),
         }
     }
@@ -155,9 +161,9 @@ fn failures(case: Case, stage: &Stage<'_>, broken: Vec<Broken>) -> Vec<Failure> 
 }
 
 impl Failure {
-    fn without_picture(case: Case, why: String) -> Self {
+    fn without_picture(replay: String, why: String) -> Self {
         Self {
-            replay: case.to_string(),
+            replay,
             guarantee: "G6 honest errors".to_owned(),
             after: String::new(),
             why,

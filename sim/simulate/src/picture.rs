@@ -1,12 +1,16 @@
 //! `Picture`: what happened, moment by moment, with what it did to the directory.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use userdata_core::{FileName, NameFormat};
+use userdata_core::{FileName, Kind, NameFormat, Uuid};
 use userdata_fs::Errno;
 use userdata_sim::{Answer, Call, CallKind, Interceptor, SimDisk, Tree};
+
+/// The length of a uuid with its hyphens.
+const UUID_LEN: usize = 36;
 
 /// What happened, one moment after the other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -161,6 +165,10 @@ pub(crate) fn short_name(name: &[u8]) -> String {
     let Some(parsed) = parsed else {
         return name.escape_ascii().to_string();
     };
+    let mut userid = parsed.userid().to_string();
+    if parsed.kind() == Kind::Temporary {
+        userid.truncate(4);
+    }
     let letter = char::from(parsed.kind().letter());
     let owner = parsed.owner();
     let uuid = owner.uuid.simple().to_string();
@@ -168,18 +176,54 @@ pub(crate) fn short_name(name: &[u8]) -> String {
     let domid = owner
         .domid
         .map_or_else(String::new, |domid| format!("{domid}."));
-    format!("{letter}.{domid}{uuid}.{}", parsed.userid())
+    format!("{letter}.{domid}{uuid}.{userid}")
 }
 
-/// The same text with every name of a file shortened.
-fn shortened(text: &str) -> String {
+/// The same text with every name of a file and every uuid shortened.
+pub(crate) fn shortened(text: &str) -> String {
     let words = text
         .split(' ')
         .map(|word| match word.starts_with("userdata-") {
             true => short_name(word.as_bytes()),
-            false => word.to_owned(),
+            false => without_uuids(word),
         });
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// The same text with the first digits of every uuid alone.
+fn without_uuids(word: &str) -> String {
+    let is_uuid = |at: &usize| {
+        let text = word.get(*at..at + UUID_LEN).unwrap_or_default();
+        Uuid::try_parse(text).is_ok()
+    };
+    let Some(at) = (0..word.len()).find(is_uuid) else {
+        return word.to_owned();
+    };
+    let (before, rest) = word.split_at(at);
+    let (uuid, behind) = rest.split_at(UUID_LEN);
+    let digits = uuid.get(..4).unwrap_or_default();
+    format!("{before}{digits}{}", without_uuids(behind))
+}
+
+impl Picture {
+    /// The same without the lanes in which nothing happens.
+    pub(crate) fn without_idle_lanes(mut self) -> Self {
+        let busy: BTreeSet<usize> = self
+            .moments
+            .iter()
+            .filter_map(|moment| moment.lane)
+            .collect();
+        let place = |lane: usize| busy.range(..lane).count();
+        for moment in &mut self.moments {
+            moment.lane = moment.lane.map(place);
+        }
+        let lanes = self.lanes.into_iter().enumerate();
+        self.lanes = lanes
+            .filter(|(number, _)| busy.contains(number))
+            .map(|(_, lane)| lane)
+            .collect();
+        self
+    }
 }
 
 impl Moment {
@@ -206,5 +250,45 @@ impl fmt::Display for Moment {
             write!(f, "\n        {} is {now}", change.name)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_uuids_are_short_in_pictures() {
+        let uuid = "11111111-2222-3333-4444-abcdef555555";
+        for (text, short) in [
+            (
+                format!("rename userdata-d.5.{uuid}.xl.a x = done"),
+                "rename d.5.1111.xl.a x = done",
+            ),
+            (
+                format!("unlink userdata-t.5.{uuid}.e220a8397b1d"),
+                "unlink t.5.1111.e220",
+            ),
+            (
+                format!("Domain = 5.{uuid}, Alive"),
+                "Domain = 5.1111, Alive",
+            ),
+            ("plain - text".to_owned(), "plain - text"),
+        ] {
+            assert_eq!(shortened(&text), short);
+        }
+    }
+
+    #[test]
+    fn lanes_in_which_nothing_happens_are_left_out() {
+        let moment = |lane| Moment::new(lane, What::Call, "");
+        let picture = Picture {
+            lanes: ["a", "b", "c"].map(str::to_owned).into(),
+            moments: vec![moment(Some(2)), moment(None), moment(Some(0))],
+        };
+        let picture = picture.without_idle_lanes();
+        assert_eq!(picture.lanes, ["a", "c"]);
+        let lanes: Vec<_> = picture.moments.iter().map(|moment| moment.lane).collect();
+        assert_eq!(lanes, [Some(1), None, Some(0)]);
     }
 }

@@ -69,6 +69,20 @@ fn figures(family: Family, tally: &Tally) -> String {
             "{} faults, {} of them told to the caller, {} crash states checked",
             counts.singles, counts.failed, counts.recovered
         ),
+        Family::Schedule => format!(
+            "{} schedules, {} operations, {} preemptions, {} kills, {} crash states checked",
+            counts.schedules, counts.operations, counts.preemptions, counts.kills, counts.recovered
+        ),
+        Family::History => format!(
+            "{} operations, {} kills, {} faults, {} preemptions, {} crash states checked, {} \
+             values not checked",
+            counts.operations,
+            counts.kills,
+            counts.faults,
+            counts.preemptions,
+            counts.recovered,
+            counts.unchecked
+        ),
         Family::Pair => format!(
             "{} pairs of faults, {} faults alone, {} told to the caller",
             counts.pairs, counts.singles, counts.failed

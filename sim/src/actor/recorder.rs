@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use userdata_core::DomainKey;
 
-use crate::{Event, History, OperationId, ProcessId};
+use crate::{Event, History, OperationId, ProcessId, Tree};
 
 /// How much happened in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,10 @@ pub struct Line {
     pub clock: Duration,
     /// What.
     pub text: String,
+    /// How many events the history had by then.
+    pub events: usize,
+    /// What the directory held by then.
+    pub tree: Tree,
 }
 
 /// What is noted of a run, shared by its processes.
@@ -70,8 +74,10 @@ impl Recorder {
         self.traces
     }
 
-    pub(crate) fn note(&self, line: Line) {
-        self.lock().lines.push(line);
+    pub(crate) fn note(&self, mut line: Line) {
+        let mut recorded = self.lock();
+        line.events = recorded.history.events.len();
+        recorded.lines.push(line);
     }
 
     pub(crate) fn push(&self, event: Event) {

@@ -114,6 +114,8 @@ impl Seat {
                 process: self.id,
                 clock: self.process.disk().clock(),
                 text: text(),
+                events: 0,
+                tree: self.process.disk().tree(),
             });
         }
     }

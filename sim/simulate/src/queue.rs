@@ -1,0 +1,107 @@
+//! `Queue`: which case is run next.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::case::{Case, Family};
+
+/// The cases that are still to be run: the exhaustive families one after the other, then those with
+/// seeds, side by side and with the same share of the time.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    exhaustive: Vec<(Family, Range<u64>)>,
+    seeded: BTreeMap<Family, Seeds>,
+}
+
+#[derive(Debug)]
+struct Seeds {
+    left: Range<u64>,
+    /// How long threads worked on this family.
+    busy: f64,
+}
+
+impl Queue {
+    /// Families with the number of their cases, `None` if there is one for every seed.
+    pub(crate) fn new(
+        families: impl IntoIterator<Item = (Family, Option<u64>)>,
+        seeds: &Range<u64>,
+    ) -> Self {
+        let (mut exhaustive, mut seeded) = (Vec::new(), BTreeMap::new());
+        for (family, count) in families {
+            match count {
+                Some(count) => exhaustive.push((family, 0..count)),
+                None => {
+                    let left = seeds.clone();
+                    seeded.insert(family, Seeds { left, busy: 0.0 });
+                }
+            }
+        }
+        Self { exhaustive, seeded }
+    }
+
+    /// The next one.
+    pub(crate) fn next(&mut self) -> Option<Case> {
+        for (family, left) in &mut self.exhaustive {
+            if let Some(number) = left.next() {
+                let family = *family;
+                return Some(Case { family, number });
+            }
+        }
+        let left = self
+            .seeded
+            .iter_mut()
+            .filter(|(_, seeds)| !seeds.left.is_empty());
+        let (family, seeds) = left.min_by(|(_, a), (_, b)| a.busy.total_cmp(&b.busy))?;
+        let (family, number) = (*family, seeds.left.next()?);
+        Some(Case { family, number })
+    }
+
+    /// Notes how long a case of this family took.
+    pub(crate) fn took(&mut self, family: Family, seconds: f64) {
+        if let Some(seeds) = self.seeded.get_mut(&family) {
+            seeds.busy += seconds;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_with_seeds_have_the_same_share_of_the_time() {
+        let families = [
+            (Family::Crash, Some(2)),
+            (Family::Sequence, None),
+            (Family::History, None),
+        ];
+        let mut queue = Queue::new(families, &(7..100));
+        let mut run = BTreeMap::new();
+        for _ in 0..35 {
+            let case = queue.next().unwrap();
+            let seconds = if case.family == Family::Sequence {
+                10.0
+            } else {
+                1.0
+            };
+            queue.took(case.family, seconds);
+            run.entry(case.family)
+                .or_insert_with(Vec::new)
+                .push(case.number);
+        }
+        assert_eq!(run[&Family::Crash], [0, 1]);
+        assert_eq!(run[&Family::Sequence], [7, 8, 9]);
+        assert_eq!(run[&Family::History], (7..37).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_seed_has_its_turn_in_the_end() {
+        let mut queue = Queue::new([(Family::Sequence, None), (Family::History, None)], &(0..5));
+        let all = std::iter::from_fn(|| {
+            let case = queue.next()?;
+            queue.took(case.family, 1.0 + case.number as f64);
+            Some(case)
+        });
+        assert_eq!(all.count(), 10);
+    }
+}

@@ -1,0 +1,81 @@
+//! One campaign of the simulation: the figures, what they are held against, and the page.
+//!
+//! Builds the command `simulate` in release mode and lets it run everything that it has: all
+//! exhaustive families, then seeds until time is up. Unless told otherwise the planted bugs are
+//! hunted, too. What was found is kept in `target/campaign`.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::child::{self, Child};
+use crate::{canaries, project};
+
+const BUILD: Duration = Duration::from_secs(3600);
+
+/// How long the report may take, and what the last case of a run may take beyond its time.
+const GRACE: Duration = Duration::from_secs(15 * 60);
+
+/// Options of `cargo xtask campaign`.
+#[derive(Debug, Args)]
+pub(crate) struct Task {
+    /// How long cases are run
+    #[arg(long, value_name = "MINUTES", default_value_t = 5)]
+    minutes: u64,
+    /// What histories are made of, see `simulate run --help`
+    #[arg(long, default_value = "all")]
+    mix: String,
+    /// Do not hunt the planted bugs
+    #[arg(long)]
+    no_canaries: bool,
+    /// Show figures that depend on the speed of the machine, and hold them against nothing
+    #[arg(long)]
+    any_speed: bool,
+}
+
+impl Task {
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let folder = project::target().join("campaign");
+        std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        build()?;
+        let simulate = project::target().join("release/simulate");
+        let (found, page) = (folder.join("findings.json"), folder.join("report.html"));
+        let minutes = self.minutes.to_string();
+        let mut run = child::command(&simulate);
+        run.args(["run", "--minutes", &minutes, "--mix", &self.mix, "--out"]);
+        let limit = Duration::from_secs(60 * self.minutes) + GRACE;
+        let sound = Child::start(run.arg(&found), limit)?.wait(|| ())?;
+        let mut report = child::command(&simulate);
+        report.arg("report").arg(&found).arg("--out").arg(&page);
+        report.args(["--hold", if self.any_speed { "results" } else { "all" }]);
+        let hunted = (!self.no_canaries).then(|| canaries::Task::default().run());
+        if hunted.is_some() {
+            report.arg("--canaries").arg(canaries::found());
+        }
+        let reached = Child::start(&mut report, GRACE)?.wait(|| ())?;
+        if !sound.success() {
+            bail!("a guarantee was broken");
+        }
+        hunted.transpose()?;
+        if !reached.success() {
+            bail!("the campaign did not reach what it must reach");
+        }
+        writeln!(io::stdout(), "every target was reached")?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn build() -> Result<()> {
+    let mut command = child::command(project::cargo());
+    command.current_dir(project::root()).args([
+        "build",
+        "--locked",
+        "--release",
+        "--package",
+        "userdata-simulate",
+    ]);
+    Child::start(&mut command, BUILD)?.succeed()
+}
