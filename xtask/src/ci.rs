@@ -53,6 +53,7 @@ const STEPS: &[Step] = &[
     Step::cargo("test", "the everyday test", &["xtask", "test"]).within(40),
     Step::cargo("libxl", "real libxl and this library differ as docs/differences.md says", LIBXL),
     Step::check("power-cut", "values survive power cuts on real file systems", power_cut::check)
+        .needs(power_cut::NEEDS)
         .or_left_out("the simulated power cuts are in the everyday test").within(30),
     Step::check("demo", "README's commands are there and its demo runs", demo::check),
     Step::cargo("fuzz", "no fuzz target fails in 10 s", &["xtask", "fuzz", "--minutes", "0.17"])

@@ -43,7 +43,7 @@ pub(crate) struct Task {
     #[arg(long, value_name = "FS")]
     fs: Vec<String>,
     /// In this form only (full, file, process, full-without-file-sync,
-    /// full-without-directory-sync, one-barrier); may be given again
+    /// full-without-directory-sync, one-barrier, rename-then-sync); may be given again
     #[arg(long, value_name = "FORM")]
     form: Vec<String>,
     /// So many power cuts in all

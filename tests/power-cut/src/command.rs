@@ -99,9 +99,9 @@ fn obey(command: Command) -> Result<ExitCode> {
             cut,
             scratch,
         } => {
-            let shown = replay::replay(&recording, cut, &scratch)?;
+            let (shown, is_wrong) = replay::replay(&recording, cut, &scratch)?;
             io::stdout().write_all(shown.as_bytes())?;
-            Ok(ExitCode::SUCCESS)
+            Ok(ExitCode::from(u8::from(is_wrong)))
         }
         Command::Host {
             file_system,

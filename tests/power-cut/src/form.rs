@@ -1,5 +1,6 @@
 //! The forms of a store that are cut: ours, and others that must be seen to fail.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt as _;
@@ -35,6 +36,8 @@ pub(crate) enum Form {
     FullWithoutDirectorySync,
     /// A bare sequence with one barrier: sync_file_range, rename, fsync of the file
     OneBarrier,
+    /// The same without sync_file_range
+    RenameThenSync,
 }
 
 /// What a form is held to on a file system.
@@ -71,6 +74,7 @@ impl Form {
             Self::FullWithoutFileSync => "full-without-file-sync",
             Self::FullWithoutDirectorySync => "full-without-directory-sync",
             Self::OneBarrier => "one-barrier",
+            Self::RenameThenSync => "rename-then-sync",
         }
     }
 
@@ -81,8 +85,13 @@ impl Form {
             (Self::File, _) if on.is_journalled() => Claim::Whole,
             (Self::Process | Self::FullWithoutFileSync, _) => Claim::MustBreak,
             (Self::FullWithoutDirectorySync, _) => Claim::MustLose,
-            (Self::File | Self::OneBarrier, _) => Claim::Nothing,
+            (Self::File | Self::OneBarrier | Self::RenameThenSync, _) => Claim::Nothing,
         }
+    }
+
+    /// Is it a sequence of bare calls, meant for file systems with a journal only?
+    pub(crate) const fn is_bare(self) -> bool {
+        matches!(self, Self::OneBarrier | Self::RenameThenSync)
     }
 
     /// How many states of ten it gets of the usual ones.
@@ -136,8 +145,8 @@ impl Subject {
 
     /// Replaces the value of a key. No bytes remove it.
     pub(crate) fn store(&self, key: usize, bytes: &[u8]) -> Result<()> {
-        if self.form == Form::OneBarrier && !bytes.is_empty() {
-            return self.replace_with_one_barrier(key, bytes);
+        if self.form.is_bare() && !bytes.is_empty() {
+            return self.replace_barely(key, bytes);
         }
         self.userdata.store(self.domain, &userid(key)?, bytes)?;
         Ok(())
@@ -163,28 +172,38 @@ impl Subject {
         })
     }
 
-    /// One barrier: the data is handed to the disk and waited for, without a flush of its cache;
-    /// only the fsync after the rename flushes. No safe library offers `sync_file_range(2)`, so
-    /// xfs_io makes the call.
-    fn replace_with_one_barrier(&self, key: usize, bytes: &[u8]) -> Result<()> {
+    /// Only the fsync after the rename flushes the disk's cache.
+    fn replace_barely(&self, key: usize, bytes: &[u8]) -> Result<()> {
         let name = FileName::data(NameFormat::default(), &self.domain, &*userid(key)?)?;
-        let name = self.folder.join(std::ffi::OsStr::from_bytes(name.as_ref()));
+        let name = self.folder.join(OsStr::from_bytes(name.as_ref()));
         let temporary = self.folder.join("temporary");
         let mut file = File::create_new(&temporary).context("making the temporary file")?;
         file.write_all(bytes)
             .context("writing the temporary file")?;
-        let range = Command::new("xfs_io")
-            .args(["-r", "-c", "sync_range -b -w -a 0 0"])
-            .arg(&temporary)
-            .output()
-            .context("cannot start xfs_io")?;
-        // It tells of a failed command on stderr only.
-        if !range.status.success() || !range.stderr.is_empty() {
-            bail!("xfs_io: {}", String::from_utf8_lossy(&range.stderr).trim());
+        if self.form == Form::OneBarrier {
+            write_back(&temporary)?;
         }
         fs::rename(&temporary, name).context("renaming the temporary file")?;
         file.sync_all().context("syncing the file")
     }
+}
+
+/// Hands a file to the disk and waits for that, without a flush of the disk's cache. No safe
+/// library offers `sync_file_range(2)`, so xfs_io calls it: once for each flag, as it passes on
+/// only one.
+fn write_back(file: &Path) -> Result<()> {
+    let calls = ["-b", "-w", "-a"].map(|flag| format!("sync_range {flag} 0 0"));
+    let done = Command::new("xfs_io")
+        .arg("-r")
+        .args(calls.iter().flat_map(|call| ["-c", call]))
+        .arg(file)
+        .output()
+        .context("cannot start xfs_io")?;
+    // It tells of a failed call on stderr only.
+    if !done.status.success() || !done.stderr.is_empty() {
+        bail!("xfs_io: {}", String::from_utf8_lossy(&done.stderr).trim());
+    }
+    Ok(())
 }
 
 fn userid(key: usize) -> Result<WritableUserid> {
@@ -199,7 +218,7 @@ mod tests {
 
     #[test]
     fn every_form_stores_replaces_and_removes() {
-        for form in FORMS {
+        for form in FORMS.into_iter().chain([Form::RenameThenSync]) {
             let folder = tempfile::tempdir().unwrap();
             let subject = Subject::new(folder.path(), form).unwrap();
             assert_eq!(subject.look(1).unwrap(), Found::Nothing);

@@ -11,8 +11,8 @@ use crate::rig::{Left, Rig};
 use crate::tally;
 use crate::write_log::Progress;
 
-/// What a state of a recording reads, and what is wrong with it.
-pub(crate) fn replay(recording: &Path, cut: Cut, scratch: &Path) -> Result<String> {
+/// What a state of a recording reads, and what is wrong with it; and whether anything is.
+pub(crate) fn replay(recording: &Path, cut: Cut, scratch: &Path) -> Result<(String, bool)> {
     let recording = Recording::load(recording)?;
     let mut rig = Rig::new(recording.file_system, scratch)?;
     let mut images = CrashImages::new(&recording.before, &recording.log);
@@ -27,9 +27,10 @@ pub(crate) fn replay(recording: &Path, cut: Cut, scratch: &Path) -> Result<Strin
         recording.form.name(),
         recording.seed,
     );
-    match left {
+    let is_wrong = match left {
         Left::Unmountable(why) => {
             let _ = writeln!(text, "cannot be mounted: {why}");
+            true
         }
         Left::Found(found) => {
             let faults = tally::faults(&recording, cut, &found);
@@ -38,7 +39,8 @@ pub(crate) fn replay(recording: &Path, cut: Cut, scratch: &Path) -> Result<Strin
                 let verdict = fault.map_or("as it must be", |(_, fault)| fault.name());
                 let _ = writeln!(text, "key {key}: {found:?}: {verdict}");
             }
+            !faults.is_empty()
         }
-    }
-    Ok(text)
+    };
+    Ok((text, is_wrong))
 }

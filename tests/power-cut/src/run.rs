@@ -124,8 +124,8 @@ impl Run {
     fn cells(&self, on: FileSystem) -> Vec<(Form, usize)> {
         let here = self.file_systems.len().max(1);
         let forms = self.forms.iter().copied();
-        // Without a journal the bare sequence is not even meant to hold.
-        let forms = forms.filter(|form| *form != Form::OneBarrier || on.is_journalled());
+        // Without a journal the bare sequences are not even meant to hold.
+        let forms = forms.filter(|form| !form.is_bare() || on.is_journalled());
         let shares: usize = self.forms.iter().map(|form| form.share()).sum();
         let states = |form: Form| (self.states * form.share()).div_ceil(here * shares.max(1));
         forms.map(|form| (form, states(form))).collect()
