@@ -3,9 +3,9 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use userdata_core::DomainKey;
+use userdata_core::{DomainKey, Hypervisor as _};
 
-use crate::{program, xl};
+use crate::{ours, program, xl};
 
 /// What the guest does once it runs; see `nopv.S`.
 #[derive(Debug, Clone, Copy)]
@@ -49,10 +49,21 @@ impl Guest {
 
     /// Creates a domain of this configuration, paused.
     pub(crate) fn create_with(name: &str, config: &str) -> Result<Self> {
-        let path = format!("/tmp/{name}.cfg");
-        fs::write(&path, config).with_context(|| format!("cannot write {path}"))?;
-        program::output(&["xl", "create", "-q", "-p", &path])?;
+        xl_create(name, config)?;
         Self::of_name(name)
+    }
+
+    /// Creates as many domains, paused.
+    pub(crate) fn create_many(count: usize) -> Result<Vec<Self>> {
+        for number in 0..count {
+            let name = format!("many{number}");
+            xl_create(&name, &config(&name, Does::Waits, ""))?;
+        }
+        let named = xl::named()?;
+        let many = named
+            .into_iter()
+            .filter(|(_, name)| name.starts_with("many"));
+        Ok(many.map(|(key, name)| Self::of_key(key, &name)).collect())
     }
 
     /// The domain that has this name now.
@@ -60,12 +71,16 @@ impl Guest {
         let domains = xl::named()?;
         let found = domains.iter().find(|(_, its)| its == name);
         let (key, _) = found.with_context(|| format!("xl shows no domain {name}"))?;
-        Ok(Self {
+        Ok(Self::of_key(*key, name))
+    }
+
+    fn of_key(key: DomainKey, name: &str) -> Self {
+        Self {
             domid: key.domid.get().into(),
-            key: *key,
+            key,
             name: name.to_owned(),
             gone: false,
-        })
+        }
     }
 
     /// Lets it run.
@@ -82,8 +97,11 @@ impl Guest {
     /// Waits until it is there no more.
     pub(crate) fn wait_until_gone(mut self) -> Result<()> {
         let what = format!("domain {} ({}) is gone", self.domid, self.name);
+        // xl would be asked at the cost of the one processor that the domain's end needs, too.
+        let xen = ours::xen()?;
         program::until(&what, || {
-            Ok(xl::named()?.iter().all(|(key, _)| *key != self.key))
+            let found = xen.domain(self.key.domid)?;
+            Ok(found.is_none_or(|domain| domain.key != self.key))
         })?;
         self.gone = true;
         Ok(())
@@ -97,6 +115,12 @@ impl Drop for Guest {
             let _ = program::run(&["xl", "destroy", &self.domid.to_string()], b"");
         }
     }
+}
+
+fn xl_create(name: &str, config: &str) -> Result<()> {
+    let path = format!("/tmp/{name}.cfg");
+    fs::write(&path, config).with_context(|| format!("cannot write {path}"))?;
+    program::output(&["xl", "create", "-q", "-p", &path]).map(drop)
 }
 
 /// What xl reads about a domain, with lines of the check's own.
