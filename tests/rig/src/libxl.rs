@@ -45,10 +45,10 @@ pub(crate) fn storm(domid: u32, userid: &str) -> Result<Program> {
     Ok(storm)
 }
 
-/// Stores through libxl, and has it keep its lock for a minute before. Returns when it is held.
+/// Stores through libxl, and has it keep its lock for ten minutes before. Returns when it is held.
 pub(crate) fn hold(key: &DomainKey, userid: &str) -> Result<Program> {
     let domid = key.domid.to_string();
-    let mut holder = Program::start(&["libxl-userdata", &domid, userid, "hold", "60"], b"held")?;
+    let mut holder = Program::start(&["libxl-userdata", &domid, userid, "hold", "600"], b"held")?;
     program::until("libxl holds its lock", || {
         ensure!(!holder.ended()?, "the holder of libxl's lock ended");
         Ok(locks::of(key)?.holders.contains(&holder.pid()))

@@ -18,77 +18,78 @@ struct Seen {
     name: String,
 }
 
+/// Domains that run: what they do, how they are configured, and the letter that xl shows then.
+const RUN: [(&str, Does, &str, char); 3] = [
+    ("waits", Does::Waits, "", 'b'),
+    ("off", Does::PowersOff, "on_poweroff=\"preserve\"", 's'),
+    ("crashed", Does::Crashes, "on_crash=\"preserve\"", 'c'),
+];
+
+const GIVEN: &str = "abcdef01-2345-6789-abcd-ef0123456789";
+
 /// A domain in every state that xl can show, all at once.
 pub(super) fn both_backends_agree_with_xl_about_every_domain() -> Result<()> {
-    const UUID: &str = "uuid=\"ABCDEF01-2345-6789-abcd-ef0123456789\"";
-    const REBOOTS: &str = "uuid=\"5e1f0b00-0000-4000-8000-0000000000bb\"";
-    let config = guest::config;
-
-    let waits = Guest::create("waits")?;
-    waits.run()?;
-    let paused = Guest::create_with("paused", &config("paused", Does::Waits, UUID))?;
-    let off = config("off", Does::PowersOff, "on_poweroff=\"preserve\"");
-    let off = Guest::create_with("off", &off)?;
-    off.run()?;
-    let crashed = config("crashed", Does::Crashes, "on_crash=\"preserve\"");
-    let crashed = Guest::create_with("crashed", &crashed)?;
-    crashed.run()?;
-    let reboots = config("reboots", Does::Reboots, REBOOTS);
-    let reboots = Guest::create_with("reboots", &reboots)?;
-    let waits_then = config("reboots", Does::Waits, REBOOTS);
-    ours::store("reboots", "xl", waits_then.as_bytes())?;
-    reboots.run()?;
-    reboots.wait_until_gone()?;
+    let mut guests = Vec::new();
+    for (name, does, more, _) in RUN {
+        let guest = Guest::create_with(name, &guest::config(name, does, more))?;
+        guest.run()?;
+        guests.push(guest);
+    }
+    let uuid = format!("uuid=\"{}\"", GIVEN.to_uppercase());
+    let paused = Guest::create_with("paused", &guest::config("paused", Does::Waits, &uuid))?;
+    ensure!(
+        paused.key.uuid.to_string() == GIVEN,
+        "the uuid {GIVEN} was given, and xl shows {}",
+        paused.key.uuid
+    );
+    guests.push(paused);
+    reboot()?;
     let zombie = Guest::create("zombie")?;
     let zombie_domid = zombie.domid;
     let mapped = libxl::map_page(zombie_domid)?;
     zombie.destroy()?;
 
-    let mut last = Vec::new();
-    program::until("every domain is in its state", || {
-        last = xl::domains()?;
-        let state = |name: &str, letter| {
-            let found = last
-                .iter()
-                .find(|listed| listed.name.as_deref() == Some(name));
-            found.is_some_and(|listed| listed.is(letter))
-        };
-        let dying = last.iter().any(|listed| listed.is('d'));
-        Ok(state("waits", 'b')
-            && state("paused", 'p')
-            && state("off", 's')
-            && state("crashed", 'c')
-            && state("reboots", 'b')
-            && dying)
-    })
-    .with_context(|| format!("{last:?}"))?;
-    ensure!(last.len() == 7, "xl shows {} domains: {last:?}", last.len());
-    let given = last.iter().find(|listed| listed.key == paused.key);
-    let given = given
-        .context("the domain of a given uuid is gone")?
-        .key
-        .uuid;
-    ensure!(
-        given.to_string() == "abcdef01-2345-6789-abcd-ef0123456789",
-        "the uuid that was given became {given}"
-    );
+    let listed = settled()?;
+    ensure!(listed.len() == 7, "xl shows not 7 domains: {listed:?}");
+    compare(&listed)?;
+    let states: Vec<&str> = listed.iter().map(|listed| &*listed.state).collect();
+    let states = states.join(" ");
+    program::say(&format!("agreed about domains in the states {states}"))?;
 
-    compare(&last)?;
-    let agreed: Vec<String> = last.iter().map(|listed| listed.state.clone()).collect();
-    program::say(&format!(
-        "agreed about domains in the states {}",
-        agreed.join(" ")
-    ))?;
-
-    let reboots = Guest::of_name("reboots")?;
-    for guest in [waits, paused, off, crashed, reboots] {
-        guest.destroy()?;
-    }
+    guests.push(Guest::of_name("reboots")?);
+    guests.into_iter().try_for_each(Guest::destroy)?;
     mapped.kill()?;
     program::until("the zombie is gone", || {
         Ok(xl::domain(zombie_domid)?.is_none())
     })?;
     compare(&xl::domains()?)
+}
+
+/// Lets a domain reboot once.
+fn reboot() -> Result<()> {
+    const UUID: &str = "uuid=\"5e1f0b00-0000-4000-8000-0000000000bb\"";
+    let config = |does| guest::config("reboots", does, UUID);
+    let guest = Guest::create_with("reboots", &config(Does::Reboots))?;
+    ours::store("reboots", "xl", config(Does::Waits).as_bytes())?;
+    guest.run()?;
+    guest.wait_until_gone()
+}
+
+/// What xl shows when every domain is in its state.
+fn settled() -> Result<Vec<Listed>> {
+    let mut listed = Vec::new();
+    program::until("every domain is in its state", || {
+        listed = xl::domains()?;
+        let is = |name: &str, letter| {
+            let named = |listed: &&Listed| listed.name.as_deref() == Some(name);
+            listed.iter().find(named).is_some_and(|it| it.is(letter))
+        };
+        let run = RUN.iter().all(|&(name, _, _, letter)| is(name, letter));
+        let dead = listed.iter().any(|listed| listed.is('d'));
+        Ok(run && dead && is("paused", 'p') && is("reboots", 'b'))
+    })
+    .with_context(|| format!("{listed:?}"))?;
+    Ok(listed)
 }
 
 /// Fails unless each backend tells what xl shows, and nothing of a domid that is free.
