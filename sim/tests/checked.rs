@@ -42,6 +42,29 @@ fn runs_of_every_mix_keep_the_guarantees() {
     assert!(all.left_for_a_sweep > 20 && all.left_over > 5, "{all}");
 }
 
+/// Seeds that a checker that knew less of real libxl complained of.
+#[test]
+fn what_real_libxl_does_in_rare_runs_is_known() {
+    let seeds = [
+        ("faults", 1210),
+        ("life", 1152),
+        ("life", 1285),
+        ("all", 1126),
+        ("all", 1191),
+        ("all", 1286),
+    ];
+    for (name, seed) in seeds {
+        let scenario = Scenario::draw(seed, &name.parse().unwrap());
+        let run = run(&scenario);
+        let checked = run.check(&scenario).unwrap();
+        let crashes = run.check_crashes(&scenario, &MODELS, 100).unwrap();
+        let mut complaints = checked.complaints.iter().chain(&crashes.complaints);
+        if let Some(complaint) = complaints.next() {
+            panic!("{name}, seed {seed}: {complaint}of\n{}", run.history);
+        }
+    }
+}
+
 #[test]
 fn power_cuts_at_the_end_of_runs_break_no_guarantee() {
     let (mut all, mut wrong) = (CrashChecked::default(), Vec::new());

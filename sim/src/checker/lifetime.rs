@@ -82,6 +82,7 @@ fn leaked(
         let is_its = |key| of_name(owner(facts.format, key));
         deed.ended >= store.began
             && is_clean_destroy(deed)
+            && !(deed.libxl().is_some() && others_destroy(facts, *at, deed))
             && keys.iter().all(is_its)
             && keys
                 .iter()
@@ -134,6 +135,32 @@ fn is_clean_destroy(deed: &Deed<'_>) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the domain was destroyed by others before libxl was done: a domain that is gone when it
+/// looks for the data has no path for it, so that it silently removes nothing.
+fn others_destroy(facts: &Facts<'_>, place: usize, destroy: &Deed<'_>) -> bool {
+    let domid = destroy.domid();
+    let killed = facts
+        .history
+        .events
+        .iter()
+        .take(destroy.ended.saturating_add(1))
+        .any(|event| match event {
+            Event::Host { event, .. } => {
+                matches!(event, hv_sim::Event::Kill { domid: killed } if *killed == domid)
+            }
+            _ => false,
+        });
+    let also = |(at, deed): (usize, &Deed<'_>)| {
+        let destroys = matches!(
+            deed.operation,
+            Operation::Userdata(Action::Destroy { .. })
+                | Operation::Libxl(LibxlCall::Destroy { .. })
+        );
+        at != place && destroys && deed.domid() == domid && deed.overlaps(destroy.span())
+    };
+    killed || facts.deeds.iter().enumerate().any(also)
 }
 
 fn is_about_lock(error: &StoreError) -> bool {

@@ -154,7 +154,8 @@ impl<'a> Reply<'a> {
             | StoreErrorKind::NameTooLong(_) => true,
             StoreErrorKind::ChangedWhileRead => broken,
             StoreErrorKind::PreconditionFailed { found } => return self.wrong_precondition(*found),
-            _ => self.deed.directory_failed || self.anything_planted(),
+            // Who broke the lock may have cleared our temporary file away.
+            _ => broken || self.deed.directory_failed || self.anything_planted(),
         };
         match excused {
             true => None,
