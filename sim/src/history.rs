@@ -81,8 +81,28 @@ pub enum Event {
         /// What went wrong.
         by: Disturbance,
     },
+    /// A process is about to replace a value although nothing keeps others from changing it, or
+    /// nobody may: real libxl does so where it has defects, this library never.
+    Unguarded {
+        /// Who.
+        process: ProcessId,
+        /// Whose value.
+        domain: DomainKey,
+        /// What is amiss.
+        how: Unguarded,
+    },
     /// The power failed: nothing happens any more until the host boots again.
     PowerCut,
+}
+
+/// Why a value should not be replaced now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unguarded {
+    /// The process holds no lock under the name of the domain's lock, and could have seen it.
+    WithoutLock,
+    /// Somebody else holds the closing marker of the domain, and it could have been seen.
+    WhileClosing,
 }
 
 /// What went wrong with one question to the host.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::{
     Disturbance, Event, History, LibxlBug, LibxlCall, Operation, OperationId, Plant, Reply,
+    Unguarded,
 };
 
 impl fmt::Display for History {
@@ -49,8 +50,22 @@ impl fmt::Display for Event {
                 }
             }
             Self::Disturbed { process, by } => write!(f, "{process} meets {by}"),
+            Self::Unguarded {
+                process,
+                domain,
+                how,
+            } => write!(f, "{process} replaces a value of {domain} {how}"),
             Self::PowerCut => f.write_str("the power is cut"),
         }
+    }
+}
+
+impl fmt::Display for Unguarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WithoutLock => "without its lock",
+            Self::WhileClosing => "while somebody destroys it",
+        })
     }
 }
 

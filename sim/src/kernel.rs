@@ -46,6 +46,13 @@ struct Description {
     descriptors: u32,
 }
 
+/// Who holds a lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    Itself,
+    Another,
+}
+
 impl Kernel {
     pub(crate) fn new(storage: Storage, options: SimOptions) -> Self {
         Self {
@@ -240,6 +247,20 @@ impl Kernel {
         }
         self.description(process, descriptor)?.lock = mode;
         Ok(())
+    }
+
+    /// Who holds the lock of the file under a name of the root directory alone: this process, or
+    /// another one.
+    pub(crate) fn holder(&self, name: &[u8], process: u32) -> Option<Holder> {
+        let node = self.storage.find(Storage::root(), name).ok()??;
+        let (id, _) = self.opened.iter().find(|(_, description)| {
+            description.node == node && description.lock == Some(LockMode::Exclusive)
+        })?;
+        let own = self.processes.get(&process)?.descriptors.values();
+        Some(match own.into_iter().any(|description| description == id) {
+            true => Holder::Itself,
+            false => Holder::Another,
+        })
     }
 
     /// Notes that storage changed, if anybody wants to know.

@@ -95,6 +95,7 @@ pub use checker::{
 pub use faults::{At, Fault, Faults, FaultyDirectory, How, every_fault};
 pub use history::{
     Disturbance, Event, History, LibxlBug, LibxlCall, Operation, OperationId, ProcessId, Reply,
+    Unguarded,
 };
 pub use interposed::{Interceptor, Interposed, InterposedFile, Verdict};
 pub use misanswer::Misanswer;

@@ -63,6 +63,7 @@ fn two_runs_of_a_seed_are_equal_to_the_byte_in_two_processes_too() {
 #[test]
 fn whatever_a_mix_has_happens() {
     let (mut all, mut ends, mut bugs, mut planted) = (Counts::default(), [0; 2], [0; 2], 0);
+    let mut unguarded = 0;
     for seed in 0..200 {
         let mix: Mix = "all,processes=3,tasks=15".parse().unwrap();
         let scenario = Scenario::draw(seed, &mix);
@@ -83,6 +84,7 @@ fn whatever_a_mix_has_happens() {
                     _ => bugs[1] += 1,
                 },
                 Event::Planted { .. } => planted += 1,
+                Event::Unguarded { .. } => unguarded += 1,
                 _ => {}
             }
         }
@@ -90,8 +92,8 @@ fn whatever_a_mix_has_happens() {
     assert_eq!(ends[0] + ends[1], 200, "none is endless");
     assert!(ends[0] > 100 && ends[1] > 10, "{ends:?}");
     assert!(
-        bugs[0] > 0 && bugs[1] > 0 && planted > 10,
-        "{bugs:?} {planted}"
+        bugs[0] > 0 && bugs[1] > 0 && planted > 10 && unguarded > 0,
+        "{bugs:?} {planted} {unguarded}"
     );
     assert!(all.operations > 5_000 && all.preemptions > 2_000, "{all:?}");
     assert!(

@@ -108,7 +108,9 @@ impl Film {
                 self.disturbed = Some(*process);
                 return;
             }
-            Event::Libxl { process, .. } | Event::Planted { process, .. } => {
+            Event::Libxl { process, .. }
+            | Event::Planted { process, .. }
+            | Event::Unguarded { process, .. } => {
                 (Some(process.0), What::FailedCall, event.to_string())
             }
             Event::PowerCut => (None, What::PowerCut, event.to_string()),

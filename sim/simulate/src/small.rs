@@ -1,7 +1,10 @@
 //! The small scenarios of which every schedule is walked.
 
 use userdata_core::{Clear, DomainKey, Domid, Durability, Uuid, WritableUserid};
-use userdata_sim::{Bounds, LibxlRequest, Life, Request, Role, Scenario, Task, Whose};
+use userdata_fs::Errno;
+use userdata_sim::{
+    At, Bounds, CallKind, Fault, How, LibxlRequest, Life, Request, Role, Scenario, Task, Whose,
+};
 
 /// A scenario, and how much its schedules may disturb it.
 #[derive(Clone, Debug)]
@@ -33,7 +36,15 @@ pub(crate) fn all() -> Vec<Small> {
             ..Bounds::default()
         },
     });
+    let breaks_lock = Small {
+        scenario: libxl_breaks_a_lock(),
+        bounds: Bounds {
+            preemptions: 2,
+            ..Bounds::default()
+        },
+    };
     of_two(0, false, 2)
+        .chain([breaks_lock])
         .chain(of_two(1, false, 1))
         .chain(of_two(0, true, 1))
         .chain(of_three)
@@ -143,6 +154,23 @@ fn triples() -> Vec<[Part; 3]> {
             lives(vec![again]),
         ],
     ]
+}
+
+/// Real libxl fails to lock, and takes away the lock of whoever holds it.
+fn libxl_breaks_a_lock() -> Scenario {
+    let mut scenario = scenario([
+        ours(vec![put("a first value")]),
+        libxls(LibxlRequest::Retrieve((*xl()).clone())),
+    ]);
+    for process in &mut scenario.processes {
+        if process.role == Role::Libxl {
+            process.faults.push(Fault {
+                at: At::Kind(CallKind::Lock, 0),
+                how: How::Fails(Errno::NOLCK),
+            });
+        }
+    }
+    scenario
 }
 
 fn ours(tasks: Vec<Task>) -> Part {

@@ -3,13 +3,15 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use userdata_core::{FileName, Kind, NameFormat};
 use userdata_fs::Errno;
 
 use super::recorder::{Line, Recorder};
+use crate::kernel::Holder;
 use crate::schedule::{Point, reach};
 use crate::{
     Answer, Call, Disturbance, Event, Fault, Faults, How, Interceptor, Misanswer, ProcessId,
-    SimProcess, Verdict,
+    SimProcess, Unguarded, Verdict,
 };
 
 /// A process's place in a run: it waits here for its turn, and here its calls go wrong.
@@ -120,6 +122,33 @@ impl Seat {
         }
     }
 
+    /// Notes that a value is about to be replaced that nothing guards. Nobody else had a turn since
+    /// the last call of this process, so that this is what it could have seen.
+    fn look_at_lock(&self, name: &[u8]) {
+        let format = NameFormat::Libxl;
+        let named = FileName::parse(format, name).filter(|name| name.kind() == Kind::Data);
+        let Some(domain) = named.and_then(|name| name.owner().key()) else {
+            return;
+        };
+        let holder = |name: FileName| {
+            let kernel = self.process.disk().kernel();
+            kernel.holder(name.as_bytes(), self.process.id())
+        };
+        let how = if holder(FileName::lock(format, &domain)) != Some(Holder::Itself) {
+            Unguarded::WithoutLock
+        } else if holder(FileName::closing_marker(format, &domain)) == Some(Holder::Another) {
+            Unguarded::WhileClosing
+        } else {
+            return;
+        };
+        let process = self.id;
+        self.record(Event::Unguarded {
+            process,
+            domain,
+            how,
+        });
+    }
+
     /// Whether others can notice this call, or be noticed by it.
     fn is_point(&self, call: &Call<'_>) -> bool {
         match call {
@@ -147,6 +176,9 @@ impl Interceptor for Seat {
         if let Call::Pause { span } = call {
             self.wait(Point::Pause(*span));
             return Verdict::Pretend;
+        }
+        if let Call::Rename { to, .. } = call {
+            self.look_at_lock(to.as_bytes());
         }
         if self.is_point(call) && !self.wait(Point::Step) {
             return Verdict::Proceed;

@@ -38,6 +38,7 @@ mod registers;
 mod replies;
 #[cfg(test)]
 mod tests;
+mod unguarded;
 
 use std::fmt;
 
@@ -119,6 +120,9 @@ impl Checker<'_> {
             complaints: replies::check(&facts),
             tally: Tally::default(),
         };
+        checked
+            .complaints
+            .extend(unguarded::check(&facts, self.history));
         let registers = registers::registers(&facts, after.map(|after| &after.tree));
         for register in &registers {
             checked.tally.accesses += register.accesses.len() as u64;

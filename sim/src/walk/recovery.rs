@@ -15,8 +15,9 @@ pub(crate) type Recovered = Userdata<SimHost, FileStore<SimDirectory>>;
 /// Random numbers of a host that starts again are others than before.
 const SEED: u64 = 2;
 
-/// What is stored when all is over, to see that it can be.
-const LAST: &[u8] = b"the last word";
+/// What is stored when all is over, to see that it can be: shorter than what a killed writer may
+/// have left in a temporary file.
+const LAST: &[u8] = b"last";
 
 /// The hosts that may come up on what was left.
 pub(crate) struct Recovery<'a> {

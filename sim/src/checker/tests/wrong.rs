@@ -7,7 +7,7 @@ use super::story::{
     FULL, Story, cleared, destroy, destroy_all, failed, key, list, listed, nothing_to_remove, read,
     remove, removed, slot, store, store_at, stored, stored_at, swap, tree, xl,
 };
-use crate::{Action, Guarantee, LibxlBug, LibxlCall, Report};
+use crate::{Action, Event, Guarantee, LibxlBug, LibxlCall, ProcessId, Report, Unguarded};
 
 struct Wrong {
     guarantee: Guarantee,
@@ -435,4 +435,33 @@ fn a_history_that_is_none_is_refused() {
     };
     assert_eq!(checker.check().unwrap_err().at, 0);
     assert_eq!(tree(&[]), before.tree);
+}
+
+#[test]
+fn a_value_that_nothing_guards_is_replaced_by_real_libxl_alone() {
+    let unguarded = |how| {
+        move |story: &mut Story| {
+            let id = story.call(0, store(xl(), "new"));
+            story.event(Event::Unguarded {
+                process: ProcessId(0),
+                domain: key(5),
+                how,
+            });
+            story.end(0, id, stored());
+        }
+    };
+    all_are_found(vec![
+        wrong(
+            Guarantee::Atomic,
+            1,
+            "a value is replaced although the lock of the domain is lost",
+            unguarded(Unguarded::WithoutLock),
+        ),
+        wrong(
+            Guarantee::Lifetime,
+            1,
+            "a value is stored although somebody is destroying the domain",
+            unguarded(Unguarded::WhileClosing),
+        ),
+    ]);
 }
