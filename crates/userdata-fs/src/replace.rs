@@ -32,7 +32,7 @@ impl<D: Directory> HeldLock<'_, D> {
                 directory
                     .rename((&temporary).into(), (&name).into())
                     .map(|()| displaced)
-                    .map_err(|errno| self.store().unopened(Operation::Replace, &name, errno))
+                    .map_err(|errno| self.not_renamed(&name, errno))
             })
             .map_err(|error| self.discard(&temporary, error))?;
         if durability == Durability::Full {
@@ -45,6 +45,19 @@ impl<D: Directory> HeldLock<'_, D> {
             durability,
             displaced,
         })
+    }
+
+    /// Why a temporary file could not take the name of a value.
+    fn not_renamed(&self, name: &FileName, errno: Errno) -> StoreError {
+        match errno {
+            // Somebody took it away who has the lock of another incarnation, and the data of this
+            // one for his: what real libxl does when a domid or a handle changes while it waits.
+            Errno::NOENT => {
+                let kind = StoreErrorKind::LockLost { applied: false };
+                StoreError::new(Operation::Replace, name, kind)
+            }
+            errno => self.store().unopened(Operation::Replace, name, errno),
+        }
     }
 
     /// What a rename to this name replaces, if that is no value: never followed, but reported.

@@ -211,6 +211,19 @@ fn a_lock_broken_before_the_rename_stops_the_store() {
 }
 
 #[test]
+fn a_temporary_file_that_somebody_took_away_means_that_the_lock_did_not_hold() {
+    let script = Script::default();
+    script.fail("rename t d", 0, Errno::NOENT);
+    let error = store(&script, Durability::Full).unwrap_err();
+    assert_eq!(error.operation(), Operation::Replace);
+    assert!(matches!(
+        error.kind(),
+        StoreErrorKind::LockLost { applied: false }
+    ));
+    assert_eq!(error.left_behind(), None);
+}
+
+#[test]
 fn a_lock_broken_after_the_rename_is_reported_as_lost() {
     let script = Script::default();
     script.replace("stat l", 2);
