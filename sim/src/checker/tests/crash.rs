@@ -128,9 +128,8 @@ fn a_value_that_was_said_to_be_durable_and_is_lost_is_found() {
 
 #[test]
 fn what_is_durable_takes_earlier_changes_along() {
-    // The second store says nothing of durability, and the third syncs the directory.
+    // The first store says nothing of durability, and the second syncs the directory.
     let actions = [
-        store_at(xl(), "old value", FULL),
         store_at(xl(), "new value", Durability::File),
         store_at(slot(50, "xl"), "elsewhere", FULL),
     ];
@@ -140,6 +139,7 @@ fn what_is_durable_takes_earlier_changes_along() {
     };
     let (guarantee, text) = first(&cut_after(&actions, bug, true));
     assert_eq!(guarantee, Guarantee::Durability, "{text}");
+    assert!(text.contains("userdata-d.5."), "{text}");
     let sound = cut_after(&actions, WithoutSyncs::default(), true);
     assert!(sound.complaints.is_empty(), "{}", sound.complaints[0]);
 }
