@@ -139,7 +139,7 @@ fn what_is_durable_takes_earlier_changes_along() {
     };
     let (guarantee, text) = first(&cut_after(&actions, bug, true));
     assert_eq!(guarantee, Guarantee::Durability, "{text}");
-    assert!(text.contains("userdata-d.5."), "{text}");
+    assert!(text.starts_with("G10 durability: userdata-d.5."), "{text}");
     let sound = cut_after(&actions, WithoutSyncs::default(), true);
     assert!(sound.complaints.is_empty(), "{}", sound.complaints[0]);
 }
