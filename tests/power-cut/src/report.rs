@@ -123,6 +123,9 @@ impl Report {
         if problems > 0 {
             return format!("{problems} problems in {all} states in {seconds} s");
         }
+        if self.tallies.is_empty() {
+            return "skipped: this kernel has none of the file systems".to_owned();
+        }
         format!(
             "{all} states in {seconds} s: 0 bad of {kept} that must hold, nothing acknowledged \
              lost; {controls} controls fail as they must"

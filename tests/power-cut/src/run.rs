@@ -50,6 +50,8 @@ struct Lane {
 impl Run {
     pub(crate) fn run(&self, screen: &Screen) -> Result<Report> {
         let started = Instant::now();
+        let making = || format!("making {}", self.out.display());
+        fs::create_dir_all(&self.out).with_context(making)?;
         let mut report = Report::new(self.seed)?;
         let mut known = VecDeque::new();
         for (at, file_system) in self.file_systems.iter().copied().enumerate() {
@@ -152,7 +154,8 @@ impl Run {
             left -= count;
             let recording = rig.record(form, seed)?;
             tally.begin(&recording);
-            let mut kept = None;
+            let path = self.path_of(&recording);
+            let mut kept = false;
             let mut images = CrashImages::new(&recording.before, &recording.log);
             for cut in cut::choose(&recording.log, count, seed) {
                 if stop.load(Ordering::Relaxed) {
@@ -163,10 +166,10 @@ impl Run {
                 tally.add(&recording, cut, &found);
                 bar.inc(1);
                 if let Some(failure) = tally.failures.get(shown) {
-                    let path = match kept.take() {
-                        Some(path) => path,
-                        None => self.keep(&recording)?,
-                    };
+                    if !kept {
+                        recording.save(&path)?;
+                        kept = true;
+                    }
                     screen.print(&format!(
                         "FAILED: {} {}: key {} is {}: {}",
                         rig.file_system().name(),
@@ -175,7 +178,6 @@ impl Run {
                         failure.fault.name(),
                         replay_line(&path, &failure.cut),
                     ));
-                    kept = Some(path);
                 }
             }
         }
@@ -184,18 +186,11 @@ impl Run {
         Ok(tally)
     }
 
-    fn keep(&self, recording: &Recording) -> Result<PathBuf> {
-        let Recording {
-            file_system,
-            form,
-            seed,
-            ..
-        } = recording;
-        let name = format!("{}-{}-{seed}.recording", file_system.name(), form.name());
-        fs::create_dir_all(&self.out).with_context(|| format!("making {}", self.out.display()))?;
-        let path = self.out.join(name);
-        recording.save(&path)?;
-        Ok(path)
+    /// Where a recording is kept, if one of its states fails.
+    fn path_of(&self, recording: &Recording) -> PathBuf {
+        let (on, form) = (recording.file_system.name(), recording.form.name());
+        let name = format!("{on}-{form}-{}.recording", recording.seed);
+        self.out.join(name)
     }
 }
 
