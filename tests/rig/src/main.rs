@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+mod bare;
 mod check;
 mod checks;
 mod guest;

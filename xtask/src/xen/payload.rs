@@ -119,6 +119,7 @@ fn compile(image: &Image, source: &Path, program: &Path) -> Result<()> {
         "-lxenlight",
         "-lxenctrl",
         "-lxenforeignmemory",
+        "-lxenstore",
         "-lxentoollog",
         "-ldl",
     ]);
