@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::child::{self, Child};
 use crate::{canaries, project};
@@ -28,12 +28,23 @@ pub(crate) struct Task {
     /// What histories are made of, see `simulate run --help`
     #[arg(long, default_value = "all")]
     mix: String,
-    /// Do not hunt the planted bugs
-    #[arg(long)]
-    no_canaries: bool,
+    /// What becomes of the planted bugs
+    #[arg(long, value_enum, default_value_t = Canaries::Hunt)]
+    canaries: Canaries,
     /// Show figures that depend on the speed of the machine, and hold them against nothing
     #[arg(long)]
     any_speed: bool,
+}
+
+/// What becomes of the planted bugs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Canaries {
+    /// They are hunted
+    Hunt,
+    /// What `cargo xtask canaries` found last is shown
+    Last,
+    /// They are left out
+    None,
 }
 
 impl Task {
@@ -51,8 +62,11 @@ impl Task {
         let mut report = child::command(&simulate);
         report.arg("report").arg(&found).arg("--out").arg(&page);
         report.args(["--hold", if self.any_speed { "results" } else { "all" }]);
-        let hunted = (!self.no_canaries).then(|| canaries::Task::default().run());
-        if hunted.is_some() {
+        let hunted = match self.canaries {
+            Canaries::Hunt => Some(canaries::Task::default().run()),
+            _ => None,
+        };
+        if self.canaries != Canaries::None {
             report.arg("--canaries").arg(canaries::found());
         }
         let reached = Child::start(&mut report, GRACE)?.wait(|| ())?;

@@ -102,8 +102,8 @@ impl Task {
             let hunted = hunt(Some(canary)).with_context(|| canary.name.clone())?;
             writeln!(io::stdout(), "{hunted}")?;
             all.push(hunted);
+            fs::write(found(), serde_json::to_string(&all)?)?;
         }
-        fs::write(found(), serde_json::to_string(&all)?)?;
         if sound.failure.is_some() {
             bail!("the code without a bug is complained about");
         }

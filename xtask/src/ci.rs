@@ -38,6 +38,17 @@ const READELF: Need = Need::of("readelf", &["apt-get", "install", "binutils"]);
 /// Real libxl, on a hypervisor that is not there.
 const LIBXL: &[&str] = &["xtask", "xen", "libxl-diff", "--cases", "200"];
 
+/// After the step that hunts the planted bugs; how fast it is depends on the machine.
+const CAMPAIGN: &[&str] = &[
+    "xtask",
+    "campaign",
+    "--minutes",
+    "2",
+    "--canaries",
+    "last",
+    "--any-speed",
+];
+
 /// The steps: cheap ones first, each after those that tell more about the same mistake.
 #[rustfmt::skip]
 const STEPS: &[Step] = &[
@@ -55,6 +66,9 @@ const STEPS: &[Step] = &[
     Step::check("power-cut", "values survive power cuts on real file systems", power_cut::check)
         .needs(power_cut::NEEDS)
         .or_left_out("the simulated power cuts are in the everyday test").within(30),
+    Step::cargo("canaries", "the simulation finds every planted bug", &["xtask", "canaries"])
+        .within(40),
+    Step::cargo("campaign", "two minutes of simulation break no guarantee", CAMPAIGN).within(40),
     Step::check("demo", "README's commands are there and its demo runs", demo::check),
     Step::cargo("fuzz", "no fuzz target fails in 10 s", &["xtask", "fuzz", "--minutes", "0.17"])
         .needs(fuzz::NEEDS)
