@@ -9,7 +9,7 @@ use super::facts::Facts;
 use super::linearise::Access;
 use super::registers::{Register, may_be_strange};
 use crate::walk::is_applied;
-use crate::{Action, LibxlCall, Operation, Report};
+use crate::{Action, Event, LibxlCall, Operation, Report};
 
 /// What the operation at this place did to a register of a domain that it may have concerned.
 pub(crate) fn accesses(facts: &Facts<'_>, place: usize, register: &Register) -> Vec<Access> {
@@ -116,13 +116,25 @@ impl Made<'_> {
         }
     }
 
-    /// A change that compares first is one moment only as long as the lock excludes others.
+    /// A change that compares first is one moment only as long as the lock excludes others, which a
+    /// stranger does not ask for.
     fn change(&self, need: Need, to: Content) -> Vec<Access> {
         let compares = !matches!(need, Need::Any | Need::Something);
-        if compares && self.facts.breaks.touch(self.deed) {
+        if compares && (self.facts.breaks.touch(self.deed) || self.is_planted_meanwhile()) {
             return vec![self.access(need, None), self.access(Need::Any, Some(to))];
         }
         vec![self.access(need, Some(to))]
+    }
+
+    /// Whether a stranger put something in the place of the value during this operation.
+    fn is_planted_meanwhile(&self) -> bool {
+        let name = self.register.name.as_bytes();
+        let all = &self.facts.history.events;
+        let end = self.deed.ended.min(all.len());
+        let meanwhile = all.get(self.deed.began..end).unwrap_or_default();
+        meanwhile
+            .iter()
+            .any(|event| matches!(event, Event::Planted { file, .. } if file == name))
     }
 
     /// What a store says that it displaced was there a moment before.
@@ -219,16 +231,42 @@ impl Made<'_> {
         self.on_one_of_several(done)
     }
 
-    /// libxl only logs what it can't unlink, a directory among it.
+    /// libxl only logs what it can't unlink, a directory among it, and that the domain was gone
+    /// when it looked for its path.
     fn destroyed_by_libxl(&self) -> Vec<Access> {
         let clears = self.access(Need::Any, Some(Content::Nothing));
-        let certain =
-            !self.deed.directory_failed && self.knows_the_key() && !may_be_strange(self.register);
+        let certain = !self.deed.directory_failed
+            && self.knows_the_key()
+            && !may_be_strange(self.register)
+            && !self.is_destroyed_by_others();
         match self.deed.libxl_reply() {
             Some((0, _)) if certain => vec![clears],
             Some((-15, _)) => Vec::new(),
             _ => vec![clears.maybe()],
         }
+    }
+
+    /// Whether somebody else may have destroyed the domain meanwhile.
+    fn is_destroyed_by_others(&self) -> bool {
+        let domid = self.register.name.owner().domid;
+        let destroys = |deed: &Deed<'_>| match deed.operation {
+            Operation::Userdata(Action::Destroy { domain, .. }) => Some(domain.domid) == domid,
+            Operation::Libxl(LibxlCall::Destroy { domid: other }) => Some(*other) == domid,
+            _ => false,
+        };
+        let mut others = self.facts.deeds.iter().zip(0..);
+        let by_name = others.any(|(deed, place)| {
+            place != self.place && destroys(deed) && deed.overlaps(self.deed.span())
+        });
+        let all = &self.facts.history.events;
+        let is_killed = |event: &Event| match event {
+            Event::Host {
+                event: hv_sim::Event::Kill { domid: killed },
+                ..
+            } => Some(*killed) == domid,
+            _ => false,
+        };
+        by_name || all.iter().take(self.deed.ended).any(is_killed)
     }
 
     fn knows_the_key(&self) -> bool {

@@ -297,3 +297,19 @@ fn a_domain_destroyed_with_its_data_leaves_nothing_and_others_alone() {
     assert_eq!((tally.operations, tally.registers), (4, 2));
     assert_eq!(FULL, userdata_core::Durability::Full);
 }
+
+#[test]
+fn a_stranger_may_come_between_a_comparison_and_its_change() {
+    is_right(&[], |s| {
+        let name =
+            userdata_core::FileName::data(userdata_core::NameFormat::Libxl, &key(5), &xl().userid);
+        let swap = s.call(0, swap(xl(), None, "new"));
+        s.event(Event::Planted {
+            process: ProcessId(1),
+            file: name.as_ref().unwrap().as_bytes().to_vec(),
+            plant: Plant::File(b"stranger".to_vec()),
+        });
+        s.end(0, swap, stored());
+        s.reads(0, xl(), Some("new"));
+    });
+}
