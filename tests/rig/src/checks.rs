@@ -13,6 +13,7 @@ mod many;
 mod real_xl;
 mod rights;
 mod values;
+mod xenstore;
 mod xl_values;
 
 /// A check is a function, and its name the statement that it shows.
@@ -27,6 +28,8 @@ pub(crate) const ALL: &[Check] = checks![
     real_xl::xl_creates_lists_and_destroys_domains,
     rights::a_user_without_rights_is_told_the_device_and_the_right,
     agreement::both_backends_agree_with_xl_about_every_domain,
+    xenstore::xenstored_is_heard_over_its_socket_and_over_the_kernels_device,
+    xenstore::without_xenstore_the_command_says_so_and_stores_where_the_check_is_off,
     values::libxl_reads_what_our_command_stores,
     values::our_command_reads_what_libxl_stores,
     xl_values::our_command_sees_what_xl_config_update_stores,

@@ -12,6 +12,9 @@ use anyhow::{Context, Result, bail, ensure};
 /// No program of the host should take longer: a healthy one needs less than a second.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
+/// Within which nothing more comes, of what should have come already.
+pub(crate) const PAUSE: Duration = Duration::from_millis(200);
+
 /// What a program left.
 #[derive(Debug)]
 pub(crate) struct Ended {

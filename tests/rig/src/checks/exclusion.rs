@@ -1,6 +1,7 @@
 //! One lock for real libxl and us.
 
 use std::os::unix::process::ExitStatusExt;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -48,7 +49,12 @@ pub(super) fn the_lock_of_libxl_stops_us_until_our_deadline() -> Result<()> {
     ours::store(&domain, USERID, b"before")?;
     let holder = libxl::hold(&guest.key, USERID)?;
     let store = ["--timeout", "0.5", "store", &domain, USERID];
+    let started = Instant::now();
     ours::command(&store, b"too early")?.expect(7, "userdata store beside libxl's lock")?;
+    ensure!(
+        started.elapsed() >= Duration::from_millis(500),
+        "userdata store gave up before its deadline"
+    );
     // Reading takes no lock.
     ensure!(
         ours::retrieve(&domain, USERID)? == b"before",

@@ -1,0 +1,157 @@
+//! Real xenstored, by each way to it and without any.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
+use hv_xen::xenstore::{Endpoint, Xenstore};
+use hv_xen::{Options, Xen};
+use userdata_core::{DomainNames as _, Hypervisor as _};
+
+use crate::guest::Guest;
+use crate::program::{self, Ended};
+use crate::{host, ours};
+
+/// xenstored's socket.
+const SOCKET: &str = "/run/xenstored/socket";
+
+/// The kernel's device, and where it is, too.
+const DEVICE: &str = "/dev/xen/xenbus";
+const XENFS: &str = "/proc/xen";
+
+/// What xenstored fires when a domain ends.
+const RELEASE_DOMAIN: &str = "@releaseDomain";
+
+pub(super) fn xenstored_is_heard_over_its_socket_and_over_the_kernels_device() -> Result<()> {
+    for endpoint in [
+        Endpoint::Socket(SOCKET.into()),
+        Endpoint::Device(DEVICE.into()),
+    ] {
+        listen(&endpoint).with_context(|| format!("over {endpoint}"))?;
+    }
+    Ok(())
+}
+
+/// A domain's name and end, and no more once nothing is watched.
+fn listen(endpoint: &Endpoint) -> Result<()> {
+    let mut options = Options::default();
+    options.xenstore = vec![endpoint.clone()];
+    let xen = Xen::open(options)?;
+    let mut store = Xenstore::open(std::slice::from_ref(endpoint), program::LIMIT)?;
+
+    let (guest, other) = (Guest::create("heard")?, Guest::create("unheard")?);
+    let (key, domid) = (guest.key, guest.domid.to_string());
+    ensure!(
+        xen.name(key.domid)?.as_deref() == Some("heard"),
+        "another name"
+    );
+    ensure!(!xen.leaving(&key)?, "a domain that runs is leaving");
+    let children = store.directory("/local/domain")?.context("no domains")?;
+    ensure!(
+        children.contains(&domid.clone().into_bytes()),
+        "domain {domid} is not among {children:?}"
+    );
+
+    let mut changes = xen.changes()?;
+    store.watch(RELEASE_DOMAIN, "token")?;
+    ensure!(changes.wait(program::LIMIT)?, "no hint at the first wait");
+    let event = store.event(program::LIMIT)?.context("no event at once")?;
+    ensure!(
+        event.path == RELEASE_DOMAIN.as_bytes() && event.token == b"token",
+        "another event: {event:?}"
+    );
+    // Both hear nothing now, so that what they hear next comes of the domain's end.
+    while changes.wait(program::PAUSE)? || store.event(program::PAUSE)?.is_some() {}
+    guest.destroy()?;
+    ensure!(changes.wait(program::LIMIT)?, "no hint at a domain's end");
+    store
+        .event(program::LIMIT)?
+        .context("no event at a domain's end")?;
+    ensure!(xen.leaving(&key)?, "a domain that is gone is not leaving");
+    ensure!(xen.name(key.domid)?.is_none(), "it still has a name");
+
+    store.unwatch(RELEASE_DOMAIN, "token")?;
+    while store.event(program::PAUSE)?.is_some() {}
+    while changes.wait(program::PAUSE)? {}
+    other.destroy()?;
+    // The one that still watches hears it, so that the other one would have.
+    ensure!(changes.wait(program::LIMIT)?, "no hint at the second end");
+    let stray = store.event(program::PAUSE)?;
+    ensure!(stray.is_none(), "watched no more, and heard {stray:?}");
+    Ok(())
+}
+
+/// Only names, and whether a domain is leaving, are asked for there.
+pub(super) fn without_xenstore_the_command_says_so_and_stores_where_the_check_is_off() -> Result<()>
+{
+    let guest = Guest::create("alone")?;
+    let domain = guest.domid.to_string();
+    let away = Away::take()?;
+    let store = |more: &[&str], domain: &str, value: &[u8]| -> Result<Ended> {
+        ours::command(&[more, &["store", domain, ours::USERID]].concat(), value)
+    };
+    let refused = [
+        store(&[], &domain, b"not without asking")?,
+        store(&["--no-leaving-check"], "alone", b"by its name")?,
+    ];
+    for ended in refused {
+        ended.expect(1, "userdata store")?;
+        ensure!(
+            ended.stderr.contains("xenstore") && ended.stderr.contains("is not there"),
+            "it does not say that xenstore is missing: {}",
+            ended.stderr
+        );
+    }
+    let data = format!("userdata-d.{}.{}", guest.key, ours::USERID);
+    let files = host::files(Some(guest.domid))?;
+    ensure!(!files.contains(&data), "it was stored all the same");
+    store(&["--no-leaving-check"], &domain, b"alone")?.expect(0, "userdata store")?;
+    ensure!(
+        ours::retrieve(&domain, ours::USERID)? == b"alone",
+        "another value is there"
+    );
+    let listed = ours::command(&["list", &domain], b"")?;
+    listed.expect(0, "userdata list")?;
+    ensure!(
+        ours::xen()?.changes().is_err(),
+        "nobody is there to tell of a domain's end"
+    );
+    away.back()?;
+    store(&[], "alone", b"asked")?.expect(0, "userdata store with xenstore")?;
+    guest.destroy()
+}
+
+/// xenstored out of everybody's reach until this is dropped; connections that are open stay.
+#[derive(Debug)]
+struct Away;
+
+impl Away {
+    fn take() -> Result<Self> {
+        // Whatever fails, the rest is put back.
+        let away = Self;
+        fs::rename(SOCKET, hidden(SOCKET)).context(SOCKET)?;
+        fs::rename(DEVICE, hidden(DEVICE)).context(DEVICE)?;
+        program::output(&["umount", "-l", XENFS])?;
+        Ok(away)
+    }
+
+    fn back(self) -> Result<()> {
+        drop(self);
+        match ours::xen()?.changes() {
+            Ok(_) => Ok(()),
+            Err(error) => bail!("xenstored is not back: {error}"),
+        }
+    }
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        // What is still missing then fails every check that follows.
+        let _ = fs::rename(hidden(SOCKET), SOCKET);
+        let _ = fs::rename(hidden(DEVICE), DEVICE);
+        let _ = program::run(&["mount", "-t", "xenfs", "xenfs", XENFS], b"");
+    }
+}
+
+fn hidden(path: &str) -> String {
+    format!("{path}.away")
+}
