@@ -18,6 +18,7 @@
 //! 3. After `fsync` of the directory has returned without an error, so do the names in it.
 //! 4. `flock` excludes all processes on this host; it is released when its last holder ends.
 //!
+//! ext4, xfs and btrfs keep to these rules; a file system without a journal breaks 1 after a crash.
 //! 1 and 4 are relied on always, 2 from `Durability::File` on, 3 at `Durability::Full`. Errors that
 //! a network file system reports only when a file is closed are not seen at `Durability::Process`.
 //!

@@ -25,8 +25,10 @@ impl HostProcess {
     /// Starts one that mounts disks with this file system.
     pub(crate) fn start(file_system: FileSystem, mount_point: &Path) -> Result<Self> {
         let program = env::current_exe().context("finding the rig's own program")?;
+        // Its mounts are in a namespace of its own: the last to leave one unmounts what is in it,
+        // and where that is a thread that serves the disk, nobody answers the unmount.
         let mut child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "--"])
+            .args(["--pdeathsig", "KILL", "--", "unshare", "--mount", "--"])
             .arg(program)
             .args(["host", "--fs", file_system.name()])
             .arg(mount_point)

@@ -189,7 +189,9 @@ impl Run {
     /// Where a recording is kept, if one of its states fails.
     fn path_of(&self, recording: &Recording) -> PathBuf {
         let (on, form) = (recording.file_system.name(), recording.form.name());
-        let name = format!("{on}-{form}-{}.recording", recording.seed);
+        // Another run with the same seed records something else, and must not overwrite this.
+        let run = self.scratch.file_name().unwrap_or_default().display();
+        let name = format!("{on}-{form}-{}-{run}.recording", recording.seed);
         self.out.join(name)
     }
 }
