@@ -1,10 +1,16 @@
-//! Prints every domain of this Xen host: domid, uuid, life, whether its toolstack is taking it
-//! apart, and its name. With the feature `xenctrl` and the argument `xenctrl`, through libxenctrl.
+//! Prints the domains of this Xen host: domid, uuid, life, whether its toolstack is taking it
+//! apart, and its name.
+//!
+//! usage: `domains [privcmd|xenctrl] [DOMID...]`
+//!
+//! Of the domids that are named, those that no domain has are left out; with none named, every
+//! domain is listed. `xenctrl` takes the feature of this name, and goes through libxenctrl.
 
+use std::error::Error;
 use std::io::Write;
 
 use hv_xen::{Options, Xen};
-use userdata_core::{DomainNames, Hypervisor, HypervisorError};
+use userdata_core::{DomainNames, Domid, Hypervisor, HypervisorError};
 
 fn main() -> std::process::ExitCode {
     match table() {
@@ -14,7 +20,7 @@ fn main() -> std::process::ExitCode {
         }
         Err(error) => {
             let mut text = error.to_string();
-            let mut cause = std::error::Error::source(&error);
+            let mut cause = error.source();
             while let Some(next) = cause {
                 text += &format!(": {next}");
                 cause = next.source();
@@ -38,12 +44,22 @@ fn open() -> Result<Xen, HypervisorError> {
     }
 }
 
-fn table() -> Result<String, HypervisorError> {
+fn table() -> Result<String, Box<dyn Error>> {
+    let named: Vec<Domid> = std::env::args()
+        .skip(2)
+        .map(|domid| domid.parse())
+        .collect::<Result<_, _>>()?;
     let xen = open()?;
+    let domids = if named.is_empty() {
+        let listed = xen.domains()?;
+        listed.iter().map(|domain| domain.key.domid).collect()
+    } else {
+        named
+    };
     let mut table = format!("Xen {}, boot {}\n", xen.version(), xen.boot()?);
-    for listed in xen.domains()? {
+    for domid in domids {
         // The look-up knows more than the list.
-        let Some(domain) = xen.domain(listed.key.domid)? else {
+        let Some(domain) = xen.domain(domid)? else {
             continue;
         };
         let stays = if xen.leaving(&domain.key)? {

@@ -101,7 +101,7 @@ pub(super) fn compare(listed: &[Listed]) -> Result<()> {
         "privcmd tells {privcmd:?}, and xl shows {shown:?}"
     );
     if host::xen()?.starts_with(XENCTRL) {
-        let xenctrl = by_xenctrl()?;
+        let xenctrl = by_xenctrl(listed)?;
         ensure!(
             xenctrl == shown,
             "xenctrl tells {xenctrl:?}, and xl shows {shown:?}"
@@ -156,9 +156,18 @@ fn by_privcmd() -> Result<Vec<Seen>> {
     Ok(seen)
 }
 
-/// The xenctrl backend: a program of its own, which is linked with the release's libxenctrl.
-fn by_xenctrl() -> Result<Vec<Seen>> {
+/// The xenctrl backend: a program of its own, which is linked with the release's libxenctrl. The
+/// list, and look-ups of free domids as well, which may not differ from it.
+fn by_xenctrl(listed: &[Listed]) -> Result<Vec<Seen>> {
     let text = program::output(&["domains", "xenctrl"])?;
+    let last = listed.last().context("xl shows no domain")?.key.domid.get();
+    let mut words = vec!["domains".to_owned(), "xenctrl".to_owned()];
+    words.extend((0..last + 3).map(|domid| domid.to_string()));
+    let looked_up = program::output(&words)?;
+    ensure!(
+        looked_up == text,
+        "xenctrl lists {text}and looks up {looked_up}"
+    );
     let mut seen = Vec::new();
     for line in text.lines().skip(1) {
         // Domid, uuid, life, whether it is leaving, and the name, if it has one.
