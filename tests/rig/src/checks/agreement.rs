@@ -1,5 +1,7 @@
 //! What the backends of hv-xen tell of the domains, against what xl shows.
 
+use std::fs;
+
 use anyhow::{Context, Result, bail, ensure};
 use userdata_core::{DomainKey, DomainNames, Domid, Hypervisor, Life};
 
@@ -24,6 +26,9 @@ const RUN: [(&str, Does, &str, char); 3] = [
     ("off", Does::PowersOff, "on_poweroff=\"preserve\"", 's'),
     ("crashed", Does::Crashes, "on_crash=\"preserve\"", 'c'),
 ];
+
+/// Devices without which privcmd does: pages are locked instead, and xenfs has a privcmd, too.
+const DISPENSABLE: [&str; 2] = ["/dev/xen/hypercall", "/dev/xen/privcmd"];
 
 const GIVEN: &str = "abcdef01-2345-6789-abcd-ef0123456789";
 
@@ -52,6 +57,9 @@ pub(super) fn both_backends_agree_with_xl_about_every_domain() -> Result<()> {
     let listed = settled()?;
     ensure!(listed.len() == 7, "xl shows not 7 domains: {listed:?}");
     compare(&listed)?;
+    for device in DISPENSABLE {
+        compare_without(device, &listed).with_context(|| format!("without {device}"))?;
+    }
     let states: Vec<&str> = listed.iter().map(|listed| &*listed.state).collect();
     let states = states.join(" ");
     program::say(&format!("agreed about domains in the states {states}"))?;
@@ -107,6 +115,20 @@ pub(super) fn compare(listed: &[Listed]) -> Result<()> {
             "xenctrl tells {xenctrl:?}, and xl shows {shown:?}"
         );
     }
+    Ok(())
+}
+
+/// The same for privcmd alone, where one of its devices is not there.
+fn compare_without(device: &str, listed: &[Listed]) -> Result<()> {
+    let away = format!("{device}.away");
+    fs::rename(device, &away)?;
+    let privcmd = by_privcmd();
+    fs::rename(&away, device)?;
+    let (privcmd, shown) = (privcmd?, listed.iter().map(of_xl).collect::<Vec<_>>());
+    ensure!(
+        privcmd == shown,
+        "privcmd tells {privcmd:?}, and xl shows {shown:?}"
+    );
     Ok(())
 }
 
