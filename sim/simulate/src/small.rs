@@ -1,9 +1,11 @@
 //! The small scenarios of which every schedule is walked.
 
+use hv_sim::Failure;
 use userdata_core::{Clear, DomainKey, Domid, Durability, Uuid, WritableUserid};
 use userdata_fs::Errno;
 use userdata_sim::{
-    At, Bounds, CallKind, Fault, How, LibxlRequest, Life, Request, Role, Scenario, Task, Whose,
+    At, Bounds, CallKind, Fault, How, LibxlRequest, Life, Misanswer, Request, Role, Scenario, Task,
+    Whose,
 };
 
 /// A scenario, and how much its schedules may disturb it.
@@ -12,6 +14,9 @@ pub(crate) struct Small {
     pub(crate) scenario: Scenario,
     pub(crate) bounds: Bounds,
 }
+
+/// How many questions a store and a removal of all ask together, at least.
+const QUESTIONS: u64 = 6;
 
 /// Who does what, one after the other.
 type Part = (Role, Vec<Task>);
@@ -48,6 +53,7 @@ pub(crate) fn all() -> Vec<Small> {
         .chain(of_two(1, false, 1))
         .chain(of_two(0, true, 1))
         .chain(of_three)
+        .chain((0..QUESTIONS).map(unknown_is_not_gone))
         .collect()
 }
 
@@ -171,6 +177,25 @@ fn libxl_breaks_a_lock() -> Scenario {
         }
     }
     scenario
+}
+
+/// A hypervisor does not answer one question while all is removed that a living domain can spare.
+fn unknown_is_not_gone(question: u64) -> Small {
+    let its_own = WritableUserid::libxl_json;
+    let value = b"of libxl".to_vec();
+    let mut scenario = scenario([ours(vec![
+        ask(Request::Store(its_own(), value, Durability::Full)),
+        ask(Request::DestroyAll(Clear::Spare, Durability::Full)),
+        ask(Request::Retrieve(its_own())),
+    ])]);
+    for process in &mut scenario.processes {
+        let fails = Misanswer::Fails(Failure::Unavailable);
+        process.misanswers.push((question, fails));
+    }
+    Small {
+        scenario,
+        bounds: Bounds::default(),
+    }
 }
 
 fn ours(tasks: Vec<Task>) -> Part {

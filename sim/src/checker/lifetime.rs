@@ -163,6 +163,22 @@ fn others_destroy(facts: &Facts<'_>, place: usize, destroy: &Deed<'_>) -> bool {
     killed || facts.deeds.iter().enumerate().any(also)
 }
 
+/// Whether somebody kept the lock beyond the deadline: then the file, which this operation may have
+/// made, is that one's, and stays if he only closes it.
+fn waited_in_vain(deed: &Deed<'_>) -> bool {
+    let trouble = match deed.report() {
+        Some(Report::Failed(error)) => std::slice::from_ref(error),
+        Some(Report::Cleared(_, trouble) | Report::StillThere(trouble)) => trouble.as_slice(),
+        _ => &[],
+    };
+    trouble.iter().any(|error| match error.kind() {
+        UserdataErrorKind::Store(error) => {
+            matches!(error.kind(), StoreErrorKind::DeadlinePassed { .. })
+        }
+        _ => false,
+    })
+}
+
 fn is_about_lock(error: &StoreError) -> bool {
     matches!(
         error.kind(),
@@ -194,7 +210,9 @@ fn left_over(facts: &Facts<'_>, name: &FileName, tally: &mut Tally) -> Option<Co
         Kind::Closing => deeds.any(|(_, d)| ours(d) && (d.is_cut_off() || tells_trouble(d))),
         _ => {
             facts.breaks.any(name.owner().domid)
-                || deeds.any(|(_, deed)| deed.is_cut_off() || deed.directory_failed)
+                || deeds.any(|(_, deed)| {
+                    deed.is_cut_off() || deed.directory_failed || waited_in_vain(deed)
+                })
                 || is_stopped(facts)
         }
     };
