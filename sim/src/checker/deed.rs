@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hv_sim::Fault;
 use thiserror::Error;
 use userdata_core::Domid;
 
@@ -20,8 +21,10 @@ pub(crate) struct Deed<'a> {
     pub(crate) end: End<'a>,
     /// Whether a call of the directory went wrong meanwhile.
     pub(crate) directory_failed: bool,
-    /// Whether an answer of the hypervisor was wrong meanwhile.
+    /// Whether an answer of the hypervisor was wrong meanwhile, or missing.
     pub(crate) hypervisor_failed: bool,
+    /// Whether there was such an answer, and not only none.
+    pub(crate) hypervisor_lied: bool,
 }
 
 /// How an operation ended.
@@ -73,6 +76,7 @@ impl<'a> Deed<'a> {
                         end: End::Open,
                         directory_failed: false,
                         hypervisor_failed: false,
+                        hypervisor_lied: false,
                     });
                 }
                 Event::Returned { process, id, reply } => {
@@ -101,7 +105,10 @@ impl<'a> Deed<'a> {
                     if let Some(deed) = place.and_then(|place| deeds.get_mut(*place)) {
                         match by {
                             Disturbance::Directory { .. } => deed.directory_failed = true,
-                            Disturbance::Hypervisor { .. } => deed.hypervisor_failed = true,
+                            Disturbance::Hypervisor { fault, .. } => {
+                                deed.hypervisor_failed = true;
+                                deed.hypervisor_lied |= !matches!(fault, Fault::Fail(_));
+                            }
                         }
                     }
                 }

@@ -106,7 +106,8 @@ impl<'a> Reply<'a> {
             }
         );
         let lived = !self.facts.lives.ever_gone(&self.key, self.deed.span());
-        let wrong = spares && libxl_json && lived && !self.deed.hypervisor_failed;
+        // Unknown is not dead: only a lie is an excuse.
+        let wrong = spares && libxl_json && lived && !self.deed.hypervisor_lied;
         wrong.then(|| {
             let why = "libxl-json of a living domain was removed although it was to be spared";
             (Guarantee::Lifetime, why.to_owned())
