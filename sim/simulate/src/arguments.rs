@@ -15,8 +15,8 @@ use crate::targets::Target;
 /// Runs the real userdata store on simulated hosts that crash, fail and compete.
 ///
 /// Everything follows from numbers: what fails once fails again, here and elsewhere, when the same
-/// case is replayed. Ends with 0 if every guarantee held, with 1 if one was broken, with 130 if it
-/// was interrupted.
+/// case is replayed. Ends with 0 if every guarantee held, with 1 if one was broken or a target was
+/// missed, with 2 if it could not do what it was told, with 130 if it was interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "simulate", version)]
 pub(crate) enum Command {
@@ -145,10 +145,19 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     let parsed = text
         .split_once("..")
         .and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
-    parsed.ok_or_else(|| "seeds are two numbers with two dots between them".to_owned())
+    let seeds: Range<u64> =
+        parsed.ok_or("seeds are two numbers with two dots between them".to_owned())?;
+    // A run of nothing would say that every guarantee held.
+    match seeds.is_empty() {
+        true => Err("there is no seed from the first number up to the second".to_owned()),
+        false => Ok(seeds),
+    }
 }
 
 fn minutes(text: &str) -> Result<Duration, String> {
     let minutes: f64 = text.parse().map_err(|_| "that is no number".to_owned())?;
-    Duration::try_from_secs_f64(minutes * 60.0).map_err(|error| error.to_string())
+    match Duration::try_from_secs_f64(minutes * 60.0) {
+        Ok(Duration::ZERO) => Err("in no time nothing is run".to_owned()),
+        span => span.map_err(|error| error.to_string()),
+    }
 }

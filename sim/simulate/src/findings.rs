@@ -148,6 +148,13 @@ impl AddAssign for Counts {
     }
 }
 
+/// Makes sure that findings can be kept in a file, before hours are spent on them.
+pub(crate) fn make_room(file: &Path) -> Result<(), CommandError> {
+    let mut options = fs::OpenOptions::new();
+    let opened = options.append(true).create(true).open(file);
+    opened.map(drop).map_err(CommandError::of_file(file))
+}
+
 /// Reads what was kept in a file as JSON.
 pub(crate) fn read<T: DeserializeOwned>(file: &Path) -> Result<T, CommandError> {
     let text = fs::read_to_string(file).map_err(CommandError::of_file(file))?;

@@ -38,6 +38,8 @@ mod totals;
 
 /// A guarantee was broken.
 const BROKEN: u8 = 1;
+/// It could not do what it was told; so end wrong arguments, too.
+const FAILED: u8 = 2;
 /// The user ended it.
 const INTERRUPTED: u8 = 130;
 
@@ -50,19 +52,23 @@ fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         let _ = writeln!(io::stderr(), "simulate: {error}");
-        ExitCode::from(BROKEN)
+        ExitCode::from(FAILED)
     })
 }
 
 fn start(run: &Run) -> Result<ExitCode, CommandError> {
     interrupt::catch()?;
+    if let Some(file) = &run.out {
+        findings::make_room(file)?;
+    }
     let findings = run
         .campaign()
         .run(&Catalogue::new(run.mix.clone())?, &Progress::new());
+    // Shown first, so that a full disk does not take it away.
+    writeln!(io::stdout(), "{findings}")?;
     if let Some(file) = &run.out {
         findings.keep(file)?;
     }
-    writeln!(io::stdout(), "{findings}")?;
     Ok(match (findings.failures.is_empty(), findings.interrupted) {
         (false, _) => ExitCode::from(BROKEN),
         (true, true) => ExitCode::from(INTERRUPTED),

@@ -23,7 +23,13 @@ impl Catalogue {
     pub(crate) fn replay(&self, case: Case) -> Result<Replayed, String> {
         match case.family {
             Family::History => self.replay_history(case.number),
-            _ => Ok(told(&self.perform(case))),
+            family => match self.count(family) {
+                Some(all) if case.number >= all => Err(format!(
+                    "the cases of {} end before {all}",
+                    family.name()
+                )),
+                _ => Ok(told(&self.perform(case))),
+            },
         }
     }
 

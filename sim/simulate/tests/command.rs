@@ -71,9 +71,27 @@ fn what_is_no_case_no_mix_and_no_seeds_is_refused() {
         &["replay", "1", "--mix", "all,kils=1"],
         &["run", "--seeds", "1-2"],
         &["run", "--only", "everything"],
+        // Of nothing it can't be said that it held.
+        &["run", "--seeds", "5..1"],
+        &["run", "--seeds", "5..5"],
+        &["run", "--minutes", "0"],
+        &["replay", "crash:999999"],
+        &["replay", "schedule:999999"],
+        &["report", "missing.json"],
     ] {
         assert_eq!(simulate(args).status.code(), Some(2), "{args:?}");
     }
+}
+
+#[test]
+fn what_was_found_is_shown_although_it_cannot_be_kept() {
+    let some = ["run", "--only", "sequence", "--seeds", "3..4", "--out"];
+    let full = simulate(&[&some[..], &["/dev/full"]].concat());
+    assert_eq!(full.status.code(), Some(2), "no guarantee was broken");
+    assert!(text(&full.stdout).contains("sequence  1 case"));
+    let nowhere = simulate(&[&some[..], &["/nonexistent/found.json"]].concat());
+    assert_eq!(nowhere.status.code(), Some(2));
+    assert!(nowhere.stdout.is_empty(), "it ran before it looked");
 }
 
 #[test]
