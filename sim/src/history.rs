@@ -82,7 +82,8 @@ pub enum Event {
         by: Disturbance,
     },
     /// A process is about to replace a value although nothing keeps others from changing it, or
-    /// nobody may: real libxl does so where it has defects, this library never.
+    /// nobody may: real libxl does so where it has defects, this library never. Or it is about to
+    /// destroy a domain without keeping others from storing for it.
     Unguarded {
         /// Who.
         process: ProcessId,
@@ -95,7 +96,7 @@ pub enum Event {
     PowerCut,
 }
 
-/// Why a value should not be replaced now.
+/// Why a value should not be replaced, or a domain not be destroyed, now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unguarded {
@@ -103,6 +104,8 @@ pub enum Unguarded {
     WithoutLock,
     /// Somebody else holds the closing marker of the domain, and it could have been seen.
     WhileClosing,
+    /// The process is about to destroy the domain, and does not hold its closing marker.
+    WithoutMarker,
 }
 
 /// What went wrong with one question to the host.

@@ -54,7 +54,10 @@ impl fmt::Display for Event {
                 process,
                 domain,
                 how,
-            } => write!(f, "{process} replaces a value of {domain} {how}"),
+            } => match how {
+                Unguarded::WithoutMarker => write!(f, "{process} destroys {domain} {how}"),
+                _ => write!(f, "{process} replaces a value of {domain} {how}"),
+            },
             Self::PowerCut => f.write_str("the power is cut"),
         }
     }
@@ -65,6 +68,7 @@ impl fmt::Display for Unguarded {
         f.write_str(match self {
             Self::WithoutLock => "without its lock",
             Self::WhileClosing => "while somebody destroys it",
+            Self::WithoutMarker => "without its closing marker",
         })
     }
 }

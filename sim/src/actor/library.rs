@@ -50,6 +50,7 @@ impl Library {
     /// Destroys a domain phase by phase, as a toolstack of its own would.
     fn destroy(&self, key: &DomainKey) -> Result<(), EventError> {
         let domid = key.domid;
+        self.host.seat().look_at_marker(key);
         for until in [Until::Leaving, Until::Dying, Until::Dead, Until::Gone] {
             match (self.host).apply_to(key, &hv_sim::Event::Destroy { domid, until }) {
                 // Somebody else was faster.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use userdata_core::{FileName, Kind, NameFormat};
+use userdata_core::{DomainKey, FileName, Kind, NameFormat};
 use userdata_fs::Errno;
 
 use super::recorder::{Line, Recorder};
@@ -147,6 +147,21 @@ impl Seat {
             domain,
             how,
         });
+    }
+
+    /// Notes that a domain is about to be destroyed although nothing stops stores for it.
+    pub(crate) fn look_at_marker(&self, domain: &DomainKey) {
+        let marker = FileName::closing_marker(NameFormat::Libxl, domain);
+        let kernel = self.process.disk().kernel();
+        let holder = kernel.holder(marker.as_bytes(), self.process.id());
+        drop(kernel);
+        if holder != Some(Holder::Itself) {
+            self.record(Event::Unguarded {
+                process: self.id,
+                domain: *domain,
+                how: Unguarded::WithoutMarker,
+            });
+        }
     }
 
     /// Whether others can notice this call, or be noticed by it.

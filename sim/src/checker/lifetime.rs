@@ -241,7 +241,7 @@ fn left_over(facts: &Facts<'_>, name: &FileName, tally: &mut Tally) -> Option<Co
 }
 
 /// Whether whoever destroyed a domain said that not all went well, or could not say it.
-fn tells_trouble(deed: &Deed<'_>) -> bool {
+pub(super) fn tells_trouble(deed: &Deed<'_>) -> bool {
     match deed.report() {
         Some(Report::Cleared(Some(cleared), trouble)) => {
             !cleared.failed.is_empty() || !trouble.is_empty()

@@ -123,6 +123,9 @@ impl<'a> Reply<'a> {
                 true => None,
                 false => honest("the domain was there, alive or dying, all the time"),
             },
+            UserdataErrorKind::BeingDestroyed if !self.is_refused_while_closing() => {
+                honest("it is allowed while the domain is being destroyed")
+            }
             UserdataErrorKind::BeingDestroyed => {
                 // A lock that fails as if somebody held it tells that somebody destroys.
                 let destroyed = lives.ever_leaves(&self.key, span)
@@ -140,6 +143,18 @@ impl<'a> Reply<'a> {
             UserdataErrorKind::Store(error) => self.wrong_failure(error.kind()),
             _ => None,
         }
+    }
+
+    /// Whether somebody who destroys the domain stops this operation: it adds data, or destroys.
+    fn is_refused_while_closing(&self) -> bool {
+        matches!(
+            self.action,
+            Action::Store { .. }
+                | Action::StoreIf { .. }
+                | Action::Update { .. }
+                | Action::Destroy { .. }
+                | Action::DestroyInVain { .. }
+        )
     }
 
     fn wrong_failure(&self, kind: &StoreErrorKind) -> Option<(Guarantee, String)> {

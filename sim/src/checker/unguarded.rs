@@ -1,7 +1,9 @@
-//! Whether this library replaces values only while nobody else can.
+//! Whether this library replaces values only while nobody else can, and destroys domains only while
+//! nobody stores for them.
 
 use super::complaint::Complaint;
 use super::facts::Facts;
+use super::lifetime::tells_trouble;
 use crate::{Event, Guarantee, History, Unguarded};
 
 /// Checks every value that was about to be replaced without a guard. What real libxl does is none
@@ -18,6 +20,13 @@ pub(crate) fn check(facts: &Facts<'_>, history: &History) -> Vec<Complaint> {
                 && at < deed.ended
                 && deed.action().is_some()
         })?;
+        // Trouble with storage stops no destroy, but is told.
+        let done = facts.deeds.get(deed)?;
+        if *how == Unguarded::WithoutMarker
+            && (done.is_cut_off() || tells_trouble(done) || facts.breaks.touch(done))
+        {
+            return None;
+        }
         let (guarantee, why) = match how {
             Unguarded::WithoutLock => (
                 Guarantee::Atomic,
@@ -26,6 +35,10 @@ pub(crate) fn check(facts: &Facts<'_>, history: &History) -> Vec<Complaint> {
             Unguarded::WhileClosing => (
                 Guarantee::Lifetime,
                 "a value is stored although somebody is destroying the domain",
+            ),
+            Unguarded::WithoutMarker => (
+                Guarantee::Lifetime,
+                "a domain is destroyed, and no closing marker that is held keeps stores away",
             ),
         };
         Some(Complaint::new(

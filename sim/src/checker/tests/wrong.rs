@@ -264,6 +264,12 @@ fn replies_that_are_not_true_are_found() {
             let dying = || StoreErrorKind::Refused(Refused::BeingDestroyed);
             s.does(0, store(xl(), "a"), failed(&store(xl(), "a"), dying));
         }),
+        wrong(HonestErrors, 1, "it is allowed while", |s| {
+            let destroying = s.call(1, Action::DestroyInVain { domain: key(5) });
+            let dying = || StoreErrorKind::Refused(Refused::BeingDestroyed);
+            s.does(0, remove(xl()), failed(&remove(xl()), dying));
+            s.end(1, destroying, Report::StillThere(Vec::new()));
+        }),
         wrong(HonestErrors, 1, "another durability", |s| {
             s.does(0, store(xl(), "a"), stored_at(Durability::File));
         }),
@@ -462,6 +468,21 @@ fn a_value_that_nothing_guards_is_replaced_by_real_libxl_alone() {
             1,
             "a value is stored although somebody is destroying the domain",
             unguarded(Unguarded::WhileClosing),
+        ),
+        wrong(
+            Guarantee::Lifetime,
+            1,
+            "no closing marker that is held",
+            |story| {
+                let id = story.call(0, destroy(5));
+                story.event(Event::Unguarded {
+                    process: ProcessId(0),
+                    domain: key(5),
+                    how: Unguarded::WithoutMarker,
+                });
+                story.destroys_domain(5, Until::Gone);
+                story.end(0, id, cleared(&[]));
+            },
         ),
     ]);
 }
