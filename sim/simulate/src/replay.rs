@@ -24,10 +24,9 @@ impl Catalogue {
         match case.family {
             Family::History => self.replay_history(case.number),
             family => match self.count(family) {
-                Some(all) if case.number >= all => Err(format!(
-                    "the cases of {} end before {all}",
-                    family.name()
-                )),
+                Some(all) if case.number >= all => {
+                    Err(format!("the cases of {} end before {all}", family.name()))
+                }
                 _ => Ok(told(&self.perform(case))),
             },
         }
