@@ -109,8 +109,8 @@ fn draw(report: &Report) -> Result<ExitCode, CommandError> {
     let findings: Findings = findings::read(&report.findings)?;
     let canaries: Option<Vec<Canary>> =
         report.canaries.as_deref().map(findings::read).transpose()?;
+    let targets = Target::all(&findings, canaries.as_deref());
     let canaries = canaries.unwrap_or_default();
-    let targets = Target::all(&findings, &canaries);
     let page = Page {
         findings: &findings,
         canaries: &canaries,

@@ -61,6 +61,10 @@ fn a_run_is_kept_and_shown_on_a_page_that_needs_nothing_else() {
     let held = simulate(&["report", &path(&found), "--hold", "results"]);
     assert_eq!(held.status.code(), Some(1), "not all families were run");
     assert!(text(&held.stdout).contains("MISSED  every pair of faults"));
+    let none = folder.path().join("canaries.json");
+    fs::write(&none, "[]").unwrap();
+    let hunted = simulate(&["report", &path(&found), "--canaries", &path(&none)]);
+    assert!(text(&hunted.stdout).contains("MISSED  planted bugs that were found: 0"));
 }
 
 #[test]

@@ -149,6 +149,9 @@ pub enum MixError {
     /// A mix has no such field.
     #[error("a mix has no field {0:?}; it has {fields}", fields = names())]
     Field(String),
+    /// There are no processes, or they do nothing.
+    #[error("in {0:?} nobody does anything")]
+    Idle(String),
 }
 
 fn names() -> String {
@@ -170,6 +173,9 @@ impl FromStr for Mix {
             let number = number.parse().map_err(|_| form())?;
             let field = mix.field(name);
             *field.ok_or_else(|| MixError::Field(name.to_owned()))? = number;
+        }
+        if mix.processes == 0 || mix.tasks == 0 {
+            return Err(MixError::Idle(text.to_owned()));
         }
         Ok(mix)
     }
@@ -213,7 +219,11 @@ mod tests {
 
     #[test]
     fn what_is_no_mix_is_refused() {
-        for text in ["", "loud", "quiet,tasks", "quiet,tasks=x", "quiet,x=1"] {
+        let idle = ["quiet,tasks=0", "all,processes=0"];
+        for text in ["", "loud", "quiet,tasks", "quiet,tasks=x", "quiet,x=1"]
+            .into_iter()
+            .chain(idle)
+        {
             assert!(text.parse::<Mix>().is_err(), "{text}");
         }
     }
