@@ -13,7 +13,7 @@
 //! * A [`Scenario`] is several processes on one host, real libxl and its defects among them. Who of
 //!   them runs next is up to [`Choices`], of a seed or exhaustive. What comes of it is a [`Run`].
 //! * [`Checker`] holds a [`History`] of several processes against the guarantees, and says why it
-//!   is wrong; [`CrashCheck`] does so with what a power cut leaves of it; [`shrink`] makes what
+//!   is wrong; [`CrashCheck`] does so with what a power cut leaves of it; [`shrink()`] makes what
 //!   fails small.
 //!
 //! # What a power cut may do
