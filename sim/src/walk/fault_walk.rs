@@ -9,6 +9,7 @@ use userdata_core::{Clear, Condition, FileName, Hypervisor as _, Kind, StoreErro
 use userdata_fs::{Errno, FileStore};
 
 use super::expectation::{Cause, Expectation};
+use super::interruption;
 use super::misled_host::MisledHost;
 use super::recovery::{Complaint, Recovery, files_of_first};
 use super::said::Said;
@@ -268,6 +269,12 @@ impl FaultWalk<'_> {
             why,
             tree: tree.clone(),
         };
+        if run.misanswers.is_empty() {
+            let kind = |fault: &Fault| (*fault, run.calls.get(fault.call()).copied());
+            let faults: Vec<_> = run.faults.iter().map(kind).collect();
+            interruption::check(&faults, &run.report)
+                .map_err(|why| wrong(Guarantee::HonestErrors, why.to_owned()))?;
+        }
         let expected = self
             .expected(run)
             .map_err(|why| wrong(Guarantee::HonestErrors, why))?;

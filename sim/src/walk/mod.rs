@@ -5,6 +5,7 @@ mod crash_walk;
 mod expectation;
 mod fault_walk;
 mod guarantee;
+mod interruption;
 mod misled_host;
 mod misled_walk;
 mod protocols;
