@@ -209,7 +209,13 @@ fn left_over(facts: &Facts<'_>, name: &FileName, tally: &mut Tally) -> Option<Co
         }
         Kind::Closing => deeds.any(|(_, d)| ours(d) && (d.is_cut_off() || tells_trouble(d))),
         _ => {
-            facts.breaks.any(name.owner().domid)
+            let domid = name.owner().domid;
+            // It unlocks by the uuid that the domain has by then.
+            let failed = |deed: &Deed<'_>| {
+                deed.libxl().is_some() && deed.directory_failed && Some(deed.domid()) == domid
+            };
+            facts.breaks.any(domid)
+                || facts.deeds.iter().any(failed)
                 || deeds.any(|(_, deed)| {
                     deed.is_cut_off() || deed.directory_failed || waited_in_vain(deed)
                 })

@@ -131,16 +131,19 @@ fn plants(facts: &Facts<'_>, registers: &mut [Register]) {
         let Some(name) = FileName::parse(facts.format, file) else {
             continue;
         };
-        let planted = |register: &&mut Register| {
-            register.is_of(name.owner()) && register.userid == name.userid()
-        };
-        // What stands under the name of libxl's temporary file becomes the value when libxl stores.
+        // What stands under the name of libxl's temporary file becomes the value when libxl stores;
+        // also of another uuid, if the domain gets that before libxl asks for the second name.
         let (ends, times) = match name.kind() {
             Kind::Data => (at, Times::Once),
             Kind::New => (usize::MAX, Times::Any),
             _ => continue,
         };
-        if let Some(register) = registers.iter_mut().find(planted) {
+        let (owner, userid) = (name.owner(), name.userid());
+        let becomes = |register: &&mut Register| {
+            let renamed = name.kind() == Kind::New && register.name.owner().domid == owner.domid;
+            (register.is_of(owner) || renamed) && register.userid == userid
+        };
+        for register in registers.iter_mut().filter(becomes) {
             register.accesses.push(Access {
                 deed: None,
                 begins: at,
