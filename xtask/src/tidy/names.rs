@@ -44,7 +44,7 @@ mod tests {
         for path in [
             "a/utils.rs",
             "a/xen_helper.rs",
-            "tests/common/mod.rs",
+            "tests/common.rs",
             "a/lock-manager.sh",
         ] {
             let found = names_say_what_is_inside(&Texts::of(&[(path, "//! A module.\n")]));

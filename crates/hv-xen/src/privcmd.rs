@@ -13,7 +13,7 @@ pub(crate) mod device;
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
-#[path = "unsupported.rs"]
+#[path = "privcmd/unsupported.rs"]
 mod device;
 
 #[cfg(test)]
