@@ -4,14 +4,15 @@
 //! `cargo +nightly fuzz run`, `tmin`, `cmin` and `coverage`; see docs/fuzzing.md. What a target
 //! learns stays in `target/fuzz/TARGET`, what it fails on in `fuzz/artifacts/TARGET`.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::Args;
+use clap::{Args, value_parser};
 use serde::Serialize;
 
 use crate::child::{self, Child};
@@ -53,21 +54,16 @@ pub(crate) struct Task {
     /// How long each target runs; parts of a minute are fine
     #[arg(long, value_name = "M", default_value = "1", value_parser = minutes)]
     minutes: Duration,
+    /// How many processes fuzz one target side by side
+    #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u8).range(1..))]
+    jobs: u8,
 }
 
 /// How one target did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 struct Run {
     target: String,
     failed: bool,
-    seconds: f64,
-    #[serde(flatten)]
-    figures: Figures,
-}
-
-/// What libFuzzer says at its end.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-struct Figures {
     executions: u64,
     executions_per_second: u64,
     /// Edges of the program that were taken.
@@ -82,88 +78,105 @@ impl Task {
         NEEDS.iter().try_for_each(|need| need.provide(&mut log))?;
         let mut runs = Vec::new();
         for target in targets {
-            runs.push(run(&target, &folder, self.minutes)?);
+            runs.push(self.fuzz(&target, &folder)?);
             // So that an interrupted run keeps what was found until then.
             fs::write(folder.join("report.json"), serde_json::to_string(&runs)?)?;
         }
         let failed = runs.iter().filter(|run| run.failed).count();
-        let executions: u64 = runs.iter().map(|run| run.figures.executions).sum();
+        let executions: u64 = runs.iter().map(|run| run.executions).sum();
         let summary = format!("{} targets, {executions} runs", runs.len());
         ensure!(failed == 0, "{summary}; {failed} targets failed");
         writeln!(io::stdout(), "{summary}")?;
         Ok(ExitCode::SUCCESS)
     }
-}
 
-/// Fuzzes one target until its time is over or it fails.
-fn run(target: &str, folder: &Path, span: Duration) -> Result<Run> {
-    let own = folder.join(target);
-    fs::create_dir_all(&own).with_context(|| format!("cannot make {}", own.display()))?;
-    let path = folder.join(format!("{target}.log"));
-    let log = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
-    let mut command = cargo_fuzz(target, folder, &own, span);
-    command.stdout(log.try_clone()?).stderr(log);
-    let started = Instant::now();
-    let ended = Child::start(&mut command, span + GRACE)?.wait(|| ())?;
-    let told = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
-    let run = Run {
-        target: target.to_owned(),
-        failed: !ended.success(),
-        seconds: started.elapsed().as_secs_f64(),
-        figures: Figures::of(&told),
-    };
-    let Figures {
-        executions,
-        executions_per_second,
-        edges,
-    } = run.figures;
-    let verdict = if run.failed { "FAILED" } else { "fine" };
-    let mut out = io::stdout();
-    write!(out, "{target:16}{verdict:8}{executions} runs, ")?;
-    writeln!(out, "{executions_per_second}/s, {edges} edges")?;
-    if run.failed {
-        // With the commands that replay and shrink the input.
-        writeln!(out, "{}", child::tail(&told, 60))?;
+    /// Fuzzes one target until its time is over or it fails.
+    fn fuzz(&self, target: &str, folder: &Path) -> Result<Run> {
+        let learnt = folder.join(target);
+        fs::create_dir_all(&learnt).with_context(|| format!("cannot make {}", learnt.display()))?;
+        let path = folder.join(format!("{target}.log"));
+        let log = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+        let mut command = self.cargo_fuzz(target, folder);
+        command.stdout(log.try_clone()?).stderr(log);
+        let ended = Child::start(&mut command, self.minutes + GRACE)?.wait(|| ())?;
+        let told = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+        let run = Run::new(target, !ended.success(), self.minutes, &told);
+        writeln!(io::stdout(), "{run}")?;
+        if run.failed {
+            // With the commands that replay and shrink the input.
+            writeln!(io::stdout(), "{}", child::tail(&told, 60))?;
+        }
+        Ok(run)
     }
-    Ok(run)
-}
 
-fn cargo_fuzz(target: &str, folder: &Path, own: &Path, span: Duration) -> Command {
-    let mut command = child::command("rustup");
-    command.current_dir(project::root());
-    command.args(["run", "nightly", "cargo", "fuzz", "run"]);
-    // Nothing in the targets is unsafe, and without a sanitizer they run twice as fast.
-    command.args(["--features", "libfuzzer", "--sanitizer", "none"]);
-    command.arg("--target-dir").arg(folder.join("build"));
-    command.arg(target).arg(own);
-    command.arg(fuzz_folder().join("corpus").join(target));
-    command.args([
-        "--",
-        "-timeout=20",
-        "-rss_limit_mb=2048",
-        "-print_final_stats=1",
-    ]);
-    command.arg(format!("-max_total_time={}", span.as_secs()));
-    let dictionary = fuzz_folder().join(format!("dictionaries/{target}.dict"));
-    if dictionary.is_file() {
-        command.arg(format!("-dict={}", dictionary.display()));
+    fn cargo_fuzz(&self, target: &str, folder: &Path) -> Command {
+        let mut command = child::command("rustup");
+        command.current_dir(project::root());
+        command.args(["run", "nightly", "cargo", "fuzz", "run"]);
+        // Nothing in the targets is unsafe, and without a sanitizer they run twice as fast.
+        command.args(["--features", "libfuzzer", "--sanitizer", "none"]);
+        command.arg(format!("--jobs={}", self.jobs));
+        command.arg("--target-dir").arg(folder.join("build"));
+        command.arg(target).arg(folder.join(target));
+        command.arg(fuzz_folder().join("corpus").join(target));
+        command.args([
+            "--",
+            "-timeout=20",
+            "-rss_limit_mb=2048",
+            "-print_final_stats=1",
+        ]);
+        command.arg(format!("-max_total_time={}", self.minutes.as_secs()));
+        let dictionary = fuzz_folder().join(format!("dictionaries/{target}.dict"));
+        if dictionary.is_file() {
+            command.arg(format!("-dict={}", dictionary.display()));
+        }
+        // They would lead it back to the compiler that built us.
+        command.env_remove("CARGO").env_remove("RUSTC");
+        command
     }
-    // They would lead it back to the compiler that built us.
-    command.env_remove("CARGO").env_remove("RUSTC");
-    command
 }
 
-impl Figures {
-    fn of(log: &str) -> Self {
-        let last = |name: &str| {
+impl Run {
+    /// From what libFuzzer wrote, alone or as one of several processes.
+    fn new(target: &str, failed: bool, span: Duration, log: &str) -> Self {
+        let after = |name: &str| {
             let (_, after) = log.rsplit_once(name)?;
             after.split_whitespace().next()?.parse().ok()
         };
+        let status = || {
+            let mut lines = log.lines().rev();
+            lines.find_map(|line| {
+                line.strip_prefix('#')?
+                    .split([':', '\t'])
+                    .next()?
+                    .parse()
+                    .ok()
+            })
+        };
+        let executions = after("stat::number_of_executed_units:").or_else(status);
+        let executions = executions.unwrap_or(0);
         Self {
-            executions: last("stat::number_of_executed_units:").unwrap_or(0),
-            executions_per_second: last("stat::average_exec_per_sec:").unwrap_or(0),
-            edges: last(" cov: ").unwrap_or(0),
+            target: target.to_owned(),
+            failed,
+            executions,
+            executions_per_second: executions / span.as_secs().max(1),
+            edges: after(" cov: ").unwrap_or(0),
         }
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            target,
+            executions,
+            executions_per_second,
+            edges,
+            ..
+        } = self;
+        let verdict = if self.failed { "FAILED" } else { "fine" };
+        write!(f, "{target:16}{verdict:8}{executions} runs, ")?;
+        write!(f, "{executions_per_second}/s, {edges} edges")
     }
 }
 
@@ -209,16 +222,17 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_the_last_that_libfuzzer_says() {
-        let log = "#2\tINITED cov: 5 ft: 6 corp: 1/1b\n#524288\tpulse  cov: 298 ft: 589\n\
-                   stat::number_of_executed_units: 524290\nstat::average_exec_per_sec:     61869\n";
-        let expected = Figures {
-            executions: 524_290,
-            executions_per_second: 61_869,
-            edges: 298,
-        };
-        assert_eq!(Figures::of(log), expected);
-        assert_eq!(Figures::of("error: it does not build"), Figures::default());
+    fn figures_are_the_last_that_libfuzzer_wrote() {
+        let run = |log: &str| Run::new("a", false, Duration::from_secs(10), log);
+        let alone = "#2\tINITED cov: 5 ft: 6 corp: 1/1b\n#524288\tpulse  cov: 298 ft: 589\n\
+                     stat::number_of_executed_units: 524290\n";
+        let shown = "a               fine    524290 runs, 52429/s, 298 edges";
+        assert_eq!(run(alone).to_string(), shown);
+        let several = "#20: cov: 5 ft: 6 corp: 1 exec/s 2\n#70: cov: 6 ft: 9 corp: 3 exec/s 7\n";
+        let shown = "a               fine    70 runs, 7/s, 6 edges";
+        assert_eq!(run(several).to_string(), shown);
+        let none = "a               fine    0 runs, 0/s, 0 edges";
+        assert_eq!(run("error: it does not build").to_string(), none);
     }
 
     #[test]
