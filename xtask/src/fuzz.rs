@@ -72,7 +72,7 @@ struct Run {
 
 impl Task {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let targets = chosen(self.targets)?;
+        let targets = chosen(&self.targets)?;
         let folder = project::target().join("fuzz");
         let mut log = Log::create(&folder, "install", GRACE)?;
         NEEDS.iter().try_for_each(|need| need.provide(&mut log))?;
@@ -185,7 +185,7 @@ fn fuzz_folder() -> PathBuf {
 }
 
 /// The targets of these names; all if none is named.
-fn chosen(names: Vec<String>) -> Result<Vec<String>> {
+fn chosen(names: &[String]) -> Result<Vec<String>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(fuzz_folder().join("fuzz_targets"))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
@@ -198,7 +198,11 @@ fn chosen(names: Vec<String>) -> Result<Vec<String>> {
             all.join(", ")
         );
     }
-    Ok(if names.is_empty() { all } else { names })
+    Ok(if names.is_empty() {
+        all
+    } else {
+        names.to_vec()
+    })
 }
 
 fn minutes(text: &str) -> Result<Duration, String> {
@@ -237,9 +241,9 @@ mod tests {
 
     #[test]
     fn a_wrong_name_shows_the_targets_and_every_dictionary_has_one() {
-        let all = chosen(vec![]).unwrap();
+        let all = chosen(&[]).unwrap();
         assert!(all.len() > 5);
-        let error = chosen(vec!["nonsense".to_owned()]).unwrap_err().to_string();
+        let error = chosen(&["nonsense".to_owned()]).unwrap_err().to_string();
         assert!(
             error.contains("no target nonsense; the targets are "),
             "{error}"

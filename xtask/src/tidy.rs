@@ -19,6 +19,7 @@ mod guarantees;
 mod lines;
 mod names;
 mod packages;
+mod prose;
 mod texts;
 mod unfinished;
 mod unsafety;
@@ -57,6 +58,10 @@ const RULES: &[Rule] = &[
     Rule {
         name: "names",
         check: names::names_say_what_is_inside,
+    },
+    Rule {
+        name: "prose",
+        check: prose::prose_is_plain,
     },
     Rule {
         name: "packages",
