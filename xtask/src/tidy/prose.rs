@@ -39,7 +39,7 @@ fn prose<'l>(text: &Text, line: &'l str) -> Option<&'l str> {
 fn objection(line: &str) -> Option<String> {
     let lower = line.to_ascii_lowercase();
     let words: Vec<&str> = lower
-        .split(|c: char| !c.is_alphanumeric() && c != '\'')
+        .split(|c: char| !c.is_alphanumeric() && !"'_".contains(c))
         .filter(|word| !word.is_empty())
         .collect();
     if let Some(word) = words.iter().find(|word| WORDS.contains(word)) {
@@ -84,6 +84,7 @@ mod tests {
         for line in [
             "/// There is no such domain, and it is no longer there.",
             "/// The other process is not a lock holder; its name is the thesis.",
+            "/// assert!(error.is_no_such_domain()); `a_killed_holder_stops_nobody`",
             "let his = \"is no file\";",
         ] {
             assert_eq!(found("crates/userdata/src/a.rs", line), 0, "{line}");
