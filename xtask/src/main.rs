@@ -29,7 +29,7 @@ enum Task {
     /// Runs the unit, integration and doc tests of the default members of the workspace: the
     /// published crates, the simulation with its exhaustive walks, the tests of the whole on real
     /// files and processes, the committed inputs of every fuzz target, and the examples. Not in
-    /// it are the tests of the rigs and tools (`bench`, `sim/simulate`, `tests/libxl`,
+    /// it are the tests of the rigs and tools (`bench`, `tests/libxl`,
     /// `tests/power-cut`, `tests/rig`, `xtask`): `--workspace` adds them, and `cargo xtask ci`
     /// runs them all.
     Test(test::Task),
