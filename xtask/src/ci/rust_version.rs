@@ -34,7 +34,7 @@ pub(crate) fn check(log: &mut Log) -> Result<String> {
         "hack",
         "check",
         "--rust-version",
-        "--no-private",
+        "--ignore-private",
         "--locked",
     ])?;
     Ok(format!("the published packages compile with {ours}"))
