@@ -36,7 +36,7 @@ fn find(data: &[u8], bug: WithoutSyncs) -> Option<Broken> {
     for deed in crash.deeds.iter().take(ACTIONS_MAX) {
         let action = deed.action(&scene);
         // After it nothing can be done to the domain any more.
-        let is_last = matches!(action, Action::Destroy { .. });
+        let is_last = action.ends_domain();
         actions.push(action);
         if is_last {
             break;
