@@ -14,7 +14,7 @@ pub(crate) fn report() -> Result<bool> {
     let mut out = io::stdout().lock();
     out.write_all(BEFORE)?;
     out.flush()?;
-    let opened = Xen::open(Options::default());
+    let opened = Xen::open(Options::new());
     out.write_all(b"opened\n")?;
     out.flush()?;
     match &opened {

@@ -21,7 +21,7 @@ pub(crate) fn userid() -> Result<WritableUserid> {
 
 /// The hypervisor, through the privcmd device.
 pub(crate) fn xen() -> Result<Xen> {
-    Xen::open(Options::default()).context("the hypervisor is not opened")
+    Xen::open(Options::new()).context("the hypervisor is not opened")
 }
 
 /// The library, where real libxl keeps its files.

@@ -57,8 +57,7 @@ pub(super) fn a_store_is_refused_for_a_domain_that_goes_between_look_up_and_lock
     for check_leaving in [true, false] {
         let guest = Guest::create("goes")?;
         let key = guest.key;
-        let mut options = Options::default();
-        options.check_leaving = check_leaving;
+        let options = Options::new().with_check_leaving(check_leaving);
         let xen = AfterLookUp::new(Xen::open(options)?, || guest.destroy());
         let stored = ours::library(xen)?.store(key.domid, &ours::userid()?, b"too late");
         ensure_refused(stored, |kind| match kind {

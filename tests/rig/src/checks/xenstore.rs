@@ -33,9 +33,7 @@ pub(super) fn xenstored_is_heard_over_its_socket_and_over_the_kernels_device() -
 
 /// A domain's name and end, and no more once nothing is watched.
 fn listen(endpoint: &Endpoint) -> Result<()> {
-    let mut options = Options::default();
-    options.xenstore = vec![endpoint.clone()];
-    let xen = Xen::open(options)?;
+    let xen = Xen::open(Options::new().with_endpoints([endpoint.clone()]))?;
     let mut store = Xenstore::open(std::slice::from_ref(endpoint), program::LIMIT)?;
 
     let (guest, other) = (Guest::create("heard")?, Guest::create("unheard")?);
