@@ -1,33 +1,33 @@
-//! The table of differences as a page of the docs.
+//! docs/differences.md, from the table of differences.
 
 use crate::differences;
 
-/// What only shows while both work at the same time, and the check that shows it.
+/// Differences that are visible only while both work at the same time, with the checks that show them.
 const AT_THE_SAME_TIME: &[[&str; 4]] = &[
     [
         "libxl waits for the lock for ever.",
         "Every wait has a deadline, ten seconds unless set otherwise.",
-        "A program that hangs with the lock held stops nobody else for ever (G9).",
-        "libxls_lock_ends_our_changes_at_their_deadline_and_no_read",
+        "A program that hangs with the lock held does not block another one for ever (G9).",
+        "libxls_lock_ends_our_changes_at_their_timeout_and_no_read",
     ],
     [
-        "The lock file is readable by everybody, so that everybody can lock it.",
-        "It is made 0600.",
-        "Only who may write userdata can keep others from it.",
+        "Every user may read the lock file, and can therefore lock it.",
+        "The lock file has mode 0600.",
+        "Only users who may write userdata can lock it.",
         "our_lock_makes_every_call_of_libxl_wait_until_it_is_released",
     ],
     [
-        "An attempt to lock that fails, because no file can be opened, removes the lock file of \
-         whoever holds it.",
-        "The holder notices before it replaces a value, and fails; the value stays.",
-        "Nothing is stored under a lock that excludes nobody (G2).",
+        "If libxl cannot lock, because it can open no more files, it removes the lock file, even \
+         if another process holds the lock.",
+        "The lock holder notices the loss before it replaces a value, and fails. The value stays.",
+        "Nothing is stored under a lock that excludes no other process (G2).",
         "a_lock_that_real_libxl_breaks_is_reported_as_lost",
     ],
     [
         "libxl stores for a domain that this library is destroying.",
-        "A store is refused as long as somebody holds the closing marker; libxl's clean-up passes \
-         the marker over, and what libxl stored meanwhile goes with the domain.",
-        "Nothing is left of a domain that was destroyed through this library (G4).",
+        "A store of this library is refused while the domain has a closing mark. libxl's clean-up \
+         skips the mark, and values that libxl stored meanwhile are removed with the domain's.",
+        "Nothing is left of a domain that this library has destroyed (G4).",
         "libxls_destroy_within_ours_leaves_nothing",
     ],
 ];
@@ -54,16 +54,16 @@ pub(crate) fn page() -> String {
 const BEGINNING: &str = "\
 # What real libxl does differently
 
-Every deliberate difference between a call of libxl and one of this library. The page is printed by
-`libxl-diff --page` from the table that the comparison itself uses (`tests/libxl/`), and a test
-keeps the two equal.
+This page lists every deliberate difference between a call of libxl and the same call of this
+library. `libxl-diff --page` prints it from the table that the comparison itself uses
+(`tests/libxl/`), and a test keeps the two equal.
 
-`cargo xtask xen libxl-diff` runs the libxl of Xen 4.17, from Debian's package, with no hypervisor.
-It takes the same steps by libxl and by this library, in two directories and in a shared one, and
-compares results, file names, modes and bytes after every step. What libxl did, amended by this
-table, is what this library must have done: a difference that is not in the table fails the check,
-and so does one that is in the table and does not show. Each has an example of its own that must
-show it.
+`cargo xtask xen libxl-diff` runs the libxl of Xen 4.17, from Debian's package, without a hypervisor.
+It takes the same steps with libxl and with this library, in two directories and in a shared one, and
+compares results, file names, modes and bytes after every step. The result of this library has to be
+that of libxl, changed as this table says. A difference that is not in the table fails the check, and
+so does a difference that is in the table but not visible. Each difference has an example that shows
+it.
 
 ## In results and files
 
@@ -86,13 +86,13 @@ mod tests {
     use crate::checks;
 
     #[test]
-    fn the_page_in_the_docs_is_the_table_that_is_checked() {
+    fn the_page_in_the_docs_is_the_checked_table() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/differences.md");
         let written = std::fs::read_to_string(path).unwrap();
         assert_eq!(
             written,
             page(),
-            "print it anew: cargo run -p userdata-libxl-diff -- --page > docs/differences.md"
+            "print the page again: cargo run -p userdata-libxl-diff -- --page > docs/differences.md"
         );
     }
 
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_shows_at_the_same_time_is_shown_by_a_check_that_there_is() {
+    fn every_concurrent_difference_names_an_existing_check() {
         for [.., check] in AT_THE_SAME_TIME {
             assert!(
                 checks::ALL.iter().any(|there| there.name == *check),

@@ -1,4 +1,4 @@
-//! The shortest sequence that shows each difference.
+//! For each difference, the shortest sequence that shows it.
 
 use anyhow::{Context as _, Result, ensure};
 use userdata_core::{DomainKey, Domid};
@@ -25,7 +25,7 @@ pub(crate) fn every_difference_is_shown_by_its_example(subject: &Subject) -> Res
     Ok(format!("{} differences", differences::ALL.len()))
 }
 
-/// Steps of which the last shows the difference of this name, and no other one.
+/// Steps of which the last one shows the difference with this name, and no other.
 fn example(name: &str, domid: Domid) -> Option<Vec<Step>> {
     let key = DomainKey::new(domid, UUIDS[0]);
     let xl = || b"xl".to_vec();
@@ -73,11 +73,11 @@ fn example(name: &str, domid: Domid) -> Option<Vec<Step>> {
             retrieve(b"xl"),
         ],
         "size limit" => vec![store(b"xl", &[0; (1 << 20) + 1])],
-        "lock's word" => vec![
+        "name of a lock" => vec![
             plant(b'd', b"x-domain-userdata-lock-y", Node::private(b"one")),
             destroy(),
         ],
-        "kind that is no letter" => vec![plant(b'1', b"xl", Node::private(b"one")), destroy()],
+        "kind that is not a letter" => vec![plant(b'1', b"xl", Node::private(b"one")), destroy()],
         "link to a directory" => {
             vec![plant(b'd', b"xl", Node::Link(b".".to_vec())), destroy()]
         }
@@ -87,9 +87,9 @@ fn example(name: &str, domid: Domid) -> Option<Vec<Step>> {
                 destroy(),
             ]
         }
-        "destroy that tells" => vec![plant(b'd', b"xl", Node::Directory), destroy()],
+        "destroy that reports" => vec![plant(b'd', b"xl", Node::Directory), destroy()],
         "leaving domain" => vec![happen(Event::Leave), store(b"xl", b"one")],
-        "lock that is no file" => vec![plant(b'l', LOCK, Node::Pipe), store(b"xl", b"one")],
+        "lock that is not a file" => vec![plant(b'l', LOCK, Node::Pipe), store(b"xl", b"one")],
         "destroy needs the lock" => vec![plant(b'l', LOCK, Node::Directory), destroy()],
         "no such domain" => vec![happen(Event::Vanish), store(b"xl", b"one")],
         "dead domain" => vec![happen(Event::Die), store(b"xl", b"one")],
