@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use userdata_core::HypervisorError;
+use userdata_core::hypervisor::HypervisorError;
 
 use crate::xenstore::{Xenstore, XenstoreError};
 
@@ -31,7 +31,7 @@ impl Changes {
     /// wait count as one.
     ///
     /// ```no_run
-    /// # fn example(mut changes: hv_xen::Changes) -> Result<(), userdata_core::HypervisorError> {
+    /// # fn example(mut changes: hv_xen::Changes) -> Result<(), userdata_core::hypervisor::HypervisorError> {
     /// use std::time::Duration;
     ///
     /// if changes.wait(Duration::from_secs(60))? {

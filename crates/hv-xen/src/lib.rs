@@ -12,7 +12,7 @@
 //! for domain in xen.domains()? {
 //!     println!("{} {}", domain.key, domain.life);
 //! }
-//! # Ok::<(), userdata_core::HypervisorError>(())
+//! # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
 //! ```
 //!
 //! The crate promises:
@@ -33,7 +33,7 @@
 //!
 //! Calls of the hypervisor need Linux on x86_64 or on little-endian 64-bit Arm. On Linux on any
 //! other processor, 32-bit ones included, the crate compiles, and [`Xen::open`] fails with
-//! [`Unsupported`](userdata_core::HypervisorErrorKind::Unsupported).
+//! [`Unsupported`](userdata_core::hypervisor::HypervisorErrorKind::Unsupported).
 //!
 //! # Features
 //!

@@ -29,7 +29,8 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use rustix::io::Errno;
-use userdata_core::{Domain, Domid, HypervisorError, Life};
+use userdata_core::hypervisor::HypervisorError;
+use userdata_core::{Domain, Domid, Life};
 
 use crate::XenVersion;
 use crate::abi::sysctl::Layout;
@@ -54,7 +55,7 @@ use interface::Interface;
 /// let privcmd = Privcmd::open()?;
 /// let domain = privcmd.domain(Domid::ZERO)?;
 /// println!("Xen {}: {domain:?}", privcmd.version());
-/// # Ok::<(), userdata_core::HypervisorError>(())
+/// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
 /// ```
 pub struct Privcmd {
     hypercall: Box<dyn Hypercall>,
@@ -72,10 +73,10 @@ impl Privcmd {
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](userdata_core::HypervisorErrorKind::Unavailable) if neither device exists;
-    /// [`NotPermitted`](userdata_core::HypervisorErrorKind::NotPermitted), naming the device or the
+    /// [`Unavailable`](userdata_core::hypervisor::HypervisorErrorKind::Unavailable) if neither device exists;
+    /// [`NotPermitted`](userdata_core::hypervisor::HypervisorErrorKind::NotPermitted), naming the device or the
     /// call, if this user may not open the device or this domain may not make the call;
-    /// [`Unsupported`](userdata_core::HypervisorErrorKind::Unsupported) if the hypervisor refuses
+    /// [`Unsupported`](userdata_core::hypervisor::HypervisorErrorKind::Unsupported) if the hypervisor refuses
     /// every interface version that is tried, and on
     /// [platforms](crate#platforms) without hypervisor calls.
     pub fn open() -> Result<Self, HypervisorError> {
@@ -107,10 +108,10 @@ impl Privcmd {
     ///
     /// # Errors
     ///
-    /// [`NotPermitted`](userdata_core::HypervisorErrorKind::NotPermitted) if a security policy hides
+    /// [`NotPermitted`](userdata_core::hypervisor::HypervisorErrorKind::NotPermitted) if a security policy hides
     /// the domain: it may or may not exist.
-    /// [`Malformed`](userdata_core::HypervisorErrorKind::Malformed) if the answer can't be read, and
-    /// [`Failed`](userdata_core::HypervisorErrorKind::Failed) if the call fails otherwise.
+    /// [`Malformed`](userdata_core::hypervisor::HypervisorErrorKind::Malformed) if the answer can't be read, and
+    /// [`Failed`](userdata_core::hypervisor::HypervisorErrorKind::Failed) if the call fails otherwise.
     pub fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
         match self.first_from(domid)? {
             // Up to Xen 4.17 the hypervisor answers for an absent domain with the next one.
@@ -170,8 +171,8 @@ impl Privcmd {
     ///
     /// # Errors
     ///
-    /// [`Malformed`](userdata_core::HypervisorErrorKind::Malformed) if an answer can't be read, and
-    /// [`Failed`](userdata_core::HypervisorErrorKind::Failed) if both ways fail.
+    /// [`Malformed`](userdata_core::hypervisor::HypervisorErrorKind::Malformed) if an answer can't be read, and
+    /// [`Failed`](userdata_core::hypervisor::HypervisorErrorKind::Failed) if both ways fail.
     pub fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
         let infos = match self.list.get() {
             Some(Some(layout)) => list::read(self.hypercall.as_ref(), *layout)?,

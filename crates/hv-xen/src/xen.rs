@@ -3,9 +3,8 @@
 use std::fs::File;
 use std::io::Read;
 
-use userdata_core::{
-    BootId, Domain, DomainKey, DomainNames, Domid, Hypervisor, HypervisorError, HypervisorErrorKind,
-};
+use userdata_core::hypervisor::{BootId, DomainNames, HypervisorError, HypervisorErrorKind};
+use userdata_core::{Domain, DomainKey, Domid, Hypervisor};
 
 use crate::xenstore::Xenstore;
 use crate::{Changes, Options, Privcmd, XenVersion};
@@ -45,7 +44,7 @@ impl Xen {
     ///
     /// let options = Options::new().with_xenstore_timeout(Duration::from_secs(5));
     /// let xen = Xen::open(options)?;
-    /// # Ok::<(), userdata_core::HypervisorError>(())
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
     /// ```
     ///
     /// # Errors
@@ -67,7 +66,7 @@ impl Xen {
     ///
     /// let domains = Xen::open(Options::new())?.domains()?;
     /// assert_eq!(Xen::open_xenctrl(Options::new())?.domains()?, domains);
-    /// # Ok::<(), userdata_core::HypervisorError>(())
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
     /// ```
     ///
     /// # Errors
@@ -92,7 +91,7 @@ impl Xen {
     /// if xen.version() < XenVersion::new(4, 21) {
     ///     println!("Xen {} does not tell dying domains from living ones", xen.version());
     /// }
-    /// # Ok::<(), userdata_core::HypervisorError>(())
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
     /// ```
     #[must_use]
     pub const fn version(&self) -> XenVersion {
@@ -119,7 +118,7 @@ impl Xen {
     ///     changes.wait(Duration::from_secs(60))?;
     /// }
     /// # #[expect(unreachable_code, reason = "the type of the closure's errors")]
-    /// # Ok::<(), userdata_core::HypervisorError>(())
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
     /// ```
     ///
     /// # Errors
@@ -155,7 +154,7 @@ impl Hypervisor for Xen {
     ///     Some(domain) => println!("{} is {}", domain.key, domain.life),
     ///     None => println!("there is no domain 0"),
     /// }
-    /// # Ok::<(), userdata_core::HypervisorError>(())
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
     /// ```
     fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
         match &self.hypervisor {
@@ -175,7 +174,7 @@ impl Hypervisor for Xen {
     /// let domains = xen.domains()?;
     /// let alive = domains.iter().filter(|domain| domain.life == Life::Alive);
     /// println!("{} of {} domains are alive", alive.count(), domains.len());
-    /// # Ok::<(), userdata_core::HypervisorError>(())
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
     /// ```
     fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
         match &self.hypervisor {
@@ -201,7 +200,7 @@ impl Hypervisor for Xen {
     ///         println!("the toolstack is destroying {}", domain.key);
     ///     }
     /// }
-    /// # Ok::<(), userdata_core::HypervisorError>(())
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
     /// ```
     fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError> {
         if !self.options.check_leaving || domain.domid == Domid::ZERO {
@@ -220,7 +219,7 @@ impl Hypervisor for Xen {
     ///
     /// # let xen = Xen::open(Options::new())?;
     /// println!("incarnation numbers are those of boot {}", xen.boot()?);
-    /// # Ok::<(), userdata_core::HypervisorError>(())
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
     /// ```
     fn boot(&self) -> Result<BootId, HypervisorError> {
         boot_from(BOOT_ID)
@@ -233,12 +232,13 @@ impl DomainNames for Xen {
     ///
     /// ```no_run
     /// # use hv_xen::{Options, Xen};
-    /// use userdata_core::{DomainNames, Domid};
+    /// use userdata_core::Domid;
+    /// use userdata_core::hypervisor::DomainNames;
     ///
     /// # let xen = Xen::open(Options::new())?;
     /// let name = xen.name(Domid::ZERO)?;
     /// println!("domain 0 is called {}", name.as_deref().unwrap_or("nothing"));
-    /// # Ok::<(), userdata_core::HypervisorError>(())
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
     /// ```
     fn name(&self, domid: Domid) -> Result<Option<String>, HypervisorError> {
         let operation = format!("look up the name of domain {domid}");
@@ -260,11 +260,12 @@ fn boot_from(path: &str) -> Result<BootId, HypervisorError> {
     let file = File::open(path).map_err(failed)?;
     file.take(66).read_to_string(&mut text).map_err(failed)?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
-    text.parse().map_err(|e: userdata_core::BootIdError| {
-        error(HypervisorErrorKind::Malformed {
-            what: e.to_string(),
+    text.parse()
+        .map_err(|e: userdata_core::hypervisor::BootIdError| {
+            error(HypervisorErrorKind::Malformed {
+                what: e.to_string(),
+            })
         })
-    })
 }
 
 #[cfg(test)]

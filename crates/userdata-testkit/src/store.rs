@@ -138,6 +138,7 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             a_mark_that_is_dropped_is_void_and_leaves_all_data,
             a_domain_that_is_reopened_keeps_its_data,
             clearing_a_closed_domain_removes_all_of_it_and_the_mark,
+            a_refused_clear_removes_the_mark_alone,
             a_mark_outlives_the_client_that_made_it,
             a_mark_is_for_one_domain,
         }
@@ -170,7 +171,6 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             a_value_that_was_never_stored_is_none,
             a_value_comes_back_byte_for_byte,
             a_store_replaces_the_whole_value,
-            storing_no_bytes_deletes,
             deleting_removes_one_value,
             the_durability_reached_is_at_least_that_asked_for,
             a_listing_is_in_order_and_agrees_with_stat,

@@ -1,38 +1,39 @@
 //! Every deliberate difference between a call of libxl and one of this library.
 //!
-//! The order matters, because a later difference changes the result of an earlier one: a difference that
-//! refuses a call comes after those that change its result, and after those of refusals that this
-//! library checks later.
+//! The order matters, because a later difference amends the result of an earlier one: an entry for
+//! a call that is refused comes after the entries for what the call does.
 
 use crate::amendment;
 use crate::difference::Difference;
 
-/// Every difference.
+/// All of them.
 pub(crate) const ALL: &[Difference] = &[
     Difference {
         name: "one temporary name",
-        libxl: "Every writer of a value uses the same temporary file. A file that already has its \
-                name is written to and keeps its mode, a link is followed, and a directory makes \
-                every store fail.",
-        here: "Each temporary file has a random name and is created exclusively, with mode 0600. A \
-               file with libxl's temporary name stays until the domain is destroyed.",
+        libxl: "Every writer of a value uses the same temporary file. If a file with its name \
+                exists, libxl writes into it and keeps its mode; it follows a link; and a \
+                directory there makes every store fail.",
+        here: "Each temporary file has a random name of its own, and is created exclusively with \
+               mode 0600. A file with libxl's temporary name stays until the data of the domain is \
+               removed.",
         because: "Two writers never share a file, and no other program can plant one (G2, G7).",
         amend: amendment::temporary_of_its_own,
     },
     Difference {
-        name: "temporary left behind",
-        libxl: "A store that fails after it has written the temporary file leaves that file.",
+        name: "temporary file left behind",
+        libxl: "A store that fails after the temporary file was written leaves that file behind.",
         here: "A store that fails removes its temporary file.",
-        because: "A failure leaves the old value and nothing else (G6).",
+        because: "A failure leaves the old value and no other file (G6).",
         amend: amendment::temporary_removed,
     },
     Difference {
         name: "nothing to remove",
         libxl: "If there is no value, a store of no bytes returns 2 (a bare ENOENT), and unlink \
                 returns ERROR_FAIL.",
-        here: "Both succeed, and say that there was nothing to remove.",
-        because: "The caller wants the value to be absent, and it is; a real failure looks \
-                  different (G6).",
+        here: "The removal of an absent value succeeds, and reports that there was nothing to \
+               remove.",
+        because: "The caller wants the value to be absent, and can tell this case from a failure \
+                  (G6).",
         amend: amendment::nothing_to_remove,
     },
     Difference {
@@ -40,30 +41,30 @@ pub(crate) const ALL: &[Difference] = &[
         libxl: "A store of no bytes that cannot remove the value returns the bare errno, a \
                 positive number.",
         here: "A failure is a typed error.",
-        because: "Callers test for negative codes, and take a positive one for success (G6).",
+        because: "Callers look for negative codes and take a positive one for success (G6).",
         amend: amendment::positive_code,
     },
     Difference {
         name: "reading takes the lock",
         libxl: "A retrieve takes the lock: it creates and removes a file, waits for writers, and \
-                fails if it cannot take the lock.",
-        here: "A retrieve takes no lock, and creates and removes nothing.",
-        because: "Reading needs no permission to write, and never waits (G11).",
+                fails if the lock cannot be taken.",
+        here: "A retrieve takes no lock, and creates and removes no file.",
+        because: "Reading needs no right to write and never waits (G11).",
         amend: amendment::reading_without_lock,
     },
     Difference {
         name: "pipe",
         libxl: "A named pipe under the name of a value makes a retrieve wait for ever, with the \
                 lock held.",
-        here: "A retrieve fails at once, and the error says that the file is a named pipe.",
-        because: "No file with a name of userdata is waited for (G7, G9).",
+        here: "A retrieve reports the named pipe at once.",
+        because: "No call waits for a file under the store's names (G7, G9).",
         amend: amendment::pipe_is_not_waited_for,
     },
     Difference {
         name: "link",
-        libxl: "A retrieve follows a symbolic link under the name of a value. A dangling link \
-                reads as no value.",
-        here: "A retrieve fails, and the error says that the file is a symbolic link.",
+        libxl: "A symbolic link under the name of a value is followed when the value is read; a \
+                dangling link reads as no value.",
+        here: "A retrieve reports the symbolic link.",
         because: "Links are never followed, and no failure reads as no value (G6, G7).",
         amend: amendment::link_not_followed,
     },
@@ -71,122 +72,124 @@ pub(crate) const ALL: &[Difference] = &[
         name: "size limit",
         libxl: "A value may have any size up to 2 GiB.",
         here: "A value over a limit, 1 MiB unless set otherwise, is neither stored nor read.",
-        because: "Every read has a limit, whichever program wrote the value (G9).",
+        because: "Every read has a limit, whatever program wrote the value (G9).",
         amend: amendment::size_limit,
     },
     Difference {
-        name: "name of a lock",
-        libxl: "A destroy skips every file whose name contains domain-userdata-lock, so data under \
-                such a userid is never removed.",
+        name: "the lock's name in a userid",
+        libxl: "A destroy passes over every file whose name contains domain-userdata-lock, so that \
+                data under such a userid is never removed.",
         here: "A destroy removes every file of the domain.",
         because: "No data outlives its domain (G4).",
         amend: amendment::lock_word_is_removed,
     },
     Difference {
         name: "kind that is not a letter",
-        libxl: "A destroy removes files of any kind, which may be any character.",
-        here: "A kind is an ASCII letter. A file with another character in its place is left alone.",
-        because: "Files whose names are not in the format are never touched (G7).",
+        libxl: "A destroy removes files of any kind of one character.",
+        here: "A kind is one ASCII letter. A name with another character in its place does not \
+               belong to the store.",
+        because: "Names that do not belong to the store are never touched (G7).",
         amend: amendment::kind_is_a_letter,
     },
     Difference {
         name: "link to a directory",
-        libxl: "A destroy leaves a symbolic link to a directory.",
+        libxl: "A destroy leaves a symbolic link that leads to a directory.",
         here: "A destroy removes the link.",
-        because: "The link has a name of the domain like any other file, and is not followed (G4, \
-                  G7).",
+        because: "It is a name of the domain like any other, and is not followed (G4, G7).",
         amend: amendment::link_to_directory_is_removed,
     },
     Difference {
-        name: "device model's state",
+        name: "the device model's state",
         libxl: "A destroy also removes qemu-save.DOMID and qemu-resume.DOMID from the directory.",
-        here: "The toolstack has to remove them.",
-        because: "They are not userdata, and files whose names are not in the format are never \
+        here: "These files are left to the toolstack.",
+        because: "They are not userdata, and names that do not belong to the store are never \
                   touched (G7).",
         amend: amendment::qemu_files_are_not_ours,
     },
     Difference {
         name: "destroy that reports",
         libxl: "A destroy logs the files that it could not remove, and succeeds.",
-        here: "The result has the files that could not be removed, and a closing mark that could \
-               not be made.",
-        because: "The caller can act on the files that are left (G6).",
+        here: "The result has the files that could not be removed or could not be used as the \
+               closing mark.",
+        because: "The caller can act on files that are left (G6).",
         amend: amendment::destroy_reports,
     },
     Difference {
         name: "leaving domain",
-        libxl: "A value is stored although the toolstack has begun to destroy the domain. If the \
-                domain's userdata has already been deleted, the value stays for ever.",
-        here: "The store is refused, because the domain is being destroyed.",
+        libxl: "A value is stored although the toolstack has begun to take the domain apart. If \
+                its userdata is deleted already, the value stays for ever.",
+        here: "The store is refused: the domain is being destroyed.",
         because: "No store leaves data of a domain that is being destroyed (G4).",
         amend: amendment::leaving_is_refused,
     },
     Difference {
-        name: "lock that is not a file",
+        name: "lock that is not a regular file",
         libxl: "Anything that can be opened serves as the lock: a named pipe, or the target of a \
                 link, which is created if it is absent. The name is removed afterwards.",
-        here: "A lock that is not a regular file is an error, and is left alone.",
-        because: "A file of another type is never taken for a lock or a value (G7).",
+        here: "A lock that is not a regular file is an error, and stays in place.",
+        because: "A file under the store's names is used only if it is a regular file (G7).",
         amend: amendment::lock_must_be_a_file,
     },
     Difference {
         name: "destroy needs the lock",
         libxl: "A domain whose lock cannot be taken cannot be destroyed at all.",
         here: "The domain is destroyed, and the result says that its data could not be removed.",
-        because: "A problem with storage never keeps a toolstack from destroying a domain.",
+        because: "A failure of the storage never stops a toolstack from destroying a domain.",
         amend: amendment::destroy_without_lock,
     },
     Difference {
         name: "no such domain",
         libxl: "A call on a domain that does not exist returns ERROR_LOCK_FAIL.",
         here: "The error says that there is no such domain.",
-        because: "Each failure has an error of its own (G6).",
+        because: "Each kind of failure has its own error (G6).",
         amend: amendment::no_such_domain,
     },
     Difference {
         name: "dead domain",
-        libxl: "A dead domain that is still referred to is treated like any other domain.",
-        here: "For a dead domain every call fails: there is no such domain.",
-        because: "A dead domain never runs again, so data stored for it would leak (G4).",
+        libxl: "A domain that is dead, and still referred to, is like any other.",
+        here: "A dead domain is treated as gone.",
+        because: "A dead domain never comes back, so data that is stored for it would stay for \
+                  ever (G4).",
         amend: amendment::dead_is_gone,
     },
     Difference {
         name: "userid of a lock",
         libxl: "A value may be stored under the name of a lock, or one that contains \
                 domain-userdata-lock.",
-        here: "A store under such a userid is refused. An existing value can be read and removed.",
+        here: "A store with such a userid is refused. A value that has one can be read and \
+               removed.",
         because: "libxl would never remove the value (G4).",
         amend: amendment::lock_is_not_a_userid,
     },
     Difference {
         name: "libxl-json",
         libxl: "Any program may store or remove libxl-json.",
-        here: "libxl-json is written and removed by separate calls only.",
+        here: "It is written and removed only by a separate call.",
         because: "Without it, or with a wrong one, xl cannot manage the domain.",
         amend: amendment::libxl_json_takes_consent,
     },
     Difference {
-        name: "userid's characters",
-        libxl: "A userid is not checked: it may have blanks, control characters and other bytes, \
-                and may be empty.",
-        here: "A userid that is written is printable ASCII without blanks, and neither empty nor . \
-               nor .., unless the caller asks for libxl's rules. Values under any userid can be \
-               read, listed and removed.",
+        name: "characters of a userid",
+        libxl: "A userid is not checked: blanks, control characters, other bytes and the empty \
+                userid are stored.",
+        here: "A userid that is written consists of printable ASCII without blanks, and is neither \
+               empty nor . nor .. unless the caller asks for libxl's rules. Every userid is read, \
+               listed and removed.",
         because: "libxl.h says that a userid is a short printable ASCII string.",
         amend: amendment::printable_userids,
     },
     Difference {
-        name: "userid's length",
-        libxl: "A userid may be as long as the file system allows; a longer one fails.",
-        here: "A userid that is written has up to 128 bytes, or as many as fit if the caller asks \
-               for libxl's rules. A longer one is refused before the lock is taken.",
-        because: "A userid that fits one domain might not fit another with a longer domid.",
+        name: "length of a userid",
+        libxl: "A userid may be as long as the file system allows. A longer one fails.",
+        here: "A userid that is written has at most 128 bytes, or as many as fit if the caller \
+               asks for libxl's rules. A longer one is refused before the lock is taken.",
+        because: "A userid that fits one domain would not fit another one with a longer domid.",
         amend: amendment::short_userids,
     },
     Difference {
         name: "slash",
-        libxl: "A userid with a slash becomes a path: the value is not found by a retrieve, and a \
-                store fails, unless the directory exists.",
+        libxl: "A userid with a slash is part of a path: a read does not find it, and a store \
+                fails unless the directory exists.",
         here: "A userid with a slash is refused by every call.",
         because: "No userid leads out of the directory (G3, G7).",
         amend: amendment::no_slash,
@@ -196,7 +199,7 @@ pub(crate) const ALL: &[Difference] = &[
         libxl: "A store with a negative length succeeds and leaves an empty file, which no \
                 retrieve can read.",
         here: "A length is never negative.",
-        because: "Zero bytes remove a value, and no call stores an empty one (G5).",
+        because: "Zero bytes remove a value; no call stores an empty one (G5).",
         amend: amendment::no_negative_length,
     },
 ];

@@ -1,33 +1,34 @@
-//! docs/differences.md, from the table of differences.
+//! The table of differences as a page of the docs.
 
 use crate::differences;
 
-/// Differences that are visible only while both work at the same time, with the checks that show them.
+/// The differences that show only while both work at the same time, and the check of each.
 const AT_THE_SAME_TIME: &[[&str; 4]] = &[
     [
         "libxl waits for the lock for ever.",
         "Every wait has a deadline, ten seconds unless set otherwise.",
-        "A program that hangs with the lock held does not block another one for ever (G9).",
+        "A program that hangs with the lock held does not stop the others for ever (G9).",
         "libxls_lock_ends_our_changes_at_their_timeout_and_no_read",
     ],
     [
-        "Every user may read the lock file, and can therefore lock it.",
-        "The lock file has mode 0600.",
-        "Only users who may write userdata can lock it.",
+        "Every user can read the lock file, and so every user can lock it.",
+        "It is created with mode 0600.",
+        "Only a user who may write userdata can keep other programs from it.",
         "our_lock_makes_every_call_of_libxl_wait_until_it_is_released",
     ],
     [
-        "If libxl cannot lock, because it can open no more files, it removes the lock file, even \
-         if another process holds the lock.",
-        "The lock holder notices the loss before it replaces a value, and fails. The value stays.",
-        "Nothing is stored under a lock that excludes no other process (G2).",
+        "An attempt to lock that fails, because no file can be opened, removes the lock file of \
+         the lock holder.",
+        "The lock holder notices it before it replaces a value, and fails; the old value stays.",
+        "No value is stored under a lock that excludes no other process (G2).",
         "a_lock_that_real_libxl_breaks_is_reported_as_lost",
     ],
     [
         "libxl stores for a domain that this library is destroying.",
-        "A store of this library is refused while the domain has a closing mark. libxl's clean-up \
-         skips the mark, and values that libxl stored meanwhile are removed with the domain's.",
-        "Nothing is left of a domain that this library has destroyed (G4).",
+        "While a process holds the closing mark, every store of this library is refused. libxl's \
+         clean-up passes over the mark, and the values that libxl stored meanwhile are removed \
+         with the domain.",
+        "No data is left of a domain that was destroyed through this library (G4).",
         "libxls_destroy_within_ours_leaves_nothing",
     ],
 ];
@@ -54,16 +55,16 @@ pub(crate) fn page() -> String {
 const BEGINNING: &str = "\
 # What real libxl does differently
 
-This page lists every deliberate difference between a call of libxl and the same call of this
-library. `libxl-diff --page` prints it from the table that the comparison itself uses
-(`tests/libxl/`), and a test keeps the two equal.
+Every deliberate difference between a call of libxl and one of this library. The page is printed by
+`libxl-diff --page` from the table that the comparison itself uses (`tests/libxl/`), and a test
+keeps the two equal.
 
-`cargo xtask xen libxl-diff` runs the libxl of Xen 4.17, from Debian's package, without a hypervisor.
-It takes the same steps with libxl and with this library, in two directories and in a shared one, and
-compares results, file names, modes and bytes after every step. The result of this library has to be
-that of libxl, changed as this table says. A difference that is not in the table fails the check, and
-so does a difference that is in the table but not visible. Each difference has an example that shows
-it.
+`cargo xtask xen libxl-diff` runs the libxl of Xen 4.17, from Debian's package, with no hypervisor.
+It takes the same steps with libxl and with this library, in two directories and in a shared one,
+and compares results, file names, modes and bytes after every step. The result of libxl, amended by
+this table, must be the result of this library. A difference that is not in the table fails the
+check, and so does an entry of the table that does not show. Each entry has an example that must
+show it.
 
 ## In results and files
 
@@ -92,7 +93,7 @@ mod tests {
         assert_eq!(
             written,
             page(),
-            "print the page again: cargo run -p userdata-libxl-diff -- --page > docs/differences.md"
+            "print it anew: cargo run -p userdata-libxl-diff -- --page > docs/differences.md"
         );
     }
 

@@ -6,14 +6,15 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use userdata_core::{Clear, Deadline, DomainKey, Durability, Op, Refused, Store as _};
+use userdata_core::store::{Durability, Keep, Op, Refused};
+use userdata_core::{DomainKey, Store as _};
 use userdata_fs::FileStore;
 
 use crate::program::Program;
 use crate::{host, locks, program};
 
 /// Passes in a failing check only.
-const PATIENCE: Deadline = Deadline::within(program::LIMIT);
+const LONG: Duration = program::LIMIT;
 
 /// A thread of this process that holds the lock until this value is dropped or [`Holder::release`]d.
 #[derive(Debug)]
@@ -73,14 +74,14 @@ pub(crate) fn hold_until_killed(key: &str) -> Result<bool> {
 fn hold(key: &DomainKey, mut meanwhile: impl FnMut()) -> Result<()> {
     let store = FileStore::open(Path::new(host::DIRECTORY))?;
     let nothing = Op::Clear {
-        what: Clear::Spare,
+        keep: Keep::Essential,
         durability: Durability::Process,
     };
     let mut admit = |_: &_| {
         meanwhile();
         Err(Refused::NoSuchDomain)
     };
-    match store.change(key, PATIENCE, &mut admit, &[nothing]) {
+    match store.change(key, LONG, &mut admit, &[nothing]) {
         Ok(_) => anyhow::bail!("a change that was not admitted was made"),
         Err(error) => error.into_refused().map(drop).map_err(Into::into),
     }

@@ -1,6 +1,6 @@
 //! The device on platforms without hypervisor calls: it can't be opened, and the error says so.
 
-use userdata_core::{HypervisorError, HypervisorErrorKind};
+use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
 
 use super::hypercall::{Hypercall, Refusal};
 use crate::abi::{domctl, sysctl};

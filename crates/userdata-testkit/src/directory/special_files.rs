@@ -1,6 +1,6 @@
 //! Links, pipes, sockets and devices. Statements about a type that can't be planted check nothing.
 
-use userdata_core::FileType;
+use userdata_core::store::FileType;
 use userdata_fs::{Directory, Errno, LockMode};
 
 use super::{DirectoryUnderTest, failure, name, read_at};

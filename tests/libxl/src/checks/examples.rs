@@ -1,4 +1,4 @@
-//! For each difference, the shortest sequence that shows it.
+//! The shortest sequence that shows each difference.
 
 use anyhow::{Context as _, Result, ensure};
 use userdata_core::{DomainKey, Domid};
@@ -25,7 +25,7 @@ pub(crate) fn every_difference_is_shown_by_its_example(subject: &Subject) -> Res
     Ok(format!("{} differences", differences::ALL.len()))
 }
 
-/// Steps of which the last one shows the difference with this name, and no other.
+/// Steps of which the last shows the difference of this name, and no other one.
 fn example(name: &str, domid: Domid) -> Option<Vec<Step>> {
     let key = DomainKey::new(domid, UUIDS[0]);
     let xl = || b"xl".to_vec();
@@ -58,7 +58,9 @@ fn example(name: &str, domid: Domid) -> Option<Vec<Step>> {
                 store(b"xl", b"one"),
             ]
         }
-        "temporary left behind" => vec![plant(b'd', b"xl", Node::Directory), store(b"xl", b"one")],
+        "temporary file left behind" => {
+            vec![plant(b'd', b"xl", Node::Directory), store(b"xl", b"one")]
+        }
         "nothing to remove" => vec![remove()],
         "positive code" => vec![plant(b'd', b"xl", Node::Directory), store(b"xl", b"")],
         "reading takes the lock" => vec![
@@ -73,7 +75,7 @@ fn example(name: &str, domid: Domid) -> Option<Vec<Step>> {
             retrieve(b"xl"),
         ],
         "size limit" => vec![store(b"xl", &[0; (1 << 20) + 1])],
-        "name of a lock" => vec![
+        "the lock's name in a userid" => vec![
             plant(b'd', b"x-domain-userdata-lock-y", Node::private(b"one")),
             destroy(),
         ],
@@ -81,7 +83,7 @@ fn example(name: &str, domid: Domid) -> Option<Vec<Step>> {
         "link to a directory" => {
             vec![plant(b'd', b"xl", Node::Link(b".".to_vec())), destroy()]
         }
-        "device model's state" => {
+        "the device model's state" => {
             vec![
                 Step::Plant(b"qemu-save.5".to_vec(), Node::private(b"one")),
                 destroy(),
@@ -89,14 +91,16 @@ fn example(name: &str, domid: Domid) -> Option<Vec<Step>> {
         }
         "destroy that reports" => vec![plant(b'd', b"xl", Node::Directory), destroy()],
         "leaving domain" => vec![happen(Event::Leave), store(b"xl", b"one")],
-        "lock that is not a file" => vec![plant(b'l', LOCK, Node::Pipe), store(b"xl", b"one")],
+        "lock that is not a regular file" => {
+            vec![plant(b'l', LOCK, Node::Pipe), store(b"xl", b"one")]
+        }
         "destroy needs the lock" => vec![plant(b'l', LOCK, Node::Directory), destroy()],
         "no such domain" => vec![happen(Event::Vanish), store(b"xl", b"one")],
         "dead domain" => vec![happen(Event::Die), store(b"xl", b"one")],
         "userid of a lock" => vec![store(b"x-domain-userdata-lock-y", b"one")],
         "libxl-json" => vec![store(b"libxl-json", b"{}\0")],
-        "userid's characters" => vec![store(b"a b", b"one")],
-        "userid's length" => vec![store(&[b'x'; 129], b"one")],
+        "characters of a userid" => vec![store(b"a b", b"one")],
+        "length of a userid" => vec![store(&[b'x'; 129], b"one")],
         "slash" => vec![retrieve(b"../x")],
         "negative length" => vec![by_us(Call::StoreNegative {
             domid,

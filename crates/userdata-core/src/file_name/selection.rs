@@ -2,7 +2,8 @@
 
 use glob::{MatchOptions, Pattern};
 
-use crate::{DomainKey, FileName, NameFormat, Owner};
+use crate::DomainKey;
+use crate::file_name::{FileName, NameFormat, Owner};
 
 /// Selects the file names of one domain, as libxl's clean-up does with `glob(3)`: a pattern rejects
 /// most names cheaply, then [`FileName::parse`] decides.
