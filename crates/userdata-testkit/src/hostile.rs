@@ -15,7 +15,7 @@ use userdata_core::store::FileType;
 ///
 /// ```
 /// use userdata_testkit::hostile::Hostile;
-/// use userdata_testkit::userdata_core::FileType;
+/// use userdata_testkit::userdata_core::store::FileType;
 ///
 /// let scratch = tempfile::tempdir()?;
 /// assert!(Hostile::Fifo.plant(scratch.path(), b"userdata-d.1.a")?);
