@@ -1,7 +1,7 @@
 //! Faults: an action, and failures of its calls.
 
 use arbitrary::{Arbitrary, Unstructured};
-use userdata_sim::FaultWalk;
+use userdata_simulate::walk::FaultWalk;
 
 use crate::walks::{Deed, Place};
 
