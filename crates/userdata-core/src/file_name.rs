@@ -10,7 +10,8 @@ use crate::registry::USERDATA_LOCK;
 use crate::userid::escape;
 use crate::{DomainKey, Domid, Userid};
 
-const PREFIX: &[u8] = b"userdata-";
+/// How every name begins.
+pub(crate) const PREFIX: &[u8] = b"userdata-";
 const UUID_LEN: usize = uuid::fmt::Hyphenated::LENGTH;
 /// The length of the random part of a temporary name.
 const RANDOM_LEN: usize = uuid::fmt::Simple::LENGTH;
