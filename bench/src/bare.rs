@@ -8,7 +8,9 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use rustix::{fs, io};
-use userdata_core::{DomainKey, Durability, FileName, NameFormat, Userid};
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::Durability;
+use userdata_core::{DomainKey, Userid};
 
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 const NEW: OFlags = OFlags::RDWR.union(OFlags::CREATE).union(OFlags::CLOEXEC);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 use serde::Serialize;
-use userdata_core::Durability;
+use userdata_core::store::Durability;
 
 /// How many values a domain has that is listed or whose data is destroyed.
 pub const VALUES: u32 = 5;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rustix::fs::statfs;
-use userdata_core::{DomainKey, Domid, FileName, NameFormat, Userid, Uuid};
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::{DomainKey, Domid, Userid, Uuid};
 
 use crate::subject::FIRST_DOMID;
 

@@ -3,13 +3,13 @@
 use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use userdata_core::value::NonEmpty;
 
 use anyhow::{Context, Result, ensure};
 use hv_sim::{HostOptions, NewDomain, SimHost};
-use userdata::{
-    Clear, Deadline, DomainKey, Domid, Durability, Expect, Store, Userdata, Userid, WritableUserid,
-};
-use userdata_core::Op;
+use userdata::store::{Durability, Expect, Keep};
+use userdata::{DomainKey, Domid, Store, Userdata, Userid, WritableUserid};
+use userdata_core::store::Op;
 use userdata_fs::{FileStore, OsDirectory};
 
 use crate::bare::Bare;
@@ -59,7 +59,7 @@ impl Subject {
         let mut subject = Self {
             userdata: Userdata::new(host.clone(), store.clone())
                 .with_durability(Durability::Process),
-            bare: Bare::open(path, &create(3)?, &userid)?,
+            bare: Bare::open(path, &create(3)?, userid.as_userid())?,
             store,
             single,
             listed,
@@ -109,7 +109,7 @@ impl Subject {
                 let read = self.bare.retrieve(&mut self.buffer)?;
                 ensure!(black_box(read) == VALUE_LEN, "{read} bytes read");
             }
-            Case::Retrieve => whole(self.store.get(&self.single, &self.userid)?)?,
+            Case::Retrieve => whole(self.store.get(&self.single, self.userid.as_userid())?)?,
             Case::UserdataRetrieve => {
                 whole(self.userdata.retrieve(self.single.domid, &self.userid)?)?;
             }
@@ -134,7 +134,7 @@ impl Subject {
             }
             Case::DestroyAll => {
                 let op = Op::Clear {
-                    what: Clear::Everything,
+                    keep: Keep::Nothing,
                     durability: Durability::Process,
                 };
                 self.change(&self.cleared, op)?;
@@ -159,7 +159,7 @@ impl Subject {
     ) -> Result<()> {
         let op = Op::Put {
             userid,
-            data: &self.value,
+            data: NonEmpty::new(&self.value).context("a value has at least one byte")?,
             expect: Expect::Any,
             durability,
         };
@@ -167,9 +167,12 @@ impl Subject {
     }
 
     fn change(&self, domain: &DomainKey, op: Op<'_>) -> Result<()> {
-        let done = self
-            .store
-            .change(domain, Deadline::default(), &mut |_| Ok(()), &[op])?;
+        let done = self.store.change(
+            domain,
+            std::time::Duration::from_secs(10),
+            &mut |_| Ok(()),
+            &[op],
+        )?;
         ensure!(black_box(done).len() == 1, "one change was asked for");
         Ok(())
     }
@@ -184,7 +187,7 @@ impl Subject {
     /// Makes sure that both kinds of store did store, and both kinds of retrieve do read.
     fn verify(&mut self) -> Result<()> {
         let first = |subject: &Self| -> Result<Vec<u8>> {
-            let userid: &Userid = &subject.userid;
+            let userid: &Userid = subject.userid.as_userid();
             let value = subject.store.get(&subject.single, userid)?;
             Ok(value.context("nothing was stored")?.into_bytes())
         };

@@ -2,7 +2,8 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use hv_sim::{Event, HostOptions, HostState, NewDomain, ShutdownReason, Until};
-use userdata_core::{Domid, Hypervisor, HypervisorErrorKind, Uuid};
+use userdata_core::hypervisor::HypervisorErrorKind;
+use userdata_core::{Domid, Hypervisor, Uuid};
 
 use crate::host_file::holds;
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use userdata_core::{DomainKey, Expect, NameFormat, Owner, Userid, Version};
+use userdata_core::file_name::{NameFormat, Owner};
+use userdata_core::store::Expect;
+use userdata_core::{DomainKey, Userid, Version};
 
 /// Values by the domain, as far as names tell domains apart, and the userid.
 #[derive(Debug)]

@@ -1,9 +1,8 @@
 //! Names, userids and selections.
 
 use arbitrary::{Arbitrary, Unstructured};
-use userdata_core::{
-    DomainKey, DomainSelection, Domid, FileName, Kind, NameFormat, Userid, Uuid, WritableUserid,
-};
+use userdata_core::file_name::{DomainSelection, FileName, Kind, NameFormat};
+use userdata_core::{DomainKey, Domid, Userid, Uuid, WritableUserid};
 
 const FORMATS: [NameFormat; 2] = [NameFormat::Libxl, NameFormat::Seed];
 
@@ -33,7 +32,7 @@ pub fn file_name(data: &[u8]) {
 pub fn userid(data: &[u8]) {
     let lenient = Userid::new(data);
     if let Ok(written) = WritableUserid::new(data) {
-        assert_eq!(lenient.as_ref(), Ok(&*written));
+        assert_eq!(lenient.as_ref(), Ok(written.as_userid()));
         assert!((1..=WritableUserid::LEN_MAX).contains(&data.len()));
         assert!(
             data.iter()

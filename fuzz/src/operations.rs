@@ -5,10 +5,10 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use arbitrary::{Arbitrary, Unstructured};
-use userdata_core::{
-    Clear, Deadline, DomainKey, Domid, Done, Durability, Expect, NameFormat, Op, Store,
-    StoreErrorKind, Uuid, Version, WritableUserid,
-};
+use userdata_core::file_name::NameFormat;
+use userdata_core::store::{Done, Durability, Expect, Keep, Op, StoreErrorKind};
+use userdata_core::value::NonEmpty;
+use userdata_core::{DomainKey, Domid, Store, Uuid, Version, WritableUserid};
 use userdata_fs::{Directory, FileStore};
 use userdata_sim::{SimDisk, SimOptions};
 
@@ -143,16 +143,24 @@ fn apply<D: Directory>(store: &FileStore<D>, model: &mut Model, operation: &Oper
             let (key, Some(userid)) = (domain(at.domain), userid(at.userid)) else {
                 return;
             };
-            let there = model.get(&key, &userid);
+            let there = model.get(&key, userid.as_userid());
             let expect = expect(expected, there);
-            let op = Op::Put {
-                userid: &userid,
-                data,
-                expect,
-                durability: durability(*asked),
+            let durability = durability(*asked);
+            let op = match NonEmpty::new(data) {
+                Some(data) => Op::Put {
+                    userid: &userid,
+                    data,
+                    expect,
+                    durability,
+                },
+                None => Op::Delete {
+                    userid: userid.as_userid(),
+                    expect,
+                    durability,
+                },
             };
             if changed(store, &key, op, is_met(expect, there)).is_some() {
-                model.put(&key, &userid, data);
+                model.put(&key, userid.as_userid(), data);
             }
         }
         Operation::Delete {
@@ -163,15 +171,15 @@ fn apply<D: Directory>(store: &FileStore<D>, model: &mut Model, operation: &Oper
             let (key, Some(userid)) = (domain(at.domain), userid(at.userid)) else {
                 return;
             };
-            let there = model.get(&key, &userid);
+            let there = model.get(&key, userid.as_userid());
             let expect = expect(expected, there);
             let op = Op::Delete {
-                userid: &userid,
+                userid: userid.as_userid(),
                 expect,
                 durability: durability(*asked),
             };
             if let Some(done) = changed(store, &key, op, is_met(expect, there)) {
-                let was_there = model.put(&key, &userid, b"");
+                let was_there = model.put(&key, userid.as_userid(), b"");
                 assert_eq!(matches!(done, Done::Removed { .. }), was_there);
             }
         }
@@ -181,7 +189,7 @@ fn apply<D: Directory>(store: &FileStore<D>, model: &mut Model, operation: &Oper
         } => {
             let key = domain(*number);
             let op = Op::Clear {
-                what: Clear::Everything,
+                keep: Keep::Nothing,
                 durability: durability(*asked),
             };
             let Some(Done::Cleared(cleared)) = changed(store, &key, op, true) else {
@@ -194,10 +202,10 @@ fn apply<D: Directory>(store: &FileStore<D>, model: &mut Model, operation: &Oper
             let (key, Some(userid)) = (domain(at.domain), userid(at.userid)) else {
                 return;
             };
-            let Ok(value) = store.get(&key, &userid) else {
+            let Ok(value) = store.get(&key, userid.as_userid()) else {
                 panic!("nothing is damaged")
             };
-            let there = model.get(&key, &userid);
+            let there = model.get(&key, userid.as_userid());
             assert_eq!(value.as_ref().map(AsRef::as_ref), there.map(Vec::as_slice));
         }
         Operation::List { domain: number } => {
@@ -219,7 +227,12 @@ fn changed<D: Directory>(
     op: Op<'_>,
     is_met: bool,
 ) -> Option<Done> {
-    match store.change(key, Deadline::default(), &mut |_| Ok(()), &[op]) {
+    match store.change(
+        key,
+        std::time::Duration::from_secs(10),
+        &mut |_| Ok(()),
+        &[op],
+    ) {
         Ok(mut done) => {
             assert!(
                 is_met,

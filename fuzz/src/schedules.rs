@@ -4,7 +4,9 @@ use std::num::NonZeroUsize;
 
 use arbitrary::{Arbitrary, Unstructured};
 use hv_sim::{HostOptions, HostState};
-use userdata_core::{Clear, DomainKey, Domid, Durability, NameFormat, Uuid, WritableUserid};
+use userdata_core::file_name::NameFormat;
+use userdata_core::store::{Durability, Keep};
+use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
 use userdata_sim::{
     Bytes, Checker, Ending, HostImage, Request, Role, Scenario, SimDisk, SimOptions, Task, Tracing,
     Whose,
@@ -31,7 +33,7 @@ enum Asked {
     StoreIfUnchanged(bool),
     Update(bool),
     Remove(bool),
-    DestroyAll { spare: bool },
+    Clear { spare: bool },
     Destroy,
     DestroyInVain,
     Retrieve(bool),
@@ -107,12 +109,12 @@ impl Asked {
             }
             Self::Update(other) => Request::Update(userid(other)?, value, durability),
             Self::Remove(other) => Request::Remove(userid(other)?, durability),
-            Self::DestroyAll { spare } => {
+            Self::Clear { spare } => {
                 let what = match spare {
-                    true => Clear::Spare,
-                    false => Clear::Everything,
+                    true => Keep::Essential,
+                    false => Keep::Nothing,
                 };
-                Request::DestroyAll(what, durability)
+                Request::Clear(what, durability)
             }
             Self::Destroy => Request::Destroy(durability),
             Self::DestroyInVain => Request::DestroyInVain,

@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 
 use arbitrary::Arbitrary;
-use userdata_core::{Clear, Durability, NameFormat};
+use userdata_core::file_name::NameFormat;
+use userdata_core::store::{Durability, Keep};
 use userdata_sim::{Action, Scene, Setting, Slot};
 
 /// The longest value: four blocks of the smallest size, or one of the largest.
@@ -22,7 +23,7 @@ pub(crate) enum Deed {
     Store(Userid, Vec<u8>, Wanted),
     Update(Userid, Vec<u8>, Wanted),
     Remove(Userid, Wanted),
-    DestroyAll { spare: bool, wanted: Wanted },
+    Clear { spare: bool, wanted: Wanted },
     Destroy(Wanted),
     DestroyInVain,
     Retrieve(Userid),
@@ -76,11 +77,11 @@ impl Deed {
                 slot: userid.slot(scene),
                 durability: wanted.durability(),
             },
-            Self::DestroyAll { spare, wanted } => Action::DestroyAll {
+            Self::Clear { spare, wanted } => Action::Clear {
                 domain,
-                what: match spare {
-                    true => Clear::Spare,
-                    false => Clear::Everything,
+                keep: match spare {
+                    true => Keep::Essential,
+                    false => Keep::Nothing,
                 },
                 durability: wanted.durability(),
             },

@@ -42,7 +42,7 @@ mod unguarded;
 
 use std::fmt;
 
-use userdata_core::NameFormat;
+use userdata_core::file_name::NameFormat;
 
 pub use complaint::{Complaint, Involved};
 pub use crash::{CrashCheck, CrashChecked};

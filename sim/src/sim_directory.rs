@@ -342,7 +342,7 @@ impl fmt::Debug for SimFile {
 }
 
 fn check_openable(node: &Node) -> Result<(), Errno> {
-    use userdata_core::FileType;
+    use userdata_core::store::FileType;
     match node.body {
         Body::Symlink(_) => Err(Errno::LOOP),
         Body::Special(FileType::Socket) => Err(Errno::NXIO),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use userdata_core::FileType;
+use userdata_core::store::FileType;
 use userdata_fs::{Errno, Name};
 
 use crate::kernel::Kernel;

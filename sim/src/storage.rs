@@ -16,7 +16,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use userdata_core::FileType;
+use userdata_core::store::FileType;
 use userdata_fs::Errno;
 
 pub use content::Sizes;

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
-use userdata_core::{Durability, NameFormat};
+use userdata_core::file_name::NameFormat;
+use userdata_core::store::Durability;
 use userdata_sim::{
     Action, CrashModel, CrashWalk, Cut, Guarantee, NameOrder, Random, Scene, Setting, Sizes,
     Walked, WithoutSyncs,

@@ -11,7 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use rustix::fs::{CWD, Mode, OFlags, makedev, mknodat};
-use userdata_core::FileType;
+use userdata_core::store::FileType;
 use userdata_fs::{Directory, Errno, LockMode, Metadata, Name, OsDirectory};
 use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions, Trace, TracingDirectory};
 

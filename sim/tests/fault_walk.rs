@@ -3,7 +3,8 @@
 
 use std::num::NonZeroUsize;
 
-use userdata_core::{Durability, NameFormat};
+use userdata_core::file_name::NameFormat;
+use userdata_core::store::Durability;
 use userdata_sim::{FaultWalk, Faulted, Scene, Setting};
 
 const DURABILITIES: [Durability; 3] = [Durability::Process, Durability::File, Durability::Full];

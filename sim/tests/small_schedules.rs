@@ -2,7 +2,9 @@
 
 use hv_sim::{HostOptions, HostState};
 use userdata::Outcome;
-use userdata_core::{DomainKey, Durability, NameFormat, Userid, WritableUserid};
+use userdata_core::file_name::NameFormat;
+use userdata_core::store::Durability;
+use userdata_core::{DomainKey, Userid, WritableUserid};
 use userdata_fs::Errno;
 use userdata_sim::{
     At, Bounds, CallKind, Checker, CrashModel, Ending, Event, Exhaustive, Fault, HostImage, How,

@@ -1,6 +1,6 @@
 //! Real libxl unlinks the lock file of somebody else when its own attempt at the lock fails.
 
-use userdata_core::{Deadline, StoreErrorKind};
+use userdata_core::store::StoreErrorKind;
 
 use crate::scene::{AT_ONCE, Scene, userid};
 
@@ -19,7 +19,10 @@ fn a_lock_that_libxl_broke_is_reported_as_lost_and_nothing_is_stored_under_it() 
     break_lock(&scene);
     holder.tell("go on");
     holder.expect("LockLost { applied: false }");
-    assert_eq!(scene.get(&userid("xl")).as_deref(), Some(&b"old"[..]));
+    assert_eq!(
+        scene.get(userid("xl").as_userid()).as_deref(),
+        Some(&b"old"[..])
+    );
     assert_eq!(scene.others(), [], "the temporary file goes");
     holder.end();
 }
@@ -47,7 +50,7 @@ fn who_lost_his_lock_leaves_the_lock_file_of_the_next_alone() {
     second.tell("go on");
     second.expect("stored");
     assert_eq!(
-        scene.get(&userid("xl")).as_deref(),
+        scene.get(userid("xl").as_userid()).as_deref(),
         Some(&b"of the second"[..])
     );
     assert_eq!(scene.others(), []);
@@ -81,14 +84,14 @@ fn values_stay_whole_while_libxl_breaks_the_lock_again_and_again() {
             breaking.join().unwrap()
         });
         assert!(
-            is_whole(&scene.get(&xl).unwrap()),
+            is_whole(&scene.get(xl.as_userid()).unwrap()),
             "in round {round}, broken: {breaking}"
         );
     }
     reader.end();
     // However often it was lost, it can be had again, and nothing of it is left.
     scene
-        .put_within(Deadline::default(), &xl, b"at last")
+        .put_within(std::time::Duration::from_secs(10), &xl, b"at last")
         .unwrap();
     assert_eq!(scene.others(), [], "after {lost} times");
 }

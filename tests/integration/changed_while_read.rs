@@ -2,9 +2,9 @@
 
 use std::sync::Mutex;
 
-use userdata_core::{
-    DomainKey, FileName, NameFormat, Store as _, StoreError, StoreErrorKind, Value,
-};
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::{StoreError, StoreErrorKind};
+use userdata_core::{DomainKey, Store as _, Value};
 use userdata_fs::{Directory as _, Errno, FileStore, Name};
 use userdata_sim::{
     Answer, Call, CallKind, Interceptor, Interposed, Plant, SimDirectory, SimDisk, SimOptions,
@@ -38,7 +38,7 @@ impl Interceptor for Rewriting {
 fn read(becomes: &[&'static [u8]]) -> Result<Option<Value>, StoreError> {
     let (disk, xl) = (SimDisk::new(SimOptions::default()), userid("xl"));
     let domain: DomainKey = "5.11111111-2222-3333-4444-abcdef555555".parse().unwrap();
-    let name = FileName::data(NameFormat::Libxl, &domain, &xl).unwrap();
+    let name = FileName::data(NameFormat::Libxl, &domain, xl.as_userid()).unwrap();
     let directory = disk.process().root().unwrap();
     directory
         .plant(
@@ -53,7 +53,7 @@ fn read(becomes: &[&'static [u8]]) -> Result<Option<Value>, StoreError> {
         becomes,
     };
     let store = FileStore::new(Interposed::new(disk.process().root().unwrap(), rewriting));
-    store.get(&domain, &xl)
+    store.get(&domain, xl.as_userid())
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use userdata_core::{Operation, StoreErrorKind};
+use userdata_core::store::{Operation, StoreErrorKind};
 use userdata_fs::FileStore;
 
 use crate::actor::{Actor, command};
@@ -30,7 +30,11 @@ fn a_process_without_descriptors_does_a_thing_wholly_or_not_at_all() {
             ("stored", _) => Some(&b"new"[..]),
             _ => Some(&b"old"[..]),
         };
-        assert_eq!(scene.get(&xl).as_deref(), wanted, "with {left}: {said:?}");
+        assert_eq!(
+            scene.get(xl.as_userid()).as_deref(),
+            wanted,
+            "with {left}: {said:?}"
+        );
         let leftovers = scene.others();
         assert!(
             leftovers.len() <= usize::from(said[3] == "closed"),

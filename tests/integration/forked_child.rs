@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use userdata_core::StoreErrorKind;
+use userdata_core::store::StoreErrorKind;
 
 use crate::actor::{Actor, command};
 use crate::scene::{AT_ONCE, Scene, userid};
@@ -67,7 +67,10 @@ fn a_forked_child_that_keeps_the_lock_file_open_keeps_nobody_waiting() {
     parent.expect("stored");
     // The child has the descriptor still, and is alive; the lock is free all the same.
     scene.put_within(AT_ONCE, &xl, b"by another").unwrap();
-    assert_eq!(scene.get(&xl).as_deref(), Some(&b"by another"[..]));
+    assert_eq!(
+        scene.get(xl.as_userid()).as_deref(),
+        Some(&b"by another"[..])
+    );
     assert_eq!(scene.others(), []);
     forking.let_go();
     parent.end();
@@ -111,7 +114,10 @@ fn a_forked_child_that_unwinds_leaves_the_lock_to_its_parent() {
     );
     parent.tell("go on");
     parent.expect("stored");
-    assert_eq!(scene.get(&xl).as_deref(), Some(&b"by the parent"[..]));
+    assert_eq!(
+        scene.get(xl.as_userid()).as_deref(),
+        Some(&b"by the parent"[..])
+    );
     assert_eq!(scene.others(), []);
     forking.let_go();
     parent.end();

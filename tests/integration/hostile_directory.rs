@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
-use userdata_core::{
-    Clear, Cleared, Condition, DomainKey, Done, Durability, Expect, FileName, FileType, NameFormat,
-    Op, Store as _, StoreError, StoreErrorKind, WritableUserid,
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::{
+    Cleared, Condition, Done, Durability, Expect, FileType, Keep, Op, StoreError, StoreErrorKind,
 };
+use userdata_core::value::NonEmpty;
+use userdata_core::{DomainKey, Store as _, WritableUserid};
 use userdata_fs::{FileStore, OsDirectory};
 use userdata_testkit::Snapshot;
 use userdata_testkit::hostile::Hostile;
@@ -124,7 +126,7 @@ fn with_each(name: impl Fn(&Scene) -> FileName, check: impl Fn(&Scene, &Hostile)
 }
 
 fn data(scene: &Scene) -> FileName {
-    FileName::data(NameFormat::Libxl, &scene.domain, &userid("xl")).unwrap()
+    FileName::data(NameFormat::Libxl, &scene.domain, userid("xl").as_userid()).unwrap()
 }
 
 /// Whether an error says what stands there.
@@ -147,7 +149,7 @@ fn is_directory(hostile: &Hostile) -> bool {
 
 fn delete(userid: &WritableUserid) -> Op<'_> {
     Op::Delete {
-        userid,
+        userid: userid.as_userid(),
         expect: Expect::Any,
         durability: Durability::Full,
     }
@@ -160,9 +162,9 @@ fn change(scene: &Scene, op: Op<'_>) -> Result<Done, StoreError> {
     done.map(|mut done| done.pop().unwrap())
 }
 
-fn clear(scene: &Scene, what: Clear) -> Cleared {
+fn clear(scene: &Scene, keep: Keep) -> Cleared {
     let durability = Durability::Full;
-    match change(scene, Op::Clear { what, durability }) {
+    match change(scene, Op::Clear { keep, durability }) {
         Ok(Done::Cleared(cleared)) => cleared,
         other => panic!("a clear answered {other:?}"),
     }
@@ -172,13 +174,20 @@ fn clear(scene: &Scene, what: Clear) -> Cleared {
 fn what_stands_in_the_place_of_a_value_is_told_and_not_read() {
     with_each(data, |scene, hostile| {
         let (xl, before) = (userid("xl"), scene.snapshot());
-        assert_told(hostile, &scene.store.get(&scene.domain, &xl).unwrap_err());
+        assert_told(
+            hostile,
+            &scene.store.get(&scene.domain, xl.as_userid()).unwrap_err(),
+        );
         let condition = match hostile.file_type() {
             FileType::Regular if *hostile == Hostile::Empty => Condition::Empty,
             FileType::Regular => Condition::Whole,
             other => Condition::NotRegular(other),
         };
-        let stat = scene.store.stat(&scene.domain, &xl).unwrap().unwrap();
+        let stat = scene
+            .store
+            .stat(&scene.domain, xl.as_userid())
+            .unwrap()
+            .unwrap();
         assert_eq!(stat.condition, condition);
         let listed = scene.store.list(&scene.domain).unwrap();
         assert_eq!(listed, std::slice::from_ref(&stat));
@@ -206,7 +215,7 @@ fn a_store_replaces_whatever_is_no_directory() {
                 // What was no regular file is told, although it is gone.
                 let regular = matches!(hostile, Hostile::Huge(_) | Hostile::Empty);
                 assert_eq!(displaced.is_some(), !regular, "{displaced:?}");
-                assert_eq!(scene.get(&xl).as_deref(), Some(&b"value"[..]));
+                assert_eq!(scene.get(xl.as_userid()).as_deref(), Some(&b"value"[..]));
             }
             Err(error) => {
                 assert!(is_directory(hostile));
@@ -228,12 +237,12 @@ fn what_is_no_value_is_neither_absent_nor_of_any_version() {
             let durability = Durability::Process;
             let put = Op::Put {
                 userid: &xl,
-                data: b"value",
+                data: NonEmpty::new(b"value").unwrap(),
                 expect,
                 durability,
             };
             let delete = Op::Delete {
-                userid: &xl,
+                userid: xl.as_userid(),
                 expect,
                 durability,
             };
@@ -266,7 +275,7 @@ fn a_removal_removes_whatever_is_no_directory() {
 fn a_clear_removes_the_rest_and_reports_what_it_can_not_remove() {
     with_each(data, |scene, hostile| {
         scene.put(&userid("other"), b"value").unwrap();
-        let cleared = clear(scene, Clear::Everything);
+        let cleared = clear(scene, Keep::Nothing);
         let failed = usize::from(is_directory(hostile));
         assert_eq!(
             (cleared.removed.len(), cleared.failed.len()),
@@ -293,7 +302,7 @@ fn what_stands_in_the_place_of_the_lock_is_told_and_changes_nothing() {
             }
             Err(error) => {
                 assert_told(hostile, &error);
-                assert_eq!(scene.get(&xl), None);
+                assert_eq!(scene.get(xl.as_userid()), None);
                 assert_eq!(scene.snapshot().changed_since(&before), [""; 0]);
             }
         }
@@ -321,7 +330,7 @@ fn what_stands_in_the_place_of_the_closing_marker_closes_nothing() {
             }
         }
         assert!(!scene.is_closing());
-        clear(scene, Clear::Everything);
+        clear(scene, Keep::Nothing);
         let left = scene.others().len();
         assert_eq!(left, usize::from(is_directory(hostile)));
     });
@@ -371,7 +380,7 @@ proptest! {
                 check(&scene, step, changed.err().as_ref());
             }
             for key in HOT_DOMAINS {
-                let everything = Change::new(key, What::Clear(Clear::Everything));
+                let everything = Change::new(key, What::Clear(Keep::Nothing));
                 check(&scene, &everything, everything.apply(&scene.store).err().as_ref());
             }
         });
@@ -400,11 +409,18 @@ proptest! {
 fn check(scene: &Scene, step: &Change, error: Option<&StoreError>) {
     match (error.map(StoreError::kind), &step.what) {
         (None, What::Put(userid, data)) => {
-            let value = scene.store.get(&step.domain, userid).unwrap().unwrap();
+            let value = scene
+                .store
+                .get(&step.domain, userid.as_userid())
+                .unwrap()
+                .unwrap();
             assert_eq!(value.as_bytes(), data);
         }
         (None, What::Delete(userid)) => {
-            assert_eq!(scene.store.get(&step.domain, userid).unwrap(), None);
+            assert_eq!(
+                scene.store.get(&step.domain, userid.as_userid()).unwrap(),
+                None
+            );
         }
         // Something stands in the place of the value, the lock or the marker.
         (None, _) | (Some(StoreErrorKind::NotRegular(_)), _) => {}

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use hv_sim::{EventError, HostOptions, NewDomain, SimHost};
 use tempfile::TempDir;
-use userdata::{Kind, Outcome, Userdata};
-use userdata_core::{Clear, Condition, DomainKey, Domid, FileType, Userid, WritableUserid};
+use userdata::file_name::Kind;
+use userdata::{Outcome, Userdata};
+use userdata_core::store::{Condition, FileType, Keep};
+use userdata_core::{DomainKey, Domid, Userid, WritableUserid};
 use userdata_fs::{FileStore, OsDirectory};
 use userdata_testkit::Snapshot;
 
@@ -176,7 +178,7 @@ fn every_value_is_listed_with_its_domain_and_retrieved_byte_for_byte() {
 fn a_scan_finds_what_the_archive_holds() {
     let host = Host::new();
     let mut found = Vec::new();
-    let scanned = host.userdata.scan(&mut |record| {
+    let scanned = host.userdata.scan(|record| {
         assert_eq!(record.kind, Kind::Data);
         let userid = std::str::from_utf8(record.entry.userid.as_bytes())
             .unwrap()
@@ -229,7 +231,7 @@ fn a_removal_removes_the_value_it_names_and_nothing_else() {
     assert!(host.snapshot().get(file(&web, "backup-agent")).is_none());
     let removed = host.userdata.remove(web.domid, &agent).unwrap();
     assert_eq!(removed, Outcome::NothingToRemove);
-    let elsewhere = host.userdata.remove(called("db"), &xl()).unwrap();
+    let elsewhere = host.userdata.remove(called("db"), xl()).unwrap();
     assert_eq!(elsewhere, Outcome::NothingToRemove);
     assert_eq!(host.changed_since(&before), [file(&web, "backup-agent")]);
 }
@@ -238,7 +240,7 @@ fn a_removal_removes_the_value_it_names_and_nothing_else() {
 fn destroying_all_of_a_living_domain_leaves_libxl_its_own_and_others_theirs() {
     let (host, web) = (Host::new(), called("web"));
     let before = host.snapshot();
-    let cleared = host.userdata.destroy_all(web.domid, Clear::Spare).unwrap();
+    let cleared = host.userdata.clear(web.domid, Keep::Essential).unwrap();
     assert_eq!(
         cleared.removed,
         ["backup-agent", "xl"].map(|text| Userid::new(text).unwrap())
@@ -247,10 +249,7 @@ fn destroying_all_of_a_living_domain_leaves_libxl_its_own_and_others_theirs() {
         host.changed_since(&before),
         [file(&web, "backup-agent"), file(&web, "xl")]
     );
-    let cleared = host
-        .userdata
-        .destroy_all(web.domid, Clear::Everything)
-        .unwrap();
+    let cleared = host.userdata.clear(web.domid, Keep::Nothing).unwrap();
     assert_eq!(cleared.removed, [Userid::new("libxl-json").unwrap()]);
     let all = ["backup-agent", "libxl-json", "xl"].map(|userid| file(&web, userid));
     assert_eq!(host.changed_since(&before), all);
@@ -267,7 +266,7 @@ fn a_domain_that_is_destroyed_takes_its_values_with_it_and_no_others() {
             host.hypervisor.destroy(key.domid)
         })
         .unwrap();
-    assert!(destroyed.trouble.is_empty(), "{:?}", destroyed.trouble);
+    assert!(destroyed.problems.is_empty(), "{:?}", destroyed.problems);
     let cleared = destroyed.cleared.unwrap();
     let userids = ["libvirt-xml", "libxl-json"];
     assert_eq!(

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use hv_sim::{Event, EventError, HostOptions, SimHost, Until};
 use proptest::prelude::*;
 use userdata::{Outcome, Userdata, UserdataErrorKind};
-use userdata_core::{DomainKey, Domid, Durability, Hypervisor as _, Life, Userid, WritableUserid};
+use userdata_core::store::Durability;
+use userdata_core::{DomainKey, Domid, Hypervisor as _, Life, Userid, WritableUserid};
 use userdata_fs::FileStore;
 use userdata_sim::{SimDirectory, SimDisk, SimOptions};
 use userdata_testkit::strategies;
@@ -152,12 +153,12 @@ impl World {
         });
         match (key.domid, life, &destroyed) {
             // Nobody destroys Domain-0, nor what is dead.
-            (Domid::ZERO, _, Err(userdata::DestroyError::Failed { trouble, .. })) => {
-                assert!(trouble.is_empty(), "{trouble:?}");
+            (Domid::ZERO, _, Err(userdata::DestroyError::Failed { problems, .. })) => {
+                assert!(problems.is_empty(), "{problems:?}");
             }
             (_, Life::Dead, Err(userdata::DestroyError::NotStarted(_))) => {}
             (_, _, Ok(destroyed)) => {
-                assert!(destroyed.trouble.is_empty(), "{:?}", destroyed.trouble);
+                assert!(destroyed.problems.is_empty(), "{:?}", destroyed.problems);
                 self.model.retain(|(owner, _), _| *owner != key);
             }
             other => panic!("{other:?}"),
@@ -168,8 +169,8 @@ impl World {
     /// there.
     fn check(&self) {
         let mut stored = BTreeMap::new();
-        let scanned = self.userdata.scan(&mut |record| {
-            assert_eq!(record.kind, userdata::Kind::Data, "{record:?}");
+        let scanned = self.userdata.scan(|record| {
+            assert_eq!(record.kind, userdata::file_name::Kind::Data, "{record:?}");
             let key = record.owner.key().unwrap();
             let value = self
                 .userdata

@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use userdata_core::{Clear, Done, Durability, Kind, Op, Store as _, StoreErrorKind};
+use userdata_core::Store as _;
+use userdata_core::file_name::Kind;
+use userdata_core::store::{Done, Durability, Keep, Op, StoreErrorKind};
 use userdata_tests::{is_whole, sealed};
 
 use crate::actor::Actor;
@@ -24,7 +26,7 @@ fn readers_in_other_processes_see_whole_values_only() {
             let said = reader.end();
             assert!(matches!(&*said, [ready, _] if ready == "ready"), "{said:?}");
         }
-        assert!(is_whole(&scene.get(&xl).unwrap()));
+        assert!(is_whole(&scene.get(xl.as_userid()).unwrap()));
         assert_eq!(scene.others(), []);
     }
 }
@@ -36,7 +38,7 @@ fn processes_that_compare_and_swap_lose_no_update() {
     for counter in counters {
         assert_eq!(counter.end(), ["ready", "done"]);
     }
-    assert_eq!(scene.get(&xl).as_deref(), Some(&b"240"[..]));
+    assert_eq!(scene.get(xl.as_userid()).as_deref(), Some(&b"240"[..]));
 }
 
 #[test]
@@ -71,7 +73,10 @@ fn a_killed_writer_leaves_a_whole_value_and_blocks_nobody() {
             writer.expect("ready");
             std::thread::sleep(Duration::from_micros(u64::from(round) * 200));
             writer.kill();
-            assert!(is_whole(&scene.get(&xl).unwrap()), "in round {round}");
+            assert!(
+                is_whole(&scene.get(xl.as_userid()).unwrap()),
+                "in round {round}"
+            );
             let listed = scene.store.list(&scene.domain).unwrap();
             assert_eq!(listed.len(), 1, "a temporary file is taken for a value");
             scene.put_within(AT_ONCE, &xl, &sealed(round, 1)).unwrap();
@@ -84,9 +89,9 @@ fn a_killed_writer_leaves_a_whole_value_and_blocks_nobody() {
 }
 
 fn clear(scene: &Scene) {
-    let what = Clear::Everything;
+    let keep = Keep::Nothing;
     let durability = Durability::Process;
-    let op = Op::Clear { what, durability };
+    let op = Op::Clear { keep, durability };
     let done = scene
         .store
         .change(&scene.domain, PATIENT, &mut |_| Ok(()), &[op])
@@ -102,18 +107,15 @@ fn a_holder_in_another_process_is_waited_for_until_the_deadline() {
     let (scene, xl) = (Scene::new(), userid("xl"));
     let mut holder = scene.actor(&["hold", "xl", "by the holder"]);
     holder.expect("held");
-    for deadline in [
-        AT_ONCE,
-        userdata_core::Deadline::within(Duration::from_millis(30)),
-    ] {
-        let error = scene.put_within(deadline, &xl, b"by the test").unwrap_err();
+    for timeout in [AT_ONCE, std::time::Duration::from_millis(30)] {
+        let error = scene.put_within(timeout, &xl, b"by the test").unwrap_err();
         let passed = matches!(
             error.kind(),
-            StoreErrorKind::DeadlinePassed { waited } if *waited >= deadline.span()
+            StoreErrorKind::DeadlinePassed { waited } if *waited >= timeout
         );
         assert!(passed, "{error:?}");
     }
-    assert_eq!(scene.get(&xl), None);
+    assert_eq!(scene.get(xl.as_userid()), None);
     holder.tell("go on");
     holder.expect("stored");
     scene.put_within(AT_ONCE, &xl, b"by the test").unwrap();

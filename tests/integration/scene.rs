@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use userdata_core::{
-    Deadline, DomainKey, Done, Durability, Expect, FileName, Kind, NameFormat, Op, State,
-    Store as _, StoreError, Userid, WritableUserid,
-};
+use userdata_core::file_name::{FileName, Kind, NameFormat};
+use userdata_core::store::{Done, Durability, Expect, Op, State, StoreError};
+use userdata_core::value::NonEmpty;
+use userdata_core::{DomainKey, Store as _, Userid, WritableUserid};
 use userdata_fs::{FileStore, OsDirectory};
 use userdata_testkit::Snapshot;
 
@@ -15,10 +15,10 @@ use crate::actor::Actor;
 use crate::place::Place;
 
 /// Tries once.
-pub(crate) const AT_ONCE: Deadline = Deadline::within(Duration::ZERO);
+pub(crate) const AT_ONCE: Duration = Duration::ZERO;
 
 /// Long enough for any machine.
-pub(crate) const PATIENT: Deadline = Deadline::within(Duration::from_secs(120));
+pub(crate) const PATIENT: Duration = Duration::from_secs(120);
 
 pub(crate) struct Scene {
     scratch: TempDir,
@@ -61,18 +61,18 @@ impl Scene {
 
     pub(crate) fn put_within(
         &self,
-        deadline: Deadline,
+        timeout: Duration,
         userid: &WritableUserid,
         data: &[u8],
     ) -> Result<Vec<Done>, StoreError> {
         let op = Op::Put {
             userid,
-            data,
+            data: NonEmpty::new(data).expect("a value has bytes"),
             expect: Expect::Any,
             durability: Durability::Process,
         };
         self.store
-            .change(&self.domain, deadline, &mut |_| Ok(()), &[op])
+            .change(&self.domain, timeout, &mut |_| Ok(()), &[op])
     }
 
     #[track_caller]

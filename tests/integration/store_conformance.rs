@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use userdata_core::{BootId, NameFormat};
+use userdata_core::file_name::NameFormat;
+use userdata_core::hypervisor::BootId;
 use userdata_fs::{Directory, FileStore, OsDirectory};
 use userdata_sim::{SimDisk, SimOptions};
 use userdata_testkit::store::{self, StoreUnderTest};

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use userdata_core::{BootId, Domain, DomainKey, DomainNames, Domid, Hypervisor, HypervisorError};
+use userdata_core::hypervisor::{BootId, DomainNames, HypervisorError};
+use userdata_core::{Domain, DomainKey, Domid, Hypervisor};
 
 use crate::before::Before;
 use crate::script::Script;

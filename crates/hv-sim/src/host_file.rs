@@ -6,7 +6,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use userdata_core::{BootId, Domain, DomainKey, DomainNames, Domid, Hypervisor, HypervisorError};
+use userdata_core::hypervisor::{BootId, DomainNames, HypervisorError};
+use userdata_core::{Domain, DomainKey, Domid, Hypervisor};
 
 use crate::{Event, HostFileError, HostFileErrorKind, HostOptions, HostState};
 

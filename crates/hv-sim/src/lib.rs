@@ -1,7 +1,7 @@
 //! A simulated Xen host: every life-cycle event a host can show, with scripted faults.
 //!
 //! For authors of toolstacks: let your code run against [`SimHost`] through the traits
-//! [`Hypervisor`](userdata_core::Hypervisor) and [`DomainNames`](userdata_core::DomainNames), let
+//! [`Hypervisor`](userdata_core::Hypervisor) and [`DomainNames`](userdata_core::hypervisor::DomainNames), let
 //! everything happen to it that happens to domains, and let the hypervisor misbehave.
 //!
 //! What it promises:
@@ -27,7 +27,8 @@
 //! use std::collections::BTreeMap;
 //!
 //! use hv_sim::{Call, Failure, HostOptions, NewDomain, SimHost, Until, When};
-//! use userdata_core::{DomainKey, Hypervisor, HypervisorError, Life};
+//! use userdata_core::hypervisor::HypervisorError;
+//! use userdata_core::{DomainKey, Hypervisor, Life};
 //!
 //! struct Toolstack<H> {
 //!     hypervisor: H,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use userdata_core::HypervisorErrorKind;
+use userdata_core::hypervisor::HypervisorErrorKind;
 
 use crate::HostState;
 
@@ -19,7 +19,7 @@ pub enum Call {
     Leaving,
     /// [`Hypervisor::boot`](userdata_core::Hypervisor::boot).
     Boot,
-    /// [`DomainNames::name`](userdata_core::DomainNames::name).
+    /// [`DomainNames::name`](userdata_core::hypervisor::DomainNames::name).
     Name,
 }
 

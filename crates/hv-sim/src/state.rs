@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use userdata_core::{
-    BootId, Domain, DomainKey, DomainNames, Domid, Hypervisor, HypervisorError,
-    HypervisorErrorKind, Life, Source, Uuid,
-};
+use userdata_core::hypervisor::{BootId, DomainNames, HypervisorError, HypervisorErrorKind};
+use userdata_core::{Domain, DomainKey, Domid, Hypervisor, Life, Source, Uuid};
 
 use crate::random::{self, Purpose};
 use crate::{Guest, HostOptions};

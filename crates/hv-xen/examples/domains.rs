@@ -10,7 +10,8 @@ use std::error::Error;
 use std::io::Write;
 
 use hv_xen::{Options, Xen};
-use userdata_core::{DomainNames, Domid, Hypervisor, HypervisorError};
+use userdata_core::hypervisor::{DomainNames, HypervisorError};
+use userdata_core::{Domid, Hypervisor};
 
 fn main() -> std::process::ExitCode {
     match table() {

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use userdata_core::HypervisorError;
+use userdata_core::hypervisor::HypervisorError;
 
 use crate::xenstore::{Xenstore, XenstoreError};
 

@@ -25,7 +25,8 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use rustix::io::Errno;
-use userdata_core::{Domain, Domid, HypervisorError, Life};
+use userdata_core::hypervisor::HypervisorError;
+use userdata_core::{Domain, Domid, Life};
 
 use crate::abi::sysctl::Layout;
 use crate::abi::{Arch, DomainInfo, Malformed, XenVersion, domctl};
@@ -57,10 +58,10 @@ impl Privcmd {
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](userdata_core::HypervisorErrorKind::Unavailable) where neither device is
-    /// there; [`NotPermitted`](userdata_core::HypervisorErrorKind::NotPermitted), naming the device
+    /// [`Unavailable`](userdata_core::hypervisor::HypervisorErrorKind::Unavailable) where neither device is
+    /// there; [`NotPermitted`](userdata_core::hypervisor::HypervisorErrorKind::NotPermitted), naming the device
     /// or the call, where this user may not open it or this domain may not ask;
-    /// [`Unsupported`](userdata_core::HypervisorErrorKind::Unsupported) for a hypervisor that
+    /// [`Unsupported`](userdata_core::hypervisor::HypervisorErrorKind::Unsupported) for a hypervisor that
     /// speaks no known version, and on systems other than 64-bit Linux on x86 and Arm.
     pub fn open() -> Result<Self, HypervisorError> {
         let device = Device::open()?;
@@ -92,7 +93,7 @@ impl Privcmd {
     ///
     /// # Errors
     ///
-    /// [`NotPermitted`](userdata_core::HypervisorErrorKind::NotPermitted) where a security policy
+    /// [`NotPermitted`](userdata_core::hypervisor::HypervisorErrorKind::NotPermitted) where a security policy
     /// hides the domain: whether it exists is then not known.
     pub fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
         match self.first_from(domid)? {

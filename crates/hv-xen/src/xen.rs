@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::time::Duration;
 
-use userdata_core::{
-    BootId, Domain, DomainKey, DomainNames, Domid, Hypervisor, HypervisorError, HypervisorErrorKind,
-};
+use userdata_core::hypervisor::{BootId, DomainNames, HypervisorError, HypervisorErrorKind};
+use userdata_core::{Domain, DomainKey, Domid, Hypervisor};
 
 use crate::abi::XenVersion;
 use crate::xenstore::{Endpoint, Xenstore};
@@ -184,11 +183,12 @@ fn boot_from(path: &str) -> Result<BootId, HypervisorError> {
     let file = File::open(path).map_err(failed)?;
     file.take(66).read_to_string(&mut text).map_err(failed)?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
-    text.parse().map_err(|e: userdata_core::BootIdError| {
-        error(HypervisorErrorKind::Malformed {
-            what: e.to_string(),
+    text.parse()
+        .map_err(|e: userdata_core::hypervisor::BootIdError| {
+            error(HypervisorErrorKind::Malformed {
+                what: e.to_string(),
+            })
         })
-    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
-use userdata_core::{Domain, Domid, HypervisorError, HypervisorErrorKind};
+use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
+use userdata_core::{Domain, Domid};
 
 use crate::abi::{DomainInfo, XenVersion, in_order};
 use crate::foreign::libxenctrl::Interface;

@@ -22,8 +22,6 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::status::Status;
 
-pub(crate) use destroy::CommandFailed;
-
 /// Runs the command that is said.
 pub(crate) fn run(said: Vec<OsString>) -> Status {
     match Arguments::try_parse_from(&said) {

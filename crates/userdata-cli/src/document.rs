@@ -4,7 +4,8 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
-use userdata::{Cleared, DomainKey, Userid};
+use userdata::store::Cleared;
+use userdata::{DomainKey, Userid};
 
 use crate::failure::{Failure, chain};
 use crate::status::Status;

@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
-use userdata::{Domain, DomainKey, DomainNames, Domid, Hypervisor, Life, Uuid};
-use userdata_core::DomidError;
+use userdata::hypervisor::DomainNames;
+use userdata::{Domain, DomainKey, Domid, Hypervisor, Life, Uuid};
+use userdata_core::domain::DomidError;
 
 use crate::failure::Failure;
 

@@ -6,12 +6,11 @@ use std::path::PathBuf;
 
 use hv_sim::HostFileError;
 use thiserror::Error;
-use userdata::{
-    DestroyError, DomainKey, HypervisorError, StoreError, StoreErrorKind, UserdataError,
-    UserdataErrorKind, UseridError, Version,
-};
+use userdata::hypervisor::HypervisorError;
+use userdata::store::{StoreError, StoreErrorKind};
+use userdata::userid::UseridError;
+use userdata::{DestroyError, DomainKey, UserdataError, UserdataErrorKind, Version};
 
-use crate::commands::CommandFailed;
 use crate::demo::StepFailed;
 use crate::domain::DomainArgument;
 use crate::userid::EscapeError;
@@ -75,7 +74,7 @@ pub(crate) enum Failure {
     #[error("cannot destroy domain {domain}")]
     NotDestroyed {
         domain: DomainKey,
-        source: DestroyError<CommandFailed>,
+        source: DestroyError,
     },
     #[error(transparent)]
     Demo(#[from] StepFailed),
@@ -144,7 +143,7 @@ fn list(keys: &[DomainKey]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use userdata_core::Operation;
+    use userdata_core::store::Operation;
 
     use super::*;
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use hv_sim::HostFile;
 use hv_xen::Xen;
-use userdata::{BootId, Domain, DomainKey, DomainNames, Domid, Hypervisor, HypervisorError};
+use userdata::hypervisor::{BootId, DomainNames, HypervisorError};
+use userdata::{Domain, DomainKey, Domid, Hypervisor};
 
 /// libxl's directory on a Xen host.
 const XEN_LIB_DIR: &str = "/var/lib/xen";

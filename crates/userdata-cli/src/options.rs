@@ -9,7 +9,9 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, ValueEnum, ValueHint};
 use hv_sim::HostFile;
 use hv_xen::Xen;
-use userdata::{Deadline, Durability, NameFormat, Userdata};
+use userdata::Userdata;
+use userdata::file_name::NameFormat;
+use userdata::store::Durability;
 use userdata_fs::{FileStore, OsDirectory};
 
 use crate::failure::Failure;
@@ -145,7 +147,7 @@ impl Options {
             .with_name_format(format)
             .with_value_max(self.max_size);
         Ok(Userdata::new(host, store)
-            .with_deadline(Deadline::within(self.timeout))
+            .with_timeout(self.timeout)
             .with_durability(self.durability.into()))
     }
 

@@ -4,7 +4,9 @@ use std::io;
 use std::process::ExitCode;
 
 use hv_sim::{EventError, HostFileErrorKind};
-use userdata::{HypervisorErrorKind, Refused, StoreErrorKind, UserdataErrorKind};
+use userdata::UserdataErrorKind;
+use userdata::hypervisor::HypervisorErrorKind;
+use userdata::store::{Refused, StoreErrorKind};
 
 use crate::failure::Failure;
 

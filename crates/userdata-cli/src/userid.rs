@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
 use thiserror::Error;
-use userdata::{Userid, UseridError, WritableUserid};
+use userdata::userid::UseridError;
+use userdata::{Userid, WritableUserid};
 
 use crate::failure::Failure;
 

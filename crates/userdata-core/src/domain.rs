@@ -1,4 +1,6 @@
-//! `DomainKey` and `Domain`: one incarnation of a domain, and what a host says of it.
+//! `Domid`, `DomainKey` and `Domain`: how domains are named, and what a host reports of one.
+
+mod domid;
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,13 +8,13 @@ use std::str::FromStr;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::{Domid, DomidError};
+pub use domid::{Domid, DomidError};
 
 /// Names one incarnation of a domain: the domid together with the domain uuid.
 ///
-/// The uuid is the hypervisor's *handle* in the byte order of the handle, as libxl uses it, and
-/// never what xenstore says. Neither part alone is enough: a localhost migration gives one uuid to
-/// two domids, and Xen reuses domids. Written `DOMID.UUID`, the uuid in lower case.
+/// The uuid is the hypervisor's *handle* in the byte order of the handle, as libxl uses it; it never
+/// comes from xenstore. Neither part alone is enough: a localhost migration gives one uuid to two
+/// domids, and Xen reuses domids. Written `DOMID.UUID`, the uuid in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomainKey {
     /// The number of the domain.
@@ -48,7 +50,7 @@ impl FromStr for DomainKey {
     }
 }
 
-/// Why something is not `DOMID.UUID`.
+/// Why a text is not `DOMID.UUID`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DomainKeyError {
@@ -63,15 +65,17 @@ pub enum DomainKeyError {
     Uuid(#[source] uuid::Error),
 }
 
-/// How far a domain is on its way out.
+/// How far the hypervisor has destroyed a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Life {
     /// It exists: running, paused, shut down or crashed. All of these may come back to life.
     Alive,
-    /// The hypervisor takes it apart and still has its memory (`DOMDYING_dying`).
+    /// The hypervisor is destroying it and still has its memory (`DOMDYING_dying`).
     Dying,
-    /// Taken apart, but something still refers to it (`DOMDYING_dead`): a zombie.
+    /// Destroyed, but something still refers to it (`DOMDYING_dead`): a zombie.
     Dead,
 }
 
@@ -85,13 +89,13 @@ impl fmt::Display for Life {
     }
 }
 
-/// What a hypervisor says of one domain.
+/// What a hypervisor reports of one domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Domain {
-    /// Which incarnation it is.
+    /// The incarnation.
     pub key: DomainKey,
-    /// How far it is on its way out.
+    /// How far it has been destroyed.
     pub life: Life,
     /// A number that the hypervisor gives to no other domain of this boot, where it has one
     /// (Xen 4.21 and later, `unique_id` of `XEN_DOMCTL_get_domain_state`).
@@ -99,7 +103,7 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// A domain of which nothing is known but its key and life.
+    /// A domain of which only the key and the life are known.
     #[must_use]
     pub const fn new(key: DomainKey, life: Life) -> Self {
         Self {

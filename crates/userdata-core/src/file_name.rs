@@ -1,53 +1,57 @@
 //! `FileName`: libxl's names for userdata files, formatted and parsed.
 
+mod selection;
+
 use std::fmt;
 use std::io::Write as _;
 
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use selection::DomainSelection;
+
 use crate::registry::USERDATA_LOCK;
 use crate::userid::escape;
 use crate::{DomainKey, Domid, Userid};
 
-/// How every name begins.
-pub(crate) const PREFIX: &[u8] = b"userdata-";
+const PREFIX: &[u8] = b"userdata-";
 const UUID_LEN: usize = uuid::fmt::Hyphenated::LENGTH;
 /// The length of the random part of a temporary name.
 const RANDOM_LEN: usize = uuid::fmt::Simple::LENGTH;
 
-/// How a file name says whose data it holds.
+/// How a file name identifies the domain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NameFormat {
     /// `userdata-<kind>.<domid>.<uuid>.<userid>`: libxl since 4.1 (`libxl__userdata_path`).
     #[default]
     Libxl,
-    /// `userdata-<kind>.<uuid>.<userid>`: the changeset of April 2010, which no release had. It
-    /// can't tell two domids with one uuid apart.
+    /// `userdata-<kind>.<uuid>.<userid>`: the changeset of April 2010, which was in no release. All
+    /// domids with one uuid share their files.
     Seed,
 }
 
-/// What a file is for: the one letter after `userdata-`.
+/// The purpose of a file: the one letter after `userdata-`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Kind {
     /// `d`: a value, raw bytes and nothing else.
     Data,
-    /// `n`: libxl's temporary file. Collected, never written by us.
+    /// `n`: libxl's temporary file. This library removes it and never writes it.
     New,
     /// `l`: a lock file.
     Lock,
-    /// `t`: our temporary file, with a random part in place of the userid.
+    /// `t`: this library's temporary file, with a random part in place of the userid.
     Temporary,
-    /// `c`: our closing marker.
+    /// `c`: this library's closing marker.
     Closing,
-    /// Any other ASCII letter: somebody's, counted and destroyed with the domain, never read.
+    /// Any other ASCII letter: another program's file, counted and removed with the domain, never
+    /// read.
     Foreign(u8),
 }
 
 impl Kind {
-    /// The kind that a letter names; `None` for what is no ASCII letter.
+    /// The kind that a letter names; `None` if the byte is not an ASCII letter.
     #[must_use]
     pub const fn from_letter(letter: u8) -> Option<Self> {
         match letter {
@@ -88,7 +92,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Whose file it is, as far as its name tells.
+/// The domain that a file belongs to, as far as its name tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner {
     /// The domid; absent in names of the seed format.
@@ -98,7 +102,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// The incarnation of a domain, where the name tells it.
+    /// The incarnation of the domain, if the name has a domid.
     #[must_use]
     pub fn key(&self) -> Option<DomainKey> {
         self.domid.map(|domid| DomainKey::new(domid, self.uuid))
@@ -115,7 +119,7 @@ pub struct FileName {
 }
 
 impl FileName {
-    /// The longest name that file systems take, in bytes (`NAME_MAX`).
+    /// The longest name that file systems accept, in bytes (`NAME_MAX`).
     pub const LEN_MAX: usize = 255;
 
     /// The name of a value.
@@ -137,8 +141,8 @@ impl FileName {
         Self::assemble(format, Kind::Lock, key, USERDATA_LOCK.as_bytes())
     }
 
-    /// The name of the closing marker: with the lock's word in it, so that libxl's clean-up passes
-    /// it over and it lasts until the domain is gone.
+    /// The name of the closing marker. It contains the word that libxl's clean-up passes over, so
+    /// that the marker lasts until the domain is gone.
     #[must_use]
     pub fn closing_marker(format: NameFormat, key: &DomainKey) -> Self {
         Self::assemble(format, Kind::Closing, key, USERDATA_LOCK.as_bytes())
@@ -157,14 +161,14 @@ impl FileName {
             NameFormat::Libxl => Some(key.domid),
             NameFormat::Seed => None,
         };
-        // Exactly what is needed: a store makes several names.
+        // Allocated once: a store makes several names.
         let digits = |domid: Domid| 1 + domid.get().checked_ilog10().unwrap_or(0) as usize;
         let owner_len = domid.map_or(0, |domid| digits(domid) + 1) + UUID_LEN + 1;
         let mut bytes = Vec::with_capacity(PREFIX.len() + 2 + owner_len + rest.len());
         bytes.extend_from_slice(PREFIX);
         bytes.extend_from_slice(&[kind.letter(), b'.']);
         if let Some(domid) = domid {
-            // A vector takes whatever is written.
+            // Writing to a vector cannot fail.
             let _ = write!(bytes, "{domid}.");
         }
         let mut uuid = [0; UUID_LEN];
@@ -184,8 +188,8 @@ impl FileName {
         }
     }
 
-    /// Parses a name found in a directory; `None` if it is not ours. Whatever parses formats back
-    /// to exactly the same bytes.
+    /// Parses a name found in a directory; `None` if it is not a name of this format. A name that
+    /// parses formats back to exactly the same bytes.
     #[must_use]
     pub fn parse(format: NameFormat, name: &[u8]) -> Option<Self> {
         if name.len() > Self::LEN_MAX || name.contains(&b'/') || name.contains(&0) {
@@ -226,20 +230,20 @@ impl FileName {
         &self.bytes
     }
 
-    /// What the file is for.
+    /// The purpose of the file.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Whose file it is.
+    /// The domain that the file belongs to.
     #[must_use]
     pub const fn owner(&self) -> Owner {
         self.owner
     }
 
-    /// The userid: everything after the uuid's dot, verbatim. The name of a lock, or the random
-    /// part of a temporary name, stands in the same place.
+    /// The userid: everything after the uuid's dot, verbatim. In the name of a lock file this is the
+    /// lock's name, in that of a temporary file its random part.
     #[must_use]
     pub fn userid(&self) -> Userid {
         Userid::of_file_name(self.bytes.get(self.rest..).unwrap_or_default())
@@ -264,7 +268,7 @@ impl fmt::Debug for FileName {
     }
 }
 
-/// A userid that fits no file name of this domain.
+/// The userid is too long for a file name of this domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
     "the file name would have {length} bytes and {} is the limit",
@@ -296,7 +300,7 @@ mod tests {
             proptest::sample::select(b"*?[]!.-\\ \nd5".to_vec()),
         ];
         proptest::collection::vec(byte, 0..60)
-            .prop_filter_map("no userid", |bytes| Userid::new(bytes).ok())
+            .prop_filter_map("not a userid", |bytes| Userid::new(bytes).ok())
     }
 
     fn kinds() -> impl Strategy<Value = Kind> {

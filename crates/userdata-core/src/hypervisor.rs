@@ -1,10 +1,16 @@
-//! `Hypervisor`: who exists on this host.
+//! `Hypervisor`: which domains exist on this host.
+
+mod boot;
+mod error;
 
 use std::sync::Arc;
 
-use crate::{BootId, Domain, DomainKey, Domid, HypervisorError};
+use crate::{Domain, DomainKey, Domid};
 
-/// Who exists on this host, as the hypervisor itself tells it.
+pub use boot::{BootId, BootIdError};
+pub use error::{HypervisorError, HypervisorErrorKind};
+
+/// Which domains exist on this host, by the hypervisor's own answer.
 ///
 /// Every answer is a snapshot that may be old when it arrives; a protocol that depends on one asks
 /// again under the lock. An error means *unknown*, never *absent*.
@@ -16,7 +22,7 @@ pub trait Hypervisor: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Whenever it is not known whether the domain exists.
+    /// If it is not known whether the domain exists.
     fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError>;
 
     /// Every domain, in order of domid. Replaces `libxl_list_domain`.
@@ -26,7 +32,7 @@ pub trait Hypervisor: Send + Sync {
     ///
     /// # Errors
     ///
-    /// When the list can't be had.
+    /// If there is no list.
     fn domains(&self) -> Result<Vec<Domain>, HypervisorError>;
 
     /// Whether the toolstack has begun to take this domain apart although the hypervisor still has
@@ -34,27 +40,27 @@ pub trait Hypervisor: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Whenever that is not known.
+    /// If that is not known.
     fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError>;
 
     /// Names this boot of the host.
     ///
     /// # Errors
     ///
-    /// When the boot can't be told from another.
+    /// If this boot cannot be told from another.
     fn boot(&self) -> Result<BootId, HypervisorError>;
 }
 
-/// What domains are called.
+/// The names of domains.
 ///
-/// Apart from [`Hypervisor`] because Xen knows no names: they are the toolstack's, kept in
-/// xenstore, and nothing that decides over data depends on them.
+/// Separate from [`Hypervisor`] because Xen itself has no names: the toolstack keeps them in
+/// xenstore, and no decision about data depends on them.
 pub trait DomainNames: Send + Sync {
     /// The name of a domain, if it has one. Replaces `libxl_domid_to_name`.
     ///
     /// # Errors
     ///
-    /// When names can't be had.
+    /// If the name cannot be read.
     fn name(&self, domid: Domid) -> Result<Option<String>, HypervisorError>;
 }
 

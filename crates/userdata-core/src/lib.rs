@@ -1,51 +1,53 @@
 //! Names, rules and traits of a per-domain data store for Xen toolstacks.
 //!
-//! This crate is pure: no I/O, no clock, no randomness, no `unsafe`. It promises three things to
-//! everything that is built on it:
+//! This crate is pure: no I/O, no clock, no randomness, no `unsafe`. It makes three promises:
 //!
-//! * a value of one of its types is valid: [`Domid`], [`Userid`] and [`FileName`] are parsed once,
-//!   at the edge, and never checked again;
-//! * [`FileName`] is libxl's naming scheme and an exact bijection: a name is ours only if it parses
-//!   and formats back to itself, and two different values never share one;
-//! * [`Hypervisor`] and [`Store`] say what the protocols of the crate `userdata` need, and nothing
-//!   that only files could give.
+//! * a value of one of its types is valid: [`Domid`], [`Userid`] and
+//!   [`FileName`](file_name::FileName) are parsed once, at the edge, and never checked again;
+//! * [`FileName`](file_name::FileName) is libxl's naming scheme and an exact bijection: every name
+//!   that parses formats back to itself, and two different values never share one;
+//! * [`Hypervisor`] and [`Store`] have what the protocols of the crate `userdata` need, and nothing
+//!   that only files could provide.
 //!
-//! What it does not do: it opens no file, asks no hypervisor, and has no opinion on what a value
-//! means.
+//! What it does not do: it opens no file, asks no hypervisor, and does not interpret values.
+//!
+//! # Features
+//!
+//! * `serde`: `Serialize` and `Deserialize` for the types that are written down: numbers for
+//!   [`Domid`], the text of `Display` for the others.
+//!
+//! # Example
+//!
+//! ```
+//! use userdata_core::file_name::{FileName, NameFormat};
+//! use userdata_core::{DomainKey, Userid};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let domain: DomainKey = "5.11111111-2222-3333-4444-abcdef555555".parse()?;
+//! let name = FileName::data(NameFormat::Libxl, &domain, &Userid::new("xl")?)?;
+//! assert_eq!(name.to_string(), "userdata-d.5.11111111-2222-3333-4444-abcdef555555.xl");
+//! assert_eq!(FileName::parse(NameFormat::Libxl, name.as_bytes()), Some(name));
+//! # Ok(())
+//! # }
+//! ```
 
-mod boot;
-mod deadline;
-mod domain;
-mod domid;
-mod durability;
-mod file_name;
-mod hypervisor;
-mod hypervisor_error;
-mod record;
-mod refused;
+pub mod domain;
+pub mod file_name;
+pub mod hypervisor;
 pub mod registry;
-mod selection;
-mod store;
-mod store_error;
-mod userid;
-mod value;
+pub mod store;
+pub mod userid;
+pub mod value;
 
-pub use boot::{BootId, BootIdError};
-pub use deadline::Deadline;
-pub use domain::{Domain, DomainKey, DomainKeyError, Life};
-pub use domid::{Domid, DomidError};
-pub use durability::Durability;
-pub use file_name::{FileName, Kind, NameFormat, NameTooLong, Owner};
-pub use hypervisor::{DomainNames, Hypervisor};
-pub use hypervisor_error::{HypervisorError, HypervisorErrorKind};
-pub use record::{Condition, Entry, FileType, Found};
-pub use refused::Refused;
-pub use selection::DomainSelection;
-pub use store::{Admit, Clear, Cleared, ClosingMark, Done, Expect, Op, State, Store};
-pub use store_error::{Operation, StoreError, StoreErrorKind};
-pub use userid::{Userid, UseridError, WritableUserid};
+#[cfg(feature = "serde")]
+mod serde_text;
+
+pub use domain::{Domain, DomainKey, Domid, Life};
+pub use hypervisor::Hypervisor;
+pub use store::Store;
+pub use userid::{Userid, WritableUserid};
 pub use uuid::Uuid;
-pub use value::{Value, Version, VersionError};
+pub use value::{Value, Version};
 
-/// What an error may carry as its cause, of whatever engine or system it came from.
+/// The cause of an error, of any engine or system.
 pub type Source = Box<dyn std::error::Error + Send + Sync + 'static>;

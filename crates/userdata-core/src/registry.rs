@@ -1,15 +1,15 @@
 //! The registry of userids that programs agreed on, as data.
 //!
 //! The table is libxl's (`libxl.h`, "registered userids"), with the two lock names that libxl uses
-//! without having registered them. Nothing here is enforced: a program with a name of its own just
-//! uses it.
+//! without having registered them. Nothing here is enforced: a program uses a name of its own
+//! without asking.
 
-use crate::Kind;
+use crate::file_name::Kind;
 
 /// The userid of libxl's own record of a domain's configuration.
 ///
-/// Readable by all; written by libxl, which relies on its being there exactly while the domain is
-/// neither being created nor being destroyed.
+/// Every program may read it. libxl writes it, and relies on it being there exactly while the domain
+/// is neither being created nor being destroyed.
 pub const LIBXL_JSON: &str = "libxl-json";
 
 /// The word in the name of libxl's lock. libxl's clean-up passes over every file whose name
@@ -17,13 +17,13 @@ pub const LIBXL_JSON: &str = "libxl-json";
 pub const USERDATA_LOCK: &str = "domain-userdata-lock";
 
 /// The userids of libxl's lock files.
-pub const LOCKS: [&str; 3] = [
+pub const LOCKS: &[&str] = &[
     USERDATA_LOCK,
     "libxl-device-changes-lock",
     "qmp-socket-lock",
 ];
 
-/// One userid that is known to be in use.
+/// A userid that a known program uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Registered {
@@ -39,7 +39,7 @@ pub struct Registered {
     pub since: &'static str,
 }
 
-/// Every userid that is known to be in use, in libxl's order.
+/// Every userid that a known program uses, in libxl's order.
 pub const REGISTERED: &[Registered] = &[
     Registered {
         userid: "xl",

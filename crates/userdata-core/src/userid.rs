@@ -1,16 +1,17 @@
-//! `Userid`: the name a program stores its data under.
+//! `Userid`: the name under which a program stores its data.
 
 use std::fmt;
+use std::str::FromStr;
 
 use thiserror::Error;
 
 use crate::registry::{LIBXL_JSON, LOCKS, USERDATA_LOCK};
 
-/// Any userid that some program managed to store: what can be listed, retrieved and removed.
+/// Any userid that a program may have stored under: one that can be listed, retrieved and removed.
 ///
-/// libxl validates nothing, so these are bytes: blanks, control characters, bytes that are no UTF-8
-/// and the empty userid all occur. Only a slash and NUL can't be part of a file name. What this
-/// library itself writes is narrower, see [`WritableUserid`].
+/// libxl validates nothing, so a userid is bytes: blanks, control characters, bytes that are not
+/// UTF-8 and the empty userid all occur. Only a slash and NUL cannot be part of a file name. This
+/// library stores under fewer names, see [`WritableUserid`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Userid(Box<[u8]>);
 
@@ -40,7 +41,7 @@ impl Userid {
         }
     }
 
-    /// What follows the uuid in a file name, which is a userid whatever it holds.
+    /// The part of a file name after the uuid; a file name holds only bytes that a userid may hold.
     pub(crate) fn of_file_name(rest: &[u8]) -> Self {
         Self(rest.into())
     }
@@ -71,17 +72,88 @@ impl fmt::Debug for Userid {
     }
 }
 
-/// Bytes that may be anything, made fit for one line of a terminal.
+impl Userid {
+    /// Parses the form in which `Display` shows a userid: `\xNN` is a byte, `\n`, `\r` and `\t` are
+    /// control characters, and a backslash before a backslash or a quote stands for that character.
+    ///
+    /// # Errors
+    ///
+    /// [`UseridError::Escape`], and those of [`Userid::new`].
+    pub fn from_escaped(text: &str) -> Result<Self, UseridError> {
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut rest = text.bytes();
+        while let Some(byte) = rest.next() {
+            bytes.push(match byte {
+                b'\\' => unescape(&mut rest).ok_or(UseridError::Escape)?,
+                byte => byte,
+            });
+        }
+        Self::new(bytes)
+    }
+}
+
+/// The byte that follows a backslash stands for.
+fn unescape(rest: &mut impl Iterator<Item = u8>) -> Option<u8> {
+    match rest.next()? {
+        b'n' => Some(b'\n'),
+        b'r' => Some(b'\r'),
+        b't' => Some(b'\t'),
+        byte @ (b'\\' | b'\'' | b'"') => Some(byte),
+        b'x' => {
+            let mut digit = || char::from(rest.next()?).to_digit(16);
+            u8::try_from(digit()? * 16 + digit()?).ok()
+        }
+        _ => None,
+    }
+}
+
+impl FromStr for Userid {
+    type Err = UseridError;
+
+    /// The userid with the bytes of this text, verbatim; see also [`Userid::from_escaped`].
+    fn from_str(text: &str) -> Result<Self, UseridError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for Userid {
+    type Error = UseridError;
+
+    fn try_from(text: &str) -> Result<Self, UseridError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&[u8]> for Userid {
+    type Error = UseridError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, UseridError> {
+        Self::new(bytes)
+    }
+}
+
+impl AsRef<[u8]> for Userid {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<Self> for Userid {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+/// Bytes of any value, escaped so that they fit on one line of a terminal.
 pub(crate) fn escape(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
-/// A userid that this library writes under: 1 to 128 printable ASCII characters (0x21 to 0x7e)
-/// without a slash, neither `.` nor `..`, no name of a libxl lock or one that contains
-/// `domain-userdata-lock`, and not `libxl-json`.
+/// A userid under which this library stores: 1 to 128 printable ASCII characters (0x21 to 0x7e)
+/// without a slash; not `.`, `..` or `libxl-json`; not the name of a libxl lock, and without
+/// `domain-userdata-lock` anywhere in it.
 ///
-/// That is libxl's "short printable ASCII string" taken at its word. A reference to one serves
-/// wherever a [`Userid`] is asked for.
+/// That is what libxl's header asks for, "a short printable ASCII string".
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WritableUserid(Userid);
 
@@ -93,7 +165,7 @@ impl WritableUserid {
     ///
     /// # Errors
     ///
-    /// A [`UseridError`] that says which rule it breaks.
+    /// The [`UseridError`] of the rule that it breaks.
     pub fn new(text: impl AsRef<[u8]>) -> Result<Self, UseridError> {
         let bytes = text.as_ref();
         if bytes.is_empty() {
@@ -118,15 +190,15 @@ impl WritableUserid {
         Self::unless_lock(userid)
     }
 
-    /// `libxl-json`, libxl's own record of the domain. Asking for it by this name is the explicit
-    /// consent that writing it takes: a wrong one makes the domain unmanageable for `xl`.
+    /// `libxl-json`, libxl's own record of the domain. It has a constructor of its own because a
+    /// wrong record makes the domain unmanageable for `xl`.
     #[must_use]
     pub fn libxl_json() -> Self {
         Self(Userid(LIBXL_JSON.as_bytes().into()))
     }
 
-    /// Any userid that libxl itself would store under, for programs written against libxl, except
-    /// the names of locks.
+    /// Any userid that libxl would store under except the names of locks: for programs written
+    /// against libxl.
     ///
     /// # Errors
     ///
@@ -148,11 +220,53 @@ impl WritableUserid {
     }
 }
 
-impl std::ops::Deref for WritableUserid {
-    type Target = Userid;
-
-    fn deref(&self) -> &Userid {
+impl WritableUserid {
+    /// The same userid, to list, retrieve and remove with.
+    #[must_use]
+    pub const fn as_userid(&self) -> &Userid {
         &self.0
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl AsRef<Userid> for WritableUserid {
+    fn as_ref(&self) -> &Userid {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for WritableUserid {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl FromStr for WritableUserid {
+    type Err = UseridError;
+
+    fn from_str(text: &str) -> Result<Self, UseridError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for WritableUserid {
+    type Error = UseridError;
+
+    fn try_from(text: &str) -> Result<Self, UseridError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<Userid> for WritableUserid {
+    type Error = UseridError;
+
+    fn try_from(userid: Userid) -> Result<Self, UseridError> {
+        Self::new(userid.as_bytes())
     }
 }
 
@@ -174,11 +288,11 @@ impl From<WritableUserid> for Userid {
     }
 }
 
-/// Which rule a userid breaks.
+/// The rule that a userid breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UseridError {
-    /// It has no byte at all.
+    /// It is empty.
     #[error("a userid is written with at least one character")]
     Empty,
     /// It is `.` or `..`.
@@ -201,9 +315,13 @@ pub enum UseridError {
         /// How long it may be.
         limit: usize,
     },
-    /// It is the name of a libxl lock, or contains it, so that libxl would never collect the data.
-    #[error("the name of a libxl lock is never a userid of data")]
+    /// It is the name of a libxl lock or contains `domain-userdata-lock`, so that libxl would never
+    /// remove the data.
+    #[error("the name of a libxl lock is not a userid of data")]
     Lock,
+    /// A backslash does not begin an escape.
+    #[error(r#"a backslash is followed by n, r, t, \, ', " or x and two hexadecimal digits"#)]
+    Escape,
     /// It is libxl's own record of the domain.
     #[error(
         "libxl-json is libxl's own record of the domain and is written only by explicit choice"

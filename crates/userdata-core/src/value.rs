@@ -1,4 +1,4 @@
-//! `Value` and `Version`: what is stored, and how two values are told apart.
+//! `Value`, `NonEmpty` and `Version`: what is stored, and how two values are told apart.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,17 +23,22 @@ impl Value {
         &self.0
     }
 
-    /// The bytes, taken out without a copy.
+    /// The bytes, without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
     }
 
-    /// The version of these bytes. Computed when asked for: a reader that never compares never
-    /// pays for it.
+    /// The version of these bytes, computed by this call.
     #[must_use]
     pub fn version(&self) -> Version {
         Version::of(&self.0)
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
     }
 }
 
@@ -50,11 +55,43 @@ impl fmt::Debug for Value {
     }
 }
 
-/// Names the content of a value: the SHA-256 of its bytes, so equal if and only if the bytes are
-/// equal, whoever wrote them and whenever. Written as 64 hexadecimal digits.
+/// Bytes that can be stored: at least one.
 ///
-/// Inode numbers and times can't serve: file systems reuse them at once.
+/// An empty file is what a power cut leaves of an unsynced store, so a value is never empty, and to
+/// store no bytes is to remove the value. The caller of a [`Store`](crate::Store) decides that.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NonEmpty<'a>(&'a [u8]);
+
+impl<'a> NonEmpty<'a> {
+    /// These bytes, or `None` if there are none.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Option<Self> {
+        if bytes.is_empty() {
+            None
+        } else {
+            Some(Self(bytes))
+        }
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+}
+
+impl fmt::Debug for NonEmpty<'_> {
+    /// Shows the length only: a value may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NonEmpty({} bytes)", self.0.len())
+    }
+}
+
+/// Names the content of a value: the SHA-256 of its bytes, so equal if and only if the bytes are
+/// equal, no matter which program wrote them and when. Written as 64 hexadecimal digits.
+///
+/// Inode numbers and times do not identify a value: file systems reuse them at once.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version([u8; 32]);
 
 impl Version {

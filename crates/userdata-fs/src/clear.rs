@@ -1,27 +1,27 @@
 //! Removing all records of a domain, going on after a failure.
 
-use userdata_core::{
-    Clear, Cleared, Durability, FileName, Kind, Operation, StoreError, StoreErrorKind,
-};
+use userdata_core::file_name::{FileName, Kind};
+use userdata_core::store::{Cleared, Durability, Keep, Operation, StoreError, StoreErrorKind};
 
 use crate::failure::kind_of;
 use crate::lock::HeldLock;
 use crate::{Directory, Errno, LockMode};
 
 impl<D: Directory> HeldLock<'_, D> {
-    /// Removes the domain's files but the lock that is held and the one to `keep`.
+    /// Removes the domain's files except what is to be kept, the lock that is held, and the
+    /// caller's own closing marker.
     pub(crate) fn clear(
         &self,
-        what: Clear,
+        keep: Keep,
         durability: Durability,
-        keep: Option<&FileName>,
+        marker: Option<&FileName>,
     ) -> Result<Cleared, StoreError> {
         let names = self.store().names_of(self.domain())?;
         self.check()?;
         let mut cleared = Cleared::default();
         cleared.durability = durability;
         for name in names {
-            if name == *self.name() || keep == Some(&name) || is_spared(what, &name) {
+            if name == *self.name() || marker == Some(&name) || is_kept(keep, &name) {
                 continue;
             }
             match self.remove(&name) {
@@ -109,10 +109,10 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 }
 
-/// What a living domain keeps. A closing marker that nobody holds is not among it.
-fn is_spared(what: Clear, name: &FileName) -> bool {
-    match what {
-        Clear::Everything => false,
+/// Whether this file stays. A closing marker that no process holds does not.
+fn is_kept(keep: Keep, name: &FileName) -> bool {
+    match keep {
+        Keep::Nothing => false,
         _ => match name.kind() {
             Kind::Data => name.userid().is_libxl_json(),
             Kind::Lock => true,

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
-use userdata_core::FileType;
+use userdata_core::store::FileType;
 
 use crate::{Errno, Name};
 

@@ -1,6 +1,6 @@
 //! From an errno to the kind of a store error.
 
-use userdata_core::StoreErrorKind;
+use userdata_core::store::StoreErrorKind;
 
 use crate::Errno;
 

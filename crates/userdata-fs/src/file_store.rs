@@ -5,11 +5,13 @@ use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use userdata_core::{
-    Admit, ClosingMark, Deadline, DomainKey, Done, Entry, FileName, Found, NameFormat, Op,
-    Operation, State, Store, StoreError, StoreErrorKind, Userid, Value,
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::{
+    Admit, ClosingMark, Done, Entry, Found, Op, Operation, State, StoreError, StoreErrorKind,
 };
+use userdata_core::{DomainKey, Store, Userid, Value};
 
 use crate::failure::kind_of;
 use crate::lock::HeldLock;
@@ -34,7 +36,8 @@ impl FileStore<OsDirectory> {
     /// # Errors
     ///
     /// [`StoreErrorKind::NoDirectory`] if it does not; [`StoreErrorKind::NotPermitted`].
-    pub fn open(path: &Path) -> Result<Self, StoreError> {
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
         OsDirectory::open(path).map(Self::new).map_err(|errno| {
             let path = path.as_os_str().as_bytes();
             StoreError::new(Operation::OpenStore, path, kind_of(errno))
@@ -86,8 +89,8 @@ impl<D: Directory> FileStore<D> {
     fn check(&self, domain: &DomainKey, op: &Op<'_>) -> Result<(), StoreError> {
         match op {
             Op::Put { userid, data, .. } => {
-                let name = self.data_name(domain, userid)?;
-                let (limit, size) = (self.value_max, data.len() as u64);
+                let name = self.data_name(domain, userid.as_userid())?;
+                let (limit, size) = (self.value_max, data.as_bytes().len() as u64);
                 if size > limit {
                     let kind = StoreErrorKind::LimitExceeded { limit, size };
                     return Err(StoreError::new(Operation::Write, name, kind));
@@ -120,14 +123,14 @@ impl<D: Directory> Store for FileStore<D> {
     fn change(
         &self,
         domain: &DomainKey,
-        deadline: Deadline,
+        timeout: Duration,
         admit: Admit<'_>,
         ops: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError> {
         for op in ops {
             self.check(domain, op)?;
         }
-        let lock = HeldLock::acquire(self, domain, deadline)?;
+        let lock = HeldLock::acquire(self, domain, timeout)?;
         let done = lock
             .admit(admit)
             .and_then(|()| ops.iter().map(|op| lock.apply(op)).collect());
@@ -137,15 +140,19 @@ impl<D: Directory> Store for FileStore<D> {
     fn close(
         &self,
         domain: &DomainKey,
-        deadline: Deadline,
+        timeout: Duration,
         admit: Admit<'_>,
     ) -> Result<Box<dyn ClosingMark>, StoreError> {
-        let lock = HeldLock::acquire(self, domain, deadline)?;
+        let lock = HeldLock::acquire(self, domain, timeout)?;
         let marker = lock
             .admit(admit)
             .and_then(|()| HeldMarker::make(self.clone(), *domain));
         let marker = lock.release(marker, |_, error| Err(error))?;
         Ok(Box::new(marker))
+    }
+
+    fn now(&self) -> Duration {
+        self.directory.now()
     }
 }
 
@@ -164,10 +171,17 @@ fn note_in_cleared(mut done: Vec<Done>, error: StoreError) -> Result<Vec<Done>, 
 }
 
 impl<D: Directory> HeldLock<'_, D> {
-    /// Asks whether a change is admitted, now that nobody else can make one.
+    /// Asks whether a change is admitted, now that no other process can make one.
     fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
         let closing = is_closing(self.store(), self.domain())?;
-        admit(&State::new(closing)).map_err(|refused| {
+        self.ask(closing, admit)
+    }
+
+    /// The same for a caller that knows about closing markers.
+    pub(crate) fn ask(&self, closing: bool, admit: Admit<'_>) -> Result<(), StoreError> {
+        let shared = self.store().format == NameFormat::Seed;
+        let state = State::new(closing).with_shared_by_uuid(shared);
+        admit(&state).map_err(|refused| {
             let kind = StoreErrorKind::Refused(refused);
             StoreError::new(Operation::Admit, self.domain().to_string(), kind)
         })
@@ -175,12 +189,6 @@ impl<D: Directory> HeldLock<'_, D> {
 
     fn apply(&self, op: &Op<'_>) -> Result<Done, StoreError> {
         match *op {
-            Op::Put {
-                userid,
-                data: &[],
-                expect,
-                durability,
-            } => self.delete(userid, expect, durability),
             Op::Put {
                 userid,
                 data,
@@ -192,7 +200,7 @@ impl<D: Directory> HeldLock<'_, D> {
                 expect,
                 durability,
             } => self.delete(userid, expect, durability),
-            Op::Clear { what, durability } => self.clear(what, durability, None).map(Done::Cleared),
+            Op::Clear { keep, durability } => self.clear(keep, durability, None).map(Done::Cleared),
             _ => {
                 let kind = StoreErrorKind::Unsupported;
                 Err(StoreError::new(

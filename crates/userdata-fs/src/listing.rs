@@ -2,10 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use userdata_core::{
-    Condition, DomainKey, DomainSelection, Entry, FileName, FileType, Found, Kind, Operation,
-    StoreError,
-};
+use userdata_core::DomainKey;
+use userdata_core::file_name::{DomainSelection, FileName, Kind};
+use userdata_core::store::{Condition, Entry, FileType, Found, Operation, StoreError};
 
 use crate::failure::kind_of;
 use crate::read::entry_of;

@@ -7,9 +7,9 @@
 
 use std::time::Duration;
 
-use userdata_core::{
-    Deadline, DomainKey, FileName, FileType, Operation, StoreError, StoreErrorKind,
-};
+use userdata_core::DomainKey;
+use userdata_core::file_name::FileName;
+use userdata_core::store::{FileType, Operation, StoreError, StoreErrorKind};
 
 use crate::failure::kind_of;
 use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata};
@@ -47,12 +47,12 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     pub(crate) fn acquire(
         store: &'a FileStore<D>,
         domain: &DomainKey,
-        deadline: Deadline,
+        timeout: Duration,
     ) -> Result<Self, StoreError> {
         let name = FileName::lock(store.format, domain);
         let directory = &*store.directory;
         let failed = |kind| StoreError::new(Operation::Lock, &name, kind);
-        let mut patience = Patience::new(directory, deadline);
+        let mut patience = Patience::new(directory, timeout);
         loop {
             let file = directory
                 .open_lock((&name).into())
@@ -201,17 +201,17 @@ fn attempt<D: Directory>(directory: &D, name: &FileName, file: &D::File) -> Resu
 struct Patience<'a, D> {
     directory: &'a D,
     started: Duration,
-    deadline: Deadline,
+    timeout: Duration,
     pause: Duration,
     replaced: u32,
 }
 
 impl<'a, D: Directory> Patience<'a, D> {
-    fn new(directory: &'a D, deadline: Deadline) -> Self {
+    fn new(directory: &'a D, timeout: Duration) -> Self {
         Self {
             directory,
             started: directory.now(),
-            deadline,
+            timeout,
             pause: PAUSE_MIN,
             replaced: 0,
         }
@@ -238,8 +238,7 @@ impl<'a, D: Directory> Patience<'a, D> {
 
     fn remaining(&self) -> Result<Duration, StoreErrorKind> {
         let waited = self.directory.now().saturating_sub(self.started);
-        self.deadline
-            .span()
+        self.timeout
             .checked_sub(waited)
             .filter(|remaining| !remaining.is_zero())
             .ok_or(StoreErrorKind::DeadlinePassed { waited })

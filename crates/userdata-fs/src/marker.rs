@@ -5,10 +5,13 @@
 //! nobody.
 
 use std::fmt;
+use std::time::Duration;
 
-use userdata_core::{
-    Clear, Cleared, ClosingMark, Deadline, DomainKey, Durability, FileName, FileType, Operation,
-    Refused, StoreError, StoreErrorKind,
+use userdata_core::DomainKey;
+use userdata_core::file_name::FileName;
+use userdata_core::store::{
+    Admit, Cleared, ClosingMark, Durability, FileType, Keep, Operation, Refused, StoreError,
+    StoreErrorKind,
 };
 
 use crate::failure::kind_of;
@@ -106,12 +109,16 @@ impl<D: Directory> HeldMarker<D> {
 impl<D: Directory> ClosingMark for HeldMarker<D> {
     fn clear(
         mut self: Box<Self>,
-        deadline: Deadline,
+        timeout: Duration,
         durability: Durability,
+        admit: Admit<'_>,
     ) -> Result<Cleared, StoreError> {
         let store = self.store.clone();
-        let lock = HeldLock::acquire(&store, &self.domain, deadline)?;
-        let cleared = lock.clear(Clear::Everything, durability, Some(&self.name));
+        let lock = HeldLock::acquire(&store, &self.domain, timeout)?;
+        // The mark is the caller's own, so it is not one that closes the domain to the caller.
+        let cleared = lock
+            .ask(false, admit)
+            .and_then(|()| lock.clear(Keep::Nothing, durability, Some(&self.name)));
         let removed = self.remove();
         let cleared = cleared.map(|mut cleared| {
             cleared.failed.extend(removed.err());
@@ -123,9 +130,9 @@ impl<D: Directory> ClosingMark for HeldMarker<D> {
         })
     }
 
-    fn reopen(mut self: Box<Self>, deadline: Deadline) -> Result<(), StoreError> {
+    fn reopen(mut self: Box<Self>, timeout: Duration) -> Result<(), StoreError> {
         let store = self.store.clone();
-        let lock = HeldLock::acquire(&store, &self.domain, deadline)?;
+        let lock = HeldLock::acquire(&store, &self.domain, timeout)?;
         let removed = self.remove();
         lock.release(removed, |(), error| Err(error))
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use userdata_core::FileName;
+use userdata_core::file_name::FileName;
 
 /// One name in a directory: not empty, neither `.` nor `..`, without slash and NUL. Relative to a
 /// directory descriptor such a name can't lead anywhere else.

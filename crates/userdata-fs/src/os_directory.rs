@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RawDir, Stat};
 use rustix::rand::GetRandomFlags;
 use rustix::thread::{ClockId, NanosleepRelativeResult};
-use userdata_core::FileType;
+use userdata_core::store::FileType;
 
 use crate::{Directory, Errno, Identity, LockMode, Metadata, Name};
 

@@ -1,8 +1,8 @@
 //! Reading one value: no lock, nothing created, bounded.
 
-use userdata_core::{
-    Condition, Entry, FileName, FileType, Operation, StoreError, StoreErrorKind, Value,
-};
+use userdata_core::Value;
+use userdata_core::file_name::FileName;
+use userdata_core::store::{Condition, Entry, FileType, Operation, StoreError, StoreErrorKind};
 
 use crate::failure::kind_of;
 use crate::{Directory, Errno, FileStore, Metadata};

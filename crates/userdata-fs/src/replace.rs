@@ -1,9 +1,11 @@
 //! Atomic replace, and removal, of one value.
 
-use userdata_core::{
-    Done, Durability, Expect, FileName, FileType, Operation, StoreError, StoreErrorKind, Userid,
-    WritableUserid,
+use userdata_core::file_name::FileName;
+use userdata_core::store::{
+    Done, Durability, Expect, FileType, Operation, StoreError, StoreErrorKind,
 };
+use userdata_core::value::NonEmpty;
+use userdata_core::{Userid, WritableUserid};
 
 use crate::failure::kind_of;
 use crate::lock::HeldLock;
@@ -17,14 +19,14 @@ impl<D: Directory> HeldLock<'_, D> {
     pub(crate) fn put(
         &self,
         userid: &WritableUserid,
-        data: &[u8],
+        data: NonEmpty<'_>,
         expect: Expect,
         durability: Durability,
     ) -> Result<Done, StoreError> {
         let directory = &*self.store().directory;
-        let name = self.store().data_name(self.domain(), userid)?;
+        let name = self.store().data_name(self.domain(), userid.as_userid())?;
         self.expect(&name, expect)?;
-        let temporary = self.write_temporary(data, durability)?;
+        let temporary = self.write_temporary(data.as_bytes(), durability)?;
         let displaced = self
             .displaced(&name)
             .and_then(|displaced| self.check().map(|()| displaced))

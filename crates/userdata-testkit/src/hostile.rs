@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType as NodeType, Mode, mknodat};
 use rustix::io::Errno;
-use userdata_core::FileType;
+use userdata_core::store::FileType;
 
 /// Something other than a value of a reasonable size under a name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -10,7 +10,8 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _}
 use std::path::Path;
 use std::time::SystemTime;
 
-use userdata_core::{FileType, Version};
+use userdata_core::Version;
+use userdata_core::store::FileType;
 
 /// Files beyond this size are compared by their size alone.
 const CONTENT_MAX: u64 = 64 << 20;

@@ -139,6 +139,7 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             clearing_a_closed_domain_removes_all_of_it_and_the_mark,
             a_mark_outlives_the_client_that_made_it,
             a_mark_is_for_one_domain,
+            a_refused_clear_removes_the_mark_alone,
         }
         comparing {
             absence_can_be_expected,
@@ -169,7 +170,6 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             what_was_never_stored_is_none,
             a_value_comes_back_byte_for_byte,
             a_store_replaces_the_whole_value,
-            storing_no_bytes_deletes,
             deleting_removes_one_value,
             what_was_reached_is_at_least_what_was_asked,
             a_listing_is_in_order_and_agrees_with_stat,

@@ -1,11 +1,12 @@
 //! Destroying a domain together with its data.
 
-use std::error::Error as StdError;
+use std::time::Duration;
 
 use thiserror::Error;
-use userdata_core::{Clear, Cleared, ClosingMark, DomainKey, Hypervisor, Life, Refused, Store};
+use userdata_core::store::{Cleared, ClosingMark, Refused};
+use userdata_core::{DomainKey, Hypervisor, Life, Source, Store};
 
-use crate::protocol::{find, life_of};
+use crate::protocol::{admit_clear_of_gone, find, life_of};
 use crate::{Target, Userdata, UserdataError, UserdataErrorKind};
 
 const VERB: &str = "destroy the userdata of";
@@ -14,108 +15,163 @@ const VERB: &str = "destroy the userdata of";
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Destroyed<R> {
-    /// What the caller's own destroy returned.
+    /// What the caller's function returned.
     pub value: R,
-    /// What was removed with it; `None` if that had to be left to a sweep, and `trouble` says why.
+    /// What was removed with the domain; `None` if its data stays, for the reason in `problems`.
     pub cleared: Option<Cleared>,
-    /// What went wrong with the data while the domain was destroyed all the same.
-    pub trouble: Vec<UserdataError>,
+    /// What failed although the domain was destroyed.
+    pub problems: Vec<UserdataError>,
 }
 
-/// A domain that was not destroyed. Its data is as it was.
+/// A domain that was not destroyed, or not without an error. The hypervisor's answer decides, not
+/// what the caller's function returned.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum DestroyError<E: StdError + 'static> {
-    /// The caller's own destroy was not run.
+pub enum DestroyError {
+    /// The caller's function was not called, and nothing was changed.
     #[error(transparent)]
     NotStarted(UserdataError),
-    /// The caller's own destroy failed.
+    /// The caller's function failed, and the domain still lives. Its data is as it was.
     #[error("the domain was not destroyed")]
     Failed {
-        /// What it said.
-        #[source]
-        source: E,
-        /// What went wrong besides.
-        trouble: Vec<UserdataError>,
+        /// The error of the caller's function.
+        source: Source,
+        /// What failed besides.
+        problems: Vec<UserdataError>,
     },
-    /// The caller's own destroy succeeded, and the domain is still there, alive.
-    #[error("the domain is still there, alive, although what was to destroy it succeeded")]
-    StillThere {
-        /// What went wrong besides.
-        trouble: Vec<UserdataError>,
+    /// The caller's function succeeded, and the domain still lives. Its data is as it was.
+    #[error("the domain still lives, although the function that destroys it succeeded")]
+    StillAlive {
+        /// What failed besides.
+        problems: Vec<UserdataError>,
+    },
+    /// The caller's function failed, and the domain is destroyed all the same.
+    #[error("the domain is destroyed, although the function that destroys it failed")]
+    DestroyedWithError {
+        /// The error of the caller's function.
+        source: Source,
+        /// What was removed with the domain; `None` if its data stays, for the reason in
+        /// `problems`.
+        cleared: Option<Cleared>,
+        /// What failed besides.
+        problems: Vec<UserdataError>,
+    },
+    /// The caller's function failed, and the hypervisor does not answer whether the domain still
+    /// exists. Its data is as it was.
+    #[error("it is not known whether the domain was destroyed")]
+    Unknown {
+        /// The error of the caller's function.
+        source: Source,
+        /// The error of the hypervisor, and what failed besides.
+        problems: Vec<UserdataError>,
     },
 }
 
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
-    /// Destroys a domain by `destroy`, the caller's own way, so that no store can slip in between
-    /// and be left behind: from before `destroy` runs until all data is gone the domain is marked
-    /// as closing, and stores are refused.
+    /// Destroys a domain by `destroy`, the caller's own function, together with its data. From
+    /// before `destroy` runs until all data is removed the domain is marked as closing, and stores
+    /// are refused, so that none is left behind.
     ///
-    /// Trouble with storage never keeps `destroy` from running; it is reported in the result. If
-    /// the process is killed in between, the mark is void and a sweep collects what is left.
+    /// Whatever `destroy` returns, the hypervisor is asked afterwards. If the domain still lives
+    /// its data stays. If it is gone, dying or dead, it is looked up again under its lock, and all
+    /// its data is removed. If the hypervisor does not answer, the data stays: *unknown* is not
+    /// *gone*.
+    ///
+    /// A failure of the store never keeps `destroy` from running; it is among the `problems` of the
+    /// result. If the process is killed meanwhile the mark is void, and [`Userdata::clear`] removes
+    /// what is left of the domain. The timeout bounds the waits before `destroy` runs, and once
+    /// more those after it.
+    ///
+    /// `destroy` may return any error: `anyhow::Error`, a boxed one, or a type of its own.
     ///
     /// # Errors
     ///
-    /// [`DestroyError::NotStarted`] if there is no such domain, if somebody else is destroying it
-    /// this way, or if the hypervisor does not answer; then `destroy` was not run. Otherwise
-    /// `destroy` itself failed, or did nothing.
+    /// [`DestroyError::NotStarted`] if there is no such domain, if another process is destroying it
+    /// this way, or if the hypervisor does not answer. The other kinds say whether the domain still
+    /// exists after `destroy` ran.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use hv_sim::{HostOptions, NewDomain, SimHost};
+    /// # use userdata::{Userdata, WritableUserid};
+    /// # use userdata_fs::FileStore;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let host = SimHost::new(HostOptions::new(1));
+    /// # let domain = host.create(NewDomain::new())?;
+    /// # let userdata = Userdata::new(host.clone(), FileStore::open(directory.path())?);
+    /// userdata.store(domain, &WritableUserid::new("agent")?, b"state")?;
+    /// let destroyed = userdata.destroy(domain, |key| host.destroy(key.domid))?;
+    /// assert_eq!(destroyed.cleared.expect("the store works").removed.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg_attr(feature = "tracing", tracing::instrument(skip_all))]
-    pub fn destroy<R, E: StdError + 'static>(
+    pub fn destroy<R, E: Into<Source>>(
         &self,
         target: impl Into<Target>,
         destroy: impl FnOnce(&DomainKey) -> Result<R, E>,
-    ) -> Result<Destroyed<R>, DestroyError<E>> {
+    ) -> Result<Destroyed<R>, DestroyError> {
         let target = target.into();
-        let failed = |kind| UserdataError::new(VERB, None, target, kind);
+        let failed = |kind| UserdataError::of(VERB, None, target, kind);
         let key = find(&self.hypervisor, target)
             .map_err(|kind| DestroyError::NotStarted(failed(kind)))?
             .key;
-        let mut trouble = Vec::new();
+        let mut problems = Vec::new();
         let mark = match self.mark(&key).map_err(failed) {
             Ok(mark) => Some(mark),
             Err(error) if matches!(error.kind(), UserdataErrorKind::Store(_)) => {
-                trouble.push(error);
+                problems.push(error);
                 None
             }
             Err(error) => return Err(DestroyError::NotStarted(error)),
         };
-        let value = match destroy(&key) {
-            Ok(value) => value,
-            Err(source) => {
-                trouble.extend(self.reopen(mark).map_err(failed).err());
-                return Err(DestroyError::Failed { source, trouble });
-            }
-        };
+        let returned = destroy(&key).map_err(Into::into);
+        let time_left = self.time_left();
         match life_of(&self.hypervisor, &key) {
             Ok(Some(Life::Alive)) => {
-                trouble.extend(self.reopen(mark).map_err(failed).err());
-                Err(DestroyError::StillThere { trouble })
+                problems.extend(reopen(mark, time_left.get()).map_err(failed).err());
+                Err(match returned {
+                    Ok(_) => DestroyError::StillAlive { problems },
+                    Err(source) => DestroyError::Failed { source, problems },
+                })
             }
             // A domain that is dying never comes back.
             Ok(_) => {
-                let cleared = self.clear_closed(&key, mark).map_err(failed);
-                let cleared = cleared.map_err(|error| trouble.push(error)).ok();
-                Ok(Destroyed {
-                    value,
-                    cleared,
-                    trouble,
-                })
+                let cleared = self.clear_closed(&key, mark, time_left.get());
+                let cleared = cleared.map_err(|kind| problems.push(failed(kind))).ok();
+                match returned {
+                    Ok(value) => Ok(Destroyed {
+                        value,
+                        cleared,
+                        problems,
+                    }),
+                    Err(source) => Err(DestroyError::DestroyedWithError {
+                        source,
+                        cleared,
+                        problems,
+                    }),
+                }
             }
-            // Unknown is not dead: the data stays, and a sweep will know.
+            // Unknown is not gone: the data stays.
             Err(refused) => {
-                trouble.push(failed(refused.into()));
-                trouble.extend(self.reopen(mark).map_err(failed).err());
-                Ok(Destroyed {
-                    value,
-                    cleared: None,
-                    trouble,
-                })
+                problems.push(failed(refused.into()));
+                problems.extend(reopen(mark, time_left.get()).map_err(failed).err());
+                match returned {
+                    Ok(value) => Ok(Destroyed {
+                        value,
+                        cleared: None,
+                        problems,
+                    }),
+                    Err(source) => Err(DestroyError::Unknown { source, problems }),
+                }
             }
         }
     }
 
     fn mark(&self, key: &DomainKey) -> Result<Box<dyn ClosingMark>, UserdataErrorKind> {
-        let mark = self.store.close(key, self.options.deadline, &mut |state| {
+        let mark = self.store.close(key, self.options.timeout, &mut |state| {
             if state.closing {
                 return Err(Refused::BeingDestroyed);
             }
@@ -127,18 +183,20 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         Ok(mark?)
     }
 
-    fn reopen(&self, mark: Option<Box<dyn ClosingMark>>) -> Result<(), UserdataErrorKind> {
-        mark.map_or(Ok(()), |mark| Ok(mark.reopen(self.options.deadline)?))
-    }
-
     fn clear_closed(
         &self,
         key: &DomainKey,
         mark: Option<Box<dyn ClosingMark>>,
+        timeout: Duration,
     ) -> Result<Cleared, UserdataErrorKind> {
-        match mark {
-            Some(mark) => Ok(mark.clear(self.options.deadline, self.options.durability)?),
-            None => self.clear(key, Clear::Everything),
-        }
+        let Some(mark) = mark else {
+            return self.clear_gone(key, timeout);
+        };
+        let admit = &mut |state: &_| admit_clear_of_gone(&self.hypervisor, key, state);
+        Ok(mark.clear(timeout, self.options.durability, admit)?)
     }
+}
+
+fn reopen(mark: Option<Box<dyn ClosingMark>>, timeout: Duration) -> Result<(), UserdataErrorKind> {
+    mark.map_or(Ok(()), |mark| Ok(mark.reopen(timeout)?))
 }

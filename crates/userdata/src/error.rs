@@ -1,26 +1,29 @@
-//! `UserdataError`: what could not be done, for which domain, and why.
+//! `UserdataError`: the operation that failed, its domain, and why.
 
 use std::fmt;
 
 use thiserror::Error;
-use userdata_core::{HypervisorError, Refused, StoreError, Userid, UseridError};
+use userdata_core::hypervisor::HypervisorError;
+use userdata_core::store::{Refused, StoreError};
+use userdata_core::userid::UseridError;
+use userdata_core::{Domid, Source, Userid};
 
 use crate::Target;
 
 /// An operation that failed. The kind says why; it is the error's source, so that a printed chain
 /// shows each fact once.
 #[derive(Debug, Error)]
-#[error("cannot {verb}{} domain {target}", Subject(.userid))]
+#[error("cannot {verb}{} {}", Value(.userid), Domains(.target))]
 pub struct UserdataError {
     verb: &'static str,
     userid: Option<Userid>,
-    target: Target,
+    target: Option<Target>,
     #[source]
     kind: Box<UserdataErrorKind>,
 }
 
 impl UserdataError {
-    pub(crate) fn new(
+    pub(crate) fn of(
         verb: &'static str,
         userid: Option<&Userid>,
         target: Target,
@@ -29,18 +32,28 @@ impl UserdataError {
         Self {
             verb,
             userid: userid.cloned(),
-            target,
+            target: Some(target),
             kind: Box::new(kind),
         }
     }
 
-    /// The domain it was about.
+    /// The error of an operation on all domains.
+    pub(crate) fn of_all(verb: &'static str, kind: UserdataErrorKind) -> Self {
+        Self {
+            verb,
+            userid: None,
+            target: None,
+            kind: Box::new(kind),
+        }
+    }
+
+    /// The domain of the operation; `None` if it was on all domains.
     #[must_use]
-    pub const fn target(&self) -> Target {
+    pub const fn target(&self) -> Option<Target> {
         self.target
     }
 
-    /// The userid it was about, if it was about one.
+    /// The userid of the operation, if it had one.
     #[must_use]
     pub const fn userid(&self) -> Option<&Userid> {
         self.userid.as_ref()
@@ -51,15 +64,52 @@ impl UserdataError {
     pub fn kind(&self) -> &UserdataErrorKind {
         &self.kind
     }
+
+    /// Whether the change is in place although the call failed, for example because the new value
+    /// could not be synced.
+    #[must_use]
+    pub fn is_applied(&self) -> bool {
+        matches!(&*self.kind, UserdataErrorKind::Store(error) if error.is_applied())
+    }
+
+    /// Whether nothing was changed because another process changed the value first.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.kind.is_conflict() || matches!(*self.kind, UserdataErrorKind::GaveUp { .. })
+    }
+
+    /// Whether the domain does not exist, or is dead, or is another incarnation.
+    #[must_use]
+    pub fn is_no_such_domain(&self) -> bool {
+        matches!(*self.kind, UserdataErrorKind::NoSuchDomain)
+    }
+
+    /// Whether another process used the domain's data for as long as the call was allowed to wait.
+    /// The same call may succeed later.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(&*self.kind, UserdataErrorKind::Store(error) if error.is_busy())
+    }
 }
 
-struct Subject<'a>(&'a Option<Userid>);
+struct Value<'a>(&'a Option<Userid>);
 
-impl fmt::Display for Subject<'_> {
+impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(userid) => write!(f, " '{userid}' of"),
             None => Ok(()),
+        }
+    }
+}
+
+struct Domains<'a>(&'a Option<Target>);
+
+impl fmt::Display for Domains<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(target) => write!(f, "domain {target}"),
+            None => f.write_str("all domains"),
         }
     }
 }
@@ -75,25 +125,46 @@ pub enum UserdataErrorKind {
     /// The domain is being destroyed, so that nothing may be stored for it any more.
     #[error("the domain is being destroyed")]
     BeingDestroyed,
-    /// The userid may be read but not changed this way.
+    /// A domain whose data was to be removed because it was gone exists again, under the same domid
+    /// and uuid. Its data is as it was.
+    #[error("the domain exists again, so its data stays")]
+    ExistsAgain,
+    /// The layout keeps data by uuid alone, and another domain that lives has this uuid, so that
+    /// its data would be removed as well.
+    #[error("domain {other} has the same uuid, and this layout keeps their data together")]
+    UuidShared {
+        /// The other domain.
+        other: Domid,
+    },
+    /// The userid may be read, but this call may not change it.
     #[error(transparent)]
     Userid(UseridError),
-    /// The hypervisor did not say whether the domain exists.
+    /// The hypervisor did not answer whether the domain exists.
     #[error(transparent)]
     Hypervisor(HypervisorError),
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
-    /// Others changed the value again and again, and each time first.
-    #[error("others changed the value first, {tries} times in a row")]
+    /// The caller's own function failed, and nothing was changed.
+    #[error("the caller's function failed")]
+    ClosureFailed(#[source] Source),
+    /// Other processes changed the value first, each time.
+    #[error("other processes changed the value first, {tries} times in a row")]
     GaveUp {
-        /// How many times it was tried.
+        /// The number of tries.
         tries: u32,
     },
 }
 
+impl UserdataErrorKind {
+    /// Whether the value was not the expected one.
+    pub(crate) const fn is_conflict(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_conflict())
+    }
+}
+
 impl From<StoreError> for UserdataErrorKind {
-    /// A change that was not admitted is no failure of the store.
+    /// A change that was not admitted is not a failure of the store.
     fn from(error: StoreError) -> Self {
         match error.into_refused() {
             Ok(refused) => refused.into(),
@@ -106,6 +177,8 @@ impl From<Refused> for UserdataErrorKind {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::BeingDestroyed => Self::BeingDestroyed,
+            Refused::ExistsAgain => Self::ExistsAgain,
+            Refused::UuidShared { other } => Self::UuidShared { other },
             Refused::Unknown(error) => Self::Hypervisor(error),
             _ => Self::NoSuchDomain,
         }

@@ -1,38 +1,82 @@
-//! Per-domain data for Xen toolstacks: stored atomically, collected with the domain.
+//! Per-domain data for Xen toolstacks: stored atomically, removed with the domain.
 //!
-//! [`Userdata`] joins a [`Hypervisor`], which says who exists, and a [`Store`], which keeps bytes,
-//! and owns the protocols between the two. It promises that data is stored only for a domain that
-//! exists and is not being destroyed, that this is checked at a point from which on nobody else can
-//! change the domain's data, and that no failure reads as "no data".
+//! [`Userdata`] joins a [`Hypervisor`], which knows the domains that exist, and a [`Store`], which
+//! keeps bytes, and owns the protocols between the two. It promises:
 //!
-//! It meets hypervisors and stores through their traits alone: the crates `hv-xen` and `hv-sim`
-//! have the former, `userdata-fs` has the latter.
+//! * data is stored only for a domain that exists and is not being destroyed, and this is checked
+//!   at a point from which on no other process can change the domain's data;
+//! * a whole domain's data is removed only on an answer of the hypervisor about this very
+//!   incarnation, asked at such a point; *unknown* is not *gone*;
+//! * no failure reads as "no data".
 //!
-//! What it does not do: it interprets no value, keeps no state of its own, and starts no thread.
+//! It uses hypervisors and stores through their traits alone: `hv-xen` and `hv-sim` have the
+//! former, `userdata-fs` has the latter.
+//!
+//! What it does not do: it does not interpret values, keeps no state of its own, and starts no
+//! thread.
+//!
+//! # Example
+//!
+//! ```
+//! use hv_sim::{HostOptions, NewDomain, SimHost};
+//! use userdata::{Userdata, WritableUserid};
+//! use userdata_fs::FileStore;
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let directory = tempfile::tempdir()?; // on a Xen host: /var/lib/xen
+//!     let host = SimHost::new(HostOptions::new(1)); // on a Xen host: hv_xen::Xen
+//!     let domain = host.create(NewDomain::new().with_name("web"))?;
+//!
+//!     let userdata = Userdata::new(host.clone(), FileStore::open(directory.path())?);
+//!     let userid = WritableUserid::new("backup-agent")?;
+//!     userdata.store(domain, &userid, b"last run: 2026-11-22")?;
+//!     let value = userdata.retrieve(domain, &userid)?.expect("it was just stored");
+//!     assert_eq!(value.as_bytes(), b"last run: 2026-11-22");
+//!
+//!     userdata.destroy(domain, |key| host.destroy(key.domid))?; // the domain and its data
+//!     assert!(userdata.store(domain, &userid, b"too late").is_err());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Features
+//!
+//! * `serde`: `Serialize` and `Deserialize` for domids, keys, userids and versions.
+//! * `tracing`: a span around every operation, with its domain and userid and never a value.
+//!
+//! The terms are explained in the project's glossary, `docs/glossary.md`.
 
+mod change;
+mod clear;
 mod destroy;
 mod error;
+mod options;
 mod outcome;
 mod protocol;
+mod read;
 mod target;
+mod update;
 mod userdata;
-
-/// The README's example, compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-mod readme {}
+mod waiting;
 
 #[cfg(test)]
 mod tests;
 
 pub use destroy::{DestroyError, Destroyed};
 pub use error::{UserdataError, UserdataErrorKind};
+pub use options::Options;
 pub use outcome::Outcome;
 pub use target::Target;
-pub use userdata::{Options, Userdata};
+pub use userdata::Userdata;
 pub use userdata_core::{
-    BootId, Clear, Cleared, ClosingMark, Condition, Deadline, Domain, DomainKey, DomainNames,
-    Domid, Durability, Entry, Expect, FileType, Found, Hypervisor, HypervisorError,
-    HypervisorErrorKind, Kind, Life, NameFormat, Owner, Refused, Store, StoreError, StoreErrorKind,
-    Userid, UseridError, Uuid, Value, Version, WritableUserid, registry,
+    Domain, DomainKey, Domid, Hypervisor, Life, Source, Store, Userid, Uuid, Value, Version,
+    WritableUserid, domain, file_name, hypervisor, registry, store, userid, value,
+};
+
+const _: () = {
+    const fn send_and_sync<T: Send + Sync>() {}
+    send_and_sync::<Userdata<Box<dyn Hypervisor>, Box<dyn Store>>>();
+    send_and_sync::<UserdataError>();
+    send_and_sync::<DestroyError>();
+    send_and_sync::<Destroyed<()>>();
 };

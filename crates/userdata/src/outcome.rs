@@ -1,6 +1,10 @@
 //! `Outcome`: what a change did.
 
-use userdata_core::{Done, Durability, FileType};
+use userdata_core::DomainKey;
+use userdata_core::store::{Done, Durability, FileType};
+
+use crate::UserdataErrorKind;
+use crate::clear::no_outcome;
 
 /// What a change of one value did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,8 +14,8 @@ pub enum Outcome {
     Stored {
         /// What it survives.
         durability: Durability,
-        /// What stood in its place, if that was something other than a value: a symbolic link, a
-        /// named pipe. It was neither followed nor opened.
+        /// The type of what it replaced, if that was not a regular file: a symbolic link, a named
+        /// pipe. It was neither followed nor opened.
         displaced: Option<FileType>,
     },
     /// The value was removed.
@@ -21,26 +25,29 @@ pub enum Outcome {
     },
     /// There was no value to remove.
     NothingToRemove,
+    /// The caller of [`Userdata::update`](crate::Userdata::update) left the value as it was.
+    Unchanged,
 }
 
 impl Outcome {
-    /// What a store said of the one op it was given.
-    pub(crate) fn of(done: &[Done]) -> Self {
+    /// What a store did for the one op that it was given. Any other answer is an error: it must
+    /// not read as success.
+    pub(crate) fn of(key: &DomainKey, done: &[Done]) -> Result<Self, UserdataErrorKind> {
         match done {
             [
                 Done::Stored {
                     durability,
                     displaced,
                 },
-                ..,
-            ] => Self::Stored {
+            ] => Ok(Self::Stored {
                 durability: *durability,
                 displaced: *displaced,
-            },
-            [Done::Removed { durability }, ..] => Self::Removed {
+            }),
+            [Done::Removed { durability }] => Ok(Self::Removed {
                 durability: *durability,
-            },
-            _ => Self::NothingToRemove,
+            }),
+            [Done::NothingToRemove] => Ok(Self::NothingToRemove),
+            _ => Err(no_outcome(key)),
         }
     }
 }

@@ -1,10 +1,11 @@
-//! What is asked of the hypervisor, and when.
+//! The questions to the hypervisor, and when each is asked.
 
-use userdata_core::{Domain, DomainKey, Hypervisor, Life, Refused, State};
+use userdata_core::store::{Refused, State};
+use userdata_core::{Domain, DomainKey, Hypervisor, Life};
 
 use crate::{Target, UserdataErrorKind};
 
-/// The domain a target names, whatever its life.
+/// The domain that a target names, unless it is dead.
 pub(crate) fn find(
     hypervisor: &impl Hypervisor,
     target: Target,
@@ -22,7 +23,7 @@ pub(crate) fn find(
     }
 }
 
-/// The domain a target names, if data may be stored for it at all.
+/// The domain that a target names, if data may be stored for it at all.
 pub(crate) fn find_alive(
     hypervisor: &impl Hypervisor,
     target: Target,
@@ -34,9 +35,11 @@ pub(crate) fn find_alive(
     }
 }
 
-/// The checks of a store, under the lock and in this order. `leaving` comes before the look-up:
-/// real libxl announces that it takes a domain apart, then deletes its userdata, and only then lets
-/// the hypervisor destroy it, so that a domain may still look alive when its data is gone already.
+/// The checks of a store, under the lock and in this order.
+///
+/// `leaving` comes before the look-up: real libxl removes the domain's xenstore node, then deletes
+/// its userdata, and only then lets the hypervisor destroy it, so that a domain may still look
+/// alive when its data is already deleted.
 pub(crate) fn admit_store(
     hypervisor: &impl Hypervisor,
     key: &DomainKey,
@@ -52,8 +55,8 @@ pub(crate) fn admit_store(
     }
 }
 
-/// The check of a removal, under the lock: nothing can leak by it, so the domain only has to be
-/// there.
+/// The check of a removal, under the lock. A removal leaves nothing behind, so the domain only has
+/// to exist.
 pub(crate) fn admit_removal(hypervisor: &impl Hypervisor, key: &DomainKey) -> Result<(), Refused> {
     match life_of(hypervisor, key)? {
         Some(Life::Alive | Life::Dying) => Ok(()),
@@ -61,7 +64,56 @@ pub(crate) fn admit_removal(hypervisor: &impl Hypervisor, key: &DomainKey) -> Re
     }
 }
 
-/// How this very incarnation is, or `None` if it is not there.
+/// The check before all data of a domain that exists is cleared, under the lock.
+pub(crate) fn admit_clear_of_present(
+    hypervisor: &impl Hypervisor,
+    key: &DomainKey,
+    state: &State,
+) -> Result<(), Refused> {
+    admit_removal(hypervisor, key)?;
+    admit_shared_uuid(hypervisor, key, state)
+}
+
+/// The check before all data of a domain that is gone is removed, under the lock: one boot of a
+/// host can have the same domid and uuid twice, and the data may be that of the second domain.
+pub(crate) fn admit_clear_of_gone(
+    hypervisor: &impl Hypervisor,
+    key: &DomainKey,
+    state: &State,
+) -> Result<(), Refused> {
+    match life_of(hypervisor, key)? {
+        Some(Life::Alive) => Err(Refused::ExistsAgain),
+        _ => admit_shared_uuid(hypervisor, key, state),
+    }
+}
+
+/// Where a store keeps data by uuid alone, data may also be that of another domid.
+fn admit_shared_uuid(
+    hypervisor: &impl Hypervisor,
+    key: &DomainKey,
+    state: &State,
+) -> Result<(), Refused> {
+    if !state.shared_by_uuid {
+        return Ok(());
+    }
+    let other = hypervisor
+        .domains()
+        .map_err(Refused::Unknown)?
+        .into_iter()
+        .find(|other| {
+            other.key.uuid == key.uuid
+                && other.key.domid != key.domid
+                && matches!(other.life, Life::Alive | Life::Dying)
+        });
+    match other {
+        Some(other) => Err(Refused::UuidShared {
+            other: other.key.domid,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The life of this incarnation, or `None` if it does not exist.
 pub(crate) fn life_of(
     hypervisor: &impl Hypervisor,
     key: &DomainKey,

@@ -1,19 +1,19 @@
-//! `Target`: which domain an operation is aimed at.
+//! `Target`: the domain of an operation.
 
 use std::fmt;
 
 use userdata_core::{DomainKey, Domid};
 
-/// Which domain an operation is aimed at.
+/// The domain of an operation.
 ///
-/// A domid means whoever has it now. A [`DomainKey`] means one incarnation and no other: prefer it
-/// wherever the uuid is known, since Xen hands out domids again.
+/// A domid names the domain that has it now. A [`DomainKey`] names one incarnation: prefer it
+/// wherever the uuid is known, since Xen reuses domids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Target {
-    /// Whoever has this domid.
+    /// The domain that has this domid now.
     Domid(Domid),
-    /// Exactly this incarnation.
+    /// This incarnation.
     Key(DomainKey),
 }
 

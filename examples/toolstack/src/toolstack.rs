@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use thiserror::Error;
+use userdata::hypervisor::HypervisorError;
+use userdata::store::Keep;
+use userdata::userid::UseridError;
 use userdata::{
-    Clear, DomainKey, Domid, Hypervisor, HypervisorError, Life, Store, StoreError, Userdata,
-    UserdataError, UseridError, WritableUserid,
+    DomainKey, Domid, Hypervisor, Life, Store, Userdata, UserdataError, WritableUserid,
 };
 
 /// A toolstack on a host of this hypervisor, which keeps its data in this store.
@@ -29,7 +31,7 @@ pub enum ToolstackError {
     Recipe(#[source] UserdataError),
     /// The recipes could not be listed.
     #[error("the list of recipes")]
-    Recipes(#[source] StoreError),
+    Recipes(#[source] UserdataError),
     /// The hypervisor did not say who is there.
     #[error("the list of domains")]
     Domains(#[source] HypervisorError),
@@ -112,14 +114,14 @@ impl<H: Hypervisor + Clone, S: Store> Toolstack<H, S> {
         is_gone: impl Fn(&DomainKey) -> Result<bool, ToolstackError>,
     ) -> Result<(), ToolstackError> {
         let mut owners = BTreeSet::new();
-        let scanned = self.userdata.scan(&mut |found| {
+        let scanned = self.userdata.scan(|found| {
             owners.extend(found.owner.key());
             ControlFlow::Continue(())
         });
         scanned.map_err(ToolstackError::Recipes)?;
         for owner in owners {
             if is_gone(&owner)? {
-                let removed = self.userdata.destroy_all(owner, Clear::Everything);
+                let removed = self.userdata.clear(owner, Keep::Nothing);
                 removed.map_err(ToolstackError::Recipe)?;
             }
         }

@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
-use userdata_core::{Durability, NameFormat};
+use userdata_core::file_name::NameFormat;
+use userdata_core::store::Durability;
 use userdata_sim::{
     Action, CrashModel, Mix, MixError, NameOrder, Scene, Setting, Sizes, WalkError,
 };

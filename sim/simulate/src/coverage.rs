@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use userdata::UserdataErrorKind;
-use userdata_core::StoreErrorKind;
+use userdata_core::store::StoreErrorKind;
 use userdata_sim::{
     ActionKind, Disturbance, Event, Faulted, History, How, Operation, ProcessId, Reply, Report,
     Walked,

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use userdata_core::Durability;
+use userdata_core::store::Durability;
 use userdata_sim::{
     Action, Broken, CrashWalk, FaultWalk, Faulted, Random, Scene, WalkError, Walked, WithoutSyncs,
 };

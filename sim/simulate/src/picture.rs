@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use userdata_core::{FileName, Kind, NameFormat, Uuid};
+use userdata_core::Uuid;
+use userdata_core::file_name::{FileName, Kind, NameFormat};
 use userdata_fs::Errno;
 use userdata_sim::{Answer, Call, CallKind, Interceptor, SimDisk, Tree};
 

@@ -1,7 +1,8 @@
 //! The small scenarios of which every schedule is walked.
 
 use hv_sim::Failure;
-use userdata_core::{Clear, DomainKey, Domid, Durability, Uuid, WritableUserid};
+use userdata_core::store::{Durability, Keep};
+use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
 use userdata_fs::Errno;
 use userdata_sim::{
     At, Bounds, CallKind, Fault, How, LibxlRequest, Life, Misanswer, Request, Role, Scenario, Task,
@@ -88,10 +89,7 @@ fn pairs() -> Vec<[Part; 2]> {
         ],
         [
             store(),
-            ours(vec![ask(Request::DestroyAll(
-                Clear::Everything,
-                Durability::Full,
-            ))]),
+            ours(vec![ask(Request::Clear(Keep::Nothing, Durability::Full))]),
         ],
         [store(), destroy()],
         [store(), ours(vec![ask(Request::DestroyInVain)])],
@@ -104,12 +102,12 @@ fn pairs() -> Vec<[Part; 2]> {
         ],
         [
             store(),
-            libxls(LibxlRequest::Store((*xl()).clone(), b"of libxl".to_vec())),
+            libxls(LibxlRequest::Store(xl().into(), b"of libxl".to_vec())),
         ],
-        [store(), libxls(LibxlRequest::Unlink((*xl()).clone()))],
+        [store(), libxls(LibxlRequest::Unlink(xl().into()))],
         [
             read(),
-            libxls(LibxlRequest::Store((*xl()).clone(), b"of libxl".to_vec())),
+            libxls(LibxlRequest::Store(xl().into(), b"of libxl".to_vec())),
         ],
         [destroy(), libxls(LibxlRequest::Destroy)],
         [store(), lives(vec![Life::Reboot(theirs())])],
@@ -151,7 +149,7 @@ fn triples() -> Vec<[Part; 3]> {
         ],
         [
             store("one"),
-            libxls(LibxlRequest::Store((*xl()).clone(), b"of libxl".to_vec())),
+            libxls(LibxlRequest::Store(xl().into(), b"of libxl".to_vec())),
             libxls(LibxlRequest::Destroy),
         ],
         [
@@ -166,7 +164,7 @@ fn triples() -> Vec<[Part; 3]> {
 fn libxl_breaks_a_lock() -> Scenario {
     let mut scenario = scenario([
         ours(vec![put("a first value")]),
-        libxls(LibxlRequest::Retrieve((*xl()).clone())),
+        libxls(LibxlRequest::Retrieve(xl().into())),
     ]);
     for process in &mut scenario.processes {
         if process.role == Role::Libxl {
@@ -185,7 +183,7 @@ fn unknown_is_not_gone(question: u64) -> Small {
     let value = b"of libxl".to_vec();
     let mut scenario = scenario([ours(vec![
         ask(Request::Store(its_own(), value, Durability::Full)),
-        ask(Request::DestroyAll(Clear::Spare, Durability::Full)),
+        ask(Request::Clear(Keep::Essential, Durability::Full)),
         ask(Request::Retrieve(its_own())),
     ])]);
     for process in &mut scenario.processes {
@@ -262,5 +260,5 @@ fn xl() -> WritableUserid {
 }
 
 fn libxls_own() -> userdata_core::Userid {
-    (*WritableUserid::libxl_json()).clone()
+    WritableUserid::libxl_json().into()
 }

@@ -51,7 +51,7 @@ fn a_run_is_kept_and_shown_on_a_page_that_needs_nothing_else() {
     assert!(report.status.success());
     let page = fs::read_to_string(found.with_extension("html")).unwrap();
     assert!(page.contains("Every guarantee held."));
-    assert!(page.contains("<th>DestroyAll</th>"), "no coverage");
+    assert!(page.contains("<th>Clear</th>"), "no coverage");
     for fetched in ["http", "src=", "@import", "url("] {
         assert!(
             !page.contains(fetched),

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use hv_sim::{Call, EventError, NewDomain, SimHost, When};
-use userdata_core::{
-    BootId, Domain, DomainKey, Domid, Hypervisor, HypervisorError, HypervisorErrorKind, Uuid,
-};
+use userdata_core::hypervisor::{BootId, HypervisorError, HypervisorErrorKind};
+use userdata_core::{Domain, DomainKey, Domid, Hypervisor, Uuid};
 
 use super::Seat;
 use super::task::Whose;

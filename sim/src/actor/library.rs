@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use hv_sim::{EventError, Until};
 use userdata::{Outcome, Userdata};
-use userdata_core::{DomainKey, Expect, Version};
+use userdata_core::store::Expect;
+use userdata_core::{DomainKey, Version};
 use userdata_fs::FileStore;
 
 use super::directory::SeatedDirectory;
@@ -93,9 +94,9 @@ impl Library {
                 slot: slot(&userid),
                 durability,
             },
-            Request::DestroyAll(what, durability) => Action::DestroyAll {
+            Request::Clear(keep, durability) => Action::Clear {
                 domain,
-                what,
+                keep,
                 durability,
             },
             Request::Destroy(durability) => Action::Destroy { domain, durability },

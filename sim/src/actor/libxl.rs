@@ -7,7 +7,8 @@
 //! gone.
 
 use hv_sim::Until;
-use userdata_core::{DomainKey, Domid, FileName, Hypervisor as _, NameFormat, Userid};
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::{DomainKey, Domid, Hypervisor as _, Userid};
 use userdata_fs::{Directory as _, Errno, Name};
 
 use super::directory::{SeatedDirectory, SeatedFile};
@@ -187,7 +188,7 @@ impl Libxl {
     /// `libxl_read_file_contents`, which reads with stdio.
     fn read(&self, file: &SeatedFile) -> Result<Vec<u8>, Errno> {
         let metadata = self.directory.metadata(file)?;
-        if metadata.file_type != userdata_core::FileType::Regular {
+        if metadata.file_type != userdata_core::store::FileType::Regular {
             return Err(Errno::INVAL);
         }
         if metadata.size > SIZE_MAX {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use userdata_core::{DomainKey, FileName, NameFormat};
+use userdata_core::DomainKey;
+use userdata_core::file_name::{FileName, NameFormat};
 use userdata_fs::{Directory as _, Errno, LockMode};
 
 use super::directory::{SeatedDirectory, SeatedFile};

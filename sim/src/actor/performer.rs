@@ -1,10 +1,10 @@
 //! `Performer`: a process that does its tasks, one after the other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hv_sim::SimHost;
 use userdata::Userdata;
-use userdata_core::Deadline;
 use userdata_fs::{Errno, FileStore};
 
 use super::directory::{SeatedDirectory, open_root};
@@ -28,10 +28,10 @@ pub(crate) struct Performer {
 
 impl Performer {
     /// A process on this seat, before anything was done.
-    pub(crate) fn new(seat: Arc<Seat>, host: &SimHost, deadline: Deadline) -> Result<Self, Errno> {
+    pub(crate) fn new(seat: Arc<Seat>, host: &SimHost, timeout: Duration) -> Result<Self, Errno> {
         let host = SeatedHost::new(Arc::clone(&seat), host);
         let store = FileStore::new(open_root(&seat)?);
-        let userdata = Userdata::new(host.clone(), store).with_deadline(deadline);
+        let userdata = Userdata::new(host.clone(), store).with_timeout(timeout);
         Ok(Self {
             library: Library::new(host.clone(), userdata),
             libxl: Libxl::new(host.clone(), open_root(&seat)?),

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use userdata_core::{DomainKey, FileName, Kind, NameFormat};
+use userdata_core::DomainKey;
+use userdata_core::file_name::{FileName, Kind, NameFormat};
 use userdata_fs::Errno;
 
 use super::recorder::{Line, Recorder};

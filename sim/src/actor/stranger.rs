@@ -1,6 +1,7 @@
 //! Somebody who knows nothing of this service, and uses its directory all the same.
 
-use userdata_core::{DomainKey, FileName, NameFormat};
+use userdata_core::DomainKey;
+use userdata_core::file_name::{FileName, NameFormat};
 use userdata_fs::{Directory as _, LockMode, Name};
 
 use super::directory::SeatedDirectory;

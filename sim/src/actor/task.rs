@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use userdata_core::{Clear, DomainKey, Domid, Durability, Userid, Uuid, WritableUserid};
+use userdata_core::store::{Durability, Keep};
+use userdata_core::{DomainKey, Domid, Userid, Uuid, WritableUserid};
 
 use crate::Plant;
 
@@ -47,7 +48,7 @@ pub enum Request {
     /// To remove.
     Remove(WritableUserid, Durability),
     /// To remove all data.
-    DestroyAll(Clear, Durability),
+    Clear(Keep, Durability),
     /// To destroy the domain and its data, phase by phase.
     Destroy(Durability),
     /// To try to destroy the domain.
@@ -140,7 +141,7 @@ impl fmt::Display for Task {
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut store = |verb, userid: &WritableUserid, value: &[u8], durability| {
-            let (userid, value) = (&**userid, value.escape_ascii());
+            let (userid, value) = (userid.as_userid(), value.escape_ascii());
             write!(f, "{verb} {userid} \"{value}\" ({durability})")
         };
         match self {
@@ -149,11 +150,13 @@ impl fmt::Display for Request {
                 store("store if unchanged", userid, value, durability)
             }
             Self::Update(userid, value, durability) => store("update", userid, value, durability),
-            Self::Remove(userid, durability) => write!(f, "remove {} ({durability})", &**userid),
-            Self::DestroyAll(what, durability) => write!(f, "clear {what:?} ({durability})"),
+            Self::Remove(userid, durability) => {
+                write!(f, "remove {} ({durability})", userid.as_userid())
+            }
+            Self::Clear(keep, durability) => write!(f, "clear, keep {keep:?} ({durability})"),
             Self::Destroy(durability) => write!(f, "destroy ({durability})"),
             Self::DestroyInVain => f.write_str("destroy in vain"),
-            Self::Retrieve(userid) => write!(f, "retrieve {}", &**userid),
+            Self::Retrieve(userid) => write!(f, "retrieve {}", userid.as_userid()),
             Self::List => f.write_str("list"),
         }
     }

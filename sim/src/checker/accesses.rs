@@ -1,7 +1,7 @@
 //! What an operation did to one register, as far as its reply tells.
 
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
-use userdata_core::{Clear, Cleared, Expect, FileType, StoreErrorKind};
+use userdata_core::store::{Cleared, Expect, FileType, Keep, StoreErrorKind};
 
 use super::content::{Content, Listed, Need};
 use super::deed::Deed;
@@ -47,7 +47,7 @@ impl Made<'_> {
     fn by_facade(&self, action: &Action) -> Vec<Access> {
         if action
             .slot()
-            .is_some_and(|slot| *slot.userid != self.register.userid)
+            .is_some_and(|slot| *slot.userid.as_userid() != self.register.userid)
         {
             return Vec::new();
         }
@@ -63,8 +63,8 @@ impl Made<'_> {
             }
             Action::Update { value, .. } => self.store(value, Need::Readable),
             Action::Remove { .. } => self.store(&[], Need::Any),
-            Action::DestroyAll { what, .. } => self.clear(*what),
-            Action::Destroy { .. } => self.clear(Clear::Everything),
+            Action::Clear { keep, .. } => self.clear(*keep),
+            Action::Destroy { .. } => self.clear(Keep::Nothing),
             Action::DestroyInVain { .. } => Vec::new(),
             Action::Retrieve { .. } => match self.deed.report() {
                 Some(Report::Read(Some(value))) => {
@@ -156,17 +156,17 @@ impl Made<'_> {
     fn refused_as(
         &self,
         kind: &StoreErrorKind,
-        operation: userdata_core::Operation,
+        operation: userdata_core::store::Operation,
     ) -> Vec<Access> {
-        let read = operation == userdata_core::Operation::Read;
+        let read = operation == userdata_core::store::Operation::Read;
         match Content::refused(kind).filter(|_| read) {
             Some(content) => self.read(Need::Is(content)),
             None => Vec::new(),
         }
     }
 
-    fn clear(&self, what: Clear) -> Vec<Access> {
-        let spared = what == Clear::Spare && self.register.userid.is_libxl_json();
+    fn clear(&self, keep: Keep) -> Vec<Access> {
+        let spared = keep == Keep::Essential && self.register.userid.is_libxl_json();
         let Some(report) = self.deed.report() else {
             return vec![self.access(Need::Any, Some(Content::Nothing)).maybe()];
         };

@@ -1,6 +1,7 @@
 //! `Breaks`: while what the lock of a domain excluded nobody, through no fault of this library.
 
-use userdata_core::{Domid, FileName, Kind, NameFormat};
+use userdata_core::Domid;
+use userdata_core::file_name::{FileName, Kind, NameFormat};
 
 use super::deed::Deed;
 use crate::{Event, History, LibxlBug};

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use userdata_core::{Condition, Entry, FileType, StoreErrorKind, Version};
+use userdata_core::Version;
+use userdata_core::store::{Condition, Entry, FileType, StoreErrorKind};
 
 use crate::{Plant, TreeEntry};
 

@@ -6,7 +6,9 @@ use std::fmt;
 
 use hv_sim::{HostOptions, NewDomain, SimHost};
 use userdata::{Userdata, UserdataErrorKind};
-use userdata_core::{Clear, DomainKey, FileName, Kind, NameFormat, Owner, WritableUserid};
+use userdata_core::file_name::{FileName, Kind, NameFormat, Owner};
+use userdata_core::store::Keep;
+use userdata_core::{DomainKey, WritableUserid};
 use userdata_fs::FileStore;
 
 use super::complaint::Complaint;
@@ -194,7 +196,7 @@ impl Aftermath<'_> {
     fn retrieve(&self, userdata: &Recovered, name: &FileName) -> Result<Content, Complaint> {
         // In the seed's names any domid will do.
         let key = key_of(name.owner());
-        match userdata.retrieve(key, &name.userid()) {
+        match userdata.retrieve(key, name.userid()) {
             Ok(None) => Ok(Content::Nothing),
             Ok(Some(value)) => Ok(Content::Value(value.into_bytes())),
             Err(error) => {
@@ -261,7 +263,7 @@ impl Aftermath<'_> {
                 };
                 store_once_more(&userdata, &disk, self.facts.format, &slot).map_err(wrong)?;
             }
-            let cleared = userdata.destroy_all(key, Clear::Everything);
+            let cleared = userdata.clear(key, Keep::Nothing);
             if !cleared
                 .as_ref()
                 .is_ok_and(|cleared| cleared.failed.is_empty())

@@ -231,7 +231,7 @@ impl Story<'_> {
         deed.is_some_and(|deed| {
             matches!(
                 deed.operation,
-                Operation::Userdata(Action::DestroyAll { .. } | Action::Destroy { .. })
+                Operation::Userdata(Action::Clear { .. } | Action::Destroy { .. })
                     | Operation::Libxl(LibxlCall::Destroy { .. })
             )
         })
@@ -244,7 +244,7 @@ impl Story<'_> {
                 return false;
             };
             let effect = deed.action().and_then(|action| action.effect_on(slot));
-            *slot.userid == self.register.userid
+            *slot.userid.as_userid() == self.register.userid
                 && self
                     .register
                     .is_of(super::registers::owner(self.facts.format, &slot.domain))

@@ -1,7 +1,8 @@
 //! `Facts`: what a history says, made ready for every check.
 
 use hv_sim::HostState;
-use userdata_core::{DomainKey, FileName, NameFormat};
+use userdata_core::DomainKey;
+use userdata_core::file_name::{FileName, NameFormat};
 
 use super::breaks::Breaks;
 use super::deed::{Deed, MalformedHistory};

@@ -7,7 +7,7 @@ use super::facts::Facts;
 use super::linearise::{Access, Times};
 use super::registers::Register;
 use crate::{Action, LibxlCall, Report};
-use userdata_core::Durability;
+use userdata_core::store::Durability;
 
 /// A change of a register, as the disk may hold it.
 #[derive(Clone, Debug)]

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
-use userdata_core::{FileName, Kind, Owner, StoreError, StoreErrorKind};
+use userdata_core::file_name::{FileName, Kind, Owner};
+use userdata_core::store::{StoreError, StoreErrorKind};
 
 use super::complaint::Complaint;
 use super::content::Content;
@@ -52,7 +53,7 @@ fn leaked(
     let stored = |deed: &Deed<'_>| match deed.operation {
         Operation::Userdata(action) => action.slot().is_some_and(|slot| {
             let effect = action.effect_on(slot).flatten();
-            *slot.userid == name.userid()
+            *slot.userid.as_userid() == name.userid()
                 && of_name(owner(facts.format, &slot.domain))
                 && effect.is_some_and(|bytes| Content::of(bytes) == content)
         }),

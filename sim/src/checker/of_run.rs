@@ -1,7 +1,7 @@
 //! Checking what came of a scenario.
 
 use hv_sim::HostState;
-use userdata_core::NameFormat;
+use userdata_core::file_name::NameFormat;
 
 use super::{Checked, Checker, CrashCheck, CrashChecked, HostImage, MalformedHistory};
 use crate::{CrashModel, Ending, Run, Scenario, Tree};

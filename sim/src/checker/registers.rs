@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use userdata_core::{DomainKey, FileName, FileType, Kind, NameFormat, Owner, Userid};
+use userdata_core::file_name::{FileName, Kind, NameFormat, Owner};
+use userdata_core::store::FileType;
+use userdata_core::{DomainKey, Userid};
 
 use super::accesses::accesses;
 use super::blend::{self, Blend};
@@ -56,7 +58,7 @@ pub(crate) fn registers(facts: &Facts<'_>, left: Option<&Tree>) -> Vec<Register>
         match deed.operation {
             Operation::Userdata(action) => {
                 if let Some(slot) = action.slot() {
-                    add(&slot.domain, &slot.userid);
+                    add(&slot.domain, slot.userid.as_userid());
                 }
                 let userids: Vec<&Userid> = match deed.report() {
                     Some(Report::Listed(entries)) => entries.iter().map(|e| &e.userid).collect(),

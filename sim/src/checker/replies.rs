@@ -2,7 +2,8 @@
 //! what is said to be reached is what was asked.
 
 use userdata::{Outcome, UserdataErrorKind};
-use userdata_core::{Clear, DomainKey, Durability, Expect, Life, StoreErrorKind, Version};
+use userdata_core::store::{Durability, Expect, Keep, StoreErrorKind};
+use userdata_core::{DomainKey, Life, Version};
 
 use super::complaint::Complaint;
 use super::deed::Deed;
@@ -100,8 +101,8 @@ impl<'a> Reply<'a> {
     fn takes_what_is_to_be_spared(&self, libxl_json: bool) -> Option<(Guarantee, String)> {
         let spares = matches!(
             self.action,
-            Action::DestroyAll {
-                what: Clear::Spare,
+            Action::Clear {
+                keep: Keep::Essential,
                 ..
             }
         );

@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use hv_sim::Failure;
-use userdata_core::{Clear, DomainKey, Domid, Durability, Userid, Uuid, WritableUserid};
+use userdata_core::store::{Durability, Keep};
+use userdata_core::{DomainKey, Domid, Userid, Uuid, WritableUserid};
 
 use super::{Mix, Process, Role, Scenario};
 use crate::actor::{LibxlRequest, Life, Mischief, Request, Task, Whose};
@@ -281,8 +282,8 @@ impl Draw {
             1 => Request::StoreIfUnchanged(userid, self.value(), durability),
             2 => Request::Update(userid, self.value(), durability),
             3 => Request::Remove(userid, durability),
-            4 if self.one_in(2) => Request::DestroyAll(Clear::Spare, durability),
-            4 => Request::DestroyAll(Clear::Everything, durability),
+            4 if self.one_in(2) => Request::Clear(Keep::Essential, durability),
+            4 => Request::Clear(Keep::Nothing, durability),
             5 => Request::Destroy(durability),
             6 => Request::DestroyInVain,
             7 => Request::Retrieve(userid),
@@ -291,7 +292,7 @@ impl Draw {
     }
 
     fn libxl_request(&mut self) -> LibxlRequest {
-        let userid = (*self.userid()).clone();
+        let userid = self.userid().as_userid().clone();
         match self.below(20) {
             0..9 => LibxlRequest::Store(userid, self.value()),
             9 => LibxlRequest::Store(userid, Vec::new()),
@@ -341,8 +342,8 @@ impl Draw {
             _ => b'd',
         };
         let userid = match kind {
-            b'd' | b'n' => (*self.userid()).clone(),
-            _ => Userid::new("a b[*]").unwrap_or_else(|_| (*self.userid()).clone()),
+            b'd' | b'n' => self.userid().as_userid().clone(),
+            _ => Userid::new("a b[*]").unwrap_or_else(|_| self.userid().as_userid().clone()),
         };
         Mischief::Plant {
             kind,

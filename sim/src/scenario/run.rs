@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hv_sim::{EventError, HostOptions, HostState, NewDomain, SimHost};
 use thiserror::Error;
-use userdata_core::Deadline;
+
 use userdata_fs::Errno;
 
 use super::Scenario;
@@ -134,7 +134,7 @@ impl Scenario {
                 &process.faults,
                 &process.misanswers,
             ));
-            let deadline = Deadline::within(process.deadline);
+            let deadline = process.deadline;
             let mut performer = Performer::new(Arc::clone(&seat), host, deadline)
                 .map_err(ScenarioError::Directory)?;
             let tasks = process.tasks.clone();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use userdata_core::FileType;
+use userdata_core::store::FileType;
 
 use super::content::Content;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use userdata_core::FileType;
+use userdata_core::store::FileType;
 
 use super::content::Bytes;
 use super::{Body, NodeId, Storage};

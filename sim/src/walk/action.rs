@@ -1,14 +1,12 @@
 //! `Action`: what one process does to the userdata of a host.
 
-use std::error::Error;
 use std::fmt;
 
 use hv_sim::SimHost;
 use thiserror::Error;
-use userdata::{DestroyError, Outcome, Userdata, UserdataError};
-use userdata_core::{
-    Clear, Cleared, DomainKey, Durability, Entry, Expect, Hypervisor, Store, Value, WritableUserid,
-};
+use userdata::{DestroyError, Outcome, Source, Userdata, UserdataError};
+use userdata_core::store::{Cleared, Durability, Entry, Expect, Keep};
+use userdata_core::{DomainKey, Hypervisor, Store, Value, WritableUserid};
 
 /// Whose value under which userid.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,12 +57,12 @@ pub enum Action {
         /// What it must survive.
         durability: Durability,
     },
-    /// [`Userdata::destroy_all`].
-    DestroyAll {
+    /// [`Userdata::clear`].
+    Clear {
         /// Whose data.
         domain: DomainKey,
         /// Which of it.
-        what: Clear,
+        keep: Keep,
         /// What it must survive.
         durability: Durability,
     },
@@ -101,7 +99,7 @@ pub enum ActionKind {
     StoreIf,
     Update,
     Remove,
-    DestroyAll,
+    Clear,
     Destroy,
     DestroyInVain,
     Retrieve,
@@ -144,7 +142,7 @@ impl Action {
     }
 
     /// Does it. Domains are destroyed by `destroy`, the toolstack's own way.
-    pub fn perform_with<H: Hypervisor + Clone, S: Store + Clone, E: Error + 'static>(
+    pub fn perform_with<H: Hypervisor + Clone, S: Store + Clone, E: Into<Source>>(
         &self,
         userdata: &Userdata<H, S>,
         destroy: impl FnOnce(&DomainKey) -> Result<(), E>,
@@ -163,29 +161,31 @@ impl Action {
                 ..
             } => changed(userdata.store_if(slot.domain, &slot.userid, value, *expect)),
             Self::Update { slot, value, .. } => {
-                changed(userdata.update(slot.domain, &slot.userid, |_| value.clone()))
+                changed(userdata.update(slot.domain, &slot.userid, |_| {
+                    Ok::<_, Source>(Some(value.clone()))
+                }))
             }
-            Self::Remove { slot, .. } if slot.userid.is_libxl_json() => {
-                changed(userdata.remove_libxl_json(slot.domain))
+            Self::Remove { slot, .. } if slot.userid.as_userid().is_libxl_json() => {
+                changed(userdata.remove_libxl_json(slot.domain, Expect::Any))
             }
             Self::Remove { slot, .. } => changed(userdata.remove(slot.domain, &slot.userid)),
-            Self::DestroyAll { domain, what, .. } => userdata
-                .destroy_all(*domain, *what)
+            Self::Clear { domain, keep, .. } => userdata
+                .clear(*domain, *keep)
                 .map_or_else(Report::Failed, |cleared| {
                     Report::Cleared(Some(cleared), Vec::new())
                 }),
             Self::Destroy { domain, .. } => match userdata.destroy(*domain, destroy) {
-                Ok(destroyed) => Report::Cleared(destroyed.cleared, destroyed.trouble),
+                Ok(destroyed) => Report::Cleared(destroyed.cleared, destroyed.problems),
                 Err(DestroyError::NotStarted(error)) => Report::Failed(error),
                 // The hypervisor says so, or the toolstack had nothing left to destroy.
                 Err(
-                    DestroyError::StillThere { trouble } | DestroyError::Failed { trouble, .. },
-                ) => Report::StillThere(trouble),
+                    DestroyError::StillAlive { problems } | DestroyError::Failed { problems, .. },
+                ) => Report::StillThere(problems),
                 Err(other) => Report::Nonsense(other.to_string()),
             },
             Self::DestroyInVain { domain } => {
                 match userdata.destroy(*domain, |_| Err::<(), _>(InVain)) {
-                    Err(DestroyError::Failed { trouble, .. }) => Report::StillThere(trouble),
+                    Err(DestroyError::Failed { problems, .. }) => Report::StillThere(problems),
                     Err(DestroyError::NotStarted(error)) => Report::Failed(error),
                     Err(other) => Report::Nonsense(other.to_string()),
                     Ok(_) => Report::Nonsense("destroyed, they say".to_owned()),
@@ -222,7 +222,7 @@ impl Action {
             | Self::Update { slot, .. }
             | Self::Remove { slot, .. }
             | Self::Retrieve { slot } => slot.domain,
-            Self::DestroyAll { domain, .. }
+            Self::Clear { domain, .. }
             | Self::Destroy { domain, .. }
             | Self::DestroyInVain { domain }
             | Self::List { domain } => *domain,
@@ -237,7 +237,7 @@ impl Action {
             Self::StoreIf { .. } => ActionKind::StoreIf,
             Self::Update { .. } => ActionKind::Update,
             Self::Remove { .. } => ActionKind::Remove,
-            Self::DestroyAll { .. } => ActionKind::DestroyAll,
+            Self::Clear { .. } => ActionKind::Clear,
             Self::Destroy { .. } => ActionKind::Destroy,
             Self::DestroyInVain { .. } => ActionKind::DestroyInVain,
             Self::Retrieve { .. } => ActionKind::Retrieve,
@@ -253,7 +253,7 @@ impl Action {
             | Self::StoreIf { durability, .. }
             | Self::Update { durability, .. }
             | Self::Remove { durability, .. }
-            | Self::DestroyAll { durability, .. }
+            | Self::Clear { durability, .. }
             | Self::Destroy { durability, .. } => *durability,
             Self::DestroyInVain { .. } | Self::Retrieve { .. } | Self::List { .. } => {
                 Durability::default()
@@ -282,8 +282,8 @@ impl Action {
             } => (changed == slot)
                 .then_some(Some(value.as_slice()).filter(|value| !value.is_empty())),
             Self::Remove { slot: changed, .. } => (changed == slot).then_some(None),
-            Self::DestroyAll { domain, what, .. } => {
-                let spared = *what == Clear::Spare && slot.userid.is_libxl_json();
+            Self::Clear { domain, keep, .. } => {
+                let spared = *keep == Keep::Essential && slot.userid.as_userid().is_libxl_json();
                 (*domain == slot.domain && !spared).then_some(None)
             }
             Self::Destroy { domain, .. } => (*domain == slot.domain).then_some(None),
@@ -346,7 +346,7 @@ impl fmt::Display for Report {
 }
 
 /// An error with all its causes.
-struct Chain<'a>(&'a dyn Error);
+struct Chain<'a>(&'a dyn std::error::Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -362,7 +362,7 @@ impl fmt::Display for Chain<'_> {
 
 impl fmt::Display for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.domain.domid, &*self.userid)
+        write!(f, "{}.{}", self.domain.domid, self.userid.as_userid())
     }
 }
 
@@ -406,12 +406,12 @@ impl fmt::Display for Action {
                 )
             }
             Self::Remove { slot, durability } => write!(f, "remove {slot} ({durability})"),
-            Self::DestroyAll {
+            Self::Clear {
                 domain,
-                what,
+                keep,
                 durability,
             } => {
-                write!(f, "destroy all of {} {what:?} ({durability})", domain.domid)
+                write!(f, "clear {}, keep {keep:?} ({durability})", domain.domid)
             }
             Self::Destroy { domain, durability } => {
                 write!(f, "destroy {} ({durability})", domain.domid)

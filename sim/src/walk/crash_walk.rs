@@ -5,7 +5,7 @@ use std::fmt;
 
 use hv_sim::EventError;
 use userdata::Userdata;
-use userdata_core::Durability;
+use userdata_core::store::Durability;
 use userdata_fs::{Errno, FileStore};
 
 use super::expectation::{Cause, Expectation};

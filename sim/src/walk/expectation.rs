@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use userdata_core::Durability;
+use userdata_core::store::Durability;
 
 use super::action::{Action, Slot};
 

@@ -5,7 +5,9 @@ use std::fmt;
 
 use hv_sim::SimHost;
 use userdata::{Outcome, Userdata, UserdataError, UserdataErrorKind};
-use userdata_core::{Clear, Condition, FileName, Hypervisor as _, Kind, StoreErrorKind};
+use userdata_core::Hypervisor as _;
+use userdata_core::file_name::{FileName, Kind};
+use userdata_core::store::{Condition, Keep, StoreErrorKind};
 use userdata_fs::{Errno, FileStore};
 
 use super::expectation::{Cause, Expectation};
@@ -330,7 +332,8 @@ impl FaultWalk<'_> {
             }
             Report::Cleared(Some(cleared), _) => {
                 let removed = |slot: &Slot| {
-                    slot.domain == self.scene.first() && cleared.removed.contains(&slot.userid)
+                    slot.domain == self.scene.first()
+                        && cleared.removed.contains(slot.userid.as_userid())
                 };
                 Ok(before.partly_after(&action, synced, removed))
             }
@@ -373,7 +376,7 @@ impl FaultWalk<'_> {
                     .slots()
                     .filter(|slot| slot.domain == self.scene.first())
                     .filter(|slot| before.live(slot).is_some())
-                    .map(|slot| (*slot.userid).clone())
+                    .map(|slot| slot.userid.as_userid().clone())
                     .collect();
                 there.sort();
                 match whole && listed == there {
@@ -389,10 +392,10 @@ impl FaultWalk<'_> {
     /// is gone need not be spared.
     fn believed(&self, run: &Run) -> Action {
         let mut action = self.action.clone();
-        if let Action::DestroyAll { what, .. } = &mut action
+        if let Action::Clear { keep, .. } = &mut action
             && run.is_lied_to()
         {
-            *what = Clear::Everything;
+            *keep = Keep::Nothing;
         }
         action
     }
@@ -488,5 +491,5 @@ pub(crate) fn is_applied(error: &UserdataError) -> bool {
 
 /// Whether this file of a domain is the value of that slot of the same domain.
 fn is_value(name: &FileName, slot: &Slot) -> bool {
-    name.kind() == Kind::Data && name.userid() == *slot.userid
+    name.kind() == Kind::Data && name.userid() == *slot.userid.as_userid()
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hv_sim::{Call, SimHost, When};
-use userdata_core::{BootId, Domain, DomainKey, Domid, Hypervisor, HypervisorError};
+use userdata_core::hypervisor::{BootId, HypervisorError};
+use userdata_core::{Domain, DomainKey, Domid, Hypervisor};
 
 use crate::Misanswer;
 

@@ -1,6 +1,6 @@
 //! Everything that one process can do to one domain.
 
-use userdata_core::{Clear, Durability};
+use userdata_core::store::{Durability, Keep};
 
 use super::{Action, Scene};
 
@@ -26,9 +26,9 @@ impl Scene {
         let retrieve = |userid| Action::Retrieve {
             slot: self.slot(userid),
         };
-        let destroy_all = |what| Action::DestroyAll {
+        let clear = |keep| Action::Clear {
             domain,
-            what,
+            keep,
             durability,
         };
         vec![
@@ -42,8 +42,8 @@ impl Scene {
             remove("xl.backup"),
             remove("libxl-json"),
             remove(Self::ABSENT),
-            destroy_all(Clear::Spare),
-            destroy_all(Clear::Everything),
+            clear(Keep::Essential),
+            clear(Keep::Nothing),
             Action::Destroy { domain, durability },
             Action::DestroyInVain { domain },
             retrieve("xl"),

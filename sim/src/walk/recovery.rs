@@ -2,7 +2,9 @@
 
 use hv_sim::{HostOptions, SimHost};
 use userdata::{Outcome, Userdata};
-use userdata_core::{Clear, Durability, FileName, NameFormat, StoreErrorKind, WritableUserid};
+use userdata_core::WritableUserid;
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::{Durability, Keep, StoreErrorKind};
 use userdata_fs::FileStore;
 
 use super::action::Slot;
@@ -127,7 +129,7 @@ impl<'a> Recovery<'a> {
             for entry in entries {
                 if !expectation
                     .slots()
-                    .any(|s| s.domain == domain && *s.userid == entry.userid)
+                    .any(|s| s.domain == domain && *s.userid.as_userid() == entry.userid)
                 {
                     let why = format!("nobody stored {} for {domain}", entry.userid);
                     return Err(wrong(Guarantee::Isolated, why));
@@ -179,7 +181,7 @@ impl<'a> Recovery<'a> {
             why,
             tree: disk.tree(),
         };
-        let cleared = userdata.destroy_all(self.scene.first(), Clear::Everything);
+        let cleared = userdata.clear(self.scene.first(), Keep::Nothing);
         match &cleared {
             Ok(cleared) if cleared.failed.is_empty() => {}
             _ => return Err(wrong(format!("clearing afterwards: {cleared:?}"))),
@@ -275,7 +277,7 @@ pub(crate) fn files_of_first(scene: &Scene, tree: &Tree) -> Vec<FileName> {
 
 fn data_name(format: NameFormat, slot: &Slot) -> Vec<u8> {
     let userid: &WritableUserid = &slot.userid;
-    FileName::data(format, &slot.domain, userid)
+    FileName::data(format, &slot.domain, userid.as_userid())
         .map(|name| name.as_bytes().to_vec())
         .unwrap_or_default()
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use userdata::{UserdataError, UserdataErrorKind};
-use userdata_core::{Cleared, FileName, StoreError};
+use userdata_core::file_name::FileName;
+use userdata_core::store::{Cleared, StoreError};
 
 use super::Report;
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use hv_sim::{EventError, HostOptions, NewDomain, SimHost};
-use userdata_core::{DomainKey, Domid, FileName, NameFormat, Uuid, WritableUserid};
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
 use userdata_fs::{Errno, Name};
 
 use super::action::Slot;
@@ -73,7 +74,7 @@ impl Scene {
             }
         }
         for (slot, value) in &scene.values {
-            let name = FileName::data(setting.format, &slot.domain, &slot.userid)
+            let name = FileName::data(setting.format, &slot.domain, slot.userid.as_userid())
                 .map_err(|_| Errno::NAMETOOLONG)?;
             root.plant((&name).into(), Plant::File(value.clone()))?;
         }

@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use userdata_core::{
-    Admit, Clear, Cleared, ClosingMark, Condition, Deadline, DomainKey, Done, Durability, Entry,
-    Expect, Found, Kind, Op, Operation, Owner, Refused, State, Store, StoreError, StoreErrorKind,
-    Userid, Value, Version,
+use userdata_core::file_name::{Kind, Owner};
+use userdata_core::store::{
+    Admit, Cleared, ClosingMark, Condition, Done, Durability, Entry, Expect, Found, Keep, Op,
+    Operation, Refused, State, StoreError, StoreErrorKind,
 };
+use userdata_core::{DomainKey, Store, Userid, Value, Version};
 
 use super::database::{Database, Key, Lease, Revision, Write};
 
@@ -28,6 +29,7 @@ const TRIES_MAX: u32 = 1000;
 pub(crate) struct DatabaseStore {
     database: Arc<Database>,
     value_max: u64,
+    started: Instant,
 }
 
 /// The values of one domain while a change is worked out.
@@ -48,6 +50,7 @@ impl DatabaseStore {
         Self {
             database,
             value_max,
+            started: Instant::now(),
         }
     }
 
@@ -79,7 +82,7 @@ impl DatabaseStore {
     fn until_first<T>(
         &self,
         domain: &DomainKey,
-        deadline: Deadline,
+        timeout: Duration,
         admit: Admit<'_>,
         mut change: impl FnMut(&Basis) -> Result<(Vec<Write>, T), StoreError>,
     ) -> Result<T, StoreError> {
@@ -94,7 +97,7 @@ impl DatabaseStore {
                 return Ok(result);
             }
             let waited = started.elapsed();
-            if waited >= deadline.span() {
+            if waited >= timeout {
                 return Err(failed(
                     Operation::Lock,
                     StoreErrorKind::DeadlinePassed { waited },
@@ -109,8 +112,8 @@ impl DatabaseStore {
 
     fn check(&self, op: &Op<'_>) -> Result<(), StoreError> {
         match op {
-            Op::Put { userid, data, .. } if data.len() as u64 > self.value_max => {
-                let (limit, size) = (self.value_max, data.len() as u64);
+            Op::Put { userid, data, .. } if data.as_bytes().len() as u64 > self.value_max => {
+                let (limit, size) = (self.value_max, data.as_bytes().len() as u64);
                 let kind = StoreErrorKind::LimitExceeded { limit, size };
                 Err(StoreError::new(Operation::Write, userid.as_bytes(), kind))
             }
@@ -134,21 +137,20 @@ fn apply(
             data,
             expect,
             ..
-        } if !data.is_empty() => {
-            compare(values, userid, expect)?;
-            values.insert(Userid::clone(userid), data.to_vec());
-            let key = Key::Value(*domain, Userid::clone(userid));
-            writes.push(Write::Set(key, data.to_vec(), None));
+        } => {
+            compare(values, userid.as_userid(), expect)?;
+            values.insert(Userid::clone(userid.as_userid()), data.as_bytes().to_vec());
+            let key = Key::Value(*domain, Userid::clone(userid.as_userid()));
+            writes.push(Write::Set(key, data.as_bytes().to_vec(), None));
             Ok(Done::Stored {
                 durability,
                 displaced: None,
             })
         }
-        Op::Put { userid, expect, .. } => delete(domain, userid, expect, values, writes),
         Op::Delete { userid, expect, .. } => delete(domain, userid, expect, values, writes),
-        Op::Clear { what, .. } => {
+        Op::Clear { keep, .. } => {
             let mut cleared = Cleared::default();
-            let goes = |userid: &Userid| what == Clear::Everything || !userid.is_libxl_json();
+            let goes = |userid: &Userid| keep == Keep::Nothing || !userid.is_libxl_json();
             cleared.removed = values
                 .keys()
                 .filter(|userid| goes(userid))
@@ -233,12 +235,12 @@ impl Store for DatabaseStore {
     fn change(
         &self,
         domain: &DomainKey,
-        deadline: Deadline,
+        timeout: Duration,
         admit: Admit<'_>,
         ops: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError> {
         ops.iter().try_for_each(|op| self.check(op))?;
-        self.until_first(domain, deadline, admit, |basis| {
+        self.until_first(domain, timeout, admit, |basis| {
             let (mut values, mut writes) = (basis.values.clone(), Vec::new());
             let done = ops
                 .iter()
@@ -252,7 +254,7 @@ impl Store for DatabaseStore {
     fn close(
         &self,
         domain: &DomainKey,
-        deadline: Deadline,
+        timeout: Duration,
         admit: Admit<'_>,
     ) -> Result<Box<dyn ClosingMark>, StoreError> {
         let lease = self.database.grant(LEASE_SECONDS);
@@ -261,7 +263,7 @@ impl Store for DatabaseStore {
             domain: *domain,
             lease,
         };
-        self.until_first(domain, deadline, admit, |basis| {
+        self.until_first(domain, timeout, admit, |basis| {
             if basis.closing {
                 let kind = StoreErrorKind::Refused(Refused::BeingDestroyed);
                 return Err(StoreError::new(Operation::Mark, domain.to_string(), kind));
@@ -270,6 +272,10 @@ impl Store for DatabaseStore {
             Ok((vec![Write::Set(key, Vec::new(), Some(lease))], ()))
         })?;
         Ok(Box::new(mark))
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
     }
 }
 
@@ -283,22 +289,27 @@ struct Mark {
 impl ClosingMark for Mark {
     fn clear(
         self: Box<Self>,
-        deadline: Deadline,
+        timeout: Duration,
         durability: Durability,
+        admit: Admit<'_>,
     ) -> Result<Cleared, StoreError> {
-        let what = Clear::Everything;
-        let ops = [Op::Clear { what, durability }];
-        // The domain is gone, so it does not matter whether the lease has run out.
-        let done = self
-            .store
-            .change(&self.domain, deadline, &mut |_| Ok(()), &ops)?;
+        let keep = Keep::Nothing;
+        let ops = [Op::Clear { keep, durability }];
+        // The mark is the caller's own. Whether its lease has run out does not matter: the caller
+        // says whether the domain is gone.
+        let done = self.store.change(
+            &self.domain,
+            timeout,
+            &mut |state| admit(&State::new(false).with_shared_by_uuid(state.shared_by_uuid)),
+            &ops,
+        )?;
         match done.into_iter().next() {
             Some(Done::Cleared(cleared)) => Ok(cleared),
             other => unreachable!("a clear answered {other:?}"),
         }
     }
 
-    fn reopen(self: Box<Self>, _: Deadline) -> Result<(), StoreError> {
+    fn reopen(self: Box<Self>, _: Duration) -> Result<(), StoreError> {
         Ok(())
     }
 }
@@ -329,12 +340,12 @@ fn a_mark_whose_holder_died_is_void_when_its_lease_has_run_out() {
             Ok(())
         };
         store
-            .change(&key, Deadline::default(), &mut admit, &[])
+            .change(&key, std::time::Duration::from_secs(10), &mut admit, &[])
             .unwrap();
         told
     };
     let mark = store
-        .close(&key, Deadline::default(), &mut |_| Ok(()))
+        .close(&key, std::time::Duration::from_secs(10), &mut |_| Ok(()))
         .unwrap();
     std::mem::forget(mark);
     database.pass(LEASE_SECONDS - 1);
@@ -342,6 +353,6 @@ fn a_mark_whose_holder_died_is_void_when_its_lease_has_run_out() {
     database.pass(1);
     assert!(!closing());
     store
-        .close(&key, Deadline::default(), &mut |_| Ok(()))
+        .close(&key, std::time::Duration::from_secs(10), &mut |_| Ok(()))
         .unwrap();
 }

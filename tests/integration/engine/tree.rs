@@ -6,10 +6,10 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use userdata_core::{
-    BootId, Condition, DomainKey, Entry, FileType, Kind, Operation, StoreError, StoreErrorKind,
-    Userid, Value,
-};
+use userdata_core::file_name::Kind;
+use userdata_core::hypervisor::BootId;
+use userdata_core::store::{Condition, Entry, FileType, Operation, StoreError, StoreErrorKind};
+use userdata_core::{DomainKey, Userid, Value};
 use userdata_fs::{Directory, Errno, LockMode, Metadata, Name};
 
 use super::tree_lock::name_of;

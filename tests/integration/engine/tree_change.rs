@@ -1,9 +1,11 @@
 //! How a `TreeStore` applies changes, under the domain's lock.
 
-use userdata_core::{
-    Admit, Clear, Cleared, DomainKey, Done, Durability, Expect, Kind, Op, Operation, State,
-    StoreError, StoreErrorKind, Userid, Version,
+use userdata_core::file_name::Kind;
+use userdata_core::store::{
+    Admit, Cleared, Done, Durability, Expect, Keep, Op, Operation, State, StoreError,
+    StoreErrorKind,
 };
+use userdata_core::{DomainKey, Userid, Version};
 use userdata_fs::Directory;
 
 use super::tree::{TreeStore, failed, name, unless_absent, value_name};
@@ -14,10 +16,14 @@ const TRASH: &str = "trash";
 impl<D: Directory> TreeStore<D> {
     pub(crate) fn check(&self, op: &Op<'_>) -> Result<(), StoreError> {
         match op {
-            Op::Put { userid, data, .. } if data.len() as u64 > self.value_max => {
-                let (limit, size) = (self.value_max, data.len() as u64);
+            Op::Put { userid, data, .. } if data.as_bytes().len() as u64 > self.value_max => {
+                let (limit, size) = (self.value_max, data.as_bytes().len() as u64);
                 let kind = StoreErrorKind::LimitExceeded { limit, size };
-                Err(StoreError::new(Operation::Write, value_name(userid), kind))
+                Err(StoreError::new(
+                    Operation::Write,
+                    value_name(userid.as_userid()),
+                    kind,
+                ))
             }
             _ => Ok(()),
         }
@@ -117,14 +123,15 @@ impl<D: Directory> TreeStore<D> {
     pub(crate) fn clear(
         &self,
         lock: &DomainLock<'_, D>,
-        what: Clear,
+        keep: Keep,
         durability: Durability,
     ) -> Result<Cleared, StoreError> {
         let closing = Self::is_closing(&lock.directory)?;
         let mut cleared = Cleared::default();
         cleared.durability = durability;
         for (kind, entry) in Self::records(&lock.directory)? {
-            let spared = what == Clear::Spare && kind == Kind::Data && entry.userid.is_libxl_json();
+            let spared =
+                keep == Keep::Essential && kind == Kind::Data && entry.userid.is_libxl_json();
             if spared || (kind == Kind::Closing && closing) {
                 continue;
             }
@@ -199,11 +206,8 @@ impl<D: Directory> TreeStore<D> {
                 expect,
                 durability,
             } => {
-                self.compare(&lock.directory, &value_name(userid), expect)?;
-                match data {
-                    [] => self.delete(lock, userid, durability),
-                    _ => self.put(lock, userid, data, durability),
-                }
+                self.compare(&lock.directory, &value_name(userid.as_userid()), expect)?;
+                self.put(lock, userid.as_userid(), data.as_bytes(), durability)
             }
             Op::Delete {
                 userid,
@@ -215,12 +219,12 @@ impl<D: Directory> TreeStore<D> {
             }
             // With the directory goes the lock, so nothing may come behind it.
             Op::Clear {
-                what: Clear::Everything,
+                keep: Keep::Nothing,
                 durability,
             } if is_last && !Self::is_closing(&lock.directory)? => {
                 self.discard(lock, durability).map(Done::Cleared)
             }
-            Op::Clear { what, durability } => self.clear(lock, what, durability).map(Done::Cleared),
+            Op::Clear { keep, durability } => self.clear(lock, keep, durability).map(Done::Cleared),
             _ => unreachable!("an op that this engine does not know"),
         }
     }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use userdata_core::{Deadline, Operation, StoreError, StoreErrorKind};
+use userdata_core::store::{Operation, StoreError, StoreErrorKind};
 use userdata_fs::{Directory, Errno, Identity, LockMode, Name};
 
 use super::tree::failed;
@@ -32,7 +32,7 @@ impl<'a, D: Directory> DomainLock<'a, D> {
     pub(crate) fn acquire(
         boot: &'a D,
         name: String,
-        deadline: Deadline,
+        timeout: Duration,
     ) -> Result<Self, StoreError> {
         let lock_failed = |errno| failed(Operation::Lock, &name, errno);
         let started = boot.now();
@@ -51,11 +51,11 @@ impl<'a, D: Directory> DomainLock<'a, D> {
                 Err(Errno::AGAIN) => {
                     boot.close(file);
                     let waited = boot.now().saturating_sub(started);
-                    if waited >= deadline.span() {
+                    if waited >= timeout {
                         let kind = StoreErrorKind::DeadlinePassed { waited };
                         return Err(StoreError::new(Operation::Lock, &name, kind));
                     }
-                    boot.pause(Duration::from_millis(1).min(deadline.span() - waited));
+                    boot.pause(Duration::from_millis(1).min(timeout - waited));
                     continue;
                 }
                 Err(errno) => return Err(lock_failed(errno)),

@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
-use userdata_core::{
-    Admit, Cleared, ClosingMark, Deadline, DomainKey, Done, Durability, Entry, Found, Kind, Op,
-    Operation, Owner, Refused, Store, StoreError, StoreErrorKind, Userid, Value,
+use userdata_core::file_name::{Kind, Owner};
+use userdata_core::store::{
+    Admit, Cleared, ClosingMark, Done, Durability, Entry, Found, Op, Operation, Refused, State,
+    StoreError, StoreErrorKind,
 };
+use userdata_core::{DomainKey, Store, Userid, Value};
 use userdata_fs::{Directory, Errno, LockMode};
 
 use super::tree::{MARK, TreeStore, entry, failed, name, unless_absent, value_name};
@@ -73,13 +76,13 @@ impl<D: Directory> Store for TreeStore<D> {
     fn change(
         &self,
         domain: &DomainKey,
-        deadline: Deadline,
+        timeout: Duration,
         admit: Admit<'_>,
         ops: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError> {
         ops.iter().try_for_each(|op| self.check(op))?;
         let boot = self.child(self.boot.as_str())?;
-        let lock = DomainLock::acquire(&boot, domain.to_string(), deadline)?;
+        let lock = DomainLock::acquire(&boot, domain.to_string(), timeout)?;
         Self::admit(&lock.directory, domain, admit)?;
         let steps = (1..).zip(ops);
         steps
@@ -90,11 +93,11 @@ impl<D: Directory> Store for TreeStore<D> {
     fn close(
         &self,
         domain: &DomainKey,
-        deadline: Deadline,
+        timeout: Duration,
         admit: Admit<'_>,
     ) -> Result<Box<dyn ClosingMark>, StoreError> {
         let boot = self.child(self.boot.as_str())?;
-        let lock = DomainLock::acquire(&boot, domain.to_string(), deadline)?;
+        let lock = DomainLock::acquire(&boot, domain.to_string(), timeout)?;
         Self::admit(&lock.directory, domain, admit)?;
         let opened = lock.directory.open_lock(name(MARK));
         let file = opened.map_err(|errno| failed(Operation::Mark, MARK, errno))?;
@@ -112,6 +115,10 @@ impl<D: Directory> Store for TreeStore<D> {
             file: Some(file),
         }))
     }
+
+    fn now(&self) -> Duration {
+        self.root.now()
+    }
 }
 
 /// The closing mark: a file in the domain's directory whose flock is held.
@@ -124,17 +131,28 @@ struct Mark<D: Directory> {
 impl<D: Directory> ClosingMark for Mark<D> {
     fn clear(
         self: Box<Self>,
-        deadline: Deadline,
+        timeout: Duration,
         durability: Durability,
+        admit: Admit<'_>,
     ) -> Result<Cleared, StoreError> {
         let boot = self.store.child(self.store.boot.as_str())?;
-        let lock = DomainLock::acquire(&boot, self.domain.to_string(), deadline)?;
+        let lock = DomainLock::acquire(&boot, self.domain.to_string(), timeout)?;
+        if let Err(refused) = admit(&State::new(false)) {
+            let unlinked = lock.directory.unlink(name(MARK));
+            unless_absent(Operation::Remove, MARK, unlinked)?;
+            let kind = StoreErrorKind::Refused(refused);
+            return Err(StoreError::new(
+                Operation::Admit,
+                self.domain.to_string(),
+                kind,
+            ));
+        }
         self.store.discard(&lock, durability)
     }
 
-    fn reopen(self: Box<Self>, deadline: Deadline) -> Result<(), StoreError> {
+    fn reopen(self: Box<Self>, timeout: Duration) -> Result<(), StoreError> {
         let boot = self.store.child(self.store.boot.as_str())?;
-        let lock = DomainLock::acquire(&boot, self.domain.to_string(), deadline)?;
+        let lock = DomainLock::acquire(&boot, self.domain.to_string(), timeout)?;
         let unlinked = lock.directory.unlink(name(MARK));
         unless_absent(Operation::Remove, MARK, unlinked).map(drop)
     }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use userdata::{DestroyError, Destroyed, Outcome, UserdataError, UserdataErrorKind};
-use userdata_core::{Operation, Value};
+use userdata_core::Value;
+use userdata_core::store::Operation;
 
 use crate::libxl::Returned;
 
@@ -77,14 +78,14 @@ impl From<Result<Option<Value>, UserdataError>> for Answer {
     }
 }
 
-impl<R, E: std::error::Error> From<Result<Destroyed<R>, DestroyError<E>>> for Answer {
-    fn from(destroyed: Result<Destroyed<R>, DestroyError<E>>) -> Self {
+impl<R> From<Result<Destroyed<R>, DestroyError>> for Answer {
+    fn from(destroyed: Result<Destroyed<R>, DestroyError>) -> Self {
         match destroyed {
             Ok(done) => {
                 let unremoved = done
                     .cleared
                     .is_none_or(|cleared| !cleared.failed.is_empty());
-                if unremoved || !done.trouble.is_empty() {
+                if unremoved || !done.problems.is_empty() {
                     Self::DoneWithTrouble
                 } else {
                     Self::Done

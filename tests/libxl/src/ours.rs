@@ -2,7 +2,10 @@
 
 use hv_sim::SimHost;
 use userdata::{Userdata, UserdataError};
-use userdata_core::{Domid, Durability, Userid, UseridError, WritableUserid};
+use userdata_core::store::Durability;
+use userdata_core::store::Expect;
+use userdata_core::userid::UseridError;
+use userdata_core::{Domid, Userid, WritableUserid};
 use userdata_fs::{FileStore, OsDirectory};
 
 use crate::answer::Answer;
@@ -45,7 +48,7 @@ fn remove(
     by: By,
 ) -> Result<userdata::Outcome, UserdataError> {
     if by == By::UsAsLibxl && userid.is_libxl_json() {
-        ours.remove_libxl_json(domid)
+        ours.remove_libxl_json(domid, Expect::Any)
     } else {
         ours.remove(domid, userid)
     }
@@ -55,7 +58,7 @@ fn remove(
 pub(crate) fn open(
     host: &SimHost,
     directory: &std::path::Path,
-) -> Result<Ours, userdata_core::StoreError> {
+) -> Result<Ours, userdata_core::store::StoreError> {
     let store = FileStore::open(directory)?;
     Ok(Userdata::new(host.clone(), store).with_durability(Durability::Process))
 }

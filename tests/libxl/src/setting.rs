@@ -1,7 +1,8 @@
 //! `Setting`: a call, and all that its result may depend on.
 
 use hv_sim::SimHost;
-use userdata_core::{DomainKey, Hypervisor as _, HypervisorError, Life};
+use userdata_core::hypervisor::HypervisorError;
+use userdata_core::{DomainKey, Hypervisor as _, Life};
 
 use crate::step::{By, Call};
 use crate::tree::{Node, Tree};

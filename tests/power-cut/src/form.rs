@@ -12,7 +12,9 @@ use clap::ValueEnum;
 use hv_sim::{HostOptions, NewDomain, SimHost};
 use serde::{Deserialize, Serialize};
 use userdata::Userdata;
-use userdata_core::{DomainKey, Durability, FileName, NameFormat, Store, WritableUserid};
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::Durability;
+use userdata_core::{DomainKey, Store, WritableUserid};
 use userdata_fs::{FileStore, OsDirectory};
 use userdata_sim::{Interposed, WithoutSyncs};
 
@@ -156,8 +158,8 @@ impl Subject {
     /// What a key reads, by our own store whatever the form.
     pub(crate) fn look(&self, key: usize) -> Result<Found> {
         use userdata::UserdataErrorKind;
-        use userdata_core::StoreErrorKind;
-        Ok(match self.userdata.retrieve(self.domain, &*userid(key)?) {
+        use userdata_core::store::StoreErrorKind;
+        Ok(match self.userdata.retrieve(self.domain, userid(key)?) {
             Ok(None) => Found::Nothing,
             Ok(Some(read)) => {
                 value::version(key, read.as_bytes()).map_or(Found::Damaged, Found::Version)
@@ -175,7 +177,11 @@ impl Subject {
 
     /// Only the fsync after the rename flushes the disk's cache.
     fn replace_barely(&self, key: usize, bytes: &[u8]) -> Result<()> {
-        let name = FileName::data(NameFormat::default(), &self.domain, &*userid(key)?)?;
+        let name = FileName::data(
+            NameFormat::default(),
+            &self.domain,
+            userid(key)?.as_userid(),
+        )?;
         let name = self.folder.join(OsStr::from_bytes(name.as_ref()));
         let temporary = self.folder.join("temporary");
         let mut file = File::create_new(&temporary).context("making the temporary file")?;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use userdata::{UserdataError, UserdataErrorKind};
-use userdata_core::Operation;
+use userdata_core::store::Operation;
 
 use crate::file_system::FileSystem;
 use crate::form::{Form, Subject};

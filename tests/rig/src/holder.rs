@@ -7,14 +7,15 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use userdata_core::{Clear, Deadline, DomainKey, Durability, Op, Refused, Store as _};
+use userdata_core::store::{Durability, Keep, Op, Refused};
+use userdata_core::{DomainKey, Store as _};
 use userdata_fs::FileStore;
 
 use crate::program::Program;
 use crate::{host, locks, program};
 
 /// Long enough for any machine.
-const PATIENCE: Deadline = Deadline::within(program::LIMIT);
+const PATIENCE: Duration = program::LIMIT;
 
 /// This process holds the lock until this value is dropped or [`Holder::release`]d.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ pub(crate) fn hold_until_killed(key: &str) -> Result<bool> {
 fn hold(key: &DomainKey, mut meanwhile: impl FnMut()) -> Result<()> {
     let store = FileStore::open(Path::new(host::DIRECTORY))?;
     let nothing = Op::Clear {
-        what: Clear::Spare,
+        keep: Keep::Essential,
         durability: Durability::Process,
     };
     let mut admit = |_: &_| {

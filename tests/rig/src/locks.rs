@@ -7,7 +7,8 @@ use std::path::Path;
 use std::{fs, io};
 
 use anyhow::{Context, Result};
-use userdata_core::{DomainKey, FileName, NameFormat};
+use userdata_core::DomainKey;
+use userdata_core::file_name::{FileName, NameFormat};
 
 use crate::host;
 

@@ -6,7 +6,8 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::{Result, bail, ensure};
 use userdata::UserdataErrorKind;
-use userdata_core::{DomainKey, Durability};
+use userdata_core::DomainKey;
+use userdata_core::store::Durability;
 
 use crate::{ours, program};
 

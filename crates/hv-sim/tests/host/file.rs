@@ -12,7 +12,8 @@ use hv_sim::{
     Event, EventError, HostFile, HostFileErrorKind, HostOptions, HostState, NewDomain, Until,
 };
 use tempfile::TempDir;
-use userdata_core::{DomainNames, Domid, Hypervisor, HypervisorErrorKind};
+use userdata_core::hypervisor::{DomainNames, HypervisorErrorKind};
+use userdata_core::{Domid, Hypervisor};
 
 use crate::domid;
 

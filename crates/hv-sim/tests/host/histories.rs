@@ -8,7 +8,8 @@ use hv_sim::{
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
-use userdata_core::{DomainNames, Domid, Hypervisor, HypervisorErrorKind, Life, Uuid};
+use userdata_core::hypervisor::{DomainNames, HypervisorErrorKind};
+use userdata_core::{Domid, Hypervisor, Life, Uuid};
 
 /// Few domids, uuids and names, so that they meet; the highest domid so that they wrap around.
 fn domids() -> impl Strategy<Value = Domid> {

@@ -1,7 +1,8 @@
 //! What each event of a life shows to whoever asks.
 
 use hv_sim::{EventError, HostOptions, Phase, ShutdownReason, SimHost, Until};
-use userdata_core::{DomainKey, DomainNames, Domid, Hypervisor, HypervisorErrorKind, Life, Uuid};
+use userdata_core::hypervisor::{DomainNames, HypervisorErrorKind};
+use userdata_core::{DomainKey, Domid, Hypervisor, Life, Uuid};
 
 use crate::{domid, guest, host, named, seen};
 

@@ -1,7 +1,8 @@
 //! Names, which xenstore keeps.
 
 use hv_sim::{EventError, NAME_BYTES_MAX, NewDomain};
-use userdata_core::{DomainNames, Domid};
+use userdata_core::Domid;
+use userdata_core::hypervisor::DomainNames;
 
 use crate::{guest, host, named};
 

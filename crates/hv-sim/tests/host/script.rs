@@ -4,9 +4,8 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use hv_sim::{Call, Failure, Fault, ShutdownReason, SimHost, Until, When};
-use userdata_core::{
-    DomainKey, DomainNames, Domid, Hypervisor, HypervisorError, HypervisorErrorKind, Life,
-};
+use userdata_core::hypervisor::{DomainNames, HypervisorError, HypervisorErrorKind};
+use userdata_core::{DomainKey, Domid, Hypervisor, Life};
 
 use crate::{guest, host, named, seen};
 

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use userdata_core::{HypervisorError, HypervisorErrorKind};
+use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
 
 const OPERATION: &str = "open the hypervisor's device";
 

@@ -77,7 +77,7 @@ impl FakeXen {
     pub(crate) fn open(
         self,
     ) -> (
-        Result<Privcmd, userdata_core::HypervisorError>,
+        Result<Privcmd, userdata_core::hypervisor::HypervisorError>,
         Arc<Mutex<Self>>,
     ) {
         let arch = self.arch;

@@ -3,7 +3,7 @@
 use std::io;
 
 use rustix::io::Errno;
-use userdata_core::{HypervisorError, HypervisorErrorKind};
+use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
 
 use crate::abi::{Malformed, domctl, sysctl};
 

@@ -1,7 +1,8 @@
 //! Which versions of the interface this hypervisor speaks.
 
 use rustix::io::Errno;
-use userdata_core::{Domid, HypervisorError, HypervisorErrorKind};
+use userdata_core::Domid;
+use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
 
 use super::hypercall::{Hypercall, Refusal, malformed, settled};
 use crate::abi::{RELEASES, XenVersion, domctl, domctl_versions_to_try};

@@ -1,7 +1,8 @@
 //! Every domain: by lists, or one by one where lists are refused.
 
 use rustix::io::Errno;
-use userdata_core::{Domid, HypervisorError, HypervisorErrorKind};
+use userdata_core::Domid;
+use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
 
 use super::Privcmd;
 use super::hypercall::{Hypercall, Refusal, malformed, settled};

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use rustix::io::Errno;
-use userdata_core::{Domain, Domid, HypervisorError, HypervisorErrorKind, Life, Uuid};
+use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
+use userdata_core::{Domain, Domid, Life, Uuid};
 
 use super::Privcmd;
 use super::fake::{FakeLife, FakeXen, domains};

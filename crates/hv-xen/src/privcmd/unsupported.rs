@@ -1,6 +1,6 @@
 //! What stands for the device where there is none to know: nothing, and an error that says so.
 
-use userdata_core::{HypervisorError, HypervisorErrorKind};
+use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
 
 use super::hypercall::{Hypercall, Refusal};
 use crate::abi::{domctl, sysctl};

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use thiserror::Error;
-use userdata_core::HypervisorErrorKind;
+use userdata_core::hypervisor::HypervisorErrorKind;
 
 use super::wire::Malformed;
 

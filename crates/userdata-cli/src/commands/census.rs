@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use userdata::{Domain, DomainNames, Domid, Hypervisor, HypervisorError, Life, Owner};
+use userdata::file_name::Owner;
+use userdata::hypervisor::{DomainNames, HypervisorError};
+use userdata::{Domain, Domid, Hypervisor, Life};
 
 use crate::failure::chain;
 

@@ -34,12 +34,14 @@ impl Destroy {
             Ok(destroyed) => tell(&destroyed, domain.into(), output),
             Err(DestroyError::NotStarted(error)) => Err(error.into()),
             Err(source) => {
-                let trouble = match &source {
-                    DestroyError::Failed { trouble, .. }
-                    | DestroyError::StillThere { trouble, .. } => trouble.as_slice(),
+                let problems = match &source {
+                    DestroyError::Failed { problems, .. }
+                    | DestroyError::StillAlive { problems }
+                    | DestroyError::DestroyedWithError { problems, .. }
+                    | DestroyError::Unknown { problems, .. } => problems.as_slice(),
                     _ => &[],
                 };
-                note(trouble, output);
+                note(problems, output);
                 Err(Failure::NotDestroyed { domain, source })
             }
         }
@@ -54,11 +56,15 @@ fn tell(
     let document = document::Destroyed {
         domain,
         cleared: destroyed.cleared.as_ref().map(document::Removed::from),
-        trouble: destroyed.trouble.iter().map(|error| chain(error)).collect(),
+        trouble: destroyed
+            .problems
+            .iter()
+            .map(|error| chain(error))
+            .collect(),
     };
     output.show(&document, String::new)?;
-    if let [first, ..] = destroyed.trouble.as_slice() {
-        note(&destroyed.trouble, output);
+    if let [first, ..] = destroyed.problems.as_slice() {
+        note(&destroyed.problems, output);
         output.note("the domain is destroyed all the same");
         return Ok(first.kind().into());
     }

@@ -1,6 +1,6 @@
 //! `userdata destroy-all`.
 
-use userdata::{Clear, Cleared, Entry};
+use userdata::store::{Cleared, Entry, Keep};
 
 use crate::arguments::DestroyAll;
 use crate::document;
@@ -17,11 +17,11 @@ impl DestroyAll {
         let userdata = options.userdata(&host)?;
         let domain = self.domain.key(&host)?;
         let what = if self.all {
-            Clear::Everything
+            Keep::Nothing
         } else {
-            Clear::Spare
+            Keep::Essential
         };
-        let cleared = userdata.destroy_all(domain, what)?;
+        let cleared = userdata.clear(domain, what)?;
         let kept = userdata.list(domain)?;
         let document = document::DestroyAll {
             domain: domain.into(),

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use userdata::{Condition, Entry, Kind, Owner};
+use userdata::file_name::{Kind, Owner};
+use userdata::store::{Condition, Entry};
 
 use super::census::Census;
 use crate::arguments::List;
@@ -72,7 +73,7 @@ impl List {
 /// The values of every domain there is or was.
 fn all(userdata: &HostData<'_>) -> Result<Vec<(Owner, Entry)>, Failure> {
     let mut found = Vec::new();
-    userdata.scan(&mut |record| {
+    userdata.scan(|record| {
         if record.kind == Kind::Data {
             found.push((record.owner, record.entry));
         }

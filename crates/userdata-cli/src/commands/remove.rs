@@ -1,6 +1,7 @@
 //! `userdata remove`.
 
 use userdata::Outcome;
+use userdata::store::Expect;
 
 use super::store::{durability, word};
 use crate::arguments::Remove;
@@ -21,7 +22,7 @@ impl Remove {
         let userdata = options.userdata(&host)?;
         let domain = self.domain.key(&host)?;
         let outcome = if userid.is_libxl_json() {
-            userdata.remove_libxl_json(domain)?
+            userdata.remove_libxl_json(domain, Expect::Any)?
         } else {
             userdata.remove(domain, &userid)?
         };

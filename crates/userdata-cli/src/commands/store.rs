@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};
 use std::path::Path;
 
-use userdata::{Expect, Outcome, Version};
+use userdata::store::Expect;
+use userdata::{Outcome, Version};
 
 use crate::arguments::Store;
 use crate::document;
@@ -39,7 +40,7 @@ impl Store {
         }
         let document = document::Outcome {
             domain: domain.into(),
-            userid: (&*userid).into(),
+            userid: userid.as_userid().into(),
             outcome: word(outcome),
             durability: durability(outcome),
             displaced,

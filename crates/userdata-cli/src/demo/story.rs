@@ -6,9 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hv_sim::{EventError, NewDomain, SimHost, Until};
+use userdata::store::Durability;
 use userdata::{
-    DomainKey, Durability, Hypervisor as _, Outcome, Store, Target, Userdata, UserdataError,
-    UserdataErrorKind, Userid, WritableUserid,
+    DomainKey, Hypervisor as _, Outcome, Store, Target, Userdata, UserdataError, UserdataErrorKind,
+    Userid, WritableUserid,
 };
 
 use super::narrator::{Narrator, Wrong, verify};
@@ -117,7 +118,7 @@ impl<S: Store> Story<S> {
                     },
                 "it was not stored",
             )?;
-            self.expect(key, &userid, Some(data))?;
+            self.expect(key, userid.as_userid(), Some(data))?;
             let file = format!("userdata-d.{key}.{userid}");
             let path = self.folder.join(&file);
             verify(fs::read(&path)? == data, "the file is not what libxl reads")?;
@@ -147,7 +148,7 @@ impl<S: Store> Story<S> {
             seen.reads, seen.changes
         ))?;
         self.userdata().remove(cast.web, &userid)?;
-        self.expect(cast.web, &userid, None)
+        self.expect(cast.web, userid.as_userid(), None)
     }
 
     fn isolate(&self, cast: &Cast, narrator: &mut Narrator) -> Result<(), Wrong> {
@@ -163,8 +164,8 @@ impl<S: Store> Story<S> {
         self.userdata()
             .store(cast.web, &agent, b"last backup: today")?;
         self.userdata().remove(cast.web, &star)?;
-        self.expect(cast.web, &agent, Some(b"last backup: today"))?;
-        self.expect(cast.web, &star, None)?;
+        self.expect(cast.web, agent.as_userid(), Some(b"last backup: today"))?;
+        self.expect(cast.web, star.as_userid(), None)?;
         self.others_unchanged(cast)?;
         narrator.shown("one is replaced, one is removed, and all others are as they were")
     }
@@ -179,17 +180,17 @@ impl<S: Store> Story<S> {
                 narrator.shown("the toolstack has only begun: a store for db is refused")?;
                 self.host.destroy_until(key.domid, Until::Dying)?;
                 refused(store(), is_being_destroyed)?;
-                self.expect(cast.db, &userid, Some(DB))?;
+                self.expect(cast.db, userid.as_userid(), Some(DB))?;
                 narrator.shown("db is dying: a store is refused, reading goes on")
             })();
             self.host.destroy(key.domid)
         })?;
         seen?;
         verify(
-            destroyed.trouble.is_empty(),
+            destroyed.problems.is_empty(),
             "there was trouble with the data",
         )?;
-        self.expect(cast.db, &userid, None)?;
+        self.expect(cast.db, userid.as_userid(), None)?;
         self.others_are(&[(cast.web, WEB), (cast.cache, CACHE)])?;
         narrator.shown("db is gone, and its value with it; the others have theirs")
     }
@@ -236,7 +237,7 @@ impl<S: Store> Story<S> {
                 self.host.destroy(key.domid)
             })?;
         verify(
-            destroyed.trouble.is_empty(),
+            destroyed.problems.is_empty(),
             "there was trouble with the data",
         )
     }
@@ -244,14 +245,14 @@ impl<S: Store> Story<S> {
     fn others_unchanged(&self, cast: &Cast) -> Result<(), Wrong> {
         self.others_are(&[(cast.web, WEB), (cast.cache, CACHE)])?;
         let libvirt = WritableUserid::new("libvirt-xml")?;
-        self.expect(cast.db, &libvirt, Some(DB))
+        self.expect(cast.db, libvirt.as_userid(), Some(DB))
     }
 
     fn others_are(&self, values: &[(DomainKey, &[u8])]) -> Result<(), Wrong> {
         let xl = WritableUserid::new("xl")?;
         values
             .iter()
-            .try_for_each(|(key, data)| self.expect(*key, &xl, Some(data)))
+            .try_for_each(|(key, data)| self.expect(*key, xl.as_userid(), Some(data)))
     }
 
     fn expect(&self, key: DomainKey, userid: &Userid, data: Option<&[u8]>) -> Result<(), Wrong> {

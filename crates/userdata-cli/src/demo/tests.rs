@@ -1,9 +1,11 @@
 //! The demo fails where the store under it is broken: its checks can fail.
 
-use userdata_core::{
-    Admit, Cleared, ClosingMark, Deadline, DomainKey, Done, Durability, Entry, Found, Op, State,
-    StoreError, Userid, Value,
+use std::time::Duration;
+
+use userdata_core::store::{
+    Admit, Cleared, ClosingMark, Done, Durability, Entry, Found, Op, State, StoreError,
 };
+use userdata_core::{DomainKey, Userid, Value};
 use userdata_fs::OsDirectory;
 
 use super::*;
@@ -63,28 +65,32 @@ impl Store for Broken {
     fn change(
         &self,
         domain: &DomainKey,
-        deadline: Deadline,
+        timeout: Duration,
         admit: Admit<'_>,
         ops: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError> {
         if self.fault == Fault::Unguarded {
             let anything = &mut |_: &State| Ok(());
-            return self.store.change(domain, deadline, anything, ops);
+            return self.store.change(domain, timeout, anything, ops);
         }
-        self.store.change(domain, deadline, admit, ops)
+        self.store.change(domain, timeout, admit, ops)
     }
 
     fn close(
         &self,
         domain: &DomainKey,
-        deadline: Deadline,
+        timeout: Duration,
         admit: Admit<'_>,
     ) -> Result<Box<dyn ClosingMark>, StoreError> {
-        let mark = self.store.close(domain, deadline, admit)?;
+        let mark = self.store.close(domain, timeout, admit)?;
         Ok(match self.fault {
             Fault::Lazy => Box::new(LazyMark(mark)),
             _ => mark,
         })
+    }
+
+    fn now(&self) -> Duration {
+        self.store.now()
     }
 }
 
@@ -92,12 +98,17 @@ impl Store for Broken {
 struct LazyMark(Box<dyn ClosingMark>);
 
 impl ClosingMark for LazyMark {
-    fn clear(self: Box<Self>, deadline: Deadline, _: Durability) -> Result<Cleared, StoreError> {
-        self.0.reopen(deadline).map(|()| Cleared::default())
+    fn clear(
+        self: Box<Self>,
+        timeout: Duration,
+        _: Durability,
+        _: Admit<'_>,
+    ) -> Result<Cleared, StoreError> {
+        self.0.reopen(timeout).map(|()| Cleared::default())
     }
 
-    fn reopen(self: Box<Self>, deadline: Deadline) -> Result<(), StoreError> {
-        self.0.reopen(deadline)
+    fn reopen(self: Box<Self>, timeout: Duration) -> Result<(), StoreError> {
+        self.0.reopen(timeout)
     }
 }
 

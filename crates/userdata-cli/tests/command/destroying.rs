@@ -62,7 +62,7 @@ fn a_command_that_does_nothing_is_found_out() {
     sandbox.store_for_web("xl", b"x");
     let said = destroy(&sandbox, &["true"]).refused(1);
     assert!(
-        said.ends_with("still there, alive, although what was to destroy it succeeded"),
+        said.ends_with("the domain still lives, although the function that destroys it succeeded"),
         "{said}"
     );
     assert_eq!(sandbox.files(), [format!("userdata-d.1.{WEB}.xl")]);
@@ -89,7 +89,8 @@ fn trouble_with_storage_does_not_keep_a_domain_alive() {
     let ran = destroy(&sandbox, &[USERDATA, "sim", "destroy", "web"]);
     assert_eq!(ran.status, 5);
     assert!(
-        ran.stderr.ends_with("a directory stands in its place\n"),
+        ran.stderr
+            .ends_with("it is a directory and not a regular file\n"),
         "{ran:?}"
     );
     sandbox.refused(3, ["list", "web"]);

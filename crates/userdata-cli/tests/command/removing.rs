@@ -34,11 +34,15 @@ fn a_directory_in_place_of_a_value_is_not_removed() {
     let sandbox = Sandbox::with_web();
     fs::create_dir(sandbox.file_of_web("xl")).unwrap();
     let said = sandbox.refused(5, ["remove", "web", "xl"]);
-    assert!(said.ends_with("a directory stands in its place"), "{said}");
+    assert!(
+        said.ends_with("it is a directory and not a regular file"),
+        "{said}"
+    );
     let ran = sandbox.run(["destroy-all", "web"]);
     assert_eq!(ran.status, 5, "{ran:?}");
     assert!(
-        ran.stderr.contains("a directory stands in its place"),
+        ran.stderr
+            .contains("it is a directory and not a regular file"),
         "{ran:?}"
     );
 }

@@ -1,8 +1,8 @@
 //! Removing everything of a domain.
 
-use userdata_core::{
-    Clear, Cleared, Done, Durability, FileName, NameFormat, Op, Store, StoreError, StoreErrorKind,
-};
+use userdata_core::Store;
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::{Cleared, Done, Durability, Keep, Op, StoreError, StoreErrorKind};
 
 use super::mock::{Script, deadline, key, words};
 use crate::Errno;
@@ -23,10 +23,10 @@ fn names() -> Vec<FileName> {
     ]
 }
 
-fn clear(script: &Script, what: Clear) -> Result<Cleared, StoreError> {
+fn clear(script: &Script, keep: Keep) -> Result<Cleared, StoreError> {
     script.names(names());
     let op = [Op::Clear {
-        what,
+        keep,
         durability: Durability::Full,
     }];
     let mut done = script
@@ -47,7 +47,7 @@ fn body(script: &Script) -> Vec<String> {
 #[test]
 fn everything_goes_but_the_held_lock_and_other_locks_only_under_their_own_flock() {
     let script = Script::default();
-    let cleared = clear(&script, Clear::Everything).unwrap();
+    let cleared = clear(&script, Keep::Nothing).unwrap();
     assert_eq!(
         cleared
             .removed
@@ -71,7 +71,7 @@ fn everything_goes_but_the_held_lock_and_other_locks_only_under_their_own_flock(
 #[test]
 fn a_living_domain_keeps_its_libxl_json_and_its_locks() {
     let script = Script::default();
-    let cleared = clear(&script, Clear::Spare).unwrap();
+    let cleared = clear(&script, Keep::Essential).unwrap();
     assert_eq!(
         cleared
             .removed
@@ -92,7 +92,7 @@ fn after_a_failure_the_rest_is_removed_and_each_failure_reported() {
     script
         .fail("unlink d", 1, Errno::IO)
         .fail("unlink n", 0, Errno::PERM);
-    let cleared = clear(&script, Clear::Everything).unwrap();
+    let cleared = clear(&script, Keep::Nothing).unwrap();
     assert_eq!((cleared.removed.len(), cleared.others), (1, 3));
     let [first, second] = &cleared.failed[..] else {
         panic!("{cleared:?}")
@@ -107,7 +107,7 @@ fn a_lock_file_that_stays_hides_no_record_that_could_not_be_removed() {
     script
         .fail("unlink d", 1, Errno::IO)
         .fail("stat l", 3, Errno::IO);
-    let cleared = clear(&script, Clear::Everything).unwrap();
+    let cleared = clear(&script, Keep::Nothing).unwrap();
     let [first, second] = &cleared.failed[..] else {
         panic!("{cleared:?}")
     };
@@ -119,7 +119,7 @@ fn a_lock_file_that_stays_hides_no_record_that_could_not_be_removed() {
 fn the_lock_file_of_another_program_that_holds_it_stays() {
     let script = Script::default();
     script.fail("lock l", 1, Errno::AGAIN);
-    let cleared = clear(&script, Clear::Everything).unwrap();
+    let cleared = clear(&script, Keep::Nothing).unwrap();
     assert!(
         matches!(cleared.failed[..], [ref error] if matches!(error.kind(), StoreErrorKind::Held))
     );
@@ -135,7 +135,7 @@ fn the_lock_file_of_another_program_that_holds_it_stays() {
 fn a_removal_that_is_not_durable_is_said_to_be_so() {
     let script = Script::default();
     script.fail("sync", 0, Errno::IO);
-    let cleared = clear(&script, Clear::Everything).unwrap();
+    let cleared = clear(&script, Keep::Nothing).unwrap();
     assert_eq!(cleared.durability, Durability::Process);
     let [failure] = cleared.failed.as_slice() else {
         panic!("{:?}", cleared.failed)
@@ -150,7 +150,7 @@ fn a_removal_that_is_not_durable_is_said_to_be_so() {
 fn nothing_is_removed_under_a_lock_that_was_broken() {
     let script = Script::default();
     script.replace("stat l", 1);
-    let error = clear(&script, Clear::Everything).unwrap_err();
+    let error = clear(&script, Keep::Nothing).unwrap_err();
     assert!(matches!(
         error.kind(),
         StoreErrorKind::LockLost { applied: false }

@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use userdata_core::{Durability, Operation, Refused, State, Store, StoreErrorKind};
+use userdata_core::Store;
+use userdata_core::store::{Durability, Operation, Refused, State, StoreErrorKind};
 
 use super::mock::{Script, deadline, key, put, userid, words};
 use crate::Errno;
@@ -62,7 +63,7 @@ fn a_deadline_of_zero_tries_once() {
     script.fail("lock l", 0, Errno::AGAIN);
     let userid = userid();
     let op = [put(&userid, Durability::Process)];
-    let now = userdata_core::Deadline::within(Duration::ZERO);
+    let now = Duration::ZERO;
     script
         .store()
         .change(&key(), now, &mut |_| Ok(()), &op)

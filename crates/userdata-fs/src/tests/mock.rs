@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use mockall::mock;
-use userdata_core::{
-    Deadline, DomainKey, Domid, Durability, Expect, FileName, FileType, NameFormat, Op, Uuid,
-    WritableUserid,
-};
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::{Durability, Expect, FileType, Op};
+use userdata_core::value::NonEmpty;
+use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
 
 use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata, Name};
 
@@ -267,14 +267,14 @@ pub(super) fn userid() -> WritableUserid {
     WritableUserid::new("xl").unwrap()
 }
 
-pub(super) fn deadline() -> Deadline {
-    Deadline::within(Duration::from_millis(20))
+pub(super) fn deadline() -> Duration {
+    Duration::from_millis(20)
 }
 
 pub(super) fn put(userid: &WritableUserid, durability: Durability) -> Op<'_> {
     Op::Put {
         userid,
-        data: b"new",
+        data: NonEmpty::new(b"new").unwrap(),
         expect: Expect::Any,
         durability,
     }

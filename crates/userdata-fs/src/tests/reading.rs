@@ -1,6 +1,7 @@
 //! Reading and listing.
 
-use userdata_core::{Condition, Store, StoreErrorKind, Userid};
+use userdata_core::store::{Condition, StoreErrorKind};
+use userdata_core::{Store, Userid};
 
 use super::mock::{Script, key, words};
 use crate::Errno;

@@ -1,8 +1,10 @@
 //! Storing and removing one value.
 
-use userdata_core::{
-    Done, Durability, Expect, Operation, Refused, Store, StoreError, StoreErrorKind, Version,
+use userdata_core::store::{
+    Done, Durability, Expect, Operation, Refused, StoreError, StoreErrorKind,
 };
+use userdata_core::value::NonEmpty;
+use userdata_core::{Store, Version};
 
 use super::mock::{Script, deadline, key, put, userid, words};
 use crate::Errno;
@@ -251,9 +253,9 @@ fn an_unexpected_version_is_found_before_anything_is_written() {
     let script = Script::default();
     script.content(b"old");
     let (userid, expect) = (userid(), Expect::Version(Version::of(b"older")));
-    let op = userdata_core::Op::Put {
+    let op = userdata_core::store::Op::Put {
         userid: &userid,
-        data: b"new",
+        data: NonEmpty::new(b"new").unwrap(),
         expect,
         durability: Durability::Full,
     };
@@ -274,8 +276,8 @@ fn an_unexpected_version_is_found_before_anything_is_written() {
 fn a_durable_removal_syncs_the_directory_after_the_unlink() {
     let script = Script::default();
     let userid = userid();
-    let op = userdata_core::Op::Delete {
-        userid: &userid,
+    let op = userdata_core::store::Op::Delete {
+        userid: userid.as_userid(),
         expect: Expect::Any,
         durability: Durability::Full,
     };

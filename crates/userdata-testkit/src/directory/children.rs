@@ -1,6 +1,6 @@
 //! Child directories.
 
-use userdata_core::FileType;
+use userdata_core::store::FileType;
 use userdata_fs::{Directory, Errno, LockMode};
 
 use super::{DirectoryUnderTest, failure, name, read_at, store_in};

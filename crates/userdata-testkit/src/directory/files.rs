@@ -1,6 +1,6 @@
 //! Files: made, written, read.
 
-use userdata_core::FileType;
+use userdata_core::store::FileType;
 use userdata_fs::{Directory, Errno};
 
 use super::{DirectoryUnderTest, failure, name, read_all, read_at, write_all};

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use userdata_core::FileType;
+use userdata_core::store::FileType;
 use userdata_fs::{Directory, Errno, Name};
 
 use super::{DirectoryUnderTest, failure, name, read_at, store_in};

@@ -1,7 +1,7 @@
 //! Strangers: what is neither a file nor a directory. Where something can't be planted, its
 //! statements say nothing of it.
 
-use userdata_core::FileType;
+use userdata_core::store::FileType;
 use userdata_fs::{Directory, Errno, LockMode};
 
 use super::{DirectoryUnderTest, failure, name, read_at};

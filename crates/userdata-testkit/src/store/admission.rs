@@ -2,9 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use userdata_core::{
-    Clear, Done, Expect, HypervisorError, HypervisorErrorKind, Refused, StoreErrorKind, Version,
-};
+use userdata_core::Version;
+use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
+use userdata_core::store::{Done, Expect, Keep, Refused, StoreErrorKind};
 
 use super::StoreUnderTest;
 use super::steps::{
@@ -31,12 +31,15 @@ pub fn a_refused_change_changes_nothing(under_test: &StoreUnderTest) {
     for refusal in refusals {
         for ops in [
             &[put(&xl, b"other")][..],
-            &[put(&xl, b"")],
             &[put(&new, b"value")],
-            &[delete(&xl)],
-            &[clear(Clear::Spare)],
-            &[clear(Clear::Everything)],
-            &[put(&new, b"value"), delete(&xl), clear(Clear::Everything)],
+            &[delete(xl.as_userid())],
+            &[clear(Keep::Essential)],
+            &[clear(Keep::Nothing)],
+            &[
+                put(&new, b"value"),
+                delete(xl.as_userid()),
+                clear(Keep::Nothing),
+            ],
             &[],
         ] {
             let changed = client.change(&key, PATIENT, &mut |_| Err(refusal()), ops);
@@ -52,7 +55,7 @@ pub fn a_refused_change_changes_nothing(under_test: &StoreUnderTest) {
 pub fn a_change_of_nothing_is_admitted_too(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let mut asked = 0;
-    let mut admit = |state: &userdata_core::State| {
+    let mut admit = |state: &userdata_core::store::State| {
         asked += 1;
         assert!(!state.closing);
         Ok(())
@@ -71,7 +74,7 @@ pub fn admission_is_asked_before_an_op_is_tried(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     let stale = put_if(&xl, b"new", Expect::Version(Version::of(b"stale")));
     let mut asked = false;
-    let mut admit = |_: &userdata_core::State| {
+    let mut admit = |_: &userdata_core::store::State| {
         asked = true;
         Err(Refused::NoSuchDomain)
     };
@@ -85,13 +88,13 @@ pub fn ops_are_applied_in_order(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let (a, b) = (userid("a"), userid("b"));
     let ops = [
-        delete(&a),
+        delete(a.as_userid()),
         put_if(&a, b"1", Expect::Absent),
         put_if(&a, b"2", Expect::Version(Version::of(b"1"))),
         put(&b, b"3"),
-        put(&b, b""),
+        delete(b.as_userid()),
         put_if(&b, b"4", Expect::Absent),
-        delete(&a),
+        delete(a.as_userid()),
     ];
     let done = change(&*client, &key, &ops);
     assert!(
@@ -109,8 +112,11 @@ pub fn ops_are_applied_in_order(under_test: &StoreUnderTest) {
         ),
         "{done:?}"
     );
-    assert_eq!(get(&*client, &key, &a), None);
-    assert_eq!(get(&*client, &key, &b).as_deref(), Some(&b"4"[..]));
+    assert_eq!(get(&*client, &key, a.as_userid()), None);
+    assert_eq!(
+        get(&*client, &key, b.as_userid()).as_deref(),
+        Some(&b"4"[..])
+    );
 }
 
 /// The ops before one that fails stay applied, those behind it are not tried.
@@ -122,13 +128,22 @@ pub fn an_op_that_fails_stops_those_behind_it(under_test: &StoreUnderTest) {
     let ops = [
         put(&a, b"1"),
         put_if(&b, b"2", Expect::Absent),
-        delete(&c),
+        delete(c.as_userid()),
         put(&a, b"3"),
     ];
     assert_differs(try_change(&*client, &key, &ops), Some(b"there"));
-    assert_eq!(get(&*client, &key, &a).as_deref(), Some(&b"1"[..]));
-    assert_eq!(get(&*client, &key, &b).as_deref(), Some(&b"there"[..]));
-    assert_eq!(get(&*client, &key, &c).as_deref(), Some(&b"kept"[..]));
+    assert_eq!(
+        get(&*client, &key, a.as_userid()).as_deref(),
+        Some(&b"1"[..])
+    );
+    assert_eq!(
+        get(&*client, &key, b.as_userid()).as_deref(),
+        Some(&b"there"[..])
+    );
+    assert_eq!(
+        get(&*client, &key, c.as_userid()).as_deref(),
+        Some(&b"kept"[..])
+    );
 }
 
 /// If the caller's code panics while it admits, nothing changes, and neither he nor anybody else
@@ -137,15 +152,18 @@ pub fn a_panic_while_admitting_changes_nothing_and_blocks_nobody(under_test: &St
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     store(&*client, &key, &xl, b"value");
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        let mut admit = |_: &userdata_core::State| -> Result<(), Refused> {
+        let mut admit = |_: &userdata_core::store::State| -> Result<(), Refused> {
             std::panic::resume_unwind(Box::new("a panic on purpose"))
         };
-        client.change(&key, PATIENT, &mut admit, &[delete(&xl)])
+        client.change(&key, PATIENT, &mut admit, &[delete(xl.as_userid())])
     }));
     assert!(panicked.is_err(), "a panic is swallowed");
     for client in [client, under_test.client()] {
-        assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&b"value"[..]));
-        let now = userdata_core::Deadline::within(std::time::Duration::ZERO);
+        assert_eq!(
+            get(&*client, &key, xl.as_userid()).as_deref(),
+            Some(&b"value"[..])
+        );
+        let now = std::time::Duration::ZERO;
         let changed = client.change(&key, now, &mut |_| Ok(()), &[put(&xl, b"value")]);
         match changed {
             Ok(_) => {}

@@ -1,18 +1,19 @@
 //! Clearing: many records at once.
 
-use userdata_core::{Clear, Cleared, DomainKey, Done, Durability, Expect, Op, Store};
+use userdata_core::store::{Cleared, Done, Durability, Expect, Keep, Op};
+use userdata_core::{DomainKey, Store};
 use userdata_core::{Userid, WritableUserid};
 
 use super::StoreUnderTest;
 use super::steps::{
-    PATIENT, change, clear, contents, domain, get, is_closing, put, put_if, store, userid,
+    PATIENT, change, clear, contents, delete, domain, get, is_closing, put_if, store, userid,
 };
 
 /// Clears by one op, of which no failure is expected.
 #[track_caller]
-pub(super) fn clear_all(client: &dyn Store, key: &DomainKey, what: Clear) -> Cleared {
+pub(super) fn clear_all(client: &dyn Store, key: &DomainKey, keep: Keep) -> Cleared {
     let durability = Durability::Full;
-    match change(client, key, &[Op::Clear { what, durability }]).pop() {
+    match change(client, key, &[Op::Clear { keep, durability }]).pop() {
         Some(Done::Cleared(cleared)) => {
             assert!(cleared.failed.is_empty(), "{:?}", cleared.failed);
             assert!(cleared.durability >= durability);
@@ -44,9 +45,12 @@ pub fn a_living_domain_spares_all_but_libxl_json(under_test: &StoreUnderTest) {
         &key,
         &["xl", "libvirt-xml", "a", "libxl-json2"].map(userid),
     );
-    let cleared = clear_all(&*client, &key, Clear::Spare);
+    let cleared = clear_all(&*client, &key, Keep::Essential);
     assert_eq!(cleared.removed, stored);
-    assert_eq!(get(&*client, &key, &json).as_deref(), Some(&b"{}\0"[..]));
+    assert_eq!(
+        get(&*client, &key, json.as_userid()).as_deref(),
+        Some(&b"{}\0"[..])
+    );
     assert_eq!(contents(&*client).len(), 1);
 }
 
@@ -58,7 +62,7 @@ pub fn everything_is_everything(under_test: &StoreUnderTest) {
         &key,
         &["xl", "libxl-json", "a", "", "*", "a b"].map(userid),
     );
-    let cleared = clear_all(&*client, &key, Clear::Everything);
+    let cleared = clear_all(&*client, &key, Keep::Nothing);
     assert_eq!(cleared.removed, stored);
     assert_eq!(client.list(&key).expect("a list is had"), []);
     assert!(contents(&*client).is_empty());
@@ -67,8 +71,8 @@ pub fn everything_is_everything(under_test: &StoreUnderTest) {
 /// Where there is nothing, nothing is removed, and that is no failure.
 pub fn clearing_nothing_removes_nothing(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
-    for what in [Clear::Spare, Clear::Everything] {
-        let cleared = clear_all(&*client, &key, what);
+    for keep in [Keep::Essential, Keep::Nothing] {
+        let cleared = clear_all(&*client, &key, keep);
         assert_eq!(cleared.removed, []);
         assert_eq!(cleared.others, 0);
     }
@@ -79,13 +83,13 @@ pub fn clearing_nothing_removes_nothing(under_test: &StoreUnderTest) {
 pub fn a_value_can_be_put_behind_a_clear(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let (xl, other) = (userid("xl"), userid("other"));
-    for what in [Clear::Spare, Clear::Everything] {
+    for keep in [Keep::Essential, Keep::Nothing] {
         store(&*client, &key, &xl, b"old");
         store(&*client, &key, &other, b"old");
         let ops = [
-            clear(what),
+            clear(keep),
             put_if(&xl, b"new", Expect::Absent),
-            put(&other, b""),
+            delete(other.as_userid()),
         ];
         let done = change(&*client, &key, &ops);
         assert!(
@@ -95,7 +99,10 @@ pub fn a_value_can_be_put_behind_a_clear(under_test: &StoreUnderTest) {
             ),
             "{done:?}"
         );
-        assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&b"new"[..]));
+        assert_eq!(
+            get(&*client, &key, xl.as_userid()).as_deref(),
+            Some(&b"new"[..])
+        );
         assert_eq!(contents(&*client).len(), 1);
     }
 }
@@ -107,9 +114,9 @@ pub fn clearing_passes_over_a_mark_that_is_held(under_test: &StoreUnderTest) {
         .close(&key, PATIENT, &mut |_| Ok(()))
         .expect("a mark is made");
     let other = under_test.client();
-    for what in [Clear::Spare, Clear::Everything] {
+    for keep in [Keep::Essential, Keep::Nothing] {
         let stored = fill(&*other, &key, &["xl", "a"].map(userid));
-        assert_eq!(clear_all(&*other, &key, what).removed, stored);
+        assert_eq!(clear_all(&*other, &key, keep).removed, stored);
         assert!(
             is_closing(&*other, &key),
             "a clear took a mark that is held"

@@ -1,6 +1,7 @@
 //! Closing: the mark on a domain that is being destroyed.
 
-use userdata_core::{ClosingMark, DomainKey, Durability, Refused, Store, Userid};
+use userdata_core::store::{ClosingMark, Durability, Refused};
+use userdata_core::{DomainKey, Store, Userid};
 
 use super::StoreUnderTest;
 use super::clearing::fill;
@@ -9,7 +10,7 @@ use super::steps::{PATIENT, assert_refused, contents, domain, get, is_closing, s
 #[track_caller]
 fn close(client: &dyn Store, key: &DomainKey) -> Box<dyn ClosingMark> {
     let mut told = None;
-    let mut admit = |state: &userdata_core::State| {
+    let mut admit = |state: &userdata_core::store::State| {
         told = Some(state.closing);
         Ok(())
     };
@@ -28,7 +29,7 @@ pub fn a_mark_is_seen_by_every_change(under_test: &StoreUnderTest) {
     let mark = close(&*client, &key);
     for client in [&*client, &*other, &*under_test.client()] {
         assert!(is_closing(client, &key));
-        let mut admit = |state: &userdata_core::State| match state.closing {
+        let mut admit = |state: &userdata_core::store::State| match state.closing {
             true => Err(Refused::BeingDestroyed),
             false => Ok(()),
         };
@@ -45,9 +46,15 @@ pub fn values_can_be_read_and_changed_under_a_mark(under_test: &StoreUnderTest) 
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     store(&*client, &key, &xl, b"old");
     let mark = close(&*client, &key);
-    assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&b"old"[..]));
+    assert_eq!(
+        get(&*client, &key, xl.as_userid()).as_deref(),
+        Some(&b"old"[..])
+    );
     store(&*client, &key, &xl, b"new");
-    assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&b"new"[..]));
+    assert_eq!(
+        get(&*client, &key, xl.as_userid()).as_deref(),
+        Some(&b"new"[..])
+    );
     assert_eq!(client.list(&key).expect("a list is had").len(), 1);
     drop(mark);
 }
@@ -70,7 +77,7 @@ pub fn a_domain_is_closed_by_one_at_a_time(under_test: &StoreUnderTest) {
     let first = close(&*client, &key);
     for client in [&*client, &*under_test.client()] {
         let mut told = None;
-        let mut admit = |state: &userdata_core::State| {
+        let mut admit = |state: &userdata_core::store::State| {
             told = Some(state.closing);
             Ok(())
         };
@@ -120,7 +127,7 @@ pub fn clearing_a_closed_domain_removes_all_of_it_and_the_mark(under_test: &Stor
     fill(&*client, &other, &["xl"].map(userid));
     let mark = close(&*client, &key);
     let cleared = mark
-        .clear(PATIENT, Durability::Full)
+        .clear(PATIENT, Durability::Full, &mut |_| Ok(()))
         .expect("a closed domain is cleared");
     assert!(cleared.failed.is_empty(), "{:?}", cleared.failed);
     assert!(cleared.durability >= Durability::Full);
@@ -139,7 +146,30 @@ pub fn clearing_a_closed_domain_removes_all_of_it_and_the_mark(under_test: &Stor
     assert!(!is_closing(&*client, &key));
     let xl = userid("xl");
     store(&*client, &key, &xl, b"again");
-    assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&b"again"[..]));
+    assert_eq!(
+        get(&*client, &key, xl.as_userid()).as_deref(),
+        Some(&b"again"[..])
+    );
+}
+
+/// If the clear of a closed domain is refused, because the domain exists again, the mark goes and
+/// every value stays.
+pub fn a_refused_clear_removes_the_mark_alone(under_test: &StoreUnderTest) {
+    let (client, key) = (under_test.client(), domain(1, 1));
+    fill(&*client, &key, &["xl", "libxl-json"].map(userid));
+    let (before, records) = (contents(&*client), scanned(&*client));
+    let mark = close(&*client, &key);
+    let refused = mark.clear(PATIENT, Durability::Full, &mut |state| {
+        assert!(
+            !state.closing,
+            "the mark that is cleared is the caller's own"
+        );
+        Err(Refused::ExistsAgain)
+    });
+    assert_refused(refused, &Refused::ExistsAgain);
+    assert!(contents(&*client) == before);
+    assert_eq!(scanned(&*client), records);
+    assert!(!is_closing(&*client, &key));
 }
 
 /// A mark needs its process and not the client that made it.
@@ -151,7 +181,7 @@ pub fn a_mark_outlives_the_client_that_made_it(under_test: &StoreUnderTest) {
     let other = under_test.client();
     assert!(is_closing(&*other, &key));
     let cleared = mark
-        .clear(PATIENT, Durability::Process)
+        .clear(PATIENT, Durability::Process, &mut |_| Ok(()))
         .expect("a closed domain is cleared");
     assert_eq!(cleared.removed, stored);
     assert!(!is_closing(&*other, &key));

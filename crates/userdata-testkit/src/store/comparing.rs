@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use userdata_core::{Done, Expect, StoreErrorKind, Version};
+use userdata_core::Version;
+use userdata_core::store::{Done, Expect, StoreErrorKind};
 
 use super::StoreUnderTest;
 use super::steps::{
@@ -20,7 +21,10 @@ pub fn absence_can_be_expected(under_test: &StoreUnderTest) {
     assert!(matches!(&*done, [Done::Stored { .. }]), "{done:?}");
     let second = try_change(&*client, &key, &[put_if(&xl, b"second", Expect::Absent)]);
     assert_differs(second, Some(b"first"));
-    assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&b"first"[..]));
+    assert_eq!(
+        get(&*client, &key, xl.as_userid()).as_deref(),
+        Some(&b"first"[..])
+    );
 }
 
 /// A value is replaced where its version is expected, also by one with the same bytes.
@@ -35,7 +39,10 @@ pub fn a_version_can_be_expected(under_test: &StoreUnderTest) {
     ] {
         let done = change(&*client, &key, &[put_if(&xl, new, version(old))]);
         assert!(matches!(&*done, [Done::Stored { .. }]), "{done:?}");
-        assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&new[..]));
+        assert_eq!(
+            get(&*client, &key, xl.as_userid()).as_deref(),
+            Some(&new[..])
+        );
     }
 }
 
@@ -48,12 +55,15 @@ pub fn a_stale_version_changes_nothing(under_test: &StoreUnderTest) {
         try_change(&*client, &key, &[put_if(&xl, b"new", stale)]),
         None,
     );
-    assert_eq!(get(&*client, &key, &xl), None);
+    assert_eq!(get(&*client, &key, xl.as_userid()), None);
     store(&*client, &key, &xl, b"there");
-    for data in [&b"new"[..], b""] {
-        let changed = try_change(&*client, &key, &[put_if(&xl, data, stale)]);
+    for op in [put_if(&xl, b"new", stale), delete_if(xl.as_userid(), stale)] {
+        let changed = try_change(&*client, &key, &[op]);
         assert_differs(changed, Some(b"there"));
-        assert_eq!(get(&*client, &key, &xl).as_deref(), Some(&b"there"[..]));
+        assert_eq!(
+            get(&*client, &key, xl.as_userid()).as_deref(),
+            Some(&b"there"[..])
+        );
     }
 }
 
@@ -61,20 +71,28 @@ pub fn a_stale_version_changes_nothing(under_test: &StoreUnderTest) {
 pub fn deletes_compare_too(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     let version = |value: &[u8]| Expect::Version(Version::of(value));
-    let done = change(&*client, &key, &[delete_if(&xl, Expect::Absent)]);
+    let done = change(&*client, &key, &[delete_if(xl.as_userid(), Expect::Absent)]);
     assert!(matches!(&*done, [Done::NothingToRemove]), "{done:?}");
     assert_differs(
-        try_change(&*client, &key, &[delete_if(&xl, version(b"gone"))]),
+        try_change(
+            &*client,
+            &key,
+            &[delete_if(xl.as_userid(), version(b"gone"))],
+        ),
         None,
     );
     store(&*client, &key, &xl, b"there");
     for expect in [Expect::Absent, version(b"stale")] {
-        let changed = try_change(&*client, &key, &[delete_if(&xl, expect)]);
+        let changed = try_change(&*client, &key, &[delete_if(xl.as_userid(), expect)]);
         assert_differs(changed, Some(b"there"));
     }
-    let done = change(&*client, &key, &[delete_if(&xl, version(b"there"))]);
+    let done = change(
+        &*client,
+        &key,
+        &[delete_if(xl.as_userid(), version(b"there"))],
+    );
     assert!(matches!(&*done, [Done::Removed { .. }]), "{done:?}");
-    assert_eq!(get(&*client, &key, &xl), None);
+    assert_eq!(get(&*client, &key, xl.as_userid()), None);
 }
 
 /// Of many that make a first value at the same time one does, and the others are told.
@@ -101,7 +119,11 @@ pub fn of_two_that_expect_absence_one_is_made(under_test: &StoreUnderTest) {
             }
         });
         assert_eq!(made.load(Ordering::Relaxed), 1, "in round {round}");
-        change(&*under_test.client(), &key, &[delete_if(&xl, Expect::Any)]);
+        change(
+            &*under_test.client(),
+            &key,
+            &[delete_if(xl.as_userid(), Expect::Any)],
+        );
     }
 }
 
@@ -123,7 +145,7 @@ pub fn concurrent_updates_lose_nothing(under_test: &StoreUnderTest) {
             });
         }
     });
-    let counted = get(&*under_test.client(), &key, &xl).map(|bytes| number(&bytes));
+    let counted = get(&*under_test.client(), &key, xl.as_userid()).map(|bytes| number(&bytes));
     assert_eq!(counted, Some(THREADS * COUNTS));
 }
 
@@ -133,7 +155,7 @@ fn count_up(
     key: &userdata_core::DomainKey,
     xl: &userdata_core::WritableUserid,
 ) -> bool {
-    let old = get(client, key, xl);
+    let old = get(client, key, xl.as_userid());
     let expect = old
         .as_deref()
         .map_or(Expect::Absent, |old| Expect::Version(Version::of(old)));

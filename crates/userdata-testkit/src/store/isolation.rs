@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prop_assert_eq;
 use proptest::test_runner::{Config, TestRng, TestRunner};
-use userdata_core::{Clear, Done, WritableUserid};
+use userdata_core::WritableUserid;
+use userdata_core::store::{Done, Keep};
 
 use super::StoreUnderTest;
 use super::steps::{change, clear, contents, delete, domain, get, put, store, userid};
@@ -75,15 +76,15 @@ pub fn userids_that_look_alike_are_apart(under_test: &StoreUnderTest) {
     for userid in &userids {
         let value = format!("the value of {userid}").into_bytes();
         store(&*client, &key, userid, &value);
-        model.insert((**userid).clone(), value);
+        model.insert(userid.as_userid().clone(), value);
     }
     for (turn, userid) in userids.iter().enumerate() {
         if turn % 2 == 0 {
-            change(&*client, &key, &[delete(userid)]);
-            model.remove(&**userid);
+            change(&*client, &key, &[delete(userid.as_userid())]);
+            model.remove(userid.as_userid());
         } else {
             store(&*client, &key, userid, b"another value");
-            model.insert((**userid).clone(), b"another value".to_vec());
+            model.insert(userid.as_userid().clone(), b"another value".to_vec());
         }
         let entries = client.list(&key).expect("a list is had");
         let listed: Vec<_> = entries.iter().map(|entry| &entry.userid).collect();
@@ -91,8 +92,8 @@ pub fn userids_that_look_alike_are_apart(under_test: &StoreUnderTest) {
     }
     for userid in &userids {
         assert_eq!(
-            get(&*client, &key, userid).as_ref(),
-            model.get(&**userid),
+            get(&*client, &key, userid.as_userid()).as_ref(),
+            model.get(userid.as_userid()),
             "{userid}"
         );
     }
@@ -117,12 +118,12 @@ pub fn domids_that_look_alike_are_apart(under_test: &StoreUnderTest) {
         );
     }
     let five = domain(5, uuid(5));
-    change(&*client, &five, &[clear(Clear::Everything)]);
+    change(&*client, &five, &[clear(Keep::Nothing)]);
     assert_eq!(client.list(&five).expect("a list is had"), []);
     for domid in domids.into_iter().filter(|domid| *domid != 5) {
         let key = domain(domid, uuid(domid));
         assert_eq!(
-            get(&*client, &key, &xl),
+            get(&*client, &key, xl.as_userid()),
             Some(domid.to_ne_bytes().to_vec()),
             "{domid}"
         );
@@ -138,12 +139,18 @@ pub fn one_uuid_under_two_domids_is_two_domains(under_test: &StoreUnderTest) {
     let (client, xl) = (under_test.client(), userid("xl"));
     let (source, target) = (domain(3, 7), domain(4, 7));
     store(&*client, &source, &xl, b"source");
-    assert_eq!(get(&*client, &target, &xl), None);
+    assert_eq!(get(&*client, &target, xl.as_userid()), None);
     store(&*client, &target, &xl, b"target");
-    assert_eq!(get(&*client, &source, &xl).as_deref(), Some(&b"source"[..]));
-    change(&*client, &source, &[clear(Clear::Everything)]);
-    assert_eq!(get(&*client, &source, &xl), None);
-    assert_eq!(get(&*client, &target, &xl).as_deref(), Some(&b"target"[..]));
+    assert_eq!(
+        get(&*client, &source, xl.as_userid()).as_deref(),
+        Some(&b"source"[..])
+    );
+    change(&*client, &source, &[clear(Keep::Nothing)]);
+    assert_eq!(get(&*client, &source, xl.as_userid()), None);
+    assert_eq!(
+        get(&*client, &target, xl.as_userid()).as_deref(),
+        Some(&b"target"[..])
+    );
 }
 
 /// A domid that is used again has none of the data of the domain before.
@@ -151,11 +158,14 @@ pub fn one_domid_under_two_uuids_is_two_domains(under_test: &StoreUnderTest) {
     let (client, xl) = (under_test.client(), userid("xl"));
     let (before, after) = (domain(3, 7), domain(3, 8));
     store(&*client, &before, &xl, b"before");
-    assert_eq!(get(&*client, &after, &xl), None);
+    assert_eq!(get(&*client, &after, xl.as_userid()), None);
     assert_eq!(client.list(&after).expect("a list is had"), []);
     store(&*client, &after, &xl, b"after");
-    change(&*client, &before, &[delete(&xl)]);
-    assert_eq!(get(&*client, &after, &xl).as_deref(), Some(&b"after"[..]));
+    change(&*client, &before, &[delete(xl.as_userid())]);
+    assert_eq!(
+        get(&*client, &after, xl.as_userid()).as_deref(),
+        Some(&b"after"[..])
+    );
 }
 
 /// Whatever is done to one domain, each record of every other is as it was.
@@ -170,14 +180,18 @@ pub fn changes_of_one_domain_leave_the_others(under_test: &StoreUnderTest) {
         let done = change(
             &*client,
             &key,
-            &[put(userid, b"value"), delete(userid), put(userid, b"value")],
+            &[
+                put(userid, b"value"),
+                delete(userid.as_userid()),
+                put(userid, b"value"),
+            ],
         );
         assert!(
             matches!(&*done, [_, Done::Removed { .. }, _]),
             "{userid}: {done:?}"
         );
     }
-    change(&*client, &key, &[clear(Clear::Everything)]);
+    change(&*client, &key, &[clear(Keep::Nothing)]);
     assert!(contents(&*client) == before);
 }
 
@@ -199,7 +213,7 @@ pub fn any_history_is_that_of_a_map(under_test: &StoreUnderTest) {
     }
     let ran = TestRunner::new_with_rng(config, rng).run(&histories, |history| {
         for key in &keys {
-            change(&*client, key, &[clear(Clear::Everything)]);
+            change(&*client, key, &[clear(Keep::Nothing)]);
         }
         let mut map = BTreeMap::new();
         for step in history.iter().filter(|step| keys.contains(&step.domain)) {

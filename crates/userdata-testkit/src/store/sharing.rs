@@ -6,7 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use userdata_core::{Clear, Deadline, DomainKey, Expect, Refused, Store, StoreErrorKind};
+use userdata_core::store::{Expect, Keep, Refused, StoreErrorKind};
+use userdata_core::{DomainKey, Store};
 
 use super::StoreUnderTest;
 use super::steps::{
@@ -29,12 +30,12 @@ pub fn what_one_client_stores_another_reads_at_once(under_test: &StoreUnderTest)
             let value = format!("round {round}, client {number}").into_bytes();
             store(&**writer, &key, &xl, &value);
             for reader in &clients {
-                assert_eq!(get(&**reader, &key, &xl).as_ref(), Some(&value));
+                assert_eq!(get(&**reader, &key, xl.as_userid()).as_ref(), Some(&value));
             }
         }
-        change(&*under_test.client(), &key, &[delete(&xl)]);
+        change(&*under_test.client(), &key, &[delete(xl.as_userid())]);
         for reader in &clients {
-            assert_eq!(get(&**reader, &key, &xl), None);
+            assert_eq!(get(&**reader, &key, xl.as_userid()), None);
         }
     }
 }
@@ -73,9 +74,9 @@ pub fn readers_see_whole_values_only(under_test: &StoreUnderTest) {
                 let client = under_test.client();
                 loop {
                     let last = written.load(Ordering::Acquire);
-                    let read = get(&*client, key, xl).expect("a value is always there");
+                    let read = get(&*client, key, xl.as_userid()).expect("a value is always there");
                     assert!(whole(&read), "a mixture of {} bytes", read.len());
-                    let stat = client.stat(key, xl).expect("an entry is had");
+                    let stat = client.stat(key, xl.as_userid()).expect("an entry is had");
                     let size = stat.expect("a value is always there").size;
                     assert!((0..ROUNDS).any(|round| value(0, round).len() as u64 == size));
                     if last {
@@ -103,10 +104,13 @@ pub fn writers_of_different_userids_do_not_disturb_each_other(under_test: &Store
                 let (client, userid) = (under_test.client(), userid(format!("u{writer}")));
                 for round in 0..20_u8 {
                     store(&*client, &key, &userid, &[writer, round]);
-                    assert_eq!(get(&*client, &key, &userid), Some(vec![writer, round]));
+                    assert_eq!(
+                        get(&*client, &key, userid.as_userid()),
+                        Some(vec![writer, round])
+                    );
                     if round % 5 == 0 {
-                        change(&*client, &key, &[delete(&userid)]);
-                        assert_eq!(get(&*client, &key, &userid), None);
+                        change(&*client, &key, &[delete(userid.as_userid())]);
+                        assert_eq!(get(&*client, &key, userid.as_userid()), None);
                     }
                 }
             });
@@ -127,9 +131,9 @@ pub fn nobody_comes_between_the_ops_of_a_change(under_test: &StoreUnderTest) {
                 let client = under_test.client();
                 for round in 0..50 {
                     let away = match round % 3 {
-                        0 => delete(xl),
-                        1 => clear(Clear::Spare),
-                        _ => clear(Clear::Everything),
+                        0 => delete(xl.as_userid()),
+                        1 => clear(Keep::Essential),
+                        _ => clear(Keep::Nothing),
                     };
                     let first = put_if(xl, std::slice::from_ref(&number), Expect::Absent);
                     change(&*client, key, &[first, away]);
@@ -153,7 +157,7 @@ fn while_a_change_is_under_way<R: Send>(
     thread::scope(|scope| {
         let changing = scope.spawn(move || {
             let client = under_test.client();
-            let mut admit = |_: &userdata_core::State| {
+            let mut admit = |_: &userdata_core::store::State| {
                 // Asked again, he answers at once: nobody listens any more.
                 let _ = asked.send(());
                 let _ = may_go_on.recv_timeout(STUCK);
@@ -186,7 +190,7 @@ enum StoreErrorKindName {
     GaveUp,
 }
 
-fn name(error: userdata_core::StoreError) -> StoreErrorKindName {
+fn name(error: userdata_core::store::StoreError) -> StoreErrorKindName {
     match error.kind() {
         StoreErrorKind::PreconditionFailed { .. } => StoreErrorKindName::PreconditionFailed,
         StoreErrorKind::DeadlinePassed { .. } => StoreErrorKindName::DeadlinePassed,
@@ -201,9 +205,17 @@ pub fn reading_waits_for_nobody(under_test: &StoreUnderTest) {
     store(&*under_test.client(), &key, &old, b"value");
     let (changed, ()) = while_a_change_is_under_way(under_test, &key, || {
         let client = under_test.client();
-        assert_eq!(get(&*client, &key, &old).as_deref(), Some(&b"value"[..]));
-        assert_eq!(get(&*client, &key, &userid("xl")), None);
-        assert!(client.stat(&key, &old).expect("an entry is had").is_some());
+        assert_eq!(
+            get(&*client, &key, old.as_userid()).as_deref(),
+            Some(&b"value"[..])
+        );
+        assert_eq!(get(&*client, &key, userid("xl").as_userid()), None);
+        assert!(
+            client
+                .stat(&key, old.as_userid())
+                .expect("an entry is had")
+                .is_some()
+        );
         assert_eq!(client.list(&key).expect("a list is had").len(), 1);
         let scanned = client.scan(&mut |_| ControlFlow::Continue(()));
         scanned.expect("a store is scanned");
@@ -231,14 +243,14 @@ pub fn no_change_waits_beyond_its_deadline(under_test: &StoreUnderTest) {
         let (key, xl) = (domain(number, number.into()), userid("xl"));
         let (first, second) = while_a_change_is_under_way(under_test, &key, || {
             let client = under_test.client();
-            let deadline = Deadline::within(within);
+            let deadline = within;
             let second = put_if(&xl, b"second", Expect::Absent);
             client
                 .change(&key, deadline, &mut |_| Ok(()), &[second])
                 .map(drop)
                 .map_err(name)
         });
-        let there = get(&*under_test.client(), &key, &xl);
+        let there = get(&*under_test.client(), &key, xl.as_userid());
         match second {
             Ok(()) => {
                 assert_eq!(first, Err(StoreErrorKindName::PreconditionFailed));

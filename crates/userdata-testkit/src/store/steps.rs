@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use userdata_core::{
-    Clear, Deadline, DomainKey, Domid, Done, Durability, Expect, Kind, Op, Owner, Refused, Store,
-    StoreError, StoreErrorKind, Userid, Uuid, WritableUserid,
+use userdata_core::file_name::{Kind, Owner};
+use userdata_core::store::{
+    Done, Durability, Expect, Keep, Op, Refused, StoreError, StoreErrorKind,
 };
+use userdata_core::value::NonEmpty;
+use userdata_core::{DomainKey, Domid, Store, Userid, Uuid, WritableUserid};
 
 /// Long enough for any machine, so that whoever waits this long waits for ever.
-pub(super) const PATIENT: Deadline = Deadline::within(Duration::from_secs(120));
+pub(super) const PATIENT: Duration = Duration::from_secs(120);
 
 /// The domain with this domid and a uuid made of this number.
 pub(super) fn domain(domid: u16, uuid: u128) -> DomainKey {
@@ -34,7 +36,7 @@ pub(super) const fn put_if<'a>(
 ) -> Op<'a> {
     Op::Put {
         userid,
-        data,
+        data: NonEmpty::new(data).expect("a value has at least one byte"),
         expect,
         durability: Durability::Process,
     }
@@ -52,9 +54,9 @@ pub(super) const fn delete_if(userid: &Userid, expect: Expect) -> Op<'_> {
     }
 }
 
-pub(super) const fn clear(what: Clear) -> Op<'static> {
+pub(super) const fn clear(keep: Keep) -> Op<'static> {
     Op::Clear {
-        what,
+        keep,
         durability: Durability::Process,
     }
 }
@@ -96,7 +98,7 @@ pub(super) fn get(store: &dyn Store, domain: &DomainKey, userid: &Userid) -> Opt
 #[track_caller]
 pub(super) fn is_closing(store: &dyn Store, domain: &DomainKey) -> bool {
     let mut closing = None;
-    let mut admit = |state: &userdata_core::State| {
+    let mut admit = |state: &userdata_core::store::State| {
         closing = Some(state.closing);
         Ok(())
     };

@@ -2,7 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use userdata_core::{Condition, Done, Durability, Expect, Kind, Op, StoreErrorKind};
+use userdata_core::file_name::Kind;
+use userdata_core::store::{Condition, Done, Durability, Expect, Op, StoreErrorKind};
+use userdata_core::value::NonEmpty;
 
 use super::StoreUnderTest;
 use super::steps::{change, contents, delete, domain, get, put, store, try_change, userid};
@@ -10,8 +12,11 @@ use super::steps::{change, contents, delete, domain, get, put, store, try_change
 /// What was never stored is `None`, has no entry, and is in no listing.
 pub fn what_was_never_stored_is_none(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
-    assert_eq!(get(&*client, &key, &xl), None);
-    assert_eq!(client.stat(&key, &xl).expect("absence is told"), None);
+    assert_eq!(get(&*client, &key, xl.as_userid()), None);
+    assert_eq!(
+        client.stat(&key, xl.as_userid()).expect("absence is told"),
+        None
+    );
     assert_eq!(client.list(&key).expect("a list is had"), []);
     assert!(contents(&*client).is_empty());
 }
@@ -42,7 +47,7 @@ pub fn a_value_comes_back_byte_for_byte(under_test: &StoreUnderTest) {
     ]);
     for value in values {
         store(&*client, &key, &xl, &value);
-        let read = get(&*client, &key, &xl).expect("what was stored is there");
+        let read = get(&*client, &key, xl.as_userid()).expect("what was stored is there");
         assert!(
             read == value,
             "a value of {} bytes comes back changed",
@@ -56,21 +61,8 @@ pub fn a_store_replaces_the_whole_value(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     for value in [&b"short"[..], &[b'x'; 10_000], b"short again", b"s"] {
         store(&*client, &key, &xl, value);
-        assert_eq!(get(&*client, &key, &xl).as_deref(), Some(value));
+        assert_eq!(get(&*client, &key, xl.as_userid()).as_deref(), Some(value));
     }
-}
-
-/// Zero bytes delete, once.
-pub fn storing_no_bytes_deletes(under_test: &StoreUnderTest) {
-    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
-    store(&*client, &key, &xl, b"value");
-    let done = change(&*client, &key, &[put(&xl, b"")]);
-    assert!(matches!(&*done, [Done::Removed { .. }]), "{done:?}");
-    assert_eq!(get(&*client, &key, &xl), None);
-    assert_eq!(client.stat(&key, &xl).expect("absence is told"), None);
-    let done = change(&*client, &key, &[put(&xl, b"")]);
-    assert!(matches!(&*done, [Done::NothingToRemove]), "{done:?}");
-    assert!(contents(&*client).is_empty());
 }
 
 /// A delete takes one value away, says so, and says when there was none.
@@ -79,11 +71,14 @@ pub fn deleting_removes_one_value(under_test: &StoreUnderTest) {
     let (xl, other) = (userid("xl"), userid("libvirt-xml"));
     store(&*client, &key, &xl, b"value");
     store(&*client, &key, &other, b"other");
-    let done = change(&*client, &key, &[delete(&xl)]);
+    let done = change(&*client, &key, &[delete(xl.as_userid())]);
     assert!(matches!(&*done, [Done::Removed { .. }]), "{done:?}");
-    assert_eq!(get(&*client, &key, &xl), None);
-    assert_eq!(get(&*client, &key, &other).as_deref(), Some(&b"other"[..]));
-    let done = change(&*client, &key, &[delete(&xl)]);
+    assert_eq!(get(&*client, &key, xl.as_userid()), None);
+    assert_eq!(
+        get(&*client, &key, other.as_userid()).as_deref(),
+        Some(&b"other"[..])
+    );
+    let done = change(&*client, &key, &[delete(xl.as_userid())]);
     assert!(matches!(&*done, [Done::NothingToRemove]), "{done:?}");
 }
 
@@ -93,12 +88,12 @@ pub fn what_was_reached_is_at_least_what_was_asked(under_test: &StoreUnderTest) 
     for durability in [Durability::Process, Durability::File, Durability::Full] {
         let put = Op::Put {
             userid: &xl,
-            data: b"value",
+            data: NonEmpty::new(b"value").expect("bytes"),
             expect: Expect::Any,
             durability,
         };
         let delete = Op::Delete {
-            userid: &xl,
+            userid: xl.as_userid(),
             expect: Expect::Any,
             durability,
         };
@@ -123,7 +118,10 @@ pub fn a_listing_is_in_order_and_agrees_with_stat(under_test: &StoreUnderTest) {
     for (length, userid) in (1..).zip(&userids) {
         store(&*client, &key, userid, &vec![b'x'; length]);
     }
-    let mut wanted: Vec<_> = userids.iter().map(|userid| (**userid).clone()).collect();
+    let mut wanted: Vec<_> = userids
+        .iter()
+        .map(|userid| userid.as_userid().clone())
+        .collect();
     wanted.sort();
     let entries = client.list(&key).expect("a list is had");
     let listed: Vec<_> = entries.iter().map(|entry| entry.userid.clone()).collect();
@@ -154,7 +152,7 @@ pub fn a_scan_shows_every_value_with_its_owner(under_test: &StoreUnderTest) {
     for (key, userid) in wanted {
         let owner = found
             .keys()
-            .find(|(_, found)| *found == *userid)
+            .find(|(_, found)| *found == *userid.as_userid())
             .map(|(owner, _)| *owner)
             .expect("a value that was stored is found");
         assert_eq!(owner.uuid, key.uuid);
@@ -199,7 +197,7 @@ pub fn a_value_above_the_limit_is_refused_and_the_old_one_stays(under_test: &Sto
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     let largest = vec![0xa5; usize::try_from(limit).expect("a limit that memory can hold")];
     store(&*client, &key, &xl, &largest);
-    assert!(get(&*client, &key, &xl).as_ref() == Some(&largest));
+    assert!(get(&*client, &key, xl.as_userid()).as_ref() == Some(&largest));
     let too_large = [&*largest, b"x"].concat();
     match try_change(&*client, &key, &[put(&xl, &too_large)]) {
         Ok(_) => panic!("a value above the limit is stored"),
@@ -210,5 +208,5 @@ pub fn a_value_above_the_limit_is_refused_and_the_old_one_stays(under_test: &Sto
             ref other => panic!("a value above the limit failed as {other:?}"),
         },
     }
-    assert!(get(&*client, &key, &xl) == Some(largest));
+    assert!(get(&*client, &key, xl.as_userid()) == Some(largest));
 }

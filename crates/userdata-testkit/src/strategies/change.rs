@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use userdata_core::{
-    Clear, Deadline, DomainKey, Done, Durability, Expect, Op, Store, StoreError, Userid,
-    WritableUserid,
-};
+use userdata_core::store::{Done, Durability, Expect, Keep, Op, StoreError};
+use userdata_core::value::NonEmpty;
+use userdata_core::{DomainKey, Store, Userid, WritableUserid};
 
 use super::{domain_key, values, writable_userids};
 
@@ -30,7 +29,7 @@ pub enum What {
     /// A value is removed.
     Delete(WritableUserid),
     /// Many are removed.
-    Clear(Clear),
+    Clear(Keep),
 }
 
 impl Change {
@@ -49,23 +48,35 @@ impl Change {
         let durability = Durability::Process;
         let expect = Expect::Any;
         let op = match &self.what {
-            What::Put(userid, data) => Op::Put {
-                userid,
-                data,
-                expect,
-                durability,
+            What::Put(userid, data) => match NonEmpty::new(data) {
+                Some(data) => Op::Put {
+                    userid,
+                    data,
+                    expect,
+                    durability,
+                },
+                None => Op::Delete {
+                    userid: userid.as_userid(),
+                    expect,
+                    durability,
+                },
             },
             What::Delete(userid) => Op::Delete {
-                userid,
+                userid: userid.as_userid(),
                 expect,
                 durability,
             },
-            What::Clear(what) => Op::Clear {
-                what: *what,
+            What::Clear(keep) => Op::Clear {
+                keep: *keep,
                 durability,
             },
         };
-        store.change(&self.domain, Deadline::default(), &mut |_| Ok(()), &[op])
+        store.change(
+            &self.domain,
+            std::time::Duration::from_secs(10),
+            &mut |_| Ok(()),
+            &[op],
+        )
     }
 
     /// What the change does to everything that is stored.
@@ -78,7 +89,7 @@ impl Change {
             What::Delete(userid) => {
                 map.remove(&(domain, userid.clone().into()));
             }
-            What::Clear(Clear::Spare) => {
+            What::Clear(Keep::Essential) => {
                 map.retain(|(owner, userid), _| *owner != domain || userid.is_libxl_json());
             }
             What::Clear(_) => map.retain(|(owner, _), _| *owner != domain),
@@ -95,7 +106,7 @@ pub fn change() -> impl Strategy<Value = Change> {
     let what = prop_oneof![
         6 => (userid.clone(), values()).prop_map(|(userid, data)| What::Put(userid, data)),
         2 => userid.prop_map(What::Delete),
-        1 => proptest::sample::select(&[Clear::Spare, Clear::Everything][..]).prop_map(What::Clear),
+        1 => proptest::sample::select(&[Keep::Essential, Keep::Nothing][..]).prop_map(What::Clear),
     ];
     (domain_key(), what).prop_map(|(domain, what)| Change { domain, what })
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use userdata_core::{DomainKey, FileName, NameFormat};
+use userdata_core::DomainKey;
+use userdata_core::file_name::{FileName, NameFormat};
 
 use super::{domain_key, userids};
 use crate::hostile::Hostile;

@@ -2,12 +2,13 @@
 
 use std::io;
 
-use userdata_core::{Cleared, ClosingMark, Life, Operation, State, StoreError, StoreErrorKind};
+use userdata_core::Life;
+use userdata_core::store::{Cleared, ClosingMark, Operation, State, StoreError, StoreErrorKind};
 
 use super::mock::{Answer, Answers, Calls, MockEngine, MockMark, engine, host, key, other};
 use crate::{DestroyError, Destroyed, Userdata, UserdataErrorKind as Kind};
 
-/// What the storage does when the domain is to be marked.
+/// What fails in the store.
 #[derive(Clone, Copy, PartialEq)]
 enum Storage {
     Works,
@@ -34,7 +35,12 @@ fn marking(answers: &Answers, calls: &Calls, storage: Storage) -> MockEngine {
 fn mark(calls: &Calls, storage: Storage) -> Box<dyn ClosingMark> {
     let mut mark = MockMark::new();
     let log = calls.clone();
-    mark.expect_clear().returning(move |_, _| {
+    mark.expect_clear().returning(move |_, _, admit| {
+        log.push("lock");
+        admit(&State::new(false)).map_err(|refused| {
+            let kind = StoreErrorKind::Refused(refused);
+            StoreError::new(Operation::Admit, "domain", kind)
+        })?;
         log.push("clear");
         match storage {
             Storage::CannotClear => {
@@ -57,7 +63,7 @@ fn destroy(
     calls: &Calls,
     storage: Storage,
     result: Result<&'static str, io::Error>,
-) -> Result<Destroyed<&'static str>, DestroyError<io::Error>> {
+) -> Result<Destroyed<&'static str>, DestroyError> {
     let userdata = Userdata::new(host(answers, calls), marking(answers, calls, storage));
     userdata.destroy(key(), |found| {
         assert_eq!(*found, key());
@@ -71,7 +77,7 @@ fn alive() -> Answer {
 }
 
 #[test]
-fn the_domain_is_marked_before_and_its_data_goes_after_it_is_destroyed() {
+fn destroy_marks_before_and_clears_after() {
     for gone in [
         Answer::Absent,
         Answer::Is(key(), Life::Dead),
@@ -81,10 +87,12 @@ fn the_domain_is_marked_before_and_its_data_goes_after_it_is_destroyed() {
         let answers = Answers::of(&[alive(), alive(), gone]);
         let destroyed = destroy(&answers, &calls, Storage::Works, Ok("done")).unwrap();
         assert_eq!(destroyed.value, "done");
-        assert!(destroyed.cleared.is_some() && destroyed.trouble.is_empty());
+        assert!(destroyed.cleared.is_some() && destroyed.problems.is_empty());
         assert_eq!(
             calls.taken(),
-            ["domain", "domain", "mark", "destroy", "domain", "clear"]
+            [
+                "domain", "domain", "mark", "destroy", "domain", "lock", "domain", "clear"
+            ]
         );
     }
 }
@@ -94,11 +102,11 @@ fn a_failed_destroy_leaves_all_data_and_its_error_comes_back() {
     let calls = Calls::default();
     let error = io::Error::other("no");
     let failed = destroy(&Answers::of(&[alive()]), &calls, Storage::Works, Err(error)).unwrap_err();
-    assert!(matches!(&failed, DestroyError::Failed { source, trouble }
-        if source.to_string() == "no" && trouble.is_empty()));
+    assert!(matches!(&failed, DestroyError::Failed { source, problems }
+        if source.to_string() == "no" && problems.is_empty()));
     assert_eq!(
         calls.taken(),
-        ["domain", "domain", "mark", "destroy", "reopen"]
+        ["domain", "domain", "mark", "destroy", "domain", "reopen"]
     );
 }
 
@@ -106,7 +114,7 @@ fn a_failed_destroy_leaves_all_data_and_its_error_comes_back() {
 fn a_destroy_that_did_nothing_leaves_all_data() {
     let calls = Calls::default();
     let failed = destroy(&Answers::of(&[alive()]), &calls, Storage::Works, Ok("done")).unwrap_err();
-    assert!(matches!(failed, DestroyError::StillThere { .. }));
+    assert!(matches!(failed, DestroyError::StillAlive { .. }));
     assert_eq!(
         calls.taken(),
         ["domain", "domain", "mark", "destroy", "domain", "reopen"]
@@ -119,7 +127,7 @@ fn unknown_is_not_dead() {
     let answers = Answers::of(&[alive(), alive(), Answer::Unknown]);
     let destroyed = destroy(&answers, &calls, Storage::Works, Ok("done")).unwrap();
     assert!(destroyed.cleared.is_none());
-    assert!(matches!(destroyed.trouble[0].kind(), Kind::Hypervisor(_)));
+    assert!(matches!(destroyed.problems[0].kind(), Kind::Hypervisor(_)));
     assert_eq!(
         calls.taken(),
         ["domain", "domain", "mark", "destroy", "domain", "reopen"]
@@ -127,11 +135,11 @@ fn unknown_is_not_dead() {
 }
 
 #[test]
-fn trouble_with_storage_never_stops_the_destroy() {
+fn a_failing_store_never_stops_the_destroy() {
     let calls = Calls::default();
     let answers = Answers::of(&[alive(), Answer::Absent]);
     let destroyed = destroy(&answers, &calls, Storage::CannotMark, Ok("done")).unwrap();
-    assert_eq!(destroyed.trouble.len(), 1);
+    assert_eq!(destroyed.problems.len(), 1);
     assert!(destroyed.cleared.is_some());
     assert_eq!(
         calls.taken(),
@@ -141,14 +149,15 @@ fn trouble_with_storage_never_stops_the_destroy() {
             "destroy",
             "domain",
             "lock",
-            "clear Everything"
+            "domain",
+            "clear, keep Nothing"
         ],
     );
 
     let answers = Answers::of(&[alive(), alive(), Answer::Absent]);
     let destroyed = destroy(&answers, &calls, Storage::CannotClear, Ok("done")).unwrap();
     assert!(destroyed.cleared.is_none());
-    assert!(matches!(destroyed.trouble[0].kind(), Kind::Store(_)));
+    assert!(matches!(destroyed.problems[0].kind(), Kind::Store(_)));
 }
 
 #[test]
@@ -182,4 +191,58 @@ fn a_domain_that_is_not_there_is_not_destroyed() {
         assert!(matches!(refused, DestroyError::NotStarted(_)));
         assert!(!calls.taken().contains(&"destroy".to_owned()));
     }
+}
+
+#[test]
+fn destroy_believes_the_hypervisor_and_not_its_closure() {
+    for gone in [
+        Answer::Absent,
+        Answer::Is(key(), Life::Dying),
+        Answer::Is(key(), Life::Dead),
+        Answer::Is(other(), Life::Alive),
+    ] {
+        let calls = Calls::default();
+        let answers = Answers::of(&[alive(), alive(), gone]);
+        let error = io::Error::other("a device timed out");
+        let failed = destroy(&answers, &calls, Storage::Works, Err(error)).unwrap_err();
+        assert!(
+            matches!(&failed, DestroyError::DestroyedWithError { source, cleared: Some(_), problems }
+                if source.to_string() == "a device timed out" && problems.is_empty()),
+            "{failed:?}"
+        );
+        assert_eq!(calls.taken().last().unwrap(), "clear");
+    }
+    let calls = Calls::default();
+    let answers = Answers::of(&[alive(), alive(), Answer::Unknown]);
+    let error = io::Error::other("no");
+    let failed = destroy(&answers, &calls, Storage::Works, Err(error)).unwrap_err();
+    assert!(matches!(&failed, DestroyError::Unknown { problems, .. } if problems.len() == 1));
+    assert!(!calls.taken().contains(&"clear".to_owned()));
+}
+
+#[test]
+fn destroy_keeps_the_data_of_a_domain_that_exists_again() {
+    for storage in [Storage::Works, Storage::CannotMark] {
+        let calls = Calls::default();
+        let before: &[Answer] = match storage {
+            Storage::CannotMark => &[alive()],
+            _ => &[alive(), alive()],
+        };
+        let answers = Answers::of(&[before, &[Answer::Absent, alive()]].concat());
+        let destroyed = destroy(&answers, &calls, storage, Ok("done")).unwrap();
+        assert!(destroyed.cleared.is_none());
+        let last = destroyed.problems.last().unwrap();
+        assert!(matches!(last.kind(), Kind::ExistsAgain), "{last:?}");
+        assert!(!calls.taken().iter().any(|call| call.contains("clear")));
+    }
+}
+
+#[test]
+fn the_closure_of_destroy_may_return_any_boxed_error() {
+    let calls = Calls::default();
+    let engine = marking(&Answers::alive(), &calls, Storage::Works);
+    let userdata = Userdata::new(host(&Answers::alive(), &calls), engine);
+    let failed = userdata.destroy(key(), |_| Err::<(), crate::Source>("boxed".into()));
+    assert!(matches!(failed, Err(DestroyError::Failed { source, .. })
+        if source.to_string() == "boxed"));
 }

@@ -1,13 +1,16 @@
-//! Mocks of the two traits that write their calls into one list.
+//! Mocks of the two traits, which write their calls into one list.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use mockall::mock;
+use userdata_core::hypervisor::{BootId, HypervisorError, HypervisorErrorKind};
+use userdata_core::store::{
+    Admit, Cleared, ClosingMark, Done, Durability, Entry, Found, Op, State, StoreError,
+};
 use userdata_core::{
-    Admit, BootId, Cleared, ClosingMark, Deadline, Domain, DomainKey, Domid, Done, Durability,
-    Entry, Found, Hypervisor, HypervisorError, HypervisorErrorKind, Life, Op, State, Store,
-    StoreError, Userid, Uuid, Value, WritableUserid,
+    Domain, DomainKey, Domid, Hypervisor, Life, Store, Userid, Uuid, Value, WritableUserid,
 };
 
 use crate::Userdata;
@@ -32,11 +35,12 @@ mock! {
         fn list(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError>;
         fn scan(&self, each: &mut dyn FnMut(Found) -> ControlFlow<()>) -> Result<(), StoreError>;
         fn change<'a, 'b, 'c>(
-            &self, domain: &DomainKey, deadline: Deadline, admit: Admit<'a>, ops: &'b [Op<'c>],
+            &self, domain: &DomainKey, timeout: Duration, admit: Admit<'a>, ops: &'b [Op<'c>],
         ) -> Result<Vec<Done>, StoreError>;
         fn close<'a>(
-            &self, domain: &DomainKey, deadline: Deadline, admit: Admit<'a>,
+            &self, domain: &DomainKey, timeout: Duration, admit: Admit<'a>,
         ) -> Result<Box<dyn ClosingMark>, StoreError>;
+        fn now(&self) -> Duration;
     }
 }
 
@@ -45,14 +49,14 @@ mock! {
     pub(super) Mark {}
 
     impl ClosingMark for Mark {
-        fn clear(
-            self: Box<Self>, deadline: Deadline, durability: Durability,
+        fn clear<'a>(
+            self: Box<Self>, timeout: Duration, durability: Durability, admit: Admit<'a>,
         ) -> Result<Cleared, StoreError>;
-        fn reopen(self: Box<Self>, deadline: Deadline) -> Result<(), StoreError>;
+        fn reopen(self: Box<Self>, timeout: Duration) -> Result<(), StoreError>;
     }
 }
 
-/// The calls of all mocks, in the order they were made.
+/// The calls of all mocks, in their order.
 #[derive(Clone, Default)]
 pub(super) struct Calls(Arc<Mutex<Vec<String>>>);
 
@@ -66,7 +70,7 @@ impl Calls {
     }
 }
 
-/// What the host answers: to each look-up in turn, the last answer from then on.
+/// The answers of the host: one to each look-up in turn, the last one from then on.
 #[derive(Clone)]
 pub(super) struct Answers {
     pub(super) domains: Vec<Answer>,
@@ -145,15 +149,20 @@ pub(super) fn host(answers: &Answers, calls: &Calls) -> MockHost {
     host
 }
 
-/// An engine that asks for admission and then does what `done` says.
+/// An engine that asks for admission and then returns what [`done`] does.
 pub(super) fn engine(answers: &Answers, calls: &Calls) -> MockEngine {
     let mut engine = MockEngine::new();
+    engine.expect_now().returning(|| Duration::ZERO);
     let (log, closing) = (calls.clone(), answers.closing);
     engine.expect_change().returning(move |key, _, admit, ops| {
         log.push("lock");
         admit(&State::new(closing)).map_err(|refused| {
-            let kind = userdata_core::StoreErrorKind::Refused(refused);
-            StoreError::new(userdata_core::Operation::Admit, key.to_string(), kind)
+            let kind = userdata_core::store::StoreErrorKind::Refused(refused);
+            StoreError::new(
+                userdata_core::store::Operation::Admit,
+                key.to_string(),
+                kind,
+            )
         })?;
         Ok(ops.iter().map(|op| done(op, &log)).collect())
     });
@@ -173,8 +182,8 @@ fn done(op: &Op<'_>, log: &Calls) -> Done {
             log.push("delete");
             Done::Removed { durability }
         }
-        Op::Clear { what, .. } => {
-            log.push(&format!("clear {what:?}"));
+        Op::Clear { keep, .. } => {
+            log.push(&format!("clear, keep {keep:?}"));
             Done::Cleared(Cleared::default())
         }
         _ => panic!("{op:?}"),

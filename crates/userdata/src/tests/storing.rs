@@ -2,17 +2,18 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
+use std::time::Duration;
 
-use userdata_core::{
-    Clear, Done, Durability, Expect, Life, Op, Operation, State, StoreError, StoreErrorKind,
-    Userid, Value, Version,
+use userdata_core::store::{
+    Done, Durability, Expect, Keep, Op, Operation, State, StoreError, StoreErrorKind,
 };
+use userdata_core::{Life, Userid, Value, Version};
 
 use super::mock::{Answer, Answers, Calls, MockEngine, host, key, other, userdata, userid};
-use crate::{Outcome, Target, Userdata, UserdataErrorKind as Kind};
+use crate::{Outcome, Source, Target, Userdata, UserdataErrorKind as Kind};
 
 #[test]
-fn store_looks_twice_and_asks_whether_the_domain_leaves_in_between() {
+fn store_looks_twice_and_asks_for_leaving_in_between() {
     let calls = Calls::default();
     let outcome = userdata(&Answers::alive(), &calls)
         .store(key(), &userid(), b"new")
@@ -56,7 +57,7 @@ fn store_takes_no_lock_for_a_domain_that_is_not_there() {
 }
 
 #[test]
-fn store_refuses_a_domain_that_changed_while_the_lock_was_waited_for() {
+fn store_refuses_a_domain_that_changed_before_the_lock() {
     for (answer, dying) in [
         (Answer::Absent, false),
         (Answer::Is(key(), Life::Dead), false),
@@ -84,7 +85,7 @@ fn store_refuses_a_domain_that_changed_while_the_lock_was_waited_for() {
 }
 
 #[test]
-fn store_refuses_a_closing_domain_before_it_asks_anybody() {
+fn store_refuses_a_closing_domain_without_a_question() {
     let calls = Calls::default();
     let answers = Answers {
         closing: true,
@@ -98,7 +99,7 @@ fn store_refuses_a_closing_domain_before_it_asks_anybody() {
 }
 
 #[test]
-fn store_refuses_a_leaving_domain_although_the_hypervisor_still_has_it() {
+fn store_refuses_a_leaving_domain_that_still_exists() {
     let calls = Calls::default();
     let answers = Answers {
         leaving: Some(true),
@@ -150,21 +151,23 @@ fn storing_nothing_removes_under_the_same_checks() {
 }
 
 #[test]
-fn remove_is_allowed_for_a_dying_domain_but_not_for_libxl_json() {
+fn remove_accepts_a_dying_domain_but_not_libxl_json() {
     let calls = Calls::default();
     let dying = Answers::of(&[Answer::Is(key(), Life::Dying)]);
-    userdata(&dying, &calls).remove(key(), &userid()).unwrap();
+    userdata(&dying, &calls).remove(key(), userid()).unwrap();
     assert_eq!(calls.taken(), ["domain", "lock", "domain", "delete"]);
     let json = Userid::new("libxl-json").unwrap();
     let error = userdata(&dying, &calls).remove(key(), &json).unwrap_err();
     assert!(matches!(error.kind(), Kind::Userid(_)));
     assert!(calls.taken().is_empty());
-    userdata(&dying, &calls).remove_libxl_json(key()).unwrap();
+    userdata(&dying, &calls)
+        .remove_libxl_json(key(), Expect::Any)
+        .unwrap();
     assert_eq!(calls.taken(), ["domain", "lock", "domain", "delete"]);
 }
 
 #[test]
-fn retrieve_asks_who_has_a_domid_but_takes_a_key_at_its_word() {
+fn retrieve_looks_up_a_domid_and_not_a_key() {
     let retrieve = |target: Target| {
         let calls = Calls::default();
         let mut engine = MockEngine::new();
@@ -175,7 +178,7 @@ fn retrieve_asks_who_has_a_domid_but_takes_a_key_at_its_word() {
         });
         let answers = Answers::of(&[Answer::Is(other(), Life::Dying)]);
         let userdata = Userdata::new(host(&answers, &calls), engine);
-        assert_eq!(userdata.retrieve(target, &userid()).unwrap(), None);
+        assert_eq!(userdata.retrieve(target, userid()).unwrap(), None);
         calls.taken()
     };
     assert_eq!(
@@ -186,31 +189,83 @@ fn retrieve_asks_who_has_a_domid_but_takes_a_key_at_its_word() {
 }
 
 #[test]
-fn destroy_all_spares_only_what_lives() {
+fn clear_keeps_the_essential_only_of_what_lives() {
     for (answer, clear) in [
-        (Answer::Is(key(), Life::Alive), "clear Spare"),
-        (Answer::Is(key(), Life::Dying), "clear Spare"),
-        (Answer::Is(key(), Life::Dead), "clear Everything"),
-        (Answer::Is(other(), Life::Alive), "clear Everything"),
-        (Answer::Absent, "clear Everything"),
+        (Answer::Is(key(), Life::Alive), "clear, keep Essential"),
+        (Answer::Is(key(), Life::Dying), "clear, keep Essential"),
+        (Answer::Is(key(), Life::Dead), "clear, keep Nothing"),
+        (Answer::Is(other(), Life::Alive), "clear, keep Nothing"),
+        (Answer::Absent, "clear, keep Nothing"),
     ] {
         let calls = Calls::default();
         userdata(&Answers::of(&[answer]), &calls)
-            .destroy_all(key(), Clear::Spare)
+            .clear(key(), Keep::Essential)
             .unwrap();
-        assert_eq!(calls.taken(), ["domain", "lock", clear]);
+        assert_eq!(calls.taken(), ["domain", "lock", "domain", clear]);
+    }
+}
+
+#[test]
+fn clear_looks_again_under_the_lock() {
+    let alive = Answer::Is(key(), Life::Alive);
+    let is_exists_again: fn(&Kind) -> bool = |kind| matches!(kind, Kind::ExistsAgain);
+    let is_unknown: fn(&Kind) -> bool = |kind| matches!(kind, Kind::Hypervisor(_));
+    let is_absent: fn(&Kind) -> bool = |kind| matches!(kind, Kind::NoSuchDomain);
+    for (first, second, expected) in [
+        (Answer::Absent, alive, is_exists_again),
+        (Answer::Absent, Answer::Unknown, is_unknown),
+        (alive, Answer::Unknown, is_unknown),
+        (alive, Answer::Absent, is_absent),
+    ] {
+        let calls = Calls::default();
+        let error = userdata(&Answers::of(&[first, second]), &calls)
+            .clear(key(), Keep::Essential)
+            .unwrap_err();
+        assert!(expected(error.kind()), "{error:?}");
+        assert_eq!(calls.taken(), ["domain", "lock", "domain"]);
     }
     let calls = Calls::default();
     let unknown = Answers::of(&[Answer::Unknown]);
     userdata(&unknown, &calls)
-        .destroy_all(key(), Clear::Spare)
+        .clear(key(), Keep::Essential)
         .unwrap_err();
     assert_eq!(calls.taken(), ["domain"]);
 }
 
-/// An engine in which somebody else changes the value `others` times before we succeed.
+#[test]
+fn a_store_that_says_nothing_did_not_succeed() {
+    for answer in [0, 2] {
+        let mut engine = MockEngine::new();
+        engine.expect_now().returning(|| Duration::ZERO);
+        engine
+            .expect_change()
+            .returning(move |_, _, _, _| Ok((0..answer).map(|_| Done::NothingToRemove).collect()));
+        let host = host(&Answers::alive(), &Calls::default());
+        let userdata = Userdata::new(host, engine);
+        for error in [
+            userdata.store(key(), &userid(), b"new").unwrap_err(),
+            userdata.remove(key(), userid()).unwrap_err(),
+            userdata.clear(key(), Keep::Essential).unwrap_err(),
+        ] {
+            assert!(matches!(error.kind(), Kind::Store(error)
+                if matches!(error.kind(), StoreErrorKind::NoOutcome)));
+        }
+    }
+}
+
+/// An engine in which another process changes the value `others` times before a change succeeds.
 fn contended(others: usize, calls: &Calls) -> MockEngine {
+    contended_by(others, calls, || Duration::ZERO)
+}
+
+/// The same with this clock.
+fn contended_by(
+    others: usize,
+    calls: &Calls,
+    clock: impl Fn() -> Duration + Send + Sync + 'static,
+) -> MockEngine {
     let mut engine = MockEngine::new();
+    engine.expect_now().returning(clock);
     let values: VecDeque<_> = (0..=others)
         .map(|n| format!("value {n}").into_bytes())
         .collect();
@@ -236,7 +291,7 @@ fn contended(others: usize, calls: &Calls) -> MockEngine {
                     ..
                 },
             ] if *version == found => {
-                log.push(&String::from_utf8_lossy(data));
+                log.push(&String::from_utf8_lossy(data.as_bytes()));
                 Ok(vec![Done::Stored {
                     durability: *durability,
                     displaced: None,
@@ -252,7 +307,7 @@ fn contended(others: usize, calls: &Calls) -> MockEngine {
 }
 
 #[test]
-fn update_starts_over_from_the_value_that_was_first() {
+fn update_starts_over_from_the_other_value() {
     let calls = Calls::default();
     let host = host(&Answers::alive(), &Calls::default());
     let userdata = Userdata::new(host, contended(3, &calls));
@@ -260,7 +315,7 @@ fn update_starts_over_from_the_value_that_was_first() {
     let outcome = userdata
         .update(key(), &userid(), |old| {
             tries += 1;
-            [old.unwrap().as_bytes(), b"+"].concat()
+            Ok::<_, Source>(Some([old.unwrap().as_bytes(), b"+"].concat()))
         })
         .unwrap();
     assert_eq!(
@@ -281,11 +336,43 @@ fn update_gives_up_after_a_bounded_number_of_tries() {
     let error = userdata
         .update(key(), &userid(), |_| {
             tries += 1;
-            b"new".to_vec()
+            Ok::<_, Source>(Some(b"new".to_vec()))
         })
         .unwrap_err();
     assert!(matches!(error.kind(), Kind::GaveUp { tries: 64 }));
+    assert!(error.is_conflict());
     assert_eq!(tries, 64);
+}
+
+#[test]
+fn update_stops_when_its_timeout_has_passed() {
+    let clock = Mutex::new(Duration::ZERO);
+    let engine = contended_by(1000, &Calls::default(), move || {
+        let mut now = clock.lock().unwrap();
+        *now += Duration::from_secs(1);
+        *now
+    });
+    let host = host(&Answers::alive(), &Calls::default());
+    let userdata = Userdata::new(host, engine).with_timeout(Duration::from_secs(3));
+    let error = userdata
+        .update(key(), &userid(), |_| Ok::<_, Source>(Some(b"new".to_vec())))
+        .unwrap_err();
+    assert!(
+        matches!(error.kind(), Kind::GaveUp { tries: 3 }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn update_leaves_the_value_where_its_closure_says_so() {
+    let calls = Calls::default();
+    let userdata = Userdata::new(host(&Answers::alive(), &calls), contended(0, &calls));
+    let unchanged = userdata.update(key(), &userid(), |_| Ok::<_, Source>(None));
+    assert_eq!(unchanged.unwrap(), Outcome::Unchanged);
+    let failed = userdata.update(key(), &userid(), |_| Err::<Option<Vec<u8>>, _>("not JSON"));
+    let failed = failed.unwrap_err();
+    assert!(matches!(failed.kind(), Kind::ClosureFailed(error) if error.to_string() == "not JSON"));
+    assert_eq!(calls.taken(), ["domain", "domain"]);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 
 use hv_sim::{HostOptions, SimHost};
 use userdata::Userdata;
-use userdata_core::{Durability, NameFormat};
+use userdata_core::file_name::NameFormat;
+use userdata_core::store::Durability;
 use userdata_fs::FileStore;
 
 use super::super::{CrashCheck, CrashChecked, HostImage};

@@ -2,7 +2,8 @@
 //! refused, as trying every order says.
 
 use proptest::prelude::*;
-use userdata_core::{StoreErrorKind, Version};
+use userdata_core::Version;
+use userdata_core::store::StoreErrorKind;
 
 use super::story::{
     Story, failed, nothing_to_remove, read, remove, removed, store, stored, swap, xl,

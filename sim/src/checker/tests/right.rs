@@ -1,7 +1,8 @@
 //! Histories that look odd and are right.
 
 use hv_sim::Until;
-use userdata_core::{Refused, StoreErrorKind, Version};
+use userdata_core::Version;
+use userdata_core::store::{Refused, StoreErrorKind};
 
 use super::story::{
     FULL, Story, cleared, destroy, destroy_all, failed, key, list, listed, nothing_to_remove,
@@ -260,8 +261,11 @@ fn two_writers_of_libxl_may_mix_their_bytes_while_its_lock_is_broken() {
 #[test]
 fn what_strangers_plant_is_seen_as_what_it_is() {
     is_right(&[(xl(), b"old")], |s| {
-        let name =
-            userdata_core::FileName::data(userdata_core::NameFormat::Libxl, &key(5), &xl().userid);
+        let name = userdata_core::file_name::FileName::data(
+            userdata_core::file_name::NameFormat::Libxl,
+            &key(5),
+            xl().userid.as_userid(),
+        );
         let plant = |plant| Event::Planted {
             process: ProcessId(3),
             file: name.as_ref().unwrap().as_bytes().to_vec(),
@@ -269,7 +273,7 @@ fn what_strangers_plant_is_seen_as_what_it_is() {
         };
         s.event(plant(Plant::Fifo));
         let retrieve = Action::Retrieve { slot: xl() };
-        let kind = || StoreErrorKind::NotRegular(userdata_core::FileType::Fifo);
+        let kind = || StoreErrorKind::NotRegular(userdata_core::store::FileType::Fifo);
         let said = failed(&retrieve, kind);
         s.does(0, retrieve.clone(), said);
         s.event(plant(Plant::File(Vec::new())));
@@ -295,14 +299,17 @@ fn a_domain_destroyed_with_its_data_leaves_nothing_and_others_alone() {
         s.leaves(&[(slot(50, "xl"), b"other")]);
     });
     assert_eq!((tally.operations, tally.registers), (4, 2));
-    assert_eq!(FULL, userdata_core::Durability::Full);
+    assert_eq!(FULL, userdata_core::store::Durability::Full);
 }
 
 #[test]
 fn a_stranger_may_come_between_a_comparison_and_its_change() {
     is_right(&[], |s| {
-        let name =
-            userdata_core::FileName::data(userdata_core::NameFormat::Libxl, &key(5), &xl().userid);
+        let name = userdata_core::file_name::FileName::data(
+            userdata_core::file_name::NameFormat::Libxl,
+            &key(5),
+            xl().userid.as_userid(),
+        );
         let swap = s.call(0, swap(xl(), None, "new"));
         s.event(Event::Planted {
             process: ProcessId(1),

@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use hv_sim::{HostOptions, NewDomain, SimHost, Until};
 use userdata::{Outcome, Userdata};
-use userdata_core::{
-    Admit, Clear, Cleared, ClosingMark, Condition, Deadline, DomainKey, Domid, Done, Durability,
-    Entry, Expect, FileName, Found, NameFormat, Op, Operation as StoreOperation, Store, StoreError,
-    StoreErrorKind, Userid, Uuid, Value, Version, WritableUserid,
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::{
+    Admit, Cleared, ClosingMark, Condition, Done, Durability, Entry, Expect, Found, Keep, Op,
+    Operation as StoreOperation, StoreError, StoreErrorKind,
 };
+use userdata_core::{DomainKey, Domid, Store, Userid, Uuid, Value, Version, WritableUserid};
 use userdata_fs::Name;
 
 use super::super::{Checked, Checker, HostImage};
@@ -56,7 +58,8 @@ pub(super) fn tree(values: &[(Slot, &[u8])]) -> Tree {
     let disk = SimDisk::new(SimOptions::default());
     let root = disk.process().root().unwrap();
     for (slot, value) in values {
-        let name = FileName::data(NameFormat::Libxl, &slot.domain, &slot.userid).unwrap();
+        let name =
+            FileName::data(NameFormat::Libxl, &slot.domain, slot.userid.as_userid()).unwrap();
         let name = Name::new(name.as_bytes()).unwrap();
         root.plant(name, Plant::File(value.to_vec())).unwrap();
     }
@@ -238,9 +241,9 @@ pub(super) fn remove(slot: Slot) -> Action {
 }
 
 pub(super) fn destroy_all(domid: u16) -> Action {
-    Action::DestroyAll {
+    Action::Clear {
         domain: key(domid),
-        what: Clear::Everything,
+        keep: Keep::Nothing,
         durability: FULL,
     }
 }
@@ -327,7 +330,7 @@ impl Store for Failing {
     fn change(
         &self,
         _: &DomainKey,
-        _: Deadline,
+        _: Duration,
         _: Admit<'_>,
         _: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError> {
@@ -336,9 +339,12 @@ impl Store for Failing {
     fn close(
         &self,
         _: &DomainKey,
-        _: Deadline,
+        _: Duration,
         _: Admit<'_>,
     ) -> Result<Box<dyn ClosingMark>, StoreError> {
         Err(self.error())
+    }
+    fn now(&self) -> Duration {
+        Duration::ZERO
     }
 }

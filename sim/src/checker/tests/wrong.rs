@@ -1,7 +1,8 @@
 //! Histories that are wrong, each found with its guarantee and its reason.
 
 use hv_sim::Until;
-use userdata_core::{Clear, Durability, Refused, StoreErrorKind, Version};
+use userdata_core::Version;
+use userdata_core::store::{Durability, Keep, Refused, StoreErrorKind};
 
 use super::story::{
     FULL, Story, cleared, destroy, destroy_all, failed, key, list, listed, nothing_to_remove, read,
@@ -285,9 +286,9 @@ fn replies_that_are_not_true_are_found() {
             1,
             "to be spared",
             |s| {
-                let spare = Action::DestroyAll {
+                let spare = Action::Clear {
                     domain: key(5),
-                    what: Clear::Spare,
+                    keep: Keep::Essential,
                     durability: FULL,
                 };
                 s.does(0, spare, cleared(&["libxl-json"]));
@@ -360,34 +361,45 @@ fn data_that_outlives_its_domain_is_found() {
         // Files other than values.
         wrong(HonestErrors, 1, "temporary file is left", |s| {
             s.stores(0, slot(5, "x"), "a");
-            let name =
-                userdata_core::FileName::temporary(userdata_core::NameFormat::Libxl, &key(5), 7);
+            let name = userdata_core::file_name::FileName::temporary(
+                userdata_core::file_name::NameFormat::Libxl,
+                &key(5),
+                7,
+            );
             s.leaves_tree(with_file(&[(slot(5, "x"), b"a")], &name));
         }),
         wrong(HonestErrors, 1, "lock file is left", |s| {
             s.stores(0, slot(5, "x"), "a");
-            let name = userdata_core::FileName::lock(userdata_core::NameFormat::Libxl, &key(5));
+            let name = userdata_core::file_name::FileName::lock(
+                userdata_core::file_name::NameFormat::Libxl,
+                &key(5),
+            );
             s.leaves_tree(with_file(&[(slot(5, "x"), b"a")], &name));
         }),
         wrong(HonestErrors, 1, "marker file is left", |s| {
             let vain = Action::DestroyInVain { domain: key(5) };
             s.does(0, vain, Report::StillThere(Vec::new()));
-            let name =
-                userdata_core::FileName::closing_marker(userdata_core::NameFormat::Libxl, &key(5));
+            let name = userdata_core::file_name::FileName::closing_marker(
+                userdata_core::file_name::NameFormat::Libxl,
+                &key(5),
+            );
             s.leaves_tree(with_file(&[], &name));
         }),
     ]);
 }
 
 /// A tree with one file more, which is no value.
-fn with_file(values: &[(crate::Slot, &[u8])], name: &userdata_core::FileName) -> crate::Tree {
+fn with_file(
+    values: &[(crate::Slot, &[u8])],
+    name: &userdata_core::file_name::FileName,
+) -> crate::Tree {
     let disk = crate::SimDisk::new(crate::SimOptions::default());
     let root = disk.process().root().unwrap();
     for (slot, value) in values {
-        let data = userdata_core::FileName::data(
-            userdata_core::NameFormat::Libxl,
+        let data = userdata_core::file_name::FileName::data(
+            userdata_core::file_name::NameFormat::Libxl,
             &slot.domain,
-            &slot.userid,
+            slot.userid.as_userid(),
         );
         root.plant((&data.unwrap()).into(), crate::Plant::File(value.to_vec()))
             .unwrap();
@@ -435,7 +447,7 @@ fn a_history_that_is_none_is_refused() {
     let before = story.before().clone();
     let checker = super::super::Checker {
         history: &story.history,
-        format: userdata_core::NameFormat::Libxl,
+        format: userdata_core::file_name::NameFormat::Libxl,
         before: &before,
         after: None,
     };

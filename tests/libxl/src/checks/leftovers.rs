@@ -48,7 +48,7 @@ pub(crate) fn our_destroy_clears_what_a_killed_libxl_left(subject: &Subject) -> 
     let destroyed = scene
         .ours
         .destroy(scene.domain, |key| scene.host.destroy(key.domid))?;
-    ensure!(destroyed.trouble.is_empty(), "{:?}", destroyed.trouble);
+    ensure!(destroyed.problems.is_empty(), "{:?}", destroyed.problems);
     let left = Tree::read(directory)?;
     ensure!(left == Tree::default(), "there is still {left:?}");
     Ok(format!("{before} files"))
@@ -91,7 +91,7 @@ pub(crate) fn libxls_destroy_within_ours_leaves_nothing(subject: &Subject) -> Re
             Ok(())
         })
     })?;
-    ensure!(destroyed.trouble.is_empty(), "{:?}", destroyed.trouble);
+    ensure!(destroyed.problems.is_empty(), "{:?}", destroyed.problems);
     let left = scene.tree()?;
     ensure!(left == Tree::default(), "there is still {left:?}");
     Ok("libxl left our marker, we removed it".to_owned())

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use userdata::UserdataErrorKind;
-use userdata_core::{
-    Clear, Deadline, Durability, Expect, Op, Store as _, StoreError, StoreErrorKind,
-};
+use userdata_core::Store as _;
+use userdata_core::store::{Durability, Expect, Keep, Op, StoreError, StoreErrorKind};
+use userdata_core::value::NonEmpty;
 use userdata_fs::FileStore;
 
 use super::scene::Scene;
@@ -26,7 +26,7 @@ pub(crate) fn our_lock_makes_every_call_of_libxl_wait_until_it_is_released(
         let store = FileStore::open(scene.directory.path())?;
         let op = Op::Put {
             userid: &scene.xl,
-            data: b"ours",
+            data: NonEmpty::new(b"ours").context("a value has bytes")?,
             expect: Expect::Any,
             durability: Durability::Process,
         };
@@ -37,7 +37,12 @@ pub(crate) fn our_lock_makes_every_call_of_libxl_wait_until_it_is_released(
             held = Some(waited.and_then(|()| Tree::read(directory)));
             Ok(())
         };
-        store.change(&scene.domain, Deadline::default(), admit, &[op])?;
+        store.change(
+            &scene.domain,
+            std::time::Duration::from_secs(10),
+            admit,
+            &[op],
+        )?;
         let held = held.context("the store asks before it changes")??;
         let lock = held.get(&scene.name(b'l', LOCK)).cloned();
         ensure!(lock == Some(Node::private(b"")), "our lock is {lock:?}");
@@ -74,13 +79,13 @@ pub(crate) fn libxls_lock_ends_our_changes_at_their_deadline_and_no_read(
             lock == Some(Node::File(0o644, vec![])),
             "libxl's lock is {lock:?}"
         );
-        let deadline = Deadline::within(Duration::from_millis(10));
-        let hasty = ours::open(&scene.host, scene.directory.path())?.with_deadline(deadline);
+        let deadline = Duration::from_millis(10);
+        let hasty = ours::open(&scene.host, scene.directory.path())?.with_timeout(deadline);
         let changes = [
             hasty.store(domain, &xl, b"ours").err(),
             hasty.store(domain, &xl, b"").err(),
             hasty.remove(domain, &xl).err(),
-            hasty.destroy_all(domain, Clear::Everything).err(),
+            hasty.clear(domain, Keep::Nothing).err(),
         ];
         for (number, error) in changes.iter().enumerate() {
             match error.as_ref().map(userdata::UserdataError::kind) {
@@ -121,7 +126,7 @@ pub(crate) fn a_lock_that_real_libxl_breaks_is_reported_as_lost(
     let store = FileStore::open(scene.directory.path())?;
     let op = Op::Put {
         userid: &scene.xl,
-        data: b"ours",
+        data: NonEmpty::new(b"ours").context("a value has bytes")?,
         expect: Expect::Any,
         durability: Durability::Process,
     };
@@ -131,7 +136,12 @@ pub(crate) fn a_lock_that_real_libxl_breaks_is_reported_as_lost(
         broken = Some(returned.and_then(|returned| Ok((returned, Tree::read(directory)?))));
         Ok(())
     };
-    let changed = store.change(&scene.domain, Deadline::default(), admit, &[op]);
+    let changed = store.change(
+        &scene.domain,
+        std::time::Duration::from_secs(10),
+        admit,
+        &[op],
+    );
     let (returned, tree) = broken.context("the store asks before it changes")??;
     ensure!(
         returned == Returned::Code(-15),

@@ -3,7 +3,8 @@
 use std::fs;
 
 use anyhow::{Context, Result, bail, ensure};
-use userdata_core::{DomainKey, DomainNames, Domid, Hypervisor, Life};
+use userdata_core::hypervisor::DomainNames;
+use userdata_core::{DomainKey, Domid, Hypervisor, Life};
 
 use crate::guest::{self, Does, Guest};
 use crate::xl::{self, Listed};

@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result, bail, ensure};
 use hv_xen::{Options, Xen};
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
-use userdata_core::{
-    BootId, Deadline, Domain, DomainKey, Domid, Durability, Expect, Hypervisor, HypervisorError,
-    HypervisorErrorKind, Op, Store as _,
-};
+use userdata_core::hypervisor::{BootId, HypervisorError, HypervisorErrorKind};
+use userdata_core::store::{Durability, Expect, Op};
+use userdata_core::value::NonEmpty;
+use userdata_core::{Domain, DomainKey, Domid, Hypervisor, Store as _};
 use userdata_fs::FileStore;
 
 use crate::guest::Guest;
@@ -116,11 +116,16 @@ fn leave_behind(key: &DomainKey) -> Result<()> {
     let store = FileStore::open(Path::new(host::DIRECTORY))?;
     let put = Op::Put {
         userid: &ours::userid()?,
-        data: b"leaked",
+        data: NonEmpty::new(b"leaked").context("a value has bytes")?,
         expect: Expect::Absent,
         durability: Durability::Process,
     };
-    store.change(key, Deadline::default(), &mut |_| Ok(()), &[put])?;
+    store.change(
+        key,
+        std::time::Duration::from_secs(10),
+        &mut |_| Ok(()),
+        &[put],
+    )?;
     Ok(())
 }
 

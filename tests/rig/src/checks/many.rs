@@ -1,7 +1,8 @@
 //! A host with many domains.
 
 use anyhow::{Context, Result, ensure};
-use userdata_core::{Clear, Hypervisor};
+use userdata_core::Hypervisor;
+use userdata_core::store::Keep;
 
 use super::agreement;
 use crate::bare::BareDomains;
@@ -84,7 +85,7 @@ pub(super) fn a_look_up_takes_two_calls_and_a_list_of_50_domains_two() -> Result
     let keys = bare.keys().to_vec();
     bare.destroy()?;
     for key in keys {
-        let cleared = library.destroy_all(key, Clear::Everything)?;
+        let cleared = library.clear(key, Keep::Nothing)?;
         ensure!(cleared.removed.len() == 1, "{key}: cleared {cleared:?}");
     }
     Ok(())

@@ -5,7 +5,8 @@ use std::fs;
 use anyhow::{Context, Result, bail, ensure};
 use hv_xen::xenstore::{Endpoint, Xenstore};
 use hv_xen::{Options, Xen};
-use userdata_core::{DomainNames as _, Hypervisor as _};
+use userdata_core::Hypervisor as _;
+use userdata_core::hypervisor::DomainNames as _;
 
 use crate::guest::Guest;
 use crate::program::{self, Ended};

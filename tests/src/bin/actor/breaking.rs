@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use userdata_core::{FileName, NameFormat};
+use userdata_core::file_name::{FileName, NameFormat};
 
 use crate::{Actor, say};
 

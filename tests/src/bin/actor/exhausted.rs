@@ -5,10 +5,9 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
-use userdata_core::{
-    Clear, Deadline, Durability, Expect, FileName, Kind, NameFormat, Op, Store as _, StoreError,
-    StoreErrorKind, WritableUserid,
-};
+use userdata_core::file_name::{FileName, Kind, NameFormat};
+use userdata_core::store::{Durability, Expect, Keep, Op, StoreError, StoreErrorKind};
+use userdata_core::{Store as _, WritableUserid};
 
 use crate::breaking::leave_files;
 use crate::{Actor, say, say_result, userid_of};
@@ -25,17 +24,19 @@ impl Actor {
             "stored",
             self.put_durably(&xl, b"new", Expect::Any, Durability::Full),
         );
-        let get = self.store.get(&self.domain, &xl).map(|value| {
+        let get = self.store.get(&self.domain, xl.as_userid()).map(|value| {
             assert!(value.is_some(), "a failure reads as no data");
         });
         say_result("read", get);
         say_result("listed", self.store.list(&self.domain));
-        let close = self
-            .store
-            .close(&self.domain, Deadline::default(), &mut |_| Ok(()));
+        let close = self.store.close(
+            &self.domain,
+            std::time::Duration::from_secs(10),
+            &mut |_| Ok(()),
+        );
         say_result("closed", close.map(drop));
         let clear = Op::Clear {
-            what: Clear::Spare,
+            keep: Keep::Essential,
             durability: Durability::Full,
         };
         say_result("cleared", self.change(&[clear]));
@@ -78,7 +79,7 @@ impl Actor {
         let mut file = File::create_new(&ballast).expect("a file is made");
         while file.write_all(&[0; 512]).is_ok() {}
         self.assert_out_of_space(self.put(&xl, b"new", Expect::Any));
-        assert_eq!(self.get(&xl).as_deref(), Some(&b"old"[..]));
+        assert_eq!(self.get(xl.as_userid()).as_deref(), Some(&b"old"[..]));
         assert_eq!(
             self.store.list(&self.domain).expect("a list is had").len(),
             2
@@ -88,7 +89,7 @@ impl Actor {
         fs::remove_file(&ballast).expect("a file is removed");
         self.put(&xl, b"new", Expect::Any)
             .expect("there is space again");
-        assert_eq!(self.get(&xl).as_deref(), Some(&b"new"[..]));
+        assert_eq!(self.get(xl.as_userid()).as_deref(), Some(&b"new"[..]));
         say("done");
     }
 
@@ -103,12 +104,12 @@ impl Actor {
             .count();
         // The lock file alone needs one.
         self.assert_out_of_space(self.put(&xl, b"new", Expect::Any));
-        assert_eq!(self.get(&xl).as_deref(), Some(&b"old"[..]));
+        assert_eq!(self.get(xl.as_userid()).as_deref(), Some(&b"old"[..]));
         // With one free there is a lock and no temporary file.
         let last = u32::try_from(made).expect("not that many") - 1;
         fs::remove_file(ballast(last)).expect("a file is removed");
         self.assert_out_of_space(self.put(&xl, b"new", Expect::Any));
-        assert_eq!(self.get(&xl).as_deref(), Some(&b"old"[..]));
+        assert_eq!(self.get(xl.as_userid()).as_deref(), Some(&b"old"[..]));
         fs::remove_file(ballast(last - 1)).expect("a file is removed");
         self.put(&xl, b"new", Expect::Any)
             .expect("there is room for two again");
@@ -130,20 +131,25 @@ impl Actor {
 
     fn assert_only_readable(&self, as_expected: fn(&StoreErrorKind) -> bool) {
         let xl = userid_of("xl");
-        assert_eq!(self.get(&xl).as_deref(), Some(&b"old"[..]));
-        assert_eq!(self.get(&userid_of("absent")), None);
-        let stat = self.store.stat(&self.domain, &xl).expect("an entry is had");
+        assert_eq!(self.get(xl.as_userid()).as_deref(), Some(&b"old"[..]));
+        assert_eq!(self.get(userid_of("absent").as_userid()), None);
+        let stat = self
+            .store
+            .stat(&self.domain, xl.as_userid())
+            .expect("an entry is had");
         assert_eq!(stat.map(|entry| entry.size), Some(3));
         assert_eq!(
             self.store.list(&self.domain).expect("a list is had").len(),
             1
         );
         let durability = Durability::Full;
-        let what = Clear::Everything;
-        let clear = self.change(&[Op::Clear { what, durability }]);
-        let closed = self
-            .store
-            .close(&self.domain, Deadline::default(), &mut |_| Ok(()));
+        let keep = Keep::Nothing;
+        let clear = self.change(&[Op::Clear { keep, durability }]);
+        let closed = self.store.close(
+            &self.domain,
+            std::time::Duration::from_secs(10),
+            &mut |_| Ok(()),
+        );
         for failed in [
             self.put(&xl, b"new", Expect::Any),
             self.put(&xl, b"", Expect::Any),
@@ -156,6 +162,6 @@ impl Actor {
                 Err(error) => assert!(as_expected(error.kind()), "{:?}", error.kind()),
             }
         }
-        assert_eq!(self.get(&xl).as_deref(), Some(&b"old"[..]));
+        assert_eq!(self.get(xl.as_userid()).as_deref(), Some(&b"old"[..]));
     }
 }

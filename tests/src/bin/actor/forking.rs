@@ -8,8 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
+use userdata_core::value::NonEmpty;
 
-use userdata_core::{Durability, Expect, Op, Store as _};
+use userdata_core::Store as _;
+use userdata_core::store::{Durability, Expect, Op};
 
 use crate::{Actor, PATIENT, listen, say, say_result, userid_of};
 
@@ -34,7 +36,7 @@ impl Actor {
     /// waits for `signal`.
     pub(crate) fn fork(&self, fate: &str, signal: &Path) {
         let mut in_child = false;
-        let mut admit = |_: &userdata_core::State| {
+        let mut admit = |_: &userdata_core::store::State| {
             in_child = parent_id() == 0;
             if !in_child {
                 say("forked");
@@ -50,7 +52,7 @@ impl Actor {
         let xl = userid_of("xl");
         let op = Op::Put {
             userid: &xl,
-            data: b"by the parent",
+            data: NonEmpty::new(b"by the parent").expect("bytes"),
             expect: Expect::Any,
             durability: Durability::Process,
         };

@@ -13,15 +13,14 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
+use userdata_core::value::NonEmpty;
 
-use userdata_core::{
-    Deadline, DomainKey, Done, Durability, Expect, Op, Store as _, StoreError, Userid,
-    WritableUserid,
-};
+use userdata_core::store::{Done, Durability, Expect, Op, StoreError};
+use userdata_core::{DomainKey, Store as _, Userid, WritableUserid};
 use userdata_fs::{FileStore, OsDirectory};
 
 /// Long enough for any machine.
-const PATIENT: Deadline = Deadline::within(Duration::from_secs(120));
+const PATIENT: Duration = Duration::from_secs(120);
 
 /// Who works, on what.
 struct Actor {
@@ -115,7 +114,7 @@ impl Actor {
     ) -> Result<(), StoreError> {
         let op = Op::Put {
             userid,
-            data,
+            data: NonEmpty::new(data).expect("a value has bytes"),
             expect,
             durability,
         };

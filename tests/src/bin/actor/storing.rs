@@ -6,8 +6,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+use userdata_core::value::NonEmpty;
 
-use userdata_core::{Durability, Expect, Store as _, StoreErrorKind, Version, WritableUserid};
+use userdata_core::store::{Durability, Expect, StoreErrorKind};
+use userdata_core::{Store as _, Version, WritableUserid};
 use userdata_tests::{is_whole, sealed};
 
 use crate::{Actor, PATIENT, listen, say, say_result};
@@ -34,7 +36,9 @@ impl Actor {
         say("ready");
         let mut reads = 0;
         while !OVER.load(Ordering::Acquire) || reads == 0 {
-            let value = self.get(userid).expect("a value is always there");
+            let value = self
+                .get(userid.as_userid())
+                .expect("a value is always there");
             assert!(is_whole(&value), "a mixture of {} bytes", value.len());
             reads += 1;
         }
@@ -51,7 +55,7 @@ impl Actor {
     }
 
     fn count_up(&self, userid: &WritableUserid) -> bool {
-        let old = self.get(userid);
+        let old = self.get(userid.as_userid());
         let expect = old
             .as_deref()
             .map_or(Expect::Absent, |old| Expect::Version(Version::of(old)));
@@ -70,14 +74,14 @@ impl Actor {
 
     /// Holds the domain's lock until told to go on, then stores.
     pub(crate) fn hold(&self, userid: &WritableUserid, data: &[u8]) {
-        let mut admit = |_: &userdata_core::State| {
+        let mut admit = |_: &userdata_core::store::State| {
             say("held");
             listen();
             Ok(())
         };
-        let op = userdata_core::Op::Put {
+        let op = userdata_core::store::Op::Put {
             userid,
-            data,
+            data: NonEmpty::new(data).expect("a value has bytes"),
             expect: Expect::Any,
             durability: Durability::Process,
         };
@@ -97,7 +101,7 @@ impl Actor {
         let mine = std::process::id().to_ne_bytes();
         say("ready");
         for _ in 0..times {
-            let mut admit = |_: &userdata_core::State| {
+            let mut admit = |_: &userdata_core::store::State| {
                 witness
                     .write_all_at(&mine, 0)
                     .expect("a witness is written");
@@ -124,7 +128,10 @@ impl Actor {
         };
         say("closing");
         match &*listen() {
-            "clear" => say_result("cleared", mark.clear(PATIENT, Durability::Process)),
+            "clear" => say_result(
+                "cleared",
+                mark.clear(PATIENT, Durability::Process, &mut |_| Ok(())),
+            ),
             "reopen" => say_result("reopened", mark.reopen(PATIENT)),
             other => panic!("no such end: {other:?}"),
         }

@@ -5,6 +5,8 @@ use std::fmt;
 /// What a change that has returned survives, from the least to the most. A store reports the level
 /// that it reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Durability {
     /// The end of the calling process, however it ends; not a power cut. What libxl does.

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::file_name::NameTooLong;
+use crate::store::{FileType, Refused};
 use crate::userid::escape;
-use crate::{FileType, NameTooLong, Refused, Source, Version};
+use crate::{Source, Version};
 
-/// What a store was doing when it failed.
+/// The step at which a store failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
@@ -18,17 +20,17 @@ pub enum Operation {
     Lock,
     /// Comparing the lock that is held with the lock that is there.
     CheckLock,
-    /// Giving the lock back.
+    /// Releasing the lock.
     Unlock,
-    /// Looking at the closing marker, or making it.
+    /// Inspecting or making the closing marker.
     Mark,
-    /// Asking whether the change is admitted.
+    /// Asking the caller whether the change is admitted.
     Admit,
-    /// Looking at a value's size and type.
+    /// Reading a value's size and type.
     Inspect,
     /// Reading a value.
     Read,
-    /// Comparing the version of a value with the one expected.
+    /// Comparing the version of a value with the expected one.
     Compare,
     /// Creating a temporary file.
     Create,
@@ -36,6 +38,8 @@ pub enum Operation {
     Write,
     /// Syncing a temporary file.
     SyncFile,
+    /// Closing a temporary file.
+    Close,
     /// Replacing the value by the temporary file.
     Replace,
     /// Syncing the directory.
@@ -61,6 +65,7 @@ impl fmt::Display for Operation {
             Self::Create => "create",
             Self::Write => "write",
             Self::SyncFile => "sync",
+            Self::Close => "close",
             Self::Replace => "replace",
             Self::SyncDirectory => "sync the directory of",
             Self::Remove => "remove",
@@ -82,7 +87,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// `file` is the name of the file (or what another engine has in its place) that was worked on.
+    /// An error of this operation on `file`: its name, or the key of another engine's record.
     #[must_use]
     pub fn new(operation: Operation, file: impl AsRef<[u8]>, kind: StoreErrorKind) -> Self {
         Self {
@@ -93,20 +98,20 @@ impl StoreError {
         }
     }
 
-    /// The same error of a change that also could not remove its temporary file.
+    /// The same error of a change that could not remove its temporary file either.
     #[must_use]
     pub fn leaving_behind(mut self, file: impl AsRef<[u8]>) -> Self {
         self.left_behind = Some(file.as_ref().into());
         self
     }
 
-    /// What the store was doing.
+    /// The step that failed.
     #[must_use]
     pub const fn operation(&self) -> Operation {
         self.operation
     }
 
-    /// The name of the file it was working on.
+    /// The name of the file on which it failed.
     #[must_use]
     pub fn file(&self) -> &[u8] {
         &self.file
@@ -122,6 +127,35 @@ impl StoreError {
     #[must_use]
     pub const fn kind(&self) -> &StoreErrorKind {
         &self.kind
+    }
+
+    /// Whether the change is in place although the call failed: the new value is stored, or the old
+    /// one removed.
+    #[must_use]
+    pub const fn is_applied(&self) -> bool {
+        matches!(
+            self.kind,
+            StoreErrorKind::ReplacedNotDurable(_)
+                | StoreErrorKind::RemovedNotDurable(_)
+                | StoreErrorKind::LockLeft(_)
+                | StoreErrorKind::LockLost { applied: true }
+        )
+    }
+
+    /// Whether the value was not the expected one, so that nothing was changed.
+    #[must_use]
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::PreconditionFailed { .. })
+    }
+
+    /// Whether another process used the domain's data for as long as the call was allowed to wait.
+    /// The same call may succeed later.
+    #[must_use]
+    pub const fn is_busy(&self) -> bool {
+        matches!(
+            self.kind,
+            StoreErrorKind::DeadlinePassed { .. } | StoreErrorKind::Held
+        )
     }
 
     /// The refusal, if the change was not admitted.
@@ -163,16 +197,16 @@ pub enum StoreErrorKind {
     /// The change was not admitted.
     #[error(transparent)]
     Refused(Refused),
-    /// The value has no byte; storing repairs it.
+    /// The file of the value is empty. Storing repairs it.
     #[error("the value is empty")]
     Empty,
-    /// Something other than a regular file stands under the name.
-    #[error("a {0} stands in its place")]
+    /// The name is that of something other than a regular file.
+    #[error("it is a {0} and not a regular file")]
     NotRegular(FileType),
-    /// The value changed under the reader's eyes: some program writes it in place.
+    /// The value changed while it was read: another program writes it in place.
     #[error("the value changed while it was read")]
     ChangedWhileRead,
-    /// The value is larger than this store takes or gives.
+    /// The value is larger than this store stores or reads.
     #[error("the value has {size} bytes and the limit is {limit}")]
     LimitExceeded {
         /// The limit in bytes.
@@ -180,38 +214,38 @@ pub enum StoreErrorKind {
         /// The size in bytes.
         size: u64,
     },
-    /// The value is not the one expected.
-    #[error("not what was expected: {}", there(.found))]
+    /// The value is not the expected one.
+    #[error("the value is not the expected one: {}", there(.found))]
     PreconditionFailed {
         /// The version that is there, `None` if there is no value.
         found: Option<Version>,
     },
-    /// The lock was not to be had in time.
-    #[error("another process kept the lock for {waited:?}")]
+    /// Another process kept the lock, or a lease on the file, until the timeout.
+    #[error("another process kept it for {waited:?}")]
     DeadlinePassed {
-        /// How long it was waited for.
+        /// How long the call waited.
         waited: Duration,
     },
-    /// Another program broke the lock while it was held. If `applied`, the change is in place all
-    /// the same, but another program may have changed the data at the same time.
+    /// Another program broke the lock while this process held it. If `applied`, the change is in
+    /// place, but another program may have changed the data at the same time.
     #[error("the lock was broken by another program, {}", when(.applied))]
     LockLost {
-        /// Whether the change was made before it was noticed.
+        /// Whether the change was made before the loss was noticed.
         applied: bool,
     },
-    /// The new value is in place, and whether it survives a power cut is not known.
+    /// The new value is in place. Whether it survives a power cut is unknown.
     #[error("replaced but not durable")]
     ReplacedNotDurable(#[source] Source),
-    /// The value is gone, and whether it stays so after a power cut is not known.
+    /// The value is removed. Whether a power cut brings it back is unknown.
     #[error("removed but not durable")]
     RemovedNotDurable(#[source] Source),
-    /// The change is made, and the lock file stays behind. It is void, so nobody waits for it.
+    /// The change is made, and the lock file is left behind. No process waits for it.
     #[error("the change is made, but the lock file could not be removed")]
     LockLeft(#[source] Source),
-    /// No file can have this name.
+    /// The file name would be longer than file systems accept.
     #[error("the userid is too long for this domain")]
     NameTooLong(#[source] NameTooLong),
-    /// The directory, or whatever holds all data, is not there.
+    /// The directory, or another engine's place of all data, does not exist.
     #[error("no such directory")]
     NoDirectory(#[source] Source),
     /// The caller lacks a right.
@@ -226,18 +260,31 @@ pub enum StoreErrorKind {
     /// The process or the system has no file descriptor left.
     #[error("too many open files")]
     TooManyOpenFiles(#[source] Source),
-    /// A bounded number of tries did not suffice.
+    /// The bounded number of tries was not enough.
     #[error("gave up after {tries} tries")]
     GaveUp {
         /// How many.
         tries: u32,
     },
-    /// Another program holds a lock file that is to be removed.
+    /// Another program holds the lock file that is to be removed.
     #[error("another program holds it")]
     Held,
-    /// This store can't make a change of this kind.
+    /// This store cannot make a change of this kind.
     #[error("this store cannot do that")]
     Unsupported,
+    /// The store returned without saying what it did.
+    #[error("the store did not say what it did")]
+    NoOutcome,
+    /// The path of the open directory leads to another directory now: it was removed and made
+    /// again, renamed, or mounted over.
+    #[error("the directory is no longer the one at its path")]
+    DirectoryReplaced,
+    /// There is not enough memory for the value.
+    #[error("out of memory for {size} bytes")]
+    OutOfMemory {
+        /// The size in bytes.
+        size: u64,
+    },
     /// Any other failure.
     #[error("the call failed")]
     Failed(#[source] Source),
@@ -245,8 +292,8 @@ pub enum StoreErrorKind {
 
 fn there(found: &Option<Version>) -> String {
     match found {
-        Some(version) => format!("another value is there, of version {version}"),
-        None => "there is no value".to_owned(),
+        Some(version) => format!("there is one of version {version}"),
+        None => "there is none".to_owned(),
     }
 }
 
@@ -254,7 +301,7 @@ const fn when(applied: &bool) -> &'static str {
     if *applied {
         "after the change was made"
     } else {
-        "so that nothing was changed"
+        "and nothing was changed"
     }
 }
 

@@ -1,7 +1,7 @@
 //! `DomainSelection`: which names in a directory belong to one domain.
 
-use crate::file_name::PREFIX;
-use crate::{DomainKey, FileName, NameFormat};
+use crate::DomainKey;
+use crate::file_name::{FileName, NameFormat, PREFIX};
 
 /// Selects the file names of one domain, as libxl's clean-up does with `glob(3)` and the pattern
 /// `userdata-?.<domid>.<uuid>.*`. A listing shows every name of every domain, so a name is compared

@@ -1,4 +1,4 @@
-//! `Domid`: the number Xen knows a running domain by.
+//! `Domid`: the number by which Xen knows a domain that exists.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,9 +8,11 @@ use thiserror::Error;
 /// The number of a domain, `domid_t` in Xen's headers: 0 for the control domain, 1 to
 /// [`Domid::MAX`] for guests.
 ///
-/// A domid names a domain only while it exists; Xen hands it out again later. What names one
-/// incarnation is a [`DomainKey`](crate::DomainKey).
+/// A domid names a domain only while that domain exists; Xen gives it to another one later. A
+/// [`DomainKey`](crate::DomainKey) names one incarnation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "u32", into = "u32"))]
 pub struct Domid(u16);
 
 impl Domid {
@@ -38,7 +40,7 @@ impl Domid {
         self.0
     }
 
-    /// Parses the one form that file names use: decimal, without sign, padding or blanks.
+    /// Parses the form that file names use: decimal, without sign, padding or blanks.
     ///
     /// # Errors
     ///
@@ -77,6 +79,34 @@ impl FromStr for Domid {
     }
 }
 
+impl TryFrom<u16> for Domid {
+    type Error = DomidError;
+
+    fn try_from(number: u16) -> Result<Self, DomidError> {
+        Self::new(number)
+    }
+}
+
+impl TryFrom<&str> for Domid {
+    type Error = DomidError;
+
+    fn try_from(text: &str) -> Result<Self, DomidError> {
+        text.parse()
+    }
+}
+
+impl From<Domid> for u16 {
+    fn from(domid: Domid) -> Self {
+        domid.0
+    }
+}
+
+impl From<Domid> for u32 {
+    fn from(domid: Domid) -> Self {
+        domid.0.into()
+    }
+}
+
 impl TryFrom<u32> for Domid {
     type Error = DomidError;
 
@@ -87,7 +117,7 @@ impl TryFrom<u32> for Domid {
     }
 }
 
-/// Why something is not a domid.
+/// Why a number or a text is not a domid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DomidError {

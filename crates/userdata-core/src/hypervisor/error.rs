@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::Source;
 
-/// A question to the hypervisor that got no answer. The kind says why; it is the error's source, so
+/// A question that the hypervisor did not answer. The kind says why; it is the error's source, so
 /// that a printed chain shows each fact once.
 #[derive(Debug, Error)]
 #[error("cannot {operation}")]
@@ -49,7 +49,7 @@ pub enum HypervisorErrorKind {
     Unavailable {
         /// The device, socket or file.
         what: String,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: Option<Source>,
     },
@@ -58,12 +58,12 @@ pub enum HypervisorErrorKind {
     NotPermitted {
         /// The device or call, and the right that is missing.
         what: String,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: Option<Source>,
     },
-    /// The hypervisor speaks no version of the interface that is known here, or this build can't
-    /// talk to it at all.
+    /// The hypervisor has a version of the interface that this library does not know, or this build
+    /// cannot ask a hypervisor at all.
     #[error("not supported: {what}")]
     Unsupported {
         /// What was tried.
@@ -72,10 +72,10 @@ pub enum HypervisorErrorKind {
     /// No answer within the time allowed.
     #[error("no answer within {waited:?}")]
     DeadlinePassed {
-        /// How long it was waited for.
+        /// How long the caller waited.
         waited: Duration,
     },
-    /// The answer makes no sense.
+    /// The answer cannot be what was asked for.
     #[error("the answer is malformed: {what}")]
     Malformed {
         /// What is wrong with it.
@@ -84,7 +84,7 @@ pub enum HypervisorErrorKind {
     /// Any other failure.
     #[error("the call failed")]
     Failed {
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: Source,
     },

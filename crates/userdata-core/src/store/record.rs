@@ -1,19 +1,20 @@
-//! `Entry` and `Found`: what a store holds, without the bytes.
+//! `Entry` and `Found`: what a store has, without the bytes.
 
 use std::fmt;
 use std::time::SystemTime;
 
-use crate::{Kind, Owner, Userid};
+use crate::Userid;
+use crate::file_name::{Kind, Owner};
 
 /// One value of a domain, as a listing shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Under which userid it is stored.
+    /// The userid under which it is stored.
     pub userid: Userid,
     /// Its size in bytes.
     pub size: u64,
-    /// When it was stored, where the store knows.
+    /// When it was stored, if the store knows.
     pub modified: Option<SystemTime>,
     /// Whether it can be read.
     pub condition: Condition,
@@ -43,15 +44,15 @@ impl Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Condition {
-    /// It is what its name says.
+    /// It can be read.
     Whole,
-    /// A value without a byte: what a power cut leaves of libxl's stores. Storing repairs it.
+    /// It is empty, as a power cut leaves a value that libxl stored. Storing repairs it.
     Empty,
-    /// Something else stands under the name.
+    /// The name is that of something other than a regular file.
     NotRegular(FileType),
 }
 
-/// What stands under a name.
+/// The type of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FileType {
@@ -67,7 +68,7 @@ pub enum FileType {
     Socket,
     /// A block or character device.
     Device,
-    /// Something this library knows no word for.
+    /// A type that this library does not know.
     Other,
 }
 
@@ -89,17 +90,17 @@ impl fmt::Display for FileType {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Found {
-    /// Whose record it is.
+    /// The domain that the record belongs to.
     pub owner: Owner,
-    /// What it is for.
+    /// The purpose of the record.
     pub kind: Kind,
-    /// Its userid, size and condition; for kinds other than [`Kind::Data`] what stands in the place
-    /// of the userid.
+    /// Its userid, size and condition. For kinds other than [`Kind::Data`] the userid is the last
+    /// part of the name.
     pub entry: Entry,
 }
 
 impl Found {
-    /// A record of this owner.
+    /// A record of this domain.
     #[must_use]
     pub const fn new(owner: Owner, kind: Kind, entry: Entry) -> Self {
         Self { owner, kind, entry }

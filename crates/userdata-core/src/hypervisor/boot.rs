@@ -1,4 +1,4 @@
-//! `BootId`: which boot of the host it is.
+//! `BootId`: the name of one boot of the host.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,8 +9,8 @@ use thiserror::Error;
 ///
 /// After a reboot of the host Xen numbers domains from 1 again, so that a guest with a fixed uuid
 /// can get the domid *and* the uuid that it had before. Only the boot tells the two apart. The text
-/// is 1 to 64 of `a`-`z`, `0`-`9` and `-`, so that it can stand in a file name as it is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// is 1 to 64 of `a`-`z`, `0`-`9` and `-`, so that it can be part of a file name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BootId(Box<str>);
 
 impl BootId {
@@ -40,7 +40,7 @@ impl FromStr for BootId {
     }
 }
 
-/// The text can't name a boot.
+/// The text cannot name a boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a boot is named by 1 to 64 of a-z, 0-9 and -")]
 pub struct BootIdError;

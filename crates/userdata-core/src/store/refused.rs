@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 
-use crate::HypervisorError;
+use crate::Domid;
+use crate::hypervisor::HypervisorError;
 
 /// Why a change to a domain's data is not admitted.
 #[derive(Debug, Error)]
@@ -14,7 +15,17 @@ pub enum Refused {
     /// The domain is being destroyed: dying, leaving, or marked as closing.
     #[error("the domain is being destroyed")]
     BeingDestroyed,
-    /// It is not known whether the domain exists.
+    /// A domain whose data was to be removed because it was gone exists again, under the same domid
+    /// and uuid.
+    #[error("the domain exists again, so its data stays")]
+    ExistsAgain,
+    /// The store keeps data by uuid alone, and another domain that lives has this uuid.
+    #[error("domain {other} has the same uuid, and this layout keeps their data together")]
+    UuidShared {
+        /// The other domain.
+        other: Domid,
+    },
+    /// Whether the domain exists is unknown.
     #[error("it is not known whether the domain exists")]
     Unknown(#[source] HypervisorError),
 }

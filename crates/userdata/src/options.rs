@@ -1,0 +1,24 @@
+//! `Options`: how changes are made.
+
+use std::time::Duration;
+
+use userdata_core::store::Durability;
+
+/// How changes are made unless a call says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// How long one call may wait for other processes, in all. Default: ten seconds.
+    pub timeout: Duration,
+    /// What a change must survive. Default: a power cut.
+    pub durability: Durability,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            durability: Durability::default(),
+        }
+    }
+}
