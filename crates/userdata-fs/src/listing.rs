@@ -13,14 +13,13 @@ use crate::{Directory, Errno, FileStore};
 impl<D: Directory> FileStore<D> {
     /// The values of one domain, in order of userid.
     pub(crate) fn entries(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError> {
-        let mut entries = Vec::new();
-        for name in self.names_of(domain)? {
-            if name.kind() == Kind::Data {
-                // A value that was removed since the directory was read is none.
-                entries.extend(self.entry(&name)?);
-            }
+        let names = self.names_of(domain)?;
+        let mut entries = Vec::with_capacity(names.len());
+        // Names of one domain and one kind are in order of their userids.
+        for name in names.iter().filter(|name| name.kind() == Kind::Data) {
+            // A value that was removed since the directory was read is none.
+            entries.extend(self.entry(name)?);
         }
-        entries.sort_by(|a, b| a.userid.cmp(&b.userid));
         Ok(entries)
     }
 

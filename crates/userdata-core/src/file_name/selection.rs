@@ -1,41 +1,42 @@
 //! `DomainSelection`: which names in a directory belong to one domain.
 
 use crate::DomainKey;
-use crate::file_name::{FileName, NameFormat, PREFIX};
+use crate::file_name::{FileName, Kind, NameFormat, Owner, PREFIX, may_name_a_file};
 
 /// Selects the file names of one domain, as libxl's clean-up does with `glob(3)` and the pattern
-/// `userdata-?.<domid>.<uuid>.*`. A listing shows every name of every domain, so a name is compared
-/// as bytes first, and only one of this domain is parsed and allocated.
+/// `userdata-?.<domid>.<uuid>.*`. A listing shows every name of every domain, so nothing is parsed:
+/// the names of one domain are alike up to the userid, except for the letter of the kind.
 #[derive(Clone, Debug)]
 pub struct DomainSelection {
-    format: NameFormat,
-    /// What follows the letter of the kind.
-    owner: Box<[u8]>,
+    owner: Owner,
+    /// What stands between the letter and the userid.
+    between: Box<[u8]>,
 }
 
 impl DomainSelection {
     /// Selects the names that `key` has in this format.
     #[must_use]
     pub fn new(format: NameFormat, key: &DomainKey) -> Self {
-        let uuid = key.uuid.hyphenated();
-        let owner = match format {
-            NameFormat::Libxl => format!(".{}.{uuid}.", key.domid),
-            NameFormat::Seed => format!(".{uuid}."),
-        };
+        let name = FileName::lock(format, key);
+        let between = name.bytes.get(PREFIX.len() + 1..name.rest);
         Self {
-            format,
-            owner: owner.into_bytes().into(),
+            owner: name.owner,
+            between: between.unwrap_or_default().into(),
         }
     }
 
     /// The name, if it is one of this domain's; any bytes may follow the uuid.
     #[must_use]
     pub fn select(&self, name: &[u8]) -> Option<FileName> {
-        let (_kind, tail) = name.strip_prefix(PREFIX)?.split_first()?;
-        if !tail.starts_with(&self.owner) {
-            return None;
-        }
-        FileName::parse(self.format, name)
+        let (&letter, tail) = name.strip_prefix(PREFIX)?.split_first()?;
+        let userid = tail.strip_prefix(&*self.between)?;
+        let kind = Kind::from_letter(letter)?;
+        may_name_a_file(name).then(|| FileName {
+            bytes: name.into(),
+            kind,
+            owner: self.owner,
+            rest: name.len() - userid.len(),
+        })
     }
 }
 
@@ -77,7 +78,17 @@ mod tests {
         let pick = |parts: &'static [&'static [u8]]| proptest::sample::select(parts);
         (
             pick(&[b"userdata-", b"userdata", b"Userdata-", b"xuserdata-", b""]),
-            pick(&[b"d", b"l", b"Z", b"1", b"?", b"", b"dd", b"\xc3\xa9", b"\xff"]),
+            pick(&[
+                b"d",
+                b"l",
+                b"Z",
+                b"1",
+                b"?",
+                b"",
+                b"dd",
+                b"\xc3\xa9",
+                b"\xff",
+            ]),
             pick(&[b".5.", b".50.", b".05.", b".?.", b".5", b"5.", b"."]),
             (0_u128..3, any::<bool>()),
             pick(&[b".", b"", b"-", b"*"]),
