@@ -31,7 +31,7 @@ fn main() -> Result<()> {
         times,
         directory,
     } = Arguments::parse();
-    let mut subject = Subject::open(&directory)?;
+    let mut subject = Subject::open(&directory, None)?;
     let region = Region::new(ALLOCATOR);
     subject.turn(case, times)?;
     let stats = region.change();
