@@ -118,6 +118,16 @@ impl Case {
         }
     }
 
+    /// How often a case is done before a turn of so many times is timed: the turn before may have
+    /// left the processor's caches to other files. A sync takes far longer than that.
+    #[must_use]
+    pub const fn early(self, times: u32) -> u32 {
+        match self.durability() {
+            Some(Durability::File | Durability::Full) => 0,
+            _ => 1 + times / 8,
+        }
+    }
+
     /// What a store of this case survives; nothing for the other cases.
     #[must_use]
     pub const fn durability(self) -> Option<Durability> {

@@ -52,13 +52,19 @@ impl Libxl {
         Ok(libxl)
     }
 
-    /// Does a case of libxl's this often. The time was measured there, what prepares a call left
-    /// out.
+    /// Does a case of libxl's this often, after some that are not timed. The time was measured
+    /// there, what prepares a call left out.
     ///
     /// # Errors
     ///
     /// When a call of libxl fails, or the case is not one of libxl's.
-    pub fn turn(&mut self, case: Case, domain: &DomainKey, times: u32) -> Result<Duration> {
+    pub fn turn(
+        &mut self,
+        case: Case,
+        domain: &DomainKey,
+        early: u32,
+        times: u32,
+    ) -> Result<Duration> {
         let command = match case {
             Case::LibxlRetrieve => "retrieve",
             Case::LibxlStore => "store",
@@ -66,7 +72,7 @@ impl Libxl {
             Case::LibxlDestroyall => "destroyall",
             other => bail!("{other} is not done by libxl"),
         };
-        self.ask(&format!("{command} {} {times}\n", domain.domid))
+        self.ask(&format!("{command} {} {early} {times}\n", domain.domid))
     }
 
     fn ask(&mut self, command: &str) -> Result<Duration> {

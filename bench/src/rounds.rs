@@ -68,7 +68,11 @@ pub fn measure(subjects: &mut BTreeMap<u32, Subject>, effort: Effort) -> Result<
             let Some(subject) = subjects.get_mut(others) else {
                 continue;
             };
-            let took = subject.turn(*case, *often)?.as_secs_f64() * 1e9 / f64::from(*often);
+            let took = subject
+                .turn(*case, case.early(*often), *often)?
+                .as_secs_f64()
+                * 1e9
+                / f64::from(*often);
             times.entry((*case, *others)).or_default().0.push(took);
         }
     }
@@ -92,12 +96,12 @@ fn order(turns: &[Turn], round: usize) -> Vec<&Turn> {
 fn times_within(subject: &mut Subject, case: Case, span: Duration) -> Result<u32> {
     let mut times = 1;
     loop {
-        let mut took = subject.turn(case, times)?;
+        let mut took = subject.turn(case, 0, times)?;
         for _ in 0..TRIES {
             if took < span {
                 break;
             }
-            took = took.min(subject.turn(case, times)?);
+            took = took.min(subject.turn(case, 0, times)?);
         }
         if took >= span || times >= TIMES_MAX {
             let scale = span.as_secs_f64() / took.as_secs_f64();

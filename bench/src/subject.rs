@@ -91,7 +91,7 @@ impl Subject {
             subject.once(case)?;
         }
         if subject.libxl.is_some() {
-            subject.turn(Case::LibxlStore, 1)?;
+            subject.turn(Case::LibxlStore, 0, 1)?;
         }
         subject.verify()?;
         Ok(subject)
@@ -105,12 +105,13 @@ impl Subject {
             .filter(move |case| libxl || !case.is_libxls())
     }
 
-    /// Does a case this often; the time does not include what prepares it.
+    /// Does a case this often, after some times that are not timed; the time does not include what
+    /// prepares it either.
     ///
     /// # Errors
     ///
     /// Whatever fails: a benchmark of failures measures nothing.
-    pub fn turn(&mut self, case: Case, times: u32) -> Result<Duration> {
+    pub fn turn(&mut self, case: Case, early: u32, times: u32) -> Result<Duration> {
         if case.is_libxls() {
             let libxl = self.libxl.as_mut().context("libxl is not here")?;
             let domain = match case {
@@ -118,9 +119,12 @@ impl Subject {
                 Case::LibxlDestroyall => self.libxl_cleared,
                 _ => self.libxl_single,
             };
-            return libxl.turn(case, &domain, times);
+            return libxl.turn(case, &domain, early, times);
         }
         if case.preparation().is_none() {
+            for _ in 0..early {
+                self.once(case)?;
+            }
             let started = Instant::now();
             for _ in 0..times {
                 self.once(case)?;
@@ -128,11 +132,13 @@ impl Subject {
             return Ok(started.elapsed());
         }
         let mut spent = Duration::ZERO;
-        for _ in 0..times {
+        for time in 0..early + times {
             self.fill(self.cleared)?;
             let started = Instant::now();
             self.once(case)?;
-            spent += started.elapsed();
+            if time >= early {
+                spent += started.elapsed();
+            }
         }
         Ok(spent)
     }

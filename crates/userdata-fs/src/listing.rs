@@ -10,6 +10,9 @@ use crate::failure::kind_of;
 use crate::read::entry_of;
 use crate::{Directory, Errno, FileStore};
 
+/// How many files a domain has at most, as a rule.
+const FILES_USUAL: usize = 8;
+
 impl<D: Directory> FileStore<D> {
     /// The values of one domain, in order of userid.
     pub(crate) fn entries(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError> {
@@ -26,7 +29,7 @@ impl<D: Directory> FileStore<D> {
     /// The names of all files of one domain, in order.
     pub(crate) fn names_of(&self, domain: &DomainKey) -> Result<Vec<FileName>, StoreError> {
         let selection = DomainSelection::new(self.format, domain);
-        let mut names = Vec::new();
+        let mut names = Vec::with_capacity(FILES_USUAL);
         let listed = self.directory.list(&mut |name| {
             names.extend(selection.select(name.as_bytes()));
             ControlFlow::Continue(())

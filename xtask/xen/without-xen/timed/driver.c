@@ -6,15 +6,16 @@
  * line on standard output:
  *
  *   domains N             then N lines "DOMID UUID alive|dead": these domains exist
- *   retrieve DOMID N      libxl_userdata_retrieve of userid "xl", N times
- *   store DOMID N         libxl_userdata_store of userid "xl", N times, each time another value
- *   glob DOMID N          glob(3) as libxl__userdata_destroyall calls it, N times; not libxl's own
+ *   retrieve DOMID E N    libxl_userdata_retrieve of userid "xl", N times
+ *   store DOMID E N       libxl_userdata_store of userid "xl", N times, each time another value
+ *   glob DOMID E N        glob(3) as libxl__userdata_destroyall calls it, N times; not libxl's own
  *                         code, because libxl has no call that lists
- *   destroyall DOMID N    libxl__userdata_destroyall of five values between libxl's lock and unlock,
+ *   destroyall DOMID E N  libxl__userdata_destroyall of five values between libxl's lock and unlock,
  *                         as in libxl_domain_destroy, N times; storing the values is not timed
  *
- * The answer is "ns=<nanoseconds for all N>", or "failed: <what>". Values have 4096 bytes. The time
- * is the monotonic clock's, read before and after the calls.
+ * E calls come first that are not timed. The answer is "ns=<nanoseconds for all N>", or "failed:
+ * <what>". Values have 4096 bytes. The time is the monotonic clock's, read before and after the
+ * calls.
  *
  * Exit status: 0 at the end of the input, 2 usage or a command not understood, 3 no libxl.
  *
@@ -139,13 +140,12 @@ static uint64_t now(void)
     return (uint64_t)at.tv_sec * 1000000000 + (uint64_t)at.tv_nsec;
 }
 
-/* Makes a call so often, and says how long that took, what prepares each call left out. Some calls
- * in advance warm up a process that has waited for its turn, unless only one is wanted. */
-static void timed(call *prepare, call *once, uint32_t domid, unsigned times)
+/* Makes a call so often, and says how long that took, what prepares each call left out. The early
+ * calls are not timed. */
+static void timed(call *prepare, call *once, uint32_t domid, unsigned early, unsigned times)
 {
     const char *wrong = NULL;
     uint64_t spent = 0, started = 0;
-    unsigned early = times > 1 ? 1 + times / 8 : 0;
 
     for (unsigned i = 0; i < early + times && !wrong; i++) {
         if (prepare && (wrong = prepare(domid)))
@@ -168,27 +168,27 @@ static void timed(call *prepare, call *once, uint32_t domid, unsigned times)
 static bool obey(char *line)
 {
     char command[16];
-    unsigned domid, times;
+    unsigned domid, early, times;
 
     if (sscanf(line, "domains %u", &domid) == 1) {
         puts(host_read_domains(domid) ? "ns=0" : "failed: the domains");
         return true;
     }
-    if (sscanf(line, "%15s %u %u", command, &domid, &times) != 3)
+    if (sscanf(line, "%15s %u %u %u", command, &domid, &early, &times) != 4)
         return false;
     if (!strcmp(command, "retrieve")) {
-        timed(NULL, retrieve, domid, times);
+        timed(NULL, retrieve, domid, early, times);
     } else if (!strcmp(command, "store")) {
-        timed(NULL, store, domid, times);
+        timed(NULL, store, domid, early, times);
     } else if (!strcmp(command, "glob")) {
         const char *wrong = make_pattern(domid);
 
         if (wrong)
             printf("failed: %s\n", wrong);
         else
-            timed(NULL, list, domid, times);
+            timed(NULL, list, domid, early, times);
     } else if (!strcmp(command, "destroyall")) {
-        timed(fill, destroyall, domid, times);
+        timed(fill, destroyall, domid, early, times);
     } else {
         return false;
     }
