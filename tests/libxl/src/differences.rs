@@ -58,7 +58,7 @@ pub(crate) const ALL: &[Difference] = &[
                 lock held.",
         here: "A retrieve reports the named pipe at once.",
         because: "No call waits for a file under the store's names (G7, G9).",
-        amend: amendment::pipe_not_waited_for,
+        amend: amendment::pipe_is_not_waited_for,
     },
     Difference {
         name: "link",
@@ -89,7 +89,7 @@ pub(crate) const ALL: &[Difference] = &[
         here: "A kind is one ASCII letter. A name with another character in its place does not \
                belong to the store.",
         because: "Names that do not belong to the store are never touched (G7).",
-        amend: amendment::no_letter_is_not_ours,
+        amend: amendment::kind_is_a_letter,
     },
     Difference {
         name: "link to a directory",
@@ -112,7 +112,7 @@ pub(crate) const ALL: &[Difference] = &[
         here: "The result has the files that could not be removed or could not be used as the \
                closing mark.",
         because: "The caller can act on files that are left (G6).",
-        amend: amendment::destroy_tells,
+        amend: amendment::destroy_reports,
     },
     Difference {
         name: "leaving domain",
@@ -159,7 +159,7 @@ pub(crate) const ALL: &[Difference] = &[
         here: "A store with such a userid is refused. A value that has one can be read and \
                removed.",
         because: "libxl would never remove the value (G4).",
-        amend: amendment::lock_is_no_userid,
+        amend: amendment::lock_is_not_a_userid,
     },
     Difference {
         name: "libxl-json",

@@ -8,7 +8,7 @@ const AT_THE_SAME_TIME: &[[&str; 4]] = &[
         "libxl waits for the lock for ever.",
         "Every wait has a deadline, ten seconds unless set otherwise.",
         "A program that hangs with the lock held does not stop the others for ever (G9).",
-        "libxls_lock_ends_our_changes_at_their_deadline_and_no_read",
+        "libxls_lock_ends_our_changes_at_their_timeout_and_no_read",
     ],
     [
         "Every user can read the lock file, and so every user can lock it.",
@@ -87,7 +87,7 @@ mod tests {
     use crate::checks;
 
     #[test]
-    fn the_page_in_the_docs_is_the_table_that_is_checked() {
+    fn the_page_in_the_docs_is_the_checked_table() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/differences.md");
         let written = std::fs::read_to_string(path).unwrap();
         assert_eq!(
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_shows_at_the_same_time_is_shown_by_a_check_that_there_is() {
+    fn every_concurrent_difference_names_an_existing_check() {
         for [.., check] in AT_THE_SAME_TIME {
             assert!(
                 checks::ALL.iter().any(|there| there.name == *check),

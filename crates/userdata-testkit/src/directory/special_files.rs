@@ -1,5 +1,4 @@
-//! Strangers: what is neither a file nor a directory. Where something can't be planted, its
-//! statements say nothing of it.
+//! Links, pipes, sockets and devices. Statements about a type that can't be planted check nothing.
 
 use userdata_core::store::FileType;
 use userdata_fs::{Directory, Errno, LockMode};
@@ -7,8 +6,8 @@ use userdata_fs::{Directory, Errno, LockMode};
 use super::{DirectoryUnderTest, failure, name, read_at};
 use crate::hostile::Hostile;
 
-/// A link is opened by no call, whether it leads to a file, a directory, itself, or nowhere, and
-/// nothing is made at its other end.
+/// No call follows a link, whether it leads to a file, a directory, itself or nowhere, and no call
+/// makes a file at its target.
 pub fn links_are_not_followed<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     under_test.store(name("file"), b"bytes");
@@ -41,7 +40,7 @@ pub fn links_are_not_followed<D: Directory>(under_test: &DirectoryUnderTest<D>) 
     assert_eq!(read_at(directory, name("file")), b"bytes");
 }
 
-/// What is done to a link's name is done to the link, never to what it leads to.
+/// `rename` and `unlink` change a link itself and never its target.
 pub fn links_are_renamed_and_removed_themselves<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, file, link) = (&under_test.directory, name("file"), name("link"));
     under_test.store(file, b"bytes");
@@ -68,8 +67,8 @@ pub fn links_are_renamed_and_removed_themselves<D: Directory>(under_test: &Direc
     assert_eq!(read_at(directory, file), b"bytes");
 }
 
-/// A pipe is opened at once although nobody has its other end, tells what it is, and can be locked.
-pub fn nothing_waits_for_a_pipe<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+/// A pipe without a process at its other end is opened at once, has its type, and can be locked.
+pub fn opening_a_pipe_does_not_wait<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, pipe) = (&under_test.directory, name("pipe"));
     if !under_test.plant(pipe, &Hostile::Fifo) {
         return;
@@ -83,7 +82,7 @@ pub fn nothing_waits_for_a_pipe<D: Directory>(under_test: &DirectoryUnderTest<D>
     assert_eq!(under_test.metadata(pipe).file_type, FileType::Fifo);
 }
 
-/// A socket is there, and no file.
+/// A socket has metadata and can't be opened.
 pub fn a_socket_is_not_opened<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, socket) = (&under_test.directory, name("socket"));
     if !under_test.plant(socket, &Hostile::Socket) {
@@ -94,7 +93,7 @@ pub fn a_socket_is_not_opened<D: Directory>(under_test: &DirectoryUnderTest<D>) 
     assert_eq!(under_test.metadata(socket).file_type, FileType::Socket);
 }
 
-fn strangers() -> [Hostile; 4] {
+fn special_files() -> [Hostile; 4] {
     [
         Hostile::Link(b"nowhere".to_vec()),
         Hostile::Fifo,
@@ -103,9 +102,9 @@ fn strangers() -> [Hostile; 4] {
     ]
 }
 
-/// Metadata and a listing show each of them, by its type.
-pub fn each_stranger_is_told_by_its_type<D: Directory>(under_test: &DirectoryUnderTest<D>) {
-    for hostile in strangers() {
+/// Metadata has the type of each special file, and a listing shows it.
+pub fn each_special_file_is_reported_by_its_type<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    for hostile in special_files() {
         let text = format!("{hostile:?}");
         if !under_test.plant(name(&text), &hostile) {
             continue;
@@ -123,12 +122,12 @@ pub fn each_stranger_is_told_by_its_type<D: Directory>(under_test: &DirectoryUnd
     }
 }
 
-/// A file renamed over one of them takes its place, and each can be unlinked.
-pub fn each_stranger_is_replaced_and_removed_like_a_file<D: Directory>(
+/// A file can be renamed over each special file, and each can be unlinked.
+pub fn each_special_file_is_replaced_and_removed_like_a_file<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {
     let (directory, a, new) = (&under_test.directory, name("a"), name("new"));
-    for hostile in strangers() {
+    for hostile in special_files() {
         if !under_test.plant(a, &hostile) {
             continue;
         }
