@@ -17,13 +17,13 @@ use userdata::{
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_fs::{FileStore, OsDirectory};
 
-/// Longer than any machine needs.
+/// Passes in a failing test only.
 const LONG: Duration = Duration::from_secs(120);
 
-/// What happens right after the next answer about a domain.
+/// An event right after the next answer about a domain.
 type Then = Box<dyn FnOnce() + Send>;
 
-/// A host on which something happens between an answer and what the caller does next.
+/// A host with an event between an answer and the caller's next step.
 #[derive(Clone)]
 struct EventfulHost {
     host: SimHost,
@@ -84,7 +84,7 @@ impl Scene {
         json_of(self.directory.path(), &self.key)
     }
 
-    /// Takes the domain's lock in a thread, and keeps it until the message.
+    /// Takes the domain's lock in a thread, and holds it until the message.
     fn hold_the_lock(&self) -> (Sender<()>, JoinHandle<()>) {
         let (go, wait): (Sender<()>, Receiver<()>) = channel();
         let (held, is_held) = channel();
