@@ -21,7 +21,7 @@ use userdata_core::{DomainKey, Store as _, WritableUserid};
 use userdata_fs::{FileStore, OsDirectory};
 use userdata_testkit::Snapshot;
 use userdata_testkit::hostile::Hostile;
-use userdata_testkit::strategies::{self, Change, HOT_DOMAINS, What};
+use userdata_testkit::strategies::{self, Change, Edit, HOT_DOMAINS};
 
 use crate::place::skipped;
 use crate::scene::{PATIENT, Scene, userid};
@@ -381,7 +381,7 @@ proptest! {
                 check(&scene, step, changed.err().as_ref());
             }
             for &key in HOT_DOMAINS {
-                let everything = Change::new(key, What::Clear(Keep::Nothing));
+                let everything = Change::new(key, Edit::Clear(Keep::Nothing));
                 check(&scene, &everything, everything.apply(&scene.store).err().as_ref());
             }
         });
@@ -409,8 +409,8 @@ proptest! {
 
 /// Panics unless the state is right after a change that succeeded or failed.
 fn check(scene: &Scene, step: &Change, error: Option<&StoreError>) {
-    match (error.map(StoreError::kind), &step.what) {
-        (None, What::Put(userid, data)) => {
+    match (error.map(StoreError::kind), &step.edit) {
+        (None, Edit::Put(userid, data)) => {
             let value = scene
                 .store
                 .get(&step.domain, userid.as_userid())
@@ -418,7 +418,7 @@ fn check(scene: &Scene, step: &Change, error: Option<&StoreError>) {
                 .unwrap();
             assert_eq!(value.as_bytes(), data);
         }
-        (None, What::Delete(userid)) => {
+        (None, Edit::Delete(userid)) => {
             assert_eq!(
                 scene.store.get(&step.domain, userid.as_userid()).unwrap(),
                 None

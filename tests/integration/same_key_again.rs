@@ -222,10 +222,10 @@ fn the_seed_layout_keeps_data_that_two_domids_share() {
         &destroyed.problems[0],
         &userdata.clear(source, Keep::Nothing).unwrap_err(),
     ] {
-        assert!(
-            matches!(error.kind(), UserdataErrorKind::UuidShared { other } if *other == target.domid),
-            "{error:?}"
-        );
+        let UserdataErrorKind::UuidShared { other } = error.kind() else {
+            panic!("{error:?}");
+        };
+        assert_eq!(*other, target.domid);
     }
     assert!(userdata.exists(target, xl()).unwrap());
 

@@ -31,7 +31,8 @@ impl Changes {
     /// last wait count as one.
     ///
     /// ```no_run
-    /// # fn example(mut changes: hv_xen::Changes) -> Result<(), userdata_core::hypervisor::HypervisorError> {
+    /// # use userdata_core::hypervisor::HypervisorError;
+    /// # fn example(mut changes: hv_xen::Changes) -> Result<(), HypervisorError> {
     /// use std::time::Duration;
     ///
     /// if changes.wait(Duration::from_secs(60))? {

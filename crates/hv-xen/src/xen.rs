@@ -340,10 +340,10 @@ mod tests {
         xen.options.endpoints = vec![Endpoint::Socket(socket)];
         xen.options.xenstore_timeout = Duration::ZERO;
         let error = xen.leaving(&key(&xen, 5)).unwrap_err();
-        assert!(matches!(
-            error.kind(),
-            HypervisorErrorKind::DeadlinePassed { waited } if *waited == Options::XENSTORE_TIMEOUT_MIN
-        ));
+        let HypervisorErrorKind::DeadlinePassed { waited } = error.kind() else {
+            panic!("{error:?}");
+        };
+        assert_eq!(*waited, Options::XENSTORE_TIMEOUT_MIN);
     }
 
     #[test]

@@ -53,7 +53,8 @@ impl Xenstore {
     /// `xs_read`: the value of a node, which may be any bytes; `None` if the node does not exist.
     ///
     /// ```no_run
-    /// # fn example(mut xenstore: hv_xen::xenstore::Xenstore) -> Result<(), hv_xen::xenstore::XenstoreError> {
+    /// # use hv_xen::xenstore::{Xenstore, XenstoreError};
+    /// # fn example(mut xenstore: Xenstore) -> Result<(), XenstoreError> {
     /// let name = xenstore.read("/local/domain/0/name")?;
     /// assert_eq!(name.as_deref(), Some(&b"Domain-0"[..]));
     /// # Ok(())
@@ -100,7 +101,8 @@ impl Xenstore {
     /// xenstored while it registers the watch, and no deadline ends this wait.
     ///
     /// ```no_run
-    /// # fn example(mut xenstore: hv_xen::xenstore::Xenstore) -> Result<(), hv_xen::xenstore::XenstoreError> {
+    /// # use hv_xen::xenstore::{Xenstore, XenstoreError};
+    /// # fn example(mut xenstore: Xenstore) -> Result<(), XenstoreError> {
     /// use std::time::Duration;
     ///
     /// xenstore.watch("/local/domain/7/name", "name")?;
