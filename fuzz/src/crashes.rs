@@ -4,7 +4,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use userdata_sim::{CrashModel, NameOrder, Sizes, WithoutSyncs};
 use userdata_simulate::walk::{Broken, CrashWalk, Cut};
 
-use crate::walks::{Deed, Place};
+use crate::walks::{Act, Place};
 
 /// The most actions of an input. Each multiplies the states that may survive.
 const ACTIONS_MAX: usize = 4;
@@ -17,7 +17,7 @@ struct Crash {
     place: Place,
     weak_names: bool,
     sizes_vary: bool,
-    deeds: Vec<Deed>,
+    acts: Vec<Act>,
     cuts: Vec<(u16, u64)>,
 }
 
@@ -33,8 +33,8 @@ fn find(data: &[u8], bug: WithoutSyncs) -> Option<Broken> {
     let crash = Crash::arbitrary(&mut Unstructured::new(data)).ok()?;
     let scene = crash.place.scene();
     let mut actions = Vec::new();
-    for deed in crash.deeds.iter().take(ACTIONS_MAX) {
-        let action = deed.action(&scene);
+    for act in crash.acts.iter().take(ACTIONS_MAX) {
+        let action = act.action(&scene);
         // No action on the domain is possible after it ended.
         let is_last = action.ends_domain();
         actions.push(action);

@@ -37,7 +37,8 @@ fn zero_padded<const N: usize>(bytes: &[u8]) -> [u8; N] {
     padded
 }
 
-/// The messages do not depend on the pieces that bytes arrive in, and no message makes a decoder panic.
+/// The messages do not depend on the pieces that bytes arrive in, and no message makes a decoder
+/// panic.
 pub fn xenstore(data: &[u8]) {
     let Some((&piece, stream)) = data.split_first() else {
         return;

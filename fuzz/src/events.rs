@@ -63,8 +63,8 @@ enum Far {
     Gone,
 }
 
-/// A refused event changes nothing. After any other event the host is valid: its JSON is read back, and
-/// its answers agree with each other.
+/// A refused event changes nothing. After any other event the host is valid: its JSON is read back,
+/// and its answers agree with each other.
 pub fn events(data: &[u8]) {
     let Ok(history) = History::arbitrary(&mut Unstructured::new(data)) else {
         return;

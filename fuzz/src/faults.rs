@@ -3,7 +3,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 use userdata_simulate::walk::FaultWalk;
 
-use crate::walks::{Deed, Place};
+use crate::walks::{Act, Place};
 
 /// The most faults in a run.
 const FAULTS_MAX: usize = 6;
@@ -12,7 +12,7 @@ const FAULTS_MAX: usize = 6;
 struct Struck {
     place: Place,
     power_cuts: bool,
-    deed: Deed,
+    act: Act,
     choices: Vec<u16>,
 }
 
@@ -22,7 +22,7 @@ pub fn faults(data: &[u8]) {
         return;
     };
     let scene = struck.place.scene();
-    let action = struck.deed.action(&scene);
+    let action = struck.act.action(&scene);
     let walk = FaultWalk {
         scene: &scene,
         action: &action,

@@ -2,8 +2,8 @@
 
 use hv_sim::{Event, HostState};
 
-/// Bytes that are not a host are refused. A host that is read is written back as the same host, and no
-/// event makes it panic, whatever its counters are.
+/// Bytes that are not a host are refused. A host that is read is written back as the same host, and
+/// no event makes it panic, whatever its counters are.
 pub fn host_file(data: &[u8]) {
     let Ok(host) = HostState::from_json(data) else {
         return;

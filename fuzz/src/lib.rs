@@ -1,5 +1,5 @@
-//! The functions that the fuzz targets run. They take bytes, return nothing, and panic when a promise is
-//! broken.
+//! The functions that the fuzz targets run. They take bytes, return nothing, and panic when a
+//! promise is broken.
 //!
 //! Errors are fine, panics are bugs. The targets in `fuzz_targets/` are three lines each, and the
 //! tests of this crate replay the committed corpus through the same functions on any compiler.

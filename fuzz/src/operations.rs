@@ -68,8 +68,8 @@ enum Expected {
     Wrong(Vec<u8>),
 }
 
-/// On the simulated directory, the store and the model agree on every answer, and on all values at the
-/// end.
+/// On the simulated directory, the store and the model agree on every answer, and on all values at
+/// the end.
 pub fn operations(data: &[u8]) {
     let Some(history) = history(data) else {
         return;

@@ -41,8 +41,8 @@ enum Asked {
     List,
 }
 
-/// In whatever order processes run, are killed or lose their power, all of them end, and their history is
-/// linearizable.
+/// In whatever order processes run, are killed or lose their power, all of them end, and their
+/// history is linearizable.
 pub fn schedules(data: &[u8]) {
     let Ok(play) = Play::arbitrary(&mut Unstructured::new(data)) else {
         return;

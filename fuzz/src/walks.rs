@@ -19,7 +19,7 @@ pub(crate) struct Place {
 
 /// A call of the facade on the first domain.
 #[derive(Arbitrary, Debug)]
-pub(crate) enum Deed {
+pub(crate) enum Act {
     Store(Userid, Vec<u8>, Wanted),
     Update(Userid, Vec<u8>, Wanted),
     Remove(Userid, Wanted),
@@ -59,7 +59,7 @@ impl Place {
     }
 }
 
-impl Deed {
+impl Act {
     pub(crate) fn action(&self, scene: &Scene) -> Action {
         let domain = scene.first();
         match self {

@@ -1,4 +1,4 @@
-//! `Actor`: a process that a test starts, listens to, paces and kills.
+//! `Actor`: a process that a test starts, reads from, controls and kills.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use userdata_core::DomainKey;
 
-/// Longer than any process takes that is not stuck.
+/// After this time a process counts as stuck.
 const STUCK: Duration = Duration::from_secs(120);
 
-/// A process of `src/bin/actor`. Killed when dropped.
+/// A process of `src/bin/actor`. It is killed when this value is dropped.
 pub(crate) struct Actor {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<String>,
 }
 
-/// The command line of an actor, to be started by [`Actor::start`].
+/// The command line of an actor, for [`Actor::start`].
 pub(crate) fn command(directory: &Path, domain: &DomainKey, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_actor"));
     command
@@ -30,7 +30,7 @@ pub(crate) fn command(directory: &Path, domain: &DomainKey, arguments: &[&str]) 
 }
 
 impl Actor {
-    /// Starts a command, whose stderr is the test's.
+    /// Starts a command. Its standard error is that of the test.
     pub(crate) fn start(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("a process is started");
@@ -55,14 +55,14 @@ impl Actor {
         Self::start(command(directory, domain, arguments))
     }
 
-    /// The next line it says; `None` when it has ended.
+    /// The next line of its output; `None` once it has ended.
     #[track_caller]
     pub(crate) fn says(&self) -> Option<String> {
         use std::sync::mpsc::RecvTimeoutError;
         match self.lines.recv_timeout(STUCK) {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("a process says nothing any more"),
+            Err(RecvTimeoutError::Timeout) => panic!("a process is stuck"),
         }
     }
 
@@ -71,14 +71,14 @@ impl Actor {
         assert_eq!(self.says().as_deref(), Some(wanted));
     }
 
-    /// Says a line to it.
+    /// Sends a line to its input.
     pub(crate) fn tell(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("a process that listens");
         writeln!(stdin, "{line}").expect("a process that listens");
     }
 
-    /// Ends its stdin, waits for its end, and makes sure that nothing went wrong in it; gives back
-    /// the lines that nobody has heard.
+    /// Closes its input, waits until it ends, and panics unless it succeeded. Returns the lines of
+    /// its output that were not read yet.
     #[track_caller]
     pub(crate) fn end(mut self) -> Vec<String> {
         drop(self.stdin.take());
@@ -91,7 +91,7 @@ impl Actor {
         unheard
     }
 
-    /// `kill -9`, and waits until it is gone.
+    /// Kills the process with SIGKILL, and waits until it is gone.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("a process is killed");
         self.child.wait().expect("a process ends");
@@ -100,7 +100,7 @@ impl Actor {
 
 impl Drop for Actor {
     fn drop(&mut self) {
-        // It may have ended long ago.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

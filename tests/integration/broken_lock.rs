@@ -1,4 +1,4 @@
-//! Real libxl unlinks the lock file of somebody else when its own attempt at the lock fails.
+//! If real libxl fails to take the lock, it unlinks the lock file of the lock holder.
 
 use userdata_core::store::StoreErrorKind;
 
@@ -11,7 +11,7 @@ fn break_lock(scene: &Scene) {
 }
 
 #[test]
-fn a_lock_that_libxl_broke_is_reported_as_lost_and_nothing_is_stored_under_it() {
+fn nothing_is_stored_under_a_lock_that_libxl_broke() {
     let scene = Scene::new();
     scene.put(&userid("xl"), b"old").unwrap();
     let mut holder = scene.actor(&["hold", "xl", "under a broken lock"]);
@@ -28,7 +28,7 @@ fn a_lock_that_libxl_broke_is_reported_as_lost_and_nothing_is_stored_under_it() 
 }
 
 #[test]
-fn who_lost_his_lock_leaves_the_lock_file_of_the_next_alone() {
+fn a_holder_that_lost_its_lock_leaves_the_next_lock_file() {
     let scene = Scene::new();
     let mut first = scene.actor(&["hold", "xl", "of the first"]);
     first.expect("held");
@@ -39,7 +39,7 @@ fn who_lost_his_lock_leaves_the_lock_file_of_the_next_alone() {
     first.tell("go on");
     first.expect("LockLost { applied: false }");
     assert_eq!(scene.snapshot().changed_since(&held), [""; 0]);
-    // The second has the lock still, and everybody else waits for him.
+    // The second process still has the lock, and every other one waits for it.
     let error = scene
         .put_within(AT_ONCE, &userid("xl"), b"of a third")
         .unwrap_err();
@@ -59,7 +59,7 @@ fn who_lost_his_lock_leaves_the_lock_file_of_the_next_alone() {
 }
 
 #[test]
-fn values_stay_whole_while_libxl_breaks_the_lock_again_and_again() {
+fn values_stay_whole_while_libxl_keeps_breaking_the_lock() {
     use userdata_tests::{is_whole, sealed};
     let (scene, xl) = (Scene::new(), userid("xl"));
     scene.put(&xl, &sealed(0, 0)).unwrap();
@@ -89,7 +89,7 @@ fn values_stay_whole_while_libxl_breaks_the_lock_again_and_again() {
         );
     }
     reader.end();
-    // However often it was lost, it can be had again, and nothing of it is left.
+    // The lock can be taken again, and no lock file is left.
     scene
         .put_within(std::time::Duration::from_secs(10), &xl, b"at last")
         .unwrap();

@@ -1,4 +1,4 @@
-//! A value that some program writes in place, under the eyes of a reader.
+//! A value that another program overwrites in place while it is read.
 
 use std::sync::Mutex;
 
@@ -12,11 +12,11 @@ use userdata_sim::{
 
 use crate::scene::userid;
 
-/// Rewrites the value in place whenever a reader has learnt its size.
+/// Overwrites the value in place whenever a reader has asked for its size.
 struct Rewriting {
     directory: SimDirectory,
     name: FileName,
-    /// What it is to become, the next one last.
+    /// The values to write, the next one last.
     becomes: Mutex<Vec<&'static [u8]>>,
 }
 
@@ -34,7 +34,7 @@ impl Interceptor for Rewriting {
     }
 }
 
-/// What a reader is told of a value that becomes these, one behind the other, while he reads.
+/// Reads a value that is overwritten with these values, one after another, during the read.
 fn read(becomes: &[&'static [u8]]) -> Result<Option<Value>, StoreError> {
     let (disk, xl) = (SimDisk::new(SimOptions::default()), userid("xl"));
     let domain: DomainKey = "5.11111111-2222-3333-4444-abcdef555555".parse().unwrap();
@@ -71,7 +71,7 @@ fn a_value_that_shrinks_or_grows_while_it_is_read_is_read_again() {
 }
 
 #[test]
-fn a_value_that_never_rests_is_an_error_and_neither_a_part_nor_none() {
+fn a_value_that_keeps_changing_is_an_error() {
     let restless = [&b"short"[..], b"and longer"].repeat(50);
     let error = read(&restless).unwrap_err();
     assert!(

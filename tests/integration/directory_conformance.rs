@@ -1,4 +1,4 @@
-//! The contract of `Directory`, on every directory there is.
+//! The contract of `Directory`, checked on every implementation.
 
 use userdata_fs::{Directory as _, Name, OsDirectory};
 use userdata_sim::{Faults, FaultyDirectory, Interposed, Plant, SimDirectory, SimDisk, SimOptions};
@@ -45,7 +45,7 @@ fn a_simulated_directory_conforms() {
 }
 
 #[test]
-fn a_directory_that_no_fault_strikes_conforms() {
+fn a_directory_without_faults_conforms() {
     directory::run_all(|| {
         let disk = SimDisk::new(SimOptions::default());
         let (inner, planted) = (
@@ -60,7 +60,7 @@ fn a_directory_that_no_fault_strikes_conforms() {
 }
 
 #[test]
-fn a_directory_whose_calls_are_noted_conforms() {
+fn a_traced_directory_conforms() {
     directory::run_all(|| {
         let scratch = Place::Disk.scratch();
         let inner = OsDirectory::open(scratch.path()).unwrap();
@@ -71,7 +71,7 @@ fn a_directory_whose_calls_are_noted_conforms() {
     });
 }
 
-/// Plants in a simulated directory what `Hostile::plant` plants in a real one.
+/// Plants a file in a simulated directory, as `Hostile::plant` does in a real one.
 fn plant_simulated(directory: &SimDirectory, name: Name<'_>, hostile: &Hostile) -> bool {
     let plant = match hostile {
         Hostile::Link(target) => Plant::Symlink(target.clone()),

@@ -1,4 +1,4 @@
-//! A process or a disk that has nothing left, and a directory that one may not write to.
+//! Processes without descriptors, full disks, and directories that may not be written to.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +13,7 @@ use crate::place::skipped;
 use crate::scene::{Scene, userid};
 
 #[test]
-fn a_process_without_descriptors_does_a_thing_wholly_or_not_at_all() {
+fn a_process_without_descriptors_acts_wholly_or_not_at_all() {
     let failed = |said: &str| said.starts_with("TooManyOpenFiles(");
     let mut last = Vec::new();
     for left in 0..=4 {
@@ -48,8 +48,8 @@ fn a_process_without_descriptors_does_a_thing_wholly_or_not_at_all() {
     assert!(!last.iter().any(|said| failed(said)), "{last:?}");
 }
 
-/// Starts an actor on a tmpfs that is mounted with these options in a namespace of its own, after
-/// the shell commands in `prepare`. `None`, with a line that says so, where one may not mount.
+/// Runs an actor on a tmpfs with these options, in its own mount namespace, after the shell
+/// commands in `prepare`. If this user may not mount, prints that and returns `None`.
 fn on_a_tmpfs(options: &str, prepare: &str, arguments: &[&str]) -> Option<Vec<String>> {
     let scene = Scene::new();
     let actor = command(scene.path(), &scene.domain, arguments);
@@ -57,7 +57,7 @@ fn on_a_tmpfs(options: &str, prepare: &str, arguments: &[&str]) -> Option<Vec<St
         "mount -t tmpfs -o {options} none \"$0\" && cd \"$0\" && {prepare} echo mounted && \
          exec \"$@\""
     );
-    // Root may mount in a namespace of its own; others need one of users besides.
+    // Root may mount in a new mount namespace; other users also need a user namespace.
     for namespaces in [&["--mount"][..], &["--user", "--map-root-user", "--mount"]] {
         let mut unshare = Command::new("unshare");
         unshare
@@ -70,7 +70,7 @@ fn on_a_tmpfs(options: &str, prepare: &str, arguments: &[&str]) -> Option<Vec<St
             return Some(process.end());
         }
     }
-    skipped(&arguments.join(" "), "one may not mount a tmpfs here");
+    skipped(&arguments.join(" "), "this user may not mount a tmpfs");
     None
 }
 
@@ -89,7 +89,7 @@ fn on_a_disk_without_inodes_the_old_value_stays_and_nothing_else() {
 }
 
 #[test]
-fn on_a_read_only_file_system_everything_is_read_and_nothing_changed() {
+fn a_read_only_file_system_is_read_and_never_changed() {
     let prepare = "printf old >userdata-d.5.11111111-2222-3333-4444-abcdef555555.xl && \
                    mount -o remount,bind,ro \"$0\" && ";
     if let Some(said) = on_a_tmpfs("mode=700", prepare, &["read-only"]) {
@@ -98,7 +98,7 @@ fn on_a_read_only_file_system_everything_is_read_and_nothing_changed() {
 }
 
 #[test]
-fn in_a_directory_that_one_may_only_read_everything_is_read_and_nothing_changed() {
+fn a_directory_without_write_permission_is_only_read() {
     let (scene, xl) = (Scene::new(), userid("xl"));
     scene.put(&xl, b"old").unwrap();
     let mode = |path: &Path, mode| {
@@ -114,7 +114,7 @@ fn in_a_directory_that_one_may_only_read_everything_is_read_and_nothing_changed(
     let before = scene.snapshot();
     let actor = command(scene.path(), &scene.domain, &["not-permitted"]);
     let process = if rustix::process::geteuid().is_root() {
-        // Modes do not bind root.
+        // Root may write whatever the mode.
         let program = tempfile::tempdir().unwrap();
         mode(program.path(), 0o755);
         let copy = program.path().join("actor");
@@ -136,7 +136,7 @@ fn in_a_directory_that_one_may_only_read_everything_is_read_and_nothing_changed(
 }
 
 #[test]
-fn a_directory_that_is_missing_or_none_is_told_by_its_name() {
+fn a_path_that_is_not_a_directory_is_reported_by_its_name() {
     let scene = Scene::new();
     fs::write(scene.path().join("file"), "").unwrap();
     for name in ["missing", "file"] {

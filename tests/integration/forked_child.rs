@@ -1,4 +1,4 @@
-//! A child that is forked while its parent holds the lock, and outlives that.
+//! A child that is forked while its parent holds the lock, and that outlives the lock.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -13,17 +13,18 @@ use userdata_core::store::StoreErrorKind;
 use crate::actor::{Actor, command};
 use crate::scene::{AT_ONCE, Scene, userid};
 
-/// Longer than anybody waits who does not wait for the child.
+/// After this time a wait counts as a wait for the child.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// What a process is preloaded with so that it can fork, and where its child is told to go.
+/// The library that a process preloads so that it can fork, and the file that tells its child to
+/// end.
 struct Forking {
     scratch: TempDir,
     library: PathBuf,
 }
 
 impl Forking {
-    /// Compiles the library with the C compiler that also links Rust programs.
+    /// Compiles the library with the C compiler, which links Rust programs as well.
     fn new() -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let library = scratch.path().join("getppid_forks.so");
@@ -59,13 +60,13 @@ impl Forking {
 }
 
 #[test]
-fn a_forked_child_that_keeps_the_lock_file_open_keeps_nobody_waiting() {
+fn a_forked_child_with_the_lock_file_open_blocks_no_change() {
     let (forking, scene, xl) = (Forking::new(), Scene::new(), userid("xl"));
     let mut parent = forking.actor(&scene, "keeps");
     parent.expect("forked");
     parent.tell("go on");
     parent.expect("stored");
-    // The child has the descriptor still, and is alive; the lock is free all the same.
+    // The child is alive and has the descriptor, but the lock is free.
     scene.put_within(AT_ONCE, &xl, b"by another").unwrap();
     assert_eq!(
         scene.get(xl.as_userid()).as_deref(),
@@ -76,9 +77,9 @@ fn a_forked_child_that_keeps_the_lock_file_open_keeps_nobody_waiting() {
     parent.end();
 }
 
-/// Real libxl waits in the kernel, on the file that it opened.
+/// Real libxl waits in the kernel, for the lock of the file that it opened.
 #[test]
-fn who_waits_on_the_lock_file_itself_does_not_wait_for_a_forked_child() {
+fn a_waiter_on_the_lock_file_does_not_wait_for_a_forked_child() {
     let (forking, scene) = (Forking::new(), Scene::new());
     let mut parent = forking.actor(&scene, "keeps");
     parent.expect("forked");
@@ -90,7 +91,7 @@ fn who_waits_on_the_lock_file_itself_does_not_wait_for_a_forked_child() {
     parent.expect("stored");
     locked
         .recv_timeout(STUCK)
-        .expect("who waits is told")
+        .expect("the waiter gets the lock")
         .unwrap();
     forking.let_go();
     parent.end();
@@ -124,7 +125,7 @@ fn a_forked_child_that_unwinds_leaves_the_lock_to_its_parent() {
 }
 
 #[test]
-fn a_child_of_a_killed_holder_has_the_lock_until_it_ends_itself() {
+fn a_child_of_a_killed_holder_keeps_the_lock_until_it_ends() {
     let (forking, scene, xl) = (Forking::new(), Scene::new(), userid("xl"));
     let parent = forking.actor(&scene, "keeps");
     parent.expect("forked");

@@ -1,4 +1,5 @@
-//! A directory in which others put what they like under our names and near them.
+//! A hostile directory, in which other programs make files under the store's names and similar
+//! ones.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,15 +21,15 @@ use userdata_core::{DomainKey, Store as _, WritableUserid};
 use userdata_fs::{FileStore, OsDirectory};
 use userdata_testkit::Snapshot;
 use userdata_testkit::hostile::Hostile;
-use userdata_testkit::strategies::{self, Change, HOT_DOMAINS, What};
+use userdata_testkit::strategies::{self, Change, Edit, HOT_DOMAINS};
 
 use crate::place::skipped;
 use crate::scene::{PATIENT, Scene, userid};
 
-/// Longer than anything takes that does not wait for ever.
+/// After this time a wait counts as endless.
 const STUCK: Duration = Duration::from_secs(120);
 
-/// Whoever opens a pipe and waits, waits here.
+/// Runs `work`, and ends the process if it waits for ever, as an open of a pipe may do.
 fn bounded<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     thread::scope(|scope| {
         let (send, done) = channel();
@@ -39,7 +40,7 @@ fn bounded<R: Send>(work: impl FnOnce() -> R + Send) -> R {
         });
         if let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = done.recv_timeout(STUCK) {
             // The thread can't be ended, and the scope would wait for it.
-            skipped("everything else", "the store waits for what never comes");
+            skipped("everything else", "the store waits for ever");
             std::process::abort();
         }
         worker
@@ -48,7 +49,7 @@ fn bounded<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     })
 }
 
-/// A directory beside the hostile one, to which its links lead.
+/// A directory beside the hostile one. Links lead there.
 struct Outside(TempDir);
 
 impl Outside {
@@ -89,8 +90,8 @@ fn all(outside: &Outside) -> Vec<Hostile> {
     ]
 }
 
-/// Does `check` to each hostile thing under `name`, in a fresh directory each, and makes sure that
-/// nothing happens at the other end of a link.
+/// Calls `check` for each hostile file under `name`, each in a fresh directory, and panics if the
+/// target of a link changes.
 fn with_each(name: impl Fn(&Scene) -> FileName, check: impl Fn(&Scene, &Hostile) + Sync) {
     let outside = Outside::new();
     let before = outside.snapshot();
@@ -129,7 +130,7 @@ fn data(scene: &Scene) -> FileName {
     FileName::data(NameFormat::Libxl, &scene.domain, userid("xl").as_userid()).unwrap()
 }
 
-/// Whether an error says what stands there.
+/// Panics unless an error reports the type of the file.
 #[track_caller]
 fn assert_told(hostile: &Hostile, error: &StoreError) {
     let told = match (hostile, error.kind()) {
@@ -140,7 +141,7 @@ fn assert_told(hostile: &Hostile, error: &StoreError) {
         (_, StoreErrorKind::NotRegular(file_type)) => *file_type == hostile.file_type(),
         _ => false,
     };
-    assert!(told, "{hostile:?} is told as {error:?}");
+    assert!(told, "{hostile:?} is reported as {error:?}");
 }
 
 fn is_directory(hostile: &Hostile) -> bool {
@@ -171,7 +172,7 @@ fn clear(scene: &Scene, keep: Keep) -> Cleared {
 }
 
 #[test]
-fn what_stands_in_the_place_of_a_value_is_told_and_not_read() {
+fn a_file_that_is_not_a_value_is_reported_and_not_read() {
     with_each(data, |scene, hostile| {
         let (xl, before) = (userid("xl"), scene.snapshot());
         assert_told(
@@ -203,7 +204,7 @@ fn what_stands_in_the_place_of_a_value_is_told_and_not_read() {
 }
 
 #[test]
-fn a_store_replaces_whatever_is_no_directory() {
+fn a_store_replaces_anything_but_a_directory() {
     with_each(data, |scene, hostile| {
         let (xl, before) = (userid("xl"), scene.snapshot());
         match scene.put(&xl, b"value") {
@@ -212,7 +213,7 @@ fn a_store_replaces_whatever_is_no_directory() {
                     panic!("{done:?}")
                 };
                 assert!(!is_directory(hostile));
-                // What was no regular file is told, although it is gone.
+                // The answer reports a file of another type, although the file is replaced.
                 let regular = matches!(hostile, Hostile::Huge(_) | Hostile::Empty);
                 assert_eq!(displaced.is_some(), !regular, "{displaced:?}");
                 assert_eq!(scene.get(xl.as_userid()).as_deref(), Some(&b"value"[..]));
@@ -229,7 +230,7 @@ fn a_store_replaces_whatever_is_no_directory() {
 }
 
 #[test]
-fn what_is_no_value_is_neither_absent_nor_of_any_version() {
+fn a_file_that_is_not_a_value_is_neither_absent_nor_a_version() {
     with_each(data, |scene, hostile| {
         let (xl, before) = (userid("xl"), scene.snapshot());
         let version = userdata_core::Version::of(b"not yours");
@@ -254,7 +255,7 @@ fn what_is_no_value_is_neither_absent_nor_of_any_version() {
 }
 
 #[test]
-fn a_removal_removes_whatever_is_no_directory() {
+fn a_removal_removes_anything_but_a_directory() {
     with_each(data, |scene, hostile| {
         let before = scene.snapshot();
         match change(scene, delete(&userid("xl"))) {
@@ -272,7 +273,7 @@ fn a_removal_removes_whatever_is_no_directory() {
 }
 
 #[test]
-fn a_clear_removes_the_rest_and_reports_what_it_can_not_remove() {
+fn a_clear_reports_the_files_that_it_cannot_remove() {
     with_each(data, |scene, hostile| {
         scene.put(&userid("other"), b"value").unwrap();
         let cleared = clear(scene, Keep::Nothing);
@@ -290,12 +291,12 @@ fn a_clear_removes_the_rest_and_reports_what_it_can_not_remove() {
 }
 
 #[test]
-fn what_stands_in_the_place_of_the_lock_is_told_and_changes_nothing() {
+fn a_lock_that_is_not_a_file_is_reported_and_left_alone() {
     let lock = |scene: &Scene| FileName::lock(NameFormat::Libxl, &scene.domain);
     with_each(lock, |scene, hostile| {
         let (xl, before) = (userid("xl"), scene.snapshot());
         match scene.put(&xl, b"value") {
-            // A file of whatever size is a lock file.
+            // A regular file of any size is a lock file.
             Ok(_) => {
                 assert_eq!(hostile.file_type(), FileType::Regular);
                 assert_eq!(scene.others(), []);
@@ -310,7 +311,7 @@ fn what_stands_in_the_place_of_the_lock_is_told_and_changes_nothing() {
 }
 
 #[test]
-fn what_stands_in_the_place_of_the_closing_marker_closes_nothing() {
+fn a_closing_mark_that_is_not_a_file_closes_nothing() {
     let marker = |scene: &Scene| FileName::closing_marker(NameFormat::Libxl, &scene.domain);
     with_each(marker, |scene, hostile| {
         let (xl, before) = (userid("xl"), scene.snapshot());
@@ -336,7 +337,7 @@ fn what_stands_in_the_place_of_the_closing_marker_closes_nothing() {
     });
 }
 
-/// Plants what a strategy drew, without what can't be planted here.
+/// Plants the files that a strategy drew, except those that can't be planted here.
 fn plant(
     scene: &Scene,
     entries: BTreeMap<Vec<u8>, Hostile>,
@@ -350,7 +351,7 @@ fn plant(
     Ok(planted)
 }
 
-/// Stands for the directory outside, which each case has its own.
+/// A placeholder for the directory outside, because each case has its own.
 const OUTSIDE: &[u8] = b"/outside";
 
 fn is_ours(name: &[u8]) -> bool {
@@ -360,10 +361,10 @@ fn is_ours(name: &[u8]) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
-    /// Whatever stands in a directory and whatever is done there: the store never waits for ever,
-    /// what is stored comes back, and nothing outside and under no name that is not ours changes.
+    /// For any files in a directory and any changes: the store never waits for ever, stored values
+    /// are read back, and no file outside or under another program's name changes.
     #[test]
-    fn in_any_directory_names_that_are_not_ours_are_left_alone(
+    fn names_of_other_programs_are_left_alone_in_any_directory(
         entries in strategies::hostile_directories(OUTSIDE.to_vec(), 12),
         changes in proptest::collection::vec(strategies::change(), 1..12),
     ) {
@@ -380,14 +381,15 @@ proptest! {
                 check(&scene, step, changed.err().as_ref());
             }
             for &key in HOT_DOMAINS {
-                let everything = Change::new(key, What::Clear(Keep::Nothing));
+                let everything = Change::new(key, Edit::Clear(Keep::Nothing));
                 check(&scene, &everything, everything.apply(&scene.store).err().as_ref());
             }
         });
         let after = scene.snapshot();
         prop_assert_eq!(after.clone().without(is_ours).changed_since(&foreign), [""; 0]);
         prop_assert_eq!(outside.snapshot().changed_since(&beyond), [""; 0]);
-        // What is left of ours is what nobody can remove as a file, and what it kept from removal.
+        // The remaining files of the store's are directories, and files that a directory in the
+        // place of the lock kept from removal.
         let blocked: Vec<DomainKey> = planted
             .iter()
             .filter_map(|(name, hostile)| {
@@ -405,10 +407,10 @@ proptest! {
     }
 }
 
-/// What must be true after one change, made or failed.
+/// Panics unless the state is right after a change that succeeded or failed.
 fn check(scene: &Scene, step: &Change, error: Option<&StoreError>) {
-    match (error.map(StoreError::kind), &step.what) {
-        (None, What::Put(userid, data)) => {
+    match (error.map(StoreError::kind), &step.edit) {
+        (None, Edit::Put(userid, data)) => {
             let value = scene
                 .store
                 .get(&step.domain, userid.as_userid())
@@ -416,13 +418,13 @@ fn check(scene: &Scene, step: &Change, error: Option<&StoreError>) {
                 .unwrap();
             assert_eq!(value.as_bytes(), data);
         }
-        (None, What::Delete(userid)) => {
+        (None, Edit::Delete(userid)) => {
             assert_eq!(
                 scene.store.get(&step.domain, userid.as_userid()).unwrap(),
                 None
             );
         }
-        // Something stands in the place of the value, the lock or the marker.
+        // Another file is in the place of the value, the lock or the closing mark.
         (None, _) | (Some(StoreErrorKind::NotRegular(_)), _) => {}
         (Some(other), _) => panic!("{step:?} failed as {other:?}"),
     }

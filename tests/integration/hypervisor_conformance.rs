@@ -1,4 +1,4 @@
-//! The contract of `Hypervisor`, on every one there is without Xen.
+//! The contract of `Hypervisor`, checked on every implementation that needs no Xen.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use userdata_testkit::hypervisor::{self, HypervisorUnderTest, Toolstack};
 
 use crate::place::Place;
 
-/// A toolstack on whatever applies events.
+/// A toolstack on a function that applies events.
 struct Applying<A>(A);
 
 impl<A: Fn(&Event) -> Option<DomainKey>> Toolstack for Applying<A> {
@@ -40,7 +40,7 @@ fn a_simulated_host_conforms() {
         hypervisor::run_all(|| {
             let host = SimHost::new(options.clone());
             let toolstack = host.clone();
-            let apply = move |event: &Event| toolstack.apply(event).expect("an event happens");
+            let apply = move |event: &Event| toolstack.apply(event).expect("an event is applied");
             HypervisorUnderTest::new(host).with_toolstack(Applying(apply))
         });
     }

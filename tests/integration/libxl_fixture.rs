@@ -1,4 +1,4 @@
-//! What real xl left on a real host, read and changed by this library.
+//! The files of real xl on a real host, read and changed by this library.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// The files of the archive, by their names.
+/// The files of the archive, by name.
 fn archived() -> BTreeMap<String, Vec<u8>> {
     let file = fs::File::open(fixture("var-lib-xen.tar")).unwrap();
     let mut archive = tar::Archive::new(file);
@@ -40,7 +40,7 @@ fn archived() -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// The domains of that moment, with their names, as `xl vm-list` shows them.
+/// The host's domains with their names, as `xl vm-list` shows them.
 fn domains() -> Vec<(DomainKey, String)> {
     let table = fs::read_to_string(fixture("xl-vm-list.txt")).unwrap();
     let rows = table.lines().skip(1).map(|line| {
@@ -52,7 +52,7 @@ fn domains() -> Vec<(DomainKey, String)> {
     rows.collect()
 }
 
-/// The host of that moment.
+/// The host when the archive was made.
 struct Host {
     scratch: TempDir,
     hypervisor: SimHost,
@@ -88,13 +88,13 @@ impl Host {
         Snapshot::of(self.scratch.path()).unwrap()
     }
 
-    /// The names that something happened to since.
+    /// The names whose files have changed since.
     fn changed_since(&self, earlier: &Snapshot) -> Vec<String> {
         self.snapshot().changed_since(earlier)
     }
 }
 
-/// The domain that `xl` calls so.
+/// The domain with this name.
 fn called(name: &str) -> DomainKey {
     domains()
         .into_iter()
@@ -132,7 +132,7 @@ fn the_host_is_the_one_that_xl_listed() {
 }
 
 #[test]
-fn every_value_is_listed_with_its_domain_and_retrieved_byte_for_byte() {
+fn every_value_of_xl_is_listed_and_retrieved_byte_for_byte() {
     let (host, mut files) = (Host::new(), archived());
     assert_eq!(files.len(), 6);
     let before = host.snapshot();
@@ -141,7 +141,7 @@ fn every_value_is_listed_with_its_domain_and_retrieved_byte_for_byte() {
             let name = file(&key, std::str::from_utf8(entry.userid.as_bytes()).unwrap());
             let bytes = files
                 .remove(&name)
-                .expect("what is listed is in the archive");
+                .expect("a listed value is in the archive");
             assert_eq!(entry.size, bytes.len() as u64, "{name}");
             assert_eq!(entry.condition, Condition::Whole);
             assert_eq!(
@@ -158,24 +158,24 @@ fn every_value_is_listed_with_its_domain_and_retrieved_byte_for_byte() {
             assert_eq!(
                 bytes.ends_with(b"\0"),
                 is_json,
-                "libxl ends its own with a NUL"
+                "libxl-json ends with a NUL"
             );
         }
     }
     assert_eq!(
         files.keys().collect::<Vec<_>>(),
         [""; 0],
-        "values that no domain's list shows"
+        "a value is on no domain's list"
     );
     assert_eq!(
         host.changed_since(&before),
         [""; 0],
-        "reading changes something"
+        "reading changes a file"
     );
 }
 
 #[test]
-fn a_scan_finds_what_the_archive_holds() {
+fn a_scan_finds_every_file_of_the_archive() {
     let host = Host::new();
     let mut found = Vec::new();
     let scanned = host.userdata.scan(|record| {
@@ -207,7 +207,7 @@ fn a_store_changes_the_value_it_names_and_nothing_else() {
         (stored.file_type, stored.mode, stored.size),
         (FileType::Regular, 0o600, 13)
     );
-    // A userid that libxl never heard of, and a value that is stored once more as it was.
+    // A userid that libxl does not use, and a value that is stored again unchanged.
     let new = WritableUserid::new("my-tool").unwrap();
     host.userdata.store(web, &new, b"new\0").unwrap();
     let original = &archived()[&file(&web, "xl")];
@@ -237,7 +237,7 @@ fn a_removal_removes_the_value_it_names_and_nothing_else() {
 }
 
 #[test]
-fn destroying_all_of_a_living_domain_leaves_libxl_its_own_and_others_theirs() {
+fn clearing_a_living_domain_keeps_libxl_json_and_other_domains() {
     let (host, web) = (Host::new(), called("web"));
     let before = host.snapshot();
     let cleared = host.userdata.clear(web.domid, Keep::Essential).unwrap();
@@ -257,7 +257,7 @@ fn destroying_all_of_a_living_domain_leaves_libxl_its_own_and_others_theirs() {
 }
 
 #[test]
-fn a_domain_that_is_destroyed_takes_its_values_with_it_and_no_others() {
+fn destroying_a_domain_removes_its_values_and_no_others() {
     let (host, db) = (Host::new(), called("db"));
     let before = host.snapshot();
     let destroyed = host

@@ -1,4 +1,4 @@
-//! The facade on a simulated host: whatever happens to domains, data lives as long as its domain.
+//! The facade on a simulated host: data lives exactly as long as its domain, whatever happens.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use userdata_fs::FileStore;
 use userdata_sim::{SimDirectory, SimDisk, SimOptions};
 use userdata_testkit::strategies;
 
-/// One step: something happens on the host, or somebody uses the facade. Domains are named by their
-/// place among those that there are.
+/// A step: an event on the host, or a call of the facade. A domain is named by its place among the
+/// existing ones.
 #[derive(Clone, Debug)]
 enum Step {
     Happen(Event),
@@ -34,8 +34,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Whether an event takes a domain, or the name of its data, away from under the facade: that is
-/// what a sweep is for.
+/// Whether an event ends a domain, or changes the name of its data, without the facade. Data then
+/// stays.
 fn is_beyond_the_facade(event: &Event) -> bool {
     matches!(
         event,
@@ -54,7 +54,7 @@ fn is_beyond_the_facade(event: &Event) -> bool {
 struct World {
     host: SimHost,
     userdata: Userdata<SimHost, FileStore<SimDirectory>>,
-    /// What must be stored.
+    /// The values that must be stored.
     model: BTreeMap<(DomainKey, Userid), Vec<u8>>,
 }
 
@@ -84,7 +84,7 @@ impl World {
         match step {
             Step::Happen(event) if is_beyond_the_facade(event) => {}
             Step::Happen(event) => {
-                // What can't happen is left out.
+                // Impossible events are skipped.
                 let _ = self.host.apply(event);
             }
             Step::Store(which, userid, data) => self.store(*which, userid, data),
@@ -132,7 +132,7 @@ impl World {
         }
     }
 
-    /// A toolstack's destroy, on the way of which somebody else tries to store, at every point.
+    /// A toolstack's destroy. At every stage another client tries to store.
     fn destroy(&mut self, which: usize, until: Until) {
         let Some((key, life, _)) = self.domain(which) else {
             return;
@@ -142,9 +142,9 @@ impl World {
         let destroyed = self.userdata.destroy(key, |key| -> Result<(), EventError> {
             for until in [Until::Leaving, Until::Dying, until] {
                 let stored = userdata.store(*key, &late, b"too late");
-                assert!(stored.is_err(), "a store slips in before {until:?}");
+                assert!(stored.is_err(), "a store succeeds before {until:?}");
                 match host.destroy_until(key.domid, until) {
-                    // It was further already.
+                    // The domain was further already.
                     Err(EventError::WrongPhase { .. }) => {}
                     other => other?,
                 }
@@ -152,7 +152,7 @@ impl World {
             Ok(())
         });
         match (key.domid, life, &destroyed) {
-            // Nobody destroys Domain-0, nor what is dead.
+            // Domain 0 and dead domains can't be destroyed.
             (Domid::ZERO, _, Err(userdata::DestroyError::Failed { problems, .. })) => {
                 assert!(problems.is_empty(), "{problems:?}");
             }
@@ -165,8 +165,8 @@ impl World {
         }
     }
 
-    /// Everything that is stored is what must be, and none of it belongs to a domain that is not
-    /// there.
+    /// Panics unless the store has exactly the values that it must have, and all of them belong to
+    /// existing domains.
     fn check(&self) {
         let mut stored = BTreeMap::new();
         let scanned = self.userdata.scan(|record| {
@@ -197,7 +197,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn where_domains_are_destroyed_through_the_facade_no_data_outlives_them(
+    fn no_data_outlives_a_domain_destroyed_through_the_facade(
         steps in proptest::collection::vec(step(), 1..40),
     ) {
         let mut world = World::new();

@@ -1,6 +1,6 @@
 //! Tests of the whole workspace on real files and processes.
 //!
-//! Each module is one topic. The conformance suites run here on every implementation there is.
+//! Each module has one topic. The conformance suites run here on every implementation.
 
 #[cfg(test)]
 mod actor;

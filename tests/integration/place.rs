@@ -1,4 +1,4 @@
-//! Where tests put their files: the disk, and memory where there is a tmpfs.
+//! `Place`: the file system of a test, a disk or a tmpfs.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -12,14 +12,14 @@ const TMPFS_MAGIC: FsWord = 0x0102_1994;
 /// A kind of file system to test on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place {
-    /// Wherever this system has its temporary files.
+    /// The system's directory for temporary files.
     Disk,
     /// A tmpfs.
     Memory,
 }
 
 impl Place {
-    /// Both, or the disk alone where there is no tmpfs that one may write to; that is said.
+    /// Both, or the disk alone, with a message, if there is no tmpfs that this user may write to.
     pub(crate) fn all() -> Vec<Self> {
         match Self::Memory.new_directory() {
             Some(_) => vec![Self::Disk, Self::Memory],
@@ -51,7 +51,8 @@ impl Place {
     }
 }
 
-/// Says that something can't be tested here, past the harness, which would keep it to itself.
+/// Prints that something can't be tested here. It bypasses the harness, which would hide the
+/// message.
 pub(crate) fn skipped(what: &str, why: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {what}: {why}");
 }

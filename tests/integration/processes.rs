@@ -42,7 +42,7 @@ fn processes_that_compare_and_swap_lose_no_update() {
 }
 
 #[test]
-fn the_lock_excludes_processes_from_each_other_also_while_some_are_killed() {
+fn the_lock_excludes_processes_even_while_some_are_killed() {
     for place in Place::all() {
         let (scene, witness) = (Scene::at(place), tempfile::NamedTempFile::new().unwrap());
         fs::write(witness.path(), [0; 4]).unwrap();
@@ -57,14 +57,14 @@ fn the_lock_excludes_processes_from_each_other_also_while_some_are_killed() {
         for worker in workers {
             assert_eq!(worker.end(), ["ready", "done"]);
         }
-        // Whoever comes last takes the lock file with him.
+        // The last lock holder removes the lock file.
         assert!(!scene.is_closing());
         assert_eq!(scene.others(), []);
     }
 }
 
 #[test]
-fn a_killed_writer_leaves_a_whole_value_and_blocks_nobody() {
+fn a_killed_writer_leaves_a_whole_value_and_no_held_lock() {
     for place in Place::all() {
         let (scene, xl) = (Scene::at(place), userid("xl"));
         scene.put(&xl, &sealed(0, 0)).unwrap();
@@ -103,7 +103,7 @@ fn clear(scene: &Scene) {
 }
 
 #[test]
-fn a_holder_in_another_process_is_waited_for_until_the_deadline() {
+fn a_lock_of_another_process_is_waited_for_until_the_timeout() {
     let (scene, xl) = (Scene::new(), userid("xl"));
     let mut holder = scene.actor(&["hold", "xl", "by the holder"]);
     holder.expect("held");

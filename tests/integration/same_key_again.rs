@@ -17,13 +17,13 @@ use userdata::{
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_fs::{FileStore, OsDirectory};
 
-/// Longer than any machine needs.
+/// Passes in a failing test only.
 const LONG: Duration = Duration::from_secs(120);
 
-/// What happens right after the next answer about a domain.
+/// An event right after the next answer about a domain.
 type Then = Box<dyn FnOnce() + Send>;
 
-/// A host on which something happens between an answer and what the caller does next.
+/// A host with an event between an answer and the caller's next step.
 #[derive(Clone)]
 struct EventfulHost {
     host: SimHost,
@@ -84,7 +84,7 @@ impl Scene {
         json_of(self.directory.path(), &self.key)
     }
 
-    /// Takes the domain's lock in a thread, and keeps it until the message.
+    /// Takes the domain's lock in a thread, and holds it until the message.
     fn hold_the_lock(&self) -> (Sender<()>, JoinHandle<()>) {
         let (go, wait): (Sender<()>, Receiver<()>) = channel();
         let (held, is_held) = channel();
@@ -222,10 +222,10 @@ fn the_seed_layout_keeps_data_that_two_domids_share() {
         &destroyed.problems[0],
         &userdata.clear(source, Keep::Nothing).unwrap_err(),
     ] {
-        assert!(
-            matches!(error.kind(), UserdataErrorKind::UuidShared { other } if *other == target.domid),
-            "{error:?}"
-        );
+        let UserdataErrorKind::UuidShared { other } = error.kind() else {
+            panic!("{error:?}");
+        };
+        assert_eq!(*other, target.domid);
     }
     assert!(userdata.exists(target, xl()).unwrap());
 

@@ -14,10 +14,10 @@ use userdata_testkit::Snapshot;
 use crate::actor::Actor;
 use crate::place::Place;
 
-/// Tries once.
+/// The lock is tried once.
 pub(crate) const AT_ONCE: Duration = Duration::ZERO;
 
-/// Long enough for any machine.
+/// Passes in a failing test only.
 pub(crate) const PATIENT: Duration = Duration::from_secs(120);
 
 pub(crate) struct Scene {
@@ -46,7 +46,7 @@ impl Scene {
         self.scratch.path()
     }
 
-    /// A process that works in this directory on this domain.
+    /// Starts a process that uses this directory and this domain.
     pub(crate) fn actor(&self, arguments: &[&str]) -> Actor {
         Actor::new(self.path(), &self.domain, arguments)
     }
@@ -106,7 +106,7 @@ impl Scene {
         Snapshot::of(self.path()).expect("a directory is read")
     }
 
-    /// The names of ours that are no values, by their kinds.
+    /// The kinds of the store's files that are not values.
     #[track_caller]
     pub(crate) fn others(&self) -> Vec<Kind> {
         let snapshot = self.snapshot();

@@ -1,4 +1,4 @@
-//! The contract of `Store`, on every store there is.
+//! The contract of `Store`, checked on every implementation.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::engine::database_store::DatabaseStore;
 use crate::engine::tree::TreeStore;
 use crate::place::Place;
 
-/// A directory that holds nothing yet, opened once more by each call, as by another process.
+/// An empty directory. Each call opens it again, as another process would.
 type Opened<D> = Box<dyn Fn() -> D + Send + Sync>;
 
 fn real(place: Place) -> Opened<OsDirectory> {

@@ -1,4 +1,4 @@
-//! What the tests and the processes that they start agree on.
+//! Code that the tests and the processes that they start share.
 
 mod sealed;
 

@@ -2,10 +2,10 @@
 
 use userdata_core::Version;
 
-/// How long the text of a version is.
+/// The length of a version's text.
 const SEAL_LEN: usize = 64;
 
-/// A value of some length that follows from `writer` and `round`, with a checksum in front.
+/// A value whose bytes and length depend on `writer` and `round`, with a checksum in front.
 #[must_use]
 pub fn sealed(writer: u32, round: u32) -> Vec<u8> {
     let length = round
@@ -21,7 +21,7 @@ pub fn sealed(writer: u32, round: u32) -> Vec<u8> {
     [Version::of(&body).to_string().as_bytes(), &body].concat()
 }
 
-/// Whether these bytes are one value that was sealed, all of it and nothing else.
+/// Whether these bytes are exactly one sealed value.
 #[must_use]
 pub fn is_whole(bytes: &[u8]) -> bool {
     bytes

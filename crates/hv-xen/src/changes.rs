@@ -13,9 +13,9 @@ const RELEASE_DOMAIN: &str = "@releaseDomain";
 /// Hints that it is time to look at the domains again.
 ///
 /// They are hints and nothing more: the first wait always returns one, a hint may come although
-/// nothing has changed, one hint may stand for several domains, and no hint comes when a domain that
-/// has been dead for long disappears. So watch first, then look at the domains, and look from time to
-/// time even without a hint.
+/// nothing has changed, one hint may stand for several domains, and no hint comes when a domain
+/// that has been dead for long disappears. So watch first, then look at the domains, and look from
+/// time to time even without a hint.
 #[derive(Debug)]
 pub struct Changes {
     xenstore: Xenstore,
@@ -27,11 +27,12 @@ impl Changes {
         Ok(Self { xenstore })
     }
 
-    /// Waits for a hint, at most for `timeout`, and returns whether one came. All hints since the last
-    /// wait count as one.
+    /// Waits for a hint, at most for `timeout`, and returns whether one came. All hints since the
+    /// last wait count as one.
     ///
     /// ```no_run
-    /// # fn example(mut changes: hv_xen::Changes) -> Result<(), userdata_core::hypervisor::HypervisorError> {
+    /// # use userdata_core::hypervisor::HypervisorError;
+    /// # fn example(mut changes: hv_xen::Changes) -> Result<(), HypervisorError> {
     /// use std::time::Duration;
     ///
     /// if changes.wait(Duration::from_secs(60))? {
@@ -53,8 +54,8 @@ impl Changes {
     }
 }
 
-/// The descriptor is readable when a hint may have come. Call [`wait`](Changes::wait) with a timeout of
-/// zero then, until it returns `false`.
+/// The descriptor is readable when a hint may have come. Call [`wait`](Changes::wait) with a
+/// timeout of zero then, until it returns `false`.
 impl AsFd for Changes {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.xenstore.as_fd()

@@ -345,8 +345,8 @@ mod tests {
         std::os::unix::net::UnixStream::pair().unwrap().0.into()
     }
 
-    /// The kernel's flags of the mapping at this address: `lo` means locked, `dc` means not copied on
-    /// fork.
+    /// The kernel's flags of the mapping at this address: `lo` means locked, `dc` means not copied
+    /// on fork.
     fn flags_of(address: u64) -> Option<String> {
         let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
         let start = format!("{address:x}-");

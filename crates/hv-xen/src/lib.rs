@@ -56,6 +56,7 @@ mod changes;
 mod foreign;
 mod options;
 mod privcmd;
+mod thread_safety;
 mod xen;
 #[cfg(feature = "xenctrl")]
 mod xenctrl;
@@ -78,23 +79,3 @@ pub use xenctrl::Xenctrl;
     ))
 ))]
 compile_error!("the feature `xenctrl` needs Linux on x86_64 or on little-endian 64-bit Arm");
-
-/// Every public type may be sent to, and shared with, another thread.
-const _: fn() = || {
-    fn is_send_and_sync<T: Send + Sync>() {}
-    is_send_and_sync::<Xen>();
-    is_send_and_sync::<Options>();
-    is_send_and_sync::<Changes>();
-    is_send_and_sync::<Privcmd>();
-    is_send_and_sync::<XenVersion>();
-    is_send_and_sync::<XenVersionError>();
-    is_send_and_sync::<xenstore::Xenstore>();
-    is_send_and_sync::<xenstore::Endpoint>();
-    is_send_and_sync::<xenstore::Event>();
-    is_send_and_sync::<xenstore::Malformed>();
-    is_send_and_sync::<xenstore::MessageKind>();
-    is_send_and_sync::<xenstore::XenstoreError>();
-    is_send_and_sync::<xenstore::XenstoreErrorKind>();
-    #[cfg(feature = "xenctrl")]
-    is_send_and_sync::<Xenctrl>();
-};

@@ -74,9 +74,9 @@ impl Options {
 
     /// Sets how long one question to xenstore may take, connecting included.
     ///
-    /// A time below [`XENSTORE_TIMEOUT_MIN`](Self::XENSTORE_TIMEOUT_MIN) is taken as that. It bounds
-    /// the answers of a xenstored that hangs, and adds to the time that a store waits for its lock:
-    /// a store asks one question.
+    /// A time below [`XENSTORE_TIMEOUT_MIN`](Self::XENSTORE_TIMEOUT_MIN) is taken as that. It
+    /// bounds the answers of a xenstored that hangs, and adds to the time that a store waits for
+    /// its lock: a store asks one question.
     #[must_use]
     pub const fn with_xenstore_timeout(mut self, timeout: Duration) -> Self {
         self.xenstore_timeout = timeout;

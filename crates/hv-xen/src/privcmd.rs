@@ -73,11 +73,12 @@ impl Privcmd {
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](userdata_core::hypervisor::HypervisorErrorKind::Unavailable) if neither device exists;
-    /// [`NotPermitted`](userdata_core::hypervisor::HypervisorErrorKind::NotPermitted), naming the device or the
-    /// call, if this user may not open the device or this domain may not make the call;
-    /// [`Unsupported`](userdata_core::hypervisor::HypervisorErrorKind::Unsupported) if the hypervisor refuses
-    /// every interface version that is tried, and on
+    /// [`Unavailable`](userdata_core::hypervisor::HypervisorErrorKind::Unavailable) if neither
+    /// device exists;
+    /// [`NotPermitted`](userdata_core::hypervisor::HypervisorErrorKind::NotPermitted), naming the
+    /// device or the call, if this user may not open the device or this domain may not make the
+    /// call; [`Unsupported`](userdata_core::hypervisor::HypervisorErrorKind::Unsupported) if the
+    /// hypervisor refuses every interface version that is tried, and on
     /// [platforms](crate#platforms) without hypervisor calls.
     pub fn open() -> Result<Self, HypervisorError> {
         let device = Device::open()?;
@@ -108,10 +109,11 @@ impl Privcmd {
     ///
     /// # Errors
     ///
-    /// [`NotPermitted`](userdata_core::hypervisor::HypervisorErrorKind::NotPermitted) if a security policy hides
-    /// the domain: it may or may not exist.
-    /// [`Malformed`](userdata_core::hypervisor::HypervisorErrorKind::Malformed) if the answer can't be read, and
-    /// [`Failed`](userdata_core::hypervisor::HypervisorErrorKind::Failed) if the call fails otherwise.
+    /// [`NotPermitted`](userdata_core::hypervisor::HypervisorErrorKind::NotPermitted) if a security
+    /// policy hides the domain: it may or may not exist.
+    /// [`Malformed`](userdata_core::hypervisor::HypervisorErrorKind::Malformed) if the answer can't
+    /// be read, and [`Failed`](userdata_core::hypervisor::HypervisorErrorKind::Failed) if the call
+    /// fails otherwise.
     pub fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
         match self.first_from(domid)? {
             // Up to Xen 4.17 the hypervisor answers for an absent domain with the next one.
@@ -127,7 +129,8 @@ impl Privcmd {
         let request = domctl::get_domain_state(domid);
         let state = match settled(|| self.hypercall.domctl(&request)) {
             Ok(answer) => domctl::domain_state(&answer).map_err(|m| unreadable(domid, &m))?,
-            // The policy denies this call only: the record alone still says what it said before 4.21.
+            // The policy denies this call only: the record alone still says what it said before
+            // 4.21.
             Err(Refusal::Hypervisor(Errno::ACCESS | Errno::PERM)) => {
                 return Ok(Some(info.domain()));
             }
@@ -171,8 +174,9 @@ impl Privcmd {
     ///
     /// # Errors
     ///
-    /// [`Malformed`](userdata_core::hypervisor::HypervisorErrorKind::Malformed) if an answer can't be read, and
-    /// [`Failed`](userdata_core::hypervisor::HypervisorErrorKind::Failed) if both ways fail.
+    /// [`Malformed`](userdata_core::hypervisor::HypervisorErrorKind::Malformed) if an answer can't
+    /// be read, and [`Failed`](userdata_core::hypervisor::HypervisorErrorKind::Failed) if both ways
+    /// fail.
     pub fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
         let infos = match self.list.get() {
             Some(Some(layout)) => list::read(self.hypercall.as_ref(), *layout)?,

@@ -184,9 +184,9 @@ impl Hypervisor for Xen {
         }
     }
 
-    /// True if xenstore has no node `/local/domain/<domid>/vm`: libxl writes this node as soon as it
-    /// has created a domain, and removes it before it begins to delete userdata. False for domain 0,
-    /// and false for every domain if [`Options::check_leaving`] is off.
+    /// True if xenstore has no node `/local/domain/<domid>/vm`: libxl writes this node as soon as
+    /// it has created a domain, and removes it before it begins to delete userdata. False for
+    /// domain 0, and false for every domain if [`Options::check_leaving`] is off.
     ///
     /// A host without xenstore is an error, and so is an answer that does not come in time.
     ///
@@ -227,8 +227,8 @@ impl Hypervisor for Xen {
 }
 
 impl DomainNames for Xen {
-    /// The value of xenstore's `/local/domain/<domid>/name`; `None` if it is empty or missing. Bytes
-    /// that are not UTF-8 are replaced by U+FFFD.
+    /// The value of xenstore's `/local/domain/<domid>/name`; `None` if it is empty or missing.
+    /// Bytes that are not UTF-8 are replaced by U+FFFD.
     ///
     /// ```no_run
     /// # use hv_xen::{Options, Xen};
@@ -340,10 +340,10 @@ mod tests {
         xen.options.endpoints = vec![Endpoint::Socket(socket)];
         xen.options.xenstore_timeout = Duration::ZERO;
         let error = xen.leaving(&key(&xen, 5)).unwrap_err();
-        assert!(matches!(
-            error.kind(),
-            HypervisorErrorKind::DeadlinePassed { waited } if *waited == Options::XENSTORE_TIMEOUT_MIN
-        ));
+        let HypervisorErrorKind::DeadlinePassed { waited } = error.kind() else {
+            panic!("{error:?}");
+        };
+        assert_eq!(*waited, Options::XENSTORE_TIMEOUT_MIN);
     }
 
     #[test]

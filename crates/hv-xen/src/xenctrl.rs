@@ -15,15 +15,15 @@ use crate::privcmd::hypercall::{Refusal, malformed};
 /// How many domains one call asks for.
 const DOMAINS_MAX: u16 = 256;
 
-/// Domain identity through libxenctrl, the library of Xen's own tools. It serves for comparison with
-/// [`Privcmd`](crate::Privcmd), and on hosts whose release of Xen that type does not know.
+/// Domain identity through libxenctrl, the library of Xen's own tools. It serves for comparison
+/// with [`Privcmd`](crate::Privcmd), and on hosts whose release of Xen that type does not know.
 ///
-/// It needs the feature `xenctrl`, which is off by default: the bindings are GPL-3.0-only, need Xen's
-/// headers to build, and tie the program to the release of Xen that it was built for. Domains have no
-/// incarnation number, and a dying domain appears alive.
+/// It needs the feature `xenctrl`, which is off by default: the bindings are GPL-3.0-only, need
+/// Xen's headers to build, and tie the program to the release of Xen that it was built for. Domains
+/// have no incarnation number, and a dying domain appears alive.
 ///
-/// Threads that share a value of this type take turns: libxenctrl's handle is behind a mutex, which a
-/// thread holds for the time of one call.
+/// Threads that share a value of this type take turns: libxenctrl's handle is behind a mutex, which
+/// a thread holds for the time of one call.
 #[derive(Debug)]
 pub struct Xenctrl {
     interface: Mutex<Interface>,
@@ -61,8 +61,8 @@ impl Xenctrl {
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](HypervisorErrorKind::Unsupported) in a forked child, where libxenctrl must not
-    /// be used; otherwise as [`Privcmd::domain`](crate::Privcmd::domain).
+    /// [`Unsupported`](HypervisorErrorKind::Unsupported) in a forked child, where libxenctrl must
+    /// not be used; otherwise as [`Privcmd::domain`](crate::Privcmd::domain).
     pub fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
         let operation = format!("look up domain {domid} through libxenctrl");
         let infos = self.list(&operation, domid, 1)?;
@@ -70,13 +70,13 @@ impl Xenctrl {
         Ok(found.map(DomainInfo::domain))
     }
 
-    /// Every domain, in order of domid: `xc_domain_getinfolist`. Domains that a security policy hides
-    /// are missing.
+    /// Every domain, in order of domid: `xc_domain_getinfolist`. Domains that a security policy
+    /// hides are missing.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](HypervisorErrorKind::Unsupported) in a forked child, where libxenctrl must not
-    /// be used; otherwise as [`Privcmd::domains`](crate::Privcmd::domains).
+    /// [`Unsupported`](HypervisorErrorKind::Unsupported) in a forked child, where libxenctrl must
+    /// not be used; otherwise as [`Privcmd::domains`](crate::Privcmd::domains).
     pub fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
         const OPERATION: &str = "list the domains through libxenctrl";
         let mut domains = Vec::new();

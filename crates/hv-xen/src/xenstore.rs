@@ -4,9 +4,9 @@
 //! the toolstack has begun to destroy a domain. A domain's uuid in xenstore may be outdated, so
 //! identity comes from the hypervisor.
 //!
-//! Every request has a deadline, every message a size limit, and no bytes of xenstored cause a panic.
-//! After a failure other than a refusal the connection is closed, because a late answer would
-//! otherwise be taken for the answer to the next request.
+//! Every request has a deadline, every message a size limit, and no bytes of xenstored cause a
+//! panic. After a failure other than a refusal the connection is closed, because a late answer
+//! would otherwise be taken for the answer to the next request.
 //!
 //! ```no_run
 //! use std::time::Duration;

@@ -48,9 +48,9 @@ pub struct DirectoryUnderTest<D> {
 }
 
 impl<D: Directory> DirectoryUnderTest<D> {
-    /// Takes an empty directory, and a function that plants in it a file that no call of [`Directory`]
-    /// makes; the function returns false if the system can't make such a file. The closure owns
-    /// whatever keeps the directory alive, such as a temporary directory.
+    /// Takes an empty directory, and a function that plants in it a file that no call of
+    /// [`Directory`] makes; the function returns false if the system can't make such a file. The
+    /// closure owns whatever keeps the directory alive, such as a temporary directory.
     pub fn new(directory: D, plant: impl Fn(&D, Name<'_>, &Hostile) -> bool + 'static) -> Self {
         Self {
             directory,

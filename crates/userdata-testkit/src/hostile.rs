@@ -58,8 +58,8 @@ impl Hostile {
     }
 
     /// Makes this file under a free name of a real directory: `symlink`, `mknod`, `mkdir` or
-    /// `open`. Returns false if this user may not make devices, or if the file system has no files of
-    /// this size.
+    /// `open`. Returns false if this user may not make devices, or if the file system has no files
+    /// of this size.
     ///
     /// # Errors
     ///

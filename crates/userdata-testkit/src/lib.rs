@@ -4,10 +4,10 @@
 //!   function per statement. Each function takes a fresh implementation and panics with a reason if
 //!   its statement is not true. `run_all` checks all of them and names every one that failed. All
 //!   implementations of this project, real, simulated and decorated ones, run the same lists.
-//! * [`strategies`] draw userids, domains, values, changes and histories of hosts, with hostile ones
-//!   among them.
-//! * [`hostile`] plants, in a real directory, files that a store must neither follow nor wait for, and
-//!   [`Snapshot`] shows whether anything has changed them.
+//! * [`strategies`] draw userids, domains, values, changes and histories of hosts, with hostile
+//!   ones among them.
+//! * [`hostile`] plants, in a real directory, files that a store must neither follow nor wait for,
+//!   and [`Snapshot`] shows whether anything has changed them.
 //!
 //! The functions are for tests: they panic, and use threads. They are not benchmarks, need neither
 //! root nor a network, and never use the machine's clock to decide whether something is right.

@@ -31,8 +31,8 @@ pub struct Node {
     pub size: u64,
     /// When it was last written.
     pub modified: SystemTime,
-    /// The version of a file's bytes, or of a link's target. `None` for other types, and for files of
-    /// more than 64 MiB.
+    /// The version of a file's bytes, or of a link's target. `None` for other types, and for files
+    /// of more than 64 MiB.
     pub content: Option<Version>,
 }
 
@@ -84,7 +84,8 @@ impl Snapshot {
         self.0.keys().map(Vec::as_slice)
     }
 
-    /// The names whose nodes differ between the two snapshots, or are in one of them only, in order.
+    /// The names whose nodes differ between the two snapshots, or are in one of them only, in
+    /// order.
     #[must_use]
     pub fn changed_since(&self, earlier: &Self) -> Vec<String> {
         let mut names: Vec<&[u8]> = self.names().chain(earlier.names()).collect();

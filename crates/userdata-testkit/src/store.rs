@@ -66,8 +66,8 @@ impl StoreUnderTest {
         self
     }
 
-    /// Says that the store keeps data by uuid alone, as the seed layout does, so that two domids with
-    /// one uuid share their data. Statements about such domids then check nothing.
+    /// Says that the store keeps data by uuid alone, as the seed layout does, so that two domids
+    /// with one uuid share their data. Statements about such domids then check nothing.
     #[must_use]
     pub fn keeping_data_by_uuid_alone(mut self) -> Self {
         self.tells_domids_apart = false;

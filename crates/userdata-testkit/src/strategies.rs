@@ -17,7 +17,7 @@ mod hostile_directories;
 mod userids;
 mod values;
 
-pub use change::{Change, What, change};
+pub use change::{Change, Edit, change};
 pub use domains::{HOT_DOMAINS, domain_key, domain_keys};
 pub use histories::{event, histories};
 pub use hostile_directories::{

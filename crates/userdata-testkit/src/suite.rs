@@ -48,7 +48,8 @@ impl<T> fmt::Debug for Statement<T> {
     }
 }
 
-/// Checks every statement, each on a fresh `T`, and panics with the names of those that are not true.
+/// Checks every statement, each on a fresh `T`, and panics with the names of those that are not
+/// true.
 pub(crate) fn run_all<T>(statements: &[Statement<T>], make: impl Fn() -> T) {
     let untrue: Vec<String> = statements
         .iter()

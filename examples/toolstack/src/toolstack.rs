@@ -89,8 +89,8 @@ impl<H: Hypervisor + Clone, S: Store> Toolstack<H, S> {
         self.remove_where(|key| Ok(!there.contains(&key.domid)))
     }
 
-    /// Removes the data of domains that are gone, without the bug: it looks up each incarnation, and
-    /// does not take a failure for an answer.
+    /// Removes the data of domains that are gone, without the bug: it looks up each incarnation,
+    /// and does not take a failure for an answer.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! A toolstack on a host that misbehaves: domains begin and end in every order and may be hidden, the
-//! hypervisor gives wrong answers or none, the disk fails, and the power fails.
+//! A toolstack on a host that misbehaves: domains begin and end in every order and may be hidden,
+//! the hypervisor gives wrong answers or none, the disk fails, and the power fails.
 
 use std::error::Error;
 
@@ -46,8 +46,8 @@ fn ensure(holds: bool, otherwise: &str) -> Tested {
     if holds { Ok(()) } else { Err(otherwise.into()) }
 }
 
-/// The property, in ten lines: whatever happens on the host, a domain that lives keeps its recipe, and
-/// nothing is left of a domain that is gone.
+/// The property, in ten lines: whatever happens on the host, a domain that lives keeps its recipe,
+/// and nothing is left of a domain that is gone.
 fn recipes_live_as_long_as_domains(history: &[Event], tidy: Tidy) -> Tested {
     let (host, disk) = simulated_host();
     let toolstack = toolstack(&host, &disk)?;

@@ -9,17 +9,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use userdata_core::{DomainKey, Userid};
 
-/// What a key stands for; in this order, the keys of one domain are neighbours.
+/// A key. In this order the keys of a domain are adjacent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {
     /// Written by every change of the domain.
     Turn(DomainKey),
-    /// There while somebody closes the domain.
+    /// Present while a client closes the domain.
     Closing(DomainKey),
     Value(DomainKey, Userid),
 }
 
-/// Names one writing of one key; 0 for a key that is not there.
+/// The number of a write of a key; 0 for an absent key.
 pub(crate) type Revision = u64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +62,7 @@ impl Database {
         self.content().revision(key)
     }
 
-    /// The values that `which` picks, in order.
+    /// The values for which `which` returns true, in order.
     pub(crate) fn values(
         &self,
         which: impl Fn(&DomainKey) -> bool,
@@ -80,7 +80,7 @@ impl Database {
         values.collect()
     }
 
-    /// Writes all, or, if a key has another revision than it was read with, nothing.
+    /// Writes everything, or nothing if a key no longer has the revision with which it was read.
     pub(crate) fn commit(&self, conditions: &[(Key, Revision)], writes: Vec<Write>) -> bool {
         let mut content = self.content();
         if conditions
@@ -118,7 +118,7 @@ impl Database {
         lease
     }
 
-    /// Ends a lease, and with it every key that hangs on it.
+    /// Ends a lease, and removes every key that is attached to it.
     pub(crate) fn revoke(&self, lease: Lease) {
         self.content().leases.remove(&lease);
     }

@@ -19,7 +19,7 @@ use userdata_core::{DomainKey, Store, Userid, Value, Version};
 
 use super::database::{Database, Key, Lease, Revision, Write};
 
-/// How long a mark stays when its holder has died.
+/// How long a mark stays after its holder has died.
 pub(crate) const LEASE_SECONDS: u64 = 15;
 
 /// How often a change is tried anew because others changed the domain first.
@@ -32,10 +32,10 @@ pub(crate) struct DatabaseStore {
     started: Instant,
 }
 
-/// The values of one domain while a change is worked out.
+/// The values of one domain while a change is computed.
 type Values = BTreeMap<Userid, Vec<u8>>;
 
-/// What was read, and must still be so when the change is committed.
+/// The revisions that were read, and that must be the same when the change is committed.
 struct Basis {
     conditions: [(Key, Revision); 2],
     closing: bool,
@@ -55,7 +55,7 @@ impl DatabaseStore {
     }
 
     fn basis(&self, domain: &DomainKey) -> Basis {
-        // The turn first: a change that comes in behind it makes the commit fail.
+        // The turn is read first, so that a later change makes the commit fail.
         let keys = [Key::Turn(*domain), Key::Closing(*domain)];
         let conditions = keys.map(|key| {
             let revision = self.database.revision(&key);
@@ -78,7 +78,7 @@ impl DatabaseStore {
         self.database.commit(&basis.conditions, writes)
     }
 
-    /// Asks and works out a change until nobody else was faster.
+    /// Asks for admission and computes the change again until no other change comes first.
     fn until_first<T>(
         &self,
         domain: &DomainKey,
@@ -122,14 +122,14 @@ impl DatabaseStore {
     }
 }
 
-/// Applies one op to what is worked with, and to the transaction.
+/// Applies an op to the values, and adds it to the transaction.
 fn apply(
     domain: &DomainKey,
     op: &Op<'_>,
     values: &mut Values,
     writes: &mut Vec<Write>,
 ) -> Result<Done, StoreError> {
-    // Whatever is committed is replicated, so all of it survives.
+    // Every commit is replicated, so it survives a power cut.
     let durability = Durability::Full;
     match *op {
         Op::Put {
@@ -246,7 +246,7 @@ impl Store for DatabaseStore {
                 .iter()
                 .map(|op| apply(domain, op, &mut values, &mut writes))
                 .collect();
-            // Whatever came before an op that fails is committed all the same.
+            // The ops before one that fails are committed.
             Ok((writes, done))
         })?
     }
@@ -279,7 +279,7 @@ impl Store for DatabaseStore {
     }
 }
 
-/// The closing mark: a key that is there for as long as the lease is.
+/// The closing mark: a key that exists as long as its lease.
 struct Mark {
     store: DatabaseStore,
     domain: DomainKey,
@@ -329,7 +329,7 @@ impl fmt::Debug for Mark {
 }
 
 #[test]
-fn a_mark_whose_holder_died_is_void_when_its_lease_has_run_out() {
+fn a_dead_holders_mark_is_void_once_its_lease_has_run_out() {
     let database = Arc::new(Database::default());
     let store = DatabaseStore::new(Arc::clone(&database));
     let key: DomainKey = "5.11111111-2222-3333-4444-abcdef555555".parse().unwrap();

@@ -1,7 +1,7 @@
 //! `TreeStore`: `<boot>/<domid>.<uuid>/<kind>.<userid>`, over any `Directory`.
 //!
-//! Clearing a domain is one rename of its directory into `trash/`; another boot's data is out of
-//! reach because its name is.
+//! Clearing a domain is one rename of its directory into `trash/`. The data of another boot is out
+//! of reach, because the store looks below the name of the current boot only.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(crate) fn failed(operation: Operation, file: impl AsRef<[u8]>, errno: Errno)
     StoreError::new(operation, file, StoreErrorKind::Failed(Box::new(errno)))
 }
 
-/// A call on one name that need not be there.
+/// The result of a call on a name that may be absent.
 pub(crate) fn unless_absent<T>(
     operation: Operation,
     file: impl AsRef<[u8]>,
@@ -86,7 +86,7 @@ impl<D: Directory> TreeStore<D> {
         opened.map_err(|errno| failed(Operation::OpenStore, text, errno))
     }
 
-    /// The domain's directory as readers find it: they make nothing.
+    /// Opens the domain's directory for reading, without making it.
     pub(crate) fn domain(&self, domain: &DomainKey) -> Result<Option<D>, StoreError> {
         let boot = self.root.open_directory(name_of(self.boot.as_str()));
         let Some(boot) = unless_absent(Operation::OpenStore, self.boot.as_str(), boot)? else {
@@ -172,7 +172,7 @@ impl<D: Directory> TreeStore<D> {
         Ok(records)
     }
 
-    /// Whether somebody holds the mark. The caller has the domain's lock.
+    /// Whether any process holds the mark. The caller has the domain's lock.
     pub(crate) fn is_closing(directory: &D) -> Result<bool, StoreError> {
         let Some(mark) = unless_absent(Operation::Mark, MARK, directory.open(name(MARK)))? else {
             return Ok(false);

@@ -1,4 +1,4 @@
-//! How a `TreeStore` applies changes, under the domain's lock.
+//! Changes of a `TreeStore`, under the domain's lock.
 
 use userdata_core::file_name::Kind;
 use userdata_core::store::{
@@ -85,7 +85,8 @@ impl<D: Directory> TreeStore<D> {
         })
     }
 
-    /// The value's name lives in the domain's directory, whose name lives in the boot's, and so on.
+    /// Syncs the domain's directory, which has the value's name, the boot's directory, which has
+    /// the domain's name, and so on.
     pub(crate) fn sync(
         &self,
         lock: &DomainLock<'_, D>,
@@ -119,7 +120,7 @@ impl<D: Directory> TreeStore<D> {
         }
     }
 
-    /// Removes one by one what a living domain can spare, or what lies beside a mark that is held.
+    /// Removes values one by one: of a living domain, or beside a mark that is held.
     pub(crate) fn clear(
         &self,
         lock: &DomainLock<'_, D>,
@@ -148,8 +149,8 @@ impl<D: Directory> TreeStore<D> {
         Ok(cleared)
     }
 
-    /// Takes everything away by one rename. What can't be removed from the trash is out of the
-    /// domain's way all the same.
+    /// Removes everything with one rename. A file that can't be removed from the trash is no longer
+    /// the domain's.
     pub(crate) fn discard(
         &self,
         lock: &DomainLock<'_, D>,
@@ -217,7 +218,7 @@ impl<D: Directory> TreeStore<D> {
                 self.compare(&lock.directory, &value_name(userid), expect)?;
                 self.delete(lock, userid, durability)
             }
-            // With the directory goes the lock, so nothing may come behind it.
+            // The lock is removed with the directory, so no op may follow.
             Op::Clear {
                 keep: Keep::Nothing,
                 durability,

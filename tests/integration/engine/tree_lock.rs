@@ -1,7 +1,7 @@
 //! `DomainLock`: flock on the domain's own directory.
 //!
-//! The lock is valid while its inode is the one under the directory's name. Whoever takes the
-//! directory away, by removing it empty or by renaming it into the trash, holds its lock.
+//! The lock is valid while its inode is the one under the directory's name. Only the lock holder
+//! removes the empty directory or renames it into the trash.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use userdata_fs::{Directory, Errno, Identity, LockMode, Name};
 
 use super::tree::failed;
 
-/// How often the directory may be another one when it is locked.
+/// How often the directory may have been replaced by the time it is locked.
 const REPLACED_MAX: u32 = 100_000;
 
 pub(crate) struct DomainLock<'a, D: Directory> {
     /// The directory of this boot.
     pub(crate) boot: &'a D,
     pub(crate) name: String,
-    /// The domain's directory, under the name for as long as the lock is held.
+    /// The domain's directory, which keeps its name while the lock is held.
     pub(crate) directory: D,
     identity: Identity,
     file: Option<D::File>,
@@ -28,7 +28,7 @@ pub(crate) fn name_of(text: &str) -> Name<'_> {
 }
 
 impl<'a, D: Directory> DomainLock<'a, D> {
-    /// Makes the domain's directory if it is not there, and locks it.
+    /// Makes the domain's directory if it is absent, and locks it.
     pub(crate) fn acquire(
         boot: &'a D,
         name: String,
@@ -83,7 +83,7 @@ impl<'a, D: Directory> DomainLock<'a, D> {
         Err(StoreError::new(Operation::Lock, &name, kind))
     }
 
-    /// Makes sure that the lock still excludes others.
+    /// Fails unless the lock still excludes other processes.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         match self.boot.metadata_at(name_of(&self.name)) {
             Ok(named) if named.identity == self.identity => Ok(()),
@@ -97,7 +97,7 @@ impl<'a, D: Directory> DomainLock<'a, D> {
 }
 
 impl<D: Directory> Drop for DomainLock<'_, D> {
-    /// Removes the directory if nothing is in it, then unlocks.
+    /// Removes the directory if it is empty, then unlocks it.
     fn drop(&mut self) {
         if self.check().is_ok() {
             // Not empty is the common case.

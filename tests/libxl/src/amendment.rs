@@ -1,5 +1,5 @@
-//! The functions of the table of differences. Each changes what libxl did into what this library must
-//! do.
+//! The functions of the table of differences. Each changes what libxl did into what this library
+//! must do.
 
 use crate::answer::Answer;
 use crate::difference::Seen;

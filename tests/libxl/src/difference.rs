@@ -46,8 +46,8 @@ pub(crate) struct Difference {
     pub(crate) amend: fn(&Setting<'_>, &mut Seen),
 }
 
-/// The result that this library must have if libxl has this one, and the names of the differences that
-/// changed it.
+/// The result that this library must have if libxl has this one, and the names of the differences
+/// that changed it.
 pub(crate) fn expected(
     differences: &'static [Difference],
     setting: &Setting<'_>,

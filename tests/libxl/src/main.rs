@@ -4,10 +4,10 @@
 //! `libxl-diff --page`
 //!
 //! Real libxl runs in processes of the driver, with a fake hypervisor. `cargo xtask xen libxl-diff`
-//! compiles the driver and links it to the libxl of Debian's package. Every step begins with two equal
-//! directories and is taken in both, in the first one by libxl. Afterwards the directories may differ
-//! only as the table of differences says, and they have to differ if the table says so. `--page` prints
-//! the table as docs/differences.md.
+//! compiles the driver and links it to the libxl of Debian's package. Every step begins with two
+//! equal directories and is taken in both, in the first one by libxl. Afterwards the directories
+//! may differ only as the table of differences says, and they have to differ if the table says so.
+//! `--page` prints the table as docs/differences.md.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;

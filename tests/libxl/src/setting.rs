@@ -125,8 +125,8 @@ impl<'a> Setting<'a> {
         matches!(self.call, Call::Destroy { .. })
     }
 
-    /// The rule of this library that the userid breaks. The rules are written here a second time, so
-    /// that the library is not compared with itself.
+    /// The rule of this library that the userid breaks. The rules are written here a second time,
+    /// so that the library is not compared with itself.
     pub(crate) fn broken_rule(&self) -> Option<Rule> {
         let userid = self.call.userid()?;
         let (is_store, is_remove) = (self.is_store(), matches!(self.call, Call::Remove { .. }));
@@ -163,7 +163,8 @@ impl<'a> Setting<'a> {
 const PREFIX: &[u8] = b"userdata-";
 const KIND_AT: usize = PREFIX.len();
 
-/// The longest userid that fits into every name, and the longest that this library writes, in bytes.
+/// The longest userid that fits into every name, and the longest that this library writes, in
+/// bytes.
 const USERID_MAX: usize = 207;
 const WRITTEN_MAX: usize = 128;
 

@@ -54,7 +54,8 @@ const CONTENTS: [&[u8]; 2] = [b"", b"planted"];
 /// The targets of planted links.
 const TARGETS: [&[u8]; 2] = [b"elsewhere", b"."];
 
-/// Lengths of userids about those that this library writes, that fit into a name, and that are valid.
+/// Lengths of userids about those that this library writes, that fit into a name, and that are
+/// valid.
 const LENGTHS: [usize; 9] = [127, 128, 129, 201, 204, 205, 206, 207, 208];
 
 /// A sequence of steps. The libraries in `by` make the calls in the second directory.
@@ -165,8 +166,8 @@ fn plant() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Plants a file in the place of a pipe into which libxl would write a value: libxl would wait for ever if
-/// the value does not fit into the pipe.
+/// Plants a file in the place of a pipe into which libxl would write a value: libxl would wait for
+/// ever if the value does not fit into the pipe.
 fn placed(name: Vec<u8>, node: Node) -> Step {
     match node {
         Node::Pipe if name.starts_with(b"userdata-n") => Step::Plant(name, Node::private(b"")),

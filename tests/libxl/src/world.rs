@@ -16,9 +16,9 @@ use crate::setting::Setting;
 use crate::step::{By, Call, Event, Step};
 use crate::tree::{Node, Tree, path};
 
-/// Two directories of one host. Real libxl makes every call in the first one, and the library of the step
-/// makes the same call in the second one. Deliberate differences are undone afterwards, so that every
-/// call begins with two equal directories.
+/// Two directories of one host. Real libxl makes every call in the first one, and the library of
+/// the step makes the same call in the second one. Deliberate differences are undone afterwards, so
+/// that every call begins with two equal directories.
 #[derive(Debug)]
 pub(crate) struct World {
     host: SimHost,
@@ -41,8 +41,8 @@ impl Arm {
         Ok(Self { directory, libxl })
     }
 
-    /// Makes a call with libxl. A retrieve of a value that is a pipe would wait for ever, so the pipe
-    /// is opened.
+    /// Makes a call with libxl. A retrieve of a value that is a pipe would wait for ever, so the
+    /// pipe is opened.
     fn call(&mut self, setting: &Setting<'_>) -> Result<Answer> {
         if setting.is_retrieve() && setting.data() == Some(&Node::Pipe) {
             let pipe = path(self.directory.path(), &setting.data_name());
@@ -166,7 +166,8 @@ fn happen(host: &SimHost, domid: Domid, event: Event) {
     }
 }
 
-/// Takes these steps in a new world, and returns the names of the differences that each step showed.
+/// Takes these steps in a new world, and returns the names of the differences that each step
+/// showed.
 pub(crate) fn take_all(driver: &Path, steps: &[Step]) -> Result<Vec<Vec<&'static str>>> {
     let mut world = World::new(driver)?;
     steps.iter().map(|step| world.take(step)).collect()

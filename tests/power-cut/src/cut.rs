@@ -54,8 +54,8 @@ impl FromStr for Cut {
     }
 }
 
-/// Chooses `count` cuts of a log, in order and spread over its length. In a quarter of them all writes
-/// survive, in the others a subset. The cuts depend on the seed.
+/// Chooses `count` cuts of a log, in order and spread over its length. In a quarter of them all
+/// writes survive, in the others a subset. The cuts depend on the seed.
 pub(crate) fn choose(log: &WriteLog, count: usize, seed: u64) -> Vec<Cut> {
     // A cut after a flush is like the one before it.
     let places: Vec<usize> = (1..)
@@ -158,8 +158,8 @@ impl<'a> CrashImages<'a> {
     }
 }
 
-/// How much of a torn write survives. Content of files is torn between any two sectors. Metadata is torn
-/// between blocks only, which all these file systems take for atomic.
+/// How much of a torn write survives. Content of files is torn between any two sectors. Metadata is
+/// torn between blocks only, which all these file systems take for atomic.
 fn tear(bytes: &[u8], draw: u64) -> usize {
     let unit = if value::is_content(bytes) {
         SECTOR_LEN

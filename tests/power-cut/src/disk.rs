@@ -29,8 +29,8 @@ pub(crate) struct Disk {
 /// The state of the disk.
 #[derive(Debug, Default)]
 struct Medium {
-    /// The number of the file. Every content has a file of its own, so that the kernel has no cached pages
-    /// of the last one.
+    /// The number of the file. Every content has a file of its own, so that the kernel has no
+    /// cached pages of the last one.
     file: u64,
     image: Image,
     /// The log that is being written, and the content from before it.
@@ -237,8 +237,8 @@ impl Filesystem for Served {
     }
 
     fn open(&self, _: &Request, _inode: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        // The kernel may serve reads from the page cache, which is empty for each new file. Every write
-        // comes here at once: this is FUSE's default.
+        // The kernel may serve reads from the page cache, which is empty for each new file. Every
+        // write comes here at once: this is FUSE's default.
         reply.opened(FileHandle(0), FopenFlags::empty());
     }
 

@@ -56,8 +56,8 @@ impl FailedSyncReport {
     }
 }
 
-/// The kernel takes the lost bytes for written (the file had A, and B was written). So a store is correct
-/// only if it reports the first failure and leaves the old value.
+/// The kernel takes the lost bytes for written (the file had A, and B was written). So a store is
+/// correct only if it reports the first failure and leaves the old value.
 fn problems(now: &FailedSync, later: &AfterFailedSync) -> Vec<String> {
     let old = Found::Version(VERSION_BEFORE);
     [

@@ -123,5 +123,6 @@ impl FileSystem {
     }
 }
 
-/// Options by which `mkfs` writes everything at once and leaves nothing for the kernel to write later.
+/// Options by which `mkfs` writes everything at once and leaves nothing for the kernel to write
+/// later.
 const EAGER: &str = "lazy_itable_init=0,lazy_journal_init=0,nodiscard";

@@ -1,4 +1,5 @@
-//! `Form`: ways to store values. Some are ours, and others are controls, which must be seen to fail.
+//! `Form`: ways to store values. Some are ours, and others are controls, which must be seen to
+//! fail.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -92,7 +93,8 @@ impl Form {
         }
     }
 
-    /// Whether the form is a sequence of bare calls, which is meant for file systems with a journal only.
+    /// Whether the form is a sequence of bare calls, which is meant for file systems with a journal
+    /// only.
     pub(crate) const fn is_bare(self) -> bool {
         matches!(self, Self::OneBarrier | Self::RenameThenSync)
     }
@@ -175,7 +177,8 @@ impl Subject {
         })
     }
 
-    /// Replaces a value with bare calls, of which only the fsync after the rename flushes the disk's cache.
+    /// Replaces a value with bare calls, of which only the fsync after the rename flushes the
+    /// disk's cache.
     fn replace_barely(&self, key: usize, bytes: &[u8]) -> Result<()> {
         let name = FileName::data(
             NameFormat::default(),
@@ -195,8 +198,9 @@ impl Subject {
     }
 }
 
-/// Writes a file back to the disk and waits for that, without a flush of the disk's cache. No safe library
-/// offers `sync_file_range(2)`, so xfs_io calls it: once for each flag, because it passes on only one.
+/// Writes a file back to the disk and waits for that, without a flush of the disk's cache. No safe
+/// library offers `sync_file_range(2)`, so xfs_io calls it: once for each flag, because it passes
+/// on only one.
 fn write_back(file: &Path) -> Result<()> {
     let calls = ["-b", "-w", "-a"].map(|flag| format!("sync_range {flag} 0 0"));
     let done = Command::new("xfs_io")

@@ -1,7 +1,7 @@
 //! The host that loses its power: a process that mounts the disk, stores and reads.
 //!
-//! Another process serves the disk. A process that waited for a disk that it serves itself could not be
-//! killed.
+//! Another process serves the disk. A process that waited for a disk that it serves itself could
+//! not be killed.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read, Write};

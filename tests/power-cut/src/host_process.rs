@@ -25,9 +25,9 @@ impl HostProcess {
     /// Starts a host that mounts disks with this file system.
     pub(crate) fn start(file_system: FileSystem, mount_point: &Path) -> Result<Self> {
         let program = env::current_exe().context("finding the rig's own program")?;
-        // The host has its own mount namespace. The last process that leaves a namespace unmounts its
-        // file systems, and if that process were the one that serves the disk, the unmount would wait
-        // for itself.
+        // The host has its own mount namespace. The last process that leaves a namespace unmounts
+        // its file systems, and if that process were the one that serves the disk, the unmount
+        // would wait for itself.
         let mut child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--", "unshare", "--mount", "--"])
             .arg(program)
@@ -46,7 +46,8 @@ impl HostProcess {
         })
     }
 
-    /// Sends an order, and passes the host's messages on to the disk until the order is carried out.
+    /// Sends an order, and passes the host's messages on to the disk until the order is carried
+    /// out.
     pub(crate) fn obey(&mut self, order: &Order, disk: &Disk) -> Result<Answer> {
         self.send(&serde_json::to_string(order)?)?;
         loop {

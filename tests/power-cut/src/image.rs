@@ -12,8 +12,8 @@ pub(crate) const BLOCK_LEN: usize = 4096;
 
 type Block = [u8; BLOCK_LEN];
 
-/// The content of a disk. Blocks that were never written are zero and take no memory. Copies share a block
-/// until one of them writes to it.
+/// The content of a disk. Blocks that were never written are zero and take no memory. Copies share
+/// a block until one of them writes to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Image {
     blocks: BTreeMap<u64, Arc<Block>>,
@@ -76,7 +76,8 @@ impl Image {
     }
 }
 
-/// Calls `each` with every block of a range: its number, the part of the block, and the part of the range.
+/// Calls `each` with every block of a range: its number, the part of the block, and the part of the
+/// range.
 fn for_each_block(
     at: u64,
     len: usize,

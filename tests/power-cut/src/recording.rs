@@ -15,8 +15,8 @@ use crate::form::Form;
 use crate::image::Image;
 use crate::write_log::{Write, WriteLog};
 
-/// The log of a disk, and its content from before the log. The kernel writes in another order each time, so
-/// a state is replayed from a recording and never from the seed alone.
+/// The log of a disk, and its content from before the log. The kernel writes in another order each
+/// time, so a state is replayed from a recording and never from the seed alone.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Recording {
     pub(crate) file_system: FileSystem,

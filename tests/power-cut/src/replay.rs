@@ -11,7 +11,8 @@ use crate::rig::{Left, Rig};
 use crate::tally;
 use crate::write_log::Progress;
 
-/// Describes the values in a state of a recording and their faults, and returns whether there are any.
+/// Describes the values in a state of a recording and their faults, and returns whether there are
+/// any.
 pub(crate) fn replay(recording: &Path, cut: Cut, scratch: &Path) -> Result<(String, bool)> {
     let recording = Recording::load(recording)?;
     let mut rig = Rig::new(recording.file_system, scratch)?;

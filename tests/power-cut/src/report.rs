@@ -128,8 +128,8 @@ impl Report {
             return "skipped: this kernel has none of the file systems".to_owned();
         }
         format!(
-            "{all} states in {seconds} s: of {kept} that must hold none is bad, and no acknowledged \
-             change is lost; {controls} controls fail as they must"
+            "{all} states in {seconds} s: of {kept} that must hold none is bad, and no \
+             acknowledged change is lost; {controls} controls fail as they must"
         )
     }
 }

@@ -59,7 +59,8 @@ impl Rig {
         self.file_system
     }
 
-    /// Makes the changes of a seed on an empty file system, and records the writes that reach the disk.
+    /// Makes the changes of a seed on an empty file system, and records the writes that reach the
+    /// disk.
     pub(crate) fn record(&mut self, form: Form, seed: u64) -> Result<Recording> {
         let disk = self.disk.insert(self.empty.clone());
         match self

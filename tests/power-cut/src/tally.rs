@@ -181,8 +181,8 @@ mod tests {
 
     const SEED: u64 = 1;
 
-    /// The tally of one state, in which all changes are acknowledged and the first key has the value
-    /// `found` of the right one.
+    /// The tally of one state, in which all changes are acknowledged and the first key has the
+    /// value `found` of the right one.
     fn tally_of(on: FileSystem, form: Form, found: fn(&Found) -> Found) -> Tally {
         let changes = workload::changes(SEED);
         let mut log = WriteLog::default();

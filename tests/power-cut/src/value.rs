@@ -5,8 +5,8 @@ use userdata_sim::Random;
 /// The length of the head before the letters: `K02 V000017 L004096 `.
 const HEAD_LEN: usize = 20;
 
-/// The value of a key in a version, of `len` bytes but at least a head. Its letters depend on the key, the
-/// version and the length.
+/// The value of a key in a version, of `len` bytes but at least a head. Its letters depend on the
+/// key, the version and the length.
 pub(crate) fn value(key: usize, version: u32, len: usize) -> Vec<u8> {
     let len = len.max(HEAD_LEN);
     let mut bytes = format!("K{key:02} V{version:06} L{len:06} ").into_bytes();
@@ -28,8 +28,8 @@ pub(crate) fn version(key: usize, bytes: &[u8]) -> Option<u32> {
     (value(key, version, bytes.len()) == bytes).then_some(version)
 }
 
-/// Whether this block is content of a file of the workload and not metadata of a file system. Only content
-/// begins with 64 printable bytes.
+/// Whether this block is content of a file of the workload and not metadata of a file system. Only
+/// content begins with 64 printable bytes.
 pub(crate) fn is_content(block: &[u8]) -> bool {
     block
         .get(..64)

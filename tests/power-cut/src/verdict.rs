@@ -24,8 +24,8 @@ pub(crate) enum Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Fault {
-    /// An older state, although a later change was acknowledged. It is allowed unless the store promises
-    /// that acknowledged changes are durable.
+    /// An older state, although a later change was acknowledged. It is allowed unless the store
+    /// promises that acknowledged changes are durable.
     Lost,
     /// An empty file.
     Empty,

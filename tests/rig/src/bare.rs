@@ -5,8 +5,8 @@ use userdata_core::DomainKey;
 
 use crate::program;
 
-/// Domains that exist as long as this value. The hypervisor has them, and xenstore has their names and
-/// nodes `vm`. libxl has no record of them, and they never run.
+/// Domains that exist as long as this value. The hypervisor has them, and xenstore has their names
+/// and nodes `vm`. libxl has no record of them, and they never run.
 #[derive(Debug)]
 pub(crate) struct BareDomains(Vec<DomainKey>);
 

@@ -36,11 +36,11 @@ struct Found {
     why: Option<String>,
 }
 
-/// Runs the checks whose name contains `only`, and writes the results to a file. Returns whether all
-/// passed.
+/// Runs the checks whose name contains `only`, and writes the results to a file. Returns whether
+/// all passed.
 ///
-/// A check has to leave the host as it found it. If it leaves anything behind it fails, and the host
-/// is cleared before the next check.
+/// A check has to leave the host as it found it. If it leaves anything behind it fails, and the
+/// host is cleared before the next check.
 pub(crate) fn run(checks: &[Check], only: &str, results: &Path) -> Result<bool> {
     let chosen: Vec<&Check> = checks
         .iter()

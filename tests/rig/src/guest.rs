@@ -111,7 +111,8 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         if !self.gone {
-            // This happens after a failure only, which is already reported; `check` clears the rest.
+            // This happens after a failure only, which is already reported; `check` clears the
+            // rest.
             let _ = program::run(&["xl", "destroy", &self.domid.to_string()], b"");
         }
     }

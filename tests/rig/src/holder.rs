@@ -16,7 +16,8 @@ use crate::{host, locks, program};
 /// Passes in a failing check only.
 const LONG: Duration = program::LIMIT;
 
-/// A thread of this process that holds the lock until this value is dropped or [`Holder::release`]d.
+/// A thread of this process that holds the lock until this value is dropped or
+/// [`Holder::release`]d.
 #[derive(Debug)]
 pub(crate) struct Holder {
     go_on: Sender<()>,

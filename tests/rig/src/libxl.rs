@@ -30,8 +30,8 @@ pub(crate) fn unlink(domid: u32, userid: &str) -> Result<i32> {
     call(domid, userid, "unlink", b"").and_then(|ended| rc(&ended))
 }
 
-/// Starts a program that stores through libxl again and again until libxl refuses. Returns once it has
-/// stored a value.
+/// Starts a program that stores through libxl again and again until libxl refuses. Returns once it
+/// has stored a value.
 pub(crate) fn storm(domid: u32, userid: &str) -> Result<Program> {
     let mut storm = Program::start(&["libxl-storm", &domid.to_string(), userid], b"")?;
     let start = format!("userdata-d.{domid}.");
@@ -46,8 +46,8 @@ pub(crate) fn storm(domid: u32, userid: &str) -> Result<Program> {
     Ok(storm)
 }
 
-/// Starts a program that holds libxl's lock for ten minutes and then stores through libxl. Returns once
-/// the program has the lock.
+/// Starts a program that holds libxl's lock for ten minutes and then stores through libxl. Returns
+/// once the program has the lock.
 pub(crate) fn hold(key: &DomainKey, userid: &str) -> Result<Program> {
     let domid = key.domid.to_string();
     let mut holder = Program::start(&["libxl-userdata", &domid, userid, "hold", "600"], b"held")?;

@@ -16,8 +16,8 @@ use crate::host;
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
     pub(crate) holders: Vec<u32>,
-    /// The processes that wait in the kernel, of which Linux 5.10 shows one only. Our programs never
-    /// wait in the kernel.
+    /// The processes that wait in the kernel, of which Linux 5.10 shows one only. Our programs
+    /// never wait in the kernel.
     pub(crate) waiters: Vec<u32>,
 }
 

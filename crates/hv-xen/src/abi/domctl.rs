@@ -22,8 +22,8 @@ const INTERFACE_VERSION: usize = 4;
 const DOMAIN: usize = 8;
 const BODY: usize = 16;
 
-/// A request to the hypervisor. It holds no address, so the hypervisor writes nothing but the answer
-/// in its place.
+/// A request to the hypervisor. It holds no address, so the hypervisor writes nothing but the
+/// answer in its place.
 #[derive(Debug, Clone)]
 pub struct Request([u8; SIZE]);
 
@@ -37,8 +37,8 @@ impl Request {
 
 /// `XEN_DOMCTL_getdomaininfo`: asks for the record of `domid`.
 ///
-/// Hypervisors up to 4.17 answer for an absent domain with the record of the *next* one that exists:
-/// compare the domid in the answer.
+/// Hypervisors up to 4.17 answer for an absent domain with the record of the *next* one that
+/// exists: compare the domid in the answer.
 ///
 /// ```
 /// use hv_xen::abi::domctl;

@@ -1,5 +1,5 @@
-//! A scripted hypervisor of any release: it reads requests and writes answers byte by byte, with its
-//! own offsets.
+//! A scripted hypervisor of any release: it reads requests and writes answers byte by byte, with
+//! its own offsets.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -43,8 +43,8 @@ pub(crate) enum Refusal {
 /// How often a call is made at most if the hypervisor can't reach its buffer.
 pub(crate) const ATTEMPTS_MAX: u32 = 5;
 
-/// Repeats a call while the hypervisor can't read its request: the hypervisor faults no pages in, and
-/// the kernel may have moved one meanwhile.
+/// Repeats a call while the hypervisor can't read its request: the hypervisor faults no pages in,
+/// and the kernel may have moved one meanwhile.
 pub(crate) fn settled<T>(mut call: impl FnMut() -> Result<T, Refusal>) -> Result<T, Refusal> {
     for _ in 1..ATTEMPTS_MAX {
         match call() {

@@ -14,8 +14,8 @@ const EVENTS_MAX: usize = 1024;
 
 /// A connection to xenstored. Replaces `xs_open` and the `xs_` functions that its methods name.
 ///
-/// After a fork only one of the two processes may use it, because each would take answers that belong
-/// to the other.
+/// After a fork only one of the two processes may use it, because each would take answers that
+/// belong to the other.
 #[derive(Debug)]
 pub struct Xenstore {
     stream: Stream,
@@ -53,7 +53,8 @@ impl Xenstore {
     /// `xs_read`: the value of a node, which may be any bytes; `None` if the node does not exist.
     ///
     /// ```no_run
-    /// # fn example(mut xenstore: hv_xen::xenstore::Xenstore) -> Result<(), hv_xen::xenstore::XenstoreError> {
+    /// # use hv_xen::xenstore::{Xenstore, XenstoreError};
+    /// # fn example(mut xenstore: Xenstore) -> Result<(), XenstoreError> {
     /// let name = xenstore.read("/local/domain/0/name")?;
     /// assert_eq!(name.as_deref(), Some(&b"Domain-0"[..]));
     /// # Ok(())
@@ -62,10 +63,11 @@ impl Xenstore {
     ///
     /// # Errors
     ///
-    /// [`Refused`](XenstoreErrorKind::Refused), [`DeadlinePassed`](XenstoreErrorKind::DeadlinePassed),
+    /// [`Refused`](XenstoreErrorKind::Refused),
+    /// [`DeadlinePassed`](XenstoreErrorKind::DeadlinePassed),
     /// [`Closed`](XenstoreErrorKind::Closed), [`Malformed`](XenstoreErrorKind::Malformed),
-    /// [`InvalidPath`](XenstoreErrorKind::InvalidPath) or [`Failed`](XenstoreErrorKind::Failed). The
-    /// connection stays usable after `Refused` and `InvalidPath` only.
+    /// [`InvalidPath`](XenstoreErrorKind::InvalidPath) or [`Failed`](XenstoreErrorKind::Failed).
+    /// The connection stays usable after `Refused` and `InvalidPath` only.
     pub fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>, XenstoreError> {
         match self.ask(MessageKind::Read, &[path]) {
             Ok(value) => Ok(Some(value)),
@@ -95,11 +97,12 @@ impl Xenstore {
     /// `xs_watch`: asks for an [`event`](Self::event) at once, and whenever a node at or below the
     /// path may have changed. `@releaseDomain` stands for the end of any domain.
     ///
-    /// **A wait without a deadline:** on an [`Endpoint::Device`] the kernel itself waits for xenstored
-    /// while it registers the watch, and no deadline ends this wait.
+    /// **A wait without a deadline:** on an [`Endpoint::Device`] the kernel itself waits for
+    /// xenstored while it registers the watch, and no deadline ends this wait.
     ///
     /// ```no_run
-    /// # fn example(mut xenstore: hv_xen::xenstore::Xenstore) -> Result<(), hv_xen::xenstore::XenstoreError> {
+    /// # use hv_xen::xenstore::{Xenstore, XenstoreError};
+    /// # fn example(mut xenstore: Xenstore) -> Result<(), XenstoreError> {
     /// use std::time::Duration;
     ///
     /// xenstore.watch("/local/domain/7/name", "name")?;
@@ -132,8 +135,8 @@ impl Xenstore {
             .map_err(|kind| XenstoreError::new("stop watching", path, kind))
     }
 
-    /// `xs_read_watch`: waits for an event, at most for `timeout`; `None` if none came. Equal events
-    /// between two calls count as one.
+    /// `xs_read_watch`: waits for an event, at most for `timeout`; `None` if none came. Equal
+    /// events between two calls count as one.
     ///
     /// # Errors
     ///
@@ -220,8 +223,8 @@ impl Xenstore {
         matches!(self.stream, Stream::Device(_)) && watches && answer.request == 0
     }
 
-    /// Takes the next message, and waits for bytes if there is none. It keeps an event, and returns an
-    /// answer.
+    /// Takes the next message, and waits for bytes if there is none. It keeps an event, and returns
+    /// an answer.
     fn incoming(&mut self, limit: Limit) -> Result<Option<Message>, XenstoreErrorKind> {
         if self.closed {
             return Err(XenstoreErrorKind::Closed);
@@ -257,8 +260,8 @@ impl Xenstore {
     }
 }
 
-/// The descriptor is readable when bytes have arrived. Call [`event`](Xenstore::event) with a timeout of
-/// zero then, until it returns `None`.
+/// The descriptor is readable when bytes have arrived. Call [`event`](Xenstore::event) with a
+/// timeout of zero then, until it returns `None`.
 impl AsFd for Xenstore {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()

@@ -7,8 +7,8 @@
 //! All little-endian, as both ends are on one machine. Pure code: no input causes a panic, and a
 //! decoder holds no more than the bytes that were pushed and not yet decoded.
 //!
-//! This module is public for fuzzing only. It is not part of the crate's stable interface, except for
-//! the types that `xenstore` re-exports.
+//! This module is public for fuzzing only. It is not part of the crate's stable interface, except
+//! for the types that `xenstore` re-exports.
 
 use std::collections::VecDeque;
 

@@ -156,8 +156,8 @@ pub fn files_move_from_one_directory_to_another<D: Directory>(under_test: &Direc
     assert_eq!(failure(child.open(b)), Some(Errno::NOENT));
 }
 
-/// `open` opens a directory too, so that it can be locked. Its metadata has its type, and it can't be
-/// read.
+/// `open` opens a directory too, so that it can be locked. Its metadata has its type, and it can't
+/// be read.
 pub fn a_directory_can_be_locked<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, child) = (&under_test.directory, name("child"));
     make(directory, "child");

@@ -50,7 +50,8 @@ pub fn create_refuses_a_name_that_is_taken<D: Directory>(under_test: &DirectoryU
     under_test.assert_absent(name("nowhere"));
 }
 
-/// The bytes of all writes are read back in order, for every byte value and for sizes around a block.
+/// The bytes of all writes are read back in order, for every byte value and for sizes around a
+/// block.
 pub fn written_bytes_are_read_back<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let every_byte: Vec<u8> = (0..=u8::MAX).cycle().take(70_000).collect();
@@ -102,7 +103,8 @@ pub fn each_open_file_has_a_position_of_its_own<D: Directory>(under_test: &Direc
     assert_eq!(read_all(directory, &writer), b"");
 }
 
-/// A read fills no more than its buffer. At the end of the file, or with an empty buffer, it returns 0.
+/// A read fills no more than its buffer. At the end of the file, or with an empty buffer, it
+/// returns 0.
 pub fn a_read_fills_at_most_its_buffer<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, a) = (&under_test.directory, name("a"));
     under_test.store(a, b"0123456789");
@@ -133,8 +135,8 @@ pub fn a_file_opened_for_reading_cannot_be_written<D: Directory>(
     assert_eq!(read_all(directory, &file), b"bytes");
 }
 
-/// An open file and its name have the same metadata, files that exist at the same time have different
-/// identities, and writing never moves the time of change backwards.
+/// An open file and its name have the same metadata, files that exist at the same time have
+/// different identities, and writing never moves the time of change backwards.
 pub fn an_open_file_and_its_name_have_the_same_metadata<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {
@@ -180,7 +182,8 @@ pub fn a_lock_file_is_made_once_and_kept<D: Directory>(under_test: &DirectoryUnd
     assert_eq!(read_all(directory, &value), b"bytes");
 }
 
-/// A file can be read as long as it is open, even once its name is removed or given to another file.
+/// A file can be read as long as it is open, even once its name is removed or given to another
+/// file.
 pub fn a_file_stays_readable_when_its_name_is_gone<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {
@@ -202,8 +205,8 @@ pub fn a_file_stays_readable_when_its_name_is_gone<D: Directory>(
     assert_ne!(metadata.identity, under_test.metadata(b).identity);
 }
 
-/// Without a failure, every sync succeeds: of a file that was just written, of one opened for reading,
-/// of one without a name, and of the directory, any number of times.
+/// Without a failure, every sync succeeds: of a file that was just written, of one opened for
+/// reading, of one without a name, and of the directory, any number of times.
 pub fn files_can_be_synced_however_they_were_opened<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {

@@ -18,8 +18,8 @@ fn listed<D: Directory>(directory: &D) -> Vec<Vec<u8>> {
     names
 }
 
-/// If nothing changes meanwhile, a listing shows each name of this directory once, and no other name:
-/// for no names, for a few, and for more than one system call returns.
+/// If nothing changes meanwhile, a listing shows each name of this directory once, and no other
+/// name: for no names, for a few, and for more than one system call returns.
 pub fn a_listing_shows_every_name_once<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     assert_eq!(listed(directory), Vec::<Vec<u8>>::new());
@@ -79,8 +79,8 @@ pub fn every_listing_starts_at_the_beginning<D: Directory>(under_test: &Director
     assert_eq!((nested, outer, inner), (Ok(()), all, 900));
 }
 
-/// Names are bytes: a listing shows them unchanged, even if they are not text, look like patterns or
-/// begin with a dot.
+/// Names are bytes: a listing shows them unchanged, even if they are not text, look like patterns
+/// or begin with a dot.
 pub fn a_listing_shows_names_verbatim<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let mut wanted: Vec<Vec<u8>> = [
         &b" "[..],

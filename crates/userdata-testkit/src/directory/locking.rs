@@ -32,7 +32,8 @@ pub fn an_exclusive_lock_excludes_all_others<D: Directory>(under_test: &Director
     assert_eq!(directory.lock(&reader, SHARED), Err(Errno::AGAIN));
 }
 
-/// Several handles can have a shared lock at the same time, and then none can have an exclusive one.
+/// Several handles can have a shared lock at the same time, and then none can have an exclusive
+/// one.
 pub fn shared_locks_exclude_only_exclusive_ones<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let [first, second, other] = open(under_test);
@@ -65,8 +66,8 @@ pub fn dropping_a_file_releases_its_lock<D: Directory>(under_test: &DirectoryUnd
     assert_eq!(directory.lock(&other, EXCLUSIVE), Ok(()));
 }
 
-/// A released lock can be taken by another handle, and by the same one again. A handle without a lock
-/// can be unlocked, which does not release the lock of another.
+/// A released lock can be taken by another handle, and by the same one again. A handle without a
+/// lock can be unlocked, which does not release the lock of another.
 pub fn unlocking_releases_a_lock_that_can_be_taken_again<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {
@@ -94,8 +95,8 @@ pub fn an_exclusive_lock_can_become_a_shared_one<D: Directory>(under_test: &Dire
     assert_eq!(directory.lock(&first, EXCLUSIVE), Err(Errno::AGAIN));
 }
 
-/// A lock stays with its file when the file is renamed or unlinked. A new file of the same name is not
-/// locked.
+/// A lock stays with its file when the file is renamed or unlinked. A new file of the same name is
+/// not locked.
 pub fn a_lock_belongs_to_the_file_and_not_to_its_name<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {

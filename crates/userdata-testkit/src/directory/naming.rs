@@ -94,8 +94,8 @@ pub fn a_name_is_never_absent_while_it_is_replaced<D: Directory>(
     });
 }
 
-/// A file does not replace a directory, a directory does not replace a file, and a directory can't be
-/// unlinked.
+/// A file does not replace a directory, a directory does not replace a file, and a directory can't
+/// be unlinked.
 pub fn files_and_directories_do_not_replace_each_other<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {

@@ -39,8 +39,8 @@ pub fn a_list_and_a_look_up_agree(under_test: &HypervisorUnderTest) {
     }
 }
 
-/// The look-up of a free domid returns `None`: neither an error nor the next domain. (A list may omit
-/// domains, so a domain that is found but not listed must at least have the domid asked for.)
+/// The look-up of a free domid returns `None`: neither an error nor the next domain. (A list may
+/// omit domains, so a domain that is found but not listed must at least have the domid asked for.)
 pub fn no_domid_answers_for_another(under_test: &HypervisorUnderTest) {
     let listed: BTreeSet<u16> = under_test
         .domains()

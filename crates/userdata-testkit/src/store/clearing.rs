@@ -106,8 +106,8 @@ pub fn a_value_can_be_put_behind_a_clear(under_test: &StoreUnderTest) {
     }
 }
 
-/// A clear by another client removes the values of a domain with a closing mark, and leaves the mark in
-/// force.
+/// A clear by another client removes the values of a domain with a closing mark, and leaves the
+/// mark in force.
 pub fn a_clear_leaves_a_mark_that_is_held(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let mark = client

@@ -46,8 +46,8 @@ pub fn a_version_can_be_expected(under_test: &StoreUnderTest) {
     }
 }
 
-/// A put that expects a version changes nothing if the stored value has another version or if there is
-/// no value, and the error has the version that is stored.
+/// A put that expects a version changes nothing if the stored value has another version or if there
+/// is no value, and the error has the version that is stored.
 pub fn a_stale_version_changes_nothing(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     let stale = Expect::Version(Version::of(b"stale"));
@@ -128,8 +128,8 @@ pub fn of_concurrent_first_values_one_is_stored(under_test: &StoreUnderTest) {
     }
 }
 
-/// A counter that several threads increment by compare-and-swap, each with its own client, ends at the
-/// sum.
+/// A counter that several threads increment by compare-and-swap, each with its own client, ends at
+/// the sum.
 pub fn concurrent_updates_lose_nothing(under_test: &StoreUnderTest) {
     const THREADS: u64 = 4;
     const COUNTS: u64 = 25;

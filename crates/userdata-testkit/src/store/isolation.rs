@@ -11,7 +11,8 @@ use super::StoreUnderTest;
 use super::steps::{change, clear, contents, delete, domain, get, put, store, userid};
 use crate::strategies;
 
-/// Userids that a store might confuse with each other, with patterns, or with names of its own files.
+/// Userids that a store might confuse with each other, with patterns, or with names of its own
+/// files.
 fn lookalikes() -> Vec<WritableUserid> {
     let mut all: Vec<Vec<u8>> = [
         &b"xl"[..],
@@ -129,8 +130,8 @@ pub fn domids_that_look_alike_are_apart(under_test: &StoreUnderTest) {
     }
 }
 
-/// The two domains of a localhost migration have one uuid and two sets of data. For a store that keeps
-/// data by uuid alone this checks nothing.
+/// The two domains of a localhost migration have one uuid and two sets of data. For a store that
+/// keeps data by uuid alone this checks nothing.
 pub fn one_uuid_under_two_domids_is_two_domains(under_test: &StoreUnderTest) {
     if !under_test.tells_domids_apart() {
         return;

@@ -40,8 +40,8 @@ pub fn every_client_reads_a_stored_value_at_once(under_test: &StoreUnderTest) {
     }
 }
 
-/// While several clients replace a value, every reader sees one of the stored values as a whole: never
-/// none, a mixture or a part.
+/// While several clients replace a value, every reader sees one of the stored values as a whole:
+/// never none, a mixture or a part.
 pub fn readers_see_whole_values_only(under_test: &StoreUnderTest) {
     const WRITERS: u8 = 2;
     const ROUNDS: usize = 60;
@@ -94,8 +94,8 @@ pub fn readers_see_whole_values_only(under_test: &StoreUnderTest) {
     });
 }
 
-/// Several clients write and remove values of one domain at the same time, each under its own userid.
-/// Afterwards every userid has the value that was written last.
+/// Several clients write and remove values of one domain at the same time, each under its own
+/// userid. Afterwards every userid has the value that was written last.
 pub fn writers_of_different_userids_do_not_disturb_each_other(under_test: &StoreUnderTest) {
     let key = domain(1, 1);
     thread::scope(|scope| {
@@ -120,8 +120,8 @@ pub fn writers_of_different_userids_do_not_disturb_each_other(under_test: &Store
     assert_eq!(values, [[0, 19], [1, 19], [2, 19], [3, 19]]);
 }
 
-/// Several clients change one domain at the same time. Each change stores a first value and removes it
-/// again, with a delete or a clear. No change ever finds the value of another.
+/// Several clients change one domain at the same time. Each change stores a first value and removes
+/// it again, with a delete or a clear. No change ever finds the value of another.
 pub fn no_other_change_comes_between_the_ops_of_a_change(under_test: &StoreUnderTest) {
     let (key, xl) = (domain(1, 1), userid("xl"));
     thread::scope(|scope| {
@@ -144,8 +144,8 @@ pub fn no_other_change_comes_between_the_ops_of_a_change(under_test: &StoreUnder
     assert!(contents(&*under_test.client()).is_empty());
 }
 
-/// Runs `meanwhile` during the admission of a change of `key` in another thread, and returns the results
-/// of both.
+/// Runs `meanwhile` during the admission of a change of `key` in another thread, and returns the
+/// results of both.
 fn while_a_change_is_under_way<R: Send>(
     under_test: &StoreUnderTest,
     key: &DomainKey,
@@ -235,9 +235,9 @@ pub fn domains_do_not_wait_for_each_other(under_test: &StoreUnderTest) {
     assert_eq!(contents(&*under_test.client()).len(), 3);
 }
 
-/// During a change, a second change of the same domain returns within its timeout. Either it is made,
-/// because the engine needs no lock, and then the first change fails; or it is not made, because the
-/// time has passed.
+/// During a change, a second change of the same domain returns within its timeout. Either it is
+/// made, because the engine needs no lock, and then the first change fails; or it is not made,
+/// because the time has passed.
 pub fn no_change_waits_beyond_its_deadline(under_test: &StoreUnderTest) {
     for (number, within) in [(1, Duration::ZERO), (2, Duration::from_millis(20))] {
         let (key, xl) = (domain(number, number.into()), userid("xl"));

@@ -21,8 +21,8 @@ pub fn a_value_that_was_never_stored_is_none(under_test: &StoreUnderTest) {
     assert!(contents(&*client).is_empty());
 }
 
-/// Bytes come back exactly as they were stored: lengths around a block and around 64 KiB, every byte
-/// value, zeros only, and a zero at the end.
+/// Bytes come back exactly as they were stored: lengths around a block and around 64 KiB, every
+/// byte value, zeros only, and a zero at the end.
 pub fn a_value_comes_back_byte_for_byte(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     let every_byte: Vec<u8> = (0..=u8::MAX).collect();
@@ -188,8 +188,8 @@ pub fn a_scan_stops_at_a_break(under_test: &StoreUnderTest) {
     assert!(shown >= 2);
 }
 
-/// A value of the largest size is stored. A value with one byte more is refused, and the error has the
-/// limit and the size. For a store that declares no limit this checks nothing.
+/// A value of the largest size is stored. A value with one byte more is refused, and the error has
+/// the limit and the size. For a store that declares no limit this checks nothing.
 pub fn a_value_above_the_limit_is_refused_and_the_old_one_stays(under_test: &StoreUnderTest) {
     let Some(limit) = under_test.value_max() else {
         return;

@@ -16,13 +16,13 @@ pub struct Change {
     /// The domain whose data is changed.
     pub domain: DomainKey,
     /// The change itself.
-    pub what: What,
+    pub edit: Edit,
 }
 
 /// A change of the data of one domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum What {
+pub enum Edit {
     /// Puts a value.
     Put(WritableUserid, Vec<u8>),
     /// Removes a value.
@@ -34,8 +34,8 @@ pub enum What {
 impl Change {
     /// A change of this domain's data.
     #[must_use]
-    pub const fn new(domain: DomainKey, what: What) -> Self {
-        Self { domain, what }
+    pub const fn new(domain: DomainKey, edit: Edit) -> Self {
+        Self { domain, edit }
     }
 
     /// Applies the change to a store. It is always admitted, with [`Durability::Process`].
@@ -46,8 +46,8 @@ impl Change {
     pub fn apply(&self, store: &dyn Store) -> Result<Vec<Done>, StoreError> {
         let durability = Durability::Process;
         let expect = Expect::Any;
-        let op = match &self.what {
-            What::Put(userid, data) => match NonEmpty::new(data) {
+        let op = match &self.edit {
+            Edit::Put(userid, data) => match NonEmpty::new(data) {
                 Some(data) => Op::Put {
                     userid,
                     data,
@@ -60,12 +60,12 @@ impl Change {
                     durability,
                 },
             },
-            What::Delete(userid) => Op::Delete {
+            Edit::Delete(userid) => Op::Delete {
                 userid: userid.as_userid(),
                 expect,
                 durability,
             },
-            What::Clear(keep) => Op::Clear {
+            Edit::Clear(keep) => Op::Clear {
                 keep: *keep,
                 durability,
             },
@@ -81,17 +81,17 @@ impl Change {
     /// Applies the change to a map of all values, as a correct store would.
     pub fn apply_to_map(&self, map: &mut BTreeMap<(DomainKey, Userid), Vec<u8>>) {
         let domain = self.domain;
-        match &self.what {
-            What::Put(userid, data) => {
+        match &self.edit {
+            Edit::Put(userid, data) => {
                 map.insert((domain, userid.clone().into()), data.clone());
             }
-            What::Delete(userid) => {
+            Edit::Delete(userid) => {
                 map.remove(&(domain, userid.clone().into()));
             }
-            What::Clear(Keep::Essential) => {
+            Edit::Clear(Keep::Essential) => {
                 map.retain(|(owner, userid), _| *owner != domain || userid.is_libxl_json());
             }
-            What::Clear(_) => map.retain(|(owner, _), _| *owner != domain),
+            Edit::Clear(_) => map.retain(|(owner, _), _| *owner != domain),
         }
     }
 }
@@ -102,10 +102,10 @@ pub fn change() -> impl Strategy<Value = Change> {
         9 => writable_userids(),
         1 => Just(WritableUserid::libxl_json()),
     ];
-    let what = prop_oneof![
-        6 => (userid.clone(), values()).prop_map(|(userid, data)| What::Put(userid, data)),
-        2 => userid.prop_map(What::Delete),
-        1 => proptest::sample::select(&[Keep::Essential, Keep::Nothing][..]).prop_map(What::Clear),
+    let edit = prop_oneof![
+        6 => (userid.clone(), values()).prop_map(|(userid, data)| Edit::Put(userid, data)),
+        2 => userid.prop_map(Edit::Delete),
+        1 => proptest::sample::select(&[Keep::Essential, Keep::Nothing][..]).prop_map(Edit::Clear),
     ];
-    (domain_key(), what).prop_map(|(domain, what)| Change { domain, what })
+    (domain_key(), edit).prop_map(|(domain, edit)| Change { domain, edit })
 }

@@ -6,11 +6,11 @@ use userdata_core::{Domid, Uuid};
 
 use super::HOT_DOMAINS;
 
-/// Draws a sequence of events. Apply them to a [`SimHost`](hv_sim::SimHost) one by one, and skip those
-/// that it refuses.
+/// Draws a sequence of events. Apply them to a [`SimHost`](hv_sim::SimHost) one by one, and skip
+/// those that it refuses.
 ///
-/// Domids are low or those of [`HOT_DOMAINS`], and uuids are those of [`HOT_DOMAINS`] or new, so that
-/// both are used again.
+/// Domids are low or those of [`HOT_DOMAINS`], and uuids are those of [`HOT_DOMAINS`] or new, so
+/// that both are used again.
 pub fn histories(events_max: usize) -> impl Strategy<Value = Vec<Event>> {
     proptest::collection::vec(event(), 0..=events_max)
 }

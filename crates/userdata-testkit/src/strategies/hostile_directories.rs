@@ -9,8 +9,9 @@ use userdata_core::file_name::{FileName, NameFormat};
 use super::{domain_key, userids};
 use crate::hostile::Hostile;
 
-/// Draws files that a hostile directory has beside those of a store, by name. The names are in libxl's
-/// format. [`Hostile::plant`] makes the files; links lead to `outside`, to nowhere, or in a circle.
+/// Draws files that a hostile directory has beside those of a store, by name. The names are in
+/// libxl's format. [`Hostile::plant`] makes the files; links lead to `outside`, to nowhere, or in a
+/// circle.
 pub fn hostile_directories(
     outside: Vec<u8>,
     entries_max: usize,

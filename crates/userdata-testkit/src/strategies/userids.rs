@@ -39,8 +39,8 @@ const PARTS: &[&[u8]] = &[
 
 const HOT: &[&[u8]] = &[b"xl", b"libvirt-xml", b"a"];
 
-/// Draws any userid that fits into a file name, mostly hostile ones. About every thirtieth has the full
-/// length.
+/// Draws any userid that fits into a file name, mostly hostile ones. About every thirtieth has the
+/// full length.
 pub fn userids() -> impl Strategy<Value = Userid> {
     let parts = proptest::collection::vec(proptest::sample::select(PARTS), 0..4)
         .prop_map(|parts| parts.concat());

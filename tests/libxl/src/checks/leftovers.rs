@@ -10,8 +10,8 @@ use crate::setting::{LOCK, file_name};
 use crate::step::Call;
 use crate::tree::{Node, Tree};
 
-/// When libxl destroys a domain, it removes every kind of file that this library makes, except a closing
-/// marker, whose name is chosen to survive that.
+/// When libxl destroys a domain, it removes every kind of file that this library makes, except a
+/// closing marker, whose name is chosen to survive that.
 pub(crate) fn libxls_destroy_clears_our_leftovers(subject: &Subject) -> Result<String> {
     let mut scene = Scene::new(subject)?;
     scene.ours.store(scene.domain, &scene.xl, b"ours")?;

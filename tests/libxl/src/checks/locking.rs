@@ -117,8 +117,8 @@ pub(crate) fn libxls_lock_ends_our_changes_at_their_timeout_and_no_read(
     Ok(format!("{} calls", calls.len()))
 }
 
-/// If real libxl cannot open the lock file it removes that file, even while another process holds the
-/// lock. This library notices, and stores nothing under a lock that excludes no other process.
+/// If real libxl cannot open the lock file it removes that file, even while another process holds
+/// the lock. This library notices, and stores nothing under a lock that excludes no other process.
 pub(crate) fn a_lock_that_real_libxl_breaks_is_reported_as_lost(
     subject: &Subject,
 ) -> Result<String> {

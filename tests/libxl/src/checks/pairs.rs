@@ -32,8 +32,8 @@ fn calls(domid: Domid) -> Vec<Call> {
     ]
 }
 
-/// Every ordered pair of calls in one directory, by this library and then by libxl or the reverse, with
-/// and without a value, has the results of libxl alone. Afterwards both read the same value.
+/// Every ordered pair of calls in one directory, by this library and then by libxl or the reverse,
+/// with and without a value, has the results of libxl alone. Afterwards both read the same value.
 pub(crate) fn every_pair_of_calls_does_what_libxl_alone_does(subject: &Subject) -> Result<String> {
     let domid = Domid::new(5)?;
     let read = |by| {

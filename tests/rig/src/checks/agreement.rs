@@ -159,8 +159,8 @@ fn by_privcmd() -> Result<Vec<Seen>> {
             name: xen.name(domain.key.domid)?.unwrap_or_default(),
         });
     }
-    // Free domids between two domains and after the last: before Xen 4.18 the hypervisor answers for
-    // them with the next domain.
+    // Free domids between two domains and after the last: before Xen 4.18 the hypervisor answers
+    // for them with the next domain.
     let last = domains
         .last()
         .context("privcmd lists no domain")?
@@ -180,8 +180,8 @@ fn by_privcmd() -> Result<Vec<Seen>> {
     Ok(seen)
 }
 
-/// The domains of the xenctrl backend, from a program that is linked with the release's libxenctrl. Its
-/// list and its look-ups, those of free domids among them, have to agree.
+/// The domains of the xenctrl backend, from a program that is linked with the release's libxenctrl.
+/// Its list and its look-ups, those of free domids among them, have to agree.
 fn by_xenctrl(listed: &[Listed]) -> Result<Vec<Seen>> {
     let text = program::output(&["domains", "xenctrl"])?;
     let last = listed.last().context("xl shows no domain")?.key.domid.get();

@@ -71,7 +71,8 @@ pub(super) fn a_store_is_refused_if_its_domain_ends_before_the_lock() -> Result<
     Ok(())
 }
 
-/// A store that holds the lock of the domain that it found stores nothing for that domain's successor.
+/// A store that holds the lock of the domain that it found stores nothing for that domain's
+/// successor.
 pub(super) fn a_store_is_refused_if_its_domain_is_replaced_before_the_lock() -> Result<()> {
     let guest = Guest::create("goes")?;
     let key = guest.key;

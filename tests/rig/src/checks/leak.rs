@@ -8,8 +8,8 @@ use crate::{host, libxl, program};
 
 const ROUNDS: usize = 20;
 
-/// Every store of every round either succeeded or failed because the domain was being destroyed; the
-/// last one failed because there was no such domain.
+/// Every store of every round either succeeded or failed because the domain was being destroyed;
+/// the last one failed because there was no such domain.
 pub(super) fn no_store_of_ours_outlives_its_domain() -> Result<()> {
     let (mut stored, mut in_the_gap) = (0, 0);
     for round in 1..=ROUNDS {

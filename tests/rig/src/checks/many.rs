@@ -13,8 +13,8 @@ use crate::{ours, program, xl};
 
 const DOMAINS: usize = 50;
 
-/// How many of them xl creates. Another toolstack creates the others, because xl takes a second or more
-/// for one on an emulated machine.
+/// How many of them xl creates. Another toolstack creates the others, because xl takes a second or
+/// more for one on an emulated machine.
 const OF_XL: usize = 5;
 
 /// The most ioctls of a list, and of a look-up after the first.

@@ -82,7 +82,8 @@ fn listen(endpoint: &Endpoint) -> Result<()> {
     Ok(())
 }
 
-/// Only names, and whether a domain is leaving, come from xenstore. The error says that it is missing.
+/// Only names, and whether a domain is leaving, come from xenstore. The error says that it is
+/// missing.
 pub(super) fn without_xenstore_a_store_needs_no_leaving_check() -> Result<()> {
     let guest = Guest::create("alone")?;
     let domain = guest.domid.to_string();

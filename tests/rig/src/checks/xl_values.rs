@@ -21,8 +21,8 @@ pub(super) fn our_command_sees_what_xl_config_update_stores() -> Result<()> {
     guest.destroy()
 }
 
-/// The guest's first configuration makes it ask for a reboot. The configuration that we store makes it
-/// wait, with twice the memory.
+/// The guest's first configuration makes it ask for a reboot. The configuration that we store makes
+/// it wait, with twice the memory.
 pub(super) fn xl_reboots_a_domain_with_the_configuration_that_we_stored() -> Result<()> {
     const UUID: &str = "uuid=\"5e1f0b00-0000-4000-8000-0000000000aa\"";
     let guest = Guest::create_with("again", &guest::config("again", Does::Reboots, UUID))?;

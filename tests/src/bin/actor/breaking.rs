@@ -1,4 +1,4 @@
-//! What real libxl does to the lock of others.
+//! What real libxl does to the lock of another process: it unlinks the lock file.
 
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
@@ -9,7 +9,7 @@ use userdata_core::file_name::{FileName, NameFormat};
 
 use crate::{Actor, say};
 
-/// Lets this process open only so many more files.
+/// Lets this process open `left` more files and no further ones.
 pub(crate) fn leave_files(left: u32) {
     let next = File::open("/dev/null")
         .expect("the null device is opened")
@@ -24,8 +24,8 @@ pub(crate) fn leave_files(left: u32) {
 }
 
 impl Actor {
-    /// `libxl__lock_file` in a process without descriptors: the open fails, and on the way out the
-    /// lock file is unlinked, whoever holds it.
+    /// `libxl__lock_file` in a process without descriptors: the open fails, and the clean-up
+    /// unlinks the lock file, even if another process holds the lock.
     pub(crate) fn break_lock(&self) {
         let name = FileName::lock(NameFormat::Libxl, &self.domain);
         let path = self.directory.join(name.to_string());
@@ -40,7 +40,7 @@ impl Actor {
         let error = opened.expect_err("a file is opened without a descriptor");
         let emfile = rustix::io::Errno::MFILE.raw_os_error();
         assert_eq!(error.raw_os_error(), Some(emfile));
-        std::fs::remove_file(&path).expect("a lock file of somebody else is unlinked");
+        std::fs::remove_file(&path).expect("the lock file of another process is unlinked");
         say("broken");
     }
 }

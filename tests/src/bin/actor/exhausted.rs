@@ -1,4 +1,4 @@
-//! A process that lacks something: descriptors, space, inodes, the right to write.
+//! A process without descriptors, space, inodes, or permission to write.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -16,7 +16,7 @@ use crate::{Actor, say, say_result, userid_of};
 const LARGE: usize = 512 << 10;
 
 impl Actor {
-    /// Does everything with only so many descriptors; says how storing ended.
+    /// Makes every call with `left` descriptors, and prints the result of the store.
     pub(crate) fn few_files(&self, left: u32) {
         let xl = userid_of("xl");
         leave_files(left);
@@ -42,7 +42,7 @@ impl Actor {
         say_result("cleared", self.change(&[clear]));
     }
 
-    /// What is in the directory that is not a value.
+    /// The names in the directory that are not values.
     fn left_behind(&self) -> Vec<String> {
         let names = fs::read_dir(&self.directory).expect("a directory is read");
         let names = names.map(|entry| entry.expect("a directory is read").file_name());
@@ -54,7 +54,7 @@ impl Actor {
 
     fn assert_out_of_space(&self, stored: Result<(), StoreError>) {
         match stored {
-            Ok(()) => panic!("something is stored where there is no space"),
+            Ok(()) => panic!("a value is stored although there is no space"),
             Err(error) => match error.kind() {
                 StoreErrorKind::NoSpace(_) => assert_eq!(error.left_behind(), None),
                 other => panic!("storing without space failed as {other:?}"),
@@ -63,8 +63,9 @@ impl Actor {
         assert_eq!(self.left_behind(), [""; 0]);
     }
 
-    /// On a small disk: a value that does not fit leaves the old one and nothing else; so does any
-    /// value when the disk is full to the last byte. Reading and removing go on.
+    /// On a small disk: a store of a value that does not fit leaves the old value and no other
+    /// file. So does any store once the disk is full to the last byte. Reading and removing still
+    /// work.
     pub(crate) fn full_disk(&self) {
         let (xl, other) = (userid_of("xl"), userid_of("other"));
         self.put(&xl, b"old", Expect::Any)
@@ -93,7 +94,7 @@ impl Actor {
         say("done");
     }
 
-    /// On a disk without room for another file: nothing is stored, everything is read.
+    /// On a disk without free inodes: every store fails, and every value is read.
     pub(crate) fn no_inodes(&self) {
         let xl = userid_of("xl");
         self.put(&xl, b"old", Expect::Any)
@@ -102,10 +103,10 @@ impl Actor {
         let made = (0..1000)
             .take_while(|number| File::create_new(ballast(*number)).is_ok())
             .count();
-        // The lock file alone needs one.
+        // The lock file alone needs an inode.
         self.assert_out_of_space(self.put(&xl, b"new", Expect::Any));
         assert_eq!(self.get(xl.as_userid()).as_deref(), Some(&b"old"[..]));
-        // With one free there is a lock and no temporary file.
+        // One free inode is enough for the lock, but not for the temporary file.
         let last = u32::try_from(made).expect("not that many") - 1;
         fs::remove_file(ballast(last)).expect("a file is removed");
         self.assert_out_of_space(self.put(&xl, b"new", Expect::Any));
@@ -117,13 +118,14 @@ impl Actor {
         say("done");
     }
 
-    /// On a read-only file system: everything is read, and each change says why it is not made.
+    /// On a read-only file system: every value is read, and every change fails with the right
+    /// error.
     pub(crate) fn read_only(&self) {
         self.assert_only_readable(|kind| matches!(kind, StoreErrorKind::ReadOnly(_)));
         say("done");
     }
 
-    /// In a directory that one may read and not write.
+    /// In a directory that this user may read but not write to.
     pub(crate) fn not_permitted(&self) {
         self.assert_only_readable(|kind| matches!(kind, StoreErrorKind::NotPermitted(_)));
         say("done");
@@ -158,7 +160,7 @@ impl Actor {
             closed.map(drop),
         ] {
             match failed {
-                Ok(()) => panic!("something is changed where nothing can be"),
+                Ok(()) => panic!("a change succeeds that must fail"),
                 Err(error) => assert!(as_expected(error.kind()), "{:?}", error.kind()),
             }
         }

@@ -15,7 +15,7 @@ use userdata_core::store::{Durability, Expect, Op};
 
 use crate::{Actor, PATIENT, listen, say, say_result, userid_of};
 
-/// How often the child looks whether it may go, and how long at most.
+/// How often the child looks for the signal, and how often at most.
 const LOOK: Duration = Duration::from_millis(5);
 const LOOKS_MAX: u32 = 60_000;
 
@@ -31,9 +31,9 @@ fn wait_for(signal: &Path) {
 }
 
 impl Actor {
-    /// Forks under the lock. The parent goes on when told to. The child keeps the descriptor of the
-    /// lock (`keeps`), or unwinds out of the change, so that destructors run (`unwinds`); then it
-    /// waits for `signal`.
+    /// Forks under the lock. The parent continues when the test tells it to. The child keeps the
+    /// descriptor of the lock (`keeps`), or unwinds out of the change, so that destructors run
+    /// (`unwinds`). Then it waits for the file `signal`.
     pub(crate) fn fork(&self, fate: &str, signal: &Path) {
         let mut in_child = false;
         let mut admit = |_: &userdata_core::store::State| {

@@ -1,7 +1,7 @@
-//! `actor DIRECTORY DOMAIN COMMAND ...`: one process among several that work on one directory.
+//! `actor DIRECTORY DOMAIN COMMAND ...`: one of several processes that use one directory.
 //!
-//! Says on stdout what it does, a word a line, and waits on stdin where a test is to set the pace.
-//! A wrong result is a panic, so that its exit status tells.
+//! It prints its steps on standard output, one word per line, and waits for lines on standard input
+//! where a test sets the pace. It panics on a wrong result, which shows in its exit status.
 
 mod breaking;
 mod exhausted;
@@ -19,10 +19,10 @@ use userdata_core::store::{Done, Durability, Expect, Op, StoreError};
 use userdata_core::{DomainKey, Store as _, Userid, WritableUserid};
 use userdata_fs::{FileStore, OsDirectory};
 
-/// Long enough for any machine.
+/// Passes in a failing test only.
 const PATIENT: Duration = Duration::from_secs(120);
 
-/// Who works, on what.
+/// A process's store, directory and domain.
 struct Actor {
     directory: PathBuf,
     store: FileStore<OsDirectory>,
@@ -75,23 +75,23 @@ fn userid_of(text: &str) -> WritableUserid {
     WritableUserid::new(text).expect("a userid")
 }
 
-/// Says one line.
+/// Prints a line.
 fn say(line: &str) {
     let mut stdout = io::stdout();
-    writeln!(stdout, "{line}").expect("a test that listens");
-    stdout.flush().expect("a test that listens");
+    writeln!(stdout, "{line}").expect("the test reads the output");
+    stdout.flush().expect("the test reads the output");
 }
 
-/// Waits for a line; an empty one when the test is over.
+/// Waits for a line. It is empty once the test has closed the pipe.
 fn listen() -> String {
     let mut line = String::new();
     io::stdin()
         .read_line(&mut line)
-        .expect("a test that speaks");
+        .expect("the test writes the input");
     line.trim_end().to_owned()
 }
 
-/// Says how something ended: in one word, or with the kind of its error.
+/// Prints the result of a call: a word, or the kind of its error.
 fn say_result<T>(word: &str, result: Result<T, StoreError>) {
     match result {
         Ok(_) => say(word),
@@ -100,7 +100,7 @@ fn say_result<T>(word: &str, result: Result<T, StoreError>) {
 }
 
 impl Actor {
-    /// Stores a value as fast as the kernel alone makes it.
+    /// Stores a value without syncs, or removes it if there are no bytes.
     fn put(&self, userid: &WritableUserid, data: &[u8], expect: Expect) -> Result<(), StoreError> {
         self.put_durably(userid, data, expect, Durability::Process)
     }
@@ -112,11 +112,18 @@ impl Actor {
         expect: Expect,
         durability: Durability,
     ) -> Result<(), StoreError> {
-        let op = Op::Put {
-            userid,
-            data: NonEmpty::new(data).expect("a value has bytes"),
-            expect,
-            durability,
+        let op = match NonEmpty::new(data) {
+            Some(data) => Op::Put {
+                userid,
+                data,
+                expect,
+                durability,
+            },
+            None => Op::Delete {
+                userid: userid.as_userid(),
+                expect,
+                durability,
+            },
         };
         self.change(&[op]).map(drop)
     }

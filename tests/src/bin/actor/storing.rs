@@ -1,4 +1,4 @@
-//! Storing, reading, holding, closing.
+//! Processes that store, read, hold the lock, and close the domain.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -45,7 +45,7 @@ impl Actor {
         say(&reads.to_string());
     }
 
-    /// Counts up by compare-and-swap.
+    /// Increments a counter by compare-and-swap.
     pub(crate) fn count(&self, userid: &WritableUserid, times: u32) {
         say("ready");
         for _ in 0..times {
@@ -72,7 +72,7 @@ impl Actor {
         }
     }
 
-    /// Holds the domain's lock until told to go on, then stores.
+    /// Holds the domain's lock until the test tells it to continue, then stores.
     pub(crate) fn hold(&self, userid: &WritableUserid, data: &[u8]) {
         let mut admit = |_: &userdata_core::store::State| {
             say("held");
@@ -89,12 +89,12 @@ impl Actor {
             "stored",
             self.store.change(&self.domain, PATIENT, &mut admit, &[op]),
         );
-        // What it ends with is seen in the directory before the process is gone.
+        // The test looks at the directory before the process ends.
         listen();
     }
 
-    /// Takes the lock again and again, each time leaving a mark in a file that nobody else may
-    /// touch meanwhile.
+    /// Takes the lock again and again. Each time it writes to a file that no other process may
+    /// write to meanwhile.
     pub(crate) fn exclude(&self, witness: &Path, times: u32) {
         let witness = File::options().read(true).write(true).open(witness);
         let witness = witness.expect("a witness is opened");
@@ -114,12 +114,12 @@ impl Actor {
                 Ok(())
             };
             let changed = self.store.change(&self.domain, PATIENT, &mut admit, &[]);
-            changed.expect("a lock is had and given back");
+            changed.expect("a lock is taken and released");
         }
         say("done");
     }
 
-    /// Marks the domain as closing, and ends that as it is told to.
+    /// Makes a closing mark, and ends it as the test says.
     pub(crate) fn close(&self) {
         let mark = self.store.close(&self.domain, PATIENT, &mut |_| Ok(()));
         let mark = match mark {
