@@ -12,9 +12,9 @@ pub use domid::{Domid, DomidError};
 
 /// Names one incarnation of a domain: the domid together with the domain uuid.
 ///
-/// The uuid is the hypervisor's *handle* in the byte order of the handle, as libxl uses it; it never
-/// comes from xenstore. Neither part alone is enough: a localhost migration gives one uuid to two
-/// domids, and Xen reuses domids. Written `DOMID.UUID`, the uuid in lower case.
+/// The uuid is the hypervisor's *handle* in the byte order of the handle, as libxl uses it. It
+/// never comes from xenstore. Neither part alone is enough: a localhost migration gives one uuid to
+/// two domids, and Xen reuses domids. Written `DOMID.UUID`, the uuid in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomainKey {
     /// The number of the domain.

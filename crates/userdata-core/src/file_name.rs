@@ -242,8 +242,8 @@ impl FileName {
         self.owner
     }
 
-    /// The userid: everything after the uuid's dot, verbatim. In the name of a lock file this is the
-    /// lock's name, in that of a temporary file its random part.
+    /// The userid: everything after the uuid's dot, verbatim. In the name of a lock file it is
+    /// the lock's name, in that of a temporary file its random part.
     #[must_use]
     pub fn userid(&self) -> Userid {
         Userid::of_file_name(self.bytes.get(self.rest..).unwrap_or_default())

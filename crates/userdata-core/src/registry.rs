@@ -8,8 +8,8 @@ use crate::file_name::Kind;
 
 /// The userid of libxl's own record of a domain's configuration.
 ///
-/// Every program may read it. libxl writes it, and relies on it being there exactly while the domain
-/// is neither being created nor being destroyed.
+/// Every program may read it. libxl writes it, and relies on it being there exactly while the
+/// domain is neither being created nor being destroyed.
 pub const LIBXL_JSON: &str = "libxl-json";
 
 /// The word in the name of libxl's lock. libxl's clean-up passes over every file whose name

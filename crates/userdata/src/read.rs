@@ -17,8 +17,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     ///
     /// # Errors
     ///
-    /// [`UserdataErrorKind::NoSuchDomain`], or an error of the store or the hypervisor. A value that
-    /// is empty or damaged is an error and never `None`.
+    /// [`UserdataErrorKind::NoSuchDomain`], or an error of the store or the hypervisor. A value
+    /// that is empty or damaged is an error and never `None`.
     ///
     /// # Example
     ///
@@ -39,7 +39,10 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// # }
     /// ```
     #[doc(alias = "libxl_userdata_retrieve")]
-    #[cfg_attr(feature = "tracing", tracing::instrument(skip_all, fields(userid = %userid.as_ref())))]
+    #[cfg_attr(
+        feature = "tracing",
+        tracing::instrument(skip_all, fields(userid = %userid.as_ref()))
+    )]
     pub fn retrieve(
         &self,
         target: impl Into<Target>,
@@ -76,7 +79,10 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// # Ok(())
     /// # }
     /// ```
-    #[cfg_attr(feature = "tracing", tracing::instrument(skip_all, fields(userid = %userid.as_ref())))]
+    #[cfg_attr(
+        feature = "tracing",
+        tracing::instrument(skip_all, fields(userid = %userid.as_ref()))
+    )]
     pub fn size(
         &self,
         target: impl Into<Target>,
@@ -113,7 +119,10 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// # Ok(())
     /// # }
     /// ```
-    #[cfg_attr(feature = "tracing", tracing::instrument(skip_all, fields(userid = %userid.as_ref())))]
+    #[cfg_attr(
+        feature = "tracing",
+        tracing::instrument(skip_all, fields(userid = %userid.as_ref()))
+    )]
     pub fn exists(
         &self,
         target: impl Into<Target>,

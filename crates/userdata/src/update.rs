@@ -32,12 +32,12 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// # let domain = host.create(NewDomain::new())?;
     /// # let userdata = Userdata::new(host, FileStore::open(directory.path())?);
     /// let userid = WritableUserid::new("boots")?;
-    /// let count = |old: Option<&userdata::Value>| {
+    /// let count = |old: Option<&userdata::Value>| -> Result<_, userdata::Source> {
     ///     let boots: u64 = match old {
     ///         Some(old) => std::str::from_utf8(old.as_bytes())?.parse()?,
     ///         None => 0,
     ///     };
-    ///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Some((boots + 1).to_string().into_bytes()))
+    ///     Ok(Some((boots + 1).to_string().into_bytes()))
     /// };
     /// userdata.update(domain, &userid, count)?;
     /// userdata.update(domain, &userid, count)?;

@@ -81,7 +81,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// use userdata::store::Durability;
     ///
     /// let userdata = Userdata::new(host, FileStore::open(directory.path())?)
-    ///     .with_durability(Durability::Process); // as libxl: survives the program, not a power cut
+    ///     .with_durability(Durability::Process); // as libxl: no power cut survived
     /// # Ok(())
     /// # }
     /// ```

@@ -206,8 +206,9 @@ fn destroy_believes_the_hypervisor_and_not_its_closure() {
         let error = io::Error::other("a device timed out");
         let failed = destroy(&answers, &calls, Storage::Works, Err(error)).unwrap_err();
         assert!(
-            matches!(&failed, DestroyError::DestroyedWithError { source, cleared: Some(_), problems }
-                if source.to_string() == "a device timed out" && problems.is_empty()),
+            matches!(&failed, DestroyError::DestroyedWithError {
+                    source, cleared: Some(_), problems
+                } if source.to_string() == "a device timed out" && problems.is_empty()),
             "{failed:?}"
         );
         assert_eq!(calls.taken().last().unwrap(), "clear");
