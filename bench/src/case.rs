@@ -17,12 +17,16 @@ pub enum Case {
     BareRetrieve,
     /// `Store::get` of the file store.
     Retrieve,
+    /// `libxl_userdata_retrieve`.
+    LibxlRetrieve,
     /// `Userdata::retrieve` by domid, with a simulated host.
     UserdataRetrieve,
     /// lock-open, flock, fstat, stat, open, write, close, rename, stat, unlink, close.
     BareStore,
     /// `Store::change` of the file store at `Process`.
     Store,
+    /// `libxl_userdata_store` over a value.
+    LibxlStore,
     /// `Userdata::store` by domid at `Process`, with a simulated host.
     UserdataStore,
     /// The bare store with an fdatasync of the file.
@@ -35,55 +39,92 @@ pub enum Case {
     StoreFull,
     /// `Store::list` of a domain with five values.
     List,
+    /// `glob(3)` for the files of that domain, as libxl calls it before it destroys them: libxl has
+    /// no call that lists.
+    LibxlGlob,
     /// `Store::change` that clears a domain with five values, at `Process`.
-    DestroyAll,
+    Clear,
+    /// `libxl__userdata_destroyall` of a domain with five values under libxl's lock, as
+    /// `libxl_domain_destroy` calls it.
+    LibxlDestroyall,
 }
 
 impl Case {
-    /// All of them; a bare sequence stands before what is held against it.
-    pub const ALL: [Self; 12] = [
+    /// All of them; a case stands beside what it is compared with.
+    pub const ALL: [Self; 16] = [
         Self::BareRetrieve,
         Self::Retrieve,
+        Self::LibxlRetrieve,
         Self::UserdataRetrieve,
         Self::BareStore,
         Self::Store,
+        Self::LibxlStore,
         Self::UserdataStore,
         Self::BareStoreFile,
         Self::StoreFile,
         Self::BareStoreFull,
         Self::StoreFull,
         Self::List,
-        Self::DestroyAll,
+        Self::LibxlGlob,
+        Self::Clear,
+        Self::LibxlDestroyall,
     ];
 
-    /// The bare sequence that does the same.
+    /// What a case is compared with: ours with the bare sequence that does the same, libxl's with
+    /// ours.
     #[must_use]
-    pub const fn bare(self) -> Option<Self> {
+    pub const fn compared_with(self) -> Option<Self> {
         match self {
             Self::Retrieve | Self::UserdataRetrieve => Some(Self::BareRetrieve),
             Self::Store | Self::UserdataStore => Some(Self::BareStore),
             Self::StoreFile => Some(Self::BareStoreFile),
             Self::StoreFull => Some(Self::BareStoreFull),
+            Self::LibxlRetrieve => Some(Self::Retrieve),
+            Self::LibxlStore => Some(Self::Store),
+            Self::LibxlGlob => Some(Self::List),
+            Self::LibxlDestroyall => Some(Self::Clear),
             _ => None,
         }
+    }
+
+    /// Whether real libxl does this.
+    #[must_use]
+    pub const fn is_libxls(self) -> bool {
+        matches!(
+            self,
+            Self::LibxlRetrieve | Self::LibxlStore | Self::LibxlGlob | Self::LibxlDestroyall
+        )
     }
 
     /// What has to be done before each time, how often, and is no part of the case.
     #[must_use]
     pub const fn preparation(self) -> Option<(Self, u32)> {
         match self {
-            Self::DestroyAll => Some((Self::Store, VALUES)),
+            Self::Clear => Some((Self::Store, VALUES)),
             _ => None,
         }
     }
 
-    /// In one of how many rounds this is done. What is held against a bare sequence is done in
-    /// all; the rest takes long among many files.
+    /// In one of how many rounds this is done among so many other files. What reads the whole
+    /// directory takes long among many. The numbers are odd, because every second round goes
+    /// backwards.
     #[must_use]
-    pub const fn one_round_in(self) -> usize {
+    pub const fn one_round_in(self, others: u32) -> usize {
         match self {
-            Self::List | Self::DestroyAll => 20,
+            Self::List | Self::LibxlGlob | Self::Clear | Self::LibxlDestroyall => {
+                if others > 10_000 { 21 } else { 3 }
+            }
             _ => 1,
+        }
+    }
+
+    /// How often a case is done before a turn of so many times is timed: the turn before may have
+    /// left the processor's caches to other files. A sync takes far longer than that.
+    #[must_use]
+    pub const fn early(self, times: u32) -> u32 {
+        match self.durability() {
+            Some(Durability::File | Durability::Full) => 0,
+            _ => 1 + times / 8,
         }
     }
 
@@ -104,16 +145,20 @@ impl fmt::Display for Case {
         f.pad(match self {
             Self::BareRetrieve => "bare retrieve",
             Self::Retrieve => "retrieve",
+            Self::LibxlRetrieve => "libxl: retrieve",
             Self::UserdataRetrieve => "retrieve, by Userdata",
             Self::BareStore => "bare store",
             Self::Store => "store",
+            Self::LibxlStore => "libxl: store",
             Self::UserdataStore => "store, by Userdata",
             Self::BareStoreFile => "bare store, file synced",
             Self::StoreFile => "store at File",
             Self::BareStoreFull => "bare store, both synced",
             Self::StoreFull => "store at Full",
             Self::List => "list",
-            Self::DestroyAll => "destroy all",
+            Self::LibxlGlob => "libxl: glob",
+            Self::Clear => "clear",
+            Self::LibxlDestroyall => "libxl: destroyall",
         })
     }
 }

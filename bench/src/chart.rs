@@ -9,16 +9,19 @@ use plotters::prelude::*;
 use crate::case::Case;
 use crate::report::Measured;
 
-const SIZE: (u32, u32) = (960, 400);
+const SIZE: (u32, u32) = (960, 800);
 const FONT: (&str, u32) = ("sans-serif", 15);
 
-/// What is drawn together: ours and the bare sequence.
-const PANELS: [[Case; 2]; 2] = [
-    [Case::Retrieve, Case::BareRetrieve],
-    [Case::Store, Case::BareStore],
+/// What is drawn together: ours, then what it is held against.
+const PANELS: [&[Case]; 4] = [
+    &[Case::Retrieve, Case::BareRetrieve, Case::LibxlRetrieve],
+    &[Case::Store, Case::BareStore, Case::LibxlStore],
+    &[Case::List, Case::LibxlGlob],
+    &[Case::Clear, Case::LibxlDestroyall],
 ];
 
-/// Draws one file system as SVG: retrieve at the left, store at the right, each from zero.
+/// Draws one file system as SVG: retrieve and store, list and clear, each from zero. What was not
+/// measured is left out.
 ///
 /// # Errors
 ///
@@ -26,7 +29,7 @@ const PANELS: [[Case; 2]; 2] = [
 pub fn draw(measured: &Measured, path: &Path) -> Result<()> {
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
-    for (panel, cases) in area.split_evenly((1, 2)).iter().zip(PANELS) {
+    for (panel, cases) in area.split_evenly((2, 2)).iter().zip(PANELS) {
         draw_panel(measured, panel, cases)?;
     }
     area.present()
@@ -36,7 +39,7 @@ pub fn draw(measured: &Measured, path: &Path) -> Result<()> {
 fn draw_panel(
     measured: &Measured,
     area: &DrawingArea<SVGBackend<'_>, Shift>,
-    cases: [Case; 2],
+    cases: &[Case],
 ) -> Result<()> {
     let points = |case: Case| -> Vec<(f64, f64)> {
         let median = |others| Some(measured.row(case, others)?.median_ns? / 1e3);
@@ -48,9 +51,15 @@ fn draw_panel(
     let all: Vec<(f64, f64)> = cases.iter().flat_map(|case| points(*case)).collect();
     let right = all.iter().map(|(x, _)| *x).fold(10.0, f64::max);
     let top = all.iter().map(|(_, y)| *y).fold(0.0, f64::max) * 1.25;
-    let [ours, _] = cases;
     let mut chart = ChartBuilder::on(area)
-        .caption(format!("{ours}, {}", measured.file_system), FONT)
+        .caption(
+            format!(
+                "{}, {}",
+                cases.first().map_or_else(String::new, Case::to_string),
+                measured.file_system
+            ),
+            FONT,
+        )
         .margin(12)
         .x_label_area_size(45)
         .y_label_area_size(60)
@@ -62,8 +71,9 @@ fn draw_panel(
         .x_label_formatter(&|x| format!("{x:.0}"))
         .light_line_style(TRANSPARENT)
         .draw()?;
-    for (case, color) in cases.into_iter().zip([RED, BLACK]) {
-        let line = LineSeries::new(points(case), color.stroke_width(2)).point_size(4);
+    let is_there = |case: &&Case| !points(**case).is_empty();
+    for (case, color) in cases.iter().filter(is_there).zip([RED, BLACK, BLUE]) {
+        let line = LineSeries::new(points(*case), color.stroke_width(2)).point_size(4);
         chart
             .draw_series(line)?
             .label(case.to_string())

@@ -1,9 +1,9 @@
-//! Times the store against bare system calls, and holds the result against the limits.
+//! Times the store against bare system calls and real libxl, and holds the result against the limits.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -32,7 +32,7 @@ const QUICK: Effort = Effort {
     turn: Duration::from_micros(250),
 };
 
-/// What the store costs, against the fewest system calls that could do the same.
+/// What the store costs, against the fewest system calls that could do the same and real libxl.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Take fewer rounds
@@ -41,11 +41,16 @@ struct Arguments {
     /// End with a failure when a limit is not shown to be kept
     #[arg(long)]
     check: bool,
+    /// The program that calls real libxl [default: libxl is left out]
+    #[arg(long, value_name = "PROGRAM")]
+    libxl: Option<PathBuf>,
+    /// A disk image to mount and measure on; may be given again
+    #[arg(long, value_name = "FILE")]
+    image: Vec<PathBuf>,
     /// Where the JSON and the charts go
     #[arg(long)]
     out: PathBuf,
     /// Empty directories, one on each file system that is measured
-    #[arg(required = true)]
     directories: Vec<PathBuf>,
 }
 
@@ -66,7 +71,7 @@ fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let effort = if arguments.quick { QUICK } else { LONG };
     let mut results = Results {
-        schema: "userdata-bench/1",
+        schema: "userdata-bench/2",
         kernel: system("/proc/sys/kernel/osrelease")?,
         processors: available_parallelism()?.get(),
         load: system("/proc/loadavg")?,
@@ -78,23 +83,30 @@ fn main() -> Result<ExitCode> {
     writeln!(
         out,
         "Linux {}, {} processors, load {}; medians of {} rounds\n\
-         (ratio to the bare sequence; ratios between which half of the rounds lie)\n",
+         (ratio, ours to the bare sequence and libxl's to ours; ratios between which half of the \
+         rounds lie)\n",
         results.kernel, results.processors, results.load, effort.rounds
     )?;
     let tracing = counts::can_trace();
     if let Err(error) = &tracing {
         writeln!(out, "System calls are NOT COUNTED: {error:#}\n")?;
     }
+    let mut places: Vec<Place> = Vec::new();
     for directory in &arguments.directories {
-        let place = Place::at(directory)?;
-        let measured = measure_at(&place, effort, tracing.is_ok())?;
+        places.push(Place::at(directory)?);
+    }
+    for image in &arguments.image {
+        places.push(Place::mounted(image)?);
+    }
+    for place in &places {
+        let measured = measure_at(place, effort, tracing.is_ok(), arguments.libxl.as_deref())?;
         writeln!(out, "{measured}\n")?;
         let kept = limits(&measured);
         for limit in &kept {
             writeln!(out, "{limit}")?;
         }
         writeln!(out)?;
-        let chart = arguments.out.join(format!("{}.svg", place.file_system));
+        let chart = arguments.out.join(format!("{}.svg", place.name));
         chart::draw(&measured, &chart)?;
         results.file_systems.push(measured);
         results.limits.extend(kept);
@@ -121,22 +133,27 @@ fn main() -> Result<ExitCode> {
 }
 
 /// Times and counts every case on one file system.
-fn measure_at(place: &Place, effort: Effort, tracing: bool) -> Result<Measured> {
+fn measure_at(
+    place: &Place,
+    effort: Effort,
+    tracing: bool,
+    libxl: Option<&Path>,
+) -> Result<Measured> {
     let mut subjects = BTreeMap::new();
     let mut paths = BTreeMap::new();
     for others in OTHERS {
         let path = place.with_others(others)?;
-        subjects.insert(others, Subject::open(&path)?);
+        subjects.insert(others, Subject::open(&path, libxl)?);
         paths.insert(others, path);
     }
     let times = measure(&mut subjects, effort)?;
     let mut counts = BTreeMap::new();
     for (others, path) in &paths {
-        for case in Case::ALL {
+        for case in Case::ALL.into_iter().filter(|case| !case.is_libxls()) {
             counts.insert((case, *others), Counts::of(case, path, tracing)?);
         }
     }
-    Ok(Measured::new(place.file_system, times, counts))
+    Ok(Measured::new(&place.name, times, counts))
 }
 
 /// A short text that the kernel tells.

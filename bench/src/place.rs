@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rustix::fs::statfs;
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::{DomainKey, Domid, Userid, Uuid};
@@ -24,8 +25,8 @@ const USERIDS: [&str; 5] = [
 pub struct Place {
     /// Where it is.
     pub path: PathBuf,
-    /// What its file system is called.
-    pub file_system: &'static str,
+    /// What its file system is called in tables and files.
+    pub name: String,
 }
 
 impl Place {
@@ -38,7 +39,29 @@ impl Place {
         let fs = statfs(path).with_context(|| format!("cannot look at {}", path.display()))?;
         Ok(Self {
             path: path.to_owned(),
-            file_system: name(u64::try_from(fs.f_type).unwrap_or_default()),
+            name: name(u64::try_from(fs.f_type).unwrap_or_default()).to_owned(),
+        })
+    }
+
+    /// The file system of a disk image, mounted beside it for as long as this process's mount
+    /// namespace lasts.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be mounted.
+    pub fn mounted(image: &Path) -> Result<Self> {
+        let path = image.with_extension("mounted");
+        fs::create_dir(&path).with_context(|| format!("cannot make {}", path.display()))?;
+        let status = Command::new("mount")
+            .args(["-o", "loop"])
+            .args([image, &path])
+            .status()
+            .context("cannot start mount")?;
+        ensure!(status.success(), "cannot mount {}", image.display());
+        let place = Self::at(&path)?;
+        Ok(Self {
+            name: format!("{}-image", place.name),
+            ..place
         })
     }
 

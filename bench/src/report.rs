@@ -16,7 +16,7 @@ use crate::series::Series;
 #[derive(Clone, Debug, Serialize)]
 pub struct Measured {
     /// What the file system is called.
-    pub file_system: &'static str,
+    pub file_system: String,
     /// Every case among every number of other files.
     pub rows: Vec<Row>,
 }
@@ -30,7 +30,7 @@ pub struct Row {
     pub other_files: u32,
     /// Nanoseconds per operation: the median of the rounds.
     pub median_ns: Option<f64>,
-    /// How many times as much as the bare sequence: the median of the rounds.
+    /// How many times as much as what it is compared with: the median of the rounds.
     pub ratio: Option<f64>,
     /// Nanoseconds per operation, round by round.
     pub rounds_ns: Series,
@@ -41,13 +41,11 @@ pub struct Row {
 impl Measured {
     /// What was timed and counted on this file system.
     #[must_use]
-    pub fn new(
-        file_system: &'static str,
-        times: Times,
-        mut counts: BTreeMap<(Case, u32), Counts>,
-    ) -> Self {
+    pub fn new(file_system: &str, times: Times, mut counts: BTreeMap<(Case, u32), Counts>) -> Self {
         let ratio = |case: Case, others, series: &Series| {
-            series.over(times.get(&(case.bare()?, others))?).median()
+            series
+                .over(times.get(&(case.compared_with()?, others))?)
+                .median()
         };
         let rows = times.iter().map(|((case, others), series)| Row {
             case: *case,
@@ -58,7 +56,7 @@ impl Measured {
             counts: counts.remove(&(*case, *others)),
         });
         Self {
-            file_system,
+            file_system: file_system.to_owned(),
             rows: rows.collect(),
         }
     }
@@ -85,11 +83,11 @@ impl Measured {
             .unwrap_or_default()
     }
 
-    /// How many times as much as its bare sequence, round by round; none if it has none.
+    /// How many times as much as what it is compared with, round by round; none if that is nothing.
     #[must_use]
     pub fn ratio(&self, case: Case, others: u32) -> Series {
-        case.bare()
-            .map(|bare| self.times(case, others).over(&self.times(bare, others)))
+        case.compared_with()
+            .map(|other| self.times(case, others).over(&self.times(other, others)))
             .unwrap_or_default()
     }
 
@@ -101,8 +99,8 @@ impl Measured {
 }
 
 impl fmt::Display for Measured {
-    /// A table: microseconds and, in brackets, the ratio to the bare sequence and the ratios
-    /// between which half of the rounds lie; then what was counted among the most files.
+    /// A table: microseconds and, in brackets, the ratio to what the case is compared with and the
+    /// ratios between which half of the rounds lie; then what was counted among the most files.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::new();
         table.load_style(ASCII_MARKDOWN);
@@ -110,7 +108,8 @@ impl fmt::Display for Measured {
         header.extend(self.others().map(|others| format!("{others} files")));
         header.extend(["calls", "allocations", "bytes"].map(str::to_owned));
         table.set_header(header);
-        for case in Case::ALL {
+        let is_there = |case: &Case| self.rows.iter().any(|row| row.case == *case);
+        for case in Case::ALL.into_iter().filter(is_there) {
             let mut cells = vec![case.to_string()];
             cells.extend(self.others().map(|others| self.cell(case, others)));
             let counts = self

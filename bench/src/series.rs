@@ -27,6 +27,13 @@ impl Series {
         self.quantile((0.5 - 0.98 / (self.0.len() as f64).sqrt()).max(0.0))
     }
 
+    /// A value that the median of many more rounds would hardly be above: the upper end of the same
+    /// interval.
+    #[must_use]
+    pub fn median_at_most(&self) -> Option<f64> {
+        self.quantile((0.5 + 0.98 / (self.0.len() as f64).sqrt()).min(1.0))
+    }
+
     /// The value that this part of the rounds stays below.
     #[must_use]
     pub fn quantile(&self, part: f64) -> Option<f64> {
@@ -60,9 +67,15 @@ mod tests {
             )
         };
         assert_eq!(rounds(3).median_at_least(), Some(0.0));
+        assert_eq!(rounds(3).median_at_most(), Some(2.0 / 3.0));
         let (few, many) = (rounds(61).median_at_least(), rounds(401).median_at_least());
         assert!(
             few > Some(0.36) && few < many && many < Some(0.46),
+            "{few:?} {many:?}"
+        );
+        let (few, many) = (rounds(61).median_at_most(), rounds(401).median_at_most());
+        assert!(
+            few < Some(0.64) && few > many && many > Some(0.54),
             "{few:?} {many:?}"
         );
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use userdata_core::value::NonEmpty;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use hv_sim::{HostOptions, NewDomain, SimHost};
 use userdata::store::{Durability, Expect, Keep};
 use userdata::{DomainKey, Domid, Store, Userdata, Userid, WritableUserid};
@@ -14,6 +14,7 @@ use userdata_fs::{FileStore, OsDirectory};
 
 use crate::bare::Bare;
 use crate::case::{Case, VALUES};
+use crate::libxl::Libxl;
 
 /// The size of a value in bytes.
 pub const VALUE_LEN: usize = 4096;
@@ -27,12 +28,17 @@ pub struct Subject {
     store: FileStore<OsDirectory>,
     userdata: Userdata<SimHost, FileStore<OsDirectory>>,
     bare: Bare,
+    libxl: Option<Libxl>,
     /// Its value is retrieved and replaced.
     single: DomainKey,
     /// Its five values are listed.
     listed: DomainKey,
-    /// Its five values are made and destroyed.
+    /// Its five values are made and removed.
     cleared: DomainKey,
+    /// Its value is libxl's.
+    libxl_single: DomainKey,
+    /// Its five values are made and removed by libxl.
+    libxl_cleared: DomainKey,
     userid: WritableUserid,
     userids: Vec<WritableUserid>,
     /// What is stored next; the first bytes count on.
@@ -42,28 +48,36 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Opens a directory and stores a first value wherever one is read.
+    /// Opens a directory and stores a first value wherever one is read. Without the program that
+    /// calls libxl there are no cases of libxl's.
     ///
     /// # Errors
     ///
     /// When the store does not give back what it was given.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: &Path, libxl: Option<&Path>) -> Result<Self> {
         let host = SimHost::new(HostOptions::new(1).with_spurious_one_in(0));
         let create = |number| -> Result<DomainKey> {
             let domid = Domid::new(FIRST_DOMID + number)?;
             Ok(host.create(NewDomain::new().with_domid(domid))?)
         };
         let (single, listed, cleared) = (create(0)?, create(1)?, create(2)?);
+        let (libxl_single, libxl_cleared) = (create(4)?, create(5)?);
+        let libxl = libxl
+            .map(|program| Libxl::start(program, path, &[listed, libxl_single, libxl_cleared]))
+            .transpose()?;
         let userid = WritableUserid::new("xl")?;
         let store = FileStore::open(path)?;
         let mut subject = Self {
             userdata: Userdata::new(host.clone(), store.clone())
                 .with_durability(Durability::Process),
             bare: Bare::open(path, &create(3)?, userid.as_userid())?,
+            libxl,
             store,
             single,
             listed,
             cleared,
+            libxl_single,
+            libxl_cleared,
             userid,
             userids: (0..VALUES)
                 .map(|number| WritableUserid::new(format!("value-{number}")))
@@ -76,17 +90,41 @@ impl Subject {
         for case in [Case::BareStore, Case::Store] {
             subject.once(case)?;
         }
+        if subject.libxl.is_some() {
+            subject.turn(Case::LibxlStore, 0, 1)?;
+        }
         subject.verify()?;
         Ok(subject)
     }
 
-    /// Does a case this often; the time does not include what prepares it.
+    /// The cases that can be done here.
+    pub fn cases(&self) -> impl Iterator<Item = Case> {
+        let libxl = self.libxl.is_some();
+        Case::ALL
+            .into_iter()
+            .filter(move |case| libxl || !case.is_libxls())
+    }
+
+    /// Does a case this often, after some times that are not timed; the time does not include what
+    /// prepares it either.
     ///
     /// # Errors
     ///
     /// Whatever fails: a benchmark of failures measures nothing.
-    pub fn turn(&mut self, case: Case, times: u32) -> Result<Duration> {
+    pub fn turn(&mut self, case: Case, early: u32, times: u32) -> Result<Duration> {
+        if case.is_libxls() {
+            let libxl = self.libxl.as_mut().context("libxl is not here")?;
+            let domain = match case {
+                Case::LibxlGlob => self.listed,
+                Case::LibxlDestroyall => self.libxl_cleared,
+                _ => self.libxl_single,
+            };
+            return libxl.turn(case, &domain, early, times);
+        }
         if case.preparation().is_none() {
+            for _ in 0..early {
+                self.once(case)?;
+            }
             let started = Instant::now();
             for _ in 0..times {
                 self.once(case)?;
@@ -94,11 +132,13 @@ impl Subject {
             return Ok(started.elapsed());
         }
         let mut spent = Duration::ZERO;
-        for _ in 0..times {
+        for time in 0..early + times {
             self.fill(self.cleared)?;
             let started = Instant::now();
             self.once(case)?;
-            spent += started.elapsed();
+            if time >= early {
+                spent += started.elapsed();
+            }
         }
         Ok(spent)
     }
@@ -132,12 +172,15 @@ impl Subject {
                 let listed = black_box(self.store.list(&self.listed)?).len();
                 ensure!(listed == self.userids.len(), "{listed} values listed");
             }
-            Case::DestroyAll => {
+            Case::Clear => {
                 let op = Op::Clear {
                     keep: Keep::Nothing,
                     durability: Durability::Process,
                 };
                 self.change(&self.cleared, op)?;
+            }
+            Case::LibxlRetrieve | Case::LibxlStore | Case::LibxlGlob | Case::LibxlDestroyall => {
+                bail!("{case} is libxl's to do");
             }
         }
         Ok(())

@@ -1,10 +1,10 @@
-//! What the store costs, against the fewest system calls that could do the same.
+//! What the store costs, against the fewest system calls that could do the same and real libxl.
 //!
 //! Builds the package `userdata-bench` in release mode and runs it in scratch directories on a
-//! tmpfs and on a disk. They are removed afterwards, on Ctrl-C too.
+//! tmpfs and on a disk, or in images of journalled file systems that are made for it. They are
+//! removed afterwards, on Ctrl-C too. What this machine can't do is left out, and that is said.
 
-use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,11 +17,44 @@ use rustix::process::geteuid;
 use tempfile::TempDir;
 
 use crate::child::{self, Child};
+use crate::ci::log::Log;
+use crate::ci::need::{Need, Unavailable};
 use crate::project;
+use crate::xen::{self, libxl_driver};
 
 const INSTALL: Duration = Duration::from_secs(600);
 const BUILD: Duration = Duration::from_secs(3600);
 const RUN: Duration = Duration::from_secs(3600);
+
+/// What counts system calls.
+const STRACE: Need = Need::of("strace", &["apt-get", "install", "strace"]);
+
+/// What makes and mounts images.
+const FOR_IMAGES: [Need; 3] = [
+    Need::of("mkfs.ext4", &["apt-get", "install", "e2fsprogs"]).probed_by(&["mkfs.ext4", "-V"]),
+    Need::of("mkfs.xfs", &["apt-get", "install", "xfsprogs"]).probed_by(&["mkfs.xfs", "-V"]),
+    Need::of("mount", &["apt-get", "install", "mount"]),
+];
+
+/// The images, with what makes each. An inode for every 8 KiB is enough for all files, and what
+/// ext4 would do in the background is done at once.
+const IMAGES: [(&str, &str, &[&str]); 2] = [
+    (
+        "ext4",
+        "mkfs.ext4",
+        &[
+            "-q",
+            "-i",
+            "8192",
+            "-E",
+            "lazy_itable_init=0,lazy_journal_init=0",
+        ],
+    ),
+    ("xfs", "mkfs.xfs", &["-q"]),
+];
+
+/// The size of an image in bytes; it has holes.
+const IMAGE_LEN: u64 = 2 << 30;
 
 /// What `statfs(2)` calls a tmpfs.
 const TMPFS: u64 = 0x0102_1994;
@@ -35,32 +68,72 @@ pub(crate) struct Task {
     /// End with a failure when a limit is not shown to be kept
     #[arg(long)]
     check: bool,
-    /// A directory on the disk that is measured [default: target/bench]
+    /// A directory on a disk that is measured, too [default: target/bench where no image can be
+    /// mounted]
     #[arg(long)]
     dir: Option<PathBuf>,
     /// A directory on a tmpfs; left out if it is none
     #[arg(long, value_name = "DIR", default_value = "/dev/shm")]
     tmpfs: PathBuf,
+    #[command(flatten)]
+    source: xen::Source,
 }
 
 impl Task {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let out = project::target().join("bench");
         fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
-        install_strace()?;
+        let mut log = Log::create(&out, "install", INSTALL)?;
+        if let Err(error) = STRACE.provide(&mut log) {
+            leave_out("System calls are not counted", &error)?;
+        }
+        let libxl = out.join("libxl-timed");
+        let libxl = match libxl_driver::timed(&self.source, &libxl) {
+            Ok(()) => Some(libxl),
+            Err(error) => {
+                leave_out("NOT MEASURED against real libxl", &error)?;
+                None
+            }
+        };
         build()?;
+        let image_dir = scratch_in(&out)?;
+        let images = match images(image_dir.path(), &mut log) {
+            Ok(images) => images,
+            Err(error) => {
+                leave_out("NOT MEASURED on journalled ext4 and xfs", &error)?;
+                Vec::new()
+            }
+        };
         let mut scratch = Vec::new();
         if is_tmpfs(&self.tmpfs) {
             scratch.push(scratch_in(&self.tmpfs)?);
         } else {
             let path = self.tmpfs.display();
-            writeln!(io::stdout(), "NOT MEASURED on a tmpfs: {path} is none\n")?;
+            writeln!(io::stdout(), "NOT MEASURED on a tmpfs: {path} is not one\n")?;
         }
-        scratch.push(scratch_in(self.dir.as_ref().unwrap_or(&out))?);
-        let mut command = child::command(project::target().join("release/userdata-bench"));
+        let disk = self
+            .dir
+            .as_deref()
+            .or(images.is_empty().then_some(out.as_path()));
+        scratch.extend(disk.map(scratch_in).transpose()?);
+        let program = project::target().join("release/userdata-bench");
+        let mut command = if images.is_empty() {
+            child::command(program)
+        } else {
+            // What is mounted in a namespace of its own goes with the program, however that ends.
+            let mut command = child::command("unshare");
+            command.args(["--mount", "--"]).arg(program);
+            command
+        };
         command.args(self.quick.then_some("--quick"));
         command.args(self.check.then_some("--check"));
         command.arg("--out").arg(&out);
+        if let Some(libxl) = &libxl {
+            command.arg("--libxl").arg(libxl);
+        }
+        for image in &images {
+            command.arg("--image").arg(image);
+        }
         command.args(scratch.iter().map(TempDir::path));
         let status = Child::start(&mut command, RUN)?.wait(|| ())?;
         Ok(if status.success() {
@@ -83,29 +156,45 @@ fn build() -> Result<()> {
     Child::start(&mut command, BUILD)?.succeed()
 }
 
-/// System calls are counted by strace. Where it is missing and we are root, apt-get installs it;
-/// without it the benchmark says that it did not count.
-fn install_strace() -> Result<()> {
-    let is_there = |mut command| child::run(&mut command, INSTALL).is_ok();
-    let with = |program: &str, arguments: &[&str]| {
-        let mut command = child::command(program);
-        command.args(arguments.iter().map(OsStr::new));
-        command.env("DEBIAN_FRONTEND", "noninteractive");
-        command
-    };
-    if is_there(with("strace", &["--version"])) || !geteuid().is_root() {
-        return Ok(());
-    }
-    writeln!(io::stdout(), "installing strace")?;
-    let installed = child::run(&mut with("apt-get", &["update"]), INSTALL).and_then(|()| {
-        let install = ["install", "--yes", "--no-install-recommends", "strace"];
-        child::run(&mut with("apt-get", &install), INSTALL)
-    });
-    if let Err(error) = installed {
-        child::check_interrupt()?;
-        writeln!(io::stdout(), "cannot install strace: {error:#}\n")?;
-    }
+/// Says what is left out, unless the user asked us to end.
+fn leave_out(what: &str, error: &anyhow::Error) -> Result<()> {
+    child::check_interrupt()?;
+    writeln!(io::stdout(), "{what}: {error:#}\n")?;
     Ok(())
+}
+
+/// Makes images of journalled file systems in this directory.
+fn images(dir: &Path, log: &mut Log) -> Result<Vec<PathBuf>> {
+    may_mount()?;
+    FOR_IMAGES.iter().try_for_each(|need| need.provide(log))?;
+    let mut images = Vec::new();
+    for (name, mkfs, args) in IMAGES {
+        let path = dir.join(name);
+        File::create_new(&path)
+            .and_then(|file| file.set_len(IMAGE_LEN))
+            .with_context(|| format!("cannot make {}", path.display()))?;
+        log.run(child::command(mkfs).args(args).arg(&path))?;
+        images.push(path);
+    }
+    Ok(images)
+}
+
+fn may_mount() -> Result<(), Unavailable> {
+    if !geteuid().is_root() {
+        return Err(Unavailable("only root may mount file systems"));
+    }
+    let control = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/loop-control");
+    if control.is_err() {
+        return Err(Unavailable(
+            "there are no loop devices here: /dev/loop-control does not open",
+        ));
+    }
+    let mut namespace = child::command("unshare");
+    child::run(namespace.args(["--mount", "true"]), INSTALL)
+        .map_err(|_| Unavailable("no mount namespace can be made here"))
 }
 
 fn scratch_in(path: &Path) -> Result<TempDir> {

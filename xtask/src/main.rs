@@ -35,7 +35,7 @@ enum Task {
     Test(test::Task),
     /// The house rules that rustfmt and clippy do not know, in a second
     Tidy(tidy::Task),
-    /// What the store costs, against the fewest system calls that could do the same
+    /// What the store costs, against the fewest system calls that could do the same and real libxl
     Bench(bench::Task),
     /// Everything that the simulation has, for some minutes: figures, targets and a page
     Campaign(campaign::Task),

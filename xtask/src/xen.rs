@@ -16,6 +16,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use crate::child::Interrupted;
+pub(crate) use apt::Source;
 use progress::Screen;
 use release::Release;
 
@@ -29,6 +30,7 @@ mod image;
 mod kernel;
 mod lanes;
 mod libxl_diff;
+pub(crate) mod libxl_driver;
 mod outcome;
 mod payload;
 mod programs;

@@ -31,9 +31,9 @@ fn main() -> Result<()> {
         times,
         directory,
     } = Arguments::parse();
-    let mut subject = Subject::open(&directory)?;
+    let mut subject = Subject::open(&directory, None)?;
     let region = Region::new(ALLOCATOR);
-    subject.turn(case, times)?;
+    subject.turn(case, 0, times)?;
     let stats = region.change();
     let allocated = Allocated {
         number: stats.allocations + stats.reallocations,

@@ -192,7 +192,7 @@ impl FileName {
     /// parses formats back to exactly the same bytes.
     #[must_use]
     pub fn parse(format: NameFormat, name: &[u8]) -> Option<Self> {
-        if name.len() > Self::LEN_MAX || name.contains(&b'/') || name.contains(&0) {
+        if !may_name_a_file(name) {
             return None;
         }
         let (&letter, tail) = name.strip_prefix(PREFIX)?.split_first()?;
@@ -248,6 +248,11 @@ impl FileName {
     pub fn userid(&self) -> Userid {
         Userid::of_file_name(self.bytes.get(self.rest..).unwrap_or_default())
     }
+}
+
+/// Whether a file can have this name, as far as its length, slashes and NULs tell.
+fn may_name_a_file(name: &[u8]) -> bool {
+    name.len() <= FileName::LEN_MAX && !name.contains(&b'/') && !name.contains(&0)
 }
 
 impl AsRef<[u8]> for FileName {

@@ -10,24 +10,26 @@ use crate::failure::kind_of;
 use crate::read::entry_of;
 use crate::{Directory, Errno, FileStore};
 
+/// How many files a domain has at most, as a rule.
+const FILES_USUAL: usize = 8;
+
 impl<D: Directory> FileStore<D> {
     /// The values of one domain, in order of userid.
     pub(crate) fn entries(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError> {
-        let mut entries = Vec::new();
-        for name in self.names_of(domain)? {
-            if name.kind() == Kind::Data {
-                // A value that was removed since the directory was read is none.
-                entries.extend(self.entry(&name)?);
-            }
+        let names = self.names_of(domain)?;
+        let mut entries = Vec::with_capacity(names.len());
+        // Names of one domain and one kind are in order of their userids.
+        for name in names.iter().filter(|name| name.kind() == Kind::Data) {
+            // A value that was removed since the directory was read is none.
+            entries.extend(self.entry(name)?);
         }
-        entries.sort_by(|a, b| a.userid.cmp(&b.userid));
         Ok(entries)
     }
 
     /// The names of all files of one domain, in order.
     pub(crate) fn names_of(&self, domain: &DomainKey) -> Result<Vec<FileName>, StoreError> {
         let selection = DomainSelection::new(self.format, domain);
-        let mut names = Vec::new();
+        let mut names = Vec::with_capacity(FILES_USUAL);
         let listed = self.directory.list(&mut |name| {
             names.extend(selection.select(name.as_bytes()));
             ControlFlow::Continue(())

@@ -1,5 +1,6 @@
 //! `Name`: a single path component.
 
+use std::ffi::CStr;
 use std::fmt;
 
 use userdata_core::file_name::FileName;
@@ -13,8 +14,16 @@ impl<'a> Name<'a> {
     /// The name with these bytes, or `None` if they are no single path component.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Option<Self> {
-        let single =
-            !matches!(bytes, b"" | b"." | b"..") && !bytes.contains(&b'/') && !bytes.contains(&0);
+        Self::without_nul(bytes).filter(|_| !bytes.contains(&0))
+    }
+
+    /// The same for an entry of a directory, whose name ends at its NUL.
+    pub(crate) fn of_entry(name: &'a CStr) -> Option<Self> {
+        Self::without_nul(name.to_bytes())
+    }
+
+    fn without_nul(bytes: &'a [u8]) -> Option<Self> {
+        let single = !matches!(bytes, b"" | b"." | b"..") && !bytes.contains(&b'/');
         single.then_some(Self(bytes))
     }
 

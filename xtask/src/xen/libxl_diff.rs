@@ -2,28 +2,21 @@
 //! no hypervisor.
 //!
 //! libxl runs in a program that stands in for the hypervisor and the xenstore
-//! (`xtask/xen/without-xen/`), linked to the unpacked package and to the C library that came with
-//! it. The package `userdata-libxl-diff` drives that program and compares.
+//! (`xtask/xen/without-xen/`). The package `userdata-libxl-diff` drives that program and compares.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
 use super::apt::Source;
-use super::deb::LIBRARIES;
-use super::image::{self, Image};
 use super::progress::Screen;
-use super::release::Release;
 use super::run_dir::RunDir;
-use super::{payload, tools};
+use super::{image, libxl_driver, tools};
 use crate::child::{self, Child};
 use crate::project;
 
-const COMPILE: Duration = Duration::from_secs(60);
 const BUILD: Duration = Duration::from_secs(1800);
 const RUN: Duration = Duration::from_secs(3600);
 
@@ -46,13 +39,11 @@ pub(crate) struct Options {
 /// Compares, and returns the status that the comparison ended with.
 pub(super) fn run(options: &Options) -> Result<u8> {
     tools::ensure_to_compile()?;
-    // The release whose every byte of userdata was studied; its libxl is Debian 12's.
-    let release = Release::V4_17;
     let lane = Screen::new().lane("libxl-diff");
-    let image = image::ready(release, &options.source, &lane)?;
-    let dir = RunDir::take(release, "libxl-diff")?;
+    let image = image::ready(libxl_driver::RELEASE, &options.source, &lane)?;
+    let dir = RunDir::take(libxl_driver::RELEASE, "libxl-diff")?;
     let driver = dir.path().join("libxl-driver");
-    link(&image, &driver)?;
+    libxl_driver::told(&image, &driver)?;
     lane.say("building userdata-libxl-diff");
     let program = build()?;
     drop(lane);
@@ -64,33 +55,6 @@ pub(super) fn run(options: &Options) -> Result<u8> {
     let status = Child::start(&mut command, RUN)?.wait(|| ())?;
     let code = status.code().context("the comparison was killed")?;
     Ok(u8::try_from(code)?)
-}
-
-/// Compiles the driver. Its dynamic linker and libraries are the package's, so that it runs the
-/// same whatever this machine has.
-fn link(image: &Image, program: &Path) -> Result<()> {
-    let libraries = image.sysroot().join(LIBRARIES);
-    let mut gcc = payload::gcc(image);
-    gcc.args(["-rdynamic", "-Wl,--disable-new-dtags", "-o"])
-        .arg(program);
-    gcc.arg(format!("-Wl,-rpath,{}", libraries.display()));
-    let linker = image.sysroot().join("usr/lib64/ld-linux-x86-64.so.2");
-    gcc.arg(format!("-Wl,--dynamic-linker={}", linker.display()));
-    gcc.args(sources()?);
-    gcc.args(["-lxenlight", "-lxentoollog", "-ldl"]);
-    child::run(&mut gcc, COMPILE).context("compiling the driver of libxl")
-}
-
-fn sources() -> Result<Vec<PathBuf>> {
-    let dir = project::root().join("xtask/xen/without-xen");
-    let mut sources = Vec::new();
-    for entry in fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))? {
-        let path = entry?.path();
-        if path.extension() == Some(OsStr::new("c")) {
-            sources.push(path);
-        }
-    }
-    Ok(sources)
 }
 
 fn build() -> Result<PathBuf> {

@@ -31,7 +31,14 @@ static void *real(const char *name)
     return function;
 }
 
-#define REAL(name) ((__typeof__(&name))real(#name))
+/* It is looked up once, so that a call that is timed costs what it costs without this file. */
+#define REAL(name)                                  \
+    ({                                              \
+        static __typeof__(&name) function;          \
+        if (!function)                              \
+            function = (__typeof__(&name))real(#name); \
+        function;                                   \
+    })
 
 struct place {
     char path[4096];

@@ -1,59 +1,48 @@
 //! `DomainSelection`: which names in a directory belong to one domain.
 
-use glob::{MatchOptions, Pattern};
-
 use crate::DomainKey;
-use crate::file_name::{FileName, NameFormat, Owner};
+use crate::file_name::{FileName, Kind, NameFormat, Owner, PREFIX, may_name_a_file};
 
-/// Selects the file names of one domain, as libxl's clean-up does with `glob(3)`: a pattern rejects
-/// most names cheaply, then [`FileName::parse`] decides.
+/// Selects the file names of one domain, as libxl's clean-up does with `glob(3)` and the pattern
+/// `userdata-?.<domid>.<uuid>.*`. A listing shows every name of every domain, so nothing is parsed:
+/// the names of one domain are alike up to the userid, except for the letter of the kind.
 #[derive(Clone, Debug)]
 pub struct DomainSelection {
-    format: NameFormat,
     owner: Owner,
-    pattern: Pattern,
+    /// What stands between the letter and the userid.
+    between: Box<[u8]>,
 }
 
 impl DomainSelection {
     /// Selects the names that `key` has in this format.
     #[must_use]
     pub fn new(format: NameFormat, key: &DomainKey) -> Self {
-        let uuid = key.uuid.hyphenated();
-        let (domid, owned) = match format {
-            NameFormat::Libxl => (Some(key.domid), format!("{}.{uuid}.", key.domid)),
-            NameFormat::Seed => (None, format!("{uuid}.")),
-        };
-        let pattern = Pattern::new(&format!("userdata-?.{}*", Pattern::escape(&owned)));
+        let name = FileName::lock(format, key);
+        let between = name.bytes.get(PREFIX.len() + 1..name.rest);
         Self {
-            format,
-            owner: Owner {
-                domid,
-                uuid: key.uuid,
-            },
-            // Invariant: the only unescaped metacharacters are one `?` and one `*`.
-            pattern: pattern.expect("a valid pattern"),
+            owner: name.owner,
+            between: between.unwrap_or_default().into(),
         }
     }
 
-    /// The name, if it is one of this domain's; bytes that are not UTF-8 are names like any other.
+    /// The name, if it is one of this domain's; any bytes may follow the uuid.
     #[must_use]
     pub fn select(&self, name: &[u8]) -> Option<FileName> {
-        // A userid may start with a dot, and nothing in a name is a path separator.
-        let options = MatchOptions {
-            case_sensitive: true,
-            require_literal_separator: false,
-            require_literal_leading_dot: false,
-        };
-        self.pattern
-            .matches_with(&String::from_utf8_lossy(name), options)
-            .then(|| FileName::parse(self.format, name))
-            .flatten()
-            .filter(|name| name.owner() == self.owner)
+        let (&letter, tail) = name.strip_prefix(PREFIX)?.split_first()?;
+        let userid = tail.strip_prefix(&*self.between)?;
+        let kind = Kind::from_letter(letter)?;
+        may_name_a_file(name).then(|| FileName {
+            bytes: name.into(),
+            kind,
+            owner: self.owner,
+            rest: name.len() - userid.len(),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use glob::{MatchOptions, Pattern};
     use proptest::prelude::*;
 
     use super::*;
@@ -84,7 +73,74 @@ mod tests {
         proptest::collection::vec(part, 0..4).prop_map(|parts| Userid::new(parts.concat()).unwrap())
     }
 
+    /// Names that are nearly a name of one of a few domains: each part is right or almost right.
+    fn near_names() -> impl Strategy<Value = Vec<u8>> {
+        let pick = |parts: &'static [&'static [u8]]| proptest::sample::select(parts);
+        (
+            pick(&[b"userdata-", b"userdata", b"Userdata-", b"xuserdata-", b""]),
+            pick(&[
+                b"d",
+                b"l",
+                b"Z",
+                b"1",
+                b"?",
+                b"",
+                b"dd",
+                b"\xc3\xa9",
+                b"\xff",
+            ]),
+            pick(&[b".5.", b".50.", b".05.", b".?.", b".5", b"5.", b"."]),
+            (0_u128..3, any::<bool>()),
+            pick(&[b".", b"", b"-", b"*"]),
+            prop_oneof![
+                userids().prop_map(|userid| userid.as_bytes().to_vec()),
+                pick(&[b"/", b"a/b", b"\0", &[b'x'; 220]]).prop_map(<[u8]>::to_vec),
+            ],
+        )
+            .prop_map(|(prefix, kind, domid, (uuid, upper), dot, userid)| {
+                let mut uuid = Uuid::from_u128(uuid | 0xabc << 80).to_string();
+                if upper {
+                    uuid.make_ascii_uppercase();
+                }
+                [prefix, kind, domid, uuid.as_bytes(), dot, &userid].concat()
+            })
+    }
+
+    /// What libxl's `glob(3)` takes of this domain, if the name also parses.
+    fn globbed(format: NameFormat, key: &DomainKey, name: &[u8]) -> Option<FileName> {
+        let uuid = key.uuid.hyphenated();
+        let owner = match format {
+            NameFormat::Libxl => format!("{}.{uuid}.", key.domid),
+            NameFormat::Seed => format!("{uuid}."),
+        };
+        let pattern = format!("userdata-?.{}*", Pattern::escape(&owner));
+        // A userid may start with a dot, and nothing in a name is a path separator.
+        let options = MatchOptions {
+            case_sensitive: true,
+            require_literal_separator: false,
+            require_literal_leading_dot: false,
+        };
+        Pattern::new(&pattern)
+            .unwrap()
+            .matches_with(&String::from_utf8_lossy(name), options)
+            .then(|| FileName::parse(format, name))
+            .flatten()
+    }
+
     proptest! {
+        #[test]
+        fn a_selection_takes_what_the_glob_of_libxl_takes(
+            domid in prop_oneof![Just(5_u16), Just(50), 0_u16..60],
+            uuid in 0_u128..3,
+            name in near_names(),
+        ) {
+            let key = key(domid, uuid | 0xabc << 80);
+            for format in [NameFormat::Libxl, NameFormat::Seed] {
+                let selected = DomainSelection::new(format, &key).select(&name);
+                prop_assert_eq!(selected, globbed(format, &key, &name));
+            }
+        }
+
         #[test]
         fn a_selection_takes_exactly_its_own_domain(
             selected in (0_u16..60, 0_u128..4),

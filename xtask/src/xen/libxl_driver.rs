@@ -1,0 +1,74 @@
+//! The programs in which real libxl works without a hypervisor.
+//!
+//! `xtask/xen/without-xen/` stands in for the hypervisor and the xenstore. Two programs are linked
+//! of it and of Debian's libxl 4.17, with the C library that came with it: one does what it is told
+//! and is compared (`cargo xtask xen libxl-diff`), one times its own calls (`cargo xtask bench`).
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::apt::Source;
+use super::deb::LIBRARIES;
+use super::image::{self, Image};
+use super::progress::Screen;
+use super::release::Release;
+use super::{payload, tools};
+use crate::{child, project};
+
+/// The release whose every byte of userdata was studied; its libxl is Debian 12's.
+pub(super) const RELEASE: Release = Release::V4_17;
+
+const COMPILE: Duration = Duration::from_secs(60);
+
+/// The stand-ins for the hypervisor and for `/var/lib/xen`.
+const STAND_INS: [&str; 2] = ["files.c", "hypervisor.c"];
+
+/// What `libxenlight.a` needs, which names no libraries itself. Those of the last two come without
+/// what a linker looks for.
+const OF_THE_ARCHIVE: [&str; 11] = [
+    "-l:libxenlight.a",
+    "-lxenctrl",
+    "-lxenguest",
+    "-lxenstore",
+    "-lxenevtchn",
+    "-lxenforeignmemory",
+    "-lxendevicemodel",
+    "-lxenhypfs",
+    "-lxentoolcore",
+    "-l:libyajl.so.2",
+    "-l:libuuid.so.1",
+];
+
+/// Links the program that does what it is told. libxl is the shared library, so that the program's
+/// own functions come before libxl's.
+pub(super) fn told(image: &Image, program: &Path) -> Result<()> {
+    link(image, program, "driver.c", &["-lxenlight"])
+}
+
+/// Fetches Debian's packages if they are not here, and links the program that times its calls.
+/// libxl is the static archive, which has what the shared library hides.
+pub(crate) fn timed(source: &Source, program: &Path) -> Result<()> {
+    tools::ensure_to_compile()?;
+    let lane = Screen::new().lane("libxl");
+    let image = image::ready(RELEASE, source, &lane)?;
+    link(&image, program, "timed/driver.c", &OF_THE_ARCHIVE)
+}
+
+/// Compiles a program. Its dynamic linker and libraries are the package's, so that it runs the same
+/// whatever this machine has.
+fn link(image: &Image, program: &Path, main: &str, libxl: &[&str]) -> Result<()> {
+    let libraries = image.sysroot().join(LIBRARIES);
+    let mut gcc = payload::gcc(image);
+    gcc.args(["-rdynamic", "-Wl,--disable-new-dtags", "-o"])
+        .arg(program);
+    gcc.arg(format!("-Wl,-rpath,{}", libraries.display()));
+    let linker = image.sysroot().join("usr/lib64/ld-linux-x86-64.so.2");
+    gcc.arg(format!("-Wl,--dynamic-linker={}", linker.display()));
+    let sources = project::root().join("xtask/xen/without-xen");
+    gcc.arg(sources.join(main));
+    gcc.args(STAND_INS.map(|name| sources.join(name)));
+    gcc.args(libxl).args(["-lxentoollog", "-ldl"]);
+    child::run(&mut gcc, COMPILE).with_context(|| format!("compiling {main}"))
+}
