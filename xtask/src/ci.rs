@@ -68,7 +68,7 @@ const STEPS: &[Step] = &[
             "--features", "userdata/serde,userdata/tracing,userdata-fuzz/libfuzzer",
             "--", "-D", "warnings",
         ],
-    ]).needs(&[CLIPPY, HACK, CXX]),
+    ]).needs(&[CLIPPY, HACK, CXX]).within(40),
     Step::check("rust-version", "the oldest compiler builds it", rust_version::check)
         .or_left_out("hosted CI builds with it, and clippy looks for newer parts of std"),
     Step::cargo("libc-backend", "it compiles where rustix calls the C library", &[
@@ -89,7 +89,7 @@ const STEPS: &[Step] = &[
             "rustdoc", "--locked", "-p", "userdata-cli", "--bin", "userdata",
             "--", "--document-private-items",
         ],
-    ]).with_env("RUSTDOCFLAGS", "-D warnings").needs(&[HACK]),
+    ]).with_env("RUSTDOCFLAGS", "-D warnings").needs(&[HACK]).within(40),
     Step::cargo("test", "the tests of every package pass", &[&["xtask", "test", "--workspace"]])
         .within(40),
     Step::check("package", "the published crates pass their tests as they are packaged", |log| {

@@ -58,12 +58,12 @@ fn package_string<'m>(manifest: &'m toml::Table, key: &str) -> &'m str {
         .unwrap_or_default()
 }
 
-/// What may stand before `fn` where a function is defined. A private `const fn` is an assertion for
-/// the compiler.
-const WORDS_BEFORE_FN: [&str; 6] = [
+/// What may stand before `fn` where a function is defined.
+const WORDS_BEFORE_FN: [&str; 7] = [
     "pub",
     "pub(crate)",
     "pub(super)",
+    "const",
     "async",
     "unsafe",
     "extern",
@@ -88,8 +88,13 @@ pub(crate) fn lib_is_a_table_of_contents(texts: &Texts) -> Vec<Finding> {
                 format!("{lines} of {MOST_LINES_OF_LIB} lines"),
             ));
         }
+        let mut asserted = false;
         for (number, line) in text.lines() {
-            let line = line.replace("pub const fn", "pub fn");
+            // What the compiler is to assert is not a part of the library.
+            asserted = line.starts_with("const _") || asserted && line != "};";
+            if asserted {
+                continue;
+            }
             let name = line.trim_start().split_once("fn ").filter(|(before, _)| {
                 before
                     .split_whitespace()
@@ -146,7 +151,8 @@ mod tests {
 
     #[test]
     fn a_function_in_lib_is_found() {
-        let source = "//! Doc.\npub type F = fn(u8);\nimpl A {\n    fn new() {}\n}\n";
+        let source = "//! Doc.\npub type F = fn(u8);\nimpl A {\n    fn new() {}\n}\n\
+                      const _: fn() = || {\n    fn is_send<T: Send>() {}\n};\n";
         let texts = Texts::of(&[("a/src/lib.rs", source), ("a/src/b.rs", source)]);
         let expected = Finding::at("a/src/lib.rs", 4, "defines the function new");
         assert_eq!(lib_is_a_table_of_contents(&texts), [expected]);
