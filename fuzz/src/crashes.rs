@@ -35,8 +35,8 @@ fn find(data: &[u8], bug: WithoutSyncs) -> Option<Broken> {
     let mut actions = Vec::new();
     for act in crash.acts.iter().take(ACTIONS_MAX) {
         let action = act.action(&scene);
-        // No action on the domain is possible after a destroy.
-        let is_last = matches!(action, Action::Destroy { .. });
+        // No action on the domain is possible after it ended.
+        let is_last = action.ends_domain();
         actions.push(action);
         if is_last {
             break;

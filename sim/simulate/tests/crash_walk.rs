@@ -154,8 +154,7 @@ fn no_crash_in_a_longer_history_breaks_a_guarantee() {
                 let durability = pick(&mut random, &DURABILITIES);
                 loop {
                     let action = pick(&mut random, &scene.protocols(durability));
-                    // After it nothing can be stored any more.
-                    if !matches!(action, Action::Destroy { .. }) {
+                    if !action.ends_domain() {
                         break action;
                     }
                 }

@@ -124,24 +124,19 @@ fn bytes_are_schedules_and_none_of_them_is_endless() {
 /// with its domid, temporary files included. A store that meets it used to say that the directory
 /// is not there.
 #[test]
-fn a_store_whose_temporary_file_real_libxl_took_says_that_the_lock_did_not_hold() {
+fn a_store_that_lost_its_temporary_file_says_that_the_lock_was_broken() {
+    let mix: Mix = "life".parse().unwrap();
     let mut lost = 0;
-    for (name, seed) in [("life", 100_014), ("life", 100_099), ("power", 100_546)] {
-        let mix: Mix = name.parse().unwrap();
+    for seed in 100_200..100_400 {
         let scenario = Scenario::draw(seed, &mix);
         let run = scenario.run(&mut Seeded::new(seed), Tracing::On).unwrap();
         let complaints = run.check(&scenario).unwrap().complaints;
         assert!(complaints.is_empty(), "{complaints:?}");
-        let says = |text: &str| {
-            run.trace
-                .iter()
-                .filter(|line| line.text.contains(text))
-                .count()
-        };
-        assert_eq!(says("no such directory"), 0);
-        lost += says("lock was broken");
+        let says = |text: &str| run.trace.iter().any(|line| line.text.contains(text));
+        assert!(!says("no such directory"), "seed {seed}");
+        lost += u32::from(says("lock was broken"));
     }
-    assert!(lost >= 3, "{lost}");
+    assert!(lost > 0);
 }
 
 #[test]

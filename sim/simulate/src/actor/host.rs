@@ -130,6 +130,13 @@ impl SeatedHost {
         let _ = self.happen(&hv_sim::Event::Create(new));
     }
 
+    /// Creates a domain with the domid and the uuid of one that is gone. Nothing happens if the
+    /// domid is taken.
+    pub(crate) fn create_again(&self, key: DomainKey) {
+        let new = NewDomain::new().with_domid(key.domid).with_uuid(key.uuid);
+        let _ = self.apply(&hv_sim::Event::Create(new));
+    }
+
     /// Changes the handle of a domain, to one that it never had.
     pub(crate) fn set_uuid(&self, key: &DomainKey, uuid: Uuid) {
         let before = self.seat.recorder().lock().incarnations.clone();

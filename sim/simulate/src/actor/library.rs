@@ -101,6 +101,9 @@ impl Library {
                 durability,
             },
             Request::Destroy(durability) => Action::Destroy { domain, durability },
+            Request::DestroyWithError(durability) => {
+                Action::DestroyWithError { domain, durability }
+            }
             Request::DestroyInVain => Action::DestroyInVain { domain },
             Request::Retrieve(userid) => Action::Retrieve {
                 slot: slot(&userid),

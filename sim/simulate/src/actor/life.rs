@@ -33,6 +33,7 @@ pub(crate) fn perform(host: &SeatedHost, libxl: &Libxl, life: &Life) {
                 libxl.perform(key.domid, &LibxlRequest::Destroy);
             }
         }
+        Life::Return(key) => host.create_again(*key),
         Life::SetUuid(whose, uuid) => {
             if let Some(key) = host.resolve(*whose) {
                 host.set_uuid(&key, *uuid);

@@ -51,6 +51,8 @@ pub enum Request {
     Clear(Keep, Durability),
     /// To destroy the domain and its data, phase by phase.
     Destroy(Durability),
+    /// To destroy the domain and its data by a function that returns an error all the same.
+    DestroyWithError(Durability),
     /// To try to destroy the domain.
     DestroyInVain,
     /// To read.
@@ -92,6 +94,9 @@ pub enum Life {
     /// A domain is migrated to this host: there are two of one uuid, then real libxl destroys the
     /// first.
     Migrate(Whose),
+    /// A domain that is gone comes back with its domid and its uuid, as after `xl save -D` and
+    /// `xl restore` with a fixed domid.
+    Return(DomainKey),
     /// The handle of a living domain changes.
     SetUuid(Whose, Uuid),
     /// Once dead, the domain stays as a zombie.
@@ -155,6 +160,7 @@ impl fmt::Display for Request {
             }
             Self::Clear(keep, durability) => write!(f, "clear, keep {keep:?} ({durability})"),
             Self::Destroy(durability) => write!(f, "destroy ({durability})"),
+            Self::DestroyWithError(durability) => write!(f, "destroy and fail ({durability})"),
             Self::DestroyInVain => f.write_str("destroy in vain"),
             Self::Retrieve(userid) => write!(f, "retrieve {}", userid.as_userid()),
             Self::List => f.write_str("list"),
@@ -184,6 +190,7 @@ impl fmt::Display for Life {
             Self::Kill(whose) => write!(f, "kill {whose}"),
             Self::Reboot(whose) => write!(f, "reboot {whose}"),
             Self::Migrate(whose) => write!(f, "migrate {whose}"),
+            Self::Return(key) => write!(f, "return {key}"),
             Self::SetUuid(whose, uuid) => write!(f, "set handle of {whose} to {uuid}"),
             Self::Pin(whose) => write!(f, "pin {whose}"),
             Self::Unpin(whose) => write!(f, "unpin {whose}"),

@@ -1,6 +1,7 @@
 //! What an operation did to one register, as far as its reply tells.
 
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
+use userdata_core::DomainKey;
 use userdata_core::store::{Cleared, Expect, FileType, Keep, StoreErrorKind};
 
 use super::content::{Content, Listed, Need};
@@ -65,8 +66,20 @@ impl Made<'_> {
             Action::Update { value, .. } => self.store(value, Need::Readable),
             Action::Remove { .. } => self.store(&[], Need::Any),
             Action::Clear { keep, .. } => self.clear(*keep),
-            Action::Destroy { .. } => self.clear(Keep::Nothing),
-            Action::DestroyInVain { .. } => Vec::new(),
+            Action::Destroy { domain, .. } | Action::DestroyWithError { domain, .. } => {
+                self.destroyed(domain)
+            }
+            // It clears only if another process destroyed the domain meanwhile.
+            Action::DestroyInVain { domain } => {
+                let span = self.deed.span();
+                match self.facts.lives.ever_leaves(domain, span)
+                    || self.facts.lives.ever_gone(domain, span)
+                    || self.deed.hypervisor_lied
+                {
+                    true => self.destroyed(domain),
+                    false => Vec::new(),
+                }
+            }
             Action::Retrieve { .. } => match self.deed.report() {
                 Some(Report::Read(Some(value))) => {
                     self.read(Need::Is(Content::of(value.as_bytes())))
@@ -178,6 +191,41 @@ impl Made<'_> {
         }
     }
 
+    /// All data of a domain was cleared because it was destroyed: not the data of a domain that
+    /// came back with the same key meanwhile.
+    fn destroyed(&self, domain: &DomainKey) -> Vec<Access> {
+        let mut cleared = self.clear(Keep::Nothing);
+        let Some(back) = self.facts.lives.came_back(domain, self.deed.span()) else {
+            return cleared;
+        };
+        if self.deed.hypervisor_lied || self.facts.breaks.touch(self.deed) {
+            return cleared;
+        }
+        let stored = |deed: &Deed<'_>| match deed.operation {
+            Operation::Userdata(action) => action
+                .slot()
+                .filter(|slot| *slot.userid.as_userid() == self.register.userid)
+                .and_then(|slot| action.effect_on(slot).flatten())
+                .map(Content::of),
+            Operation::Libxl(LibxlCall::Store { userid, data, .. }) => {
+                (*userid == self.register.userid).then(|| Content::of(data))
+            }
+            Operation::Libxl(_) => None,
+        };
+        let deeds = self.facts.deeds.iter();
+        let newer: Vec<Content> = deeds
+            .filter(|deed| deed.began > back)
+            .filter_map(stored)
+            .collect();
+        for access in cleared.iter_mut().filter(|access| access.to.is_some()) {
+            access.need = Need::NoneOf {
+                newer: newer.clone(),
+                something: access.need == Need::Something,
+            };
+        }
+        cleared
+    }
+
     fn cleared(&self, cleared: &Cleared, spared: bool) -> Vec<Access> {
         if cleared.removed.contains(&self.register.userid) {
             return vec![self.access(Need::Something, Some(Content::Nothing))];
@@ -251,7 +299,9 @@ impl Made<'_> {
     fn is_destroyed_by_others(&self) -> bool {
         let domid = self.register.name.owner().domid;
         let destroys = |deed: &Deed<'_>| match deed.operation {
-            Operation::Userdata(Action::Destroy { domain, .. }) => Some(domain.domid) == domid,
+            Operation::Userdata(action) if action.ends_domain() => {
+                Some(action.domain().domid) == domid
+            }
             Operation::Libxl(LibxlCall::Destroy { domid: other }) => Some(*other) == domid,
             _ => false,
         };

@@ -28,6 +28,11 @@ pub(crate) enum Need {
     Is(Content),
     /// Whatever it is, there is something.
     Something,
+    /// None of the values of a domain that came back with the same key; with `something`, a value.
+    NoneOf {
+        newer: Vec<Content>,
+        something: bool,
+    },
     /// What can be read, or nothing.
     Readable,
     Version(Version),
@@ -131,6 +136,10 @@ impl Need {
             Self::Any => true,
             Self::Is(wanted) => wanted == content,
             Self::Something => *content != Content::Nothing,
+            Self::NoneOf { newer, something } => {
+                let is_there = *content != Content::Nothing;
+                !newer.contains(content) && (is_there || !*something)
+            }
             Self::Readable => matches!(content, Content::Nothing | Content::Value(_)),
             Self::Version(version) => content.version() == Some(*version),
             Self::Listed(Listed { size, condition }) => match (condition, content) {
@@ -162,6 +171,7 @@ impl fmt::Display for Need {
             Self::Any => f.write_str("anything"),
             Self::Is(content) => content.fmt(f),
             Self::Something => f.write_str("something to remove"),
+            Self::NoneOf { .. } => f.write_str("a value of the domain that is gone"),
             Self::Readable => f.write_str("a value or none"),
             Self::Version(version) => write!(f, "version {:.8}", version.to_string()),
             Self::Listed(Listed { size, condition }) => match condition {

@@ -95,6 +95,11 @@ impl Story<'_> {
                     Vec::new(),
                 ),
             },
+            (Need::NoneOf { .. }, Some(_)) => (
+                Guarantee::Lifetime,
+                "data of a living domain was removed: it came back with the same key".to_owned(),
+                Vec::new(),
+            ),
             (need, Some(to)) => (
                 Guarantee::Atomic,
                 format!(

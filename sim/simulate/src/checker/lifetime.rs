@@ -128,10 +128,12 @@ fn is_sound(facts: &Facts<'_>, deed: &Deed<'_>) -> bool {
 /// Whether a domain was destroyed with all its data, as who did it says.
 fn is_clean_destroy(deed: &Deed<'_>) -> bool {
     match deed.operation {
-        Operation::Userdata(Action::Destroy { .. }) => match deed.report() {
-            Some(Report::Cleared(Some(cleared), _)) => cleared.failed.iter().all(is_about_lock),
-            _ => false,
-        },
+        Operation::Userdata(Action::Destroy { .. } | Action::DestroyWithError { .. }) => {
+            match deed.report() {
+                Some(Report::Cleared(Some(cleared), _)) => cleared.failed.iter().all(is_about_lock),
+                _ => false,
+            }
+        }
         Operation::Libxl(LibxlCall::Destroy { .. }) => {
             let undisturbed = !deed.directory_failed && !deed.hypervisor_failed;
             deed.libxl_reply().is_some_and(|(rc, _)| rc == 0) && undisturbed
@@ -158,7 +160,7 @@ fn others_destroy(facts: &Facts<'_>, place: usize, destroy: &Deed<'_>) -> bool {
     let also = |(at, deed): (usize, &Deed<'_>)| {
         let destroys = matches!(
             deed.operation,
-            Operation::Userdata(Action::Destroy { .. })
+            Operation::Userdata(Action::Destroy { .. } | Action::DestroyWithError { .. })
                 | Operation::Libxl(LibxlCall::Destroy { .. })
         );
         at != place && destroys && deed.domid() == domid && deed.overlaps(destroy.span())
@@ -171,7 +173,9 @@ fn others_destroy(facts: &Facts<'_>, place: usize, destroy: &Deed<'_>) -> bool {
 fn waited_in_vain(deed: &Deed<'_>) -> bool {
     let trouble = match deed.report() {
         Some(Report::Failed(error)) => std::slice::from_ref(error),
-        Some(Report::Cleared(_, trouble) | Report::StillThere(trouble)) => trouble.as_slice(),
+        Some(
+            Report::Cleared(_, trouble) | Report::StillThere(trouble) | Report::Unknown(trouble),
+        ) => trouble.as_slice(),
         _ => &[],
     };
     trouble.iter().any(|error| match error.kind() {
@@ -255,7 +259,7 @@ pub(super) fn tells_trouble(deed: &Deed<'_>) -> bool {
         Some(Report::Cleared(Some(cleared), trouble)) => {
             !cleared.failed.is_empty() || !trouble.is_empty()
         }
-        Some(Report::Cleared(None, _) | Report::Nonsense(_)) => true,
+        Some(Report::Cleared(None, _) | Report::Unknown(_) | Report::Nonsense(_)) => true,
         Some(Report::StillThere(trouble)) => !trouble.is_empty(),
         Some(Report::Failed(_)) => deed.directory_failed,
         _ => false,

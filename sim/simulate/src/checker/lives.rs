@@ -73,6 +73,19 @@ impl Lives {
         })
     }
 
+    /// When it came back, for the last time in a span in which it was gone before.
+    pub(crate) fn came_back(&self, key: &DomainKey, (from, to): (usize, usize)) -> Option<usize> {
+        let is_there = |state: &HostState| {
+            let guest = state.guest(key.domid);
+            guest.is_some_and(|guest| guest.uuid() == key.uuid)
+        };
+        let pairs = self.states.iter().zip(self.states.iter().skip(1));
+        let came = pairs.filter(|((_, before), (at, after))| {
+            (from..=to).contains(at) && !is_there(before) && is_there(after)
+        });
+        came.map(|(_, (at, _))| *at).next_back()
+    }
+
     /// Whether it was there at some moment, in whatever life.
     pub(crate) fn ever_there(&self, key: &DomainKey, span: (usize, usize)) -> bool {
         self.during(span).any(|state| {

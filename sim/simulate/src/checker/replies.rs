@@ -81,6 +81,10 @@ impl<'a> Reply<'a> {
                 if cleared.durability != reached {
                     return honest("another durability is reached than is true");
                 }
+                if self.clears_living() {
+                    let why = "the data of a domain that lives is cleared as if it were destroyed";
+                    return Some((Guarantee::Lifetime, why.to_owned()));
+                }
                 self.takes_what_is_to_be_spared(cleared.removed.iter().any(|u| u.is_libxl_json()))
             }
             Report::Failed(error) => self.wrong_error(error.kind()),
@@ -89,6 +93,18 @@ impl<'a> Reply<'a> {
             }
             _ => None,
         }
+    }
+
+    /// Whether data was cleared because the domain was destroyed, and it lived all the time.
+    fn clears_living(&self) -> bool {
+        let destroys = matches!(
+            self.action,
+            Action::Destroy { .. } | Action::DestroyWithError { .. } | Action::DestroyInVain { .. }
+        );
+        let span = self.deed.span();
+        destroys
+            && !self.deed.hypervisor_lied
+            && self.facts.lives.always(&self.key, span, Life::Alive)
     }
 
     /// Whether the domain takes no data any more, in all the time of the operation.
@@ -155,6 +171,7 @@ impl<'a> Reply<'a> {
                 | Action::StoreIf { .. }
                 | Action::Update { .. }
                 | Action::Destroy { .. }
+                | Action::DestroyWithError { .. }
                 | Action::DestroyInVain { .. }
         )
     }
@@ -216,7 +233,9 @@ impl<'a> Reply<'a> {
             .filter(|(place, deed)| *place != self.place && deed.overlaps(self.deed.span()))
             .filter(|(_, deed)| match deed.operation {
                 Operation::Userdata(
-                    Action::Destroy { domain, .. } | Action::DestroyInVain { domain },
+                    Action::Destroy { domain, .. }
+                    | Action::DestroyWithError { domain, .. }
+                    | Action::DestroyInVain { domain },
                 ) => *domain == self.key,
                 Operation::Libxl(crate::history::LibxlCall::Destroy { domid }) => {
                     *domid == self.key.domid

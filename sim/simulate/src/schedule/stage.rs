@@ -184,6 +184,8 @@ impl Stage<'_> {
             return;
         };
         if player.kill == Some(player.steps) {
+            // It counts, so that decisions before and after it are told apart.
+            player.steps += 1;
             self.kill(id);
             return;
         }

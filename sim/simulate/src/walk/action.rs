@@ -1,5 +1,6 @@
 //! `Action`: what one process does to the userdata of a host.
 
+use std::cell::Cell;
 use std::fmt;
 
 use hv_sim::SimHost;
@@ -73,7 +74,15 @@ pub enum Action {
         /// What it must survive.
         durability: Durability,
     },
-    /// [`Userdata::destroy`], where the caller's own destroy fails.
+    /// [`Userdata::destroy`], where the toolstack's own function destroys the domain and returns an
+    /// error all the same, as `xl destroy` does if its last steps fail.
+    DestroyWithError {
+        /// Which domain.
+        domain: DomainKey,
+        /// What it must survive.
+        durability: Durability,
+    },
+    /// [`Userdata::destroy`], where the toolstack's own function fails and the domain lives on.
     DestroyInVain {
         /// Which domain.
         domain: DomainKey,
@@ -101,6 +110,7 @@ pub enum ActionKind {
     Remove,
     Clear,
     Destroy,
+    DestroyWithError,
     DestroyInVain,
     Retrieve,
     List,
@@ -112,10 +122,14 @@ pub enum ActionKind {
 pub enum Report {
     /// A value was stored or removed.
     Changed(Outcome),
-    /// A domain's data was removed; with what a toolstack would log.
+    /// A domain's data was removed; with the problems that a toolstack would log.
     Cleared(Option<Cleared>, Vec<UserdataError>),
-    /// The domain was not destroyed, and its data stays; with what a toolstack would log.
+    /// The domain was not destroyed, and its data stays; with the problems that a toolstack would
+    /// log.
     StillThere(Vec<UserdataError>),
+    /// The hypervisor does not answer whether the domain was destroyed, and its data stays; with
+    /// the problems that a toolstack would log.
+    Unknown(Vec<UserdataError>),
     /// What was read.
     Read(Option<Value>),
     /// What was listed.
@@ -126,10 +140,10 @@ pub enum Report {
     Nonsense(String),
 }
 
-/// The caller's own destroy failed.
+/// The toolstack's own function failed, as it says.
 #[derive(Debug, Error)]
-#[error("the domain does not want to go")]
-struct InVain;
+#[error("the exit status is not zero")]
+struct ExitStatus;
 
 impl Action {
     /// Does it. A domain that is destroyed is gone from `host` at once.
@@ -174,22 +188,15 @@ impl Action {
                 .map_or_else(Report::Failed, |cleared| {
                     Report::Cleared(Some(cleared), Vec::new())
                 }),
-            Self::Destroy { domain, .. } => match userdata.destroy(*domain, destroy) {
-                Ok(destroyed) => Report::Cleared(destroyed.cleared, destroyed.problems),
-                Err(DestroyError::NotStarted(error)) => Report::Failed(error),
-                // The hypervisor says so, or the toolstack had nothing left to destroy.
-                Err(
-                    DestroyError::StillAlive { problems } | DestroyError::Failed { problems, .. },
-                ) => Report::StillThere(problems),
-                Err(other) => Report::Nonsense(other.to_string()),
-            },
+            Self::Destroy { domain, .. } => {
+                destroyed(&userdata, *domain, |key| destroy(key).map_err(Into::into))
+            }
+            Self::DestroyWithError { domain, .. } => destroyed(&userdata, *domain, |key| {
+                destroy(key).map_err(Into::into)?;
+                Err(ExitStatus.into())
+            }),
             Self::DestroyInVain { domain } => {
-                match userdata.destroy(*domain, |_| Err::<(), _>(InVain)) {
-                    Err(DestroyError::Failed { problems, .. }) => Report::StillThere(problems),
-                    Err(DestroyError::NotStarted(error)) => Report::Failed(error),
-                    Err(other) => Report::Nonsense(other.to_string()),
-                    Ok(_) => Report::Nonsense("destroyed, they say".to_owned()),
-                }
+                destroyed(&userdata, *domain, |_| Err(ExitStatus.into()))
             }
             Self::Retrieve { slot } => userdata
                 .retrieve(slot.domain, &slot.userid)
@@ -224,9 +231,16 @@ impl Action {
             | Self::Retrieve { slot } => slot.domain,
             Self::Clear { domain, .. }
             | Self::Destroy { domain, .. }
+            | Self::DestroyWithError { domain, .. }
             | Self::DestroyInVain { domain }
             | Self::List { domain } => *domain,
         }
+    }
+
+    /// Whether the domain is gone afterwards, so that nothing can be stored for it any more.
+    #[must_use]
+    pub const fn ends_domain(&self) -> bool {
+        matches!(self, Self::Destroy { .. } | Self::DestroyWithError { .. })
     }
 
     /// Which call it is.
@@ -239,6 +253,7 @@ impl Action {
             Self::Remove { .. } => ActionKind::Remove,
             Self::Clear { .. } => ActionKind::Clear,
             Self::Destroy { .. } => ActionKind::Destroy,
+            Self::DestroyWithError { .. } => ActionKind::DestroyWithError,
             Self::DestroyInVain { .. } => ActionKind::DestroyInVain,
             Self::Retrieve { .. } => ActionKind::Retrieve,
             Self::List { .. } => ActionKind::List,
@@ -254,7 +269,8 @@ impl Action {
             | Self::Update { durability, .. }
             | Self::Remove { durability, .. }
             | Self::Clear { durability, .. }
-            | Self::Destroy { durability, .. } => *durability,
+            | Self::Destroy { durability, .. }
+            | Self::DestroyWithError { durability, .. } => *durability,
             Self::DestroyInVain { .. } | Self::Retrieve { .. } | Self::List { .. } => {
                 Durability::default()
             }
@@ -286,9 +302,42 @@ impl Action {
                 let spared = *keep == Keep::Essential && slot.userid.as_userid().is_libxl_json();
                 (*domain == slot.domain && !spared).then_some(None)
             }
-            Self::Destroy { domain, .. } => (*domain == slot.domain).then_some(None),
+            Self::Destroy { domain, .. } | Self::DestroyWithError { domain, .. } => {
+                (*domain == slot.domain).then_some(None)
+            }
             Self::DestroyInVain { .. } | Self::Retrieve { .. } | Self::List { .. } => None,
         }
+    }
+}
+
+/// Destroys a domain by the toolstack's own function. The result must say whether that function
+/// returned an error.
+fn destroyed<H: Hypervisor, S: Store>(
+    userdata: &Userdata<H, S>,
+    domain: DomainKey,
+    destroy: impl FnOnce(&DomainKey) -> Result<(), Source>,
+) -> Report {
+    let fails = Cell::new(false);
+    let result = userdata.destroy(domain, |key| destroy(key).inspect_err(|_| fails.set(true)));
+    let says_failed = match &result {
+        Ok(_) | Err(DestroyError::StillAlive { .. }) => false,
+        Err(DestroyError::NotStarted(_)) => fails.get(),
+        Err(_) => true,
+    };
+    if says_failed != fails.get() {
+        return Report::Nonsense("it misreports the error of the toolstack".to_owned());
+    }
+    match result {
+        Ok(destroyed) => Report::Cleared(destroyed.cleared, destroyed.problems),
+        Err(DestroyError::NotStarted(error)) => Report::Failed(error),
+        Err(DestroyError::StillAlive { problems } | DestroyError::Failed { problems, .. }) => {
+            Report::StillThere(problems)
+        }
+        Err(DestroyError::DestroyedWithError {
+            cleared, problems, ..
+        }) => Report::Cleared(cleared, problems),
+        Err(DestroyError::Unknown { problems, .. }) => Report::Unknown(problems),
+        Err(other) => Report::Nonsense(other.to_string()),
     }
 }
 
@@ -324,9 +373,10 @@ impl fmt::Display for Report {
                     .iter()
                     .try_for_each(|error| write!(f, "; {}", Chain(error)))
             }
-            Self::Cleared(None, trouble) | Self::StillThere(trouble) => {
+            Self::Cleared(None, trouble) | Self::StillThere(trouble) | Self::Unknown(trouble) => {
                 f.write_str(match self {
                     Self::Cleared(..) => "destroyed",
+                    Self::Unknown(_) => "unknown whether destroyed",
                     _ => "still there",
                 })?;
                 trouble
@@ -415,6 +465,9 @@ impl fmt::Display for Action {
             }
             Self::Destroy { domain, durability } => {
                 write!(f, "destroy {} ({durability})", domain.domid)
+            }
+            Self::DestroyWithError { domain, durability } => {
+                write!(f, "destroy {} and fail ({durability})", domain.domid)
             }
             Self::DestroyInVain { domain } => write!(f, "destroy {} in vain", domain.domid),
             Self::Retrieve { slot } => write!(f, "retrieve {slot}"),

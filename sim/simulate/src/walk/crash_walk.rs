@@ -321,9 +321,13 @@ fn check_report(
             let durability: Durability = cleared.durability;
             durability == action.durability() && cleared.failed.is_empty() && trouble.is_empty()
         }
-        Report::StillThere(trouble) => trouble.is_empty(),
+        Report::StillThere(trouble) => {
+            trouble.is_empty() && matches!(action, Action::DestroyInVain { .. })
+        }
         Report::Changed(_) | Report::Read(_) | Report::Listed(_) => true,
-        Report::Cleared(None, _) | Report::Failed(_) | Report::Nonsense(_) => false,
+        Report::Cleared(None, _) | Report::Unknown(_) | Report::Failed(_) | Report::Nonsense(_) => {
+            false
+        }
     };
     if fine {
         return Ok(());

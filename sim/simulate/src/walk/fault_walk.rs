@@ -323,7 +323,9 @@ impl FaultWalk<'_> {
                     .iter()
                     .any(|fault| fault.how == How::Fails(Errno::AGAIN));
                 match self.action {
-                    Action::Destroy { .. } | Action::DestroyInVain { .. }
+                    Action::Destroy { .. }
+                    | Action::DestroyWithError { .. }
+                    | Action::DestroyInVain { .. }
                         if !(refused && (held || unknown)) =>
                     {
                         Err("the domain was not destroyed".to_owned())
@@ -354,10 +356,14 @@ impl FaultWalk<'_> {
             }
             Report::Cleared(None, _) => Err("nothing is said of the data".to_owned()),
             Report::StillThere(_) => match self.action {
-                Action::Destroy { .. } if !run.is_lied_to() => {
+                _ if self.action.ends_domain() && !run.is_lied_to() => {
                     Err("the domain is not there any more".to_owned())
                 }
                 _ => Ok(before),
+            },
+            Report::Unknown(_) => match run.misanswers.is_empty() {
+                true => Err("the hypervisor answered every question".to_owned()),
+                false => Ok(before),
             },
             Report::Read(value) => {
                 let Action::Retrieve { slot } = self.action else {
@@ -393,10 +399,15 @@ impl FaultWalk<'_> {
     /// is gone need not be spared.
     fn believed(&self, run: &Run) -> Action {
         let mut action = self.action.clone();
-        if let Action::Clear { keep, .. } = &mut action
-            && run.is_lied_to()
-        {
-            *keep = Keep::Nothing;
+        if run.is_lied_to() {
+            match &mut action {
+                Action::Clear { keep, .. } => *keep = Keep::Nothing,
+                Action::DestroyInVain { domain } => {
+                    let (domain, durability) = (*domain, self.action.durability());
+                    action = Action::DestroyWithError { domain, durability };
+                }
+                _ => {}
+            }
         }
         action
     }
@@ -433,8 +444,11 @@ impl FaultWalk<'_> {
             .flatten()
             .is_none();
         match (self.action, &run.report) {
-            (Action::Destroy { .. }, Report::Cleared(..)) if !gone => {
+            (action, Report::Cleared(..)) if action.ends_domain() && !gone => {
                 Err("the domain is still there".to_owned())
+            }
+            (Action::DestroyInVain { .. }, Report::Cleared(..)) if !run.is_lied_to() => {
+                Err("the domain lives, and its data was cleared".to_owned())
             }
             _ => Ok(()),
         }

@@ -24,6 +24,7 @@ pub(super) fn check(
             !trouble.is_empty() || cleared.as_ref().is_none_or(|c| !c.failed.is_empty())
         }
         Report::StillThere(trouble) => !trouble.is_empty(),
+        Report::Unknown(_) => true,
         _ => false,
     };
     if failed && faults.iter().all(harmless) {

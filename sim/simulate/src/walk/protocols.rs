@@ -45,6 +45,7 @@ impl Scene {
             clear(Keep::Essential),
             clear(Keep::Nothing),
             Action::Destroy { domain, durability },
+            Action::DestroyWithError { domain, durability },
             Action::DestroyInVain { domain },
             retrieve("xl"),
             retrieve(Self::ABSENT),

@@ -24,7 +24,7 @@ impl<'a> Said<'a> {
     pub(crate) fn of(report: &'a Report) -> Self {
         let (cleared, trouble): (Option<&Cleared>, &[UserdataError]) = match report {
             Report::Cleared(cleared, trouble) => (cleared.as_ref(), trouble),
-            Report::StillThere(trouble) => (None, trouble),
+            Report::StillThere(trouble) | Report::Unknown(trouble) => (None, trouble),
             Report::Failed(error) => (None, std::slice::from_ref(error)),
             _ => (None, &[]),
         };

@@ -178,7 +178,7 @@ impl Failure {
 fn draw(scene: &Scene, random: &mut Random) -> Option<Action> {
     let durability = pick(random, &DURABILITIES).unwrap_or(Durability::Full);
     let mut all = scene.protocols(durability);
-    all.retain(|action| !matches!(action, Action::Destroy { .. }));
+    all.retain(|action| !action.ends_domain());
     pick(random, &all)
 }
 

@@ -118,6 +118,11 @@ fn pairs() -> Vec<[Part; 2]> {
             lives(vec![Life::SetUuid(theirs(), Uuid::from_u128(7))]),
         ],
         [destroy(), lives(vec![Life::Reboot(theirs())])],
+        [put_and_destroy(), comes_back()],
+        [
+            store(),
+            ours(vec![ask(Request::DestroyWithError(Durability::Full))]),
+        ],
     ]
 }
 
@@ -203,6 +208,20 @@ fn ours(tasks: Vec<Task>) -> Part {
 
 fn libxls(request: LibxlRequest) -> Part {
     (Role::Libxl, vec![Task::Libxl(theirs(), request)])
+}
+
+/// A domain is destroyed together with its data.
+fn put_and_destroy() -> Part {
+    let destroy = Request::Destroy(Durability::Full);
+    ours(vec![put("a first value"), ask(destroy)])
+}
+
+/// Once it is gone, the domain comes back with the same key, and real libxl stores for it.
+fn comes_back() -> Part {
+    let value = b"of the second domain".to_vec();
+    let store = LibxlRequest::Store(libxls_own(), value);
+    let back = Task::Life(Life::Return(first()));
+    (Role::Toolstack, vec![back, Task::Libxl(theirs(), store)])
 }
 
 fn lives(lives: Vec<Life>) -> Part {
