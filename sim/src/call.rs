@@ -59,6 +59,10 @@ pub enum Call<'a> {
         into: u64,
         to: Name<'a>,
     },
+    Link {
+        from: Name<'a>,
+        to: Name<'a>,
+    },
     Unlink {
         name: Name<'a>,
     },
@@ -77,6 +81,7 @@ pub enum Call<'a> {
         name: Name<'a>,
     },
     Sync,
+    IsAtPath,
     Now,
     Pause {
         span: Duration,
@@ -103,6 +108,7 @@ pub enum CallKind {
     SyncFile,
     Rename,
     RenameInto,
+    Link,
     Unlink,
     MakeDirectory,
     OpenDirectory,
@@ -110,6 +116,7 @@ pub enum CallKind {
     List,
     Listed,
     Sync,
+    IsAtPath,
     Now,
     Pause,
     Random,
@@ -136,6 +143,8 @@ pub enum Answer<'a> {
     Time(Duration),
     /// A random number.
     Random(u128),
+    /// Yes or no.
+    Is(bool),
     /// The number of the process.
     Process(u32),
 }
@@ -158,6 +167,7 @@ impl Call<'_> {
             Self::SyncFile { .. } => CallKind::SyncFile,
             Self::Rename { .. } => CallKind::Rename,
             Self::RenameInto { .. } => CallKind::RenameInto,
+            Self::Link { .. } => CallKind::Link,
             Self::Unlink { .. } => CallKind::Unlink,
             Self::MakeDirectory { .. } => CallKind::MakeDirectory,
             Self::OpenDirectory { .. } => CallKind::OpenDirectory,
@@ -165,6 +175,7 @@ impl Call<'_> {
             Self::List => CallKind::List,
             Self::Listed { .. } => CallKind::Listed,
             Self::Sync => CallKind::Sync,
+            Self::IsAtPath => CallKind::IsAtPath,
             Self::Now => CallKind::Now,
             Self::Pause { .. } => CallKind::Pause,
             Self::Random => CallKind::Random,
@@ -196,18 +207,24 @@ impl CallKind {
             ],
             Self::OpenLock => &[
                 E::ACCESS,
-                E::DQUOT,
+                E::AGAIN,
                 E::INTR,
                 E::IO,
                 E::MFILE,
                 E::NFILE,
                 E::NOMEM,
-                E::NOSPC,
                 E::ROFS,
             ],
-            Self::Open | Self::OpenDirectory => {
-                &[E::ACCESS, E::INTR, E::IO, E::MFILE, E::NFILE, E::NOMEM]
-            }
+            Self::Open => &[
+                E::ACCESS,
+                E::AGAIN,
+                E::INTR,
+                E::IO,
+                E::MFILE,
+                E::NFILE,
+                E::NOMEM,
+            ],
+            Self::OpenDirectory => &[E::ACCESS, E::INTR, E::IO, E::MFILE, E::NFILE, E::NOMEM],
             Self::Read => &[E::INTR, E::IO],
             Self::Write => &[E::DQUOT, E::FBIG, E::INTR, E::IO, E::NOSPC],
             Self::Metadata => &[E::IO, E::NOMEM],
@@ -225,13 +242,24 @@ impl CallKind {
                 E::PERM,
                 E::ROFS,
             ],
+            Self::Link => &[
+                E::ACCESS,
+                E::DQUOT,
+                E::IO,
+                E::MLINK,
+                E::NOSPC,
+                E::PERM,
+                E::ROFS,
+            ],
             Self::Unlink | Self::RemoveDirectory => {
                 &[E::ACCESS, E::BUSY, E::IO, E::NOMEM, E::PERM, E::ROFS]
             }
             Self::MakeDirectory => &[E::ACCESS, E::DQUOT, E::IO, E::NOMEM, E::NOSPC, E::ROFS],
             Self::List => &[E::IO, E::MFILE, E::NFILE, E::NOMEM],
+            Self::Close => &[E::DQUOT, E::INTR, E::IO, E::NOSPC],
+            Self::IsAtPath => &[E::ACCESS, E::IO, E::NOMEM, E::STALE],
             Self::Random => &[E::INTR, E::NOSYS],
-            Self::Close | Self::Listed | Self::Now | Self::Pause | Self::Process => &[],
+            Self::Listed | Self::Now | Self::Pause | Self::Process => &[],
         }
     }
 
@@ -265,6 +293,7 @@ impl fmt::Display for Call<'_> {
             Self::SyncFile { file } => write!(f, "sync_file {file}"),
             Self::Rename { from, to } => write!(f, "rename {from} {to}"),
             Self::RenameInto { from, into, to } => write!(f, "rename_into {from} {into} {to}"),
+            Self::Link { from, to } => write!(f, "link {from} {to}"),
             Self::Unlink { name } => write!(f, "unlink {name}"),
             Self::MakeDirectory { name } => write!(f, "make_directory {name}"),
             Self::OpenDirectory { name } => write!(f, "open_directory {name}"),
@@ -272,6 +301,7 @@ impl fmt::Display for Call<'_> {
             Self::List => write!(f, "list"),
             Self::Listed { name } => write!(f, "listed {name}"),
             Self::Sync => write!(f, "sync"),
+            Self::IsAtPath => write!(f, "is_at_path"),
             Self::Now => write!(f, "now"),
             Self::Pause { span } => write!(f, "pause {span:?}"),
             Self::Random => write!(f, "random"),
@@ -295,6 +325,8 @@ impl fmt::Display for Answer<'_> {
             Self::Names(count) => write!(f, "{count} names"),
             Self::Time(time) => write!(f, "{time:?}"),
             Self::Random(number) => write!(f, "{number:032x}"),
+            Self::Is(true) => write!(f, "yes"),
+            Self::Is(false) => write!(f, "no"),
             Self::Process(number) => write!(f, "{number}"),
         }
     }

@@ -32,14 +32,17 @@ mod directory;
 mod errno;
 mod failure;
 mod file_store;
+mod link;
 mod listing;
 mod lock;
 mod marker;
 mod name;
 mod os_directory;
+mod place;
 mod read;
 mod replace;
 mod uninterrupted;
+mod wait;
 
 #[cfg(test)]
 mod tests;

@@ -103,7 +103,7 @@ fn failure<T>(answer: Result<T, Errno>) -> Option<Errno> {
 fn store_in<D: Directory>(directory: &D, name: Name<'_>, bytes: &[u8]) {
     let file = directory.create(name).expect("a new file is made");
     write_all(directory, &file, bytes);
-    directory.close(file);
+    assert_eq!(directory.close(file), Ok(()));
 }
 
 #[track_caller]
@@ -134,7 +134,7 @@ fn read_all<D: Directory>(directory: &D, file: &D::File) -> Vec<u8> {
 fn read_at<D: Directory>(directory: &D, name: Name<'_>) -> Vec<u8> {
     let file = directory.open(name).expect("a file is opened");
     let bytes = read_all(directory, &file);
-    directory.close(file);
+    assert_eq!(directory.close(file), Ok(()));
     bytes
 }
 
@@ -161,6 +161,7 @@ pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
             files_move_from_one_directory_to_another,
             a_directory_can_be_locked,
             a_removed_directory_holds_nothing_more,
+            a_directory_is_at_its_path_until_it_is_removed,
         }
         files {
             create_makes_an_empty_file,
@@ -170,7 +171,8 @@ pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
             a_read_gives_what_fits,
             a_file_that_was_opened_for_reading_is_not_written,
             an_open_file_tells_what_its_name_tells,
-            a_lock_file_is_made_once_and_kept,
+            a_lock_file_is_opened_as_it_is,
+            every_file_is_closed,
             a_file_stays_readable_when_its_name_is_gone,
             files_can_be_synced_however_they_were_opened,
         }
@@ -196,6 +198,8 @@ pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
             rename_gives_a_file_another_name,
             rename_replaces_what_has_the_name,
             rename_to_its_own_name_changes_nothing,
+            link_gives_a_file_one_more_name,
+            link_replaces_nothing,
             a_name_never_stands_for_nothing_while_it_is_replaced,
             a_directory_is_no_file_to_rename_over_and_none_to_unlink,
             of_many_that_create_one_name_one_does,

@@ -10,6 +10,7 @@ const SHARED: LockMode = LockMode::Shared;
 /// The same file, opened this many times.
 #[track_caller]
 fn open<D: Directory, const N: usize>(under_test: &DirectoryUnderTest<D>) -> [D::File; N] {
+    under_test.store(name("lock"), b"");
     std::array::from_fn(|_| {
         let opened = under_test.directory.open_lock(name("lock"));
         opened.expect("a lock file is opened")
@@ -50,9 +51,9 @@ pub fn closing_a_file_releases_its_lock<D: Directory>(under_test: &DirectoryUnde
     let directory = &under_test.directory;
     let [holder, other, third] = open(under_test);
     assert_eq!(directory.lock(&holder, EXCLUSIVE), Ok(()));
-    directory.close(third);
+    assert_eq!(directory.close(third), Ok(()));
     assert_eq!(directory.lock(&other, EXCLUSIVE), Err(Errno::AGAIN));
-    directory.close(holder);
+    assert_eq!(directory.close(holder), Ok(()));
     assert_eq!(directory.lock(&other, EXCLUSIVE), Ok(()));
 }
 
@@ -111,7 +112,7 @@ pub fn a_lock_belongs_to_the_file_and_not_to_its_name<D: Directory>(
     assert_eq!(directory.lock(&same, EXCLUSIVE), Err(Errno::AGAIN));
     directory.unlink(moved).expect("a locked file is unlinked");
     assert_eq!(directory.lock(&same, EXCLUSIVE), Err(Errno::AGAIN));
-    directory.close(holder);
+    assert_eq!(directory.close(holder), Ok(()));
     assert_eq!(directory.lock(&same, EXCLUSIVE), Ok(()));
 }
 

@@ -78,7 +78,7 @@ pub fn nothing_waits_for_a_pipe<D: Directory>(under_test: &DirectoryUnderTest<D>
         let file = opened.expect("a pipe is opened without waiting");
         assert_eq!(directory.metadata(&file), Ok(under_test.metadata(pipe)));
         assert_eq!(directory.lock(&file, LockMode::Exclusive), Ok(()));
-        directory.close(file);
+        assert_eq!(directory.close(file), Ok(()));
     }
     assert_eq!(under_test.metadata(pipe).file_type, FileType::Fifo);
 }
