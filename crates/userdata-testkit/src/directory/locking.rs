@@ -120,9 +120,7 @@ pub fn a_lock_belongs_to_the_file_and_not_to_its_name<D: Directory>(
 pub fn each_file_is_locked_by_itself<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let files = ["a", "b", "c"].map(|text| {
-        let file = directory
-            .open_lock(name(text))
-            .expect("a lock file is made");
+        let file = directory.create(name(text)).expect("a lock file is made");
         assert_eq!(directory.lock(&file, EXCLUSIVE), Ok(()));
         file
     });
