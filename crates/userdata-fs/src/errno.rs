@@ -70,12 +70,20 @@ constants! {
     NOTEMPTY,
     /// A socket, or a device without a driver.
     NXIO,
+    /// The connection to the file server is lost.
+    NOTCONN,
+    /// The file system cannot do this.
+    OPNOTSUPP,
+    /// A number does not fit into the type that the caller uses.
+    OVERFLOW,
     /// The operation is not permitted.
     PERM,
     /// The file system is mounted read-only.
     ROFS,
     /// The file handle is stale.
     STALE,
+    /// The file is a program that runs.
+    TXTBSY,
     /// The file system or device is busy.
     BUSY,
     /// The rename crosses file systems.

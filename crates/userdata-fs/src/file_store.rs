@@ -37,6 +37,20 @@ pub struct FileStore<D> {
 impl FileStore<OsDirectory> {
     /// `open(path, O_DIRECTORY)`: a store in this directory, which must exist.
     ///
+    /// ```
+    /// use userdata_core::{Store as _, Userid};
+    /// use userdata_fs::FileStore;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let path = scratch.path();
+    /// let store = FileStore::open(path)?;
+    /// let domain = "5.11111111-2222-3333-4444-abcdef555555".parse()?;
+    /// assert!(store.get(&domain, &Userid::new("xl")?)?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`StoreErrorKind::NoDirectory`] if it does not; [`StoreErrorKind::NotPermitted`].
@@ -59,6 +73,18 @@ impl<D: Directory> FileStore<D> {
     pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// A store in this directory, with libxl's names.
+    ///
+    /// ```
+    /// use userdata_fs::{FileStore, OsDirectory};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let path = scratch.path();
+    /// let store = FileStore::new(OsDirectory::open(path)?);
+    /// # let _ = store;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn new(directory: D) -> Self {
         Self {
@@ -71,6 +97,18 @@ impl<D: Directory> FileStore<D> {
     }
 
     /// The same store with names of another format.
+    ///
+    /// ```
+    /// use userdata_core::file_name::NameFormat;
+    /// use userdata_fs::FileStore;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let scratch = tempfile::tempdir()?;
+    /// let store = FileStore::open(scratch.path())?.with_name_format(NameFormat::Seed);
+    /// # let _ = store;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_name_format(mut self, format: NameFormat) -> Self {
         self.format = format;
@@ -78,6 +116,17 @@ impl<D: Directory> FileStore<D> {
     }
 
     /// The same store with another limit on the size of a value, in bytes.
+    ///
+    /// ```
+    /// use userdata_fs::FileStore;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let scratch = tempfile::tempdir()?;
+    /// let store = FileStore::open(scratch.path())?.with_value_max(64 << 10);
+    /// # let _ = store;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_value_max(mut self, limit: u64) -> Self {
         self.value_max = limit;
@@ -86,6 +135,19 @@ impl<D: Directory> FileStore<D> {
 
     /// The same store with another bound on the time that a read waits for a file on which another
     /// process has a lease (`F_SETLEASE` of `fcntl(2)`). Changes have a timeout of their own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use userdata_fs::FileStore;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let scratch = tempfile::tempdir()?;
+    /// let store = FileStore::open(scratch.path())?.with_read_timeout(Duration::from_secs(1));
+    /// # let _ = store;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_read_timeout(mut self, timeout: Duration) -> Self {
         self.read_timeout = timeout;
