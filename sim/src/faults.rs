@@ -1,4 +1,33 @@
 //! `FaultyDirectory`: calls that fail when they are told to.
+//!
+//! What the kernel can answer on ext4, xfs, btrfs, tmpfs, NFS, FUSE and overlayfs, whatever the
+//! directory holds, is the list of [`CallKind::errnos`], and every walk makes all of it happen:
+//!
+//! | errno | calls | where it comes from |
+//! |---|---|---|
+//! | `EACCES`, `EPERM` | by name | modes, an immutable file or directory, a server's own rules |
+//! | `EAGAIN` | open, open_lock; lock | a lease of another process; its lock |
+//! | `EBADF` | lock | NFS: an exclusive lock of a file that is open for reading |
+//! | `EBUSY` | rename, unlink | a mount point; FUSE |
+//! | `EDQUOT`, `ENOSPC` | create, write, syncs, close, rename, link | quota and space; NFS and FUSE say so at a sync or close |
+//! | `ENOSPC` | unlink | btrfs, which copies on write |
+//! | `EEXIST` | create | a random number that was drawn before |
+//! | `EFBIG` | write | `RLIMIT_FSIZE`, where `SIGXFSZ` is ignored |
+//! | `EINTR` | most | a signal during a call to a server (NFS with `intr`, FUSE) |
+//! | `EINVAL` | sync of a directory | network file systems that cannot |
+//! | `EIO` | all | the device or the server |
+//! | `EMFILE`, `ENFILE`, `ENOMEM` | opens, list | limits of the process and the host |
+//! | `EMLINK` | link | too many names of one file |
+//! | `ENOLCK`, `EOPNOTSUPP` | lock; link | a server without locks; a file system without links |
+//! | `ENOTCONN` | read | FUSE whose server has ended |
+//! | `EOVERFLOW` | metadata, list | 32-bit programs |
+//! | `EROFS` | whatever changes | mounted read-only, or remounted after an error |
+//! | `ESTALE` | all of NFS | the server has lost the file |
+//! | `ETXTBSY` | open_lock | the file is a program that runs |
+//! | `EXDEV` | rename, link | project quotas, overlayfs, bind mounts |
+//!
+//! What tells of the state of a name (`ENOENT`, `ELOOP`, `EISDIR`, `ENOTDIR`, `ENXIO`, `ENODEV`,
+//! `ENOTEMPTY`, `ENAMETOOLONG`) is planted in the directory instead.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -40,7 +40,8 @@ impl<I: Interceptor> Interceptor for Arc<I> {
 pub enum Verdict {
     /// It is made.
     Proceed,
-    /// It is not made, and answers this. A sync of a file that fails so has lost the bytes.
+    /// It is not made, and answers this. A sync of a file that fails so has lost the bytes. A close
+    /// is made all the same, and unless a signal interrupted it the bytes are lost.
     Fail(Errno),
     /// It reads or writes at most this many bytes, or shows this many names and then fails with
     /// `EIO`. For all other calls the same as [`Verdict::Proceed`].
@@ -57,6 +58,8 @@ pub struct Interposed<D: Directory, I> {
     interceptor: Arc<I>,
     /// What the disk loses when a sync of a file is made to fail.
     lose: fn(&D, &D::File),
+    /// What readers lose, too, when a close is made to fail.
+    lose_written: fn(&D, &D::File),
     number: u64,
     /// The number of what is opened next.
     next: Arc<AtomicU64>,
@@ -85,6 +88,7 @@ impl<D: Directory, I: Interceptor> Interposed<D, I> {
             inner,
             interceptor: Arc::new(interceptor),
             lose: |_, _| {},
+            lose_written: |_, _| {},
             number: 0,
             next: Arc::new(AtomicU64::new(1)),
         }
@@ -95,6 +99,15 @@ impl<D: Directory, I: Interceptor> Interposed<D, I> {
     #[must_use]
     pub fn losing(mut self, lose: fn(&D, &D::File)) -> Self {
         self.lose = lose;
+        self
+    }
+
+    /// The same where a close that is made to fail also loses the bytes that were written, in the
+    /// way in which this directory can:
+    /// [`SimDirectory::lose_written`](crate::SimDirectory::lose_written).
+    #[must_use]
+    pub fn losing_at_close(mut self, lose: fn(&D, &D::File)) -> Self {
+        self.lose_written = lose;
         self
     }
 
@@ -182,12 +195,22 @@ impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
         self.pass_open(Call::Open { name }, || self.inner.open(name))
     }
 
-    fn close(&self, file: Self::File) {
+    fn close(&self, file: Self::File) -> Result<(), Errno> {
         let call = Call::Close { file: file.number };
-        // Nothing can fail it or be told of it.
-        let _ = self.interceptor.before(self.inner.process(), &call);
-        self.inner.close(file.inner);
-        self.after(&call, Ok(Answer::Done));
+        let verdict = self.interceptor.before(self.inner.process(), &call);
+        if let Verdict::Fail(errno) = verdict
+            && errno != Errno::INTR
+        {
+            (self.lose_written)(&self.inner, &file.inner);
+        }
+        // It is closed in any case.
+        let closed = self.inner.close(file.inner);
+        let closed = match verdict {
+            Verdict::Fail(errno) => Err(errno),
+            _ => closed,
+        };
+        self.after(&call, closed.map(|()| Answer::Done));
+        closed
     }
 
     fn read(&self, file: &Self::File, buffer: &mut [u8]) -> Result<usize, Errno> {
@@ -281,6 +304,10 @@ impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
         self.pass_done(call, || self.inner.rename_into(from, &into.inner, to))
     }
 
+    fn link(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        self.pass_done(Call::Link { from, to }, || self.inner.link(from, to))
+    }
+
     fn unlink(&self, name: Name<'_>) -> Result<(), Errno> {
         self.pass_done(Call::Unlink { name }, || self.inner.unlink(name))
     }
@@ -297,6 +324,7 @@ impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
                 inner,
                 interceptor: Arc::clone(&self.interceptor),
                 lose: self.lose,
+                lose_written: self.lose_written,
                 number: self.number(),
                 next: Arc::clone(&self.next),
             })
@@ -334,6 +362,14 @@ impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
 
     fn sync(&self) -> Result<(), Errno> {
         self.pass_done(Call::Sync, || self.inner.sync())
+    }
+
+    fn is_at_path(&self) -> Result<bool, Errno> {
+        self.pass(
+            Call::IsAtPath,
+            |_| self.inner.is_at_path(),
+            |is| Answer::Is(*is),
+        )
     }
 
     fn now(&self) -> Duration {

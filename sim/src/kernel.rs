@@ -42,6 +42,8 @@ struct Description {
     node: NodeId,
     position: u64,
     writable: bool,
+    /// Whether anything was written to it.
+    written: bool,
     lock: Option<LockMode>,
     descriptors: u32,
 }
@@ -167,6 +169,7 @@ impl Kernel {
             node,
             position: 0,
             writable,
+            written: false,
             lock: None,
             descriptors: 1,
         };
@@ -221,8 +224,16 @@ impl Kernel {
         }
         let Description { node, position, .. } = *description;
         let count = self.storage.write(node, position, bytes, clock)?;
-        self.description(process, descriptor)?.position += count as u64;
+        let description = self.description(process, descriptor)?;
+        description.position += count as u64;
+        description.written = true;
         Ok(count)
+    }
+
+    /// The node behind a descriptor that was written to.
+    pub(crate) fn written(&mut self, process: u32, descriptor: u32) -> Option<NodeId> {
+        let description = self.description(process, descriptor).ok()?;
+        description.written.then_some(description.node)
     }
 
     /// `flock` without blocking. As on Linux, a lock that is to be converted is given up first, so
@@ -233,8 +244,12 @@ impl Kernel {
         descriptor: u32,
         mode: Option<LockMode>,
     ) -> Result<(), Errno> {
+        let nfs_locks = self.options.nfs_locks;
         let description = self.description(process, descriptor)?;
         let node = description.node;
+        if nfs_locks && mode == Some(LockMode::Exclusive) && !description.writable {
+            return Err(Errno::BADF);
+        }
         if description.lock == mode {
             return Ok(());
         }

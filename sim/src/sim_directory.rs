@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use userdata_fs::{Directory, Errno, Identity, LockMode, Metadata, Name};
 
 use crate::kernel::Kernel;
-use crate::storage::{Body, Node, NodeId};
+use crate::storage::{Body, Node, NodeId, Storage};
 use crate::{CallKind, SimProcess};
 
 /// The device that every simulated file is on.
@@ -22,6 +22,8 @@ const BOOTED: Duration = Duration::from_secs(1_271_030_400);
 pub struct SimDirectory {
     process: SimProcess,
     descriptor: u32,
+    /// The path by which it was opened: a name in the root directory.
+    path: Option<Arc<[u8]>>,
 }
 
 /// A file of a simulated host, opened by one of its processes.
@@ -31,17 +33,18 @@ pub struct SimFile {
 }
 
 impl SimDirectory {
-    pub(crate) const fn new(process: SimProcess, descriptor: u32) -> Self {
+    pub(crate) const fn new(process: SimProcess, descriptor: u32, path: Option<Arc<[u8]>>) -> Self {
         Self {
             process,
             descriptor,
+            path,
         }
     }
 
     /// The same descriptor as a forked child has it. To be asked once for each child.
     #[must_use]
     pub fn in_process(&self, child: &SimProcess) -> Self {
-        Self::new(child.clone(), self.descriptor)
+        Self::new(child.clone(), self.descriptor, self.path.clone())
     }
 
     /// `openat(dir, name, O_RDWR|O_CREAT|O_TRUNC|O_CLOEXEC, 0600)`: what libxl does to its
@@ -49,9 +52,12 @@ impl SimDirectory {
     ///
     /// # Errors
     ///
-    /// Those of [`Directory::open_lock`].
+    /// Those of [`Directory::create`] and [`Directory::open_lock`], but `EEXIST` and `ENOENT`.
     pub fn open_truncated(&self, name: Name<'_>) -> Result<SimFile, Errno> {
-        let file = self.open_lock(name)?;
+        let file = match self.create(name) {
+            Err(Errno::EXIST) => self.open_lock(name),
+            created => created,
+        }?;
         self.truncate(&file)?;
         Ok(file)
     }
@@ -78,6 +84,17 @@ impl SimDirectory {
         if let Ok(node) = kernel.node_of(self.process.id(), file.descriptor) {
             let _ = kernel.storage.lose_writeback(node);
             kernel.stepped(CallKind::SyncFile, || "failed sync".to_owned());
+        }
+    }
+
+    /// What a failed [`Directory::close`] leaves of a file that was written: the server of a network
+    /// file system has refused the bytes, and readers find none.
+    pub fn lose_written(&self, file: &SimFile) {
+        let mut kernel = self.kernel();
+        if let Some(node) = kernel.written(self.process.id(), file.descriptor) {
+            let clock = kernel.clock();
+            let _ = kernel.storage.truncate(node, clock);
+            kernel.stepped(CallKind::Close, || "failed close".to_owned());
         }
     }
 
@@ -146,15 +163,8 @@ impl Directory for SimDirectory {
 
     fn open_lock(&self, name: Name<'_>) -> Result<SimFile, Errno> {
         let mut kernel = self.kernel();
-        let (directory, clock) = (self.opening(&mut kernel)?, kernel.clock());
-        let Some(node) = kernel.storage.find(directory, name.as_bytes())? else {
-            let node = kernel
-                .storage
-                .make_file(directory, name.as_bytes(), clock)?;
-            let file = self.opened(&mut kernel, node, true)?;
-            kernel.stepped(CallKind::OpenLock, || format!("create {name}"));
-            return Ok(file);
-        };
+        let directory = self.opening(&mut kernel)?;
+        let node = kernel.storage.look_up(directory, name.as_bytes())?;
         if kernel.is_directory(node)? {
             return Err(Errno::ISDIR);
         }
@@ -171,8 +181,10 @@ impl Directory for SimDirectory {
         self.opened(&mut kernel, node, false)
     }
 
-    fn close(&self, file: SimFile) {
+    fn close(&self, file: SimFile) -> Result<(), Errno> {
+        let answer = self.kernel().check_alive(self.process.id());
         drop(file);
+        answer
     }
 
     fn read(&self, file: &SimFile, buffer: &mut [u8]) -> Result<usize, Errno> {
@@ -234,6 +246,15 @@ impl Directory for SimDirectory {
         Ok(())
     }
 
+    fn link(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let directory = self.node(&mut kernel)?;
+        let (from_bytes, to_bytes) = (from.as_bytes(), to.as_bytes());
+        kernel.storage.link(directory, from_bytes, to_bytes)?;
+        kernel.stepped(CallKind::Link, || format!("link {from} {to}"));
+        Ok(())
+    }
+
     fn unlink(&self, name: Name<'_>) -> Result<(), Errno> {
         let mut kernel = self.kernel();
         let directory = self.node(&mut kernel)?;
@@ -260,7 +281,7 @@ impl Directory for SimDirectory {
             return Err(Errno::NOTDIR);
         }
         let descriptor = kernel.open(self.process.id(), node, false)?;
-        Ok(Self::new(self.process.clone(), descriptor))
+        Ok(Self::new(self.process.clone(), descriptor, None))
     }
 
     fn remove_directory(&self, name: Name<'_>) -> Result<(), Errno> {
@@ -277,7 +298,7 @@ impl Directory for SimDirectory {
 
     fn list(&self, each: &mut dyn FnMut(Name<'_>) -> ControlFlow<()>) -> Result<(), Errno> {
         let mut names = self.names_after(None)?;
-        // Nobody is kept from changing the directory while `each` looks at what was found.
+        // The directory may be changed while `each` looks at what was found.
         while let Some(last) = names.last().cloned() {
             for name in &names {
                 if let Some(name) = Name::new(name)
@@ -297,6 +318,18 @@ impl Directory for SimDirectory {
         kernel.storage.sync(directory)?;
         kernel.stepped(CallKind::Sync, || "sync directory".to_owned());
         Ok(())
+    }
+
+    fn is_at_path(&self) -> Result<bool, Errno> {
+        let mut kernel = self.kernel();
+        let node = self.node(&mut kernel)?;
+        if let Some(path) = &self.path {
+            return Ok(kernel.storage.look_up(Storage::root(), path)? == node);
+        }
+        match kernel.storage.node(node)?.links {
+            0 => Err(Errno::NOENT),
+            _ => Ok(true),
+        }
     }
 
     fn now(&self) -> Duration {

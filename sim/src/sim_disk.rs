@@ -23,6 +23,9 @@ pub struct SimOptions {
     /// How many names one look into a directory gives. A listing looks again until there are no
     /// more, so that names that move meanwhile are shown twice or never, as on a real host.
     pub listed_at_once: usize,
+    /// Whether `flock` has NFS's rule: an exclusive lock needs a file that is open for writing,
+    /// `EBADF` otherwise.
+    pub nfs_locks: bool,
 }
 
 impl Default for SimOptions {
@@ -33,6 +36,7 @@ impl Default for SimOptions {
             seed: 0,
             open_files_max: None,
             listed_at_once: 8,
+            nfs_locks: false,
         }
     }
 }
@@ -212,7 +216,29 @@ impl SimProcess {
         let mut kernel = self.disk.kernel();
         kernel.check_alive(self.id)?;
         let descriptor = kernel.open(self.id, Storage::root(), false)?;
-        Ok(SimDirectory::new(self.clone(), descriptor))
+        Ok(SimDirectory::new(self.clone(), descriptor, None))
+    }
+
+    /// Opens a directory in the root directory by its path, which another directory may get later:
+    /// [`Directory::is_at_path`](userdata_fs::Directory::is_at_path).
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is none, `ENOTDIR` if it is something else, `EMFILE`; `EBADF` if the
+    /// process is dead.
+    pub fn directory(&self, name: Name<'_>) -> Result<SimDirectory, Errno> {
+        let mut kernel = self.disk.kernel();
+        kernel.check_alive(self.id)?;
+        let node = kernel.storage.look_up(Storage::root(), name.as_bytes())?;
+        if !kernel.is_directory(node)? {
+            return Err(Errno::NOTDIR);
+        }
+        let descriptor = kernel.open(self.id, node, false)?;
+        Ok(SimDirectory::new(
+            self.clone(),
+            descriptor,
+            Some(name.as_bytes().into()),
+        ))
     }
 
     /// `SIGKILL`: closes the files of the process and releases its locks. Whatever it does from

@@ -45,6 +45,10 @@ pub struct StorageOptions {
     pub capacity: Option<u64>,
     /// How many inodes fit, the root included; `ENOSPC` beyond.
     pub inodes_max: Option<usize>,
+    /// Whether what fits is limited by a quota: `EDQUOT` in place of `ENOSPC`.
+    pub quota: bool,
+    /// Whether names that differ in the case of ASCII letters alone are the same name.
+    pub folds_case: bool,
     /// Whether it is mounted read-only: `EROFS`.
     pub read_only: bool,
 }
@@ -57,6 +61,8 @@ impl Default for StorageOptions {
             reuses_inodes: true,
             capacity: None,
             inodes_max: None,
+            quota: false,
+            folds_case: false,
             read_only: false,
         }
     }
@@ -150,6 +156,7 @@ impl Storage {
         clock: Duration,
     ) -> Result<usize, Errno> {
         let block = self.options.block;
+        let full = self.full();
         let free = match self.options.capacity {
             Some(capacity) => capacity.saturating_sub(self.allocated),
             None => u64::MAX,
@@ -166,7 +173,7 @@ impl Storage {
         let room = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
         let (taken, _) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
         if taken.is_empty() && !bytes.is_empty() {
-            return Err(Errno::NOSPC);
+            return Err(full);
         }
         content.write(at, taken, block)?;
         if !taken.is_empty() {
@@ -239,7 +246,7 @@ impl Storage {
             .inodes_max
             .is_some_and(|max| self.inodes >= max)
         {
-            return Err(Errno::NOSPC);
+            return Err(self.full());
         }
         let number = self.free_numbers.pop_first().unwrap_or_else(|| {
             self.next_number += 1;
@@ -258,6 +265,14 @@ impl Storage {
         self.allocated += node.allocated();
         self.nodes.insert(id, node);
         Ok(id)
+    }
+
+    /// What is answered where no more fits.
+    const fn full(&self) -> Errno {
+        match self.options.quota {
+            true => Errno::DQUOT,
+            false => Errno::NOSPC,
+        }
     }
 
     /// Frees what programs can no longer reach. The disk may still hold it, so the node itself

@@ -20,6 +20,7 @@ use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions, Trace, TracingDirec
 enum Op {
     Create(usize, usize),
     OpenLock(usize, usize),
+    Link(usize, usize, usize),
     Open(usize, usize),
     Close(usize),
     Read(usize, usize),
@@ -97,6 +98,7 @@ impl<D: Directory, P: Fn(Name<'_>, Hostile)> Arm<D, P> {
                 let file = directory(in_).open_lock(name(n))?;
                 self.files.push(file);
             }
+            Op::Link(in_, from, to) => directory(in_).link(name(from), name(to))?,
             Op::Open(in_, n) => {
                 let file = directory(in_).open(name(n))?;
                 self.files.push(file);
@@ -106,7 +108,7 @@ impl<D: Directory, P: Fn(Name<'_>, Hostile)> Arm<D, P> {
                     return Ok(Seen::Nothing);
                 };
                 let file = self.files.remove(at);
-                self.directories[0].close(file);
+                self.directories[0].close(file)?;
             }
             Op::Read(number, length) => {
                 let Some((_, file)) = file(number) else {
@@ -273,6 +275,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
         (in_(), name()).prop_map(|(d, n)| Op::Create(d, n)),
         (in_(), name()).prop_map(|(d, n)| Op::OpenLock(d, n)),
         (in_(), name()).prop_map(|(d, n)| Op::Open(d, n)),
+        (in_(), name(), name()).prop_map(|(d, n, m)| Op::Link(d, n, m)),
         (in_(), name()).prop_map(|(d, n)| Op::OpenDirectory(d, n)),
         file().prop_map(Op::Close),
         (1..4_usize).prop_map(Op::CloseDirectory),

@@ -40,7 +40,7 @@ fn a_read_only_file_system_answers_as_linux_does() {
         ("s", exist, Some(Errno::ISDIR), None, exist),
         ("l", exist, Some(Errno::LOOP), Some(Errno::LOOP), exist),
         ("p", exist, None, None, exist),
-        ("new", rofs, Some(rofs), Some(Errno::NOENT), rofs),
+        ("new", rofs, Some(Errno::NOENT), Some(Errno::NOENT), rofs),
         (
             &long,
             long_errno,
@@ -98,7 +98,7 @@ fn a_full_disk_takes_what_fits_and_then_nothing() {
     // What is unlinked takes up space until it is closed.
     root.unlink(name("a")).unwrap();
     assert_eq!(root.write(&other, b"x"), Err(Errno::NOSPC));
-    root.close(file);
+    root.close(file).unwrap();
     assert_eq!(root.write(&other, b"x"), Ok(1));
     assert!(root.create(name("c")).is_ok());
 }
@@ -116,14 +116,14 @@ fn a_process_without_descriptors_opens_nothing() {
     assert_eq!(root.open_directory(name("d")).err(), Some(Errno::MFILE));
     assert_eq!(list(), Err(Errno::MFILE));
     assert_eq!(root.metadata_at(name("b")).err(), Some(Errno::NOENT));
-    root.close(file);
+    root.close(file).unwrap();
     assert_eq!(list(), Ok(()));
 }
 
 #[test]
 fn a_killed_process_is_inert_and_its_locks_are_free() {
     let (disk, process, root) = host();
-    let file = root.open_lock(name("lock")).unwrap();
+    let file = root.create(name("lock")).unwrap();
     root.lock(&file, LockMode::Exclusive).unwrap();
     let other = disk.process().root().unwrap();
     let others = other.open_lock(name("lock")).unwrap();
@@ -151,7 +151,7 @@ fn a_killed_process_is_inert_and_its_locks_are_free() {
     assert_eq!(process.root().err(), Some(badf));
     assert_eq!(disk.tree(), before);
     assert_eq!(other.lock(&others, LockMode::Exclusive), Ok(()));
-    // The handles of the dead process close nothing of anybody else's.
+    // The handles of the dead process close nothing of another one's.
     drop(file);
     drop(root);
     let third = disk.process().root().unwrap();
@@ -170,13 +170,13 @@ fn a_dead_process_has_passed_every_deadline() {
 #[test]
 fn a_lock_lasts_until_the_last_forked_child_closes_it() {
     let (disk, process, root) = host();
-    let file = root.open_lock(name("lock")).unwrap();
+    let file = root.create(name("lock")).unwrap();
     root.lock(&file, LockMode::Exclusive).unwrap();
     let child = process.fork().unwrap();
     let childs = file.in_process(&child);
     let other = disk.process().root().unwrap();
     let others = other.open_lock(name("lock")).unwrap();
-    root.close(file);
+    root.close(file).unwrap();
     assert_eq!(other.lock(&others, LockMode::Exclusive), Err(Errno::AGAIN));
     drop(childs);
     assert_eq!(other.lock(&others, LockMode::Exclusive), Ok(()));
@@ -185,7 +185,7 @@ fn a_lock_lasts_until_the_last_forked_child_closes_it() {
 #[test]
 fn to_unlock_frees_the_lock_of_all_who_share_it() {
     let (disk, process, root) = host();
-    let file = root.open_lock(name("lock")).unwrap();
+    let file = root.create(name("lock")).unwrap();
     root.lock(&file, LockMode::Exclusive).unwrap();
     let child = process.fork().unwrap();
     let childs_root = root.in_process(&child);
@@ -217,7 +217,7 @@ fn the_number_of_an_inode_that_is_gone_is_used_again() {
         root.unlink(name("b")).unwrap();
         drop(root.create(name("c")).unwrap());
         assert_ne!(number("c"), second);
-        root.close(file);
+        root.close(file).unwrap();
     }
 }
 

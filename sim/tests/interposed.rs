@@ -19,7 +19,10 @@ fn faulty(fault: Fault) -> (SimDisk, FaultyDirectory<SimDirectory>) {
     root.plant(name("a"), Plant::File(b"old".to_vec())).unwrap();
     root.plant(name("b"), Plant::File(b"b".to_vec())).unwrap();
     let faulty = FaultyDirectory::new(root, Faults::new([fault]));
-    (disk, faulty.losing(SimDirectory::lose_writeback))
+    let faulty = faulty
+        .losing(SimDirectory::lose_writeback)
+        .losing_at_close(SimDirectory::lose_written);
+    (disk, faulty)
 }
 
 /// One call of this kind; what failed, if it did.
@@ -29,6 +32,9 @@ fn call(root: &FaultyDirectory<SimDirectory>, kind: CallKind) -> Option<Errno> {
         done(&file)
     };
     match kind {
+        CallKind::Close => root.close(root.open(name("a")).unwrap()).err(),
+        CallKind::Link => root.link(name("a"), name("c")).err(),
+        CallKind::IsAtPath => root.is_at_path().err(),
         CallKind::Create => root.create(name("new")).err(),
         CallKind::OpenLock => root.open_lock(name("a")).err(),
         CallKind::Open => root.open(name("a")).err(),
@@ -62,6 +68,9 @@ fn call(root: &FaultyDirectory<SimDirectory>, kind: CallKind) -> Option<Errno> {
 fn each_call_fails_with_each_errno_that_it_can_return_and_changes_nothing() {
     use CallKind as K;
     let kinds = [
+        K::Close,
+        K::Link,
+        K::IsAtPath,
         K::Create,
         K::OpenLock,
         K::Open,
@@ -182,7 +191,8 @@ fn syncs_that_are_dropped_are_not_made() {
         (WithoutSyncs::default(), 2),
     ] {
         let root = Interposed::new(disk.process().root().unwrap(), bug);
-        let file = root.open_lock(name("a")).unwrap();
+        let _ = root.inner().unlink(name("a"));
+        let file = root.create(name("a")).unwrap();
         disk.record_steps();
         root.sync_file(&file).unwrap();
         root.sync().unwrap();
@@ -202,7 +212,7 @@ fn a_trace_says_who_asked_what_and_what_was_answered() {
     second.read(&other, &mut [0; 9]).unwrap();
     first.lock(&file, LockMode::Exclusive).unwrap();
     let _ = second.lock(&other, LockMode::Shared);
-    first.close(file);
+    first.close(file).unwrap();
     first.list(&mut |_| ControlFlow::Continue(())).unwrap();
     let expected = r#"1: create a = 1
 2: open a = 1

@@ -48,16 +48,22 @@ fn a_process_without_descriptors_acts_wholly_or_not_at_all() {
     assert!(!last.iter().any(|said| failed(said)), "{last:?}");
 }
 
-/// Runs an actor on a tmpfs with these options, in its own mount namespace, after the shell
-/// commands in `prepare`. If this user may not mount, prints that and returns `None`.
-fn on_a_tmpfs(options: &str, prepare: &str, arguments: &[&str]) -> Option<Vec<String>> {
+/// Starts an actor on a tmpfs that is mounted with these options in a namespace of its own, after
+/// the shell commands in `prepare`. `None`, with a line that says so, where that is not allowed.
+pub(crate) fn on_a_tmpfs(options: &str, prepare: &str, arguments: &[&str]) -> Option<Vec<String>> {
+    mounted(
+        &format!("mount -t tmpfs -o {options} none \"$0\""),
+        prepare,
+        arguments,
+    )
+}
+
+/// The same on what the shell command `mount` mounts.
+fn mounted(mount: &str, prepare: &str, arguments: &[&str]) -> Option<Vec<String>> {
     let scene = Scene::new();
     let actor = command(scene.path(), &scene.domain, arguments);
-    let script = format!(
-        "mount -t tmpfs -o {options} none \"$0\" && cd \"$0\" && {prepare} echo mounted && \
-         exec \"$@\""
-    );
-    // Root may mount in a new mount namespace; other users also need a user namespace.
+    let script = format!("{mount} && cd \"$0\" && {prepare} echo mounted && exec \"$@\"");
+    // Root may mount in a namespace of its own; others need one of users besides.
     for namespaces in [&["--mount"][..], &["--user", "--map-root-user", "--mount"]] {
         let mut unshare = Command::new("unshare");
         unshare
@@ -70,7 +76,10 @@ fn on_a_tmpfs(options: &str, prepare: &str, arguments: &[&str]) -> Option<Vec<St
             return Some(process.end());
         }
     }
-    skipped(&arguments.join(" "), "this user may not mount a tmpfs");
+    skipped(
+        &arguments.join(" "),
+        "this user may not mount a file system",
+    );
     None
 }
 
@@ -84,6 +93,20 @@ fn on_a_full_disk_the_old_value_stays_and_nothing_else() {
 #[test]
 fn on_a_disk_without_inodes_the_old_value_stays_and_nothing_else() {
     if let Some(said) = on_a_tmpfs("nr_inodes=16,mode=700", "", &["no-inodes"]) {
+        assert_eq!(said, ["done"]);
+    }
+}
+
+#[test]
+fn on_a_disk_without_inodes_values_are_removed() {
+    let scratch = tempfile::tempdir().unwrap();
+    let image = scratch.path().join("image");
+    let image = image.to_str().unwrap();
+    // Not a tmpfs, which counts a link as an inode.
+    let mount = format!(
+        "truncate -s 4M {image} && mkfs.ext4 -q -N 32 {image} && mount -o loop {image} \"$0\""
+    );
+    if let Some(said) = mounted(&mount, "", &["free-without-inodes"]) {
         assert_eq!(said, ["done"]);
     }
 }

@@ -21,9 +21,13 @@ mod hostile_directory;
 #[cfg(test)]
 mod hypervisor_conformance;
 #[cfg(test)]
+mod leases;
+#[cfg(test)]
 mod libxl_fixture;
 #[cfg(test)]
 mod lifetime;
+#[cfg(test)]
+mod moved_directory;
 #[cfg(test)]
 mod place;
 #[cfg(test)]
@@ -32,5 +36,7 @@ mod processes;
 mod same_key_again;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod simulated_host;
 #[cfg(test)]
 mod store_conformance;

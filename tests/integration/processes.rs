@@ -80,12 +80,35 @@ fn a_killed_writer_leaves_a_whole_value_and_no_held_lock() {
             let listed = scene.store.list(&scene.domain).unwrap();
             assert_eq!(listed.len(), 1, "a temporary file is taken for a value");
             scene.put_within(AT_ONCE, &xl, &sealed(round, 1)).unwrap();
+            assert_eq!(scene.others(), [], "in round {round}");
         }
-        // A killed writer may leave a temporary file; that is what a clear is for.
-        assert!(scene.others().iter().all(|kind| *kind == Kind::Temporary));
         clear(&scene);
         assert_eq!(scene.snapshot().names().count(), 0);
     }
+}
+
+#[test]
+fn after_sixty_killed_stores_the_next_leaves_one_file() {
+    let (scene, xl) = (Scene::new(), userid("xl"));
+    let mut left = 0;
+    for round in 0..60_u64 {
+        let writer = scene.actor(&["write-large", "xl", "500000"]);
+        writer.expect("ready");
+        // A moment that differs from round to round, and need not be exact.
+        std::thread::sleep(Duration::from_micros(round * 7_919 % 3_000));
+        writer.kill();
+        let temporaries = scene.others();
+        let temporaries = temporaries.iter().filter(|kind| **kind == Kind::Temporary);
+        let count = temporaries.count();
+        assert!(
+            count <= 1,
+            "killed stores pile up: {count} in round {round}"
+        );
+        left += count;
+    }
+    assert!(left > 0, "no store was killed while it wrote");
+    scene.put_within(AT_ONCE, &xl, b"value").unwrap();
+    assert_eq!(scene.snapshot().names().count(), 1);
 }
 
 fn clear(scene: &Scene) {

@@ -67,6 +67,17 @@ fn a_file_store_on_a_simulated_directory_conforms() {
 }
 
 #[test]
+fn a_file_store_with_the_locks_of_nfs_conforms() {
+    store::run_all(&|| {
+        let mut options = SimOptions::default();
+        options.nfs_locks = true;
+        let disk = SimDisk::new(options);
+        let open = move || disk.process().root().expect("a directory is opened");
+        file_store(Box::new(open), NameFormat::Libxl)
+    });
+}
+
+#[test]
 fn a_store_in_a_tree_of_directories_conforms() {
     store::run_all(|| tree_store(real(Place::Disk)));
     store::run_all(|| tree_store(simulated()));

@@ -46,7 +46,7 @@ impl<D: Directory> HeldLock<'_, D> {
         Ok(cleared)
     }
 
-    /// Removes one record; false if it is gone already or is nobody's to remove.
+    /// Removes one record; false if it is gone already or another process is to remove it.
     fn remove(&self, name: &FileName) -> Result<bool, StoreError> {
         match name.kind() {
             Kind::Lock | Kind::Closing => self.remove_unless_held(name),
@@ -66,10 +66,14 @@ impl<D: Directory> HeldLock<'_, D> {
     /// unlink it otherwise would let two programs hold "the" lock at once.
     fn remove_unless_held(&self, name: &FileName) -> Result<bool, StoreError> {
         let directory = &*self.store().directory;
-        let file = match directory.open(name.into()) {
+        let opened = self
+            .store()
+            .open_leased(Some(self.timeout()), || directory.open_lock(name.into()))
+            .map_err(|kind| StoreError::new(Operation::Remove, name, kind))?;
+        let file = match opened {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(false),
-            // A link or a socket can't be locked by opening it, so nobody holds it.
+            // A link or a socket can't be opened to be locked, so no process holds it.
             Err(Errno::LOOP | Errno::NXIO | Errno::NODEV) => return self.unlink(name),
             Err(errno) => return Err(self.store().unopened(Operation::Remove, name, errno)),
         };
@@ -79,7 +83,7 @@ impl<D: Directory> HeldLock<'_, D> {
                 let _ = directory.unlock(&file);
                 removed
             }
-            // Whoever destroys the domain removes his marker himself.
+            // The process that destroys the domain removes its marker itself.
             Err(Errno::AGAIN) if name.kind() == Kind::Closing => Ok(false),
             Err(Errno::AGAIN) => Err(StoreError::new(
                 Operation::Remove,
@@ -88,7 +92,7 @@ impl<D: Directory> HeldLock<'_, D> {
             )),
             Err(errno) => Err(StoreError::new(Operation::Remove, name, kind_of(errno))),
         };
-        directory.close(file);
+        directory.close_unwritten(file);
         removed
     }
 

@@ -30,12 +30,13 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// `EEXIST` if anything has the name, a dangling link included.
     fn create(&self, name: Name<'_>) -> Result<Self::File, Errno>;
 
-    /// `openat(dir, name, O_RDWR|O_CREAT|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY, 0600)`: a file
-    /// to be locked, made if it is not there.
+    /// `openat(dir, name, O_RDWR|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY)`: a file that is there,
+    /// to be locked. Open for writing too, because NFS gives an exclusive lock to no other.
     ///
     /// # Errors
     ///
-    /// `ELOOP` for a symbolic link, `EISDIR` for a directory, `ENXIO` for a socket.
+    /// `ENOENT` if there is none, `ELOOP` for a symbolic link, `EISDIR` for a directory, `ENXIO` for
+    /// a socket, `EAGAIN` while another process has a lease on it (`F_SETLEASE`).
     fn open_lock(&self, name: Name<'_>) -> Result<Self::File, Errno>;
 
     /// `openat(dir, name, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY)`: a file to be read,
@@ -43,11 +44,19 @@ pub trait Directory: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// `ENOENT` if there is none, `ELOOP` for a symbolic link, `ENXIO` for a socket.
+    /// `ENOENT` if there is none, `ELOOP` for a symbolic link, `ENXIO` for a socket, `EAGAIN` while
+    /// another process has a lease for writing on it (`F_SETLEASE`).
     fn open(&self, name: Name<'_>) -> Result<Self::File, Errno>;
 
-    /// `close(fd)`: gives the file back. Releases its lock unless a forked child still has it open.
-    fn close(&self, file: Self::File);
+    /// `close(fd)`: closes the file, also when it fails. Releases its lock unless a forked child
+    /// still has it open.
+    ///
+    /// # Errors
+    ///
+    /// `EDQUOT`, `ENOSPC` or `EIO` if bytes that `write` accepted are lost: a network file system
+    /// sends them to its server when the file is closed. `EINTR` is a success, as on Linux the
+    /// file is closed then.
+    fn close(&self, file: Self::File) -> Result<(), Errno>;
 
     /// `read(fd, buffer)`: the next bytes, possibly fewer than asked for; none at the end.
     ///
@@ -82,7 +91,8 @@ pub trait Directory: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// `EAGAIN` if somebody else has a lock that excludes this one.
+    /// `EAGAIN` if another open file has a lock that excludes this one; `EBADF` on NFS for an
+    /// exclusive lock of a file that is not open for writing.
     fn lock(&self, file: &Self::File, mode: LockMode) -> Result<(), Errno>;
 
     /// `flock(fd, LOCK_UN)`: releases the lock, for forked children that have the file open too.
@@ -116,6 +126,15 @@ pub trait Directory: Send + Sync + Sized + 'static {
     ///
     /// As [`Directory::rename`].
     fn rename_into(&self, from: Name<'_>, into: &Self, to: Name<'_>) -> Result<(), Errno>;
+
+    /// `linkat(dir, from, dir, to, 0)`: gives a file one more name, which takes no inode. A symbolic
+    /// link is not followed, but gets the name itself. A crash may lose the name.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` if anything has the name `to`, `EPERM` for a directory or where the file system has
+    /// no links, `EMLINK` if the file has too many names.
+    fn link(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno>;
 
     /// `unlinkat(dir, name, 0)`: takes a name away. A crash may bring it back.
     ///
@@ -160,6 +179,15 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// As in `fsync(2)`.
     fn sync(&self) -> Result<(), Errno>;
 
+    /// `stat(path)`, compared with the directory that is open: whether the path still leads to it. A
+    /// directory that was opened without a path of its own, as a child is, answers by `fstat(dir)`
+    /// whether it still has a name.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if the path leads nowhere, or the directory was removed.
+    fn is_at_path(&self) -> Result<bool, Errno>;
+
     /// `clock_gettime(CLOCK_MONOTONIC)`: time since some fixed point.
     fn now(&self) -> Duration;
 
@@ -180,9 +208,9 @@ pub trait Directory: Send + Sync + Sized + 'static {
 /// How a file is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LockMode {
-    /// Nobody else has any lock on it.
+    /// No other open file has a lock on it.
     Exclusive,
-    /// Others may have shared locks on it.
+    /// Other open files may have shared locks on it.
     Shared,
 }
 

@@ -24,7 +24,7 @@ macro_rules! constants {
 constants! {
     /// Permission denied by the file's or directory's mode.
     ACCESS,
-    /// A lock is held by somebody else (`EWOULDBLOCK`).
+    /// Another process has a lock or a lease on the file (`EWOULDBLOCK`).
     AGAIN,
     /// The descriptor is not open.
     BADF,
@@ -46,6 +46,8 @@ constants! {
     LOOP,
     /// The process has no descriptor left.
     MFILE,
+    /// The file has too many names.
+    MLINK,
     /// The name is too long.
     NAMETOOLONG,
     /// The system has no descriptor left.
@@ -62,18 +64,26 @@ constants! {
     NOSPC,
     /// The call is not implemented.
     NOSYS,
-    /// The name is no directory.
+    /// The name is not that of a directory.
     NOTDIR,
     /// The directory is not empty.
     NOTEMPTY,
     /// A socket, or a device without a driver.
     NXIO,
+    /// The connection to the file server is lost.
+    NOTCONN,
+    /// The file system cannot do this.
+    OPNOTSUPP,
+    /// A number does not fit into the type that the caller uses.
+    OVERFLOW,
     /// The operation is not permitted.
     PERM,
     /// The file system is mounted read-only.
     ROFS,
     /// The file handle is stale.
     STALE,
+    /// The file is a program that runs.
+    TXTBSY,
     /// The file system or device is busy.
     BUSY,
     /// The rename crosses file systems.

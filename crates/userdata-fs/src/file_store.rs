@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use userdata_core::file_name::{FileName, NameFormat};
@@ -28,10 +29,27 @@ pub struct FileStore<D> {
     pub(crate) directory: Arc<Uninterrupted<D>>,
     pub(crate) format: NameFormat,
     pub(crate) value_max: u64,
+    pub(crate) read_timeout: Duration,
+    /// Whether the directory was found to tell names that differ in case alone.
+    pub(crate) tells_case: Arc<AtomicBool>,
 }
 
 impl FileStore<OsDirectory> {
     /// `open(path, O_DIRECTORY)`: a store in this directory, which must exist.
+    ///
+    /// ```
+    /// use userdata_core::{Store as _, Userid};
+    /// use userdata_fs::FileStore;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let path = scratch.path();
+    /// let store = FileStore::open(path)?;
+    /// let domain = "5.11111111-2222-3333-4444-abcdef555555".parse()?;
+    /// assert!(store.get(&domain, &Userid::new("xl")?)?.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -50,17 +68,47 @@ impl<D: Directory> FileStore<D> {
     /// [`FileStore::with_value_max`] says otherwise.
     pub const VALUE_MAX: u64 = 1 << 20;
 
+    /// The time that a read waits for a file on which another process has a lease, unless
+    /// [`FileStore::with_read_timeout`] says otherwise.
+    pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
     /// A store in this directory, with libxl's names.
+    ///
+    /// ```
+    /// use userdata_fs::{FileStore, OsDirectory};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let scratch = tempfile::tempdir()?;
+    /// # let path = scratch.path();
+    /// let store = FileStore::new(OsDirectory::open(path)?);
+    /// # let _ = store;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn new(directory: D) -> Self {
         Self {
             directory: Arc::new(Uninterrupted(directory)),
             format: NameFormat::default(),
             value_max: Self::VALUE_MAX,
+            read_timeout: Self::READ_TIMEOUT,
+            tells_case: Arc::default(),
         }
     }
 
     /// The same store with names of another format.
+    ///
+    /// ```
+    /// use userdata_core::file_name::NameFormat;
+    /// use userdata_fs::FileStore;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let scratch = tempfile::tempdir()?;
+    /// let store = FileStore::open(scratch.path())?.with_name_format(NameFormat::Seed);
+    /// # let _ = store;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_name_format(mut self, format: NameFormat) -> Self {
         self.format = format;
@@ -68,9 +116,41 @@ impl<D: Directory> FileStore<D> {
     }
 
     /// The same store with another limit on the size of a value, in bytes.
+    ///
+    /// ```
+    /// use userdata_fs::FileStore;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let scratch = tempfile::tempdir()?;
+    /// let store = FileStore::open(scratch.path())?.with_value_max(64 << 10);
+    /// # let _ = store;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_value_max(mut self, limit: u64) -> Self {
         self.value_max = limit;
+        self
+    }
+
+    /// The same store with another bound on the time that a read waits for a file on which another
+    /// process has a lease (`F_SETLEASE` of `fcntl(2)`). Changes have a timeout of their own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use userdata_fs::FileStore;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let scratch = tempfile::tempdir()?;
+    /// let store = FileStore::open(scratch.path())?.with_read_timeout(Duration::from_secs(1));
+    /// # let _ = store;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_read_timeout(mut self, timeout: Duration) -> Self {
+        self.read_timeout = timeout;
         self
     }
 
@@ -85,8 +165,9 @@ impl<D: Directory> FileStore<D> {
         })
     }
 
-    /// Refuses what can be refused before the lock is taken.
-    fn check(&self, domain: &DomainKey, op: &Op<'_>) -> Result<(), StoreError> {
+    /// The name of the value that this changes, if it is one. Refuses what can be refused before
+    /// the lock is taken.
+    fn check(&self, domain: &DomainKey, op: &Op<'_>) -> Result<Option<FileName>, StoreError> {
         match op {
             Op::Put { userid, data, .. } => {
                 let name = self.data_name(domain, userid.as_userid())?;
@@ -95,29 +176,44 @@ impl<D: Directory> FileStore<D> {
                     let kind = StoreErrorKind::LimitExceeded { limit, size };
                     return Err(StoreError::new(Operation::Write, name, kind));
                 }
-                Ok(())
+                Ok(Some(name))
             }
-            Op::Delete { userid, .. } => self.data_name(domain, userid).map(drop),
-            _ => Ok(()),
+            Op::Delete { userid, .. } => self.data_name(domain, userid).map(Some),
+            _ => Ok(None),
         }
     }
 }
 
 impl<D: Directory> Store for FileStore<D> {
     fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError> {
-        self.read(&self.data_name(domain, userid)?)
+        let name = self.data_name(domain, userid)?;
+        let value = self.read(&name, None)?;
+        if value.is_none() {
+            self.check_place(Operation::Read, &name)?;
+        }
+        Ok(value)
     }
 
     fn stat(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Entry>, StoreError> {
-        self.entry(&self.data_name(domain, userid)?)
+        let name = self.data_name(domain, userid)?;
+        let entry = self.entry(&name)?;
+        if entry.is_none() {
+            self.check_place(Operation::Inspect, &name)?;
+        }
+        Ok(entry)
     }
 
     fn list(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError> {
-        self.entries(domain)
+        let entries = self.entries(domain)?;
+        if entries.is_empty() {
+            self.check_place(Operation::List, domain.to_string())?;
+        }
+        Ok(entries)
     }
 
     fn scan(&self, each: &mut dyn FnMut(Found) -> ControlFlow<()>) -> Result<(), StoreError> {
-        self.records(each)
+        self.records(each)?;
+        self.check_place(Operation::List, "all domains")
     }
 
     fn change(
@@ -127,13 +223,12 @@ impl<D: Directory> Store for FileStore<D> {
         admit: Admit<'_>,
         ops: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError> {
-        for op in ops {
-            self.check(domain, op)?;
-        }
+        let checked = ops.iter().map(|op| self.check(domain, op));
+        let names = checked.collect::<Result<Vec<_>, _>>()?;
         let lock = HeldLock::acquire(self, domain, timeout)?;
         let done = lock
             .admit(admit)
-            .and_then(|()| ops.iter().map(|op| lock.apply(op)).collect());
+            .and_then(|()| ops.iter().zip(&names).map(|op| lock.apply(op)).collect());
         lock.release(done, note_in_cleared)
     }
 
@@ -144,9 +239,7 @@ impl<D: Directory> Store for FileStore<D> {
         admit: Admit<'_>,
     ) -> Result<Box<dyn ClosingMark>, StoreError> {
         let lock = HeldLock::acquire(self, domain, timeout)?;
-        let marker = lock
-            .admit(admit)
-            .and_then(|()| HeldMarker::make(self.clone(), *domain));
+        let marker = lock.admit(admit).and_then(|()| HeldMarker::make(&lock));
         let marker = lock.release(marker, |_, error| Err(error))?;
         Ok(Box::new(marker))
     }
@@ -173,7 +266,7 @@ fn note_in_cleared(mut done: Vec<Done>, error: StoreError) -> Result<Vec<Done>, 
 impl<D: Directory> HeldLock<'_, D> {
     /// Asks whether a change is admitted, now that no other process can make one.
     fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
-        let closing = is_closing(self.store(), self.domain())?;
+        let closing = is_closing(self)?;
         self.ask(closing, admit)
     }
 
@@ -187,20 +280,27 @@ impl<D: Directory> HeldLock<'_, D> {
         })
     }
 
-    fn apply(&self, op: &Op<'_>) -> Result<Done, StoreError> {
-        match *op {
-            Op::Put {
-                userid,
-                data,
-                expect,
-                durability,
-            } => self.put(userid, data, expect, durability),
-            Op::Delete {
-                userid,
-                expect,
-                durability,
-            } => self.delete(userid, expect, durability),
-            Op::Clear { keep, durability } => self.clear(keep, durability, None).map(Done::Cleared),
+    /// Makes one change, to the value of this name if it is one to a value.
+    fn apply(&self, (op, name): (&Op<'_>, &Option<FileName>)) -> Result<Done, StoreError> {
+        match (*op, name) {
+            (
+                Op::Put {
+                    data,
+                    expect,
+                    durability,
+                    ..
+                },
+                Some(name),
+            ) => self.put(name, data, expect, durability),
+            (
+                Op::Delete {
+                    expect, durability, ..
+                },
+                Some(name),
+            ) => self.delete(name, expect, durability),
+            (Op::Clear { keep, durability }, _) => {
+                self.clear(keep, durability, None).map(Done::Cleared)
+            }
             _ => {
                 let kind = StoreErrorKind::Unsupported;
                 Err(StoreError::new(
@@ -219,6 +319,8 @@ impl<D> Clone for FileStore<D> {
             directory: Arc::clone(&self.directory),
             format: self.format,
             value_max: self.value_max,
+            read_timeout: self.read_timeout,
+            tells_case: Arc::clone(&self.tells_case),
         }
     }
 }
@@ -228,6 +330,7 @@ impl<D> fmt::Debug for FileStore<D> {
         f.debug_struct("FileStore")
             .field("format", &self.format)
             .field("value_max", &self.value_max)
+            .field("read_timeout", &self.read_timeout)
             .finish_non_exhaustive()
     }
 }

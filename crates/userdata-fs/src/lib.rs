@@ -1,10 +1,10 @@
 //! Userdata of Xen domains in a directory: atomic, locked, compatible with libxl.
 //!
 //! [`FileStore`] is the [`Store`](userdata_core::Store) that real libxl shares: it writes the files
-//! that libxl reads and takes the lock that libxl takes. It promises that whoever reads a value,
-//! whenever, sees the whole old one, the whole new one, or none; that reading takes no lock and
-//! changes nothing; that every wait, read and retry is bounded; and that what stands under a name
-//! of ours without being a regular file is neither followed nor waited for, but reported.
+//! that libxl reads and takes the lock that libxl takes. It promises that a reader sees, at any time,
+//! the whole old value, the whole new one, or none; that reading takes no lock and changes nothing;
+//! that every wait, read and retry is bounded; and that what stands under a name of ours without
+//! being a regular file is neither followed nor waited for, but reported.
 //!
 //! Everything the store asks of the operating system, time and randomness included, goes through
 //! the trait [`Directory`]; [`OsDirectory`] is the real one. Faults, crashes and schedules are
@@ -17,10 +17,29 @@
 //! 2. After `fdatasync` of a file has returned without an error, its bytes survive a power cut.
 //! 3. After `fsync` of the directory has returned without an error, so do the names in it.
 //! 4. `flock` excludes all processes on this host; it is released when its last holder ends.
+//! 5. Names that differ in the case of letters are different names.
 //!
 //! ext4, xfs and btrfs keep to these rules; a file system without a journal breaks 1 after a crash.
-//! 1 and 4 are relied on always, 2 from `Durability::File` on, 3 at `Durability::Full`. Errors that
-//! a network file system reports only when a file is closed are not seen at `Durability::Process`.
+//! 1 and 4 are relied on always, 2 from `Durability::File` on, 3 at `Durability::Full`. A directory
+//! that breaks 5 is refused by the first change
+//! ([`FoldsCase`](userdata_core::store::StoreErrorKind::FoldsCase)). What a network file system
+//! reports only when a file is closed fails the store, and the old value stays.
+//!
+//! # What a program has to know
+//!
+//! * A process that writes beyond its `RLIMIT_FSIZE` is killed by `SIGXFSZ`. A program that ignores
+//!   this signal gets an error of `EFBIG` instead, and the old value stays.
+//! * A store may stay open for long. When its path comes to lead to another directory (removed and
+//!   made again, renamed, mounted over), changes fail with
+//!   [`DirectoryReplaced`](userdata_core::store::StoreErrorKind::DirectoryReplaced), and so does a
+//!   read that finds no value. Open the store again.
+//! * A writer that is killed leaves a lock file and at most one temporary file. The next change of
+//!   the domain removes both.
+//! * Where no file can be made (no inode, a quota that is used up), values can still be removed: the
+//!   lock is then a link of one of the domain's files. A tmpfs counts a link as an inode, so there
+//!   one has to be free.
+//! * A file on which another process has a lease (Samba, the kernel's NFS server) is waited for: by
+//!   a change until its timeout, by a read as [`FileStore::with_read_timeout`] says.
 //!
 //! # What it does not do
 //!
@@ -32,14 +51,17 @@ mod directory;
 mod errno;
 mod failure;
 mod file_store;
+mod link;
 mod listing;
 mod lock;
 mod marker;
 mod name;
 mod os_directory;
+mod place;
 mod read;
 mod replace;
 mod uninterrupted;
+mod wait;
 
 #[cfg(test)]
 mod tests;

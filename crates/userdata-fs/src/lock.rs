@@ -1,25 +1,26 @@
 //! `HeldLock`: the lock of one domain's userdata, the one that libxl takes.
 //!
-//! `flock(2)` on a file that exists only while somebody uses it. A holder unlinks the file before
-//! he unlocks it, so that whoever waited for the old file notices that its name stands for another
-//! one, or for none, and starts over. Real libxl sometimes unlinks the lock file of somebody else
-//! (when its own attempt fails), so the holder compares again before a rename that matters.
+//! `flock(2)` on a file that exists only while a process uses it. The lock holder unlinks the file
+//! before it unlocks it, so that a process that waited for the old file notices that the name stands
+//! for another file, or for none, and starts over. Real libxl sometimes unlinks the lock file of
+//! another process (when its own attempt fails), so the lock holder compares again before a rename
+//! that matters.
+//!
+//! A lock file that is found unlocked was left by a lock holder that was killed. Then, and only
+//! then, the temporary files of the domain are looked for and removed.
 
 use std::time::Duration;
 
 use userdata_core::DomainKey;
-use userdata_core::file_name::FileName;
+use userdata_core::file_name::{FileName, Kind};
 use userdata_core::store::{FileType, Operation, StoreError, StoreErrorKind};
 
 use crate::failure::kind_of;
+use crate::wait::{Retries, Timeout};
 use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata};
 
-/// The longest pause between two tries.
-const PAUSE_MAX: Duration = Duration::from_millis(5);
-const PAUSE_MIN: Duration = Duration::from_micros(50);
-
-/// How often the file may be another one when it is locked. Each time somebody else had the lock
-/// in between, so this is far beyond what a deadline allows on a real clock.
+/// How often the file may be another one when it is locked. Each time another process had the lock
+/// in between, so this is far beyond what a timeout allows on a real clock.
 const REPLACED_MAX: u32 = 100_000;
 
 /// The lock of one domain, held.
@@ -28,22 +29,35 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     domain: DomainKey,
     name: FileName,
     identity: Identity,
+    timeout: Timeout,
     process: u32,
     /// Taken out on release.
     file: Option<D::File>,
 }
 
+/// A lock file that is open.
+enum Opened<F> {
+    /// This call made it.
+    Made(F),
+    /// It was there.
+    Found(F),
+    /// It was there, and is no more.
+    Gone,
+    /// Another process has a lease on it.
+    Leased,
+}
+
 /// What came of one try.
 enum Attempt {
     Held(Metadata),
-    /// Somebody else has it.
+    /// Another process has it.
     Busy,
     /// The file that was locked has lost its name.
     Replaced,
 }
 
 impl<'a, D: Directory> HeldLock<'a, D> {
-    /// Takes the lock, or fails when the deadline has passed. Asks no hypervisor.
+    /// Takes the lock, or fails when the timeout has ended. Asks no hypervisor.
     pub(crate) fn acquire(
         store: &'a FileStore<D>,
         domain: &DomainKey,
@@ -52,39 +66,82 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         let name = FileName::lock(store.format, domain);
         let directory = &*store.directory;
         let failed = |kind| StoreError::new(Operation::Lock, &name, kind);
-        let mut patience = Patience::new(directory, timeout);
+        let timeout = Timeout::start(directory, timeout);
+        let mut retries = Retries::new(directory, timeout);
+        let mut replaced = 0;
+        // The lock changed hands, so that it may be free at once.
+        let mut start_over = || {
+            replaced += 1;
+            if replaced > REPLACED_MAX {
+                let tries = REPLACED_MAX;
+                return Err(StoreErrorKind::GaveUp { tries });
+            }
+            timeout.remaining(directory).map(drop)
+        };
         loop {
-            let file = directory
-                .open_lock((&name).into())
-                .map_err(|errno| store.unopened(Operation::Lock, &name, errno))?;
+            let (file, found) = match store.open_lock_file(&name, domain)? {
+                Opened::Made(file) => (file, false),
+                Opened::Found(file) => (file, true),
+                Opened::Gone => {
+                    start_over().map_err(failed)?;
+                    continue;
+                }
+                Opened::Leased => {
+                    retries.pause().map_err(failed)?;
+                    continue;
+                }
+            };
             let attempt = attempt(directory, &name, &file);
             if let Ok(Attempt::Held(metadata)) = attempt
                 && metadata.file_type == FileType::Regular
             {
-                let (identity, process) = (metadata.identity, directory.process());
-                let file = Some(file);
-                return Ok(Self {
+                let lock = Self {
                     store,
                     domain: *domain,
+                    identity: metadata.identity,
+                    timeout,
+                    process: directory.process(),
+                    file: Some(file),
                     name,
-                    identity,
-                    process,
-                    file,
-                });
+                };
+                return match lock.begin(found) {
+                    Ok(()) => Ok(lock),
+                    Err(error) => lock.release(Err(error), |lock, _| Ok(lock)),
+                };
             }
             let busy = matches!(attempt, Ok(Attempt::Busy));
             if !busy {
                 // A forked child may have the file too, so closing it would not unlock it.
                 let _ = directory.unlock(&file);
             }
-            directory.close(file);
+            directory.close_unwritten(file);
             match attempt {
-                Ok(Attempt::Busy) => patience.wait().map_err(failed)?,
-                Ok(Attempt::Replaced) => patience.start_over().map_err(failed)?,
+                Ok(Attempt::Busy) => retries.pause().map_err(failed)?,
+                Ok(Attempt::Replaced) => start_over().map_err(failed)?,
                 Ok(Attempt::Held(metadata)) => {
                     return Err(failed(StoreErrorKind::NotRegular(metadata.file_type)));
                 }
                 Err(errno) => return Err(failed(kind_of(errno))),
+            }
+        }
+    }
+
+    /// What comes first under the lock. `found` is a lock file that was there, unlocked.
+    fn begin(&self, found: bool) -> Result<(), StoreError> {
+        self.store.check_place(Operation::Lock, &self.name)?;
+        self.store.check_case(&self.name, self.identity)?;
+        if found {
+            self.remove_temporaries();
+        }
+        Ok(())
+    }
+
+    /// Removes the temporary files that killed lock holders left. One that stays does the change no
+    /// harm, so that failures are not reported.
+    fn remove_temporaries(&self) {
+        for name in self.store.names_of(&self.domain).unwrap_or_default() {
+            if matches!(name.kind(), Kind::Temporary | Kind::New) {
+                let _ = self.store.directory.unlink((&name).into());
             }
         }
     }
@@ -99,6 +156,11 @@ impl<'a, D: Directory> HeldLock<'a, D> {
 
     pub(crate) fn name(&self) -> &FileName {
         &self.name
+    }
+
+    /// The time that is left to the call that took the lock.
+    pub(crate) const fn timeout(&self) -> Timeout {
+        self.timeout
     }
 
     /// Makes sure that the lock still excludes others.
@@ -121,7 +183,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         if let Some(file) = self.file.take() {
             // If this fails, closing unlocks.
             let _ = self.store.directory.unlock(&file);
-            self.store.directory.close(file);
+            self.store.directory.close_unwritten(file);
         }
         match (outcome, unlinked) {
             (Ok(value), Err(error)) => note(value, error),
@@ -178,7 +240,7 @@ impl<D: Directory> Drop for HeldLock<'_, D> {
                 let _ = self.unlink_lock();
                 let _ = self.store.directory.unlock(&file);
             }
-            self.store.directory.close(file);
+            self.store.directory.close_unwritten(file);
         }
     }
 }
@@ -197,50 +259,30 @@ fn attempt<D: Directory>(directory: &D, name: &FileName, file: &D::File) -> Resu
     }
 }
 
-/// How long is still waited, and how often.
-struct Patience<'a, D> {
-    directory: &'a D,
-    started: Duration,
-    timeout: Duration,
-    pause: Duration,
-    replaced: u32,
-}
-
-impl<'a, D: Directory> Patience<'a, D> {
-    fn new(directory: &'a D, timeout: Duration) -> Self {
-        Self {
-            directory,
-            started: directory.now(),
-            timeout,
-            pause: PAUSE_MIN,
-            replaced: 0,
+impl<D: Directory> FileStore<D> {
+    /// Makes the lock file, by a link where there is no space, or opens the one that is there.
+    fn open_lock_file(
+        &self,
+        name: &FileName,
+        domain: &DomainKey,
+    ) -> Result<Opened<D::File>, StoreError> {
+        let failed = |errno| Err(self.unopened(Operation::Lock, name, errno));
+        match self.directory.create(name.into()) {
+            Ok(file) => return Ok(Opened::Made(file)),
+            Err(Errno::EXIST) => {}
+            Err(errno @ (Errno::NOSPC | Errno::DQUOT)) => {
+                let marker = FileName::closing_marker(self.format, domain);
+                if !self.link(domain, name, &marker) {
+                    return failed(errno);
+                }
+            }
+            Err(errno) => return failed(errno),
         }
-    }
-
-    /// Pauses before the next try, unless the deadline has passed.
-    fn wait(&mut self) -> Result<(), StoreErrorKind> {
-        let remaining = self.remaining()?;
-        self.directory.pause(self.pause.min(remaining));
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
-        Ok(())
-    }
-
-    /// Allows the next try at once: the lock changed hands, so nobody need have it.
-    fn start_over(&mut self) -> Result<(), StoreErrorKind> {
-        self.replaced += 1;
-        if self.replaced > REPLACED_MAX {
-            return Err(StoreErrorKind::GaveUp {
-                tries: REPLACED_MAX,
-            });
+        match self.directory.open_lock(name.into()) {
+            Ok(file) => Ok(Opened::Found(file)),
+            Err(Errno::NOENT) => Ok(Opened::Gone),
+            Err(Errno::AGAIN) => Ok(Opened::Leased),
+            Err(errno) => failed(errno),
         }
-        self.remaining().map(drop)
-    }
-
-    fn remaining(&self) -> Result<Duration, StoreErrorKind> {
-        let waited = self.directory.now().saturating_sub(self.started);
-        self.timeout
-            .checked_sub(waited)
-            .filter(|remaining| !remaining.is_zero())
-            .ok_or(StoreErrorKind::DeadlinePassed { waited })
     }
 }

@@ -1,8 +1,8 @@
 //! `HeldMarker`: the closing marker of a domain.
 //!
-//! A file whose `flock` somebody holds while he destroys the domain. It is made and removed under
-//! the domain's lock, and void as soon as nobody holds it, so that a destroyer who is killed stops
-//! nobody.
+//! A file whose `flock` a process holds while it destroys the domain. The marker is made and removed
+//! under the domain's lock. It is void as soon as no process holds its `flock`, so that a process
+//! that was killed stops no other.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,17 +18,22 @@ use crate::failure::kind_of;
 use crate::lock::HeldLock;
 use crate::{Directory, Errno, FileStore, Identity, LockMode};
 
-/// Whether somebody holds the closing marker of this domain. The caller has the domain's lock.
-pub(crate) fn is_closing<D: Directory>(
-    store: &FileStore<D>,
-    domain: &DomainKey,
-) -> Result<bool, StoreError> {
-    let name = FileName::closing_marker(store.format, domain);
+/// How often the marker's file may be removed while it is opened: no process should, without the
+/// domain's lock.
+const MADE_MAX: u32 = 8;
+
+/// Whether a process holds the closing marker of the domain whose lock this is.
+pub(crate) fn is_closing<D: Directory>(lock: &HeldLock<'_, D>) -> Result<bool, StoreError> {
+    let store = lock.store();
+    let name = FileName::closing_marker(store.format, lock.domain());
     let directory = &*store.directory;
     let failed = |errno| StoreError::new(Operation::Mark, &name, kind_of(errno));
-    let file = match directory.open((&name).into()) {
+    let opened = store
+        .open_leased(Some(lock.timeout()), || directory.open((&name).into()))
+        .map_err(|kind| StoreError::new(Operation::Mark, &name, kind))?;
+    let file = match opened {
         Ok(file) => file,
-        // Nobody holds what is not there, nor what can't be opened because it is no file.
+        // No process holds what is not there, nor what can't be opened because it is not a file.
         Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Ok(false),
         Err(errno) => return Err(failed(errno)),
     };
@@ -37,7 +42,7 @@ pub(crate) fn is_closing<D: Directory>(
         Err(Errno::AGAIN) => Ok(true),
         Err(errno) => Err(failed(errno)),
     };
-    directory.close(file);
+    directory.close_unwritten(file);
     closing
 }
 
@@ -53,13 +58,12 @@ pub(crate) struct HeldMarker<D: Directory> {
 }
 
 impl<D: Directory> HeldMarker<D> {
-    /// Makes the marker, or takes over a void one. The caller has the domain's lock.
-    pub(crate) fn make(store: FileStore<D>, domain: DomainKey) -> Result<Self, StoreError> {
+    /// Makes the marker of the domain whose lock this is, or takes over a void one.
+    pub(crate) fn make(lock: &HeldLock<'_, D>) -> Result<Self, StoreError> {
+        let (store, domain) = (lock.store().clone(), *lock.domain());
         let name = FileName::closing_marker(store.format, &domain);
+        let file = open_marker(lock, &name)?;
         let directory = &*store.directory;
-        let file = directory
-            .open_lock((&name).into())
-            .map_err(|errno| store.unopened(Operation::Mark, &name, errno))?;
         match hold(directory, &name, &file) {
             Ok(identity) => {
                 let process = directory.process();
@@ -73,7 +77,7 @@ impl<D: Directory> HeldMarker<D> {
                 })
             }
             Err(kind) => {
-                directory.close(file);
+                directory.close_unwritten(file);
                 Err(StoreError::new(Operation::Mark, &name, kind))
             }
         }
@@ -86,7 +90,7 @@ impl<D: Directory> HeldMarker<D> {
             Ok(metadata) if metadata.identity == self.identity => {
                 directory.unlink((&self.name).into())
             }
-            // Somebody else removed it: there is nothing left to do.
+            // Another process removed it: there is nothing left to do.
             Ok(_) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(errno),
         };
@@ -101,7 +105,7 @@ impl<D: Directory> HeldMarker<D> {
             if directory.process() == self.process {
                 let _ = directory.unlock(&file);
             }
-            directory.close(file);
+            directory.close_unwritten(file);
         }
     }
 }
@@ -151,6 +155,36 @@ impl<D: Directory> fmt::Debug for HeldMarker<D> {
             .field("domain", &self.domain)
             .finish_non_exhaustive()
     }
+}
+
+/// Makes the marker's file, by a link where there is no space, or opens the one that is there.
+fn open_marker<D: Directory>(
+    lock: &HeldLock<'_, D>,
+    name: &FileName,
+) -> Result<D::File, StoreError> {
+    let store = lock.store();
+    let directory = &*store.directory;
+    let failed = |errno| store.unopened(Operation::Mark, name, errno);
+    let gave_up = |kind| StoreError::new(Operation::Mark, name, kind);
+    for _ in 0..MADE_MAX {
+        match directory.create(name.into()) {
+            Err(Errno::EXIST) => {}
+            Err(errno @ (Errno::NOSPC | Errno::DQUOT)) => {
+                if !store.link(lock.domain(), name, lock.name()) {
+                    return Err(failed(errno));
+                }
+            }
+            created => return created.map_err(failed),
+        }
+        let opened = store
+            .open_leased(Some(lock.timeout()), || directory.open_lock(name.into()))
+            .map_err(gave_up)?;
+        match opened {
+            Err(Errno::NOENT) => {}
+            opened => return opened.map_err(failed),
+        }
+    }
+    Err(gave_up(StoreErrorKind::GaveUp { tries: MADE_MAX }))
 }
 
 fn hold<D: Directory>(

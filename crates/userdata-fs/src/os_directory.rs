@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RawDir, Stat};
@@ -16,8 +16,8 @@ use crate::{Directory, Errno, Identity, LockMode, Metadata, Name};
 /// calls, but names that have left the processor's first cache when they are compared.
 const NAMES_LEN: usize = 32 * 1024;
 
-/// What every open has in common: never a descriptor in a child of somebody's fork and exec, never
-/// through a link, never a wait for the other end of a pipe, never a terminal of our own.
+/// What every open has in common: the descriptor ends with an exec, no link is followed, nothing
+/// waits for the other end of a pipe, and no terminal becomes that of the process.
 const SAFELY: OFlags = OFlags::CLOEXEC
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
@@ -25,10 +25,21 @@ const SAFELY: OFlags = OFlags::CLOEXEC
 
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// A directory of the operating system, held by a descriptor: what happens to its path after it was
-/// opened does not matter.
+/// A directory of the operating system, held by a descriptor. One that was opened by its path
+/// notices when the path leads to another directory, see [`Directory::is_at_path`].
 #[derive(Debug)]
-pub struct OsDirectory(OwnedFd);
+pub struct OsDirectory {
+    descriptor: OwnedFd,
+    place: Option<Place>,
+}
+
+/// Where a directory was when it was opened.
+#[derive(Debug)]
+struct Place {
+    /// Absolute, so that it stays the same when the process changes its own directory.
+    path: PathBuf,
+    identity: Identity,
+}
 
 /// A file of the operating system that is open.
 #[derive(Debug)]
@@ -36,18 +47,37 @@ pub struct OsFile(OwnedFd);
 
 impl OsDirectory {
     /// `open(path, O_RDONLY|O_DIRECTORY|O_CLOEXEC)`: opens a directory. The path is the
-    /// administrator's, so links in it are followed, this once.
+    /// administrator's, so links in it are followed.
     ///
     /// # Errors
     ///
     /// `ENOENT`, `ENOTDIR`, `EACCES` as in `open(2)`.
     pub fn open(path: &Path) -> Result<Self, Errno> {
+        let path = std::path::absolute(path)
+            .map_err(|error| error.raw_os_error().map_or(Errno::NOENT, Errno::from_raw))?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(Self(rustix::fs::open(path, flags, Mode::empty())?))
+        let descriptor = rustix::fs::open(&path, flags, Mode::empty())?;
+        let identity = metadata_of(&rustix::fs::fstat(&descriptor)?).identity;
+        Ok(Self {
+            descriptor,
+            place: Some(Place { path, identity }),
+        })
     }
 
     fn openat(&self, name: Name<'_>, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
-        Ok(rustix::fs::openat(&self.0, name.as_bytes(), flags, mode)?)
+        let directory = &self.descriptor;
+        Ok(rustix::fs::openat(directory, name.as_bytes(), flags, mode)?)
+    }
+}
+
+impl From<OwnedFd> for OsDirectory {
+    /// A directory that the caller has opened. Its path is not known, so that only its removal is
+    /// noticed, not that its path leads elsewhere.
+    fn from(descriptor: OwnedFd) -> Self {
+        Self {
+            descriptor,
+            place: None,
+        }
     }
 }
 
@@ -60,7 +90,7 @@ impl Directory for OsDirectory {
     }
 
     fn open_lock(&self, name: Name<'_>) -> Result<OsFile, Errno> {
-        self.openat(name, OFlags::RDWR | OFlags::CREATE | SAFELY, PRIVATE_FILE)
+        self.openat(name, OFlags::RDWR | SAFELY, Mode::empty())
             .map(OsFile)
     }
 
@@ -69,8 +99,9 @@ impl Directory for OsDirectory {
             .map(OsFile)
     }
 
-    fn close(&self, file: OsFile) {
-        drop(file);
+    fn close(&self, file: OsFile) -> Result<(), Errno> {
+        // To drop it would hide the error.
+        nix::unistd::close(file.0).map_err(|errno| Errno::from_raw(errno as i32))
     }
 
     fn read(&self, file: &OsFile, buffer: &mut [u8]) -> Result<usize, Errno> {
@@ -86,7 +117,8 @@ impl Directory for OsDirectory {
     }
 
     fn metadata_at(&self, name: Name<'_>) -> Result<Metadata, Errno> {
-        let stat = rustix::fs::statat(&self.0, name.as_bytes(), AtFlags::SYMLINK_NOFOLLOW)?;
+        let directory = &self.descriptor;
+        let stat = rustix::fs::statat(directory, name.as_bytes(), AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(metadata_of(&stat))
     }
 
@@ -112,33 +144,44 @@ impl Directory for OsDirectory {
 
     fn rename_into(&self, from: Name<'_>, into: &Self, to: Name<'_>) -> Result<(), Errno> {
         Ok(rustix::fs::renameat(
-            &self.0,
+            &self.descriptor,
             from.as_bytes(),
-            &into.0,
+            &into.descriptor,
             to.as_bytes(),
+        )?)
+    }
+
+    fn link(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        Ok(rustix::fs::linkat(
+            &self.descriptor,
+            from.as_bytes(),
+            &self.descriptor,
+            to.as_bytes(),
+            AtFlags::empty(),
         )?)
     }
 
     fn unlink(&self, name: Name<'_>) -> Result<(), Errno> {
         Ok(rustix::fs::unlinkat(
-            &self.0,
+            &self.descriptor,
             name.as_bytes(),
             AtFlags::empty(),
         )?)
     }
 
     fn make_directory(&self, name: Name<'_>) -> Result<(), Errno> {
-        Ok(rustix::fs::mkdirat(&self.0, name.as_bytes(), Mode::RWXU)?)
+        let directory = &self.descriptor;
+        Ok(rustix::fs::mkdirat(directory, name.as_bytes(), Mode::RWXU)?)
     }
 
     fn open_directory(&self, name: Name<'_>) -> Result<Self, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFELY;
-        self.openat(name, flags, Mode::empty()).map(Self)
+        self.openat(name, flags, Mode::empty()).map(Self::from)
     }
 
     fn remove_directory(&self, name: Name<'_>) -> Result<(), Errno> {
         Ok(rustix::fs::unlinkat(
-            &self.0,
+            &self.descriptor,
             name.as_bytes(),
             AtFlags::REMOVEDIR,
         )?)
@@ -147,7 +190,7 @@ impl Directory for OsDirectory {
     fn list(&self, each: &mut dyn FnMut(Name<'_>) -> ControlFlow<()>) -> Result<(), Errno> {
         // A descriptor of its own, because the position in a listing belongs to the descriptor.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let listing = rustix::fs::openat(&self.0, c".", flags, Mode::empty())?;
+        let listing = rustix::fs::openat(&self.descriptor, c".", flags, Mode::empty())?;
         let mut buffer = Vec::with_capacity(NAMES_LEN);
         let mut entries = RawDir::new(listing, buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
@@ -162,7 +205,18 @@ impl Directory for OsDirectory {
     }
 
     fn sync(&self) -> Result<(), Errno> {
-        Ok(rustix::fs::fsync(&self.0)?)
+        Ok(rustix::fs::fsync(&self.descriptor)?)
+    }
+
+    fn is_at_path(&self) -> Result<bool, Errno> {
+        match &self.place {
+            Some(place) => {
+                let found = metadata_of(&rustix::fs::stat(&place.path)?);
+                Ok(found.identity == place.identity)
+            }
+            None if rustix::fs::fstat(&self.descriptor)?.st_nlink == 0 => Err(Errno::NOENT),
+            None => Ok(true),
+        }
     }
 
     fn now(&self) -> Duration {
@@ -177,7 +231,7 @@ impl Directory for OsDirectory {
     fn pause(&self, span: Duration) {
         let request = rustix::thread::Timespec {
             tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: span.subsec_nanos().into(),
+            tv_nsec: fitting(span.subsec_nanos()),
         };
         // A signal may cut the pause short, which is as good as any other wake-up.
         let (NanosleepRelativeResult::Ok
@@ -214,25 +268,32 @@ fn metadata_of(stat: &Stat) -> Metadata {
         Os::CharacterDevice | Os::BlockDevice => FileType::Device,
         _ => FileType::Other,
     };
-    let nanoseconds = Duration::from_nanos(stat.st_mtime_nsec);
-    let seconds = Duration::from_secs(stat.st_mtime.unsigned_abs());
+    let nanoseconds = Duration::from_nanos(fitting(stat.st_mtime_nsec));
+    let since_epoch: i64 = fitting(stat.st_mtime);
+    let seconds = Duration::from_secs(since_epoch.unsigned_abs());
     let epoch = SystemTime::UNIX_EPOCH;
-    let whole = if stat.st_mtime < 0 {
+    let whole = if since_epoch < 0 {
         epoch.checked_sub(seconds)
     } else {
         epoch.checked_add(seconds)
     };
     Metadata {
         identity: Identity {
-            device: stat.st_dev,
-            inode: stat.st_ino,
+            device: fitting(stat.st_dev),
+            inode: fitting(stat.st_ino),
         },
         file_type,
-        size: u64::try_from(stat.st_size).unwrap_or_default(),
+        size: fitting(stat.st_size),
         modified: whole
             .and_then(|time| time.checked_add(nanoseconds))
             .unwrap_or(epoch),
     }
+}
+
+/// The same number in another type: the widths of `struct stat` and `struct timespec` differ from
+/// machine to machine. What does not fit, as no kernel answers, is nought.
+fn fitting<T: TryInto<U>, U: Default>(number: T) -> U {
+    number.try_into().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -248,13 +309,13 @@ mod tests {
         let name = |bytes| Name::new(bytes).unwrap();
         let files = [
             directory.create(name(b"file")).unwrap(),
-            directory.open_lock(name(b"lock")).unwrap(),
+            directory.open_lock(name(b"file")).unwrap(),
             directory.open(name(b"file")).unwrap(),
         ];
         directory.make_directory(name(b"child")).unwrap();
         let child = directory.open_directory(name(b"child")).unwrap();
         let descriptors = files.iter().map(|file| &file.0);
-        for descriptor in descriptors.chain([&directory.0, &child.0]) {
+        for descriptor in descriptors.chain([&directory.descriptor, &child.descriptor]) {
             assert_eq!(fcntl_getfd(descriptor).unwrap(), FdFlags::CLOEXEC);
         }
     }

@@ -5,23 +5,35 @@ use userdata_core::file_name::FileName;
 use userdata_core::store::{Condition, Entry, FileType, Operation, StoreError, StoreErrorKind};
 
 use crate::failure::kind_of;
+use crate::wait::Timeout;
 use crate::{Directory, Errno, FileStore, Metadata};
 
-/// How often a value may change under the reader's eyes before he gives up. A value is replaced as
+/// How often a value may change while it is read before the reader gives up. A value is replaced as
 /// a whole, so only a program that writes in place can cause it.
 const READS_MAX: u32 = 4;
 
+/// How many bytes a `Vec` can have.
+const LENGTH_MAX: usize = isize::MAX as usize;
+
 impl<D: Directory> FileStore<D> {
-    /// The bytes under this name: open, fstat, read, close.
-    pub(crate) fn read(&self, name: &FileName) -> Result<Option<Value>, StoreError> {
+    /// The bytes under this name: open, fstat, read, close. Under a lock, the timeout is that of the
+    /// call that took it.
+    pub(crate) fn read(
+        &self,
+        name: &FileName,
+        timeout: Option<Timeout>,
+    ) -> Result<Option<Value>, StoreError> {
         for _ in 0..READS_MAX {
-            let file = match self.directory.open(name.into()) {
+            let opened = self
+                .open_leased(timeout, || self.directory.open(name.into()))
+                .map_err(|kind| StoreError::new(Operation::Read, name, kind))?;
+            let file = match opened {
                 Ok(file) => file,
                 Err(Errno::NOENT) => return Ok(None),
                 Err(errno) => return Err(self.unopened(Operation::Read, name, errno)),
             };
             let bytes = self.read_open(name, &file);
-            self.directory.close(file);
+            self.directory.close_unwritten(file);
             if let Some(bytes) = bytes? {
                 return Ok(Some(Value::new(bytes)));
             }
@@ -47,12 +59,16 @@ impl<D: Directory> FileStore<D> {
         if size == 0 {
             return Err(failed(StoreErrorKind::Empty));
         }
+        // One byte more than there should be: a read that leaves it untouched has seen the end.
         let length = match usize::try_from(size) {
-            Ok(length) if size <= limit => length,
+            Ok(length) if size <= limit && length < LENGTH_MAX => length,
             _ => return Err(failed(StoreErrorKind::LimitExceeded { limit, size })),
         };
-        // One byte more than there should be: a read that leaves it untouched has seen the end.
-        let mut bytes = vec![0; length.saturating_add(1)];
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(length + 1)
+            .map_err(|_| failed(StoreErrorKind::OutOfMemory { size }))?;
+        bytes.resize(length + 1, 0);
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..)
             && !rest.is_empty()

@@ -5,7 +5,6 @@ use userdata_core::store::{
     Done, Durability, Expect, FileType, Operation, StoreError, StoreErrorKind,
 };
 use userdata_core::value::NonEmpty;
-use userdata_core::{Userid, WritableUserid};
 
 use crate::failure::kind_of;
 use crate::lock::HeldLock;
@@ -18,29 +17,28 @@ impl<D: Directory> HeldLock<'_, D> {
     /// Writes a temporary file, syncs it as asked, and renames it over the value.
     pub(crate) fn put(
         &self,
-        userid: &WritableUserid,
+        name: &FileName,
         data: NonEmpty<'_>,
         expect: Expect,
         durability: Durability,
     ) -> Result<Done, StoreError> {
         let directory = &*self.store().directory;
-        let name = self.store().data_name(self.domain(), userid.as_userid())?;
-        self.expect(&name, expect)?;
+        self.expect(name, expect)?;
         let temporary = self.write_temporary(data.as_bytes(), durability)?;
         let displaced = self
-            .displaced(&name)
+            .displaced(name)
             .and_then(|displaced| self.check().map(|()| displaced))
             .and_then(|displaced| {
                 directory
-                    .rename((&temporary).into(), (&name).into())
+                    .rename((&temporary).into(), name.into())
                     .map(|()| displaced)
-                    .map_err(|errno| self.not_renamed(&name, errno))
+                    .map_err(|errno| self.not_renamed(name, errno))
             })
             .map_err(|error| self.discard(&temporary, error))?;
         if durability == Durability::Full {
             directory.sync().map_err(|errno| {
                 let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
-                StoreError::new(Operation::SyncDirectory, &name, kind)
+                StoreError::new(Operation::SyncDirectory, name, kind)
             })?;
         }
         Ok(Done::Stored {
@@ -52,8 +50,10 @@ impl<D: Directory> HeldLock<'_, D> {
     /// Why a temporary file could not take the name of a value.
     fn not_renamed(&self, name: &FileName, errno: Errno) -> StoreError {
         match errno {
-            // Somebody took it away who has the lock of another incarnation, and the data of this
-            // one for his: what real libxl does when a domid or a handle changes while it waits.
+            // Another process removed the temporary file, although this one holds the lock. Real
+            // libxl does so when the domid or the handle of a domain changes while it waits for
+            // the lock: it then holds the lock of the old incarnation, and removes the files of the
+            // new one. A lock that real libxl broke is the other way to come here.
             Errno::NOENT => {
                 let kind = StoreErrorKind::LockLost { applied: false };
                 StoreError::new(Operation::Replace, name, kind)
@@ -62,7 +62,7 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// What a rename to this name replaces, if that is no value: never followed, but reported.
+    /// What a rename to this name replaces, if that is not a value: never followed, but reported.
     fn displaced(&self, name: &FileName) -> Result<Option<FileType>, StoreError> {
         match self.store().directory.metadata_at(name.into()) {
             Ok(metadata) => {
@@ -76,23 +76,22 @@ impl<D: Directory> HeldLock<'_, D> {
     /// Takes a value away, whatever stands under its name.
     pub(crate) fn delete(
         &self,
-        userid: &Userid,
+        name: &FileName,
         expect: Expect,
         durability: Durability,
     ) -> Result<Done, StoreError> {
         let directory = &*self.store().directory;
-        let name = self.store().data_name(self.domain(), userid)?;
-        self.expect(&name, expect)?;
+        self.expect(name, expect)?;
         self.check()?;
-        match directory.unlink((&name).into()) {
+        match directory.unlink(name.into()) {
             Ok(()) => {}
             Err(Errno::NOENT) => return Ok(Done::NothingToRemove),
-            Err(errno) => return Err(self.store().unopened(Operation::Remove, &name, errno)),
+            Err(errno) => return Err(self.store().unopened(Operation::Remove, name, errno)),
         }
         if durability == Durability::Full {
             directory.sync().map_err(|errno| {
                 let kind = StoreErrorKind::RemovedNotDurable(Box::new(errno));
-                StoreError::new(Operation::SyncDirectory, &name, kind)
+                StoreError::new(Operation::SyncDirectory, name, kind)
             })?;
         }
         Ok(Done::Removed { durability })
@@ -102,7 +101,8 @@ impl<D: Directory> HeldLock<'_, D> {
         if expect == Expect::Any {
             return Ok(());
         }
-        let found = self.store().read(name)?.map(|value| value.version());
+        let found = self.store().read(name, Some(self.timeout()))?;
+        let found = found.map(|value| value.version());
         let wanted = match expect {
             Expect::Version(version) => Some(version),
             _ => None,
@@ -128,8 +128,10 @@ impl<D: Directory> HeldLock<'_, D> {
                     .sync_file(&file)
                     .map_err(|errno| (Operation::SyncFile, errno)),
             });
-        directory.close(file);
-        match written {
+        // A network file system may say only now that it has no room for the bytes.
+        let closed = directory.close(file);
+        let closed = closed.map_err(|errno| (Operation::Close, errno));
+        match written.and(closed) {
             Ok(()) => Ok(name),
             Err((operation, errno)) => {
                 let error = StoreError::new(operation, &name, kind_of(errno));

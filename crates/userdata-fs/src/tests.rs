@@ -2,6 +2,7 @@
 //! at each single call, pinned on a mock of the directory.
 
 mod clearing;
+mod host;
 mod locking;
 mod mock;
 mod reading;

@@ -23,6 +23,14 @@ fn repeat<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     call()
 }
 
+impl<D: Directory> Uninterrupted<D> {
+    /// Closes a file that was only read or locked: no bytes can be lost, and the descriptor and the
+    /// lock are given up however it ends.
+    pub(crate) fn close_unwritten(&self, file: D::File) {
+        let _ = self.close(file);
+    }
+}
+
 impl<D: Directory> Directory for Uninterrupted<D> {
     type File = D::File;
 
@@ -38,8 +46,12 @@ impl<D: Directory> Directory for Uninterrupted<D> {
         repeat(|| self.0.open(name))
     }
 
-    fn close(&self, file: D::File) {
-        self.0.close(file);
+    fn close(&self, file: D::File) -> Result<(), Errno> {
+        match self.0.close(file) {
+            // The descriptor is free by then, and may be another file's already.
+            Err(Errno::INTR) => Ok(()),
+            closed => closed,
+        }
     }
 
     fn read(&self, file: &D::File, buffer: &mut [u8]) -> Result<usize, Errno> {
@@ -78,6 +90,10 @@ impl<D: Directory> Directory for Uninterrupted<D> {
         repeat(|| self.0.rename_into(from, &into.0, to))
     }
 
+    fn link(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        repeat(|| self.0.link(from, to))
+    }
+
     fn unlink(&self, name: Name<'_>) -> Result<(), Errno> {
         repeat(|| self.0.unlink(name))
     }
@@ -100,6 +116,10 @@ impl<D: Directory> Directory for Uninterrupted<D> {
 
     fn sync(&self) -> Result<(), Errno> {
         self.0.sync()
+    }
+
+    fn is_at_path(&self) -> Result<bool, Errno> {
+        repeat(|| self.0.is_at_path())
     }
 
     fn now(&self) -> Duration {

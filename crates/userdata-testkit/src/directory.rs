@@ -103,7 +103,7 @@ fn failure<T>(answer: Result<T, Errno>) -> Option<Errno> {
 fn store_in<D: Directory>(directory: &D, name: Name<'_>, bytes: &[u8]) {
     let file = directory.create(name).expect("a new file is made");
     write_all(directory, &file, bytes);
-    directory.close(file);
+    assert_eq!(directory.close(file), Ok(()));
 }
 
 #[track_caller]
@@ -134,7 +134,7 @@ fn read_all<D: Directory>(directory: &D, file: &D::File) -> Vec<u8> {
 fn read_at<D: Directory>(directory: &D, name: Name<'_>) -> Vec<u8> {
     let file = directory.open(name).expect("a file is opened");
     let bytes = read_all(directory, &file);
-    directory.close(file);
+    assert_eq!(directory.close(file), Ok(()));
     bytes
 }
 
@@ -161,6 +161,7 @@ pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
             files_move_from_one_directory_to_another,
             a_directory_can_be_locked,
             nothing_can_be_made_in_a_removed_directory,
+            a_directory_is_at_its_path_until_it_is_removed,
         }
         files {
             create_makes_an_empty_file,
@@ -170,7 +171,8 @@ pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
             a_read_fills_at_most_its_buffer,
             a_file_opened_for_reading_cannot_be_written,
             an_open_file_and_its_name_have_the_same_metadata,
-            a_lock_file_is_made_once_and_kept,
+            a_lock_file_is_opened_as_it_is,
+            every_file_is_closed,
             a_file_stays_readable_when_its_name_is_gone,
             files_can_be_synced_however_they_were_opened,
         }
@@ -196,6 +198,8 @@ pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
             rename_gives_a_file_another_name,
             rename_replaces_the_file_of_the_new_name,
             rename_to_its_own_name_changes_nothing,
+            link_gives_a_file_one_more_name,
+            link_replaces_nothing,
             a_name_is_never_absent_while_it_is_replaced,
             files_and_directories_do_not_replace_each_other,
             concurrent_creates_of_one_name_succeed_once,

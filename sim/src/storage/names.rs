@@ -20,7 +20,25 @@ impl Storage {
         if name.len() > NAME_LEN_MAX {
             return Err(Errno::NAMETOOLONG);
         }
-        Ok(self.folder(directory)?.live.get(name).copied())
+        let live = &self.folder(directory)?.live;
+        Ok(match self.options.folds_case {
+            false => live.get(name).copied(),
+            true => live
+                .iter()
+                .find(|(stored, _)| stored.eq_ignore_ascii_case(name))
+                .map(|(_, node)| *node),
+        })
+    }
+
+    /// The name as it is stored in the directory, or as it is given if nothing has it.
+    fn stored(&self, directory: NodeId, name: &[u8]) -> Result<Arc<[u8]>, Errno> {
+        let live = &self.folder(directory)?.live;
+        let same = |stored: &&Arc<[u8]>| stored.eq_ignore_ascii_case(name);
+        let stored = match self.options.folds_case {
+            true => live.keys().find(same).cloned(),
+            false => None,
+        };
+        Ok(stored.unwrap_or_else(|| Arc::from(name)))
     }
 
     /// What stands under a name.
@@ -77,6 +95,19 @@ impl Storage {
         self.change(&[(directory, name, Some(id))], true)?;
         self.settle_journal();
         Ok(())
+    }
+
+    /// Gives a file one more name, which nothing has.
+    pub(crate) fn link(&mut self, directory: NodeId, from: &[u8], to: &[u8]) -> Result<(), Errno> {
+        let id = self.look_up(directory, from)?;
+        if self.find(directory, to)?.is_some() {
+            return Err(Errno::EXIST);
+        }
+        self.check_writable()?;
+        if let Body::Directory(_) = self.node(id)?.body {
+            return Err(Errno::PERM);
+        }
+        self.change(&[(directory, to, Some(id))], false)
     }
 
     pub(crate) fn unlink(&mut self, directory: NodeId, name: &[u8]) -> Result<(), Errno> {
@@ -202,7 +233,7 @@ impl Storage {
     ) -> Result<(), Errno> {
         let mut journaled = Vec::with_capacity(slots.len());
         for (directory, name, node) in slots {
-            let name: Arc<[u8]> = Arc::from(*name);
+            let name = self.stored(*directory, name)?;
             let before = match &mut self.node_mut(*directory)?.body {
                 Body::Directory(folder) => {
                     let before = folder.live.get(&name).copied();

@@ -102,7 +102,7 @@ impl<D: Directory> TreeStore<D> {
             return Ok(None);
         };
         let bytes = self.read_open(directory, file, &handle);
-        directory.close(handle);
+        let _ = directory.close(handle);
         bytes.map(|bytes| Some(Value::new(bytes)))
     }
 
@@ -178,7 +178,7 @@ impl<D: Directory> TreeStore<D> {
             return Ok(false);
         };
         let locked = directory.lock(&mark, LockMode::Shared);
-        directory.close(mark);
+        let _ = directory.close(mark);
         match locked {
             Ok(()) => Ok(false),
             Err(Errno::AGAIN) => Ok(true),

@@ -74,7 +74,8 @@ impl<D: Directory> TreeStore<D> {
             let synced = directory.sync_file(&handle);
             synced.map_err(|errno| failed(Operation::SyncFile, &temporary, errno))?;
         }
-        directory.close(handle);
+        let closed = directory.close(handle);
+        closed.map_err(|errno| failed(Operation::Close, &temporary, errno))?;
         lock.check()?;
         let replaced = directory.rename(name_of(&temporary), name(&file));
         replaced.map_err(|errno| failed(Operation::Replace, &file, errno))?;

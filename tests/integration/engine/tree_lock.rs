@@ -49,7 +49,7 @@ impl<'a, D: Directory> DomainLock<'a, D> {
             match boot.lock(&file, LockMode::Exclusive) {
                 Ok(()) => {}
                 Err(Errno::AGAIN) => {
-                    boot.close(file);
+                    let _ = boot.close(file);
                     let waited = boot.now().saturating_sub(started);
                     if waited >= timeout {
                         let kind = StoreErrorKind::DeadlinePassed { waited };
@@ -73,7 +73,7 @@ impl<'a, D: Directory> DomainLock<'a, D> {
                         file,
                     });
                 }
-                Ok(_) | Err(Errno::NOENT) => boot.close(file),
+                Ok(_) | Err(Errno::NOENT) => drop(boot.close(file)),
                 Err(errno) => return Err(lock_failed(errno)),
             }
         }
@@ -105,7 +105,7 @@ impl<D: Directory> Drop for DomainLock<'_, D> {
         }
         if let Some(file) = self.file.take() {
             let _ = self.boot.unlock(&file);
-            self.boot.close(file);
+            let _ = self.boot.close(file);
         }
     }
 }

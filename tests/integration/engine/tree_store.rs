@@ -99,7 +99,10 @@ impl<D: Directory> Store for TreeStore<D> {
         let boot = self.child(self.boot.as_str())?;
         let lock = DomainLock::acquire(&boot, domain.to_string(), timeout)?;
         Self::admit(&lock.directory, domain, admit)?;
-        let opened = lock.directory.open_lock(name(MARK));
+        let opened = match lock.directory.create(name(MARK)) {
+            Err(Errno::EXIST) => lock.directory.open_lock(name(MARK)),
+            created => created,
+        };
         let file = opened.map_err(|errno| failed(Operation::Mark, MARK, errno))?;
         match lock.directory.lock(&file, LockMode::Exclusive) {
             Ok(()) => {}
@@ -162,7 +165,7 @@ impl<D: Directory> Drop for Mark<D> {
     fn drop(&mut self) {
         if let Some(file) = self.file.take() {
             let _ = self.store.root.unlock(&file);
-            self.store.root.close(file);
+            let _ = self.store.root.close(file);
         }
     }
 }

@@ -279,6 +279,10 @@ pub enum StoreErrorKind {
     /// again, renamed, or mounted over.
     #[error("the directory is no longer the one at its path")]
     DirectoryReplaced,
+    /// The directory takes names that differ in case alone for one name, so that one userid's value
+    /// would replace another's.
+    #[error("the directory does not tell upper case from lower case in names")]
+    FoldsCase,
     /// There is not enough memory for the value.
     #[error("out of memory for {size} bytes")]
     OutOfMemory {

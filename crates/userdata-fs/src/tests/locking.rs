@@ -10,7 +10,7 @@ use super::mock::{Script, deadline, key, put, userid, words};
 use crate::Errno;
 
 #[test]
-fn a_lock_that_is_held_is_waited_for_with_pauses_of_at_most_5_ms_until_the_deadline() {
+fn a_held_lock_is_waited_for_with_pauses_of_at_most_5_ms() {
     let script = Script::default();
     script.fail("lock l", 0, Errno::AGAIN);
     let userid = userid();
@@ -44,7 +44,7 @@ fn a_lock_that_is_held_is_waited_for_with_pauses_of_at_most_5_ms_until_the_deadl
             "3.65ms"
         ],
     );
-    // Somebody else's lock is neither unlinked nor unlocked.
+    // The lock of another process is neither unlinked nor unlocked.
     assert!(
         !calls
             .iter()
@@ -52,7 +52,7 @@ fn a_lock_that_is_held_is_waited_for_with_pauses_of_at_most_5_ms_until_the_deadl
         "{calls:?}"
     );
     assert_eq!(
-        calls.iter().filter(|call| *call == "open_lock l").count(),
+        calls.iter().filter(|call| *call == "create l").count(),
         calls.iter().filter(|call| *call == "close l").count(),
     );
 }
@@ -68,7 +68,7 @@ fn a_deadline_of_zero_tries_once() {
         .store()
         .change(&key(), now, &mut |_| Ok(()), &op)
         .unwrap_err();
-    assert_eq!(script.calls(), words(&["open_lock l", "lock l", "close l"]));
+    assert_eq!(script.calls(), words(&["create l", "lock l", "close l"]));
 }
 
 #[test]
@@ -92,12 +92,7 @@ fn a_lock_whose_name_stands_for_another_file_is_taken_anew() {
         );
         let calls = script.calls();
         let once = [
-            "open_lock l",
-            "lock l",
-            "fstat l",
-            "stat l",
-            "unlock l",
-            "close l",
+            "create l", "lock l", "fstat l", "stat l", "unlock l", "close l",
         ];
         assert_eq!(calls[..12], words(&[once, once].concat()));
     }
@@ -136,8 +131,10 @@ fn a_closing_mark_is_made_under_the_lock_and_held_beyond_it() {
     let script = Script::default();
     let store = script.store();
     let mark = store.close(&key(), deadline(), &mut |_| Ok(())).unwrap();
-    let acquire = ["open_lock l", "lock l", "fstat l", "stat l", "open c"];
-    let make = ["open_lock c", "lock c", "fstat c", "stat c"];
+    let acquire = [
+        "create l", "lock l", "fstat l", "stat l", "at_path", "stat L",
+    ];
+    let make = ["open c", "create c", "lock c", "fstat c", "stat c"];
     let release = ["stat l", "unlink l", "unlock l", "close l"];
     assert_eq!(
         script.calls(),
@@ -148,7 +145,7 @@ fn a_closing_mark_is_made_under_the_lock_and_held_beyond_it() {
     let remove = ["stat c", "unlink c", "unlock c", "close c"];
     assert_eq!(
         script.calls()[before..],
-        words(&[&acquire[..4], &remove[..], &release[..]].concat()),
+        words(&[&acquire[..5], &remove[..], &release[..]].concat()),
     );
 }
 
@@ -165,14 +162,14 @@ fn a_mark_that_is_dropped_is_void_and_its_file_stays() {
 }
 
 #[test]
-fn a_mark_is_not_made_when_admission_is_refused_or_somebody_holds_it() {
+fn a_mark_is_not_made_when_refused_or_held_by_another_process() {
     let script = Script::default();
     let refuse = &mut |_: &_| Err(Refused::NoSuchDomain);
     script
         .store()
         .close(&key(), deadline(), refuse)
         .unwrap_err();
-    assert!(!script.calls().contains(&"open_lock c".to_owned()));
+    assert!(!script.calls().contains(&"create c".to_owned()));
 
     let script = Script::default();
     script.fail("lock c", 0, Errno::AGAIN);
@@ -219,7 +216,7 @@ fn a_marker_is_probed_by_a_shared_lock_that_is_given_back() {
 }
 
 #[test]
-fn a_marker_that_can_not_be_probed_is_an_error_and_not_the_absence_of_one() {
+fn a_marker_that_cannot_be_probed_is_an_error() {
     for call in ["open c", "lock_shared c", "unlock c"] {
         let script = Script::default();
         script.mark().fail(call, 0, Errno::IO);

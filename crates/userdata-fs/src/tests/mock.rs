@@ -25,7 +25,7 @@ mock! {
         fn create<'a>(&self, name: Name<'a>) -> Result<File, Errno>;
         fn open_lock<'a>(&self, name: Name<'a>) -> Result<File, Errno>;
         fn open<'a>(&self, name: Name<'a>) -> Result<File, Errno>;
-        fn close(&self, file: File);
+        fn close(&self, file: File) -> Result<(), Errno>;
         fn read(&self, file: &File, buffer: &mut [u8]) -> Result<usize, Errno>;
         fn write(&self, file: &File, bytes: &[u8]) -> Result<usize, Errno>;
         fn metadata(&self, file: &File) -> Result<Metadata, Errno>;
@@ -37,6 +37,7 @@ mock! {
         fn rename_into<'a, 'b>(
             &self, from: Name<'a>, into: &Self, to: Name<'b>,
         ) -> Result<(), Errno>;
+        fn link<'a, 'b>(&self, from: Name<'a>, to: Name<'b>) -> Result<(), Errno>;
         fn unlink<'a>(&self, name: Name<'a>) -> Result<(), Errno>;
         fn make_directory<'a>(&self, name: Name<'a>) -> Result<(), Errno>;
         fn open_directory<'a>(&self, name: Name<'a>) -> Result<Self, Errno>;
@@ -45,6 +46,7 @@ mock! {
             &self, each: &mut dyn for<'a> FnMut(Name<'a>) -> ControlFlow<()>,
         ) -> Result<(), Errno>;
         fn sync(&self) -> Result<(), Errno>;
+        fn is_at_path(&self) -> Result<bool, Errno>;
         fn now(&self) -> Duration;
         fn pause(&self, span: Duration);
         fn random(&self) -> Result<u128, Errno>;
@@ -69,7 +71,13 @@ struct State {
     content: Option<Vec<u8>>,
     /// The closing marker is there.
     marked: bool,
+    /// The path leads to another directory.
+    displaced: bool,
+    /// Names are taken for the same whatever their case.
+    folds_case: bool,
     clock: Duration,
+    /// How far the clock moves when it is looked at.
+    tick: Duration,
     process: u32,
 }
 
@@ -106,6 +114,21 @@ impl Script {
 
     pub(super) fn mark(&self) -> &Self {
         self.0.lock().unwrap().marked = true;
+        self
+    }
+
+    pub(super) fn tick(&self) -> &Self {
+        self.0.lock().unwrap().tick = Duration::from_millis(1);
+        self
+    }
+
+    pub(super) fn displace(&self) -> &Self {
+        self.0.lock().unwrap().displaced = true;
+        self
+    }
+
+    pub(super) fn fold_case(&self) -> &Self {
+        self.0.lock().unwrap().folds_case = true;
         self
     }
 
@@ -150,9 +173,8 @@ impl Script {
         disk.expect_open()
             .returning(move |name| s.opened("open", name));
         let s = self.clone();
-        disk.expect_close().returning(move |file| {
-            let _ = s.called(format!("close {file}"));
-        });
+        disk.expect_close()
+            .returning(move |file| s.called(format!("close {file}")).map(drop));
         let s = self.clone();
         disk.expect_read().returning(move |file, buffer| {
             s.called(format!("read {file}"))?;
@@ -193,6 +215,16 @@ impl Script {
         disk.expect_unlink()
             .returning(move |name| s.called(format!("unlink {}", letter(name))).map(drop));
         let s = self.clone();
+        disk.expect_link().returning(move |from, to| {
+            s.called(format!("link {} {}", letter(from), letter(to)))
+                .map(drop)
+        });
+        let s = self.clone();
+        disk.expect_is_at_path().returning(move || {
+            s.called("at_path".to_owned())?;
+            Ok(!s.0.lock().unwrap().displaced)
+        });
+        let s = self.clone();
         disk.expect_list().returning(move |each| {
             s.called("list".to_owned())?;
             let names = s.0.lock().unwrap().names.clone();
@@ -205,7 +237,10 @@ impl Script {
         let s = self.clone();
         disk.expect_now().returning(move || {
             let _ = s.called("now".to_owned());
-            s.0.lock().unwrap().clock
+            let mut state = s.0.lock().unwrap();
+            let tick = state.tick;
+            state.clock += tick;
+            state.clock
         });
         let s = self.clone();
         disk.expect_pause().returning(move |span| {
@@ -227,6 +262,9 @@ impl Script {
     fn opened(&self, call: &str, name: Name<'_>) -> Result<File, Errno> {
         let letter = letter(name);
         self.called(format!("{call} {letter}"))?;
+        if call == "create" && letter == 'c' && self.0.lock().unwrap().marked {
+            return Err(Errno::EXIST);
+        }
         let there = match (call, letter) {
             ("open", 'c') => self.0.lock().unwrap().marked,
             ("open", 'd') => self.0.lock().unwrap().content.is_some(),
@@ -239,6 +277,11 @@ impl Script {
         let call = format!("{call} {letter}");
         let before = self.called(call.clone())?;
         let state = self.0.lock().unwrap();
+        // A name in capitals is there only where case is folded.
+        let letter = match letter {
+            'L' if !state.folds_case => return Err(Errno::NOENT),
+            letter => letter.to_ascii_lowercase(),
+        };
         let replaced = state
             .replaced
             .iter()
@@ -253,10 +296,16 @@ impl Script {
     }
 }
 
-/// The letter of the name's kind.
+/// The letter of the name's kind, a capital if the whole name is in capitals.
 fn letter(name: Name<'_>) -> char {
-    let name = FileName::parse(NameFormat::Libxl, name.as_bytes()).unwrap();
-    char::from(name.kind().letter())
+    let bytes = name.as_bytes();
+    let lower = bytes.to_ascii_lowercase();
+    let name = FileName::parse(NameFormat::Libxl, &lower).unwrap();
+    let letter = char::from(name.kind().letter());
+    match lower == bytes {
+        true => letter,
+        false => letter.to_ascii_uppercase(),
+    }
 }
 
 pub(super) fn key() -> DomainKey {

@@ -9,7 +9,9 @@ use userdata_core::{Store, Version};
 use super::mock::{Script, deadline, key, put, userid, words};
 use crate::Errno;
 
-const ACQUIRE: [&str; 4] = ["open_lock l", "lock l", "fstat l", "stat l"];
+const ACQUIRE: [&str; 6] = [
+    "create l", "lock l", "fstat l", "stat l", "at_path", "stat L",
+];
 const RELEASE: [&str; 4] = ["stat l", "unlink l", "unlock l", "close l"];
 
 fn store(script: &Script, durability: Durability) -> Result<Vec<Done>, StoreError> {
@@ -96,15 +98,18 @@ fn after_a_failure_at_each_single_call_only_the_clean_up_follows() {
     let closed = [&["close t"][..], &cleanup].concat();
     for (call, before, operation, follows) in [
         // A file under the lock's name that can't be opened is looked at, to say what it is.
-        ("open_lock l", 0, Operation::Lock, &["stat l"][..]),
+        ("create l", 0, Operation::Lock, &["stat l"][..]),
         ("lock l", 0, Operation::Lock, &["unlock l", "close l"]),
         ("fstat l", 0, Operation::Lock, &["unlock l", "close l"]),
         ("stat l", 0, Operation::Lock, &["unlock l", "close l"]),
+        ("at_path", 0, Operation::Lock, &RELEASE),
+        ("stat L", 0, Operation::CheckLock, &RELEASE),
         ("open c", 0, Operation::Mark, &RELEASE),
         ("random", 0, Operation::Create, &RELEASE),
         ("create t", 0, Operation::Create, &RELEASE),
         ("write t", 0, Operation::Write, &closed),
         ("sync_file t", 0, Operation::SyncFile, &closed),
+        ("close t", 0, Operation::Close, &cleanup),
         ("stat d", 0, Operation::Inspect, &cleanup),
         (
             "stat l",
@@ -144,7 +149,7 @@ fn after_a_failure_at_each_single_call_only_the_clean_up_follows() {
         assert_eq!(is_third_outcome, replaced, "{call}: {error:?}");
     }
     // The two that no outcome depends on: what they release is released by the close.
-    for call in ["unlock l", "close l", "close t"] {
+    for call in ["unlock l", "close l"] {
         let script = Script::default();
         script.fail(call, 0, Errno::IO);
         store(&script, Durability::Full).unwrap();

@@ -189,7 +189,7 @@ pub fn a_directory_can_be_locked<D: Directory>(under_test: &DirectoryUnderTest<D
     directory
         .remove_directory(name("renamed"))
         .expect("a locked directory is removed");
-    directory.close(first);
+    assert_eq!(directory.close(first), Ok(()));
     assert_eq!(directory.lock(&second, LockMode::Exclusive), Ok(()));
 }
 
@@ -212,4 +212,23 @@ pub fn nothing_can_be_made_in_a_removed_directory<D: Directory>(
     ] {
         assert_eq!(failed, Some(Errno::NOENT));
     }
+}
+
+/// A directory is at its path, a child wherever it is moved, until it is removed.
+pub fn a_directory_is_at_its_path_until_it_is_removed<D: Directory>(
+    under_test: &DirectoryUnderTest<D>,
+) {
+    let directory = &under_test.directory;
+    assert_eq!(directory.is_at_path(), Ok(true));
+    let child = make(directory, "child");
+    assert_eq!(child.is_at_path(), Ok(true));
+    directory
+        .rename(name("child"), name("renamed"))
+        .expect("a directory is renamed");
+    assert_eq!(child.is_at_path(), Ok(true));
+    directory
+        .remove_directory(name("renamed"))
+        .expect("an empty directory is removed");
+    assert_eq!(child.is_at_path(), Err(Errno::NOENT));
+    assert_eq!(directory.is_at_path(), Ok(true));
 }

@@ -1,7 +1,7 @@
 //! Files: creating, writing and reading them.
 
 use userdata_core::store::FileType;
-use userdata_fs::{Directory, Errno};
+use userdata_fs::{Directory, Errno, LockMode};
 
 use super::{DirectoryUnderTest, failure, name, read_all, read_at, write_all};
 use crate::hostile::Hostile;
@@ -16,7 +16,7 @@ pub fn create_makes_an_empty_file<D: Directory>(under_test: &DirectoryUnderTest<
     assert_eq!((metadata.file_type, metadata.size), (FileType::Regular, 0));
     assert_eq!(under_test.metadata(a).identity, metadata.identity);
     assert_eq!(read_all(directory, &file), b"");
-    directory.close(file);
+    assert_eq!(directory.close(file), Ok(()));
     assert_eq!(read_at(directory, a), b"");
 }
 
@@ -78,7 +78,7 @@ pub fn written_bytes_are_read_back<D: Directory>(under_test: &DirectoryUnderTest
                 .size;
             assert_eq!(size, total as u64);
         }
-        directory.close(file);
+        assert_eq!(directory.close(file), Ok(()));
         let read = read_at(directory, name(&text));
         assert!(
             every_byte.starts_with(&read) && read.len() == total,
@@ -164,10 +164,12 @@ pub fn an_open_file_and_its_name_have_the_same_metadata<D: Directory>(
     assert_eq!(identities.len(), 3);
 }
 
-/// `open_lock` makes a file if there is none, and otherwise opens the existing file unchanged.
-pub fn a_lock_file_is_made_once_and_kept<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+/// `open_lock` opens a file that is there as it is, and makes none.
+pub fn a_lock_file_is_opened_as_it_is<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, lock) = (&under_test.directory, name("lock"));
-    let first = directory.open_lock(lock).expect("a lock file is made");
+    assert_eq!(failure(directory.open_lock(lock)), Some(Errno::NOENT));
+    under_test.assert_absent(lock);
+    let first = directory.create(lock).expect("a lock file is made");
     let made = directory
         .metadata(&first)
         .expect("an open file has metadata");
@@ -180,6 +182,20 @@ pub fn a_lock_file_is_made_once_and_kept<D: Directory>(under_test: &DirectoryUnd
         .open_lock(name("value"))
         .expect("any file can be a lock");
     assert_eq!(read_all(directory, &value), b"bytes");
+}
+
+/// A file that was written, read or locked is closed without an error.
+pub fn every_file_is_closed<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, a) = (&under_test.directory, name("a"));
+    let written = directory.create(a).expect("a new file is made");
+    write_all(directory, &written, b"bytes");
+    assert_eq!(directory.close(written), Ok(()));
+    let read = directory.open(a).expect("a file is opened");
+    assert_eq!(read_all(directory, &read), b"bytes");
+    assert_eq!(directory.close(read), Ok(()));
+    let locked = directory.open_lock(a).expect("a file is opened");
+    assert_eq!(directory.lock(&locked, LockMode::Exclusive), Ok(()));
+    assert_eq!(directory.close(locked), Ok(()));
 }
 
 /// A file can be read as long as it is open, even once its name is removed or given to another

@@ -10,6 +10,7 @@ const SHARED: LockMode = LockMode::Shared;
 /// Opens the same file `N` times.
 #[track_caller]
 fn open<D: Directory, const N: usize>(under_test: &DirectoryUnderTest<D>) -> [D::File; N] {
+    under_test.store(name("lock"), b"");
     std::array::from_fn(|_| {
         let opened = under_test.directory.open_lock(name("lock"));
         opened.expect("a lock file is opened")
@@ -51,9 +52,9 @@ pub fn closing_a_file_releases_its_lock<D: Directory>(under_test: &DirectoryUnde
     let directory = &under_test.directory;
     let [holder, other, third] = open(under_test);
     assert_eq!(directory.lock(&holder, EXCLUSIVE), Ok(()));
-    directory.close(third);
+    assert_eq!(directory.close(third), Ok(()));
     assert_eq!(directory.lock(&other, EXCLUSIVE), Err(Errno::AGAIN));
-    directory.close(holder);
+    assert_eq!(directory.close(holder), Ok(()));
     assert_eq!(directory.lock(&other, EXCLUSIVE), Ok(()));
 }
 
@@ -112,7 +113,7 @@ pub fn a_lock_belongs_to_the_file_and_not_to_its_name<D: Directory>(
     assert_eq!(directory.lock(&same, EXCLUSIVE), Err(Errno::AGAIN));
     directory.unlink(moved).expect("a locked file is unlinked");
     assert_eq!(directory.lock(&same, EXCLUSIVE), Err(Errno::AGAIN));
-    directory.close(holder);
+    assert_eq!(directory.close(holder), Ok(()));
     assert_eq!(directory.lock(&same, EXCLUSIVE), Ok(()));
 }
 
@@ -120,9 +121,7 @@ pub fn a_lock_belongs_to_the_file_and_not_to_its_name<D: Directory>(
 pub fn each_file_is_locked_by_itself<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let files = ["a", "b", "c"].map(|text| {
-        let file = directory
-            .open_lock(name(text))
-            .expect("a lock file is made");
+        let file = directory.create(name(text)).expect("a lock file is made");
         assert_eq!(directory.lock(&file, EXCLUSIVE), Ok(()));
         file
     });

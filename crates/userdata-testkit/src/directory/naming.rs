@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use userdata_core::store::FileType;
-use userdata_fs::{Directory, Errno, Name};
+use userdata_fs::{Directory, Errno, LockMode, Name};
 
 use super::{DirectoryUnderTest, failure, name, read_at, store_in};
 
@@ -58,6 +58,42 @@ pub fn rename_to_its_own_name_changes_nothing<D: Directory>(under_test: &Directo
     assert_eq!(directory.rename(a, a), Ok(()));
     assert_eq!(under_test.metadata(a), before);
     assert_eq!(read_at(directory, a), b"bytes");
+}
+
+/// A file that is linked has both names, is one file, and can be locked under either.
+pub fn link_gives_a_file_one_more_name<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, a, b) = (&under_test.directory, name("a"), name("b"));
+    under_test.store(a, b"bytes");
+    let before = under_test.metadata(a);
+    assert_eq!(directory.link(a, b), Ok(()));
+    assert_eq!(under_test.metadata(a), before);
+    assert_eq!(under_test.metadata(b), before);
+    let by_a = directory.open_lock(a).expect("a file is opened");
+    let by_b = directory.open_lock(b).expect("a file is opened");
+    assert_eq!(directory.lock(&by_a, LockMode::Exclusive), Ok(()));
+    assert_eq!(
+        directory.lock(&by_b, LockMode::Exclusive),
+        Err(Errno::AGAIN)
+    );
+    assert_eq!(directory.unlink(a), Ok(()));
+    under_test.assert_absent(a);
+    assert_eq!(read_at(directory, b), b"bytes");
+}
+
+/// A name that is taken is not linked to another file, and a directory gets no second name.
+pub fn link_replaces_nothing<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, a, b) = (&under_test.directory, name("a"), name("b"));
+    under_test.store(a, b"one");
+    under_test.store(b, b"other");
+    assert_eq!(directory.link(a, b), Err(Errno::EXIST));
+    assert_eq!(directory.link(a, a), Err(Errno::EXIST));
+    assert_eq!(directory.link(name("absent"), b), Err(Errno::NOENT));
+    assert_eq!(read_at(directory, b), b"other");
+    directory
+        .make_directory(name("child"))
+        .expect("a directory is made");
+    assert_eq!(directory.link(name("child"), name("c")), Err(Errno::PERM));
+    under_test.assert_absent(name("c"));
 }
 
 /// A reader that opens a name while files are renamed over it always gets one whole file.
@@ -124,7 +160,7 @@ pub fn concurrent_creates_of_one_name_succeed_once<D: Directory>(
                 scope.spawn(|| match directory.create(name(&text)) {
                     Ok(file) => {
                         made.fetch_add(1, Ordering::Relaxed);
-                        directory.close(file);
+                        assert_eq!(directory.close(file), Ok(()));
                     }
                     Err(errno) => assert_eq!(errno, Errno::EXIST),
                 });

@@ -77,7 +77,7 @@ pub fn opening_a_pipe_does_not_wait<D: Directory>(under_test: &DirectoryUnderTes
         let file = opened.expect("a pipe is opened without waiting");
         assert_eq!(directory.metadata(&file), Ok(under_test.metadata(pipe)));
         assert_eq!(directory.lock(&file, LockMode::Exclusive), Ok(()));
-        directory.close(file);
+        assert_eq!(directory.close(file), Ok(()));
     }
     assert_eq!(under_test.metadata(pipe).file_type, FileType::Fifo);
 }

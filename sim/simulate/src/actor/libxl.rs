@@ -13,7 +13,7 @@ use userdata_fs::{Directory as _, Errno, Name};
 
 use super::directory::{SeatedDirectory, SeatedFile};
 use super::host::SeatedHost;
-use super::libxl_lock::LibxlLock;
+use super::libxl_lock::{LibxlLock, open_or_create};
 use super::seat::Seat;
 use super::task::LibxlRequest;
 use crate::history::{Event, LibxlBug, LibxlCall, Operation, Reply};
@@ -149,7 +149,7 @@ impl Libxl {
     /// Writes the temporary file, the same for everybody, and renames it. A failure leaves it.
     fn replace(&self, new: &[u8], target: &FileName, data: &[u8]) -> Result<(), Errno> {
         let new = Name::new(new).ok_or(Errno::INVAL)?;
-        let file = self.directory.open_lock(new)?;
+        let file = open_or_create(&self.directory, new)?;
         self.directory.inner().truncate(file.inner())?;
         let mut rest = data;
         while !rest.is_empty() {
@@ -158,12 +158,13 @@ impl Libxl {
                 Ok(count) => rest = rest.get(count..).unwrap_or_default(),
                 Err(Errno::INTR) => {}
                 Err(errno) => {
-                    self.directory.close(file);
+                    // As libxl does, which looks at the result of the last close alone.
+                    let _ = self.directory.close(file);
                     return Err(errno);
                 }
             }
         }
-        self.directory.close(file);
+        self.directory.close(file)?;
         self.directory.rename(new, target.into())
     }
 
@@ -178,7 +179,7 @@ impl Libxl {
             Err(_) => return (FAIL, None),
         };
         let read = self.read(&file);
-        self.directory.close(file);
+        let _ = self.directory.close(file);
         match read {
             Ok(data) if !data.is_empty() => (0, Some(data)),
             _ => (FAIL, None),

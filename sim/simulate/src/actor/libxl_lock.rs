@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, NameFormat};
-use userdata_fs::{Directory as _, Errno, LockMode};
+use userdata_fs::{Directory as _, Errno, LockMode, Name};
 
 use super::directory::{SeatedDirectory, SeatedFile};
 use super::seat::Seat;
@@ -42,12 +42,12 @@ impl LibxlLock {
                 record(seat, domain);
             }
             if let Some(file) = file {
-                directory.close(file);
+                let _ = directory.close(file);
             }
             NotLocked
         };
         loop {
-            let file = match directory.open_lock((&name).into()) {
+            let file = match open_or_create(directory, (&name).into()) {
                 Ok(file) => file,
                 Err(_) => return Err(taken_away(None, false)),
             };
@@ -61,7 +61,9 @@ impl LibxlLock {
                 Ok(named) if named.identity == locked.identity => {
                     return Ok(Self { domain, name, file });
                 }
-                Ok(_) | Err(Errno::NOENT) => directory.close(file),
+                Ok(_) | Err(Errno::NOENT) => {
+                    let _ = directory.close(file);
+                }
                 Err(_) => return Err(taken_away(Some(file), true)),
             }
         }
@@ -79,7 +81,25 @@ impl LibxlLock {
         if unlinked.is_ok() && !ours {
             record(seat, self.domain);
         }
-        directory.close(self.file);
+        let _ = directory.close(self.file);
+    }
+}
+
+/// `open(path, O_RDWR|O_CREAT)`. The two calls take turns until one of them does what the one of
+/// libxl does at once.
+pub(crate) fn open_or_create(
+    directory: &SeatedDirectory,
+    name: Name<'_>,
+) -> Result<SeatedFile, Errno> {
+    loop {
+        match directory.create(name) {
+            Err(Errno::EXIST) => {}
+            created => return created,
+        }
+        match directory.open_lock(name) {
+            Err(Errno::NOENT) => {}
+            opened => return opened,
+        }
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn perform(
             if directory.lock(&file, LockMode::Exclusive).is_ok() {
                 directory.pause(*span);
             }
-            directory.close(file);
+            let _ = directory.close(file);
         }
     }
 }

@@ -211,8 +211,10 @@ impl FaultWalk<'_> {
         let before = process.open_files();
         let interceptor = Faults::new(faults.iter().copied());
         let root = FaultyDirectory::new(root, interceptor.clone());
-        let store = FileStore::new(root.losing(SimDirectory::lose_writeback))
-            .with_name_format(self.scene.setting().format);
+        let root = root
+            .losing(SimDirectory::lose_writeback)
+            .losing_at_close(SimDirectory::lose_written);
+        let store = FileStore::new(root).with_name_format(self.scene.setting().format);
         let misled = MisledHost::new(host.clone(), &misanswers);
         let userdata = Userdata::new(misled.clone(), store);
         let report = self.action.perform(&userdata, &host);

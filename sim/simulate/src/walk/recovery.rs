@@ -3,7 +3,7 @@
 use hv_sim::{HostOptions, SimHost};
 use userdata::{Outcome, Userdata};
 use userdata_core::WritableUserid;
-use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::file_name::{FileName, Kind, NameFormat};
 use userdata_core::store::{Durability, Keep, StoreErrorKind};
 use userdata_fs::FileStore;
 
@@ -68,6 +68,9 @@ impl<'a> Recovery<'a> {
         let start = || SimDisk::boot(storage.clone(), SimOptions::default().with_seed(SEED));
         let disk = start();
         self.read(&disk, expectation, cause)?;
+        if cause == Cause::Kill {
+            self.next_change(&start())?;
+        }
         self.go_on(&disk, expectation, cause)?;
         self.clean_up(&start(), expectation, cause)
     }
@@ -163,6 +166,24 @@ impl<'a> Recovery<'a> {
         .map_err(|(guarantee, why)| wrong(guarantee, why))?;
         self.clear(&userdata, disk)?;
         self.others_stand(disk, expectation, cause)
+    }
+
+    /// The next change of a domain removes the temporary file of a process that was killed.
+    fn next_change(&self, disk: &SimDisk) -> Result<(), Complaint> {
+        let userdata = self.open(disk, &self.back)?;
+        let slot = self.scene.slot("xl");
+        let stored = userdata.store(slot.domain, &slot.userid, LAST);
+        let wrong = |why| Complaint {
+            guarantee: Guarantee::Lifetime,
+            why,
+            tree: disk.tree(),
+        };
+        stored.map_err(|error| wrong(format!("store afterwards: {error}")))?;
+        let left = files_of_first(self.scene, &disk.tree());
+        match left.iter().find(|name| name.kind() == Kind::Temporary) {
+            Some(left) => Err(wrong(format!("{left} is left after the next change"))),
+            None => Ok(()),
+        }
     }
 
     /// The domain does not come back, and nothing of it stays.

@@ -85,7 +85,7 @@ impl Actor {
             self.store.list(&self.domain).expect("a list is had").len(),
             2
         );
-        let delete = self.put(&other, b"", Expect::Any);
+        let delete = self.remove(other.as_userid());
         delete.expect("a value is removed although there is no space");
         fs::remove_file(&ballast).expect("a file is removed");
         self.put(&xl, b"new", Expect::Any)
@@ -115,6 +115,88 @@ impl Actor {
         self.put(&xl, b"new", Expect::Any)
             .expect("there is room for two again");
         assert_eq!(self.left_behind(), [""; 0]);
+        say("done");
+    }
+
+    /// On a disk without room for another file, values are removed, one or all of a domain.
+    pub(crate) fn free_without_inodes(&self) {
+        let ballast = |number: u32| self.directory.join(format!("ballast {number}"));
+        let mut numbers = 0..;
+        let mut fill = || {
+            numbers
+                .by_ref()
+                .take_while(|number| File::create_new(ballast(*number)).is_ok())
+                .count()
+        };
+        for text in ["a", "b", "c"] {
+            self.put(&userid_of(text), b"value", Expect::Any)
+                .expect("a value is stored");
+        }
+        assert!(fill() > 0);
+        let timeout = std::time::Duration::from_secs(10);
+        let close = || self.store.close(&self.domain, timeout, &mut |_| Ok(()));
+        let mark = close().expect("the closing marker is a link");
+        let mut closing = false;
+        let mut admit = |state: &userdata_core::store::State| {
+            closing = state.closing;
+            Ok(())
+        };
+        let probe = self.store.change(&self.domain, timeout, &mut admit, &[]);
+        probe.expect("the lock is a link of another file");
+        assert!(closing, "a marker that is held is seen");
+        mark.reopen(timeout).expect("the marker is removed");
+        assert_eq!(self.left_behind(), [""; 0]);
+        for text in ["a", "b"] {
+            let userid = userid_of(text);
+            self.remove(userid.as_userid()).expect("a value is removed");
+            assert_eq!(self.get(userid.as_userid()), None);
+            fill();
+        }
+        match close()
+            .expect_err("one file is not both lock and marker")
+            .kind()
+        {
+            StoreErrorKind::NoSpace(_) => {}
+            other => panic!("{other:?}"),
+        }
+        let keep = Keep::Nothing;
+        let durability = Durability::Full;
+        self.change(&[Op::Clear { keep, durability }])
+            .expect("all values are removed");
+        assert_eq!(self.left_behind(), [""; 0]);
+        assert_eq!(self.get(userid_of("c").as_userid()), None);
+        say("done");
+    }
+
+    /// While another file system is mounted over the directory, nothing is changed in the one that
+    /// is open.
+    pub(crate) fn mounted_over(&self) {
+        let xl = userid_of("xl");
+        self.put(&xl, b"old", Expect::Any)
+            .expect("a value is stored");
+        let run = |program: &str, arguments: &[&str]| {
+            let mut command = std::process::Command::new(program);
+            let status = command.args(arguments).arg(&self.directory).status();
+            assert!(status.expect("a program is run").success(), "{program}");
+        };
+        run("mount", &["-t", "tmpfs", "none"]);
+        let absent = self
+            .store
+            .get(&self.domain, userid_of("absent").as_userid());
+        for error in [
+            absent.map(drop).expect_err("nothing is known of it"),
+            self.put(&xl, b"new", Expect::Any).expect_err("not here"),
+        ] {
+            match error.kind() {
+                StoreErrorKind::DirectoryReplaced => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(self.left_behind(), [""; 0]);
+        run("umount", &[]);
+        assert_eq!(self.get(xl.as_userid()).as_deref(), Some(&b"old"[..]));
+        self.put(&xl, b"new", Expect::Any)
+            .expect("a value is stored");
         say("done");
     }
 
@@ -154,7 +236,7 @@ impl Actor {
         );
         for failed in [
             self.put(&xl, b"new", Expect::Any),
-            self.put(&xl, b"", Expect::Any),
+            self.remove(xl.as_userid()),
             self.put(&WritableUserid::libxl_json(), b"{}", Expect::Any),
             clear.map(drop),
             closed.map(drop),

@@ -47,6 +47,7 @@ fn main() {
         ("write", [userid, writer, rounds]) => {
             actor.write(&userid_of(userid), number(writer), number(rounds));
         }
+        ("write-large", [userid, size]) => actor.write_large(&userid_of(userid), number(size)),
         ("read", [userid]) => actor.read(&userid_of(userid)),
         ("count", [userid, times]) => actor.count(&userid_of(userid), number(times)),
         ("hold", [userid, value]) => actor.hold(&userid_of(userid), value.as_bytes()),
@@ -57,6 +58,8 @@ fn main() {
         ("few-files", [left]) => actor.few_files(number(left)),
         ("full-disk", []) => actor.full_disk(),
         ("no-inodes", []) => actor.no_inodes(),
+        ("free-without-inodes", []) => actor.free_without_inodes(),
+        ("mounted-over", []) => actor.mounted_over(),
         ("read-only", []) => actor.read_only(),
         ("not-permitted", []) => actor.not_permitted(),
         other => panic!("no such command: {other:?}"),
@@ -124,6 +127,15 @@ impl Actor {
                 expect,
                 durability,
             },
+        };
+        self.change(&[op]).map(drop)
+    }
+
+    fn remove(&self, userid: &Userid) -> Result<(), StoreError> {
+        let op = Op::Delete {
+            userid,
+            expect: Expect::Any,
+            durability: Durability::Process,
         };
         self.change(&[op]).map(drop)
     }

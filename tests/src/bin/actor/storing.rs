@@ -26,6 +26,16 @@ impl Actor {
         say("done");
     }
 
+    /// Replaces a value of this size again and again, until it is killed.
+    pub(crate) fn write_large(&self, userid: &WritableUserid, size: u32) {
+        let data = vec![b'x'; usize::try_from(size).expect("a size")];
+        say("ready");
+        loop {
+            self.put(userid, &data, Expect::Any)
+                .expect("a value is stored");
+        }
+    }
+
     /// Reads a value, which must always be there and whole, until stdin ends.
     pub(crate) fn read(&self, userid: &WritableUserid) {
         static OVER: AtomicBool = AtomicBool::new(false);
