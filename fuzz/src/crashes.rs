@@ -2,7 +2,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use userdata_sim::{CrashModel, NameOrder, Sizes, WithoutSyncs};
-use userdata_simulate::walk::{Action, Broken, CrashWalk, Cut};
+use userdata_simulate::walk::{Broken, CrashWalk, Cut};
 
 use crate::walks::{Deed, Place};
 
