@@ -34,7 +34,7 @@ enum Asked {
     StoreIfUnchanged(bool),
     Update(bool),
     Remove(bool),
-    Clear { spare: bool },
+    Clear { keep: bool },
     Destroy,
     DestroyInVain,
     Retrieve(bool),
@@ -110,8 +110,8 @@ impl Asked {
             }
             Self::Update(other) => Request::Update(userid(other)?, value, durability),
             Self::Remove(other) => Request::Remove(userid(other)?, durability),
-            Self::Clear { spare } => {
-                let what = match spare {
+            Self::Clear { keep } => {
+                let what = match keep {
                     true => Keep::Essential,
                     false => Keep::Nothing,
                 };

@@ -3,6 +3,7 @@
 //! A [`Task`] names no incarnation of a domain, because which ones there are is known only when it
 //! is its turn; [`Whose`] says which one it means by then.
 
+mod adversary;
 mod directory;
 mod host;
 mod library;
@@ -11,13 +12,12 @@ mod libxl_lock;
 mod life;
 mod performer;
 mod recorder;
-mod seat;
-mod stranger;
+mod scheduled_process;
 mod task;
 
 pub use recorder::{Counts, Line};
-pub use task::{LibxlRequest, Life, Mischief, Request, Task, Whose};
+pub use task::{Interference, LibxlRequest, Life, Request, Task, Whose};
 
 pub(crate) use performer::Performer;
 pub(crate) use recorder::Recorder;
-pub(crate) use seat::Seat;
+pub(crate) use scheduled_process::ScheduledProcess;

@@ -2,12 +2,12 @@
 //!
 //! A value is a register: operations put, remove, read, and compare before they put. A history is
 //! right if for each register there is an order of the operations, each at one moment of its time,
-//! that explains every reply (*linearisability*). What nobody answered may have happened or not; a
+//! that explains every response (*linearisability*). What nobody answered may have happened or not; a
 //! failure has changed nothing, unless its kind says otherwise.
 //!
 //! # What is excused
 //!
-//! A lock that real libxl or a stranger broke is broken until whoever held it is done. Until then a
+//! A lock that real libxl or an adversary broke is broken until whoever held it is done. Until then a
 //! compare-and-swap is two moments, one at which it compared and one at which it put; a single put,
 //! removal or read still is one. Values of two libxl writers at once may be any mixture of theirs,
 //! and of no value of ours. A value may outlive its domain if its store said that the lock was
@@ -18,24 +18,25 @@
 //!
 //! How long anybody waited; whether a store had to succeed; modification times; what several
 //! registers show together. Between operations that overlap, only what was read orders them, also
-//! for power cuts. An answer of the hypervisor that was wrong excuses the reply it led to.
+//! for power cuts. An answer of the hypervisor that was wrong excuses the response it led to.
 
 mod accesses;
-mod blend;
-mod breaks;
+mod broken_locks;
 mod complaint;
 mod content;
 mod crash;
-mod deed;
 mod explain;
 mod facts;
-mod left;
-mod lifetime;
+mod leftovers;
+mod lifetimes;
 mod linearise;
-mod lives;
+mod mixture;
 mod of_run;
+mod operation;
+mod register;
 mod registers;
-mod replies;
+mod responses;
+mod survivor;
 #[cfg(test)]
 mod tests;
 mod unguarded;
@@ -46,8 +47,8 @@ use userdata_core::file_name::NameFormat;
 
 pub use complaint::{Complaint, Involved};
 pub use crash::{CrashCheck, CrashChecked};
-pub use deed::MalformedHistory;
 pub use facts::HostImage;
+pub use operation::MalformedHistory;
 
 use facts::Facts;
 
@@ -107,7 +108,7 @@ impl Checker<'_> {
     ///
     /// # Errors
     ///
-    /// [`MalformedHistory`] if it is no history at all: a reply without a call.
+    /// [`MalformedHistory`] if it is no history at all: a response without a call.
     pub fn check(&self) -> Result<Checked, MalformedHistory> {
         let facts = Facts::of(self.history, self.format, self.before, usize::MAX)?;
         let is_cut = self
@@ -117,7 +118,7 @@ impl Checker<'_> {
             .any(|event| matches!(event, Event::PowerCut));
         let after = self.after.filter(|_| !is_cut);
         let mut checked = Checked {
-            complaints: replies::check(&facts),
+            complaints: responses::check(&facts),
             tally: Tally::default(),
         };
         checked
@@ -126,17 +127,17 @@ impl Checker<'_> {
         let registers = registers::registers(&facts, after.map(|after| &after.tree));
         for register in &registers {
             checked.tally.accesses += register.accesses.len() as u64;
-            checked.tally.mixed_by_libxl += u64::from(register.blend.is_some());
+            checked.tally.mixed_by_libxl += u64::from(register.mixture.is_some());
             match explain::check(&facts, &registers, register) {
                 Ok(complaint) => checked.complaints.extend(complaint),
                 Err(linearise::TooMany) => checked.tally.too_many_at_once += 1,
             }
         }
-        checked.tally.operations = facts.deeds.len() as u64;
+        checked.tally.operations = facts.operations.len() as u64;
         checked.tally.registers = registers.len() as u64;
-        checked.tally.locks_broken = facts.breaks.len() as u64;
+        checked.tally.locks_broken = facts.broken_locks.len() as u64;
         if let Some(after) = after {
-            let left = lifetime::check(&facts, after, &mut checked.tally);
+            let left = leftovers::check(&facts, after, &mut checked.tally);
             checked.complaints.extend(left);
         }
         Ok(checked)

@@ -28,22 +28,22 @@ pub struct OperationId(pub usize);
 #[non_exhaustive]
 pub enum Event {
     /// A process began an operation.
-    Called {
+    Invoked {
         /// Who.
         process: ProcessId,
         /// Which one.
         id: OperationId,
         /// What.
-        operation: Operation,
+        invocation: Invocation,
     },
     /// An operation ended.
-    Returned {
+    Responded {
         /// Who.
         process: ProcessId,
         /// Which one.
         id: OperationId,
         /// How.
-        reply: Reply,
+        response: Response,
     },
     /// A process was killed. What it was doing never returns, and may have been done or not.
     Killed {
@@ -132,7 +132,7 @@ pub enum Disturbance {
 /// What was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Operation {
+pub enum Invocation {
     /// A call of this library's facade.
     Userdata(Action),
     /// A call of real libxl.
@@ -142,7 +142,7 @@ pub enum Operation {
 /// What was answered.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Reply {
+pub enum Response {
     /// By the facade.
     Userdata(Report),
     /// By real libxl: its return code, and the bytes that it read, if it read any.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::history::{
-    Disturbance, Event, History, LibxlBug, LibxlCall, Operation, OperationId, Reply, Unguarded,
+    Disturbance, Event, History, Invocation, LibxlBug, LibxlCall, OperationId, Response, Unguarded,
 };
 use userdata_sim::Plant;
 
@@ -19,12 +19,16 @@ impl fmt::Display for History {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Called {
+            Self::Invoked {
                 process,
                 id,
-                operation,
-            } => write!(f, "{process} begins {id}: {operation}"),
-            Self::Returned { process, id, reply } => write!(f, "{process} ends {id}: {reply}"),
+                invocation,
+            } => write!(f, "{process} begins {id}: {invocation}"),
+            Self::Responded {
+                process,
+                id,
+                response,
+            } => write!(f, "{process} ends {id}: {response}"),
             Self::Killed { process } => write!(f, "{process} is killed"),
             Self::Host { event, created } => {
                 write!(f, "host: {event:?}")?;
@@ -73,7 +77,7 @@ impl fmt::Display for Unguarded {
     }
 }
 
-impl fmt::Display for Operation {
+impl fmt::Display for Invocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Userdata(action) => action.fmt(f),
@@ -82,7 +86,7 @@ impl fmt::Display for Operation {
     }
 }
 
-impl fmt::Display for Reply {
+impl fmt::Display for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Userdata(report) => report.fmt(f),

@@ -93,7 +93,7 @@ pub enum Role {
     /// A toolstack, which lets domains live and die.
     Toolstack,
     /// Somebody who knows nothing of this service.
-    Stranger,
+    Adversary,
 }
 
 impl Scenario {
@@ -141,7 +141,7 @@ impl fmt::Display for Role {
             Self::Library => "library",
             Self::Libxl => "libxl",
             Self::Toolstack => "toolstack",
-            Self::Stranger => "stranger",
+            Self::Adversary => "stranger",
         })
     }
 }

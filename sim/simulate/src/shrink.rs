@@ -95,7 +95,7 @@ impl Reducible for Process {
             tasks,
             ..self.clone()
         });
-        let lives = self.kill.map(|_| Self {
+        let lifetimes = self.kill.map(|_| Self {
             kill: None,
             ..self.clone()
         });
@@ -107,7 +107,11 @@ impl Reducible for Process {
             misanswers,
             ..self.clone()
         });
-        tasks.chain(lives).chain(faults).chain(misanswers).collect()
+        tasks
+            .chain(lifetimes)
+            .chain(faults)
+            .chain(misanswers)
+            .collect()
     }
 }
 

@@ -9,7 +9,7 @@ use userdata_fs::Errno;
 use userdata_sim::{At, CallKind, CrashModel, Fault, How, NameOrder, Sizes, Tree};
 use userdata_simulate::actor::{LibxlRequest, Life, Request, Task, Whose};
 use userdata_simulate::checker::{Checker, HostImage};
-use userdata_simulate::history::{Event, LibxlBug, Reply};
+use userdata_simulate::history::{Event, LibxlBug, Response};
 use userdata_simulate::scenario::{Role, Run, Scenario, Tracing};
 use userdata_simulate::schedule::{Bounds, Ending, Exhaustive};
 use userdata_simulate::walk::Report;
@@ -114,8 +114,8 @@ fn value(run: &Run) -> Option<Vec<u8>> {
 
 fn reports(run: &Run) -> Vec<&Report> {
     let report = |event| match event {
-        &Event::Returned {
-            reply: Reply::Userdata(ref report),
+        &Event::Responded {
+            response: Response::Userdata(ref report),
             ..
         } => Some(report),
         _ => None,
@@ -207,7 +207,7 @@ fn who_is_killed_while_he_destroys_stops_nobody() {
     walk(&scenario, bounds, 18_000, |run| {
         let mut events = run.history.events.iter();
         let killed = events.position(|event| matches!(event, Event::Killed { .. }));
-        let called = events.any(|event| matches!(event, Event::Called { .. }));
+        let called = events.any(|event| matches!(event, Event::Invoked { .. }));
         // One event created the domain, and nobody has begun to destroy it.
         if killed.is_some() && called && run.counts.host_events == 1 {
             after += 1;

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use userdata_fs::Errno;
 
-use super::Seat;
+use super::ScheduledProcess;
 use userdata_sim::{Interposed, InterposedFile, SimDirectory, SimFile};
 
-/// The root directory, behind a [`Seat`].
-pub(crate) type SeatedDirectory = Interposed<SimDirectory, Arc<Seat>>;
+/// The root directory, behind a [`ScheduledProcess`].
+pub(crate) type ScheduledDirectory = Interposed<SimDirectory, Arc<ScheduledProcess>>;
 
 /// A file of it.
-pub(crate) type SeatedFile = InterposedFile<SimFile>;
+pub(crate) type ScheduledFile = InterposedFile<SimFile>;
 
-pub(crate) fn open_root(seat: &Arc<Seat>) -> Result<SeatedDirectory, Errno> {
-    let root = seat.process().root()?;
-    Ok(Interposed::new(root, Arc::clone(seat)).losing(SimDirectory::lose_writeback))
+pub(crate) fn open_root(scheduled: &Arc<ScheduledProcess>) -> Result<ScheduledDirectory, Errno> {
+    let root = scheduled.process().root()?;
+    Ok(Interposed::new(root, Arc::clone(scheduled)).losing(SimDirectory::lose_writeback))
 }

@@ -1,4 +1,4 @@
-//! `SeatedHost`: the hypervisor, as a process in a run asks it.
+//! `ScheduledHost`: the hypervisor, as a process in a run asks it.
 
 use std::sync::Arc;
 
@@ -6,24 +6,24 @@ use hv_sim::{Call, EventError, NewDomain, SimHost, When};
 use userdata_core::hypervisor::{BootId, HypervisorError, HypervisorErrorKind};
 use userdata_core::{Domain, DomainKey, Domid, Hypervisor, Uuid};
 
-use super::Seat;
+use super::ScheduledProcess;
 use super::task::Whose;
 use crate::history::{Disturbance, Event};
 use crate::schedule::Point;
 
-/// The host behind a [`Seat`]: questions wait for their turn and may be answered wrongly; a process
+/// The host behind a [`ScheduledProcess`]: questions wait for their turn and may be answered wrongly; a process
 /// that is dead gets no answer.
 #[derive(Clone, Debug)]
-pub(crate) struct SeatedHost {
-    seat: Arc<Seat>,
+pub(crate) struct ScheduledHost {
+    scheduled: Arc<ScheduledProcess>,
     scripted: SimHost,
     host: SimHost,
 }
 
-impl SeatedHost {
-    pub(crate) fn new(seat: Arc<Seat>, host: &SimHost) -> Self {
+impl ScheduledHost {
+    pub(crate) fn new(scheduled: Arc<ScheduledProcess>, host: &SimHost) -> Self {
         Self {
-            seat,
+            scheduled,
             scripted: host.clone(),
             host: host.unscripted(),
         }
@@ -35,13 +35,13 @@ impl SeatedHost {
         ask: impl FnOnce(&SimHost) -> Result<T, HypervisorError>,
         show: impl FnOnce(&T) -> String,
     ) -> Result<T, HypervisorError> {
-        if !self.seat.wait(Point::Step) {
+        if !self.scheduled.wait(Point::Step) {
             let what = "the process is dead".to_owned();
             let kind = HypervisorErrorKind::Unavailable { what, source: None };
             return Err(HypervisorError::new("ask the hypervisor", kind));
         }
-        self.seat.recorder().lock().counts.questions += 1;
-        let answer = match self.seat.next_misanswer() {
+        self.scheduled.recorder().lock().counts.questions += 1;
+        let answer = match self.scheduled.next_misanswer() {
             None => ask(&self.host),
             Some(misanswer) => {
                 let fault = misanswer.fault(&self.host.state());
@@ -49,13 +49,13 @@ impl SeatedHost {
                     call,
                     fault: fault.clone(),
                 };
-                let process = self.seat.id();
-                self.seat.record(Event::Disturbed { process, by });
+                let process = self.scheduled.id();
+                self.scheduled.record(Event::Disturbed { process, by });
                 self.scripted.script(call, When::Next, fault);
                 ask(&self.scripted)
             }
         };
-        self.seat.trace(|| match &answer {
+        self.scheduled.trace(|| match &answer {
             Ok(answer) => format!("{call:?} = {}", show(answer)),
             Err(error) => format!("{call:?} = {error}"),
         });
@@ -65,7 +65,7 @@ impl SeatedHost {
     /// Lets something happen to the host, when it is this process's turn. The result is the domain
     /// that was created; it is `None` as well if the process is dead.
     pub(crate) fn apply(&self, event: &hv_sim::Event) -> Result<Option<DomainKey>, EventError> {
-        if !self.seat.wait(Point::Step) {
+        if !self.scheduled.wait(Point::Step) {
             return Ok(None);
         }
         self.happen(event)
@@ -73,21 +73,21 @@ impl SeatedHost {
 
     fn happen(&self, event: &hv_sim::Event) -> Result<Option<DomainKey>, EventError> {
         let created = self.host.apply(event);
-        self.seat.trace(|| match &created {
+        self.scheduled.trace(|| match &created {
             Ok(Some(key)) => format!("{event:?} = {key}"),
             Ok(None) => format!("{event:?} = done"),
             Err(error) => format!("{event:?} = {error}"),
         });
         let created = created?;
         let event = event.clone();
-        let mut recorded = self.seat.recorder().lock();
+        let mut recorded = self.scheduled.recorder().lock();
         let changed = match &event {
             hv_sim::Event::SetUuid { domid, uuid } => Some(DomainKey::new(*domid, *uuid)),
             _ => created,
         };
         recorded.incarnations.extend(changed);
         drop(recorded);
-        self.seat.record(Event::Host { event, created });
+        self.scheduled.record(Event::Host { event, created });
         Ok(created)
     }
 
@@ -100,7 +100,7 @@ impl SeatedHost {
             .map(|(domid, guest)| DomainKey::new(domid, guest.uuid()))
             .collect();
         let gone = || {
-            let recorded = self.seat.recorder().lock();
+            let recorded = self.scheduled.recorder().lock();
             let all = recorded.incarnations.iter().copied();
             all.filter(|key| !living.contains(key)).collect::<Vec<_>>()
         };
@@ -115,10 +115,10 @@ impl SeatedHost {
     /// before it, so that a uuid that would make it so is changed: within one boot Xen gives a
     /// domid again only when all others have been given.
     pub(crate) fn create(&self, domid: Option<Domid>, uuid: Uuid) {
-        if !self.seat.wait(Point::Step) {
+        if !self.scheduled.wait(Point::Step) {
             return;
         }
-        let before = self.seat.recorder().lock().incarnations.clone();
+        let before = self.scheduled.recorder().lock().incarnations.clone();
         let used = |domid: Domid| before.iter().any(|key| key.domid == domid);
         let domid = domid.or_else(|| {
             let mut all = (1..=Domid::MAX.get()).filter_map(|number| Domid::new(number).ok());
@@ -139,19 +139,19 @@ impl SeatedHost {
 
     /// Changes the handle of a domain, to one that it never had.
     pub(crate) fn set_uuid(&self, key: &DomainKey, uuid: Uuid) {
-        let before = self.seat.recorder().lock().incarnations.clone();
+        let before = self.scheduled.recorder().lock().incarnations.clone();
         let domid = key.domid;
         let uuid = fresh(&before, Some(domid), uuid);
         let _ = self.apply_to(key, &hv_sim::Event::SetUuid { domid, uuid });
     }
 
-    /// As [`SeatedHost::apply`], unless another domain has the domid by then.
+    /// As [`ScheduledHost::apply`], unless another domain has the domid by then.
     pub(crate) fn apply_to(
         &self,
         key: &DomainKey,
         event: &hv_sim::Event,
     ) -> Result<Option<DomainKey>, EventError> {
-        if !self.seat.wait(Point::Step) {
+        if !self.scheduled.wait(Point::Step) {
             return Ok(None);
         }
         let domid = key.domid;
@@ -162,8 +162,8 @@ impl SeatedHost {
     }
 
     /// The seat that it stands behind.
-    pub(crate) fn seat(&self) -> &Arc<Seat> {
-        &self.seat
+    pub(crate) fn scheduled(&self) -> &Arc<ScheduledProcess> {
+        &self.scheduled
     }
 }
 
@@ -180,7 +180,7 @@ fn nth(keys: &[DomainKey], number: u8) -> Option<DomainKey> {
     keys.get(number).copied()
 }
 
-impl Hypervisor for SeatedHost {
+impl Hypervisor for ScheduledHost {
     fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
         let show = |domain: &Option<Domain>| match domain {
             Some(domain) => format!("{} {}", domain.key, domain.life),

@@ -9,24 +9,24 @@ use userdata_core::store::Expect;
 use userdata_core::{DomainKey, Version};
 use userdata_fs::FileStore;
 
-use super::directory::SeatedDirectory;
-use super::host::SeatedHost;
+use super::directory::ScheduledDirectory;
+use super::host::ScheduledHost;
 use super::task::Request;
-use crate::history::{Event, Operation, Reply};
+use crate::history::{Event, Invocation, Response};
 use crate::walk::{Action, Report, Slot};
 
 /// The real code, and what its user remembers.
 pub(crate) struct Library {
-    host: SeatedHost,
-    userdata: Userdata<SeatedHost, FileStore<SeatedDirectory>>,
+    host: ScheduledHost,
+    userdata: Userdata<ScheduledHost, FileStore<ScheduledDirectory>>,
     /// What it read last in each slot, or stored.
     versions: BTreeMap<Slot, Version>,
 }
 
 impl Library {
     pub(crate) fn new(
-        host: SeatedHost,
-        userdata: Userdata<SeatedHost, FileStore<SeatedDirectory>>,
+        host: ScheduledHost,
+        userdata: Userdata<ScheduledHost, FileStore<ScheduledDirectory>>,
     ) -> Self {
         Self {
             host,
@@ -37,22 +37,26 @@ impl Library {
 
     pub(crate) fn perform(&mut self, domain: DomainKey, request: &Request) {
         let action = self.action(domain, request);
-        let seat = Arc::clone(self.host.seat());
-        let process = seat.id();
-        let operation = Operation::Userdata(action.clone());
-        let id = seat.recorder().begin(process, operation);
-        seat.trace(|| format!("[{}] {action}", id.0));
+        let scheduled = Arc::clone(self.host.scheduled());
+        let process = scheduled.id();
+        let invocation = Invocation::Userdata(action.clone());
+        let id = scheduled.recorder().begin(process, invocation);
+        scheduled.trace(|| format!("[{}] {action}", id.0));
         let report = action.perform_with(&self.userdata, |key| self.destroy(key));
         self.remember(&action, &report);
-        seat.trace(|| format!("[{}] {report}", id.0));
-        let reply = Reply::Userdata(report);
-        seat.record(Event::Returned { process, id, reply });
+        scheduled.trace(|| format!("[{}] {report}", id.0));
+        let response = Response::Userdata(report);
+        scheduled.record(Event::Responded {
+            process,
+            id,
+            response,
+        });
     }
 
     /// Destroys a domain phase by phase, as a toolstack of its own would.
     fn destroy(&self, key: &DomainKey) -> Result<(), EventError> {
         let domid = key.domid;
-        self.host.seat().look_at_marker(key);
+        self.host.scheduled().look_at_marker(key);
         for until in [Until::Leaving, Until::Dying, Until::Dead, Until::Gone] {
             match (self.host).apply_to(key, &hv_sim::Event::Destroy { domid, until }) {
                 // Somebody else was faster.

@@ -11,12 +11,12 @@ use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::{DomainKey, Domid, Hypervisor as _, Userid};
 use userdata_fs::{Directory as _, Errno, Name};
 
-use super::directory::{SeatedDirectory, SeatedFile};
-use super::host::SeatedHost;
+use super::directory::{ScheduledDirectory, ScheduledFile};
+use super::host::ScheduledHost;
 use super::libxl_lock::{LibxlLock, open_or_create};
-use super::seat::Seat;
+use super::scheduled_process::ScheduledProcess;
 use super::task::LibxlRequest;
-use crate::history::{Event, LibxlBug, LibxlCall, Operation, Reply};
+use crate::history::{Event, Invocation, LibxlBug, LibxlCall, Response};
 
 /// `ERROR_FAIL`.
 const FAIL: i32 = -3;
@@ -33,19 +33,19 @@ const LOCK_WORD: &[u8] = b"domain-userdata-lock";
 
 /// A process that uses real libxl.
 pub(crate) struct Libxl {
-    host: SeatedHost,
-    directory: SeatedDirectory,
+    host: ScheduledHost,
+    directory: ScheduledDirectory,
 }
 
 type Answered = (i32, Option<Vec<u8>>);
 
 impl Libxl {
-    pub(crate) const fn new(host: SeatedHost, directory: SeatedDirectory) -> Self {
+    pub(crate) const fn new(host: ScheduledHost, directory: ScheduledDirectory) -> Self {
         Self { host, directory }
     }
 
-    fn seat(&self) -> &Seat {
-        self.host.seat()
+    fn scheduled(&self) -> &ScheduledProcess {
+        self.host.scheduled()
     }
 
     pub(crate) fn perform(&self, domid: Domid, request: &LibxlRequest) {
@@ -59,10 +59,10 @@ impl Libxl {
             LibxlRequest::Unlink(userid) => LibxlCall::Unlink { domid, userid },
             LibxlRequest::Destroy => LibxlCall::Destroy { domid },
         };
-        let seat = self.seat();
-        let process = seat.id();
-        let id = seat.recorder().begin(process, Operation::Libxl(call));
-        seat.trace(|| format!("[{}] libxl {request} of {domid}", id.0));
+        let scheduled = self.scheduled();
+        let process = scheduled.id();
+        let id = scheduled.recorder().begin(process, Invocation::Libxl(call));
+        scheduled.trace(|| format!("[{}] libxl {request} of {domid}", id.0));
         let (rc, data) = match request {
             LibxlRequest::Store(userid, data) => self.locked(domid, |lock| {
                 (self.store(domid, userid, data, lock.domain()), None)
@@ -74,9 +74,13 @@ impl Libxl {
             }),
             LibxlRequest::Destroy => (self.destroy(domid), None),
         };
-        seat.trace(|| format!("[{}] rc {rc}", id.0));
-        let reply = Reply::Libxl { rc, data };
-        seat.record(Event::Returned { process, id, reply });
+        scheduled.trace(|| format!("[{}] rc {rc}", id.0));
+        let response = Response::Libxl { rc, data };
+        scheduled.record(Event::Responded {
+            process,
+            id,
+            response,
+        });
     }
 
     /// `libxl_domain_info`: the handle of whoever has the domid now, in whatever phase.
@@ -91,24 +95,24 @@ impl Libxl {
             return (LOCK_FAIL, None);
         };
         let answered = body(&lock);
-        lock.release(self.seat(), &self.directory);
+        lock.release(self.scheduled(), &self.directory);
         answered
     }
 
     fn lock(&self, domid: Domid) -> Option<LibxlLock> {
         let domain = self.domain_info(domid)?;
-        let lock = LibxlLock::take(self.seat(), &self.directory, domain);
+        let lock = LibxlLock::take(self.scheduled(), &self.directory, domain);
         match (lock, self.domain_info(domid)) {
             (Ok(lock), Some(_)) => Some(lock),
             (Ok(lock), None) => {
-                lock.release(self.seat(), &self.directory);
+                lock.release(self.scheduled(), &self.directory);
                 None
             }
             (Err(_), Some(_)) => None,
             // It unlocks what it has not got: a null pointer.
             (Err(_), None) => {
-                self.seat().record_kill();
-                self.seat().kill();
+                self.scheduled().record_kill();
+                self.scheduled().kill();
                 None
             }
         }
@@ -118,8 +122,8 @@ impl Libxl {
     fn changed_path(&self, domid: Domid, locked: DomainKey) -> Option<DomainKey> {
         let domain = self.domain_info(domid)?;
         if domain != locked {
-            self.seat().record(Event::Libxl {
-                process: self.seat().id(),
+            self.scheduled().record(Event::Libxl {
+                process: self.scheduled().id(),
                 bug: LibxlBug::LocksAnotherIncarnation,
                 domain,
             });
@@ -187,7 +191,7 @@ impl Libxl {
     }
 
     /// `libxl_read_file_contents`, which reads with stdio.
-    fn read(&self, file: &SeatedFile) -> Result<Vec<u8>, Errno> {
+    fn read(&self, file: &ScheduledFile) -> Result<Vec<u8>, Errno> {
         let metadata = self.directory.metadata(file)?;
         if metadata.file_type != userdata_core::store::FileType::Regular {
             return Err(Errno::INVAL);
@@ -236,7 +240,7 @@ impl Libxl {
             return false;
         };
         self.destroy_all(domid, lock.domain());
-        lock.release(self.seat(), &self.directory);
+        lock.release(self.scheduled(), &self.directory);
         true
     }
 

@@ -6,8 +6,8 @@ use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_fs::{Directory as _, Errno, LockMode, Name};
 
-use super::directory::{SeatedDirectory, SeatedFile};
-use super::seat::Seat;
+use super::directory::{ScheduledDirectory, ScheduledFile};
+use super::scheduled_process::ScheduledProcess;
 use crate::history::{Event, LibxlBug};
 
 /// How long a blocked `flock` waits before it looks again. Simulated time costs nothing.
@@ -17,7 +17,7 @@ const WAIT: Duration = Duration::from_millis(1);
 pub(crate) struct LibxlLock {
     domain: DomainKey,
     name: FileName,
-    file: SeatedFile,
+    file: ScheduledFile,
 }
 
 /// A lock that was not had: its name is no more, either.
@@ -27,19 +27,19 @@ impl LibxlLock {
     /// Waits for the lock, for ever. When it can't be had for another reason, the lock file is
     /// taken away, whoever holds it.
     pub(crate) fn take(
-        seat: &Seat,
-        directory: &SeatedDirectory,
+        scheduled: &ScheduledProcess,
+        directory: &ScheduledDirectory,
         domain: DomainKey,
     ) -> Result<Self, NotLocked> {
         let name = FileName::lock(NameFormat::Libxl, &domain);
-        let taken_away = |file: Option<SeatedFile>, holds: bool| {
+        let taken_away = |file: Option<ScheduledFile>, holds: bool| {
             let ours = holds
                 && file
                     .as_ref()
                     .is_some_and(|file| is_named(directory, &name, file));
             let unlinked = directory.unlink((&name).into());
             if unlinked.is_ok() && !ours {
-                record(seat, domain);
+                record(scheduled, domain);
             }
             if let Some(file) = file {
                 let _ = directory.close(file);
@@ -75,11 +75,11 @@ impl LibxlLock {
     }
 
     /// Unlinks the lock file, whoever's it is by now, then closes it, which unlocks it.
-    pub(crate) fn release(self, seat: &Seat, directory: &SeatedDirectory) {
+    pub(crate) fn release(self, scheduled: &ScheduledProcess, directory: &ScheduledDirectory) {
         let ours = is_named(directory, &self.name, &self.file);
         let unlinked = directory.unlink((&self.name).into());
         if unlinked.is_ok() && !ours {
-            record(seat, self.domain);
+            record(scheduled, self.domain);
         }
         let _ = directory.close(self.file);
     }
@@ -88,9 +88,9 @@ impl LibxlLock {
 /// `open(path, O_RDWR|O_CREAT)`. The two calls take turns until one of them does what the one of
 /// libxl does at once.
 pub(crate) fn open_or_create(
-    directory: &SeatedDirectory,
+    directory: &ScheduledDirectory,
     name: Name<'_>,
-) -> Result<SeatedFile, Errno> {
+) -> Result<ScheduledFile, Errno> {
     loop {
         match directory.create(name) {
             Err(Errno::EXIST) => {}
@@ -104,7 +104,7 @@ pub(crate) fn open_or_create(
 }
 
 /// `flock(fd, LOCK_EX)`, until it succeeds or fails.
-fn flock(directory: &SeatedDirectory, file: &SeatedFile) -> Result<(), Errno> {
+fn flock(directory: &ScheduledDirectory, file: &ScheduledFile) -> Result<(), Errno> {
     loop {
         match directory.lock(file, LockMode::Exclusive) {
             Err(Errno::INTR) => {}
@@ -115,16 +115,16 @@ fn flock(directory: &SeatedDirectory, file: &SeatedFile) -> Result<(), Errno> {
 }
 
 /// Whether the name stands for this file, looked at from outside.
-fn is_named(directory: &SeatedDirectory, name: &FileName, file: &SeatedFile) -> bool {
+fn is_named(directory: &ScheduledDirectory, name: &FileName, file: &ScheduledFile) -> bool {
     let named = directory.inner().metadata_at(name.into());
     let opened = directory.inner().metadata(file.inner());
     matches!((named, opened), (Ok(named), Ok(opened)) if named.identity == opened.identity)
 }
 
 /// Notes that somebody else's lock file was taken away.
-fn record(seat: &Seat, domain: DomainKey) {
-    seat.record(Event::Libxl {
-        process: seat.id(),
+fn record(scheduled: &ScheduledProcess, domain: DomainKey) {
+    scheduled.record(Event::Libxl {
+        process: scheduled.id(),
         bug: LibxlBug::UnlinksWithoutHolding,
         domain,
     });

@@ -2,12 +2,12 @@
 
 use hv_sim::{Event, Until};
 
-use super::host::SeatedHost;
+use super::host::ScheduledHost;
 use super::libxl::Libxl;
 use super::task::{LibxlRequest, Life};
 
 /// Lets it happen. What can't happen at this moment is left out.
-pub(crate) fn perform(host: &SeatedHost, libxl: &Libxl, life: &Life) {
+pub(crate) fn perform(host: &ScheduledHost, libxl: &Libxl, life: &Life) {
     match life {
         Life::Create { domid, uuid } => host.create(*domid, *uuid),
         Life::Kill(whose) => {

@@ -7,44 +7,48 @@ use hv_sim::SimHost;
 use userdata::Userdata;
 use userdata_fs::{Errno, FileStore};
 
-use super::directory::{SeatedDirectory, open_root};
-use super::host::SeatedHost;
+use super::directory::{ScheduledDirectory, open_root};
+use super::host::ScheduledHost;
 use super::library::Library;
 use super::libxl::Libxl;
-use super::seat::Seat;
+use super::scheduled_process::ScheduledProcess;
 use super::task::Task;
-use super::{life, stranger};
+use super::{adversary, life};
 use crate::schedule::Point;
 
 /// Everything that a process works with.
 pub(crate) struct Performer {
-    seat: Arc<Seat>,
-    host: SeatedHost,
+    scheduled: Arc<ScheduledProcess>,
+    host: ScheduledHost,
     library: Library,
     libxl: Libxl,
-    /// The stranger's.
-    directory: SeatedDirectory,
+    /// The adversary's.
+    directory: ScheduledDirectory,
 }
 
 impl Performer {
     /// A process on this seat, before anything was done.
-    pub(crate) fn new(seat: Arc<Seat>, host: &SimHost, timeout: Duration) -> Result<Self, Errno> {
-        let host = SeatedHost::new(Arc::clone(&seat), host);
-        let store = FileStore::new(open_root(&seat)?);
+    pub(crate) fn new(
+        scheduled: Arc<ScheduledProcess>,
+        host: &SimHost,
+        timeout: Duration,
+    ) -> Result<Self, Errno> {
+        let host = ScheduledHost::new(Arc::clone(&scheduled), host);
+        let store = FileStore::new(open_root(&scheduled)?);
         let userdata = Userdata::new(host.clone(), store).with_timeout(timeout);
         Ok(Self {
             library: Library::new(host.clone(), userdata),
-            libxl: Libxl::new(host.clone(), open_root(&seat)?),
-            directory: open_root(&seat)?,
+            libxl: Libxl::new(host.clone(), open_root(&scheduled)?),
+            directory: open_root(&scheduled)?,
             host,
-            seat,
+            scheduled,
         })
     }
 
     /// Does the tasks, until it is dead.
     pub(crate) fn perform(&mut self, tasks: &[Task]) {
         for task in tasks {
-            if !self.seat.wait(Point::Step) {
+            if !self.scheduled.wait(Point::Step) {
                 return;
             }
             match task {
@@ -59,9 +63,9 @@ impl Performer {
                     }
                 }
                 Task::Life(life) => life::perform(&self.host, &self.libxl, life),
-                Task::Mischief(whose, mischief) => {
+                Task::Interference(whose, interference) => {
                     if let Some(domain) = self.host.resolve(*whose) {
-                        stranger::perform(&self.seat, &self.directory, domain, mischief);
+                        adversary::perform(&self.scheduled, &self.directory, domain, interference);
                     }
                 }
             }

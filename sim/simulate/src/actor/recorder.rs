@@ -97,16 +97,16 @@ impl Recorder {
     pub(crate) fn begin(
         &self,
         process: ProcessId,
-        operation: crate::history::Operation,
+        invocation: crate::history::Invocation,
     ) -> OperationId {
         let mut recorded = self.lock();
         let number = recorded.counts.operations;
         recorded.counts.operations += 1;
         let id = OperationId(usize::try_from(number).unwrap_or(usize::MAX));
-        recorded.history.events.push(Event::Called {
+        recorded.history.events.push(Event::Invoked {
             process,
             id,
-            operation,
+            invocation,
         });
         id
     }

@@ -19,7 +19,7 @@ pub enum Task {
     /// A toolstack lets a domain live or die.
     Life(Life),
     /// Somebody who knows nothing of this service uses its directory.
-    Mischief(Whose, Mischief),
+    Interference(Whose, Interference),
 }
 
 /// Which incarnation of which domain is meant when it is time.
@@ -108,7 +108,7 @@ pub enum Life {
 /// What somebody does who knows nothing of this service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Mischief {
+pub enum Interference {
     /// Puts something under a name of the domain, of this kind and with this userid.
     Plant {
         /// The letter of the kind.
@@ -138,7 +138,7 @@ impl fmt::Display for Task {
             Self::Userdata(whose, request) => write!(f, "{request} of {whose}"),
             Self::Libxl(whose, request) => write!(f, "libxl {request} of {whose}"),
             Self::Life(life) => life.fmt(f),
-            Self::Mischief(whose, mischief) => write!(f, "{mischief} of {whose}"),
+            Self::Interference(whose, interference) => write!(f, "{interference} of {whose}"),
         }
     }
 }
@@ -198,7 +198,7 @@ impl fmt::Display for Life {
     }
 }
 
-impl fmt::Display for Mischief {
+impl fmt::Display for Interference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plant {

@@ -1,45 +1,45 @@
-//! What an operation did to one register, as far as its reply tells.
+//! What an operation did to one register, as far as its response tells.
 
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
 use userdata_core::DomainKey;
 use userdata_core::store::{Cleared, Expect, FileType, Keep, StoreErrorKind};
 
 use super::content::{Content, Listed, Need};
-use super::deed::Deed;
 use super::facts::Facts;
 use super::linearise::Access;
-use super::registers::{Register, may_be_strange};
-use crate::history::{Event, LibxlCall, Operation};
+use super::operation::Operation;
+use super::register::Register;
+use crate::history::{Event, Invocation, LibxlCall};
 use crate::walk::is_applied;
 use crate::walk::{Action, Report};
 
 /// What the operation at this place did to a register of a domain that it may have concerned.
 pub(crate) fn accesses(facts: &Facts<'_>, place: usize, register: &Register) -> Vec<Access> {
-    let Some(deed) = facts.deeds.get(place) else {
+    let Some(operation) = facts.operations.get(place) else {
         return Vec::new();
     };
     let made = Made {
         facts,
         place,
-        deed,
+        operation,
         register,
     };
-    match deed.operation {
-        Operation::Userdata(action) => made.by_facade(action),
-        Operation::Libxl(call) => made.by_libxl(call),
+    match operation.invocation {
+        Invocation::Userdata(action) => made.by_facade(action),
+        Invocation::Libxl(call) => made.by_libxl(call),
     }
 }
 
 struct Made<'a> {
     facts: &'a Facts<'a>,
     place: usize,
-    deed: &'a Deed<'a>,
+    operation: &'a Operation<'a>,
     register: &'a Register,
 }
 
 impl Made<'_> {
     fn access(&self, need: Need, to: Option<Content>) -> Access {
-        Access::new(self.place, self.deed.span(), need, to)
+        Access::new(self.place, self.operation.span(), need, to)
     }
 
     fn read(&self, need: Need) -> Vec<Access> {
@@ -71,16 +71,16 @@ impl Made<'_> {
             }
             // It clears only if another process destroyed the domain meanwhile.
             Action::DestroyInVain { domain } => {
-                let span = self.deed.span();
-                match self.facts.lives.ever_leaves(domain, span)
-                    || self.facts.lives.ever_gone(domain, span)
-                    || self.deed.hypervisor_lied
+                let span = self.operation.span();
+                match self.facts.lifetimes.ever_leaves(domain, span)
+                    || self.facts.lifetimes.ever_gone(domain, span)
+                    || self.operation.hypervisor_lied
                 {
                     true => self.destroyed(domain),
                     false => Vec::new(),
                 }
             }
-            Action::Retrieve { .. } => match self.deed.report() {
+            Action::Retrieve { .. } => match self.operation.report() {
                 Some(Report::Read(Some(value))) => {
                     self.read(Need::Is(Content::of(value.as_bytes())))
                 }
@@ -88,7 +88,7 @@ impl Made<'_> {
                 Some(Report::Failed(error)) => self.refused(error),
                 _ => Vec::new(),
             },
-            Action::List { .. } => match self.deed.report() {
+            Action::List { .. } => match self.operation.report() {
                 Some(Report::Listed(entries)) => {
                     let entry = entries.iter().find(|e| e.userid == self.register.userid);
                     let listed = entry.map(|entry| Need::Listed(Listed::of(entry)));
@@ -102,13 +102,13 @@ impl Made<'_> {
     /// A change of this value that goes ahead if it meets `need`.
     fn store(&self, value: &[u8], need: Need) -> Vec<Access> {
         let to = Content::stored(value);
-        let Some(report) = self.deed.report() else {
+        let Some(report) = self.operation.report() else {
             return vec![self.access(need, Some(to)).maybe()];
         };
         match report {
             Report::Changed(Outcome::Stored { displaced, .. }) => {
                 let mut done = self.change(need, to);
-                if displaced.is_some() || may_be_strange(self.register) {
+                if displaced.is_some() || self.register.may_be_strange() {
                     done.extend(self.displaced(*displaced));
                 }
                 done
@@ -131,21 +131,23 @@ impl Made<'_> {
     }
 
     /// A change that compares first is one moment only as long as the lock excludes others, which a
-    /// stranger does not ask for.
+    /// adversary does not ask for.
     fn change(&self, need: Need, to: Content) -> Vec<Access> {
         let compares = !matches!(need, Need::Any | Need::Something);
-        if compares && (self.facts.breaks.touch(self.deed) || self.is_planted_meanwhile()) {
+        if compares
+            && (self.facts.broken_locks.touch(self.operation) || self.is_planted_meanwhile())
+        {
             return vec![self.access(need, None), self.access(Need::Any, Some(to))];
         }
         vec![self.access(need, Some(to))]
     }
 
-    /// Whether a stranger put something in the place of the value during this operation.
+    /// Whether an adversary put something in the place of the value during this operation.
     fn is_planted_meanwhile(&self) -> bool {
         let name = self.register.name.as_bytes();
         let all = &self.facts.history.events;
-        let end = self.deed.ended.min(all.len());
-        let meanwhile = all.get(self.deed.began..end).unwrap_or_default();
+        let end = self.operation.ended.min(all.len());
+        let meanwhile = all.get(self.operation.began..end).unwrap_or_default();
         meanwhile
             .iter()
             .any(|event| matches!(event, Event::Planted { file, .. } if file == name))
@@ -170,9 +172,9 @@ impl Made<'_> {
     fn refused_as(
         &self,
         kind: &StoreErrorKind,
-        operation: userdata_core::store::Operation,
+        invocation: userdata_core::store::Operation,
     ) -> Vec<Access> {
-        let read = operation == userdata_core::store::Operation::Read;
+        let read = invocation == userdata_core::store::Operation::Read;
         match Content::refused(kind).filter(|_| read) {
             Some(content) => self.read(Need::Is(content)),
             None => Vec::new(),
@@ -180,12 +182,12 @@ impl Made<'_> {
     }
 
     fn clear(&self, keep: Keep) -> Vec<Access> {
-        let spared = keep == Keep::Essential && self.register.userid.is_libxl_json();
-        let Some(report) = self.deed.report() else {
+        let kept = keep == Keep::Essential && self.register.userid.is_libxl_json();
+        let Some(report) = self.operation.report() else {
             return vec![self.access(Need::Any, Some(Content::Nothing)).maybe()];
         };
         match report {
-            Report::Cleared(Some(cleared), _) => self.cleared(cleared, spared),
+            Report::Cleared(Some(cleared), _) => self.cleared(cleared, kept),
             // Nothing is removed before the whole can fail.
             _ => Vec::new(),
         }
@@ -195,26 +197,30 @@ impl Made<'_> {
     /// came back with the same key meanwhile.
     fn destroyed(&self, domain: &DomainKey) -> Vec<Access> {
         let mut cleared = self.clear(Keep::Nothing);
-        let Some(back) = self.facts.lives.came_back(domain, self.deed.span()) else {
+        let Some(back) = self
+            .facts
+            .lifetimes
+            .came_back(domain, self.operation.span())
+        else {
             return cleared;
         };
-        if self.deed.hypervisor_lied || self.facts.breaks.touch(self.deed) {
+        if self.operation.hypervisor_lied || self.facts.broken_locks.touch(self.operation) {
             return cleared;
         }
-        let stored = |deed: &Deed<'_>| match deed.operation {
-            Operation::Userdata(action) => action
+        let stored = |operation: &Operation<'_>| match operation.invocation {
+            Invocation::Userdata(action) => action
                 .slot()
                 .filter(|slot| *slot.userid.as_userid() == self.register.userid)
                 .and_then(|slot| action.effect_on(slot).flatten())
                 .map(Content::of),
-            Operation::Libxl(LibxlCall::Store { userid, data, .. }) => {
+            Invocation::Libxl(LibxlCall::Store { userid, data, .. }) => {
                 (*userid == self.register.userid).then(|| Content::of(data))
             }
-            Operation::Libxl(_) => None,
+            Invocation::Libxl(_) => None,
         };
-        let deeds = self.facts.deeds.iter();
-        let newer: Vec<Content> = deeds
-            .filter(|deed| deed.began > back)
+        let operations = self.facts.operations.iter();
+        let newer: Vec<Content> = operations
+            .filter(|operation| operation.began > back)
             .filter_map(stored)
             .collect();
         for access in cleared.iter_mut().filter(|access| access.to.is_some()) {
@@ -226,13 +232,13 @@ impl Made<'_> {
         cleared
     }
 
-    fn cleared(&self, cleared: &Cleared, spared: bool) -> Vec<Access> {
+    fn cleared(&self, cleared: &Cleared, kept: bool) -> Vec<Access> {
         if cleared.removed.contains(&self.register.userid) {
             return vec![self.access(Need::Something, Some(Content::Nothing))];
         }
         let name = self.register.name.as_bytes();
         let failed = cleared.failed.iter().any(|error| error.file() == name);
-        if failed || spared {
+        if failed || kept {
             return Vec::new();
         }
         self.read(Need::Is(Content::Nothing))
@@ -249,7 +255,7 @@ impl Made<'_> {
             return Vec::new();
         }
         let nothing = || Need::Is(Content::Nothing);
-        let done = match (call, self.deed.libxl_reply()) {
+        let done = match (call, self.operation.libxl_response()) {
             (LibxlCall::Store { data, .. }, Some((0, _))) => {
                 let need = if data.is_empty() {
                     Need::Something
@@ -284,11 +290,11 @@ impl Made<'_> {
     /// when it looked for its path.
     fn destroyed_by_libxl(&self) -> Vec<Access> {
         let clears = self.access(Need::Any, Some(Content::Nothing));
-        let certain = !self.deed.directory_failed
+        let certain = !self.operation.directory_failed
             && self.knows_the_key()
-            && !may_be_strange(self.register)
+            && !self.register.may_be_strange()
             && !self.is_destroyed_by_others();
-        match self.deed.libxl_reply() {
+        match self.operation.libxl_response() {
             Some((0, _)) if certain => vec![clears],
             Some((-15, _)) => Vec::new(),
             _ => vec![clears.maybe()],
@@ -298,16 +304,16 @@ impl Made<'_> {
     /// Whether somebody else may have destroyed the domain meanwhile.
     fn is_destroyed_by_others(&self) -> bool {
         let domid = self.register.name.owner().domid;
-        let destroys = |deed: &Deed<'_>| match deed.operation {
-            Operation::Userdata(action) if action.ends_domain() => {
+        let destroys = |operation: &Operation<'_>| match operation.invocation {
+            Invocation::Userdata(action) if action.ends_domain() => {
                 Some(action.domain().domid) == domid
             }
-            Operation::Libxl(LibxlCall::Destroy { domid: other }) => Some(*other) == domid,
+            Invocation::Libxl(LibxlCall::Destroy { domid: other }) => Some(*other) == domid,
             _ => false,
         };
-        let mut others = self.facts.deeds.iter().zip(0..);
-        let by_name = others.any(|(deed, place)| {
-            place != self.place && destroys(deed) && deed.overlaps(self.deed.span())
+        let mut others = self.facts.operations.iter().zip(0..);
+        let by_name = others.any(|(operation, place)| {
+            place != self.place && destroys(operation) && operation.overlaps(self.operation.span())
         });
         let all = &self.facts.history.events;
         let is_killed = |event: &Event| match event {
@@ -317,11 +323,11 @@ impl Made<'_> {
             } => Some(*killed) == domid,
             _ => false,
         };
-        by_name || all.iter().take(self.deed.ended).any(is_killed)
+        by_name || all.iter().take(self.operation.ended).any(is_killed)
     }
 
     fn knows_the_key(&self) -> bool {
-        !self.deed.hypervisor_failed && self.facts.keys_of(self.place).len() == 1
+        !self.operation.hypervisor_failed && self.facts.keys_of(self.place).len() == 1
     }
 
     /// A call by domid that may have met another incarnation proves nothing of this one.

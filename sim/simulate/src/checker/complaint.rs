@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::deed::{Deed, End};
 use super::facts::Facts;
-use crate::history::{OperationId, ProcessId, Reply};
+use super::operation::{End, Operation};
+use crate::history::{OperationId, ProcessId, Response};
 use crate::walk::Guarantee;
 
 /// A guarantee that a history breaks.
@@ -27,7 +27,7 @@ pub struct Complaint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Involved {
     /// Which one.
-    pub operation: OperationId,
+    pub invocation: OperationId,
     /// Whose.
     pub process: ProcessId,
     /// The place in the history at which it began.
@@ -44,37 +44,39 @@ impl Complaint {
         guarantee: Guarantee,
         file: Option<String>,
         why: String,
-        deeds: impl IntoIterator<Item = usize>,
+        operations: impl IntoIterator<Item = usize>,
     ) -> Self {
-        let mut places: Vec<usize> = deeds.into_iter().collect();
+        let mut places: Vec<usize> = operations.into_iter().collect();
         places.sort_unstable();
         places.dedup();
-        let deeds = places
+        let operations = places
             .into_iter()
-            .filter_map(|place| facts.deeds.get(place));
+            .filter_map(|place| facts.operations.get(place));
         Self {
             guarantee,
             file,
             why,
-            involved: deeds.map(Involved::of).collect(),
+            involved: operations.map(Involved::of).collect(),
             kept: None,
         }
     }
 }
 
 impl Involved {
-    fn of(deed: &Deed<'_>) -> Self {
-        let text = match deed.end {
-            End::Replied(Reply::Userdata(report)) => format!("{}: {report}", deed.operation),
-            End::Replied(reply) => format!("{}: {reply}", deed.operation),
-            End::Killed => format!("{}: killed", deed.operation),
-            End::Open => format!("{}: never ended", deed.operation),
+    fn of(operation: &Operation<'_>) -> Self {
+        let text = match operation.end {
+            End::Responded(Response::Userdata(report)) => {
+                format!("{}: {report}", operation.invocation)
+            }
+            End::Responded(response) => format!("{}: {response}", operation.invocation),
+            End::Killed => format!("{}: killed", operation.invocation),
+            End::Open => format!("{}: never ended", operation.invocation),
         };
         Self {
-            operation: deed.id,
-            process: deed.process,
-            began: deed.began,
-            ended: Some(deed.ended).filter(|ended| *ended < usize::MAX),
+            invocation: operation.id,
+            process: operation.process,
+            began: operation.began,
+            ended: Some(operation.ended).filter(|ended| *ended < usize::MAX),
             text,
         }
     }

@@ -13,10 +13,10 @@ use userdata_fs::FileStore;
 
 use super::complaint::Complaint;
 use super::content::Content;
-use super::deed::MalformedHistory;
 use super::facts::{Facts, HostImage};
-use super::left::{Left, left};
+use super::operation::MalformedHistory;
 use super::registers::registers;
+use super::survivor::{Survivor, survivors};
 use crate::history::Event;
 use crate::history::History;
 use crate::walk::{Guarantee, Slot};
@@ -83,7 +83,7 @@ impl CrashCheck<'_> {
     pub fn check(&self) -> Result<CrashChecked, MalformedHistory> {
         let facts = Facts::of(self.history, self.format, self.before, usize::MAX)?;
         let registers = registers(&facts, None);
-        let left = registers.iter().map(|register| left(&facts, register));
+        let left = registers.iter().map(|register| survivors(&facts, register));
         let mut aftermath = Aftermath {
             facts: &facts,
             left: registers.iter().map(|r| &r.name).zip(left).collect(),
@@ -121,7 +121,7 @@ impl CrashCheck<'_> {
 
 struct Aftermath<'a> {
     facts: &'a Facts<'a>,
-    left: BTreeMap<&'a FileName, Vec<Left>>,
+    left: BTreeMap<&'a FileName, Vec<Survivor>>,
     /// What was read under which name and may be there.
     known: BTreeSet<(&'a FileName, Option<TreeEntry>)>,
     /// The names from which life went on.
@@ -168,10 +168,10 @@ impl Aftermath<'_> {
             .filter_map(|(path, _)| FileName::parse(self.facts.format, path));
         // A wrong answer of the hypervisor sends libxl to the files of any uuid.
         let astray = |owner: Owner| {
-            self.facts.deeds.iter().any(|deed| {
-                deed.libxl().is_some()
-                    && deed.hypervisor_failed
-                    && owner.domid.is_none_or(|domid| domid == deed.domid())
+            self.facts.operations.iter().any(|operation| {
+                operation.libxl().is_some()
+                    && operation.hypervisor_failed
+                    && owner.domid.is_none_or(|domid| domid == operation.domid())
             })
         };
         let unknown = |name: &FileName| {
@@ -215,19 +215,22 @@ impl Aftermath<'_> {
         }
     }
 
-    fn explain(&self, name: &FileName, left: &[Left], found: &Content) -> Complaint {
+    fn explain(&self, name: &FileName, left: &[Survivor], found: &Content) -> Complaint {
         let when = "after the power cut";
         if let Some(older) = left.iter().find(|left| left.may_be(found)) {
             let why =
                 format!("{found} is there {when}, although a later change is said to be durable");
-            let deeds = older.deed.into_iter().chain(older.superseded.flatten());
-            return self.complaint(Guarantee::Durability, Some(name), why, deeds.collect());
+            let operations = older
+                .operation
+                .into_iter()
+                .chain(older.superseded.flatten());
+            return self.complaint(Guarantee::Durability, Some(name), why, operations.collect());
         }
         let elsewhere = self.left.iter().find(|(other, left)| {
             **other != name && left.iter().any(|left| left.content == *found)
         });
         let live = left.iter().filter(|left| left.superseded.is_none());
-        let deeds: Vec<usize> = live.filter_map(|left| left.deed).collect();
+        let operations: Vec<usize> = live.filter_map(|left| left.operation).collect();
         let (guarantee, why) = match (found, elsewhere) {
             (Content::Empty, _) => (Guarantee::Atomic, format!("{found} is there {when}")),
             (_, Some((other, _))) => (
@@ -239,7 +242,7 @@ impl Aftermath<'_> {
                 format!("{found} is there {when}, and is no value that was stored whole"),
             ),
         };
-        self.complaint(guarantee, Some(name), why, deeds)
+        self.complaint(guarantee, Some(name), why, operations)
     }
 
     /// A value can be stored, and all data of everybody can be removed.
@@ -305,10 +308,10 @@ impl Aftermath<'_> {
         guarantee: Guarantee,
         name: Option<&FileName>,
         why: String,
-        deeds: Vec<usize>,
+        operations: Vec<usize>,
     ) -> Complaint {
         let file = name.map(ToString::to_string);
-        Complaint::new(self.facts, guarantee, file, why, deeds)
+        Complaint::new(self.facts, guarantee, file, why, operations)
     }
 }
 

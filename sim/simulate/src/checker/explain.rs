@@ -1,12 +1,12 @@
 //! Why a register's accesses have no order, in words.
 
-use super::blend::Blend;
 use super::complaint::Complaint;
 use super::content::{Content, Need};
 use super::facts::Facts;
 use super::linearise::{Access, Order, TooMany, core, linearise};
-use super::registers::Register;
-use crate::history::{LibxlCall, Operation};
+use super::mixture::Mixture;
+use super::register::Register;
+use crate::history::{Invocation, LibxlCall};
 use crate::walk::{Action, Guarantee};
 
 /// Checks one register.
@@ -43,13 +43,13 @@ fn explain(
             Vec::new(),
         ),
     };
-    let deeds = story
+    let operations = story
         .core
         .iter()
-        .filter_map(|access| access.deed)
+        .filter_map(|access| access.operation)
         .chain(also);
     let file = Some(register.name.to_string());
-    Complaint::new(facts, guarantee, file, why, deeds)
+    Complaint::new(facts, guarantee, file, why, operations)
 }
 
 struct Story<'a> {
@@ -61,12 +61,12 @@ struct Story<'a> {
 }
 
 /// The guarantee, the words, and operations that have a part in it besides.
-type Told = (Guarantee, String, Vec<usize>);
+type Explanation = (Guarantee, String, Vec<usize>);
 
 impl Story<'_> {
     /// What is wrong when `last` can't be fitted in.
-    fn of(&self, last: &Access) -> Told {
-        let seen = match last.deed {
+    fn of(&self, last: &Access) -> Explanation {
+        let seen = match last.operation {
             Some(_) => "was seen",
             None => "stands there at the end",
         };
@@ -112,7 +112,7 @@ impl Story<'_> {
     }
 
     /// A content that stood there at no time, or at another.
-    fn never_written(&self, guarantee: Guarantee, content: &Content, never: String) -> Told {
+    fn never_written(&self, guarantee: Guarantee, content: &Content, never: String) -> Explanation {
         if self.was_ever(content) {
             let why = format!("{content} was seen at a time at which it can't have stood there");
             return (Guarantee::Atomic, why, Vec::new());
@@ -125,7 +125,7 @@ impl Story<'_> {
         self.register.initial == *content || self.register.accesses.iter().any(left)
     }
 
-    fn value(&self, bytes: &[u8], seen: &str) -> Told {
+    fn value(&self, bytes: &[u8], seen: &str) -> Explanation {
         let value = Content::of(bytes);
         if self.was_ever(&value) {
             return self.another_time(&value, seen);
@@ -134,9 +134,9 @@ impl Story<'_> {
             let why = format!("{value} {seen}, and the store of it said that it changed nothing");
             return (Guarantee::HonestErrors, why, vec![place]);
         }
-        if let Some((other, deed)) = self.elsewhere(&value) {
+        if let Some((other, operation)) = self.elsewhere(&value) {
             let why = format!("{value} {seen}, which is a value of {}", other.name);
-            return (Guarantee::Isolated, why, deed.into_iter().collect());
+            return (Guarantee::Isolated, why, operation.into_iter().collect());
         }
         match self.mixed_of(bytes) {
             Some(writers) => {
@@ -157,10 +157,10 @@ impl Story<'_> {
             .register
             .accesses
             .iter()
-            .filter_map(|access| Some((access.deed, access.to.as_ref()?.bytes()?)));
+            .filter_map(|access| Some((access.operation, access.to.as_ref()?.bytes()?)));
         let mut values: Vec<(Option<usize>, &[u8])> = initial.into_iter().chain(stored).collect();
         let gives = |values: &[(Option<usize>, &[u8])]| {
-            Blend::of(values.iter().map(|(_, value)| value.to_vec())).may_give(bytes)
+            Mixture::of(values.iter().map(|(_, value)| value.to_vec())).may_give(bytes)
         };
         if !gives(&values) {
             return None;
@@ -173,10 +173,15 @@ impl Story<'_> {
                 at += 1;
             }
         }
-        Some(values.iter().filter_map(|(deed, _)| *deed).collect())
+        Some(
+            values
+                .iter()
+                .filter_map(|(operation, _)| *operation)
+                .collect(),
+        )
     }
 
-    fn another_time(&self, value: &Content, seen: &str) -> Told {
+    fn another_time(&self, value: &Content, seen: &str) -> Explanation {
         let clears = self.core.iter().any(|access| self.clears(access));
         let gone = self.core.iter().any(|a| a.to == Some(Content::Nothing));
         let (guarantee, why) = match (clears, gone) {
@@ -193,7 +198,7 @@ impl Story<'_> {
         (guarantee, format!("{value} {seen} {why}"), Vec::new())
     }
 
-    fn nothing(&self, last: &Access, seen: &str) -> Told {
+    fn nothing(&self, last: &Access, seen: &str) -> Explanation {
         let put = self
             .core
             .iter()
@@ -213,7 +218,7 @@ impl Story<'_> {
             Some(later) => (
                 Guarantee::HonestErrors,
                 format!("no value {seen}, and yet it stood there before and afterwards"),
-                later.deed.into_iter().collect(),
+                later.operation.into_iter().collect(),
             ),
             None => (
                 Guarantee::Isolated,
@@ -225,35 +230,39 @@ impl Story<'_> {
 
     /// Whether a register's access is what a store says of its precondition.
     fn is_precondition(&self, access: &Access) -> bool {
-        let deed = access.deed.and_then(|place| self.facts.deeds.get(place));
+        let operation = access
+            .operation
+            .and_then(|place| self.facts.operations.get(place));
         matches!(
-            deed.and_then(super::deed::Deed::action),
+            operation.and_then(super::operation::Operation::action),
             Some(Action::StoreIf { .. })
         )
     }
 
     fn clears(&self, access: &Access) -> bool {
-        let deed = access.deed.and_then(|place| self.facts.deeds.get(place));
-        deed.is_some_and(|deed| {
+        let operation = access
+            .operation
+            .and_then(|place| self.facts.operations.get(place));
+        operation.is_some_and(|operation| {
             matches!(
-                deed.operation,
-                Operation::Userdata(Action::Clear { .. } | Action::Destroy { .. })
-                    | Operation::Libxl(LibxlCall::Destroy { .. })
+                operation.invocation,
+                Invocation::Userdata(Action::Clear { .. } | Action::Destroy { .. })
+                    | Invocation::Libxl(LibxlCall::Destroy { .. })
             )
         })
     }
 
     /// The operation that stored these bytes here, and said that it did not.
     fn stored_in_vain(&self, bytes: &[u8]) -> Option<usize> {
-        self.facts.deeds.iter().position(|deed| {
-            let Some(slot) = deed.action().and_then(Action::slot) else {
+        self.facts.operations.iter().position(|operation| {
+            let Some(slot) = operation.action().and_then(Action::slot) else {
                 return false;
             };
-            let effect = deed.action().and_then(|action| action.effect_on(slot));
+            let effect = operation.action().and_then(|action| action.effect_on(slot));
             *slot.userid.as_userid() == self.register.userid
                 && self
                     .register
-                    .is_of(super::registers::owner(self.facts.format, &slot.domain))
+                    .is_of(super::register::owner(self.facts.format, &slot.domain))
                 && effect == Some(Some(bytes))
         })
     }
@@ -266,7 +275,7 @@ impl Story<'_> {
             .find_map(|other| {
                 let stored = other.accesses.iter().find(|a| a.to.as_ref() == Some(value));
                 match stored {
-                    Some(access) => Some((other, access.deed)),
+                    Some(access) => Some((other, access.operation)),
                     None => (other.initial == *value).then_some((other, None)),
                 }
             })

@@ -4,10 +4,10 @@ use hv_sim::HostState;
 use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, NameFormat};
 
-use super::breaks::Breaks;
-use super::deed::{Deed, MalformedHistory};
-use super::lives::Lives;
-use crate::history::{Event, History, Operation};
+use super::broken_locks::BrokenLocks;
+use super::lifetimes::Lifetimes;
+use super::operation::{MalformedHistory, Operation};
+use crate::history::{Event, History, Invocation};
 use userdata_sim::Tree;
 
 /// A host at one moment: its domains, and the directory of the userdata.
@@ -24,9 +24,9 @@ pub(crate) struct Facts<'a> {
     pub(crate) history: &'a History,
     pub(crate) format: NameFormat,
     pub(crate) before: &'a HostImage,
-    pub(crate) deeds: Vec<Deed<'a>>,
-    pub(crate) lives: Lives,
-    pub(crate) breaks: Breaks,
+    pub(crate) operations: Vec<Operation<'a>>,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) broken_locks: BrokenLocks,
     /// From this event on nothing counts.
     pub(crate) until: usize,
 }
@@ -46,15 +46,15 @@ impl<'a> Facts<'a> {
         let until = until
             .min(history.events.len())
             .min(cut.unwrap_or(usize::MAX));
-        let deeds = Deed::of(history, until)?;
-        let breaks = Breaks::of(history, &deeds, format);
+        let operations = Operation::of(history, until)?;
+        let broken_locks = BrokenLocks::of(history, &operations, format);
         Ok(Self {
             history,
             format,
             before,
-            deeds,
-            lives: Lives::of(&before.host, history),
-            breaks,
+            operations,
+            lifetimes: Lifetimes::of(&before.host, history),
+            broken_locks,
             until,
         })
     }
@@ -62,11 +62,11 @@ impl<'a> Facts<'a> {
     /// Which incarnations an operation may concern: libxl asks for the uuid of a domid while it is
     /// at work, so that its calls may meet several.
     pub(crate) fn keys_of(&self, place: usize) -> Vec<DomainKey> {
-        match self.deeds.get(place) {
+        match self.operations.get(place) {
             None => Vec::new(),
-            Some(deed) => match deed.operation {
-                Operation::Userdata(action) => vec![action.domain()],
-                Operation::Libxl(_) => self.lives.keys(deed.domid(), deed.span()),
+            Some(operation) => match operation.invocation {
+                Invocation::Userdata(action) => vec![action.domain()],
+                Invocation::Libxl(_) => self.lifetimes.keys(operation.domid(), operation.span()),
             },
         }
     }

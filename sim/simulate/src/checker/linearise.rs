@@ -13,7 +13,7 @@ use super::content::{Content, Need};
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
     /// Which operation made it; none for what stands at the end.
-    pub(crate) deed: Option<usize>,
+    pub(crate) operation: Option<usize>,
     /// The first and the last moment at which it may have happened.
     pub(crate) begins: usize,
     pub(crate) ends: usize,
@@ -49,13 +49,13 @@ pub(crate) enum Order {
 impl Access {
     /// An access at an unknown moment of a span.
     pub(crate) const fn new(
-        deed: usize,
+        operation: usize,
         (begins, ends): (usize, usize),
         need: Need,
         to: Option<Content>,
     ) -> Self {
         Self {
-            deed: Some(deed),
+            operation: Some(operation),
             begins,
             ends,
             need,

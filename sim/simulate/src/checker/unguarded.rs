@@ -3,7 +3,7 @@
 
 use super::complaint::Complaint;
 use super::facts::Facts;
-use super::lifetime::tells_trouble;
+use super::leftovers::reports_problems;
 use crate::history::{Event, History, Unguarded};
 use crate::walk::Guarantee;
 
@@ -15,16 +15,16 @@ pub(crate) fn check(facts: &Facts<'_>, history: &History) -> Vec<Complaint> {
         let Event::Unguarded { process, how, .. } = event else {
             return None;
         };
-        let deed = facts.deeds.iter().position(|deed| {
-            deed.process == *process
-                && deed.began < at
-                && at < deed.ended
-                && deed.action().is_some()
+        let operation = facts.operations.iter().position(|operation| {
+            operation.process == *process
+                && operation.began < at
+                && at < operation.ended
+                && operation.action().is_some()
         })?;
         // Trouble with storage stops no destroy, but is told.
-        let done = facts.deeds.get(deed)?;
+        let done = facts.operations.get(operation)?;
         if *how == Unguarded::WithoutMarker
-            && (done.is_cut_off() || tells_trouble(done) || facts.breaks.touch(done))
+            && (done.is_cut_off() || reports_problems(done) || facts.broken_locks.touch(done))
         {
             return None;
         }
@@ -47,7 +47,7 @@ pub(crate) fn check(facts: &Facts<'_>, history: &History) -> Vec<Complaint> {
             guarantee,
             None,
             why.to_owned(),
-            [deed],
+            [operation],
         ))
     };
     events.filter_map(complaint).collect()

@@ -8,7 +8,7 @@ use userdata_core::store::{Durability, Keep};
 use userdata_core::{DomainKey, Domid, Userid, Uuid, WritableUserid};
 
 use super::{Mix, Process, Role, Scenario};
-use crate::actor::{LibxlRequest, Life, Mischief, Request, Task, Whose};
+use crate::actor::{Interference, LibxlRequest, Life, Request, Task, Whose};
 use crate::misanswer::Misanswer;
 use userdata_sim::{At, CallKind, Fault, How, Plant, Random};
 
@@ -149,18 +149,18 @@ impl Draw {
             library,
             libxl,
             toolstack,
-            stranger,
+            adversary,
             ..
         } = self.mix;
         // One at least uses this library.
         let role = match number {
             0 => 0,
-            _ => self.weighed(&[library, libxl, toolstack, stranger]),
+            _ => self.weighed(&[library, libxl, toolstack, adversary]),
         };
         let role = match role {
             1 => Role::Libxl,
             2 => Role::Toolstack,
-            3 => Role::Stranger,
+            3 => Role::Adversary,
             _ => Role::Library,
         };
         let tasks = self.tasks(role);
@@ -270,7 +270,7 @@ impl Draw {
             Role::Library => Task::Userdata(whose, self.request()),
             Role::Libxl => Task::Libxl(whose, self.libxl_request()),
             Role::Toolstack => self.toolstack_task(whose),
-            Role::Stranger => Task::Mischief(whose, self.mischief()),
+            Role::Adversary => Task::Interference(whose, self.interference()),
         }
     }
 
@@ -319,9 +319,9 @@ impl Draw {
         Task::Life(life)
     }
 
-    fn mischief(&mut self) -> Mischief {
+    fn interference(&mut self) -> Interference {
         if self.one_in(3) {
-            return Mischief::HoldLock(Duration::from_micros(100 + self.below(50_000)));
+            return Interference::HoldLock(Duration::from_micros(100 + self.below(50_000)));
         }
         let plants = [
             Plant::File(Vec::new()),
@@ -346,7 +346,7 @@ impl Draw {
             b'd' | b'n' => self.userid().as_userid().clone(),
             _ => Userid::new("a b[*]").unwrap_or_else(|_| self.userid().as_userid().clone()),
         };
-        Mischief::Plant {
+        Interference::Plant {
             kind,
             userid,
             plant,

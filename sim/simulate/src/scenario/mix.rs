@@ -56,7 +56,7 @@ mix! {
     /// The weight of processes that let domains live and die.
     toolstack: 0,
     /// The weight of processes that plant files.
-    stranger: 0,
+    adversary: 0,
     /// How many in a thousand calls of this library destroy a domain.
     destroys: 10,
     /// How many faults of the directory a process meets, at most.
@@ -122,7 +122,7 @@ impl Mix {
             "all" => Self {
                 libxl: 4,
                 toolstack: 3,
-                stranger: 1,
+                adversary: 1,
                 destroys: 40,
                 faults: 6,
                 misanswers: 3,

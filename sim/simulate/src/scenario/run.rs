@@ -8,7 +8,7 @@ use thiserror::Error;
 use userdata_fs::Errno;
 
 use super::Scenario;
-use crate::actor::{Counts, Line, Performer, Recorder, Seat};
+use crate::actor::{Counts, Line, Performer, Recorder, ScheduledProcess};
 use crate::history::{Event, History, ProcessId};
 use crate::schedule::{Choices, Decision, Ending, Player, Stage};
 use userdata_sim::{SimDisk, SimOptions, Storage};
@@ -128,7 +128,7 @@ impl Scenario {
     ) -> Result<Vec<Player>, ScenarioError> {
         let processes = self.processes.iter().zip(0..);
         let player = |(process, number): (&super::Process, usize)| {
-            let seat = Arc::new(Seat::new(
+            let scheduled = Arc::new(ScheduledProcess::new(
                 ProcessId(number),
                 disk.process(),
                 Arc::clone(recorder),
@@ -136,10 +136,10 @@ impl Scenario {
                 &process.misanswers,
             ));
             let deadline = process.deadline;
-            let mut performer = Performer::new(Arc::clone(&seat), host, deadline)
+            let mut performer = Performer::new(Arc::clone(&scheduled), host, deadline)
                 .map_err(ScenarioError::Directory)?;
             let tasks = process.tasks.clone();
-            Ok(Player::new(seat, process.kill, move || {
+            Ok(Player::new(scheduled, process.kill, move || {
                 performer.perform(&tasks);
             }))
         };

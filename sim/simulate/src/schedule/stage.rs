@@ -6,7 +6,7 @@ use std::time::Duration;
 use generator::{Generator, Gn};
 
 use super::{Choice, Choices, Decision, Moment, Point};
-use crate::actor::Seat;
+use crate::actor::ScheduledProcess;
 use crate::history::ProcessId;
 use userdata_sim::SimDisk;
 
@@ -33,7 +33,7 @@ type Body = Generator<'static, (), Point>;
 
 /// A process on a stage.
 pub(crate) struct Player {
-    seat: Arc<Seat>,
+    scheduled: Arc<ScheduledProcess>,
     body: Body,
     state: State,
     /// How many steps it has made.
@@ -52,7 +52,7 @@ enum State {
 impl Player {
     /// A process that does `body`, sitting on its `seat`.
     pub(crate) fn new(
-        seat: Arc<Seat>,
+        scheduled: Arc<ScheduledProcess>,
         kill: Option<u64>,
         body: impl FnOnce() + Send + 'static,
     ) -> Self {
@@ -61,7 +61,7 @@ impl Player {
             Point::Over
         });
         Self {
-            seat,
+            scheduled,
             body,
             state: State::Ready,
             steps: 0,
@@ -79,7 +79,7 @@ impl Player {
 
     /// Ends it: what it still does changes nothing and takes no turns.
     fn kill(&mut self, disk: &SimDisk) {
-        self.seat.kill();
+        self.scheduled.kill();
         while self.state != State::Over {
             self.resume(disk);
         }
@@ -148,7 +148,7 @@ impl Stage<'_> {
         for player in &mut self.players {
             if player.state != State::Over {
                 if killed {
-                    player.seat.record_kill();
+                    player.scheduled.record_kill();
                 }
                 player.kill(self.disk);
             }
@@ -202,7 +202,7 @@ impl Stage<'_> {
         if let Some(player) = self.players.get_mut(id.0)
             && player.state != State::Over
         {
-            player.seat.record_kill();
+            player.scheduled.record_kill();
             player.kill(self.disk);
         }
     }

@@ -299,8 +299,8 @@ impl Action {
                 .then_some(Some(value.as_slice()).filter(|value| !value.is_empty())),
             Self::Remove { slot: changed, .. } => (changed == slot).then_some(None),
             Self::Clear { domain, keep, .. } => {
-                let spared = *keep == Keep::Essential && slot.userid.as_userid().is_libxl_json();
-                (*domain == slot.domain && !spared).then_some(None)
+                let kept = *keep == Keep::Essential && slot.userid.as_userid().is_libxl_json();
+                (*domain == slot.domain && !kept).then_some(None)
             }
             Self::Destroy { domain, .. } | Self::DestroyWithError { domain, .. } => {
                 (*domain == slot.domain).then_some(None)
@@ -362,24 +362,26 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed(outcome) => write!(f, "{outcome:?}"),
-            Self::Cleared(Some(cleared), trouble) => {
+            Self::Cleared(Some(cleared), problems) => {
                 let (removed, others) = (cleared.removed.len(), cleared.others);
                 write!(f, "removed {removed} and {others} ({})", cleared.durability)?;
                 cleared
                     .failed
                     .iter()
                     .try_for_each(|error| write!(f, "; {}", Chain(error)))?;
-                trouble
+                problems
                     .iter()
                     .try_for_each(|error| write!(f, "; {}", Chain(error)))
             }
-            Self::Cleared(None, trouble) | Self::StillThere(trouble) | Self::Unknown(trouble) => {
+            Self::Cleared(None, problems)
+            | Self::StillThere(problems)
+            | Self::Unknown(problems) => {
                 f.write_str(match self {
                     Self::Cleared(..) => "destroyed",
                     Self::Unknown(_) => "unknown whether destroyed",
                     _ => "still there",
                 })?;
-                trouble
+                problems
                     .iter()
                     .try_for_each(|error| write!(f, "; {}", Chain(error)))
             }

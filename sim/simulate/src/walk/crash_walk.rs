@@ -317,12 +317,12 @@ fn check_report(
             userdata::Outcome::Stored { durability, .. }
             | userdata::Outcome::Removed { durability },
         ) => *durability == action.durability(),
-        Report::Cleared(Some(cleared), trouble) => {
+        Report::Cleared(Some(cleared), problems) => {
             let durability: Durability = cleared.durability;
-            durability == action.durability() && cleared.failed.is_empty() && trouble.is_empty()
+            durability == action.durability() && cleared.failed.is_empty() && problems.is_empty()
         }
-        Report::StillThere(trouble) => {
-            trouble.is_empty() && matches!(action, Action::DestroyInVain { .. })
+        Report::StillThere(problems) => {
+            problems.is_empty() && matches!(action, Action::DestroyInVain { .. })
         }
         Report::Changed(_) | Report::Read(_) | Report::Listed(_) => true,
         Report::Cleared(None, _) | Report::Unknown(_) | Report::Failed(_) | Report::Nonsense(_) => {

@@ -1,7 +1,6 @@
 //! `FaultWalk`: every call goes wrong in every way, one at a time and two at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeSet;
 
 use hv_sim::SimHost;
 use userdata::{Outcome, Userdata, UserdataError, UserdataErrorKind};
@@ -11,10 +10,11 @@ use userdata_core::store::{Condition, Keep, StoreErrorKind};
 use userdata_fs::{Errno, FileStore};
 
 use super::expectation::{Cause, Expectation};
+use super::faulted::Faulted;
 use super::interruption;
 use super::misled_host::MisledHost;
-use super::recovery::{Complaint, Recovery, files_of_first};
-use super::said::Said;
+use super::recovery::{Recovery, Violation, files_of_first};
+use super::reported::Reported;
 use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, WalkError};
 use crate::misanswer::Misanswer;
 use userdata_sim::{
@@ -34,64 +34,6 @@ pub struct FaultWalk<'a> {
     pub pairs: bool,
     /// Whether the power is cut after each single fault, in every way.
     pub power_cuts: bool,
-}
-
-/// How far a walk went, and what it found.
-#[derive(Clone, Debug, Default)]
-pub struct Faulted {
-    /// How many calls can go wrong when none does.
-    pub calls: u64,
-    /// How many runs had one fault.
-    pub singles: u64,
-    /// How many runs had two.
-    pub pairs: u64,
-    /// How many runs had more.
-    pub more: u64,
-    /// How many of the runs failed; the others got over it.
-    pub failed: u64,
-    /// How many different states were recovered from after a power cut.
-    pub recovered: u64,
-    /// How many runs met this fault in a call of this kind, alone or as one of two.
-    pub met: BTreeMap<(CallKind, How), u64>,
-    /// What was broken.
-    pub broken: Vec<Broken>,
-}
-
-impl Faulted {
-    /// Adds what another walk found.
-    pub fn add(&mut self, other: Self) {
-        self.calls += other.calls;
-        self.singles += other.singles;
-        self.pairs += other.pairs;
-        self.more += other.more;
-        self.failed += other.failed;
-        self.recovered += other.recovered;
-        for (fault, runs) in other.met {
-            *self.met.entry(fault).or_default() += runs;
-        }
-        self.broken.extend(other.broken);
-    }
-}
-
-impl fmt::Display for Faulted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            calls,
-            singles,
-            pairs,
-            more,
-            failed,
-            recovered,
-            met: _,
-            broken,
-        } = self;
-        write!(
-            f,
-            "{calls} calls, {singles} single faults, {pairs} pairs, {more} of more, {failed} runs \
-             failed, {recovered} states recovered from, {} guarantees broken",
-            broken.len(),
-        )
-    }
 }
 
 /// One run that is over.
@@ -143,7 +85,7 @@ impl FaultWalk<'_> {
         for first in every_fault(&calls.calls, 0) {
             let single = self.run(vec![first])?;
             faulted.singles += 1;
-            self.judge(&single, &recovery, &mut faulted);
+            self.examine(&single, &recovery, &mut faulted);
             if self.power_cuts {
                 self.cut_power(&single, &recovery, &mut faulted);
             }
@@ -152,7 +94,7 @@ impl FaultWalk<'_> {
                 for second in every_fault(&single.calls, behind) {
                     let pair = self.run(vec![first, second])?;
                     faulted.pairs += 1;
-                    self.judge(&pair, &recovery, &mut faulted);
+                    self.examine(&pair, &recovery, &mut faulted);
                 }
             }
         }
@@ -173,7 +115,7 @@ impl FaultWalk<'_> {
             calls: run.calls.len() as u64,
             ..Faulted::default()
         };
-        self.judge(&run, &recovery, &mut faulted);
+        self.examine(&run, &recovery, &mut faulted);
         for choice in choices {
             let behind = run.faults.last().map_or(0, |last| last.call() + 1);
             let possible: Vec<Fault> = every_fault(&run.calls, behind).collect();
@@ -187,7 +129,7 @@ impl FaultWalk<'_> {
                 2 => faulted.pairs += 1,
                 _ => faulted.more += 1,
             }
-            self.judge(&run, &recovery, &mut faulted);
+            self.examine(&run, &recovery, &mut faulted);
         }
         if self.power_cuts {
             self.cut_power(&run, &recovery, &mut faulted);
@@ -231,7 +173,7 @@ impl FaultWalk<'_> {
         })
     }
 
-    pub(crate) fn judge(&self, run: &Run, recovery: &Recovery<'_>, faulted: &mut Faulted) {
+    pub(crate) fn examine(&self, run: &Run, recovery: &Recovery<'_>, faulted: &mut Faulted) {
         for fault in &run.faults {
             if let Some(kind) = run.calls.get(fault.call()) {
                 *faulted.met.entry((*kind, fault.how)).or_default() += 1;
@@ -243,7 +185,7 @@ impl FaultWalk<'_> {
 
     fn check(&self, run: &Run, recovery: &Recovery<'_>) -> Result<(), Broken> {
         self.find_fault(run, recovery)
-            .map_err(|complaint| complaint.after(self.describe(run), run.incident(None)))
+            .map_err(|violation| violation.after(self.describe(run), run.incident(None)))
     }
 
     fn describe(&self, run: &Run) -> String {
@@ -267,9 +209,9 @@ impl FaultWalk<'_> {
     }
 
     /// Holds what was said against what is there.
-    fn find_fault(&self, run: &Run, recovery: &Recovery<'_>) -> Result<(), Complaint> {
+    fn find_fault(&self, run: &Run, recovery: &Recovery<'_>) -> Result<(), Violation> {
         let tree = run.storage.tree();
-        let wrong = |guarantee, why: String| Complaint {
+        let wrong = |guarantee, why: String| Violation {
             guarantee,
             why,
             tree: tree.clone(),
@@ -342,13 +284,13 @@ impl FaultWalk<'_> {
                 };
                 Ok(before.partly_after(&action, synced, removed))
             }
-            Report::Cleared(None, trouble)
-                if trouble.last().is_some_and(is_applied) && !trouble.iter().any(is_unknown) =>
+            Report::Cleared(None, problems)
+                if problems.last().is_some_and(is_applied) && !problems.iter().any(is_unknown) =>
             {
                 Ok(before.after(&action, false))
             }
             // What was done before it failed is not told: it is what is there.
-            Report::Cleared(None, trouble) if !trouble.is_empty() => {
+            Report::Cleared(None, problems) if !problems.is_empty() => {
                 let left = files_of_first(self.scene, &run.storage.tree());
                 let gone = |slot: &Slot| {
                     slot.domain == self.scene.first()
@@ -398,7 +340,7 @@ impl FaultWalk<'_> {
     }
 
     /// What was done, given what the hypervisor said: the data of a domain of which it says that it
-    /// is gone need not be spared.
+    /// is gone need not be kept.
     fn believed(&self, run: &Run) -> Action {
         let mut action = self.action.clone();
         if run.is_lied_to() {
@@ -416,23 +358,26 @@ impl FaultWalk<'_> {
 
     /// Whatever is left besides values was reported.
     fn check_leftovers(&self, run: &Run) -> Result<(), String> {
-        let said = Said::of(&run.report);
+        let reported = Reported::of(&run.report);
         let left = files_of_first(self.scene, &run.storage.tree());
         for name in &left {
             let silent = match name.kind() {
                 Kind::Data => {
-                    said.clears && !self.spares(name) && !said.failed(name) && !said.anything
+                    reported.clears
+                        && !self.keeps(name)
+                        && !reported.failed(name)
+                        && !reported.anything
                 }
-                Kind::Temporary => !said.left_behind.contains(name.as_bytes()),
+                Kind::Temporary => !reported.left_behind.contains(name.as_bytes()),
                 // An empty lock file that nobody holds is void. Success leaves none.
-                _ => said.nothing_wrong,
+                _ => reported.nothing_wrong,
             };
             if silent {
                 return Err(format!("{name} is left, and nothing is said of it"));
             }
         }
         let is_there = |file: &[u8]| left.iter().any(|name| name.as_bytes() == file);
-        match said.left_behind.iter().find(|file| !is_there(file)) {
+        match reported.left_behind.iter().find(|file| !is_there(file)) {
             Some(file) => Err(format!(
                 "{} is said to be left, and is not",
                 file.escape_ascii()
@@ -457,7 +402,7 @@ impl FaultWalk<'_> {
     }
 
     /// Whether a value survives the action, when all goes well.
-    fn spares(&self, name: &FileName) -> bool {
+    fn keeps(&self, name: &FileName) -> bool {
         let expected = self.scene.expectation();
         expected
             .slots()
@@ -477,10 +422,10 @@ impl FaultWalk<'_> {
         let states = run.storage.crash_states(model);
         for (index, state) in states.distinct(&mut BTreeSet::new()) {
             faulted.recovered += 1;
-            if let Err(complaint) = recovery.check(&state, &expected, Cause::PowerCut) {
+            if let Err(violation) = recovery.check(&state, &expected, Cause::PowerCut) {
                 let after = format!("{}, power cut {index}", self.describe(run));
                 let incident = run.incident(Some(End::PowerCut(index)));
-                faulted.broken.push(complaint.after(after, incident));
+                faulted.broken.push(violation.after(after, incident));
                 return;
             }
         }

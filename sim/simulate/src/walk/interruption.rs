@@ -21,10 +21,10 @@ pub(super) fn check(
     };
     let failed = match report {
         Report::Failed(_) => true,
-        Report::Cleared(cleared, trouble) => {
-            !trouble.is_empty() || cleared.as_ref().is_none_or(|c| !c.failed.is_empty())
+        Report::Cleared(cleared, problems) => {
+            !problems.is_empty() || cleared.as_ref().is_none_or(|c| !c.failed.is_empty())
         }
-        Report::StillThere(trouble) => !trouble.is_empty(),
+        Report::StillThere(problems) => !problems.is_empty(),
         Report::Unknown(_) => true,
         _ => false,
     };

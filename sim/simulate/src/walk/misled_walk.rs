@@ -35,7 +35,7 @@ impl FaultWalk<'_> {
             for misanswer in MISANSWERS {
                 let single = self.run_misled(Vec::new(), vec![(number, misanswer)])?;
                 faulted.singles += 1;
-                self.judge(&single, &recovery, &mut faulted);
+                self.examine(&single, &recovery, &mut faulted);
             }
             if self.pairs {
                 for misanswer in Misanswer::KINDS {
@@ -58,13 +58,13 @@ impl FaultWalk<'_> {
             for misanswer in Misanswer::KINDS {
                 let pair = self.run_misled(Vec::new(), vec![first, (number, misanswer)])?;
                 faulted.pairs += 1;
-                self.judge(&pair, recovery, faulted);
+                self.examine(&pair, recovery, faulted);
             }
         }
         for fault in every_fault(&single.calls, 0) {
             let pair = self.run_misled(vec![fault], vec![first])?;
             faulted.pairs += 1;
-            self.judge(&pair, recovery, faulted);
+            self.examine(&pair, recovery, faulted);
         }
         Ok(())
     }

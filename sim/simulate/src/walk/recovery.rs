@@ -33,13 +33,13 @@ pub(crate) struct Recovery<'a> {
 }
 
 /// A check that failed.
-pub(crate) struct Complaint {
+pub(crate) struct Violation {
     pub(crate) guarantee: Guarantee,
     pub(crate) why: String,
     pub(crate) tree: Tree,
 }
 
-impl Complaint {
+impl Violation {
     pub(crate) fn after(self, what: String, incident: Incident) -> Broken {
         Broken {
             guarantee: self.guarantee,
@@ -64,7 +64,7 @@ impl<'a> Recovery<'a> {
         storage: &Storage,
         expectation: &Expectation,
         cause: Cause,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Violation> {
         let start = || SimDisk::boot(storage.clone(), SimOptions::default().with_seed(SEED));
         let disk = start();
         self.read(&disk, expectation, cause)?;
@@ -75,8 +75,8 @@ impl<'a> Recovery<'a> {
         self.clean_up(&start(), expectation, cause)
     }
 
-    fn open(&self, disk: &SimDisk, host: &SimHost) -> Result<Recovered, Complaint> {
-        let root = disk.process().root().map_err(|errno| Complaint {
+    fn open(&self, disk: &SimDisk, host: &SimHost) -> Result<Recovered, Violation> {
+        let root = disk.process().root().map_err(|errno| Violation {
             guarantee: Guarantee::Bounded,
             why: format!("the directory can't be opened: {errno:?}"),
             tree: disk.tree(),
@@ -91,9 +91,9 @@ impl<'a> Recovery<'a> {
         disk: &SimDisk,
         expectation: &Expectation,
         cause: Cause,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Violation> {
         let userdata = self.open(disk, &self.back)?;
-        let wrong = |guarantee, why| Complaint {
+        let wrong = |guarantee, why| Violation {
             guarantee,
             why,
             tree: disk.tree(),
@@ -150,9 +150,9 @@ impl<'a> Recovery<'a> {
         disk: &SimDisk,
         expectation: &Expectation,
         cause: Cause,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Violation> {
         let userdata = self.open(disk, &self.back)?;
-        let wrong = |guarantee, why| Complaint {
+        let wrong = |guarantee, why| Violation {
             guarantee,
             why,
             tree: disk.tree(),
@@ -169,11 +169,11 @@ impl<'a> Recovery<'a> {
     }
 
     /// The next change of a domain removes the temporary file of a process that was killed.
-    fn next_change(&self, disk: &SimDisk) -> Result<(), Complaint> {
+    fn next_change(&self, disk: &SimDisk) -> Result<(), Violation> {
         let userdata = self.open(disk, &self.back)?;
         let slot = self.scene.slot("xl");
         let stored = userdata.store(slot.domain, &slot.userid, LAST);
-        let wrong = |why| Complaint {
+        let wrong = |why| Violation {
             guarantee: Guarantee::Lifetime,
             why,
             tree: disk.tree(),
@@ -192,14 +192,14 @@ impl<'a> Recovery<'a> {
         disk: &SimDisk,
         expectation: &Expectation,
         cause: Cause,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Violation> {
         let userdata = self.open(disk, &self.gone)?;
         self.clear(&userdata, disk)?;
         self.others_stand(disk, expectation, cause)
     }
 
-    fn clear(&self, userdata: &Recovered, disk: &SimDisk) -> Result<(), Complaint> {
-        let wrong = |why| Complaint {
+    fn clear(&self, userdata: &Recovered, disk: &SimDisk) -> Result<(), Violation> {
+        let wrong = |why| Violation {
             guarantee: Guarantee::Lifetime,
             why,
             tree: disk.tree(),
@@ -221,7 +221,7 @@ impl<'a> Recovery<'a> {
         disk: &SimDisk,
         expectation: &Expectation,
         cause: Cause,
-    ) -> Result<(), Complaint> {
+    ) -> Result<(), Violation> {
         let tree = disk.tree();
         for slot in expectation
             .slots()
@@ -234,7 +234,7 @@ impl<'a> Recovery<'a> {
             };
             if !expectation.allows(slot, &found, cause) {
                 let (guarantee, why) = (Guarantee::Isolated, format!("{slot} holds {found}"));
-                return Err(Complaint {
+                return Err(Violation {
                     guarantee,
                     why,
                     tree,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use userdata::UserdataErrorKind;
 use userdata_core::store::StoreErrorKind;
 use userdata_sim::How;
-use userdata_simulate::history::{Disturbance, Event, History, Operation, ProcessId, Reply};
+use userdata_simulate::history::{Disturbance, Event, History, Invocation, ProcessId, Response};
 use userdata_simulate::walk::{ActionKind, Faulted, Report, Walked};
 
 /// How often something happened, by row and column.
@@ -26,7 +26,7 @@ pub(crate) struct Coverage {
     /// States after a power cut, by operation and the step that was made last.
     pub(crate) power_cuts: Table,
     /// What operations of several processes said, by operation.
-    pub(crate) replies: Table,
+    pub(crate) responses: Table,
     /// What disturbed them, by operation.
     pub(crate) disturbed: Table,
 }
@@ -38,14 +38,14 @@ impl Coverage {
             faults,
             kills,
             power_cuts,
-            replies,
+            responses,
             disturbed,
         } = other;
         add(&mut self.failing_calls, failing_calls);
         add(&mut self.faults, faults);
         add(&mut self.kills, kills);
         add(&mut self.power_cuts, power_cuts);
-        add(&mut self.replies, replies);
+        add(&mut self.responses, responses);
         add(&mut self.disturbed, disturbed);
     }
 
@@ -66,29 +66,33 @@ impl Coverage {
         let mut open: BTreeMap<ProcessId, String> = BTreeMap::new();
         for event in &history.events {
             match event {
-                Event::Called {
-                    process, operation, ..
+                Event::Invoked {
+                    process,
+                    invocation,
+                    ..
                 } => {
-                    open.insert(*process, name(operation));
+                    open.insert(*process, name(invocation));
                 }
-                Event::Returned { process, reply, .. } => {
-                    if let Some(operation) = open.remove(process) {
-                        count(&mut coverage.replies, &operation, &said(reply), 1);
+                Event::Responded {
+                    process, response, ..
+                } => {
+                    if let Some(invocation) = open.remove(process) {
+                        count(&mut coverage.responses, &invocation, &reported(response), 1);
                     }
                 }
                 Event::Killed { process } => {
-                    if let Some(operation) = open.remove(process) {
-                        count(&mut coverage.replies, &operation, "killed", 1);
+                    if let Some(invocation) = open.remove(process) {
+                        count(&mut coverage.responses, &invocation, "killed", 1);
                     }
                 }
                 Event::Disturbed { process, by } => {
-                    if let Some(operation) = open.get(process) {
-                        count(&mut coverage.disturbed, operation, &struck(by), 1);
+                    if let Some(invocation) = open.get(process) {
+                        count(&mut coverage.disturbed, invocation, &struck(by), 1);
                     }
                 }
                 Event::PowerCut => {
-                    for operation in open.values() {
-                        count(&mut coverage.replies, operation, "power cut", 1);
+                    for invocation in open.values() {
+                        count(&mut coverage.responses, invocation, "power cut", 1);
                     }
                 }
                 _ => {}
@@ -112,27 +116,27 @@ impl Coverage {
     }
 }
 
-fn name(operation: &Operation) -> String {
-    match operation {
-        Operation::Userdata(action) => format!("{:?}", action.kind()),
-        Operation::Libxl(call) => format!("libxl {}", first_word(call)),
+fn name(invocation: &Invocation) -> String {
+    match invocation {
+        Invocation::Userdata(action) => format!("{:?}", action.kind()),
+        Invocation::Libxl(call) => format!("libxl {}", first_word(call)),
         other => first_word(other),
     }
 }
 
-fn said(reply: &Reply) -> String {
-    match reply {
-        Reply::Userdata(Report::Changed(outcome)) => first_word(outcome),
-        Reply::Userdata(Report::Read(None)) => "no value".to_owned(),
-        Reply::Userdata(Report::Failed(error)) => match error.kind() {
+fn reported(response: &Response) -> String {
+    match response {
+        Response::Userdata(Report::Changed(outcome)) => first_word(outcome),
+        Response::Userdata(Report::Read(None)) => "no value".to_owned(),
+        Response::Userdata(Report::Failed(error)) => match error.kind() {
             UserdataErrorKind::Store(error) => match error.kind() {
                 StoreErrorKind::Refused(refused) => first_word(refused),
                 kind => first_word(kind),
             },
             kind => first_word(kind),
         },
-        Reply::Userdata(report) => first_word(report),
-        Reply::Libxl { rc, .. } => format!("rc {rc}"),
+        Response::Userdata(report) => first_word(report),
+        Response::Libxl { rc, .. } => format!("rc {rc}"),
         other => first_word(other),
     }
 }

@@ -80,7 +80,7 @@ impl Film {
         self.tree = line.tree.clone();
         let is_disturbed = self.disturbed.take_if(|who| *who == line.process).is_some();
         let is_told = changes.is_empty() && !is_disturbed;
-        if is_told && TOLD.iter().any(|told| line.text.starts_with(told)) {
+        if is_told && TOLD.iter().any(|reported| line.text.starts_with(reported)) {
             return;
         }
         let is_shown = self.actors.contains(&line.process) || !is_told;
@@ -101,12 +101,14 @@ impl Film {
 
     fn event(&mut self, place: usize, event: &Event) {
         let (lane, what, text) = match event {
-            Event::Called {
-                process, operation, ..
-            } => (Some(process.0), What::Begins, operation.to_string()),
-            Event::Returned { process, reply, .. } => {
-                (Some(process.0), What::Ends, reply.to_string())
-            }
+            Event::Invoked {
+                process,
+                invocation,
+                ..
+            } => (Some(process.0), What::Begins, invocation.to_string()),
+            Event::Responded {
+                process, response, ..
+            } => (Some(process.0), What::Ends, response.to_string()),
             Event::Killed { process } => (Some(process.0), What::Killed, "killed".to_owned()),
             Event::Disturbed { process, .. } => {
                 self.disturbed = Some(*process);

@@ -50,7 +50,7 @@ impl Catalogue {
         match catch_unwind(AssertUnwindSafe(run)) {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(why)) => failed(why),
-            Err(panic) => failed(format!("it panicked: {}", said(&*panic))),
+            Err(panic) => failed(format!("it panicked: {}", reported(&*panic))),
         }
     }
 
@@ -187,7 +187,7 @@ fn pick<T: Clone>(random: &mut Random, of: &[T]) -> Option<T> {
     of.get(usize::try_from(at).ok()?).cloned()
 }
 
-fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+fn reported(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("it said nothing")

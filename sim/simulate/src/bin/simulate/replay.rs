@@ -28,7 +28,7 @@ impl Catalogue {
                 Some(all) if case.number >= all => {
                     Err(format!("the cases of {} end before {all}", family.name()))
                 }
-                _ => Ok(told(&self.perform(case))),
+                _ => Ok(reported(&self.perform(case))),
             },
         }
     }
@@ -83,7 +83,7 @@ fn write_run(text: &mut String, run: &Run) {
 }
 
 /// What came of a case of a walk.
-fn told(outcome: &Outcome) -> Replayed {
+fn reported(outcome: &Outcome) -> Replayed {
     let mut text = format!("{:#?}\n", outcome.counts);
     for failure in &outcome.failures {
         write_failure(&mut text, failure);

@@ -28,7 +28,7 @@ pub(crate) struct Verdict {
 }
 
 /// Why a case did not run.
-fn told(error: impl fmt::Display) -> String {
+fn reported(error: impl fmt::Display) -> String {
     error.to_string()
 }
 
@@ -39,11 +39,11 @@ impl Verdict {
             // The last model includes the others; the first is what file systems with a journal do.
             Ending::PowerCut => run
                 .check_crashes(scenario, &MODELS, STATES_MAX)
-                .map_err(told)?,
+                .map_err(reported)?,
             _ => CrashChecked::default(),
         };
         Ok(Self {
-            checked: run.check(scenario).map_err(told)?,
+            checked: run.check(scenario).map_err(reported)?,
             crashed,
         })
     }
@@ -126,12 +126,12 @@ impl Catalogue {
         outcome: &mut Outcome,
     ) -> Result<(), String> {
         let mut again = choices.clone();
-        let run = scenario.run(choices, Tracing::Off).map_err(told)?;
+        let run = scenario.run(choices, Tracing::Off).map_err(reported)?;
         let verdict = Verdict::of(scenario, &run)?;
         outcome.counts += counts(&run, &verdict);
         outcome.coverage.add(Coverage::of_history(&run.history));
         if let Some(complaint) = verdict.complaints().next() {
-            let traced = scenario.run(&mut again, Tracing::On).map_err(told)?;
+            let traced = scenario.run(&mut again, Tracing::On).map_err(reported)?;
             let replay = self.words(case);
             outcome
                 .failures

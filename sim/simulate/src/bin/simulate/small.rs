@@ -111,13 +111,13 @@ fn pairs() -> Vec<[Part; 2]> {
             libxls(LibxlRequest::Store(xl().into(), b"of libxl".to_vec())),
         ],
         [destroy(), libxls(LibxlRequest::Destroy)],
-        [store(), lives(vec![Life::Reboot(theirs())])],
-        [store(), lives(vec![Life::Migrate(theirs())])],
+        [store(), lifetimes(vec![Life::Reboot(theirs())])],
+        [store(), lifetimes(vec![Life::Migrate(theirs())])],
         [
             store(),
-            lives(vec![Life::SetUuid(theirs(), Uuid::from_u128(7))]),
+            lifetimes(vec![Life::SetUuid(theirs(), Uuid::from_u128(7))]),
         ],
-        [destroy(), lives(vec![Life::Reboot(theirs())])],
+        [destroy(), lifetimes(vec![Life::Reboot(theirs())])],
         [put_and_destroy(), comes_back()],
         [
             store(),
@@ -161,7 +161,7 @@ fn triples() -> Vec<[Part; 3]> {
         [
             store("one"),
             libxls(LibxlRequest::Destroy),
-            lives(vec![again]),
+            lifetimes(vec![again]),
         ],
     ]
 }
@@ -183,7 +183,7 @@ fn libxl_breaks_a_lock() -> Scenario {
     scenario
 }
 
-/// A hypervisor does not answer one question while all is removed that a living domain can spare.
+/// A hypervisor does not answer one question while all is removed that a living domain can keep.
 fn unknown_is_not_gone(question: u64) -> Small {
     let its_own = WritableUserid::libxl_json;
     let value = b"of libxl".to_vec();
@@ -224,8 +224,11 @@ fn comes_back() -> Part {
     (Role::Toolstack, vec![back, Task::Libxl(theirs(), store)])
 }
 
-fn lives(lives: Vec<Life>) -> Part {
-    (Role::Toolstack, lives.into_iter().map(Task::Life).collect())
+fn lifetimes(lifetimes: Vec<Life>) -> Part {
+    (
+        Role::Toolstack,
+        lifetimes.into_iter().map(Task::Life).collect(),
+    )
 }
 
 fn ask(request: Request) -> Task {

@@ -10,7 +10,7 @@ use userdata_fs::FileStore;
 
 use super::super::{CrashCheck, CrashChecked, HostImage};
 use super::story::{FULL, destroy_all, key, remove, slot, store_at, tree, xl};
-use crate::history::{Event, History, Operation, OperationId, ProcessId, Reply};
+use crate::history::{Event, History, Invocation, OperationId, ProcessId, Response};
 use crate::walk::{Action, Guarantee};
 use userdata_sim::{CrashModel, Interposed, NameOrder, SimDisk, SimOptions, Sizes, WithoutSyncs};
 
@@ -45,14 +45,18 @@ fn cut_after(actions: &[Action], bug: WithoutSyncs, last_ends: bool) -> CrashChe
     let (mut history, process) = (History::default(), ProcessId(0));
     for (number, action) in actions.iter().enumerate() {
         let id = OperationId(number);
-        history.events.push(Event::Called {
+        history.events.push(Event::Invoked {
             process,
             id,
-            operation: Operation::Userdata(action.clone()),
+            invocation: Invocation::Userdata(action.clone()),
         });
-        let reply = Reply::Userdata(action.perform(&userdata, &host));
+        let response = Response::Userdata(action.perform(&userdata, &host));
         if last_ends || number + 1 < actions.len() {
-            history.events.push(Event::Returned { process, id, reply });
+            history.events.push(Event::Responded {
+                process,
+                id,
+                response,
+            });
         }
     }
     history.events.push(Event::PowerCut);

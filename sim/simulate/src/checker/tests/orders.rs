@@ -24,7 +24,7 @@ enum Ask {
 
 /// What is answered; none by who was killed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Said {
+enum Reported {
     Saw(usize),
     Stored,
     Removed,
@@ -36,20 +36,20 @@ enum Said {
 struct Done {
     process: usize,
     ask: Ask,
-    said: Option<Said>,
+    reported: Option<Reported>,
     began: usize,
     ended: usize,
 }
 
 /// What the register says, and what is in it then.
-fn answer(ask: Ask, holds: usize) -> (Said, usize) {
+fn answer(ask: Ask, holds: usize) -> (Reported, usize) {
     match ask {
-        Ask::Read => (Said::Saw(holds), holds),
-        Ask::Put(value) => (Said::Stored, value),
-        Ask::Remove if holds == 0 => (Said::NothingToRemove, 0),
-        Ask::Remove => (Said::Removed, 0),
-        Ask::Swap(old, new) if old == holds => (Said::Stored, new),
-        Ask::Swap(..) => (Said::Otherwise(holds), holds),
+        Ask::Read => (Reported::Saw(holds), holds),
+        Ask::Put(value) => (Reported::Stored, value),
+        Ask::Remove if holds == 0 => (Reported::NothingToRemove, 0),
+        Ask::Remove => (Reported::Removed, 0),
+        Ask::Swap(old, new) if old == holds => (Reported::Stored, new),
+        Ask::Swap(..) => (Reported::Otherwise(holds), holds),
     }
 }
 
@@ -78,20 +78,20 @@ fn run(turns: &[(usize, usize)], asks: &[Ask]) -> Vec<Done> {
                 done.push(Done {
                     process: *process,
                     ask: *ask,
-                    said: None,
+                    reported: None,
                     began: time,
                     ended: usize::MAX,
                 });
             }
             Some(at) if *turn >= 4 => {
-                done[at].said = None;
+                done[at].reported = None;
                 done[at].ended = time;
                 busy[*process] = None;
             }
-            Some(at) => match done[at].said {
+            Some(at) => match done[at].reported {
                 None => {
-                    let (said, after) = answer(done[at].ask, holds);
-                    (done[at].said, holds) = (Some(said), after);
+                    let (reported, after) = answer(done[at].ask, holds);
+                    (done[at].reported, holds) = (Some(reported), after);
                 }
                 Some(_) => {
                     done[at].ended = time;
@@ -101,7 +101,7 @@ fn run(turns: &[(usize, usize)], asks: &[Ask]) -> Vec<Done> {
         }
     }
     for at in busy.into_iter().flatten() {
-        (done[at].said, done[at].ended) = (None, time + 1);
+        (done[at].reported, done[at].ended) = (None, time + 1);
     }
     done
 }
@@ -109,7 +109,7 @@ fn run(turns: &[(usize, usize)], asks: &[Ask]) -> Vec<Done> {
 /// Whether some order explains it, by trying them all.
 fn can_be(done: &[Done], taken: u32, holds: usize) -> bool {
     let left = |at: usize| taken >> at & 1 == 0;
-    if (0..done.len()).all(|at| !left(at) || done[at].said.is_none()) {
+    if (0..done.len()).all(|at| !left(at) || done[at].reported.is_none()) {
         return true;
     }
     let earliest = (0..done.len())
@@ -121,10 +121,10 @@ fn can_be(done: &[Done], taken: u32, holds: usize) -> bool {
         if earliest.is_some_and(|ended| ended < done[at].began) {
             return false;
         }
-        let (said, after) = answer(done[at].ask, holds);
+        let (reported, after) = answer(done[at].ask, holds);
         let taken = taken | 1 << at;
-        match done[at].said {
-            Some(wanted) => wanted == said && can_be(done, taken, after),
+        match done[at].reported {
+            Some(wanted) => wanted == reported && can_be(done, taken, after),
             None => can_be(done, taken, after) || can_be(done, taken, holds),
         }
     })
@@ -139,19 +139,19 @@ fn action(ask: Ask) -> Action {
     }
 }
 
-fn report(action: &Action, said: Said) -> Report {
+fn report(action: &Action, reported: Reported) -> Report {
     let found: [fn() -> StoreErrorKind; 4] = [
         || StoreErrorKind::PreconditionFailed { found: None },
         || precondition("a"),
         || precondition("b"),
         || precondition("c"),
     ];
-    match said {
-        Said::Saw(value) => read(VALUES[value]),
-        Said::Stored => stored(),
-        Said::Removed => removed(),
-        Said::NothingToRemove => nothing_to_remove(),
-        Said::Otherwise(value) => failed(action, found[value]),
+    match reported {
+        Reported::Saw(value) => read(VALUES[value]),
+        Reported::Stored => stored(),
+        Reported::Removed => removed(),
+        Reported::NothingToRemove => nothing_to_remove(),
+        Reported::Otherwise(value) => failed(action, found[value]),
     }
 }
 
@@ -171,12 +171,15 @@ fn tell(done: &[Done]) -> Story {
     events.sort_unstable();
     for (_, at, ends) in events {
         let Done {
-            process, ask, said, ..
+            process,
+            ask,
+            reported,
+            ..
         } = done[at];
         let action = action(ask);
-        match (ends, said) {
+        match (ends, reported) {
             (false, _) => assert_eq!(story.call(process, action), at),
-            (true, Some(said)) => story.end(process, at, report(&action, said)),
+            (true, Some(reported)) => story.end(process, at, report(&action, reported)),
             (true, None) => story.kill(process),
         }
     }
@@ -204,15 +207,15 @@ proptest! {
         to in 0..VALUES.len(),
     ) {
         let mut done = run(&turns, &asks);
-        let told: Vec<usize> = (0..done.len()).filter(|at| done[*at].said.is_some()).collect();
-        prop_assume!(!told.is_empty());
-        let one = &mut done[*which.get(&told)];
-        one.said = Some(match (one.ask, one.said) {
-            (Ask::Read, _) => Said::Saw(to),
-            (Ask::Remove, Some(Said::Removed)) => Said::NothingToRemove,
-            (Ask::Remove, _) => Said::Removed,
-            (Ask::Swap(old, _), Some(Said::Stored)) if to != old => Said::Otherwise(to),
-            (_, _) => Said::Stored,
+        let reported: Vec<usize> = (0..done.len()).filter(|at| done[*at].reported.is_some()).collect();
+        prop_assume!(!reported.is_empty());
+        let one = &mut done[*which.get(&reported)];
+        one.reported = Some(match (one.ask, one.reported) {
+            (Ask::Read, _) => Reported::Saw(to),
+            (Ask::Remove, Some(Reported::Removed)) => Reported::NothingToRemove,
+            (Ask::Remove, _) => Reported::Removed,
+            (Ask::Swap(old, _), Some(Reported::Stored)) if to != old => Reported::Otherwise(to),
+            (_, _) => Reported::Stored,
         });
         let story = tell(&done);
         let found = story.check();

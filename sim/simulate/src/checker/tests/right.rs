@@ -116,8 +116,8 @@ fn failures_leave_what_they_say() {
         let kind = || StoreErrorKind::PreconditionFailed {
             found: Some(Version::of(b"old")),
         };
-        let said = failed(&action, kind);
-        s.does(0, action, said);
+        let reported = failed(&action, kind);
+        s.does(0, action, reported);
         s.does(1, swap(xl(), Some("old"), "b"), stored());
         s.does(1, remove(xl()), removed());
         s.does(1, swap(xl(), None, "c"), stored());
@@ -144,8 +144,8 @@ fn a_store_is_refused_while_somebody_destroys_or_tries_to() {
     let refused = || StoreErrorKind::Refused(Refused::BeingDestroyed);
     is_right(&[], |s| {
         let destroy = s.call(1, Action::DestroyInVain { domain: key(5) });
-        let said = failed(&store(xl(), "a"), refused);
-        s.does(0, store(xl(), "a"), said);
+        let reported = failed(&store(xl(), "a"), refused);
+        s.does(0, store(xl(), "a"), reported);
         s.end(1, destroy, crate::walk::Report::StillThere(Vec::new()));
         s.stores(0, xl(), "a");
         s.leaves(&[(xl(), b"a")]);
@@ -154,13 +154,13 @@ fn a_store_is_refused_while_somebody_destroys_or_tries_to() {
         let domid = key(5).domid;
         let destroy = s.libxl(1, LibxlCall::Destroy { domid });
         s.destroys_domain(5, Until::Leaving);
-        let said = failed(&store(xl(), "a"), refused);
-        s.does(0, store(xl(), "a"), said);
+        let reported = failed(&store(xl(), "a"), refused);
+        s.does(0, store(xl(), "a"), reported);
         s.destroys_domain(5, Until::Gone);
         s.libxl_ends(1, destroy, 0, None);
         let gone = || StoreErrorKind::Refused(Refused::NoSuchDomain);
-        let said = failed(&store(xl(), "a"), gone);
-        s.does(0, store(xl(), "a"), said);
+        let reported = failed(&store(xl(), "a"), gone);
+        s.does(0, store(xl(), "a"), reported);
         s.leaves(&[]);
     });
 }
@@ -277,11 +277,11 @@ fn what_strangers_plant_is_seen_as_what_it_is() {
         s.event(plant(Plant::Fifo));
         let retrieve = Action::Retrieve { slot: xl() };
         let kind = || StoreErrorKind::NotRegular(userdata_core::store::FileType::Fifo);
-        let said = failed(&retrieve, kind);
-        s.does(0, retrieve.clone(), said);
+        let reported = failed(&retrieve, kind);
+        s.does(0, retrieve.clone(), reported);
         s.event(plant(Plant::File(Vec::new())));
-        let said = failed(&retrieve, || StoreErrorKind::Empty);
-        s.does(0, retrieve, said);
+        let reported = failed(&retrieve, || StoreErrorKind::Empty);
+        s.does(0, retrieve, reported);
         s.event(plant(Plant::File(b"stranger".to_vec())));
         s.reads(0, xl(), Some("stranger"));
         s.stores(0, xl(), "a");

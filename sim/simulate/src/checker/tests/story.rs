@@ -16,7 +16,7 @@ use userdata_fs::Name;
 
 use super::super::{Checked, Checker, HostImage};
 use crate::history::{
-    Event, History, LibxlBug, LibxlCall, Operation, OperationId, ProcessId, Reply,
+    Event, History, Invocation, LibxlBug, LibxlCall, OperationId, ProcessId, Response,
 };
 use crate::walk::{Action, Report, Slot};
 use userdata_sim::{Plant, SimDisk, SimOptions, Tree};
@@ -97,26 +97,26 @@ impl Story {
         self.history.events.push(event);
     }
 
-    fn begin(&mut self, process: usize, operation: Operation) -> usize {
+    fn begin(&mut self, process: usize, invocation: Invocation) -> usize {
         let id = OperationId(self.operations);
         self.operations += 1;
-        self.push(Event::Called {
+        self.push(Event::Invoked {
             process: ProcessId(process),
             id,
-            operation,
+            invocation,
         });
         id.0
     }
 
     pub(super) fn call(&mut self, process: usize, action: Action) -> usize {
-        self.begin(process, Operation::Userdata(action))
+        self.begin(process, Invocation::Userdata(action))
     }
 
     pub(super) fn end(&mut self, process: usize, id: usize, report: Report) {
-        self.push(Event::Returned {
+        self.push(Event::Responded {
             process: ProcessId(process),
             id: OperationId(id),
-            reply: Reply::Userdata(report),
+            response: Response::Userdata(report),
         });
     }
 
@@ -135,14 +135,14 @@ impl Story {
     }
 
     pub(super) fn libxl(&mut self, process: usize, call: LibxlCall) -> usize {
-        self.begin(process, Operation::Libxl(call))
+        self.begin(process, Invocation::Libxl(call))
     }
 
     pub(super) fn libxl_ends(&mut self, process: usize, id: usize, rc: i32, data: Option<&[u8]>) {
-        self.push(Event::Returned {
+        self.push(Event::Responded {
             process: ProcessId(process),
             id: OperationId(id),
-            reply: Reply::Libxl {
+            response: Response::Libxl {
                 rc,
                 data: data.map(<[u8]>::to_vec),
             },

@@ -207,17 +207,17 @@ fn swaps_that_compared_with_something_else_are_found() {
         }),
         wrong_after(&old, HonestErrors, 1, "which was never there", |s| {
             let action = swap(xl(), Some("older"), "a");
-            let said = precondition(&action, || StoreErrorKind::PreconditionFailed {
+            let reported = precondition(&action, || StoreErrorKind::PreconditionFailed {
                 found: Some(Version::of(b"ghost")),
             });
-            s.does(0, action, said);
+            s.does(0, action, reported);
         }),
         wrong_after(&old, HonestErrors, 1, "that was met", |s| {
             let action = swap(xl(), Some("old"), "a");
-            let said = precondition(&action, || StoreErrorKind::PreconditionFailed {
+            let reported = precondition(&action, || StoreErrorKind::PreconditionFailed {
                 found: Some(Version::of(b"old")),
             });
-            s.does(0, action, said);
+            s.does(0, action, reported);
         }),
         wrong_after(&old, Atomic, 2, "although it had been replaced", |s| {
             // The update of one is lost under that of the other.
@@ -287,12 +287,12 @@ fn replies_that_are_not_true_are_found() {
             1,
             "to be spared",
             |s| {
-                let spare = Action::Clear {
+                let keep = Action::Clear {
                     domain: key(5),
                     keep: Keep::Essential,
                     durability: FULL,
                 };
-                s.does(0, spare, cleared(&["libxl-json"]));
+                s.does(0, keep, cleared(&["libxl-json"]));
             },
         ),
     ]);

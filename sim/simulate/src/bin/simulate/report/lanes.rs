@@ -24,7 +24,7 @@ const MOMENTS_MAX: usize = 400;
 pub(crate) struct Lanes<'a>(pub(crate) &'a Picture);
 
 /// An operation in its lane, from its first row to its last.
-struct Operation {
+struct Invocation {
     lane: usize,
     from: usize,
     to: usize,
@@ -64,16 +64,16 @@ impl Lanes<'_> {
         (rows, next)
     }
 
-    fn operations(&self, rows: &[usize], end: usize) -> Vec<Operation> {
-        let mut all: Vec<Operation> = Vec::new();
+    fn operations(&self, rows: &[usize], end: usize) -> Vec<Invocation> {
+        let mut all: Vec<Invocation> = Vec::new();
         for (moment, row) in self.moments().iter().zip(rows) {
             let Some(lane) = moment.lane else { continue };
             let open = all
                 .iter_mut()
                 .rev()
-                .find(|operation| operation.lane == lane);
+                .find(|invocation| invocation.lane == lane);
             match (moment.what, open) {
-                (What::Begins, _) => all.push(Operation {
+                (What::Begins, _) => all.push(Invocation {
                     lane,
                     from: *row,
                     to: end,
@@ -110,10 +110,10 @@ impl fmt::Display for Lanes<'_> {
             f,
             "<text class=head x={directory} y=16>the directory</text>"
         )?;
-        for operation in self.operations(&rows, end) {
-            let (x, y) = (self.left(operation.lane), top(operation.from) + 1);
-            let tall = (operation.to - operation.from + 1) * ROW - 2;
-            let class = if operation.ended { "op" } else { "op open" };
+        for invocation in self.operations(&rows, end) {
+            let (x, y) = (self.left(invocation.lane), top(invocation.from) + 1);
+            let tall = (invocation.to - invocation.from + 1) * ROW - 2;
+            let class = if invocation.ended { "op" } else { "op open" };
             let wide = self.lane() - 8;
             writeln!(
                 f,

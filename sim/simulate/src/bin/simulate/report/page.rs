@@ -223,7 +223,7 @@ impl Page<'_> {
                 title: "What competing processes were told",
                 about: "In histories and schedules, by operation of this library or of real libxl.",
                 rows: "operation",
-                table: &coverage.replies,
+                table: &coverage.responses,
             },
             Heat {
                 title: "What disturbed competing processes",

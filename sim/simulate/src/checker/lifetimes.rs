@@ -1,4 +1,4 @@
-//! `Lives`: which domains lived when, as the hypervisor knew it.
+//! `Lifetimes`: which domains lived when, as the hypervisor knew it.
 
 use hv_sim::{HostState, SimHost};
 use userdata_core::{Domain, DomainKey, Domid, Hypervisor as _, Life};
@@ -7,12 +7,12 @@ use crate::history::{Event, History};
 
 /// A host at each moment of a history.
 #[derive(Debug)]
-pub(crate) struct Lives {
+pub(crate) struct Lifetimes {
     /// From which event on it was in which state; the first is from the beginning.
     states: Vec<(usize, HostState)>,
 }
 
-impl Lives {
+impl Lifetimes {
     pub(crate) fn of(before: &HostState, history: &History) -> Self {
         let host = SimHost::from(before.clone());
         let mut states = vec![(0, before.clone())];

@@ -4,21 +4,21 @@ use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_fs::{Directory as _, LockMode, Name};
 
-use super::directory::SeatedDirectory;
-use super::seat::Seat;
-use super::task::Mischief;
+use super::directory::ScheduledDirectory;
+use super::scheduled_process::ScheduledProcess;
+use super::task::Interference;
 use crate::history::Event;
 use crate::schedule::Point;
 
 /// Does it.
 pub(crate) fn perform(
-    seat: &Seat,
-    directory: &SeatedDirectory,
+    scheduled: &ScheduledProcess,
+    directory: &ScheduledDirectory,
     domain: DomainKey,
-    mischief: &Mischief,
+    interference: &Interference,
 ) {
-    match mischief {
-        Mischief::Plant {
+    match interference {
+        Interference::Plant {
             kind,
             userid,
             plant,
@@ -32,20 +32,20 @@ pub(crate) fn perform(
             let Some(name) = Name::new(&file) else {
                 return;
             };
-            if !seat.wait(Point::Step) {
+            if !scheduled.wait(Point::Step) {
                 return;
             }
             if directory.inner().plant(name, plant.clone()).is_ok() {
-                seat.trace(|| format!("plant {plant:?} as {name}"));
-                let (process, plant) = (seat.id(), plant.clone());
-                seat.record(Event::Planted {
+                scheduled.trace(|| format!("plant {plant:?} as {name}"));
+                let (process, plant) = (scheduled.id(), plant.clone());
+                scheduled.record(Event::Planted {
                     process,
                     file,
                     plant,
                 });
             }
         }
-        Mischief::HoldLock(span) => {
+        Interference::HoldLock(span) => {
             let name = FileName::lock(NameFormat::Libxl, &domain);
             let Ok(file) = directory.open((&name).into()) else {
                 return;

@@ -1,4 +1,4 @@
-//! `Seat`: a process's place in a run, before which all of its calls pass.
+//! `ScheduledProcess`: a process's place in a run, before which all of its calls pass.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use userdata_sim::{Answer, Call, Fault, Faults, Holder, How, Interceptor, SimPro
 
 /// A process's place in a run: it waits here for its turn, and here its calls go wrong.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct ScheduledProcess {
     id: ProcessId,
     process: SimProcess,
     recorder: Arc<Recorder>,
@@ -33,7 +33,7 @@ struct Misanswers {
     to_come: Vec<(u64, Misanswer)>,
 }
 
-impl Seat {
+impl ScheduledProcess {
     pub(crate) fn new(
         id: ProcessId,
         process: SimProcess,
@@ -176,7 +176,7 @@ impl Seat {
     }
 }
 
-impl Interceptor for Seat {
+impl Interceptor for ScheduledProcess {
     fn before(&self, process: u32, call: &Call<'_>) -> Verdict {
         if self.is_dead() {
             return Verdict::Proceed;

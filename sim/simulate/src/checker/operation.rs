@@ -1,4 +1,4 @@
-//! `Deed`: one operation of a history, with when it began and how it ended.
+//! `Operation`: one operation of a history, with when it began and how it ended.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,17 @@ use hv_sim::Fault;
 use thiserror::Error;
 use userdata_core::Domid;
 
-use crate::history::Reply;
-use crate::history::{Disturbance, Event, History, LibxlCall, Operation, OperationId, ProcessId};
+use crate::history::Response;
+use crate::history::{Disturbance, Event, History, Invocation, LibxlCall, OperationId, ProcessId};
 use crate::walk::Action;
 use crate::walk::Report;
 
 /// One operation.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Deed<'a> {
+pub(crate) struct Operation<'a> {
     pub(crate) id: OperationId,
     pub(crate) process: ProcessId,
-    pub(crate) operation: &'a Operation,
+    pub(crate) invocation: &'a Invocation,
     pub(crate) began: usize,
     /// After this it did nothing any more.
     pub(crate) ended: usize,
@@ -32,7 +32,7 @@ pub(crate) struct Deed<'a> {
 /// How an operation ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End<'a> {
-    Replied(&'a Reply),
+    Responded(&'a Response),
     Killed,
     /// Not at all.
     Open,
@@ -48,31 +48,31 @@ pub struct MalformedHistory {
     pub what: &'static str,
 }
 
-impl<'a> Deed<'a> {
+impl<'a> Operation<'a> {
     /// The operations that began before the event `until`, as they stood then; the first power cut
     /// ends everything.
     pub(crate) fn of(history: &'a History, until: usize) -> Result<Vec<Self>, MalformedHistory> {
-        let mut deeds: Vec<Self> = Vec::new();
+        let mut operations: Vec<Self> = Vec::new();
         let mut places: BTreeMap<OperationId, usize> = BTreeMap::new();
         let mut busy: BTreeMap<ProcessId, usize> = BTreeMap::new();
         let malformed = |at, what| MalformedHistory { at, what };
         for (at, event) in history.events.iter().enumerate().take(until) {
             match event {
-                Event::Called {
+                Event::Invoked {
                     process,
                     id,
-                    operation,
+                    invocation,
                 } => {
-                    if busy.insert(*process, deeds.len()).is_some() {
+                    if busy.insert(*process, operations.len()).is_some() {
                         return Err(malformed(at, "the process has an operation under way"));
                     }
-                    if places.insert(*id, deeds.len()).is_some() {
+                    if places.insert(*id, operations.len()).is_some() {
                         return Err(malformed(at, "another operation has this number"));
                     }
-                    deeds.push(Self {
+                    operations.push(Self {
                         id: *id,
                         process: *process,
-                        operation,
+                        invocation,
                         began: at,
                         ended: usize::MAX,
                         end: End::Open,
@@ -81,43 +81,47 @@ impl<'a> Deed<'a> {
                         hypervisor_lied: false,
                     });
                 }
-                Event::Returned { process, id, reply } => {
+                Event::Responded {
+                    process,
+                    id,
+                    response,
+                } => {
                     let place = busy.remove(process).filter(|p| places.get(id) == Some(p));
-                    let Some(deed) = place.and_then(|place| deeds.get_mut(place)) else {
+                    let Some(operation) = place.and_then(|place| operations.get_mut(place)) else {
                         return Err(malformed(at, "the process has no such operation under way"));
                     };
                     let fits = matches!(
-                        (deed.operation, reply),
-                        (Operation::Userdata(_), Reply::Userdata(_))
-                            | (Operation::Libxl(_), Reply::Libxl { .. })
+                        (operation.invocation, response),
+                        (Invocation::Userdata(_), Response::Userdata(_))
+                            | (Invocation::Libxl(_), Response::Libxl { .. })
                     );
                     if !fits {
                         return Err(malformed(at, "the reply is not of the operation's kind"));
                     }
-                    (deed.ended, deed.end) = (at, End::Replied(reply));
+                    (operation.ended, operation.end) = (at, End::Responded(response));
                 }
                 Event::Killed { process } => {
                     let place = busy.remove(process);
-                    if let Some(deed) = place.and_then(|place| deeds.get_mut(place)) {
-                        (deed.ended, deed.end) = (at, End::Killed);
+                    if let Some(operation) = place.and_then(|place| operations.get_mut(place)) {
+                        (operation.ended, operation.end) = (at, End::Killed);
                     }
                 }
                 Event::Disturbed { process, by } => {
                     let place = busy.get(process);
-                    if let Some(deed) = place.and_then(|place| deeds.get_mut(*place)) {
+                    if let Some(operation) = place.and_then(|place| operations.get_mut(*place)) {
                         match by {
-                            Disturbance::Directory { .. } => deed.directory_failed = true,
+                            Disturbance::Directory { .. } => operation.directory_failed = true,
                             Disturbance::Hypervisor { fault, .. } => {
-                                deed.hypervisor_failed = true;
-                                deed.hypervisor_lied |= !matches!(fault, Fault::Fail(_));
+                                operation.hypervisor_failed = true;
+                                operation.hypervisor_lied |= !matches!(fault, Fault::Fail(_));
                             }
                         }
                     }
                 }
                 Event::PowerCut => {
                     for place in busy.values() {
-                        if let Some(deed) = deeds.get_mut(*place) {
-                            (deed.ended, deed.end) = (at, End::Killed);
+                        if let Some(operation) = operations.get_mut(*place) {
+                            (operation.ended, operation.end) = (at, End::Killed);
                         }
                     }
                     break;
@@ -125,7 +129,7 @@ impl<'a> Deed<'a> {
                 _ => {}
             }
         }
-        Ok(deeds)
+        Ok(operations)
     }
 
     pub(crate) const fn span(&self) -> (usize, usize) {
@@ -139,45 +143,45 @@ impl<'a> Deed<'a> {
 
     /// What the facade was asked to do.
     pub(crate) fn action(&self) -> Option<&'a Action> {
-        match self.operation {
-            Operation::Userdata(action) => Some(action),
-            Operation::Libxl(_) => None,
+        match self.invocation {
+            Invocation::Userdata(action) => Some(action),
+            Invocation::Libxl(_) => None,
         }
     }
 
     /// What real libxl was asked to do.
     pub(crate) fn libxl(&self) -> Option<&'a LibxlCall> {
-        match self.operation {
-            Operation::Libxl(call) => Some(call),
-            Operation::Userdata(_) => None,
+        match self.invocation {
+            Invocation::Libxl(call) => Some(call),
+            Invocation::Userdata(_) => None,
         }
     }
 
     /// What the facade said.
     pub(crate) fn report(&self) -> Option<&'a Report> {
         match self.end {
-            End::Replied(Reply::Userdata(report)) => Some(report),
+            End::Responded(Response::Userdata(report)) => Some(report),
             _ => None,
         }
     }
 
     /// What real libxl said.
-    pub(crate) fn libxl_reply(&self) -> Option<(i32, Option<&'a [u8]>)> {
+    pub(crate) fn libxl_response(&self) -> Option<(i32, Option<&'a [u8]>)> {
         match self.end {
-            End::Replied(Reply::Libxl { rc, data }) => Some((*rc, data.as_deref())),
+            End::Responded(Response::Libxl { rc, data }) => Some((*rc, data.as_deref())),
             _ => None,
         }
     }
 
     /// Whether it was cut off in the middle.
     pub(crate) const fn is_cut_off(&self) -> bool {
-        !matches!(self.end, End::Replied(_))
+        !matches!(self.end, End::Responded(_))
     }
 
     pub(crate) fn domid(&self) -> Domid {
-        match self.operation {
-            Operation::Userdata(action) => action.domain().domid,
-            Operation::Libxl(
+        match self.invocation {
+            Invocation::Userdata(action) => action.domain().domid,
+            Invocation::Libxl(
                 LibxlCall::Store { domid, .. }
                 | LibxlCall::Retrieve { domid, .. }
                 | LibxlCall::Unlink { domid, .. }

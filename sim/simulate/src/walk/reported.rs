@@ -9,7 +9,7 @@ use userdata_core::store::{Cleared, StoreError};
 use super::Report;
 
 /// What was said of what is left.
-pub(crate) struct Said<'a> {
+pub(crate) struct Reported<'a> {
     /// That everything went well.
     pub(crate) nothing_wrong: bool,
     /// That data was cleared away.
@@ -20,24 +20,24 @@ pub(crate) struct Said<'a> {
     pub(crate) left_behind: BTreeSet<&'a [u8]>,
 }
 
-impl<'a> Said<'a> {
+impl<'a> Reported<'a> {
     pub(crate) fn of(report: &'a Report) -> Self {
-        let (cleared, trouble): (Option<&Cleared>, &[UserdataError]) = match report {
-            Report::Cleared(cleared, trouble) => (cleared.as_ref(), trouble),
-            Report::StillThere(trouble) | Report::Unknown(trouble) => (None, trouble),
+        let (cleared, problems): (Option<&Cleared>, &[UserdataError]) = match report {
+            Report::Cleared(cleared, problems) => (cleared.as_ref(), problems),
+            Report::StillThere(problems) | Report::Unknown(problems) => (None, problems),
             Report::Failed(error) => (None, std::slice::from_ref(error)),
             _ => (None, &[]),
         };
-        let of_trouble = trouble.iter().filter_map(|error| match error.kind() {
+        let of_problems = problems.iter().filter_map(|error| match error.kind() {
             UserdataErrorKind::Store(error) => Some(error),
             _ => None,
         });
         let failed = cleared.map_or(&[][..], |cleared| &cleared.failed);
-        let errors: Vec<&StoreError> = failed.iter().chain(of_trouble).collect();
+        let errors: Vec<&StoreError> = failed.iter().chain(of_problems).collect();
         Self {
-            nothing_wrong: trouble.is_empty() && failed.is_empty(),
+            nothing_wrong: problems.is_empty() && failed.is_empty(),
             clears: matches!(report, Report::Cleared(..)),
-            anything: cleared.is_none() && !trouble.is_empty(),
+            anything: cleared.is_none() && !problems.is_empty(),
             left_behind: errors
                 .iter()
                 .filter_map(|error| error.left_behind())

@@ -9,11 +9,11 @@ use userdata_core::store::{StoreError, StoreErrorKind};
 
 use super::complaint::Complaint;
 use super::content::Content;
-use super::deed::Deed;
 use super::facts::{Facts, HostImage};
-use super::registers::owner;
+use super::operation::Operation;
+use super::register::owner;
 use crate::checker::Tally;
-use crate::history::{Event, LibxlCall, Operation};
+use crate::history::{Event, Invocation, LibxlCall};
 use crate::walk::{Action, Guarantee, Report};
 
 /// Checks what is left.
@@ -25,9 +25,9 @@ pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, tally: &mut Tally) -> 
     let mut complaints = Vec::new();
     for name in names.filter(|name| !facts.is_planted(name)) {
         complaints.extend(match name.kind() {
-            Kind::Data if !lives(after, name.owner()) => leaked(facts, after, &name, tally),
+            Kind::Data if !lifetimes(after, name.owner()) => leaked(facts, after, &name, tally),
             Kind::Temporary | Kind::Lock | Kind::Closing => left_over(facts, &name, tally),
-            Kind::New if !lives(after, name.owner()) => {
+            Kind::New if !lifetimes(after, name.owner()) => {
                 tally.left_by_libxl += 1;
                 None
             }
@@ -37,7 +37,7 @@ pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, tally: &mut Tally) -> 
     complaints
 }
 
-fn lives(after: &HostImage, owner: Owner) -> bool {
+fn lifetimes(after: &HostImage, owner: Owner) -> bool {
     after.host.guests().any(|(domid, guest)| {
         guest.uuid() == owner.uuid && owner.domid.is_none_or(|owned| owned == domid)
     })
@@ -52,45 +52,51 @@ fn leaked(
 ) -> Option<Complaint> {
     let content = Content::found(after.tree.get(name.as_bytes()));
     let of_name = |owned: Owner| owned == name.owner();
-    let stored = |deed: &Deed<'_>| match deed.operation {
-        Operation::Userdata(action) => action.slot().is_some_and(|slot| {
+    let stored = |operation: &Operation<'_>| match operation.invocation {
+        Invocation::Userdata(action) => action.slot().is_some_and(|slot| {
             let effect = action.effect_on(slot).flatten();
             *slot.userid.as_userid() == name.userid()
                 && of_name(owner(facts.format, &slot.domain))
                 && effect.is_some_and(|bytes| Content::of(bytes) == content)
         }),
-        Operation::Libxl(LibxlCall::Store { userid, data, .. }) => {
+        Invocation::Libxl(LibxlCall::Store { userid, data, .. }) => {
             *userid == name.userid() && Content::of(data) == content
         }
-        Operation::Libxl(_) => false,
+        Invocation::Libxl(_) => false,
     };
     let storers = || {
         facts
-            .deeds
+            .operations
             .iter()
             .enumerate()
-            .filter(|(_, deed)| stored(deed))
+            .filter(|(_, operation)| stored(operation))
     };
-    if content == Content::Empty || storers().any(|(_, deed)| deed.libxl().is_some()) {
+    if content == Content::Empty || storers().any(|(_, operation)| operation.libxl().is_some()) {
         tally.left_by_libxl += 1;
         return None;
     }
-    let Some((place, store)) = storers().find(|(_, deed)| is_sound(facts, deed)) else {
+    let Some((place, store)) = storers().find(|(_, operation)| is_sound(facts, operation)) else {
         tally.left_in_known_window += 1;
         return None;
     };
-    let mut destroyers = facts.deeds.iter().enumerate().filter(|(at, deed)| {
-        // Of this incarnation and no other, and it did not come back.
-        let keys = facts.keys_of(*at);
-        let is_its = |key| of_name(owner(facts.format, key));
-        deed.ended >= store.began
-            && is_clean_destroy(deed)
-            && !(deed.libxl().is_some() && others_destroy(facts, *at, deed))
-            && keys.iter().all(is_its)
-            && keys
-                .iter()
-                .any(|key| !facts.lives.ever_there(key, (deed.ended, facts.until)))
-    });
+    let mut destroyers = facts
+        .operations
+        .iter()
+        .enumerate()
+        .filter(|(at, operation)| {
+            // Of this incarnation and no other, and it did not come back.
+            let keys = facts.keys_of(*at);
+            let is_its = |key| of_name(owner(facts.format, key));
+            operation.ended >= store.began
+                && is_clean_destroy(operation)
+                && !(operation.libxl().is_some() && others_destroy(facts, *at, operation))
+                && keys.iter().all(is_its)
+                && keys.iter().any(|key| {
+                    !facts
+                        .lifetimes
+                        .ever_there(key, (operation.ended, facts.until))
+                })
+        });
     let Some((destroyer, _)) = destroyers.next() else {
         tally.left_for_a_sweep += 1;
         return None;
@@ -99,44 +105,50 @@ fn leaked(
         "{content} is left of a domain that is gone, although who destroyed it removed all data"
     );
     let file = Some(name.to_string());
-    let deeds = [place, destroyer];
-    Some(Complaint::new(facts, Guarantee::Lifetime, file, why, deeds))
+    let operations = [place, destroyer];
+    Some(Complaint::new(
+        facts,
+        Guarantee::Lifetime,
+        file,
+        why,
+        operations,
+    ))
 }
 
 /// Whether a store held its lock to the end, as it says, and nobody worked without one meanwhile:
 /// then it left nothing that outlives its domain. One that is told *lock lost* after its change may
 /// have made it when the domain had been cleared already, and a failed sync comes before that word.
-fn is_sound(facts: &Facts<'_>, deed: &Deed<'_>) -> bool {
-    if deed.hypervisor_failed || facts.breaks.leave_unlocked(deed) {
+fn is_sound(facts: &Facts<'_>, operation: &Operation<'_>) -> bool {
+    if operation.hypervisor_failed || facts.broken_locks.leave_unlocked(operation) {
         return false;
     }
-    match deed.report() {
+    match operation.report() {
         Some(Report::Changed(Outcome::Stored { .. })) => true,
         Some(Report::Failed(error)) => match error.kind() {
             UserdataErrorKind::Store(error) => {
                 matches!(error.kind(), StoreErrorKind::ReplacedNotDurable(_))
-                    && !facts.breaks.touch(deed)
+                    && !facts.broken_locks.touch(operation)
             }
             _ => false,
         },
         // Killed: its lock ended with it, and whoever clears comes later.
-        None => deed.is_cut_off() && !facts.breaks.touch(deed),
+        None => operation.is_cut_off() && !facts.broken_locks.touch(operation),
         _ => false,
     }
 }
 
 /// Whether a domain was destroyed with all its data, as who did it says.
-fn is_clean_destroy(deed: &Deed<'_>) -> bool {
-    match deed.operation {
-        Operation::Userdata(Action::Destroy { .. } | Action::DestroyWithError { .. }) => {
-            match deed.report() {
+fn is_clean_destroy(operation: &Operation<'_>) -> bool {
+    match operation.invocation {
+        Invocation::Userdata(Action::Destroy { .. } | Action::DestroyWithError { .. }) => {
+            match operation.report() {
                 Some(Report::Cleared(Some(cleared), _)) => cleared.failed.iter().all(is_about_lock),
                 _ => false,
             }
         }
-        Operation::Libxl(LibxlCall::Destroy { .. }) => {
-            let undisturbed = !deed.directory_failed && !deed.hypervisor_failed;
-            deed.libxl_reply().is_some_and(|(rc, _)| rc == 0) && undisturbed
+        Invocation::Libxl(LibxlCall::Destroy { .. }) => {
+            let undisturbed = !operation.directory_failed && !operation.hypervisor_failed;
+            operation.libxl_response().is_some_and(|(rc, _)| rc == 0) && undisturbed
         }
         _ => false,
     }
@@ -144,7 +156,7 @@ fn is_clean_destroy(deed: &Deed<'_>) -> bool {
 
 /// Whether the domain was destroyed by others before libxl was done: a domain that is gone when it
 /// looks for the data has no path for it, so that it silently removes nothing.
-fn others_destroy(facts: &Facts<'_>, place: usize, destroy: &Deed<'_>) -> bool {
+fn others_destroy(facts: &Facts<'_>, place: usize, destroy: &Operation<'_>) -> bool {
     let domid = destroy.domid();
     let killed = facts
         .history
@@ -157,28 +169,28 @@ fn others_destroy(facts: &Facts<'_>, place: usize, destroy: &Deed<'_>) -> bool {
             }
             _ => false,
         });
-    let also = |(at, deed): (usize, &Deed<'_>)| {
+    let also = |(at, operation): (usize, &Operation<'_>)| {
         let destroys = matches!(
-            deed.operation,
-            Operation::Userdata(Action::Destroy { .. } | Action::DestroyWithError { .. })
-                | Operation::Libxl(LibxlCall::Destroy { .. })
+            operation.invocation,
+            Invocation::Userdata(Action::Destroy { .. } | Action::DestroyWithError { .. })
+                | Invocation::Libxl(LibxlCall::Destroy { .. })
         );
-        at != place && destroys && deed.domid() == domid && deed.overlaps(destroy.span())
+        at != place && destroys && operation.domid() == domid && operation.overlaps(destroy.span())
     };
-    killed || facts.deeds.iter().enumerate().any(also)
+    killed || facts.operations.iter().enumerate().any(also)
 }
 
 /// Whether somebody kept the lock beyond the deadline: then the file, which this operation may have
 /// made, is that one's, and stays if he only closes it.
-fn waited_in_vain(deed: &Deed<'_>) -> bool {
-    let trouble = match deed.report() {
+fn waited_in_vain(operation: &Operation<'_>) -> bool {
+    let problems = match operation.report() {
         Some(Report::Failed(error)) => std::slice::from_ref(error),
         Some(
-            Report::Cleared(_, trouble) | Report::StillThere(trouble) | Report::Unknown(trouble),
-        ) => trouble.as_slice(),
+            Report::Cleared(_, problems) | Report::StillThere(problems) | Report::Unknown(problems),
+        ) => problems.as_slice(),
         _ => &[],
     };
-    trouble.iter().any(|error| match error.kind() {
+    problems.iter().any(|error| match error.kind() {
         UserdataErrorKind::Store(error) => {
             matches!(error.kind(), StoreErrorKind::DeadlinePassed { .. })
         }
@@ -202,29 +214,35 @@ fn left_over(facts: &Facts<'_>, name: &FileName, tally: &mut Tally) -> Option<Co
         keys.iter()
             .any(|key| owner(facts.format, key) == name.owner())
     };
-    let ours = |deed: &Deed<'_>| deed.action().is_some();
-    let mut deeds = facts
-        .deeds
+    let ours = |operation: &Operation<'_>| operation.action().is_some();
+    let mut operations = facts
+        .operations
         .iter()
         .enumerate()
         .filter(|(at, _)| concerns(*at));
     let excused = match name.kind() {
         // libxl writes none of these.
         Kind::Temporary => {
-            let told = said_left(facts);
-            told.contains(name.as_bytes()) || deeds.any(|(_, d)| ours(d) && d.is_cut_off())
+            let reported = reported_left(facts);
+            reported.contains(name.as_bytes()) || operations.any(|(_, d)| ours(d) && d.is_cut_off())
         }
-        Kind::Closing => deeds.any(|(_, d)| ours(d) && (d.is_cut_off() || tells_trouble(d))),
+        Kind::Closing => {
+            operations.any(|(_, d)| ours(d) && (d.is_cut_off() || reports_problems(d)))
+        }
         _ => {
             let domid = name.owner().domid;
             // It unlocks by the uuid that the domain has by then.
-            let failed = |deed: &Deed<'_>| {
-                deed.libxl().is_some() && deed.directory_failed && Some(deed.domid()) == domid
+            let failed = |operation: &Operation<'_>| {
+                operation.libxl().is_some()
+                    && operation.directory_failed
+                    && Some(operation.domid()) == domid
             };
-            facts.breaks.any(domid)
-                || facts.deeds.iter().any(failed)
-                || deeds.any(|(_, deed)| {
-                    deed.is_cut_off() || deed.directory_failed || waited_in_vain(deed)
+            facts.broken_locks.any(domid)
+                || facts.operations.iter().any(failed)
+                || operations.any(|(_, operation)| {
+                    operation.is_cut_off()
+                        || operation.directory_failed
+                        || waited_in_vain(operation)
                 })
                 || is_stopped(facts)
         }
@@ -238,30 +256,30 @@ fn left_over(facts: &Facts<'_>, name: &FileName, tally: &mut Tally) -> Option<Co
         name.kind()
     );
     let last = facts
-        .deeds
+        .operations
         .iter()
         .enumerate()
         .filter(|(at, d)| ours(d) && concerns(*at));
     let file = Some(name.to_string());
-    let deeds = last.map(|(place, _)| place).next_back();
+    let operations = last.map(|(place, _)| place).next_back();
     Some(Complaint::new(
         facts,
         Guarantee::HonestErrors,
         file,
         why,
-        deeds,
+        operations,
     ))
 }
 
 /// Whether whoever destroyed a domain said that not all went well, or could not say it.
-pub(super) fn tells_trouble(deed: &Deed<'_>) -> bool {
-    match deed.report() {
-        Some(Report::Cleared(Some(cleared), trouble)) => {
-            !cleared.failed.is_empty() || !trouble.is_empty()
+pub(super) fn reports_problems(operation: &Operation<'_>) -> bool {
+    match operation.report() {
+        Some(Report::Cleared(Some(cleared), problems)) => {
+            !cleared.failed.is_empty() || !problems.is_empty()
         }
         Some(Report::Cleared(None, _) | Report::Unknown(_) | Report::Nonsense(_)) => true,
-        Some(Report::StillThere(trouble)) => !trouble.is_empty(),
-        Some(Report::Failed(_)) => deed.directory_failed,
+        Some(Report::StillThere(problems)) => !problems.is_empty(),
+        Some(Report::Failed(_)) => operation.directory_failed,
         _ => false,
     }
 }
@@ -273,11 +291,14 @@ fn is_stopped(facts: &Facts<'_>) -> bool {
 }
 
 /// Every temporary file that somebody said he could not remove.
-fn said_left<'a>(facts: &Facts<'a>) -> BTreeSet<&'a [u8]> {
-    let errors = facts.deeds.iter().filter_map(|deed| match deed.report()? {
-        Report::Failed(error) => store_error(error),
-        _ => None,
-    });
+fn reported_left<'a>(facts: &Facts<'a>) -> BTreeSet<&'a [u8]> {
+    let errors = facts
+        .operations
+        .iter()
+        .filter_map(|operation| match operation.report()? {
+            Report::Failed(error) => store_error(error),
+            _ => None,
+        });
     errors.filter_map(StoreError::left_behind).collect()
 }
 

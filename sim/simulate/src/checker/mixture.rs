@@ -8,20 +8,20 @@
 use super::content::{Content, Need};
 use super::facts::Facts;
 use super::linearise::{Access, Times};
-use super::registers::Register;
+use super::register::Register;
 use crate::history::LibxlCall;
 
 /// The values that may be mixed up.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Blend {
+pub(crate) struct Mixture {
     values: Vec<Vec<u8>>,
 }
 
-impl Blend {
+impl Mixture {
     pub(crate) fn of(values: impl IntoIterator<Item = Vec<u8>>) -> Self {
-        let mut blend = Self::default();
-        blend.values.extend(values);
-        blend
+        let mut mixture = Self::default();
+        mixture.values.extend(values);
+        mixture
     }
 
     /// Whether these bytes may have come of it: each is one that a writer put there, or a zero.
@@ -39,10 +39,12 @@ pub(crate) fn allow(facts: &Facts<'_>, register: &mut Register) {
         .accesses
         .iter()
         .filter_map(|access| {
-            let deed = facts.deeds.get(access.deed?)?;
-            match deed.libxl()? {
-                LibxlCall::Store { data, .. } if facts.breaks.touch(deed) && !data.is_empty() => {
-                    Some((deed.began, deed.ended, data.clone()))
+            let operation = facts.operations.get(access.operation?)?;
+            match operation.libxl()? {
+                LibxlCall::Store { data, .. }
+                    if facts.broken_locks.touch(operation) && !data.is_empty() =>
+                {
+                    Some((operation.began, operation.ended, data.clone()))
                 }
                 _ => None,
             }
@@ -60,13 +62,13 @@ pub(crate) fn allow(facts: &Facts<'_>, register: &mut Register) {
     }
     let begins = writers.iter().map(|writer| writer.0).min().unwrap_or(0);
     let ends = writers.iter().map(|writer| writer.1).max().unwrap_or(0);
-    let blend = Blend::of(writers.into_iter().map(|(.., data)| data));
+    let mixture = Mixture::of(writers.into_iter().map(|(.., data)| data));
     let mut mixtures: Vec<Content> = vec![Content::Empty];
     let seen = register
         .accesses
         .iter()
         .filter_map(|access| match &access.need {
-            Need::Is(content @ Content::Value(bytes)) if blend.may_give(bytes) => Some(content),
+            Need::Is(content @ Content::Value(bytes)) if mixture.may_give(bytes) => Some(content),
             _ => None,
         });
     for content in seen {
@@ -74,8 +76,8 @@ pub(crate) fn allow(facts: &Facts<'_>, register: &mut Register) {
             mixtures.push(content.clone());
         }
     }
-    let sizes: Vec<usize> = blend.values.iter().map(Vec::len).collect();
-    for value in &blend.values {
+    let sizes: Vec<usize> = mixture.values.iter().map(Vec::len).collect();
+    for value in &mixture.values {
         mixtures.push(Content::of(value));
         // Of every length that one has, for listings.
         mixtures.extend(
@@ -88,28 +90,31 @@ pub(crate) fn allow(facts: &Facts<'_>, register: &mut Register) {
     register
         .accesses
         .extend(mixtures.into_iter().map(|to| Access {
-            deed: None,
+            operation: None,
             begins,
             ends,
             need: Need::Any,
             to: Some(to),
             times: Times::Any,
         }));
-    register.blend = Some(blend);
+    register.mixture = Some(mixture);
 }
 
 /// Stores of libxl that failed, and may have written into what is the value all the same.
 fn failed_writers(facts: &Facts<'_>, register: &Register) -> Vec<(usize, usize, Vec<u8>)> {
-    let failed = facts.deeds.iter().filter_map(|deed| match deed.libxl()? {
-        LibxlCall::Store { userid, data, .. }
-            if *userid == register.userid
-                && Some(deed.domid()) == register.name.owner().domid
-                && deed.libxl_reply().is_some_and(|(rc, _)| rc != 0)
-                && facts.breaks.touch(deed) =>
-        {
-            Some((deed.began, deed.ended, data.clone()))
-        }
-        _ => None,
-    });
+    let failed = facts
+        .operations
+        .iter()
+        .filter_map(|operation| match operation.libxl()? {
+            LibxlCall::Store { userid, data, .. }
+                if *userid == register.userid
+                    && Some(operation.domid()) == register.name.owner().domid
+                    && operation.libxl_response().is_some_and(|(rc, _)| rc != 0)
+                    && facts.broken_locks.touch(operation) =>
+            {
+                Some((operation.began, operation.ended, data.clone()))
+            }
+            _ => None,
+        });
     failed.filter(|(.., data)| !data.is_empty()).collect()
 }

@@ -1,17 +1,17 @@
-//! `Breaks`: while what the lock of a domain excluded nobody, through no fault of this library.
+//! `BrokenLocks`: while what the lock of a domain excluded nobody, through no fault of this library.
 
 use userdata_core::Domid;
 use userdata_core::file_name::{FileName, Kind, NameFormat};
 
-use super::deed::Deed;
+use super::operation::Operation;
 use crate::history::{Event, History, LibxlBug};
 
 /// When locks did not exclude.
 #[derive(Debug, Default)]
-pub(crate) struct Breaks(Vec<Break>);
+pub(crate) struct BrokenLocks(Vec<BrokenLock>);
 
 #[derive(Clone, Copy, Debug)]
-struct Break {
+struct BrokenLock {
     /// Whose lock; everybody's where a name does not tell.
     domid: Option<Domid>,
     from: usize,
@@ -20,10 +20,10 @@ struct Break {
     unlocked: bool,
 }
 
-impl Breaks {
+impl BrokenLocks {
     /// A lock that was broken stays so until whoever held it is done. What libxl does meanwhile may
     /// break the next one, since it unlinks the lock file by its name, whoever's it is.
-    pub(crate) fn of(history: &History, deeds: &[Deed<'_>], format: NameFormat) -> Self {
+    pub(crate) fn of(history: &History, operations: &[Operation<'_>], format: NameFormat) -> Self {
         let broken = history.events.iter().enumerate().filter_map(|(at, event)| {
             let (domid, unlocked) = match event {
                 Event::Libxl { bug, domain, .. } => {
@@ -35,32 +35,35 @@ impl Breaks {
                 }
                 _ => return None,
             };
-            let mut this = Break {
+            let mut this = BrokenLock {
                 domid,
                 from: at,
                 to: at,
                 unlocked,
             };
-            this.extend(deeds);
+            this.extend(operations);
             Some(this)
         });
         Self(broken.collect())
     }
 
-    fn of_deed<'s>(&'s self, deed: &'s Deed<'_>) -> impl Iterator<Item = &'s Break> {
+    fn of_operation<'s>(
+        &'s self,
+        operation: &'s Operation<'_>,
+    ) -> impl Iterator<Item = &'s BrokenLock> {
         self.0
             .iter()
-            .filter(|this| this.concerns(deed) && deed.overlaps((this.from, this.to)))
+            .filter(|this| this.concerns(operation) && operation.overlaps((this.from, this.to)))
     }
 
     /// Whether somebody may have done something although this operation had the lock.
-    pub(crate) fn touch(&self, deed: &Deed<'_>) -> bool {
-        self.of_deed(deed).next().is_some()
+    pub(crate) fn touch(&self, operation: &Operation<'_>) -> bool {
+        self.of_operation(operation).next().is_some()
     }
 
     /// Whether somebody may have worked without the lock at all meanwhile.
-    pub(crate) fn leave_unlocked(&self, deed: &Deed<'_>) -> bool {
-        self.of_deed(deed).any(|this| this.unlocked)
+    pub(crate) fn leave_unlocked(&self, operation: &Operation<'_>) -> bool {
+        self.of_operation(operation).any(|this| this.unlocked)
     }
 
     /// Whether the lock of a domid was ever broken.
@@ -75,16 +78,22 @@ impl Breaks {
     }
 }
 
-impl Break {
-    fn extend(&mut self, deeds: &[Deed<'_>]) {
+impl BrokenLock {
+    fn extend(&mut self, operations: &[Operation<'_>]) {
         let at = self.from;
-        let concerned = || deeds.iter().filter(|deed| self.concerns(deed));
-        let holders = concerned().filter(|deed| deed.overlaps((at, at)));
-        let mut to = holders.map(|deed| deed.ended).fold(at, usize::max);
+        let concerned = || {
+            operations
+                .iter()
+                .filter(|operation| self.concerns(operation))
+        };
+        let holders = concerned().filter(|operation| operation.overlaps((at, at)));
+        let mut to = holders
+            .map(|operation| operation.ended)
+            .fold(at, usize::max);
         loop {
             let spread = concerned()
-                .filter(|deed| deed.libxl().is_some() && deed.overlaps((at, to)))
-                .map(|deed| deed.ended)
+                .filter(|operation| operation.libxl().is_some() && operation.overlaps((at, to)))
+                .map(|operation| operation.ended)
                 .max();
             match spread {
                 Some(later) if later > to => to = later,
@@ -94,7 +103,7 @@ impl Break {
         self.to = to;
     }
 
-    fn concerns(&self, deed: &Deed<'_>) -> bool {
-        self.domid.is_none_or(|domid| domid == deed.domid())
+    fn concerns(&self, operation: &Operation<'_>) -> bool {
+        self.domid.is_none_or(|domid| domid == operation.domid())
     }
 }

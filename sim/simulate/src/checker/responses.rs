@@ -1,4 +1,4 @@
-//! Whether replies are honest in themselves: a refusal has its reason, a failure its cause, and
+//! Whether responses are honest in themselves: a refusal has its reason, a failure its cause, and
 //! what is said to be reached is what was asked.
 
 use userdata::{Outcome, UserdataErrorKind};
@@ -6,38 +6,38 @@ use userdata_core::store::{Durability, Expect, Keep, StoreErrorKind};
 use userdata_core::{DomainKey, Life, Version};
 
 use super::complaint::Complaint;
-use super::deed::Deed;
 use super::facts::Facts;
-use crate::history::{Event, Operation};
+use super::operation::Operation;
+use crate::history::{Event, Invocation};
 use crate::walk::{Action, Guarantee, Report};
 
-/// Checks the reply of each operation by itself.
+/// Checks the response of each operation by itself.
 pub(crate) fn check(facts: &Facts<'_>) -> Vec<Complaint> {
-    (0..facts.deeds.len())
-        .filter_map(|place| Reply::of(facts, place)?.complaint())
+    (0..facts.operations.len())
+        .filter_map(|place| Response::of(facts, place)?.complaint())
         .collect()
 }
 
 /// What the facade said of one operation.
-struct Reply<'a> {
+struct Response<'a> {
     facts: &'a Facts<'a>,
     place: usize,
-    deed: &'a Deed<'a>,
+    operation: &'a Operation<'a>,
     action: &'a Action,
     report: &'a Report,
     key: DomainKey,
 }
 
-impl<'a> Reply<'a> {
+impl<'a> Response<'a> {
     fn of(facts: &'a Facts<'a>, place: usize) -> Option<Self> {
-        let deed = facts.deeds.get(place)?;
-        let action = deed.action()?;
+        let operation = facts.operations.get(place)?;
+        let action = operation.action()?;
         Some(Self {
             facts,
             place,
-            deed,
+            operation,
             action,
-            report: deed.report()?,
+            report: operation.report()?,
             key: action.domain(),
         })
     }
@@ -45,11 +45,11 @@ impl<'a> Reply<'a> {
     fn complaint(&self) -> Option<Complaint> {
         let (guarantee, why) = self.wrong()?;
         let destroyer = self.destroyers().next();
-        let deeds = std::iter::once(self.place).chain(destroyer.filter(|_| {
+        let operations = std::iter::once(self.place).chain(destroyer.filter(|_| {
             // A store that should have been refused is told together with who destroyed.
             guarantee == Guarantee::Lifetime
         }));
-        Some(Complaint::new(self.facts, guarantee, None, why, deeds))
+        Some(Complaint::new(self.facts, guarantee, None, why, operations))
     }
 
     fn wrong(&self) -> Option<(Guarantee, String)> {
@@ -85,10 +85,10 @@ impl<'a> Reply<'a> {
                     let why = "the data of a domain that lives is cleared as if it were destroyed";
                     return Some((Guarantee::Lifetime, why.to_owned()));
                 }
-                self.takes_what_is_to_be_spared(cleared.removed.iter().any(|u| u.is_libxl_json()))
+                self.takes_what_is_to_be_kept(cleared.removed.iter().any(|u| u.is_libxl_json()))
             }
             Report::Failed(error) => self.wrong_error(error.kind()),
-            Report::Nonsense(why) if !self.deed.hypervisor_failed && !self.is_contended() => {
+            Report::Nonsense(why) if !self.operation.hypervisor_failed && !self.is_contended() => {
                 Some((Guarantee::HonestErrors, why.clone()))
             }
             _ => None,
@@ -101,31 +101,34 @@ impl<'a> Reply<'a> {
             self.action,
             Action::Destroy { .. } | Action::DestroyWithError { .. } | Action::DestroyInVain { .. }
         );
-        let span = self.deed.span();
+        let span = self.operation.span();
         destroys
-            && !self.deed.hypervisor_lied
-            && self.facts.lives.always(&self.key, span, Life::Alive)
+            && !self.operation.hypervisor_lied
+            && self.facts.lifetimes.always(&self.key, span, Life::Alive)
     }
 
     /// Whether the domain takes no data any more, in all the time of the operation.
     fn is_late(&self) -> bool {
-        let life = &self.facts.lives;
-        !self.deed.hypervisor_failed
+        let life = &self.facts.lifetimes;
+        !self.operation.hypervisor_failed
             && self.action.slot().is_some()
-            && !life.ever_takes_data(&self.key, self.deed.span())
+            && !life.ever_takes_data(&self.key, self.operation.span())
     }
 
-    fn takes_what_is_to_be_spared(&self, libxl_json: bool) -> Option<(Guarantee, String)> {
-        let spares = matches!(
+    fn takes_what_is_to_be_kept(&self, libxl_json: bool) -> Option<(Guarantee, String)> {
+        let keeps = matches!(
             self.action,
             Action::Clear {
                 keep: Keep::Essential,
                 ..
             }
         );
-        let lived = !self.facts.lives.ever_gone(&self.key, self.deed.span());
+        let lived = !self
+            .facts
+            .lifetimes
+            .ever_gone(&self.key, self.operation.span());
         // Unknown is not dead: only a lie is an excuse.
-        let wrong = spares && libxl_json && lived && !self.deed.hypervisor_lied;
+        let wrong = keeps && libxl_json && lived && !self.operation.hypervisor_lied;
         wrong.then(|| {
             let why = "libxl-json of a living domain was removed although it was to be spared";
             (Guarantee::Lifetime, why.to_owned())
@@ -134,10 +137,10 @@ impl<'a> Reply<'a> {
 
     fn wrong_error(&self, kind: &UserdataErrorKind) -> Option<(Guarantee, String)> {
         let honest = |why: &str| Some((Guarantee::HonestErrors, why.to_owned()));
-        let (lives, span) = (&self.facts.lives, self.deed.span());
+        let (lifetimes, span) = (&self.facts.lifetimes, self.operation.span());
         match kind {
-            _ if self.deed.hypervisor_failed => None,
-            UserdataErrorKind::NoSuchDomain => match lives.ever_gone(&self.key, span) {
+            _ if self.operation.hypervisor_failed => None,
+            UserdataErrorKind::NoSuchDomain => match lifetimes.ever_gone(&self.key, span) {
                 true => None,
                 false => honest("the domain was there, alive or dying, all the time"),
             },
@@ -146,15 +149,15 @@ impl<'a> Reply<'a> {
             }
             UserdataErrorKind::BeingDestroyed => {
                 // A lock that fails as if somebody held it tells that somebody destroys.
-                let destroyed = lives.ever_leaves(&self.key, span)
+                let destroyed = lifetimes.ever_leaves(&self.key, span)
                     || self.is_contended()
-                    || self.deed.directory_failed;
+                    || self.operation.directory_failed;
                 match destroyed {
                     true => None,
                     false => honest("nobody was destroying the domain"),
                 }
             }
-            UserdataErrorKind::Hypervisor(_) => match lives.ever_hidden(self.key.domid, span) {
+            UserdataErrorKind::Hypervisor(_) => match lifetimes.ever_hidden(self.key.domid, span) {
                 true => None,
                 false => honest("the hypervisor answered every question"),
             },
@@ -177,7 +180,7 @@ impl<'a> Reply<'a> {
     }
 
     fn wrong_failure(&self, kind: &StoreErrorKind) -> Option<(Guarantee, String)> {
-        let broken = self.facts.breaks.touch(self.deed);
+        let broken = self.facts.broken_locks.touch(self.operation);
         let excused = match kind {
             StoreErrorKind::LockLost { .. } => broken,
             // Who waits for whom is not in the history; what is read is for the registers.
@@ -190,7 +193,7 @@ impl<'a> Reply<'a> {
             StoreErrorKind::ChangedWhileRead => broken,
             StoreErrorKind::PreconditionFailed { found } => return self.wrong_precondition(*found),
             // Who broke the lock may have cleared our temporary file away.
-            _ => broken || self.deed.directory_failed || self.anything_planted(),
+            _ => broken || self.operation.directory_failed || self.anything_planted(),
         };
         match excused {
             true => None,
@@ -228,16 +231,18 @@ impl<'a> Reply<'a> {
 
     /// Other operations that destroy this domain at the same time, by our mark or by libxl.
     fn destroyers(&self) -> impl Iterator<Item = usize> {
-        let deeds = self.facts.deeds.iter().enumerate();
-        deeds
-            .filter(|(place, deed)| *place != self.place && deed.overlaps(self.deed.span()))
-            .filter(|(_, deed)| match deed.operation {
-                Operation::Userdata(
+        let operations = self.facts.operations.iter().enumerate();
+        operations
+            .filter(|(place, operation)| {
+                *place != self.place && operation.overlaps(self.operation.span())
+            })
+            .filter(|(_, operation)| match operation.invocation {
+                Invocation::Userdata(
                     Action::Destroy { domain, .. }
                     | Action::DestroyWithError { domain, .. }
                     | Action::DestroyInVain { domain },
                 ) => *domain == self.key,
-                Operation::Libxl(crate::history::LibxlCall::Destroy { domid }) => {
+                Invocation::Libxl(crate::history::LibxlCall::Destroy { domid }) => {
                     *domid == self.key.domid
                 }
                 _ => false,
@@ -249,7 +254,7 @@ impl<'a> Reply<'a> {
         self.destroyers().next().is_some()
             || !self
                 .facts
-                .lives
-                .always(&self.key, self.deed.span(), Life::Alive)
+                .lifetimes
+                .always(&self.key, self.operation.span(), Life::Alive)
     }
 }

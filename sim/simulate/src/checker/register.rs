@@ -1,0 +1,49 @@
+//! `Register`: the value under one userid of one domain, as linearizability sees it.
+
+use userdata_core::file_name::{FileName, NameFormat, Owner};
+use userdata_core::store::FileType;
+use userdata_core::{DomainKey, Userid};
+
+use super::content::Content;
+use super::linearise::Access;
+use super::mixture::Mixture;
+
+/// The value under one userid of one domain: what file would hold it, what stood there at first,
+/// and all that was done to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Register {
+    pub(crate) name: FileName,
+    pub(crate) userid: Userid,
+    pub(crate) initial: Content,
+    pub(crate) accesses: Vec<Access>,
+    /// What libxl may have mixed up in it.
+    pub(crate) mixture: Option<Mixture>,
+}
+
+impl Register {
+    pub(crate) fn is_of(&self, owner: Owner) -> bool {
+        self.name.owner() == owner
+    }
+
+    /// Whether something other than a value may ever stand there.
+    pub(crate) fn may_be_strange(&self) -> bool {
+        let strange = |content: &Content| match content {
+            Content::Strange(found) => *found != FileType::Regular,
+            _ => false,
+        };
+        strange(&self.initial)
+            || self
+                .accesses
+                .iter()
+                .filter_map(|access| access.to.as_ref())
+                .any(strange)
+    }
+}
+
+/// Whose name a domain's files have.
+pub(crate) fn owner(format: NameFormat, key: &DomainKey) -> Owner {
+    Owner {
+        domid: Some(key.domid).filter(|_| format != NameFormat::Seed),
+        uuid: key.uuid,
+    }
+}
