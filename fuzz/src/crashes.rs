@@ -1,7 +1,8 @@
 //! Crash points: what is done, when it ends, and what of it survives.
 
 use arbitrary::{Arbitrary, Unstructured};
-use userdata_sim::{Action, Broken, CrashModel, CrashWalk, Cut, NameOrder, Sizes, WithoutSyncs};
+use userdata_sim::{CrashModel, NameOrder, Sizes, WithoutSyncs};
+use userdata_simulate::walk::{Action, Broken, CrashWalk, Cut};
 
 use crate::walks::{Deed, Place};
 
@@ -35,7 +36,7 @@ fn find(data: &[u8], bug: WithoutSyncs) -> Option<Broken> {
     for deed in crash.deeds.iter().take(ACTIONS_MAX) {
         let action = deed.action(&scene);
         // After it nothing can be done to the domain any more.
-        let is_last = matches!(action, Action::Destroy { .. });
+        let is_last = action.ends_domain();
         actions.push(action);
         if is_last {
             break;
@@ -83,7 +84,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use userdata_sim::Guarantee;
+    use userdata_simulate::walk::Guarantee;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Faults: what is done, and which of its calls go wrong in which way.
 
 use arbitrary::{Arbitrary, Unstructured};
-use userdata_sim::FaultWalk;
+use userdata_simulate::walk::FaultWalk;
 
 use crate::walks::{Deed, Place};
 

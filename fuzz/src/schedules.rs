@@ -7,10 +7,11 @@ use hv_sim::{HostOptions, HostState};
 use userdata_core::file_name::NameFormat;
 use userdata_core::store::{Durability, Keep};
 use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
-use userdata_sim::{
-    Bytes, Checker, Ending, HostImage, Request, Role, Scenario, SimDisk, SimOptions, Task, Tracing,
-    Whose,
-};
+use userdata_sim::{SimDisk, SimOptions};
+use userdata_simulate::actor::{Request, Task, Whose};
+use userdata_simulate::checker::{Checker, HostImage};
+use userdata_simulate::scenario::{Role, Scenario, Tracing};
+use userdata_simulate::schedule::{Bytes, Ending};
 
 /// As many processes, and things that each of them does.
 const PROCESSES_MAX: usize = 3;

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use arbitrary::Arbitrary;
 use userdata_core::file_name::NameFormat;
 use userdata_core::store::{Durability, Keep};
-use userdata_sim::{Action, Scene, Setting, Slot};
+use userdata_simulate::walk::{Action, Scene, Setting, Slot};
 
 /// The longest value: four blocks of the smallest size, or one of the largest.
 const VALUE_MAX: usize = 16;
