@@ -50,24 +50,26 @@ pub enum Case {
 }
 
 impl Case {
-    /// All of them; a case stands beside what it is compared with.
+    /// All of them, in the order of their turns: a case is beside what it is compared with, and those
+    /// that sync are together, far from those that read the directory, because the disk goes on
+    /// working for a while.
     pub const ALL: [Self; 16] = [
+        Self::UserdataRetrieve,
         Self::BareRetrieve,
         Self::Retrieve,
         Self::LibxlRetrieve,
-        Self::UserdataRetrieve,
-        Self::BareStore,
-        Self::Store,
+        Self::List,
+        Self::LibxlGlob,
+        Self::Clear,
+        Self::LibxlDestroyall,
         Self::LibxlStore,
+        Self::Store,
+        Self::BareStore,
         Self::UserdataStore,
         Self::BareStoreFile,
         Self::StoreFile,
         Self::BareStoreFull,
         Self::StoreFull,
-        Self::List,
-        Self::LibxlGlob,
-        Self::Clear,
-        Self::LibxlDestroyall,
     ];
 
     /// What a case is compared with: ours with the bare sequence that does the same, libxl's with

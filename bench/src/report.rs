@@ -109,7 +109,9 @@ impl fmt::Display for Measured {
         header.extend(["calls", "allocations", "bytes"].map(str::to_owned));
         table.set_header(header);
         let is_there = |case: &Case| self.rows.iter().any(|row| row.case == *case);
-        for case in Case::ALL.into_iter().filter(is_there) {
+        let mut cases = Case::ALL;
+        cases.sort();
+        for case in cases.into_iter().filter(is_there) {
             let mut cells = vec![case.to_string()];
             cells.extend(self.others().map(|others| self.cell(case, others)));
             let counts = self
