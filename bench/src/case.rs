@@ -50,9 +50,9 @@ pub enum Case {
 }
 
 impl Case {
-    /// All of them, in the order of their turns: a case is beside what it is compared with, and those
-    /// that sync are together, far from those that read the directory, because the disk goes on
-    /// working for a while.
+    /// All of them, in the order of their turns: a case is beside what it is compared with, and
+    /// those that sync are together, far from those that read the directory, because the disk goes
+    /// on working for a while.
     pub const ALL: [Self; 16] = [
         Self::UserdataRetrieve,
         Self::BareRetrieve,

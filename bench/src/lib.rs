@@ -3,9 +3,9 @@
 //!
 //! Two programs share these modules. `userdata-bench` times all cases in one process, round by
 //! round, and writes a table, JSON and charts; libxl's calls are timed by a process that it starts.
-//! `userdata-bench-repeat` does one case again and again, for counting its system calls under strace
-//! and its allocations under an allocator that counts; so the times are taken with the system's own
-//! allocator.
+//! `userdata-bench-repeat` does one case again and again, for counting its system calls under
+//! strace and its allocations under an allocator that counts; so the times are taken with the
+//! system's own allocator.
 
 pub mod bare;
 pub mod case;

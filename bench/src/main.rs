@@ -1,4 +1,5 @@
-//! Times the store against bare system calls and real libxl, and holds the result against the limits.
+//! Times the store against bare system calls and real libxl, and holds the result against the
+//! limits.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -87,8 +87,8 @@ impl SimDirectory {
         }
     }
 
-    /// What a failed [`Directory::close`] leaves of a file that was written: the server of a network
-    /// file system has refused the bytes, and readers find none.
+    /// What a failed [`Directory::close`] leaves of a file that was written: the server of a
+    /// network file system has refused the bytes, and readers find none.
     pub fn lose_written(&self, file: &SimFile) {
         let mut kernel = self.kernel();
         if let Some(node) = kernel.written(self.process.id(), file.descriptor) {

@@ -29,8 +29,8 @@ pub type Admit<'a> = &'a mut dyn FnMut(&State) -> Result<(), Refused>;
 /// Where userdata is kept: one implementation per persistence engine.
 ///
 /// A store knows nothing of hypervisors and keeps data for any [`DomainKey`] that it is given.
-/// Every method may be called from many threads and processes at once. Nothing here assumes files: an
-/// engine with compare-and-put transactions reads the state, asks `admit`, and commits on the
+/// Every method may be called from many threads and processes at once. Nothing here assumes files:
+/// an engine with compare-and-put transactions reads the state, asks `admit`, and commits on the
 /// condition that the state is still the one it read, instead of holding a lock.
 ///
 /// A `timeout` is counted on the store's own clock from the moment of the call. It bounds all waits

@@ -35,8 +35,8 @@ pub trait Directory: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// `ENOENT` if there is none, `ELOOP` for a symbolic link, `EISDIR` for a directory, `ENXIO` for
-    /// a socket, `EAGAIN` while another process has a lease on it (`F_SETLEASE`).
+    /// `ENOENT` if there is none, `ELOOP` for a symbolic link, `EISDIR` for a directory, `ENXIO`
+    /// for a socket, `EAGAIN` while another process has a lease on it (`F_SETLEASE`).
     fn open_lock(&self, name: Name<'_>) -> Result<Self::File, Errno>;
 
     /// `openat(dir, name, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY)`: a file to be read,
@@ -127,8 +127,8 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// As [`Directory::rename`].
     fn rename_into(&self, from: Name<'_>, into: &Self, to: Name<'_>) -> Result<(), Errno>;
 
-    /// `linkat(dir, from, dir, to, 0)`: gives a file one more name, which takes no inode. A symbolic
-    /// link is not followed, but gets the name itself. A crash may lose the name.
+    /// `linkat(dir, from, dir, to, 0)`: gives a file one more name, which takes no inode. A
+    /// symbolic link is not followed, but gets the name itself. A crash may lose the name.
     ///
     /// # Errors
     ///
@@ -179,9 +179,9 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// As in `fsync(2)`.
     fn sync(&self) -> Result<(), Errno>;
 
-    /// `stat(path)`, compared with the directory that is open: whether the path still leads to it. A
-    /// directory that was opened without a path of its own, as a child is, answers by `fstat(dir)`
-    /// whether it still has a name.
+    /// `stat(path)`, compared with the directory that is open: whether the path still leads to it.
+    /// A directory that was opened without a path of its own, as a child is, answers by
+    /// `fstat(dir)` whether it still has a name.
     ///
     /// # Errors
     ///

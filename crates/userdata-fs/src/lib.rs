@@ -1,10 +1,10 @@
 //! Userdata of Xen domains in a directory: atomic, locked, compatible with libxl.
 //!
 //! [`FileStore`] is the [`Store`](userdata_core::Store) that real libxl shares: it writes the files
-//! that libxl reads and takes the lock that libxl takes. It promises that a reader sees, at any time,
-//! the whole old value, the whole new one, or none; that reading takes no lock and changes nothing;
-//! that every wait, read and retry is bounded; and that what stands under a name of ours without
-//! being a regular file is neither followed nor waited for, but reported.
+//! that libxl reads and takes the lock that libxl takes. It promises that a reader sees, at any
+//! time, the whole old value, the whole new one, or none; that reading takes no lock and changes
+//! nothing; that every wait, read and retry is bounded; and that what stands under a name of ours
+//! without being a regular file is neither followed nor waited for, but reported.
 //!
 //! Everything the store asks of the operating system, time and randomness included, goes through
 //! the trait [`Directory`]; [`OsDirectory`] is the real one. Faults, crashes and schedules are
@@ -35,9 +35,9 @@
 //!   read that finds no value. Open the store again.
 //! * A writer that is killed leaves a lock file and at most one temporary file. The next change of
 //!   the domain removes both.
-//! * Where no file can be made (no inode, a quota that is used up), values can still be removed: the
-//!   lock is then a link of one of the domain's files. A tmpfs counts a link as an inode, so there
-//!   one has to be free.
+//! * Where no file can be made (no inode, a quota that is used up), values can still be removed:
+//!   the lock is then a link of one of the domain's files. A tmpfs counts a link as an inode, so
+//!   there one has to be free.
 //! * A file on which another process has a lease (Samba, the kernel's NFS server) is waited for: by
 //!   a change until its timeout, by a read as [`FileStore::with_read_timeout`] says.
 //!

@@ -7,12 +7,12 @@ use userdata_core::store::FileType;
 use crate::{Directory, Errno, FileStore};
 
 impl<D: Directory> FileStore<D> {
-    /// Gives one of the domain's files the name `to` as well, so that values can be removed where no
-    /// file can be made. `flock` works on it as on a file of its own, for libxl too. False if there
-    /// is no file for it.
+    /// Gives one of the domain's files the name `to` as well, so that values can be removed where
+    /// no file can be made. `flock` works on it as on a file of its own, for libxl too. False if
+    /// there is no file for it.
     ///
-    /// The file that `other` names is not used: the lock and the closing marker are held at the same
-    /// time, and one file can't be locked twice.
+    /// The file that `other` names is not used: the lock and the closing marker are held at the
+    /// same time, and one file can't be locked twice.
     pub(crate) fn link(&self, domain: &DomainKey, to: &FileName, other: &FileName) -> bool {
         let Ok(names) = self.names_of(domain) else {
             return false;

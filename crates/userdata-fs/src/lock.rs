@@ -1,10 +1,10 @@
 //! `HeldLock`: the lock of one domain's userdata, the one that libxl takes.
 //!
 //! `flock(2)` on a file that exists only while a process uses it. The lock holder unlinks the file
-//! before it unlocks it, so that a process that waited for the old file notices that the name stands
-//! for another file, or for none, and starts over. Real libxl sometimes unlinks the lock file of
-//! another process (when its own attempt fails), so the lock holder compares again before a rename
-//! that matters.
+//! before it unlocks it, so that a process that waited for the old file notices that the name
+//! stands for another file, or for none, and starts over. Real libxl sometimes unlinks the lock
+//! file of another process (when its own attempt fails), so the lock holder compares again before a
+//! rename that matters.
 //!
 //! A lock file that is found unlocked was left by a lock holder that was killed. Then, and only
 //! then, the temporary files of the domain are looked for and removed.

@@ -1,8 +1,8 @@
 //! `HeldMarker`: the closing marker of a domain.
 //!
-//! A file whose `flock` a process holds while it destroys the domain. The marker is made and removed
-//! under the domain's lock. It is void as soon as no process holds its `flock`, so that a process
-//! that was killed stops no other.
+//! A file whose `flock` a process holds while it destroys the domain. The marker is made and
+//! removed under the domain's lock. It is void as soon as no process holds its `flock`, so that a
+//! process that was killed stops no other.
 
 use std::fmt;
 use std::time::Duration;

@@ -12,8 +12,8 @@ use userdata_core::store::FileType;
 
 use crate::{Directory, Errno, Identity, LockMode, Metadata, Name};
 
-/// How many bytes of names one `getdents64` fetches: about four hundred of ours. More would be fewer
-/// calls, but names that have left the processor's first cache when they are compared.
+/// How many bytes of names one `getdents64` fetches: about four hundred of ours. More would be
+/// fewer calls, but names that have left the processor's first cache when they are compared.
 const NAMES_LEN: usize = 32 * 1024;
 
 /// What every open has in common: the descriptor ends with an exec, no link is followed, nothing

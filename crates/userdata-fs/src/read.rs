@@ -16,8 +16,8 @@ const READS_MAX: u32 = 4;
 const LENGTH_MAX: usize = isize::MAX as usize;
 
 impl<D: Directory> FileStore<D> {
-    /// The bytes under this name: open, fstat, read, close. Under a lock, the timeout is that of the
-    /// call that took it.
+    /// The bytes under this name: open, fstat, read, close. Under a lock, the timeout is that of
+    /// the call that took it.
     pub(crate) fn read(
         &self,
         name: &FileName,

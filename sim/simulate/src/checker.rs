@@ -2,17 +2,17 @@
 //!
 //! A value is a register: operations put, remove, read, and compare before they put. A history is
 //! right if for each register there is an order of the operations, each at one moment of its time,
-//! that explains every response (*linearisability*). What nobody answered may have happened or not; a
-//! failure has changed nothing, unless its kind says otherwise.
+//! that explains every response (*linearisability*). What nobody answered may have happened or not;
+//! a failure has changed nothing, unless its kind says otherwise.
 //!
 //! # What is excused
 //!
-//! A lock that real libxl or an adversary broke is broken until whoever held it is done. Until then a
-//! compare-and-swap is two moments, one at which it compared and one at which it put; a single put,
-//! removal or read still is one. Values of two libxl writers at once may be any mixture of theirs,
-//! and of no value of ours. A value may outlive its domain if its store said that the lock was
-//! lost, or if libxl worked without the right lock meanwhile; a store that says nothing of the kind
-//! leaves none. All of this is counted.
+//! A lock that real libxl or an adversary broke is broken until whoever held it is done. Until then
+//! a compare-and-swap is two moments, one at which it compared and one at which it put; a single
+//! put, removal or read still is one. Values of two libxl writers at once may be any mixture of
+//! theirs, and of no value of ours. A value may outlive its domain if its store said that the lock
+//! was lost, or if libxl worked without the right lock meanwhile; a store that says nothing of the
+//! kind leaves none. All of this is counted.
 //!
 //! # What is not checked
 //!

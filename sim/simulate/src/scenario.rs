@@ -21,8 +21,8 @@ pub use run::{Run, ScenarioError, Tracing};
 /// Who does what on a simulated host, and what goes wrong.
 ///
 /// Plain data: take a task or a fault away, and it is a smaller scenario; a process without tasks
-/// does nothing. The same scenario with the same [`Choices`](crate::schedule::Choices) gives the same
-/// [`Run`], to the byte.
+/// does nothing. The same scenario with the same [`Choices`](crate::schedule::Choices) gives the
+/// same [`Run`], to the byte.
 ///
 /// # What is scheduled, and what is not
 ///
@@ -31,10 +31,10 @@ pub use run::{Run, ScenarioError, Tracing};
 /// such points: the time, a random number, the number of the process, a name that was read along
 /// with others. One process has one thread.
 ///
-/// [`Exhaustive`](crate::schedule::Exhaustive) walks all schedules up to a bound on preemptions, kills and
-/// power cuts; a preemption is that somebody is kept from going on who could.
-/// [`Seeded`](crate::schedule::Seeded) draws schedules of any length, and finds what needs many preemptions
-/// in the right places only by luck.
+/// [`Exhaustive`](crate::schedule::Exhaustive) walks all schedules up to a bound on preemptions,
+/// kills and power cuts; a preemption is that somebody is kept from going on who could.
+/// [`Seeded`](crate::schedule::Seeded) draws schedules of any length, and finds what needs many
+/// preemptions in the right places only by luck.
 ///
 /// The clock moves by a microsecond a step. Who sleeps wakes when his time has come; a seed may
 /// also take the others for slow and wake him before. An exhaustive walk does not, so that in it

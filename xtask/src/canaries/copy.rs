@@ -75,7 +75,10 @@ fn bring(from: &Path, to: &Path) -> Result<()> {
         match entry.file_type()? {
             _ if skipped => {}
             kind if kind.is_dir() => bring(&entry.path(), &to.join(&name))?,
-            kind if kind.is_file() => same(&entry.path(), &to.join(&name))?,
+            // A link inside the workspace becomes a file with what it leads to.
+            kind if kind.is_file() || entry.path().is_file() => {
+                same(&entry.path(), &to.join(&name))?
+            }
             _ => {}
         }
     }

@@ -11,8 +11,8 @@ use super::task::Whose;
 use crate::history::{Disturbance, Event};
 use crate::schedule::Point;
 
-/// The host behind a [`ScheduledProcess`]: questions wait for their turn and may be answered wrongly; a process
-/// that is dead gets no answer.
+/// The host behind a [`ScheduledProcess`]: questions wait for their turn and may be answered
+/// wrongly; a process that is dead gets no answer.
 #[derive(Clone, Debug)]
 pub(crate) struct ScheduledHost {
     scheduled: Arc<ScheduledProcess>,

@@ -1,4 +1,5 @@
-//! `BrokenLocks`: while what the lock of a domain excluded nobody, through no fault of this library.
+//! `BrokenLocks`: while what the lock of a domain excluded nobody, through no fault of this
+//! library.
 
 use userdata_core::Domid;
 use userdata_core::file_name::{FileName, Kind, NameFormat};

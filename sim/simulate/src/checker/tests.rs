@@ -1,5 +1,6 @@
 //! The checker against histories that are right and wrong.
 
+mod complaints;
 mod crash;
 mod orders;
 mod right;

@@ -27,7 +27,8 @@ pub struct Run {
     pub host: HostState,
     /// How much happened.
     pub counts: Counts,
-    /// What was chosen, where it was not to go on: [`Recorded`](crate::schedule::Recorded) chooses so again.
+    /// What was chosen, where it was not to go on: [`Recorded`](crate::schedule::Recorded) chooses
+    /// so again.
     pub decisions: Vec<Decision>,
     /// What each process did, in order, if that was asked for.
     pub trace: Vec<Line>,

@@ -10,8 +10,9 @@
  *   store DOMID E N       libxl_userdata_store of userid "xl", N times, each time another value
  *   glob DOMID E N        glob(3) as libxl__userdata_destroyall calls it, N times; not libxl's own
  *                         code, because libxl has no call that lists
- *   destroyall DOMID E N  libxl__userdata_destroyall of five values between libxl's lock and unlock,
- *                         as in libxl_domain_destroy, N times; storing the values is not timed
+ *   destroyall DOMID E N  libxl__userdata_destroyall of five values between libxl's lock and
+ *                         unlock, as in libxl_domain_destroy, N times; storing the values
+ *                         is not timed
  *
  * E calls come first that are not timed. The answer is "ns=<nanoseconds for all N>", or "failed:
  * <what>". Values have 4096 bytes. The time is the monotonic clock's, read before and after the

@@ -207,7 +207,8 @@ proptest! {
         to in 0..VALUES.len(),
     ) {
         let mut done = run(&turns, &asks);
-        let reported: Vec<usize> = (0..done.len()).filter(|at| done[*at].reported.is_some()).collect();
+        let is_reported = |at: &usize| done[*at].reported.is_some();
+        let reported: Vec<usize> = (0..done.len()).filter(is_reported).collect();
         prop_assume!(!reported.is_empty());
         let one = &mut done[*which.get(&reported)];
         one.reported = Some(match (one.ask, one.reported) {

@@ -5,8 +5,8 @@ use userdata_core::Version;
 use userdata_core::store::{Durability, Keep, Refused, StoreErrorKind};
 
 use super::story::{
-    FULL, Story, cleared, destroy, destroy_all, failed, key, list, listed, nothing_to_remove, read,
-    remove, removed, slot, store, store_at, stored, stored_at, swap, tree, xl,
+    FULL, Story, cleared, destroy, destroy_all, failed, key, list, listed, nothing_to_remove,
+    remove, removed, slot, store, store_at, stored, stored_at, swap, xl,
 };
 use crate::history::{Event, LibxlBug, LibxlCall, ProcessId, Unguarded};
 use crate::walk::{Action, Guarantee, Report};
@@ -424,39 +424,6 @@ fn a_broken_lock_excuses_no_mixture_of_what_this_library_wrote() {
     let found = story.check();
     let guarantees: Vec<_> = found.complaints.iter().map(|c| c.guarantee).collect();
     assert_eq!(guarantees, [Guarantee::Atomic], "{story}");
-}
-
-#[test]
-fn a_complaint_names_the_operations_and_their_places() {
-    let mut story = Story::with(&[(xl(), b"old")]);
-    story.reads(2, xl(), Some("old"));
-    story.stores(0, xl(), "a");
-    story.stores(0, slot(50, "xl"), "elsewhere");
-    story.reads(1, xl(), Some("old"));
-    let found = story.check();
-    let text: Vec<String> = found.complaints.iter().map(ToString::to_string).collect();
-    let expected = "\
-G2 atomic: userdata-d.5.00000000-0000-0000-0000-00000000a005.xl: \"old\" was seen although it had \
-been replaced, or not been stored yet
-  events 2-3, process 0: store 5.xl \"a\" (full): Stored { durability: Full, displaced: None }
-  events 6-7, process 1: retrieve 5.xl: \"old\"
-";
-    assert_eq!(text, [expected]);
-}
-
-#[test]
-fn a_history_that_is_none_is_refused() {
-    let mut story = Story::new();
-    story.end(0, 0, read(None));
-    let before = story.before().clone();
-    let checker = super::super::Checker {
-        history: &story.history,
-        format: userdata_core::file_name::NameFormat::Libxl,
-        before: &before,
-        after: None,
-    };
-    assert_eq!(checker.check().unwrap_err().at, 0);
-    assert_eq!(tree(&[]), before.tree);
 }
 
 #[test]
