@@ -115,7 +115,7 @@ fn no_answer_of_a_hypervisor_makes_it_forget_the_living() -> Tested {
             // A host that knows nobody must be asked twice to be found out.
             let when = match fault {
                 Fault::Absent => When::Always,
-                _ => When::Nth(nth),
+                _ => When::After(nth - 1),
             };
             host.script(Call::Domain, when, fault.clone());
             let _ = toolstack.tidy_up_with_care();
