@@ -1,14 +1,15 @@
-//! Crash points: what is done, when it ends, and what of it survives.
+//! Crash points: actions, the moment of a crash, and the writes that survive it.
 
 use arbitrary::{Arbitrary, Unstructured};
-use userdata_sim::{Action, Broken, CrashModel, CrashWalk, Cut, NameOrder, Sizes, WithoutSyncs};
+use userdata_sim::{CrashModel, NameOrder, Sizes, WithoutSyncs};
+use userdata_simulate::walk::{Action, Broken, CrashWalk, Cut};
 
 use crate::walks::{Deed, Place};
 
-/// As many actions as one input makes: each adds to what may survive.
+/// The most actions of an input. Each multiplies the states that may survive.
 const ACTIONS_MAX: usize = 4;
 
-/// As many power cuts.
+/// The most power cuts of an input.
 const CUTS_MAX: usize = 8;
 
 #[derive(Arbitrary, Debug)]
@@ -20,22 +21,22 @@ struct Crash {
     cuts: Vec<(u16, u64)>,
 }
 
-/// No process that is killed and no power cut breaks a guarantee.
+/// Neither a killed process nor a power cut breaks a guarantee.
 pub fn crashes(data: &[u8]) {
     if let Some(broken) = find(data, WithoutSyncs::default()) {
         panic!("{broken}");
     }
 }
 
-/// What is broken where the store has this bug.
+/// The guarantee that a store with this bug breaks.
 fn find(data: &[u8], bug: WithoutSyncs) -> Option<Broken> {
     let crash = Crash::arbitrary(&mut Unstructured::new(data)).ok()?;
     let scene = crash.place.scene();
     let mut actions = Vec::new();
     for deed in crash.deeds.iter().take(ACTIONS_MAX) {
         let action = deed.action(&scene);
-        // After it nothing can be done to the domain any more.
-        let is_last = matches!(action, Action::Destroy { .. });
+        // No action on the domain is possible after it ended.
+        let is_last = action.ends_domain();
         actions.push(action);
         if is_last {
             break;
@@ -83,11 +84,11 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    use userdata_sim::Guarantee;
+    use userdata_simulate::walk::Guarantee;
 
     use super::*;
 
-    /// What the committed inputs find broken.
+    /// The guarantees that the committed inputs find broken.
     fn found(bug: WithoutSyncs) -> BTreeSet<Guarantee> {
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/crashes");
         let inputs = fs::read_dir(corpus).unwrap().map(Result::unwrap);

@@ -1,11 +1,11 @@
-//! What the hypervisor and xenstored answer.
+//! Decoders of answers of the hypervisor and of xenstored.
 
 use hv_xen::abi::{Arch, XenVersion};
 use hv_xen::abi::{domctl, sysctl};
 use hv_xen::xenstore::wire;
 use userdata_core::Domid;
 
-/// No answer of a hypervisor panics a decoder, and no list is longer than its buffer.
+/// No answer of a hypervisor makes a decoder panic, and no list is longer than its buffer.
 pub fn privcmd(data: &[u8]) {
     let _ = domctl::domain_info(data);
     let _ = domctl::domain_state(data);
@@ -37,7 +37,7 @@ fn zero_padded<const N: usize>(bytes: &[u8]) -> [u8; N] {
     padded
 }
 
-/// Bytes in whatever pieces give the same messages, and no message panics what reads it.
+/// The messages do not depend on the pieces that bytes arrive in, and no message makes a decoder panic.
 pub fn xenstore(data: &[u8]) {
     let Some((&piece, stream)) = data.split_first() else {
         return;

@@ -7,10 +7,10 @@ use userdata_core::{Domid, Hypervisor, Uuid};
 
 use crate::host_file::holds;
 
-/// As many events as one input has.
+/// The most events of an input.
 const EVENTS_MAX: usize = 64;
 
-/// Few names, so that domains want the same.
+/// A few names, so that domains collide.
 const NAMES: [&str; 5] = ["web", "web--incoming", "Domain-0", "", "\u{e9}\u{1}\"\\"];
 
 #[derive(Arbitrary, Debug)]
@@ -63,8 +63,8 @@ enum Far {
     Gone,
 }
 
-/// An event that is refused changes nothing, and after each that is not the host can be: its JSON
-/// is read again, and its answers agree with each other.
+/// A refused event changes nothing. After any other event the host is valid: its JSON is read back, and
+/// its answers agree with each other.
 pub fn events(data: &[u8]) {
     let Ok(history) = History::arbitrary(&mut Unstructured::new(data)) else {
         return;
@@ -95,7 +95,7 @@ pub fn events(data: &[u8]) {
     holds(&host);
 }
 
-/// The list of domains tells of each what asking for it tells.
+/// The list of domains agrees with the look-up of each.
 fn agrees(host: &HostState) {
     let Ok(domains) = host.domains() else {
         panic!("a simulated host lists its domains")
@@ -207,7 +207,7 @@ impl Far {
     }
 }
 
-/// One of a few domids, so that events meet.
+/// One of a few domids, so that events collide.
 fn domid_of(number: u8) -> Domid {
     Domid::new(u16::from(number % 6)).unwrap_or(Domid::ZERO)
 }

@@ -1,11 +1,11 @@
-//! Faults: what is done, and which of its calls go wrong in which way.
+//! Faults: an action, and failures of its calls.
 
 use arbitrary::{Arbitrary, Unstructured};
-use userdata_sim::FaultWalk;
+use userdata_simulate::walk::FaultWalk;
 
 use crate::walks::{Deed, Place};
 
-/// As many faults as strike one run.
+/// The most faults in a run.
 const FAULTS_MAX: usize = 6;
 
 #[derive(Arbitrary, Debug)]
@@ -16,7 +16,7 @@ struct Struck {
     choices: Vec<u16>,
 }
 
-/// Whatever goes wrong, what is said is what is there.
+/// Whatever fails, the result of a call describes the state of the store.
 pub fn faults(data: &[u8]) {
     let Ok(struck) = Struck::arbitrary(&mut Unstructured::new(data)) else {
         return;

@@ -1,9 +1,9 @@
-//! The file in which a simulated host is kept.
+//! The file of a simulated host.
 
 use hv_sim::{Event, HostState};
 
-/// Bytes that are no host are refused; a host that is read is written as itself, and whatever its
-/// counters say, no event panics it.
+/// Bytes that are not a host are refused. A host that is read is written back as the same host, and no
+/// event makes it panic, whatever its counters are.
 pub fn host_file(data: &[u8]) {
     let Ok(host) = HostState::from_json(data) else {
         return;
@@ -21,7 +21,7 @@ pub fn host_file(data: &[u8]) {
     }
 }
 
-/// Its JSON is read as the same host and has one form.
+/// The host's JSON is read back as the same host, and has one form.
 pub(crate) fn holds(host: &HostState) {
     let text = host.to_json();
     match HostState::from_json(text.as_bytes()) {

@@ -1,5 +1,5 @@
-//! What the fuzz targets run: ordinary functions from bytes to nothing, which panic when a promise
-//! is broken.
+//! The functions that the fuzz targets run. They take bytes, return nothing, and panic when a promise is
+//! broken.
 //!
 //! Errors are fine, panics are bugs. The targets in `fuzz_targets/` are three lines each, and the
 //! tests of this crate replay the committed corpus through the same functions on any compiler.
@@ -24,10 +24,10 @@ pub use names::{file_name, selection, userid};
 pub use operations::{operations, operations_os};
 pub use schedules::schedules;
 
-/// What a fuzzer calls.
+/// A function that a fuzzer calls.
 pub type Target = fn(&[u8]);
 
-/// Every target by its name, which is also the name of its folder in `corpus/`.
+/// Every target with its name, which is also the name of its directory in `corpus/`.
 pub const TARGETS: &[(&str, Target)] = &[
     ("crashes", crashes),
     ("events", events),

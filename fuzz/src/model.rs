@@ -1,4 +1,4 @@
-//! What a store must answer: a map.
+//! `Model`: a map, as the model of a store.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use userdata_core::file_name::{NameFormat, Owner};
 use userdata_core::store::Expect;
 use userdata_core::{DomainKey, Userid, Version};
 
-/// Values by the domain, as far as names tell domains apart, and the userid.
+/// Values by domain, as far as the store's names distinguish domains, and by userid.
 #[derive(Debug)]
 pub(crate) struct Model {
     format: NameFormat,
@@ -27,7 +27,7 @@ impl Model {
         self.values.get(&(owner, userid.clone()))
     }
 
-    /// Stores; no bytes remove. Whether there was a value.
+    /// Stores a value, or removes it if there are no bytes. Returns whether there was a value.
     pub(crate) fn put(&mut self, key: &DomainKey, userid: &Userid, data: &[u8]) -> bool {
         let slot = (self.owner(key), userid.clone());
         if data.is_empty() {
@@ -65,7 +65,7 @@ impl Model {
     }
 }
 
-/// Whether a change that expects this is to be made where this is.
+/// Whether a change with this expectation is to be made if the store has this value.
 pub(crate) fn is_met(expect: Expect, there: Option<&Vec<u8>>) -> bool {
     match expect {
         Expect::Absent => there.is_none(),

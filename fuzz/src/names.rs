@@ -6,7 +6,7 @@ use userdata_core::{DomainKey, Domid, Userid, Uuid, WritableUserid};
 
 const FORMATS: [NameFormat; 2] = [NameFormat::Libxl, NameFormat::Seed];
 
-/// A name is ours only if it formats back to itself, and then it is selected for exactly its owner.
+/// A name is parsed only if it formats back to itself, and is then selected for its owner alone.
 pub fn file_name(data: &[u8]) {
     for format in FORMATS {
         let Some(name) = FileName::parse(format, data) else {
@@ -28,7 +28,7 @@ pub fn file_name(data: &[u8]) {
     }
 }
 
-/// Whatever may be written keeps every rule of writing, and is shown on one line.
+/// A writable userid keeps every rule for writing, and is shown on one line.
 pub fn userid(data: &[u8]) {
     let lenient = Userid::new(data);
     if let Ok(written) = WritableUserid::new(data) {
@@ -51,7 +51,7 @@ pub fn userid(data: &[u8]) {
     }
 }
 
-/// A name made for a domain, or for one that is easily taken for it.
+/// A name for a domain, or for one that looks like it.
 #[derive(Arbitrary, Debug)]
 struct Name {
     domid: u16,
@@ -61,15 +61,15 @@ struct Name {
     rest: Vec<u8>,
 }
 
-/// Whose name it is.
+/// The owner of the name.
 #[derive(Arbitrary, Debug)]
 enum Other {
     Nobody,
     Domid(u16),
     Uuid(u128),
-    /// Of the domid whose text has this after it.
+    /// The domid whose text has these bytes appended.
     LongerDomid(u8),
-    /// Of no domain: these bytes stand for it.
+    /// These bytes instead of a domain.
     Text(Vec<u8>),
 }
 
@@ -104,7 +104,7 @@ pub fn selection(data: &[u8]) {
             &input.rest,
         ]
         .concat();
-        // What any domain's name must be, whoever asks.
+        // The rules that a name of any domain has to keep.
         let allowed = Kind::from_letter(input.letter).is_some()
             && name.len() <= FileName::LEN_MAX
             && !name.iter().any(|byte| matches!(byte, 0 | b'/'));

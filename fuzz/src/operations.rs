@@ -14,10 +14,10 @@ use userdata_sim::{SimDisk, SimOptions};
 
 use crate::model::{Model, is_met};
 
-/// As many operations as one input makes.
+/// The most operations of an input.
 const OPERATIONS_MAX: usize = 64;
 
-/// Userids made to be mistaken for each other, or for something else.
+/// Userids that a store might confuse with each other or with names of its own files.
 const USERIDS: [&str; 8] = ["xl", "x", "xl.", "*", "[x]l", "?l", ".hid", "5.00"];
 
 const DURABILITIES: [Durability; 3] = [Durability::Process, Durability::File, Durability::Full];
@@ -63,13 +63,13 @@ struct At {
 enum Expected {
     Any,
     Absent,
-    /// The version that is there.
+    /// The stored version.
     Right,
     Wrong(Vec<u8>),
 }
 
-/// The store and the model agree on every answer, and in the end on everything there is, on the
-/// simulated directory.
+/// On the simulated directory, the store and the model agree on every answer, and on all values at the
+/// end.
 pub fn operations(data: &[u8]) {
     let Some(history) = history(data) else {
         return;
@@ -82,12 +82,12 @@ pub fn operations(data: &[u8]) {
     assert_eq!(disk.tree().iter().count(), values, "{}", disk.tree());
 }
 
-/// The same on a real directory.
+/// The same as [`operations`], on a real directory.
 pub fn operations_os(data: &[u8]) {
     let Some(history) = history(data) else {
         return;
     };
-    // Without a disk behind it a sync costs next to nothing.
+    // On a tmpfs a sync costs almost nothing.
     let memory = Path::new("/dev/shm");
     let scratch = match memory.is_dir() {
         true => tempfile::tempdir_in(memory),
@@ -108,7 +108,7 @@ fn history(data: &[u8]) -> Option<History> {
     History::arbitrary(&mut Unstructured::new(data)).ok()
 }
 
-/// Does everything, and returns how many values there are in the end.
+/// Applies every operation, and returns the number of values at the end.
 fn run<D: Directory>(history: &History, store: FileStore<D>) -> usize {
     let format = match history.seed_format {
         true => NameFormat::Seed,
@@ -220,7 +220,7 @@ fn apply<D: Directory>(store: &FileStore<D>, model: &mut Model, operation: &Oper
     }
 }
 
-/// Makes one change; it fails if and only if its expectation is not met.
+/// Makes a change, which has to fail if and only if its expectation is not met.
 fn changed<D: Directory>(
     store: &FileStore<D>,
     key: &DomainKey,

@@ -1,4 +1,4 @@
-//! Schedules: a few processes, what each does, who runs when, who is killed, and a power cut.
+//! Schedules: a few processes, their calls, the order in which they run, kills, and a power cut.
 
 use std::num::NonZeroUsize;
 
@@ -7,16 +7,17 @@ use hv_sim::{HostOptions, HostState};
 use userdata_core::file_name::NameFormat;
 use userdata_core::store::{Durability, Keep};
 use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
-use userdata_sim::{
-    Bytes, Checker, Ending, HostImage, Request, Role, Scenario, SimDisk, SimOptions, Task, Tracing,
-    Whose,
-};
+use userdata_sim::{SimDisk, SimOptions};
+use userdata_simulate::actor::{Request, Task, Whose};
+use userdata_simulate::checker::{Checker, HostImage};
+use userdata_simulate::scenario::{Role, Scenario, Tracing};
+use userdata_simulate::schedule::{Bytes, Ending};
 
-/// As many processes, and things that each of them does.
+/// The most processes, and the most calls of each.
 const PROCESSES_MAX: usize = 3;
 const TASKS_MAX: usize = 4;
 
-/// One userid is a part of the other.
+/// Two userids, of which one is a part of the other.
 const USERIDS: [&str; 2] = ["xl", "xl.backup"];
 
 #[derive(Arbitrary, Debug)]
@@ -40,8 +41,8 @@ enum Asked {
     List,
 }
 
-/// However processes follow each other, are killed or lose their power: all end, and what each was
-/// told can be explained.
+/// In whatever order processes run, are killed or lose their power, all of them end, and their history is
+/// linearizable.
 pub fn schedules(data: &[u8]) {
     let Ok(play) = Play::arbitrary(&mut Unstructured::new(data)) else {
         return;
@@ -88,7 +89,7 @@ impl Play {
         for asked in &self.processes {
             let tasks = asked.iter().take(TASKS_MAX).filter_map(|asked| {
                 number += 1;
-                // No two values are equal, so that each tells who stored it.
+                // No two values are equal, so a value shows which call stored it.
                 let value = format!("value {number}");
                 let request = asked.request(value.into_bytes())?;
                 Some(Task::Userdata(Whose::Exactly(domain()), request))

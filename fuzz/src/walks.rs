@@ -1,16 +1,16 @@
-//! What bytes choose of a walk: where it happens, and what is done.
+//! The parts of a walk that the input chooses: its scene and its actions.
 
 use std::num::NonZeroUsize;
 
 use arbitrary::Arbitrary;
 use userdata_core::file_name::NameFormat;
 use userdata_core::store::{Durability, Keep};
-use userdata_sim::{Action, Scene, Setting, Slot};
+use userdata_simulate::walk::{Action, Scene, Setting, Slot};
 
 /// The longest value: four blocks of the smallest size, or one of the largest.
 const VALUE_MAX: usize = 16;
 
-/// Where it happens.
+/// The scene of a walk.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(crate) struct Place {
     seed_format: bool,

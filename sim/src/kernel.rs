@@ -46,10 +46,12 @@ struct Description {
     descriptors: u32,
 }
 
-/// Who holds a lock.
+/// Which process holds a lock, seen from one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Holder {
+pub enum Holder {
+    /// The process that asks.
     Itself,
+    /// Another one.
     Another,
 }
 

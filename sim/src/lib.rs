@@ -8,13 +8,6 @@
 //! * [`CrashStates`] are what a power cut may leave of it, each made from an index.
 //! * [`Interposed`] stands before any directory, a real one too: [`Faults`], a [`Trace`], a seeded
 //!   bug ([`WithoutSyncs`]), or an [`Interceptor`] of your own.
-//! * [`CrashWalk`] and [`FaultWalk`] stop or disturb one process at every point, recover with the
-//!   real code, and hold what is there against the guarantees.
-//! * A [`Scenario`] is several processes on one host, real libxl and its defects among them. Who of
-//!   them runs next is up to [`Choices`], of a seed or exhaustive. What comes of it is a [`Run`].
-//! * [`Checker`] holds a [`History`] of several processes against the guarantees, and says why it
-//!   is wrong; [`CrashCheck`] does so with what a power cut leaves of it; [`shrink()`] makes what
-//!   fails small.
 //!
 //! # What a power cut may do
 //!
@@ -24,11 +17,9 @@
 //! is any that it had ([`Sizes`]). A sync of a file does not make its name durable, nor one of a
 //! directory the bytes of the files in it.
 //!
-//! # What is walked, and what is not
+//! # What is not simulated
 //!
-//! One process of a flat layout meets every crash state, every fault and every wrong answer of the
-//! hypervisor, the latter two in pairs; several are scheduled as [`Scenario`] says. Bits that rot,
-//! sectors torn within a block, and disks that lie about a flush are not simulated; neither are
+//! Bits that rot, sectors torn within a block, and disks that lie about a flush; neither are
 //! permissions, since a process here may do anything.
 //!
 //! # Example
@@ -66,53 +57,26 @@
 //! # }
 //! ```
 
-mod actor;
 mod call;
-mod checker;
 mod faults;
-mod history;
-mod history_text;
 mod interposed;
 mod kernel;
-mod misanswer;
 mod random;
-mod scenario;
-mod schedule;
-mod shrink;
 mod sim_directory;
 mod sim_disk;
 mod storage;
 mod trace;
-mod walk;
 mod without_syncs;
 
-pub use actor::{Counts, LibxlRequest, Life, Line, Mischief, Request, Task, Whose};
 pub use call::{Answer, Call, CallKind};
-pub use checker::{
-    Checked, Checker, Complaint, CrashCheck, CrashChecked, HostImage, Involved, MalformedHistory,
-    Tally,
-};
 pub use faults::{At, Fault, Faults, FaultyDirectory, How, every_fault};
-pub use history::{
-    Disturbance, Event, History, LibxlBug, LibxlCall, Operation, OperationId, ProcessId, Reply,
-    Unguarded,
-};
 pub use interposed::{Interceptor, Interposed, InterposedFile, Verdict};
-pub use misanswer::Misanswer;
+pub use kernel::Holder;
 pub use random::Random;
-pub use scenario::{Mix, MixError, Process, Role, Run, Scenario, ScenarioError, Tracing};
-pub use schedule::{
-    Bounds, Bytes, Choice, Choices, Decision, Ending, Exhaustive, Moment, Recorded, Seeded,
-};
-pub use shrink::{Reducible, Shrunk, shrink, without_chunks};
 pub use sim_directory::{SimDirectory, SimFile};
 pub use sim_disk::{Plant, SimDisk, SimOptions, SimProcess, Step};
 pub use storage::{
     CrashModel, CrashStates, NameOrder, Sizes, Storage, StorageOptions, Tree, TreeEntry,
 };
 pub use trace::{Trace, Traced, TracingDirectory};
-pub use walk::{
-    Action, ActionKind, Broken, CrashWalk, Cut, End, Ended, FaultWalk, Faulted, Guarantee,
-    Incident, Report, Scene, Setting, Slot, WalkError, Walked,
-};
 pub use without_syncs::WithoutSyncs;

@@ -56,8 +56,12 @@ impl SimDirectory {
         Ok(file)
     }
 
-    /// The part of it that opens nothing.
-    pub(crate) fn truncate(&self, file: &SimFile) -> Result<(), Errno> {
+    /// `ftruncate(fd, 0)`: what `O_TRUNC` does after it opened the file.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF` if the file is not open in this process.
+    pub fn truncate(&self, file: &SimFile) -> Result<(), Errno> {
         let mut kernel = self.kernel();
         let node = kernel.node_of(self.process.id(), file.descriptor)?;
         let clock = kernel.clock();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use userdata_core::store::FileType;
 use userdata_fs::{Errno, Name};
 
-use crate::kernel::Kernel;
+use crate::kernel::{Holder, Kernel};
 use crate::storage::{Body, Storage, StorageOptions};
 use crate::{CallKind, SimDirectory, Tree};
 
@@ -80,6 +80,21 @@ pub enum Plant {
     Device,
     /// An empty directory.
     Directory,
+}
+
+impl Plant {
+    /// What stands under the name.
+    #[must_use]
+    pub const fn file_type(&self) -> FileType {
+        match self {
+            Self::File(_) | Self::Zeros(_) => FileType::Regular,
+            Self::Symlink(_) => FileType::Symlink,
+            Self::Fifo => FileType::Fifo,
+            Self::Socket => FileType::Socket,
+            Self::Device => FileType::Device,
+            Self::Directory => FileType::Directory,
+        }
+    }
 }
 
 impl SimOptions {
@@ -165,9 +180,10 @@ impl SimDisk {
         self.kernel().clock()
     }
 
-    /// How many names one look into a directory gives.
-    pub(crate) fn listed_at_once(&self) -> usize {
-        self.kernel().options.listed_at_once.max(1)
+    /// What the disk and its kernel can do.
+    #[must_use]
+    pub fn options(&self) -> SimOptions {
+        self.kernel().options.clone()
     }
 
     /// A panic in the middle of a call leaves nothing half done that would matter to a test.
@@ -181,6 +197,12 @@ impl SimDisk {
 }
 
 impl SimProcess {
+    /// Which process has the file of this name in the root directory exclusively locked.
+    #[must_use]
+    pub fn lock_holder(&self, name: Name<'_>) -> Option<Holder> {
+        self.disk.kernel().holder(name.as_bytes(), self.id)
+    }
+
     /// Opens the root directory of the disk.
     ///
     /// # Errors

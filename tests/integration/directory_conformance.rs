@@ -11,7 +11,7 @@ use crate::place::Place;
 #[test]
 fn a_real_directory_conforms() {
     for place in Place::all() {
-        directory::run_all(&|| {
+        directory::run_all(|| {
             let scratch = place.scratch();
             let directory = OsDirectory::open(scratch.path()).unwrap();
             DirectoryUnderTest::new(directory, move |_, name, hostile| {
@@ -23,7 +23,7 @@ fn a_real_directory_conforms() {
 
 #[test]
 fn a_child_of_a_real_directory_conforms() {
-    directory::run_all(&|| {
+    directory::run_all(|| {
         let (scratch, name) = (Place::Disk.scratch(), Name::new(b"child").unwrap());
         let parent = OsDirectory::open(scratch.path()).unwrap();
         parent.make_directory(name).unwrap();
@@ -38,7 +38,7 @@ fn a_child_of_a_real_directory_conforms() {
 
 #[test]
 fn a_simulated_directory_conforms() {
-    directory::run_all(&|| {
+    directory::run_all(|| {
         let disk = SimDisk::new(SimOptions::default());
         DirectoryUnderTest::new(disk.process().root().unwrap(), plant_simulated)
     });
@@ -46,7 +46,7 @@ fn a_simulated_directory_conforms() {
 
 #[test]
 fn a_directory_that_no_fault_strikes_conforms() {
-    directory::run_all(&|| {
+    directory::run_all(|| {
         let disk = SimDisk::new(SimOptions::default());
         let (inner, planted) = (
             disk.process().root().unwrap(),
@@ -61,7 +61,7 @@ fn a_directory_that_no_fault_strikes_conforms() {
 
 #[test]
 fn a_directory_whose_calls_are_noted_conforms() {
-    directory::run_all(&|| {
+    directory::run_all(|| {
         let scratch = Place::Disk.scratch();
         let inner = OsDirectory::open(scratch.path()).unwrap();
         let tracing: TracingDirectory<OsDirectory> = Interposed::new(inner, Trace::default());

@@ -379,7 +379,7 @@ proptest! {
                 let changed = step.apply(&scene.store);
                 check(&scene, step, changed.err().as_ref());
             }
-            for key in HOT_DOMAINS {
+            for &key in HOT_DOMAINS {
                 let everything = Change::new(key, What::Clear(Keep::Nothing));
                 check(&scene, &everything, everything.apply(&scene.store).err().as_ref());
             }

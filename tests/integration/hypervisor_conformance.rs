@@ -37,7 +37,7 @@ fn a_simulated_host_conforms() {
         HostOptions::new(1),
         HostOptions::new(2).with_reports_dying(false),
     ] {
-        hypervisor::run_all(&|| {
+        hypervisor::run_all(|| {
             let host = SimHost::new(options.clone());
             let toolstack = host.clone();
             let apply = move |event: &Event| toolstack.apply(event).expect("an event happens");
@@ -48,7 +48,7 @@ fn a_simulated_host_conforms() {
 
 #[test]
 fn a_simulated_host_kept_in_a_file_conforms() {
-    hypervisor::run_all(&|| {
+    hypervisor::run_all(|| {
         let scratch: Arc<TempDir> = Arc::new(Place::Disk.scratch());
         let host = HostFile::new(scratch.path().join("host.json"));
         let toolstack = host.clone();
@@ -67,5 +67,5 @@ fn the_state_of_a_simulated_host_conforms() {
         let new = NewDomain::new().with_domid(Domid::new(domid).unwrap());
         host.create(new).unwrap();
     }
-    hypervisor::run_all(&|| HypervisorUnderTest::new(host.state()));
+    hypervisor::run_all(|| HypervisorUnderTest::new(host.state()));
 }

@@ -29,6 +29,8 @@ mod place;
 #[cfg(test)]
 mod processes;
 #[cfg(test)]
+mod same_key_again;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod store_conformance;

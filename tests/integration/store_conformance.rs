@@ -48,33 +48,33 @@ fn tree_store<D: Directory>(open: Opened<D>) -> StoreUnderTest {
 #[test]
 fn a_file_store_with_libxl_names_conforms() {
     for place in Place::all() {
-        store::run_all(&|| file_store(real(place), NameFormat::Libxl));
+        store::run_all(|| file_store(real(place), NameFormat::Libxl));
     }
 }
 
 #[test]
 fn a_file_store_with_seed_names_conforms() {
     for place in Place::all() {
-        store::run_all(&|| file_store(real(place), NameFormat::Seed));
+        store::run_all(|| file_store(real(place), NameFormat::Seed));
     }
 }
 
 #[test]
 fn a_file_store_on_a_simulated_directory_conforms() {
     for format in [NameFormat::Libxl, NameFormat::Seed] {
-        store::run_all(&|| file_store(simulated(), format));
+        store::run_all(|| file_store(simulated(), format));
     }
 }
 
 #[test]
 fn a_store_in_a_tree_of_directories_conforms() {
-    store::run_all(&|| tree_store(real(Place::Disk)));
-    store::run_all(&|| tree_store(simulated()));
+    store::run_all(|| tree_store(real(Place::Disk)));
+    store::run_all(|| tree_store(simulated()));
 }
 
 #[test]
 fn a_store_without_locks_conforms() {
-    store::run_all(&|| {
+    store::run_all(|| {
         let database = Arc::new(Database::default());
         StoreUnderTest::new(move || DatabaseStore::new(Arc::clone(&database)))
             .with_value_max(DatabaseStore::VALUE_MAX)

@@ -23,9 +23,10 @@ use copy::Copy;
 
 pub(crate) mod canary;
 mod copy;
+mod families;
 
 /// How long each is hunted at most, unless told otherwise.
-const MINUTES: u64 = 2;
+const MINUTES: f64 = 2.0;
 
 /// The seeds of what is drawn. Those of the exhaustive families that come first find most.
 const SEEDS: &str = "0..400";
@@ -35,9 +36,12 @@ const SEEDS: &str = "0..400";
 pub(crate) struct Task {
     /// Only canaries whose name contains this
     name: Option<String>,
-    /// How long each is hunted at most
+    /// How long each is hunted at most; parts of a minute are fine
     #[arg(long, value_name = "MINUTES", default_value_t = MINUTES)]
-    minutes: u64,
+    minutes: f64,
+    /// Hunt each with every family of cases alone, and show which finds it and how fast
+    #[arg(long)]
+    families: bool,
 }
 
 /// How one hunt ended.
@@ -80,6 +84,7 @@ impl Default for Task {
         Self {
             name: None,
             minutes: MINUTES,
+            families: false,
         }
     }
 }
@@ -97,18 +102,21 @@ impl Task {
             bail!("there is no such canary");
         }
         let copy = Copy::make(&folder)?;
-        let hunt = |canary| self.hunt(&copy, &folder, canary);
+        let hunt = |canary| self.hunt(&copy, canary);
         let sound = hunt(None)?;
         writeln!(io::stdout(), "{sound}")?;
+        if sound.failure.is_some() {
+            bail!("the code without a bug is complained about");
+        }
+        if self.families {
+            return families::measure(&copy, &canaries, self.minutes);
+        }
         let mut all = Vec::new();
         for canary in &canaries {
             let hunted = hunt(Some(canary)).with_context(|| canary.name.clone())?;
             writeln!(io::stdout(), "{hunted}")?;
             all.push(hunted);
             fs::write(found(), serde_json::to_string(&all)?)?;
-        }
-        if sound.failure.is_some() {
-            bail!("the code without a bug is complained about");
         }
         let missed = all.iter().filter(|hunted| hunted.failure.is_none());
         let missed: Vec<&str> = missed.map(|hunted| hunted.name.as_str()).collect();
@@ -125,32 +133,43 @@ impl Task {
     }
 
     /// Builds with the bug, or without one, and runs until something is found.
-    fn hunt(&self, copy: &Copy, folder: &Path, canary: Option<&Canary>) -> Result<Hunted> {
+    fn hunt(&self, copy: &Copy, canary: Option<&Canary>) -> Result<Hunted> {
         let simulate = copy.build(canary)?;
-        let out = folder.join("hunt.json");
         let started = Instant::now();
-        let minutes = self.minutes.to_string();
-        let mut command = child::command(simulate);
-        command.args(["run", "--first", "--seeds", SEEDS, "--minutes", &minutes]);
-        command.arg("--out").arg(&out);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let limit = Duration::from_secs(60 * (self.minutes + 5));
-        let status = Child::start(&mut command, limit)?.wait(|| ())?;
-        let findings: Findings = serde_json::from_str(&fs::read_to_string(&out)?)?;
-        let told = if findings.failures.is_empty() { 0 } else { 1 };
-        if status.code() != Some(told) {
-            bail!(
-                "simulate ended with {status} and {} failures",
-                findings.failures.len()
-            );
-        }
+        let findings = simulate_run(&simulate, self.minutes, &["--seeds", SEEDS])?;
         Ok(Hunted {
             name: canary.map_or("(no bug)", |canary| &canary.name).to_owned(),
             bug: canary.map(|canary| canary.bug.clone()).unwrap_or_default(),
-            cases: findings.families.values().map(|tally| tally.cases).sum(),
+            cases: findings.cases(),
             seconds: started.elapsed().as_secs_f64(),
             failure: findings.failures.into_iter().next(),
         })
+    }
+}
+
+/// Runs cases until something is found, for so long at most.
+fn simulate_run(simulate: &Path, minutes: f64, options: &[&str]) -> Result<Findings> {
+    let out = folder().join("hunt.json");
+    let mut command = child::command(simulate);
+    command.args(["run", "--first", "--minutes", &minutes.to_string()]);
+    command.args(options).arg("--out").arg(&out);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let limit = Duration::try_from_secs_f64(60.0 * (minutes + 5.0))?;
+    let status = Child::start(&mut command, limit)?.wait(|| ())?;
+    let findings: Findings = serde_json::from_str(&fs::read_to_string(&out)?)?;
+    let told = if findings.failures.is_empty() { 0 } else { 1 };
+    if status.code() != Some(told) {
+        bail!(
+            "simulate ended with {status} and {} failures",
+            findings.failures.len()
+        );
+    }
+    Ok(findings)
+}
+
+impl Findings {
+    fn cases(&self) -> u64 {
+        self.families.values().map(|tally| tally.cases).sum()
     }
 }
 

@@ -1,31 +1,49 @@
-//! Fuzzing: every target of `fuzz/`, for as long as asked, and what is done with what it finds.
+//! Fuzzing: every target of `fuzz/` for as long as asked, and the figures of all of them.
 //!
-//! cargo-fuzz builds the targets with the nightly compiler; they are run by us, so that they end at
-//! their deadline and on Ctrl-C. What a target learns stays in `target/fuzz/TARGET/corpus`, what it
-//! finds in `target/fuzz/TARGET/artifacts`. Findings are replayed on any compiler.
+//! cargo-fuzz builds and runs them. What is done with one target or one input are its own commands,
+//! `cargo +nightly fuzz run`, `tmin`, `cmin` and `coverage`; see docs/fuzzing.md. What a target
+//! learns stays in `target/fuzz/TARGET`, what it fails on in `fuzz/artifacts/TARGET`.
 
+use std::fmt;
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, value_parser};
+use serde::Serialize;
 
-use engine::{Engine, Sanitizer};
-use report::Report;
+use crate::child::{self, Child};
+use crate::ci::log::Log;
+use crate::ci::need::Need;
+use crate::project;
 
-mod corpus;
-mod crash;
-mod engine;
-mod progress;
-mod report;
-mod run;
-mod status;
-mod target;
+const NIGHTLY: Need = Need::of(
+    "the nightly compiler",
+    &[
+        "rustup",
+        "toolchain",
+        "install",
+        "nightly",
+        "--profile=minimal",
+    ],
+)
+.probed_by(&["rustup", "run", "nightly", "rustc", "--version"]);
+const CARGO_FUZZ: Need = Need::of(
+    "cargo-fuzz",
+    &["cargo", "install", "--locked", "cargo-fuzz"],
+)
+.probed_by(&["cargo", "fuzz", "--version"]);
+/// libFuzzer is compiled from its source.
+const CXX: Need = Need::of("g++", &["apt-get", "install", "g++"]);
 
-pub(crate) use engine::NEEDS;
-pub(crate) use target::{Target, chosen};
+/// What fuzzing needs beside the Rust toolchain.
+pub(crate) const NEEDS: &[Need] = &[NIGHTLY, CARGO_FUZZ, CXX];
+
+/// What a target may take beyond its time: it is built, and runs all inputs that there are.
+const GRACE: Duration = Duration::from_secs(1800);
 
 /// Options of `cargo xtask fuzz`.
 #[derive(Debug, Args)]
@@ -39,84 +57,156 @@ pub(crate) struct Task {
     /// How many processes fuzz one target side by side
     #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u8).range(1..))]
     jobs: u8,
-    /// What watches memory meanwhile; it halves the speed, and finds nothing in safe code
-    #[arg(long, value_enum, default_value_t)]
-    sanitizer: Sanitizer,
-    /// Show the targets and how many inputs of each are committed, and run none
-    #[arg(long)]
-    list: bool,
-    /// Run the target on these inputs and end, on the compiler that there is
-    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "list")]
-    replay: Vec<PathBuf>,
-    /// Make an input that the target fails on as small as can be
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["list", "replay"])]
-    shrink: Option<PathBuf>,
-    /// Keep in fuzz/corpus only what adds to what a target reaches, taking in what it has learnt
-    #[arg(long, conflicts_with_all = ["list", "replay", "shrink"])]
-    minimise: bool,
+}
+
+/// How one target did.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Run {
+    target: String,
+    failed: bool,
+    executions: u64,
+    executions_per_second: u64,
+    /// Edges of the program that were taken.
+    edges: u64,
 }
 
 impl Task {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let targets = chosen(&self.targets)?;
-        if self.list {
-            let mut out = io::stdout().lock();
-            for target in &targets {
-                writeln!(out, "{:16}{:>5} inputs", target.name(), target.inputs()?)?;
-            }
-            return Ok(ExitCode::SUCCESS);
+        let folder = project::target().join("fuzz");
+        let mut log = Log::create(&folder, "install", GRACE)?;
+        NEEDS.iter().try_for_each(|need| need.provide(&mut log))?;
+        let mut runs = Vec::new();
+        for target in targets {
+            runs.push(self.fuzz(&target, &folder)?);
+            // So that an interrupted run keeps what was found until then.
+            fs::write(folder.join("report.json"), serde_json::to_string(&runs)?)?;
         }
-        if !self.replay.is_empty() {
-            return crash::replay(one(&targets)?, &self.replay).map(|()| ExitCode::SUCCESS);
-        }
-        if let Some(file) = &self.shrink {
-            let target = one(&targets)?;
-            return crash::shrink(&Engine::build(self.sanitizer)?, target, file, self.minutes)
-                .map(|()| ExitCode::SUCCESS);
-        }
-        let engine = Engine::build(self.sanitizer)?;
-        if self.minimise {
-            for target in &targets {
-                corpus::minimise(&engine, target)?;
-            }
-            return Ok(ExitCode::SUCCESS);
-        }
-        self.fuzz(&engine, &targets)
+        let failed = runs.iter().filter(|run| run.failed).count();
+        let executions: u64 = runs.iter().map(|run| run.executions).sum();
+        let summary = format!("{} targets, {executions} runs", runs.len());
+        ensure!(failed == 0, "{summary}; {failed} targets failed");
+        writeln!(io::stdout(), "{summary}")?;
+        Ok(ExitCode::SUCCESS)
     }
 
-    /// Runs the targets in turn. What was found until then is kept also if the user ends it.
-    fn fuzz(&self, engine: &Engine, targets: &[Target]) -> Result<ExitCode> {
-        let mut report = Report::default();
-        for target in targets {
-            let run = run::run(engine, target, self.minutes, usize::from(self.jobs));
-            match run {
-                Ok(run) => report.add(run),
-                Err(error) => {
-                    report.write()?;
-                    return Err(error);
-                }
-            }
+    /// Fuzzes one target until its time is over or it fails.
+    fn fuzz(&self, target: &str, folder: &Path) -> Result<Run> {
+        let learnt = folder.join(target);
+        fs::create_dir_all(&learnt).with_context(|| format!("cannot make {}", learnt.display()))?;
+        let path = folder.join(format!("{target}.log"));
+        let log = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+        let mut command = self.cargo_fuzz(target, folder);
+        command.stdout(log.try_clone()?).stderr(log);
+        let ended = Child::start(&mut command, self.minutes + GRACE)?.wait(|| ())?;
+        let told = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+        let run = Run::new(target, !ended.success(), self.minutes, &told);
+        writeln!(io::stdout(), "{run}")?;
+        if run.failed {
+            // With the commands that replay and shrink the input.
+            writeln!(io::stdout(), "{}", child::tail(&told, 60))?;
         }
-        report.write()?;
-        let crashed = report.crashed();
-        if crashed == 0 {
-            writeln!(io::stdout(), "{report}")?;
-            Ok(ExitCode::SUCCESS)
-        } else {
-            bail!("{report}; {crashed} targets failed");
+        Ok(run)
+    }
+
+    fn cargo_fuzz(&self, target: &str, folder: &Path) -> Command {
+        let mut command = child::command("rustup");
+        command.current_dir(project::root());
+        command.args(["run", "nightly", "cargo", "fuzz", "run"]);
+        // Nothing in the targets is unsafe, and without a sanitizer they run twice as fast.
+        command.args(["--features", "libfuzzer", "--sanitizer", "none"]);
+        command.arg(format!("--jobs={}", self.jobs));
+        command.arg("--target-dir").arg(folder.join("build"));
+        command.arg(target).arg(folder.join(target));
+        command.arg(fuzz_folder().join("corpus").join(target));
+        command.args([
+            "--",
+            "-timeout=20",
+            "-rss_limit_mb=2048",
+            "-print_final_stats=1",
+        ]);
+        command.arg(format!("-max_total_time={}", self.minutes.as_secs()));
+        let dictionary = fuzz_folder().join(format!("dictionaries/{target}.dict"));
+        if dictionary.is_file() {
+            command.arg(format!("-dict={}", dictionary.display()));
+        }
+        // They would lead it back to the compiler that built us.
+        command.env_remove("CARGO").env_remove("RUSTC");
+        command
+    }
+}
+
+impl Run {
+    /// From what libFuzzer wrote, alone or as one of several processes.
+    fn new(target: &str, failed: bool, span: Duration, log: &str) -> Self {
+        let after = |name: &str| {
+            let (_, after) = log.rsplit_once(name)?;
+            after.split_whitespace().next()?.parse().ok()
+        };
+        let status = || {
+            let mut lines = log.lines().rev();
+            lines.find_map(|line| {
+                line.strip_prefix('#')?
+                    .split([':', '\t'])
+                    .next()?
+                    .parse()
+                    .ok()
+            })
+        };
+        let executions = after("stat::number_of_executed_units:").or_else(status);
+        let executions = executions.unwrap_or(0);
+        Self {
+            target: target.to_owned(),
+            failed,
+            executions,
+            executions_per_second: executions / span.as_secs().max(1),
+            edges: after(" cov: ").unwrap_or(0),
         }
     }
 }
 
-fn one(targets: &[Target]) -> Result<&Target> {
-    match targets {
-        [target] => Ok(target),
-        _ => bail!("name the one target that the file is for"),
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            target,
+            executions,
+            executions_per_second,
+            edges,
+            ..
+        } = self;
+        let verdict = if self.failed { "FAILED" } else { "fine" };
+        write!(f, "{target:16}{verdict:8}{executions} runs, ")?;
+        write!(f, "{executions_per_second}/s, {edges} edges")
     }
+}
+
+fn fuzz_folder() -> PathBuf {
+    project::root().join("fuzz")
+}
+
+/// The targets of these names; all if none is named.
+fn chosen(names: &[String]) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(fuzz_folder().join("fuzz_targets"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        all.extend(name.strip_suffix(".rs").map(str::to_owned));
+    }
+    all.sort();
+    if let Some(unknown) = names.iter().find(|name| !all.contains(name)) {
+        bail!(
+            "there is no target {unknown}; the targets are {}",
+            all.join(", ")
+        );
+    }
+    Ok(if names.is_empty() {
+        all
+    } else {
+        names.to_vec()
+    })
 }
 
 fn minutes(text: &str) -> Result<Duration, String> {
-    let minutes: f64 = text.parse().map_err(|_| "no number".to_owned())?;
+    let minutes: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     Duration::try_from_secs_f64(minutes * 60.0)
         .ok()
         .filter(|span| *span >= Duration::from_secs(1))
@@ -130,9 +220,38 @@ mod tests {
     #[test]
     fn minutes_have_parts_and_are_at_least_a_second() {
         assert_eq!(minutes("0.15"), Ok(Duration::from_secs(9)));
-        assert_eq!(minutes("60"), Ok(Duration::from_secs(3600)));
         for wrong in ["0", "-1", "nan", "inf", "one", "0.001"] {
             assert!(minutes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn figures_are_the_last_that_libfuzzer_wrote() {
+        let run = |log: &str| Run::new("a", false, Duration::from_secs(10), log);
+        let alone = "#2\tINITED cov: 5 ft: 6 corp: 1/1b\n#524288\tpulse  cov: 298 ft: 589\n\
+                     stat::number_of_executed_units: 524290\n";
+        let shown = "a               fine    524290 runs, 52429/s, 298 edges";
+        assert_eq!(run(alone).to_string(), shown);
+        let several = "#20: cov: 5 ft: 6 corp: 1 exec/s 2\n#70: cov: 6 ft: 9 corp: 3 exec/s 7\n";
+        let shown = "a               fine    70 runs, 7/s, 6 edges";
+        assert_eq!(run(several).to_string(), shown);
+        let none = "a               fine    0 runs, 0/s, 0 edges";
+        assert_eq!(run("error: it does not build").to_string(), none);
+    }
+
+    #[test]
+    fn a_wrong_name_shows_the_targets_and_every_dictionary_has_one() {
+        let all = chosen(&[]).unwrap();
+        assert!(all.len() > 5);
+        let error = chosen(&["nonsense".to_owned()]).unwrap_err().to_string();
+        assert!(
+            error.contains("no target nonsense; the targets are "),
+            "{error}"
+        );
+        for entry in fs::read_dir(fuzz_folder().join("dictionaries")).unwrap() {
+            let path = entry.unwrap().path();
+            let of = path.file_stem().unwrap().to_string_lossy().into_owned();
+            assert!(all.contains(&of), "{of}");
         }
     }
 }

@@ -24,7 +24,14 @@ mod xen;
 enum Task {
     /// Every check there is: what continuous integration runs
     Ci(ci::Task),
-    /// The everyday test: unit, integration and doc tests of every crate
+    /// The everyday test: unit, integration and doc tests of what others use
+    ///
+    /// Runs the unit, integration and doc tests of the default members of the workspace: the
+    /// published crates, the simulation with its exhaustive walks, the tests of the whole on real
+    /// files and processes, the committed inputs of every fuzz target, and the examples. Not in
+    /// it are the tests of the rigs and tools (`bench`, `tests/libxl`,
+    /// `tests/power-cut`, `tests/rig`, `xtask`): `--workspace` adds them, and `cargo xtask ci`
+    /// runs them all.
     Test(test::Task),
     /// The house rules that rustfmt and clippy do not know, in a second
     Tidy(tidy::Task),
@@ -34,9 +41,9 @@ enum Task {
     Campaign(campaign::Task),
     /// Bugs planted in a copy of the source, each of which the simulation has to find
     Canaries(canaries::Task),
-    /// Fuzzing with the nightly compiler, and replaying what it finds on any
+    /// Every fuzz target for some minutes, with the nightly compiler
     Fuzz(fuzz::Task),
-    /// Which lines the committed fuzz corpus reaches
+    /// Which lines the tests reach
     Coverage(coverage::Task),
     /// Power cuts on the kernel's own file systems: ext4, xfs and btrfs
     PowerCut(power_cut::Task),

@@ -1,4 +1,5 @@
-//! The everyday test: what a newcomer runs, and what is to take less than five minutes.
+//! The everyday test: what a newcomer runs, and what takes less than five minutes on two idle
+//! processors, with everything that is compiled for it.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{ChildStdout, ExitCode, Stdio};
@@ -16,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(40 * 60);
 /// Options of `cargo xtask test`.
 #[derive(Debug, Args)]
 pub(crate) struct Task {
-    /// Passed on to `cargo test`: a filter, `-p PACKAGE`, `-- --nocapture`
+    /// Passed on to `cargo test`: a filter, `--workspace`, `-p PACKAGE`, `-- --nocapture`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }

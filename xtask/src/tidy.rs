@@ -16,14 +16,11 @@ use texts::Texts;
 mod documents;
 mod finding;
 mod guarantees;
-mod hosts;
 mod lines;
 mod names;
 mod packages;
-mod paths;
-mod seams;
+mod prose;
 mod texts;
-mod tokens;
 mod unfinished;
 mod unsafety;
 
@@ -55,28 +52,16 @@ const RULES: &[Rule] = &[
         check: unfinished::nothing_is_left_for_later,
     },
     Rule {
-        name: "ignored-test",
-        check: unfinished::no_test_is_ignored,
-    },
-    Rule {
         name: "unsafe",
-        check: unsafety::unsafe_has_one_room,
-    },
-    Rule {
-        name: "fs-seam",
-        check: seams::the_store_goes_through_directory,
+        check: unsafety::unsafe_has_its_modules,
     },
     Rule {
         name: "names",
         check: names::names_say_what_is_inside,
     },
     Rule {
-        name: "machine-path",
-        check: paths::no_path_of_one_machine,
-    },
-    Rule {
-        name: "registry-host",
-        check: hosts::no_registry_is_named,
+        name: "prose",
+        check: prose::prose_is_plain,
     },
     Rule {
         name: "packages",

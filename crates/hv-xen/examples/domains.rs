@@ -1,10 +1,10 @@
-//! Prints the domains of this Xen host: domid, uuid, life, whether its toolstack is taking it
-//! apart, and its name.
+//! Prints the domains of this Xen host: domid, uuid, life, whether the toolstack is destroying the
+//! domain, and its name.
 //!
 //! usage: `domains [privcmd|xenctrl] [DOMID...]`
 //!
-//! Of the domids that are named, those that no domain has are left out; with none named, every
-//! domain is listed. `xenctrl` takes the feature of this name, and goes through libxenctrl.
+//! Without a domid it prints every domain. It skips domids that no domain has. `xenctrl` asks the
+//! hypervisor through libxenctrl, and needs the feature of this name.
 
 use std::error::Error;
 use std::io::Write;
@@ -34,14 +34,14 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(not(feature = "xenctrl"))]
 fn open() -> Result<Xen, HypervisorError> {
-    Xen::open(Options::default())
+    Xen::open(Options::new())
 }
 
 #[cfg(feature = "xenctrl")]
 fn open() -> Result<Xen, HypervisorError> {
     match std::env::args().nth(1).as_deref() {
-        Some("xenctrl") => Xen::open_xenctrl(Options::default()),
-        _ => Xen::open(Options::default()),
+        Some("xenctrl") => Xen::open_xenctrl(Options::new()),
+        _ => Xen::open(Options::new()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `Changes`: a hint that domains may have ended.
+//! `Changes`: hints that domains may have ended.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -7,14 +7,15 @@ use userdata_core::hypervisor::HypervisorError;
 
 use crate::xenstore::{Xenstore, XenstoreError};
 
-/// What xenstored fires when a domain ends, and at some other times.
+/// The path whose watch xenstored fires when a domain ends, and at some other times.
 const RELEASE_DOMAIN: &str = "@releaseDomain";
 
-/// Tells when it is worth while to look at the domains again.
+/// Hints that it is time to look at the domains again.
 ///
-/// A hint and nothing more: it comes at the first wait, and may come although nothing changed; one
-/// may stand for several domains; and none comes when a domain that was dead for long disappears at
-/// last. So first watch, then look, then act, and look from time to time even without a hint.
+/// They are hints and nothing more: the first wait always returns one, a hint may come although
+/// nothing has changed, one hint may stand for several domains, and no hint comes when a domain that
+/// has been dead for long disappears. So watch first, then look at the domains, and look from time to
+/// time even without a hint.
 #[derive(Debug)]
 pub struct Changes {
     xenstore: Xenstore,
@@ -26,12 +27,24 @@ impl Changes {
         Ok(Self { xenstore })
     }
 
-    /// Waits for a hint, at most this long; whether there was one. Hints that came since the last
-    /// wait are one.
+    /// Waits for a hint, at most for `timeout`, and returns whether one came. All hints since the last
+    /// wait count as one.
+    ///
+    /// ```no_run
+    /// # fn example(mut changes: hv_xen::Changes) -> Result<(), userdata_core::hypervisor::HypervisorError> {
+    /// use std::time::Duration;
+    ///
+    /// if changes.wait(Duration::from_secs(60))? {
+    ///     println!("a domain may have ended");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// Where xenstored has closed the connection or sent nonsense; there will be no more hints.
+    /// xenstored has closed the connection, or has sent bytes that are not of its protocol. No more
+    /// hints will come.
     pub fn wait(&mut self, timeout: Duration) -> Result<bool, HypervisorError> {
         self.xenstore
             .event(timeout)
@@ -40,8 +53,8 @@ impl Changes {
     }
 }
 
-/// Readable when there may be a hint: then [`wait`](Changes::wait) without waiting until there is
-/// none.
+/// The descriptor is readable when a hint may have come. Call [`wait`](Changes::wait) with a timeout of
+/// zero then, until it returns `false`.
 impl AsFd for Changes {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.xenstore.as_fd()
@@ -52,18 +65,18 @@ impl AsFd for Changes {
 mod tests {
     use super::*;
     use crate::xenstore::Endpoint;
-    use crate::xenstore::fake::{FakeXenstored, PATIENCE};
+    use crate::xenstore::fake::{FakeXenstored, LONG};
 
     #[test]
-    fn a_hint_comes_at_once_and_when_a_domain_ends_and_not_otherwise() {
+    fn hints_come_at_once_and_when_a_domain_ends_only() {
         let xenstored = FakeXenstored::start(&[]);
         let endpoints = [Endpoint::Socket(xenstored.socket())];
-        let xenstore = Xenstore::open(&endpoints, PATIENCE).unwrap();
+        let xenstore = Xenstore::open(&endpoints, LONG).unwrap();
         let mut changes = Changes::over(xenstore).unwrap();
-        assert!(changes.wait(PATIENCE).unwrap());
+        assert!(changes.wait(LONG).unwrap());
         assert!(!changes.wait(Duration::ZERO).unwrap());
         xenstored.fire();
-        assert!(changes.wait(PATIENCE).unwrap());
+        assert!(changes.wait(LONG).unwrap());
         assert!(!changes.wait(Duration::ZERO).unwrap());
     }
 }

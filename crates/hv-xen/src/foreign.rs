@@ -1,9 +1,9 @@
 //! Calls out of Rust: `ioctl` on the privcmd device and, with the feature `xenctrl`, libxenctrl.
 //! The one module with `unsafe` code.
 //!
-//! Every hypercall through the device gets memory of its own, which lives no longer than the
-//! call. So nothing is shared between threads, and a child forked meanwhile finds nothing of its
-//! parent's.
+//! Every hypercall through the device gets memory of its own, which lives no longer than the call.
+//! So threads share nothing, and a child that is forked meanwhile inherits nothing of its parent's
+//! calls.
 #![expect(
     unsafe_code,
     reason = "hypercalls pass addresses, and C's promises are in its headers"
@@ -35,7 +35,7 @@ struct Call {
 // SAFETY: the privcmd driver defines `IOCTL_PRIVCMD_HYPERCALL` as
 // `_IOC(_IOC_NONE, 'P', 0, sizeof(struct privcmd_hypercall))`, 0x305000 on x86 and Arm, takes a
 // pointer to that structure and only reads it. It returns what the hypercall returned, so the
-// output needs no pointer. Which memory the hypercall itself writes is the caller's to argue.
+// output needs no pointer. The caller argues which memory the hypercall itself writes.
 unsafe impl Ioctl for Call {
     type Output = u32;
     const IS_MUTATING: bool = true;
@@ -91,9 +91,9 @@ impl Hypercall for Device {
         };
         // SAFETY: the hypervisor reads and writes one `struct xen_sysctl`, `sysctl::SIZE` bytes, at
         // the address, and at most as many records as were asked for at the address inside it. Both
-        // mappings live until the end of this function. Records are no longer than `records_len`
-        // reckons: a request can be made of a known layout only, and a hypervisor of another
-        // layout refuses its interface version.
+        // mappings live until the end of this function. No record is longer than `records_len`
+        // allows for: a request has a known layout, and a hypervisor with another layout refuses
+        // its interface version.
         unsafe { rustix::ioctl::ioctl(&self.privcmd, call) }.map_err(Refusal::Hypervisor)?;
         pages.copy_to(&mut answer);
         list.copy_to(&mut records);
@@ -111,7 +111,7 @@ impl Pages {
     /// Maps memory that holds these bytes.
     fn holding(bytes: &[u8], buffers: Option<&OwnedFd>) -> Result<Self, Refusal> {
         let pages = Self::map(bytes.len(), buffers).map_err(Refusal::Buffer)?;
-        // SAFETY: the mapping is writable, at least as long as `bytes`, and nobody else's.
+        // SAFETY: the mapping is writable, at least as long as `bytes`, and used by nothing else.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), pages.start.as_ptr(), pages.len) };
         Ok(pages)
     }
@@ -139,8 +139,9 @@ impl Pages {
         let start = NonNull::new(start.cast()).ok_or(Errno::NOMEM)?;
         let pages = Self { start, len };
         if buffers.is_none() {
-            // A child would share the pages until one side writes: the hypervisor can't.
-            // SAFETY: the advice concerns forked children only, and none knows of this mapping.
+            // A child would share the pages until one side writes to them, and a write of the
+            // hypervisor does not end the sharing.
+            // SAFETY: the advice concerns forked children only, and none uses this mapping.
             unsafe { rustix::mm::madvise(start.as_ptr().cast(), len, Advice::LinuxDontFork) }?;
         }
         Ok(pages)
@@ -153,21 +154,21 @@ impl Pages {
 
     fn copy_to(&self, bytes: &mut [u8]) {
         let len = self.len.min(bytes.len());
-        // SAFETY: both are at least `len` bytes long, and the mapping is nobody else's: the call
-        // that the hypervisor wrote it for has returned.
+        // SAFETY: both are at least `len` bytes long, and nothing else uses the mapping: the call
+        // during which the hypervisor wrote to it has returned.
         unsafe { ptr::copy_nonoverlapping(self.start.as_ptr(), bytes.as_mut_ptr(), len) };
     }
 }
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // SAFETY: the mapping was made by `map`, and no reference into it was ever made. A failure
-        // would leave it in place, which harms nobody.
+        // SAFETY: `map` made the mapping, and no reference into it was ever made. A failure would
+        // leave it in place, which is harmless.
         let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
     }
 }
 
-/// The few functions of libxenctrl that are used.
+/// The functions of libxenctrl that `Xenctrl` needs.
 #[cfg(feature = "xenctrl")]
 pub(crate) mod libxenctrl {
     use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
@@ -180,7 +181,8 @@ pub(crate) mod libxenctrl {
         xc_interface_open, xc_version, xentoollog_logger,
     };
 
-    /// An open `xc_interface`. Not to be used by two threads at once, or in a forked child.
+    /// An open `xc_interface`. Two threads must not use it at once, and a forked child must not use
+    /// it at all.
     #[derive(Debug)]
     pub(crate) struct Interface(NonNull<xc_interface>);
 
@@ -189,13 +191,13 @@ pub(crate) mod libxenctrl {
     unsafe impl Send for Interface {}
 
     impl Interface {
-        /// `xc_interface_open`, with a logger that says nothing.
+        /// `xc_interface_open`, with a logger that prints nothing.
         pub(crate) fn open() -> io::Result<Self> {
             let logger = ptr::from_ref(&SILENCE)
                 .cast_mut()
                 .cast::<xentoollog_logger>();
-            // SAFETY: the logger lives for ever, has the layout of a `xentoollog_logger`, and is
-            // only read: libxenctrl knows no more of it than its three functions.
+            // SAFETY: the logger is a static, has the layout of a `xentoollog_logger`, and is only
+            // read: libxenctrl calls its three functions and does nothing else with it.
             let handle = unsafe { xc_interface_open(logger, logger, 0) };
             NonNull::new(handle)
                 .map(Self)
@@ -210,13 +212,13 @@ pub(crate) mod libxenctrl {
         }
 
         /// `xc_domain_getinfolist`: up to `domains_max` domains, in order of domid, from `first`
-        /// on. What the library tells is not checked yet.
-        pub(crate) fn list(&mut self, first: Domid, domains_max: u16) -> io::Result<Vec<Told>> {
+        /// on. The records are not checked yet.
+        pub(crate) fn list(&mut self, first: Domid, domains_max: u16) -> io::Result<Vec<Record>> {
             let mut records = vec![xc_domaininfo_t::default(); usize::from(domains_max)];
             // SAFETY: the handle is open, and `records` has room for as many records as are asked
-            // for. They are as long as the library thinks: its soname, which the program is linked
-            // with, changes with every release of Xen, as does the header it was compiled with.
-            // Every value of a record's fields is valid: they are integers.
+            // for. The library and the header agree on the length of a record: the library's
+            // soname, which the program is linked with, changes with every release of Xen, as does
+            // the header. Every value of a record's fields is valid: they are integers.
             let count = unsafe {
                 xc_domain_getinfolist(
                     self.0.as_ptr(),
@@ -226,18 +228,18 @@ pub(crate) mod libxenctrl {
                 )
             };
             let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
-            let told = |record: &xc_domaininfo_t| Told {
+            let fields = |record: &xc_domaininfo_t| Record {
                 domid: record.domain,
                 flags: record.flags,
                 handle: record.handle,
             };
-            Ok(records.iter().take(count).map(told).collect())
+            Ok(records.iter().take(count).map(fields).collect())
         }
     }
 
     /// The fields of a record that are read.
     #[derive(Debug, Clone, Copy)]
-    pub(crate) struct Told {
+    pub(crate) struct Record {
         pub(crate) domid: u16,
         pub(crate) flags: u32,
         pub(crate) handle: [u8; 16],
@@ -245,12 +247,12 @@ pub(crate) mod libxenctrl {
 
     impl Drop for Interface {
         fn drop(&mut self) {
-            // SAFETY: the handle is open and not used any more. There is no use for the result.
+            // SAFETY: the handle is open and not used afterwards. The result needs no reaction.
             let _ = unsafe { xc_interface_close(self.0.as_ptr()) };
         }
     }
 
-    /// `struct xentoollog_logger` whose level is any integer, as C passes it.
+    /// `struct xentoollog_logger`, with a level that may be any integer, as C passes it.
     #[repr(C)]
     struct Logger {
         message:
@@ -299,7 +301,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_hold_what_was_put_in_and_are_locked() {
+    fn pages_hold_the_bytes_put_in_and_are_locked() {
         let bytes: Vec<u8> = (0..20_000).map(|n| (n % 251) as u8).collect();
         let pages = Pages::holding(&bytes, None).unwrap();
         let mut back = vec![0; bytes.len()];
@@ -313,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_device_refuses_every_call() {
+    fn a_file_that_is_not_the_device_refuses_every_call() {
         let file = tempfile::tempfile().unwrap();
         let device = Device {
             privcmd: file.into(),
@@ -329,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_device_that_maps_nothing_is_no_refusal_of_the_hypervisor() {
+    fn a_buffer_that_cannot_be_mapped_is_not_a_refusal_by_xen() {
         let device = Device {
             privcmd: unmappable(),
             buffers: Some(unmappable()),
@@ -343,7 +345,8 @@ mod tests {
         std::os::unix::net::UnixStream::pair().unwrap().0.into()
     }
 
-    /// The kernel's flags of the mapping at this address: `lo` is locked, `dc` not copied on fork.
+    /// The kernel's flags of the mapping at this address: `lo` means locked, `dc` means not copied on
+    /// fork.
     fn flags_of(address: u64) -> Option<String> {
         let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
         let start = format!("{address:x}-");

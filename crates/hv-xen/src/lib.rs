@@ -1,36 +1,100 @@
 //! Domain identity and life cycle read from a real Xen host.
 //!
-//! [`Xen`] is the [`Hypervisor`](userdata_core::Hypervisor) of a host that runs Xen: for domain 0,
-//! or another domain that the hypervisor lets ask, on 64-bit Linux. It promises:
+//! [`Xen`] is the [`Hypervisor`](userdata_core::Hypervisor) of a host that runs Xen. It works in
+//! domain 0, and in any other domain that the hypervisor permits to ask.
 //!
-//! * one binary for every release from 4.10 to 4.22, without Xen's libraries: [`Privcmd`] talks to
-//!   the hypervisor itself, and [`abi`] knows what each release's answers look like;
-//! * an answer is about the domain that was asked for, or it is none: what can't be asked, or can't
-//!   be understood, is an error and never "no such domain";
-//! * every wait has a deadline, every message a limit, every retry a bound, and no answer of the
-//!   hypervisor or of xenstored panics. One wait is out of reach: see [`Xenstore::watch`].
+//! ```no_run
+//! use hv_xen::{Options, Xen};
+//! use userdata_core::Hypervisor;
 //!
-//! What it does not do: it changes nothing, neither domains nor xenstore's nodes, and it takes no
-//! identity from xenstore, which may be outdated.
+//! let xen = Xen::open(Options::new())?;
+//! println!("Xen {}", xen.version());
+//! for domain in xen.domains()? {
+//!     println!("{} {}", domain.key, domain.life);
+//! }
+//! # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
+//! ```
 //!
-//! [`Xenstore::watch`]: xenstore::Xenstore::watch
+//! The crate promises:
+//!
+//! * one binary for every release from Xen 4.11 to 4.22, without Xen's libraries: [`Privcmd`] talks
+//!   to the hypervisor itself, and knows the layout of each release's answers. It knows that of
+//!   4.10 too, and the tests decode it, but 4.10 is not supported;
+//! * an answer is about the domain that was asked for. A question that can't be asked and an answer
+//!   that can't be read are errors, and never "no such domain";
+//! * every wait has a deadline, every message a size limit, every retry a bound, and no answer of
+//!   the hypervisor or of xenstored causes a panic. The one exception is a wait inside the kernel:
+//!   see [`Xenstore::watch`](xenstore::Xenstore::watch).
+//!
+//! It changes neither domains nor xenstore's nodes, and it takes no identity from xenstore, where
+//! uuids may be outdated.
+//!
+//! # Platforms
+//!
+//! Calls of the hypervisor need Linux on x86_64 or on little-endian 64-bit Arm. On Linux on any
+//! other processor, 32-bit ones included, the crate compiles, and [`Xen::open`] fails with
+//! [`Unsupported`](userdata_core::hypervisor::HypervisorErrorKind::Unsupported).
+//!
+//! # Features
+//!
+//! * `xenctrl`, off by default: `Xenctrl` and `Xen::open_xenctrl` ask the hypervisor through
+//!   libxenctrl. The bindings are GPL-3.0-only, need Xen's headers and libclang to build, and tie
+//!   the binary to one release of Xen.
 
+// Public for fuzzing only: any release may change it.
+#[doc(hidden)]
 pub mod abi;
 pub mod xenstore;
 
 mod changes;
 #[cfg(all(
     target_os = "linux",
+    target_endian = "little",
+    target_pointer_width = "64",
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod foreign;
+mod options;
 mod privcmd;
 mod xen;
 #[cfg(feature = "xenctrl")]
 mod xenctrl;
 
+pub use abi::{XenVersion, XenVersionError};
 pub use changes::Changes;
+pub use options::Options;
 pub use privcmd::Privcmd;
-pub use xen::{Options, Xen};
+pub use xen::Xen;
 #[cfg(feature = "xenctrl")]
 pub use xenctrl::Xenctrl;
+
+#[cfg(all(
+    feature = "xenctrl",
+    not(all(
+        target_os = "linux",
+        target_endian = "little",
+        target_pointer_width = "64",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ))
+))]
+compile_error!("the feature `xenctrl` needs Linux on x86_64 or on little-endian 64-bit Arm");
+
+/// Every public type may be sent to, and shared with, another thread.
+const _: fn() = || {
+    fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<Xen>();
+    is_send_and_sync::<Options>();
+    is_send_and_sync::<Changes>();
+    is_send_and_sync::<Privcmd>();
+    is_send_and_sync::<XenVersion>();
+    is_send_and_sync::<XenVersionError>();
+    is_send_and_sync::<xenstore::Xenstore>();
+    is_send_and_sync::<xenstore::Endpoint>();
+    is_send_and_sync::<xenstore::Event>();
+    is_send_and_sync::<xenstore::Malformed>();
+    is_send_and_sync::<xenstore::MessageKind>();
+    is_send_and_sync::<xenstore::XenstoreError>();
+    is_send_and_sync::<xenstore::XenstoreErrorKind>();
+    #[cfg(feature = "xenctrl")]
+    is_send_and_sync::<Xenctrl>();
+};

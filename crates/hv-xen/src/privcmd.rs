@@ -1,4 +1,4 @@
-//! The hypervisor asked through Linux's privcmd device.
+//! `Privcmd`: questions to the hypervisor through Linux's privcmd device.
 
 pub(crate) mod hypercall;
 mod interface;
@@ -6,11 +6,15 @@ mod list;
 
 #[cfg(all(
     target_os = "linux",
+    target_endian = "little",
+    target_pointer_width = "64",
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 pub(crate) mod device;
 #[cfg(not(all(
     target_os = "linux",
+    target_endian = "little",
+    target_pointer_width = "64",
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
 #[path = "privcmd/unsupported.rs"]
@@ -28,44 +32,56 @@ use rustix::io::Errno;
 use userdata_core::hypervisor::HypervisorError;
 use userdata_core::{Domain, Domid, Life};
 
+use crate::XenVersion;
 use crate::abi::sysctl::Layout;
-use crate::abi::{Arch, DomainInfo, Malformed, XenVersion, domctl};
+use crate::abi::{Arch, DomainInfo, Malformed, domctl};
 use device::Device;
 use hypercall::{Hypercall, Refusal, malformed, settled};
 use interface::Interface;
 
 /// Domain identity straight from the hypervisor, without Xen's libraries.
 ///
-/// Replaces `xc_interface_open` and, of libxenctrl, `xc_domain_getinfo_single` and
-/// `xc_domain_getinfolist`. One binary serves every release from 4.10 to 4.22: the interface
-/// version follows from the hypervisor's own or, where that is refused, is found by trying; what
-/// worked is remembered.
+/// Replaces libxenctrl's `xc_interface_open`, `xc_domain_getinfo_single` and
+/// `xc_domain_getinfolist`. One binary works with every release from 4.11 to 4.22: the interface
+/// version follows from the hypervisor's version. If the hypervisor refuses it, other versions are
+/// tried, and the one that works is remembered.
 ///
-/// May be shared between threads, and used on in a forked child.
+/// Several threads may share a value of this type, and forked children may go on using it.
+///
+/// ```no_run
+/// use hv_xen::Privcmd;
+/// use userdata_core::Domid;
+///
+/// let privcmd = Privcmd::open()?;
+/// let domain = privcmd.domain(Domid::ZERO)?;
+/// println!("Xen {}: {domain:?}", privcmd.version());
+/// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
+/// ```
 pub struct Privcmd {
     hypercall: Box<dyn Hypercall>,
     arch: Arch,
     interface: Interface,
-    /// Found out by the first list; `Some(None)` where lists are refused.
+    /// Set by the first list; `Some(None)` if the hypervisor refuses lists.
     list: OnceLock<Option<Layout>>,
 }
 
 impl Privcmd {
-    /// Opens `/dev/xen/privcmd`, or `/proc/xen/privcmd` where there is no such device, and agrees
-    /// with the hypervisor on an interface version.
+    /// Opens `/dev/xen/privcmd`, or `/proc/xen/privcmd` if there is no such device, and agrees with
+    /// the hypervisor on an interface version.
     ///
     /// On a machine without Xen this fails after two system calls.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](userdata_core::hypervisor::HypervisorErrorKind::Unavailable) where neither device is
-    /// there; [`NotPermitted`](userdata_core::hypervisor::HypervisorErrorKind::NotPermitted), naming the device
-    /// or the call, where this user may not open it or this domain may not ask;
-    /// [`Unsupported`](userdata_core::hypervisor::HypervisorErrorKind::Unsupported) for a hypervisor that
-    /// speaks no known version, and on systems other than 64-bit Linux on x86 and Arm.
+    /// [`Unavailable`](userdata_core::hypervisor::HypervisorErrorKind::Unavailable) if neither device exists;
+    /// [`NotPermitted`](userdata_core::hypervisor::HypervisorErrorKind::NotPermitted), naming the device or the
+    /// call, if this user may not open the device or this domain may not make the call;
+    /// [`Unsupported`](userdata_core::hypervisor::HypervisorErrorKind::Unsupported) if the hypervisor refuses
+    /// every interface version that is tried, and on
+    /// [platforms](crate#platforms) without hypervisor calls.
     pub fn open() -> Result<Self, HypervisorError> {
         let device = Device::open()?;
-        // Where the device can be opened, the architecture is known.
+        // On every platform where the device can be opened the architecture is known.
         Self::over(Box::new(device), Arch::HERE.unwrap_or(Arch::X86_64))
     }
 
@@ -79,42 +95,43 @@ impl Privcmd {
         })
     }
 
-    /// The hypervisor's version.
+    /// The hypervisor's version, as it was when the device was opened.
     #[must_use]
     pub const fn version(&self) -> XenVersion {
         self.interface.xen
     }
 
-    /// The domain with exactly this domid: `XEN_DOMCTL_getdomaininfo` and, from Xen 4.21 on,
-    /// `XEN_DOMCTL_get_domain_state`. At most two calls of the hypervisor.
+    /// The domain with exactly this domid, or `None`: `XEN_DOMCTL_getdomaininfo` and, from Xen 4.21
+    /// on, `XEN_DOMCTL_get_domain_state`. It makes at most two calls of the hypervisor.
     ///
-    /// Before 4.21 a domain appears alive while it is being taken apart, until it is dead, and has
-    /// no incarnation number.
+    /// Before 4.21 a dying domain appears alive until it is dead, and has no incarnation number.
     ///
     /// # Errors
     ///
-    /// [`NotPermitted`](userdata_core::hypervisor::HypervisorErrorKind::NotPermitted) where a security policy
-    /// hides the domain: whether it exists is then not known.
+    /// [`NotPermitted`](userdata_core::hypervisor::HypervisorErrorKind::NotPermitted) if a security policy hides
+    /// the domain: it may or may not exist.
+    /// [`Malformed`](userdata_core::hypervisor::HypervisorErrorKind::Malformed) if the answer can't be read, and
+    /// [`Failed`](userdata_core::hypervisor::HypervisorErrorKind::Failed) if the call fails otherwise.
     pub fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
         match self.first_from(domid)? {
-            // Up to Xen 4.17 the next domain answers for one that is absent.
+            // Up to Xen 4.17 the hypervisor answers for an absent domain with the next one.
             Some(info) if info.key.domid != domid => Ok(None),
             Some(info) if self.interface.has_states => self.with_state(&info),
             info => Ok(info.as_ref().map(DomainInfo::domain)),
         }
     }
 
-    /// What the stable call adds to a record.
+    /// Adds the answer of the stable call to a record.
     fn with_state(&self, info: &DomainInfo) -> Result<Option<Domain>, HypervisorError> {
         let domid = info.key.domid;
         let request = domctl::get_domain_state(domid);
         let state = match settled(|| self.hypercall.domctl(&request)) {
             Ok(answer) => domctl::domain_state(&answer).map_err(|m| unreadable(domid, &m))?,
-            // Permitted to know less: what is known before 4.21.
+            // The policy denies this call only: the record alone still says what it said before 4.21.
             Err(Refusal::Hypervisor(Errno::ACCESS | Errno::PERM)) => {
                 return Ok(Some(info.domain()));
             }
-            // Gone since the record was read.
+            // The domain has disappeared since its record was read.
             Err(Refusal::Hypervisor(Errno::SRCH)) => return Ok(None),
             Err(refusal) => return Err(refusal.into_error(&looking_up(domid))),
         };
@@ -146,15 +163,16 @@ impl Privcmd {
         }
     }
 
-    /// Every domain, in order of domid: `XEN_SYSCTL_getdomaininfolist`, in one call of the
-    /// hypervisor for up to 255 domains; or look-ups one by one where that is refused.
+    /// Every domain, in order of domid: `XEN_SYSCTL_getdomaininfolist`, one call of the hypervisor
+    /// for up to 255 domains. If the hypervisor refuses lists, every domid is looked up instead.
     ///
-    /// A security policy may hide domains. No entry has an incarnation number, and a domain appears
-    /// alive while it is being taken apart: [`domain`](Self::domain) knows more.
+    /// Domains that a security policy hides are missing. No entry has an incarnation number, and a
+    /// dying domain appears alive: [`domain`](Self::domain) knows more.
     ///
     /// # Errors
     ///
-    /// When the list can't be had in either way.
+    /// [`Malformed`](userdata_core::hypervisor::HypervisorErrorKind::Malformed) if an answer can't be read, and
+    /// [`Failed`](userdata_core::hypervisor::HypervisorErrorKind::Failed) if both ways fail.
     pub fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
         let infos = match self.list.get() {
             Some(Some(layout)) => list::read(self.hypercall.as_ref(), *layout)?,

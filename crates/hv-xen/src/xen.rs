@@ -2,50 +2,21 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::time::Duration;
 
 use userdata_core::hypervisor::{BootId, DomainNames, HypervisorError, HypervisorErrorKind};
 use userdata_core::{Domain, DomainKey, Domid, Hypervisor};
 
-use crate::abi::XenVersion;
-use crate::xenstore::{Endpoint, Xenstore};
-use crate::{Changes, Privcmd};
+use crate::xenstore::Xenstore;
+use crate::{Changes, Options, Privcmd, XenVersion};
 
-/// Where Linux names its boot. Domain 0 boots exactly when the host does.
+/// The file in which Linux names its boot. Domain 0 boots exactly when the host does.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-
-/// How to use xenstore. The hypervisor needs no options.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Options {
-    /// Whether [`Hypervisor::leaving`] asks xenstore; otherwise no domain is ever said to be
-    /// leaving. On, unless changed.
-    ///
-    /// To be turned off where the toolstack doesn't write `/local/domain/<domid>/vm`, or where
-    /// there is no xenstore. A store may then leave data behind that is stored while the domain is
-    /// destroyed; a sweep collects it.
-    pub check_leaving: bool,
-    /// Where xenstored is looked for. [`Endpoint::usual`], unless changed.
-    pub xenstore: Vec<Endpoint>,
-    /// How long xenstore may take for one answer, connecting included. Two seconds, unless changed.
-    pub xenstore_timeout: Duration,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            check_leaving: true,
-            xenstore: Endpoint::usual(),
-            xenstore_timeout: Duration::from_secs(2),
-        }
-    }
-}
 
 /// A real Xen host.
 ///
-/// Who a domain is comes from the hypervisor alone. xenstore tells what a domain is called, and
-/// whether its toolstack has begun to take it apart; it is asked over a connection of its own each
-/// time, so that a value of this type may be used from several threads, and on in a forked child.
+/// A domain's identity comes from the hypervisor alone. xenstore knows the domain's name, and
+/// whether its toolstack has begun to destroy it. Each question to xenstore goes over a connection
+/// of its own, so that several threads, and forked children, may use a value of this type.
 #[derive(Debug)]
 pub struct Xen {
     hypervisor: Backend,
@@ -61,13 +32,24 @@ enum Backend {
 }
 
 impl Xen {
-    /// Opens the hypervisor's device. xenstore is asked for nothing yet.
+    /// Opens the hypervisor's device. Replaces `xc_interface_open`. It does not connect to xenstore
+    /// yet.
     ///
     /// On a machine without Xen this fails after two system calls.
     ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use hv_xen::{Options, Xen};
+    ///
+    /// let options = Options::new().with_xenstore_timeout(Duration::from_secs(5));
+    /// let xen = Xen::open(options)?;
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
+    /// ```
+    ///
     /// # Errors
     ///
-    /// As [`Privcmd::open`].
+    /// Those of [`Privcmd::open`].
     pub fn open(options: Options) -> Result<Self, HypervisorError> {
         let hypervisor = Backend::Privcmd(Privcmd::open()?);
         Ok(Self {
@@ -76,11 +58,20 @@ impl Xen {
         })
     }
 
-    /// The same host, its hypervisor asked through libxenctrl.
+    /// Opens the hypervisor's device through libxenctrl: `xc_interface_open`.
+    ///
+    /// ```no_run
+    /// use hv_xen::{Options, Xen};
+    /// use userdata_core::Hypervisor;
+    ///
+    /// let domains = Xen::open(Options::new())?.domains()?;
+    /// assert_eq!(Xen::open_xenctrl(Options::new())?.domains()?, domains);
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`Xenctrl::open`](crate::Xenctrl::open).
+    /// Those of [`Xenctrl::open`](crate::Xenctrl::open).
     #[cfg(feature = "xenctrl")]
     pub fn open_xenctrl(options: Options) -> Result<Self, HypervisorError> {
         let hypervisor = Backend::Xenctrl(crate::Xenctrl::open()?);
@@ -90,7 +81,18 @@ impl Xen {
         })
     }
 
-    /// The hypervisor's version.
+    /// The hypervisor's version, as it was when the device was opened.
+    ///
+    /// ```no_run
+    /// # use hv_xen::{Options, Xen};
+    /// use hv_xen::XenVersion;
+    ///
+    /// # let xen = Xen::open(Options::new())?;
+    /// if xen.version() < XenVersion::new(4, 21) {
+    ///     println!("Xen {} does not tell dying domains from living ones", xen.version());
+    /// }
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
+    /// ```
     #[must_use]
     pub const fn version(&self) -> XenVersion {
         match &self.hypervisor {
@@ -102,9 +104,26 @@ impl Xen {
 
     /// Watches for domains that end. Replaces `libxl_evenable_domain_death`, as a hint.
     ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// # use hv_xen::{Options, Xen};
+    /// use userdata_core::Hypervisor;
+    ///
+    /// # let xen = Xen::open(Options::new())?;
+    /// let mut changes = xen.changes()?;
+    /// loop {
+    ///     println!("{} domains", xen.domains()?.len());
+    ///     // Look again after a minute even without a hint.
+    ///     changes.wait(Duration::from_secs(60))?;
+    /// }
+    /// # #[expect(unreachable_code, reason = "the type of the closure's errors")]
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
+    /// ```
+    ///
     /// # Errors
     ///
-    /// Where there is no xenstore, this user may not watch, or no answer comes in time.
+    /// There is no xenstore, this user may not watch, or no answer came in time.
     pub fn changes(&self) -> Result<Changes, HypervisorError> {
         const OPERATION: &str = "watch for domains that end";
         self.xenstore(OPERATION).and_then(|xenstore| {
@@ -113,7 +132,7 @@ impl Xen {
     }
 
     fn xenstore(&self, operation: &str) -> Result<Xenstore, HypervisorError> {
-        Xenstore::open(&self.options.xenstore, self.options.xenstore_timeout)
+        Xenstore::open(&self.options.endpoints, self.options.question_timeout())
             .map_err(|error| HypervisorError::new(operation, error.into()))
     }
 
@@ -124,6 +143,19 @@ impl Xen {
 }
 
 impl Hypervisor for Xen {
+    /// The domain with exactly this domid, from the hypervisor: see [`Privcmd::domain`].
+    ///
+    /// ```no_run
+    /// # use hv_xen::{Options, Xen};
+    /// use userdata_core::{Domid, Hypervisor};
+    ///
+    /// # let xen = Xen::open(Options::new())?;
+    /// match xen.domain(Domid::ZERO)? {
+    ///     Some(domain) => println!("{} is {}", domain.key, domain.life),
+    ///     None => println!("there is no domain 0"),
+    /// }
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
+    /// ```
     fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
         match &self.hypervisor {
             Backend::Privcmd(privcmd) => privcmd.domain(domid),
@@ -132,6 +164,18 @@ impl Hypervisor for Xen {
         }
     }
 
+    /// Every domain, from the hypervisor: see [`Privcmd::domains`].
+    ///
+    /// ```no_run
+    /// # use hv_xen::{Options, Xen};
+    /// use userdata_core::{Hypervisor, Life};
+    ///
+    /// # let xen = Xen::open(Options::new())?;
+    /// let domains = xen.domains()?;
+    /// let alive = domains.iter().filter(|domain| domain.life == Life::Alive);
+    /// println!("{} of {} domains are alive", alive.count(), domains.len());
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
+    /// ```
     fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
         match &self.hypervisor {
             Backend::Privcmd(privcmd) => privcmd.domains(),
@@ -140,11 +184,24 @@ impl Hypervisor for Xen {
         }
     }
 
-    /// True where xenstore has no `/local/domain/<domid>/vm`: libxl writes this node as soon
-    /// as it has created a domain, and removes it before it begins to delete userdata. Never for
-    /// domain 0, and never where [`Options::check_leaving`] is off.
+    /// True if xenstore has no node `/local/domain/<domid>/vm`: libxl writes this node as soon as it
+    /// has created a domain, and removes it before it begins to delete userdata. False for domain 0,
+    /// and false for every domain if [`Options::check_leaving`] is off.
     ///
-    /// No answer in time is an error, as is a host without xenstore.
+    /// A host without xenstore is an error, and so is an answer that does not come in time.
+    ///
+    /// ```no_run
+    /// # use hv_xen::{Options, Xen};
+    /// use userdata_core::Hypervisor;
+    ///
+    /// # let xen = Xen::open(Options::new())?;
+    /// for domain in xen.domains()? {
+    ///     if xen.leaving(&domain.key)? {
+    ///         println!("the toolstack is destroying {}", domain.key);
+    ///     }
+    /// }
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
+    /// ```
     fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError> {
         if !self.options.check_leaving || domain.domid == Domid::ZERO {
             return Ok(false);
@@ -155,14 +212,34 @@ impl Hypervisor for Xen {
     }
 
     /// Linux's `boot_id`.
+    ///
+    /// ```no_run
+    /// # use hv_xen::{Options, Xen};
+    /// use userdata_core::Hypervisor;
+    ///
+    /// # let xen = Xen::open(Options::new())?;
+    /// println!("incarnation numbers are those of boot {}", xen.boot()?);
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
+    /// ```
     fn boot(&self) -> Result<BootId, HypervisorError> {
         boot_from(BOOT_ID)
     }
 }
 
 impl DomainNames for Xen {
-    /// xenstore's `/local/domain/<domid>/name`; an empty one is none. Bytes that are not UTF-8 are
-    /// replaced by U+FFFD.
+    /// The value of xenstore's `/local/domain/<domid>/name`; `None` if it is empty or missing. Bytes
+    /// that are not UTF-8 are replaced by U+FFFD.
+    ///
+    /// ```no_run
+    /// # use hv_xen::{Options, Xen};
+    /// use userdata_core::Domid;
+    /// use userdata_core::hypervisor::DomainNames;
+    ///
+    /// # let xen = Xen::open(Options::new())?;
+    /// let name = xen.name(Domid::ZERO)?;
+    /// println!("domain 0 is called {}", name.as_deref().unwrap_or("nothing"));
+    /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
+    /// ```
     fn name(&self, domid: Domid) -> Result<Option<String>, HypervisorError> {
         let operation = format!("look up the name of domain {domid}");
         let value = self.read(&operation, &format!("/local/domain/{domid}/name"))?;
@@ -179,7 +256,7 @@ fn boot_from(path: &str) -> Result<BootId, HypervisorError> {
         })
     };
     let mut text = String::new();
-    // One more than the longest id there can be and its newline.
+    // One byte more than the longest id and its newline.
     let file = File::open(path).map_err(failed)?;
     file.take(66).read_to_string(&mut text).map_err(failed)?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -193,16 +270,17 @@ fn boot_from(path: &str) -> Result<BootId, HypervisorError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::privcmd::fake::FakeXen;
-    use crate::xenstore::fake::{FakeXenstored, PATIENCE};
+    use crate::xenstore::Endpoint;
+    use crate::xenstore::fake::{FakeXenstored, LONG};
 
     fn xen(xenstored: &FakeXenstored) -> Xen {
-        let options = Options {
-            xenstore: vec![Endpoint::Socket(xenstored.socket())],
-            xenstore_timeout: PATIENCE,
-            ..Options::default()
-        };
+        let options = Options::new()
+            .with_endpoints([Endpoint::Socket(xenstored.socket())])
+            .with_xenstore_timeout(LONG);
         let hypervisor = Backend::Privcmd(FakeXen::new(17, [5, 7]).open().0.unwrap());
         Xen {
             hypervisor,
@@ -225,19 +303,19 @@ mod tests {
     }
 
     #[test]
-    fn domain_0_never_leaves_and_without_the_check_nobody_does() {
+    fn domain_0_never_leaves_and_without_the_check_no_domain_does() {
         let xenstored = FakeXenstored::start(&[]);
         let mut xen = xen(&xenstored);
         assert!(!xen.leaving(&key(&xen, 0)).unwrap());
         xen.options.check_leaving = false;
-        xen.options.xenstore = Vec::new();
+        xen.options.endpoints = Vec::new();
         assert!(!xen.leaving(&key(&xen, 5)).unwrap());
     }
 
     #[test]
-    fn without_xenstore_a_domain_is_not_said_to_stay() {
+    fn without_xenstore_no_domain_is_reported_as_staying() {
         let mut xen = xen(&FakeXenstored::start(&[]));
-        xen.options.xenstore = vec![Endpoint::Socket("/nowhere/socket".into())];
+        xen.options.endpoints = vec![Endpoint::Socket("/nowhere/socket".into())];
         let domain = key(&xen, 5);
         let error = xen.leaving(&domain).unwrap_err();
         assert_eq!(
@@ -254,22 +332,22 @@ mod tests {
     }
 
     #[test]
-    fn a_silent_xenstored_fails_the_question() {
+    fn a_silent_xenstored_fails_the_question_after_the_least_time() {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("socket");
         let _silent = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         let mut xen = xen(&FakeXenstored::start(&[]));
-        xen.options.xenstore = vec![Endpoint::Socket(socket)];
-        xen.options.xenstore_timeout = Duration::from_millis(20);
+        xen.options.endpoints = vec![Endpoint::Socket(socket)];
+        xen.options.xenstore_timeout = Duration::ZERO;
         let error = xen.leaving(&key(&xen, 5)).unwrap_err();
         assert!(matches!(
             error.kind(),
-            HypervisorErrorKind::DeadlinePassed { .. }
+            HypervisorErrorKind::DeadlinePassed { waited } if *waited == Options::XENSTORE_TIMEOUT_MIN
         ));
     }
 
     #[test]
-    fn names_are_xenstores() {
+    fn names_are_read_from_xenstore() {
         let xenstored = FakeXenstored::start(&[("/local/domain/5/name", "web")]);
         xenstored.write("/local/domain/7/name", b"");
         xenstored.write("/local/domain/0/name", b"d\xff0");
@@ -282,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn the_boot_is_linuxs() {
+    fn the_boot_is_named_by_linux() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("boot_id");
         let read = |text: &str| {

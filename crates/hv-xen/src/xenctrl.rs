@@ -1,4 +1,4 @@
-//! `Xenctrl`: the hypervisor asked through Xen's own library.
+//! `Xenctrl`: questions to the hypervisor through Xen's own library.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,19 +7,23 @@ use rustix::io::Errno;
 use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
 use userdata_core::{Domain, Domid};
 
-use crate::abi::{DomainInfo, XenVersion, in_order};
+use crate::XenVersion;
+use crate::abi::{DomainInfo, in_order};
 use crate::foreign::libxenctrl::Interface;
 use crate::privcmd::hypercall::{Refusal, malformed};
 
-/// How many domains are asked for at once.
+/// How many domains one call asks for.
 const DOMAINS_MAX: u16 = 256;
 
-/// Domain identity through libxenctrl, the library that Xen's own tools use. For comparison with
-/// [`Privcmd`](crate::Privcmd), and for hosts whose Xen the latter does not know.
+/// Domain identity through libxenctrl, the library of Xen's own tools. It serves for comparison with
+/// [`Privcmd`](crate::Privcmd), and on hosts whose release of Xen that type does not know.
 ///
-/// Only with the feature `xenctrl`, which is off by default: the bindings are GPL-3.0-only, need
-/// Xen's headers to build, and tie the program to the one release of Xen it was built for. It tells
-/// no incarnation, and a domain appears alive while it is being taken apart.
+/// It needs the feature `xenctrl`, which is off by default: the bindings are GPL-3.0-only, need Xen's
+/// headers to build, and tie the program to the release of Xen that it was built for. Domains have no
+/// incarnation number, and a dying domain appears alive.
+///
+/// Threads that share a value of this type take turns: libxenctrl's handle is behind a mutex, which a
+/// thread holds for the time of one call.
 #[derive(Debug)]
 pub struct Xenctrl {
     interface: Mutex<Interface>,
@@ -28,12 +32,12 @@ pub struct Xenctrl {
 }
 
 impl Xenctrl {
-    /// `xc_interface_open`, with nothing logged.
+    /// `xc_interface_open`, with a logger that prints nothing.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](HypervisorErrorKind::Unavailable) where there is no hypervisor's device;
-    /// [`NotPermitted`](HypervisorErrorKind::NotPermitted).
+    /// [`Unavailable`](HypervisorErrorKind::Unavailable) if the hypervisor's device does not exist;
+    /// [`NotPermitted`](HypervisorErrorKind::NotPermitted) if this user may not open it.
     pub fn open() -> Result<Self, HypervisorError> {
         const OPERATION: &str = "open the hypervisor's device through libxenctrl";
         let mut interface = Interface::open().map_err(|error| not_open(OPERATION, error))?;
@@ -47,18 +51,18 @@ impl Xenctrl {
         })
     }
 
-    /// The hypervisor's version.
+    /// The hypervisor's version, as it was when the device was opened.
     #[must_use]
     pub const fn version(&self) -> XenVersion {
         self.version
     }
 
-    /// The domain with exactly this domid: `xc_domain_getinfolist` for one domain.
+    /// The domain with exactly this domid, or `None`: `xc_domain_getinfolist` for one domain.
     ///
     /// # Errors
     ///
-    /// Whenever it is not known whether the domain exists; also in a forked child, where
-    /// libxenctrl must not be used.
+    /// [`Unsupported`](HypervisorErrorKind::Unsupported) in a forked child, where libxenctrl must not
+    /// be used; otherwise as [`Privcmd::domain`](crate::Privcmd::domain).
     pub fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
         let operation = format!("look up domain {domid} through libxenctrl");
         let infos = self.list(&operation, domid, 1)?;
@@ -66,11 +70,13 @@ impl Xenctrl {
         Ok(found.map(DomainInfo::domain))
     }
 
-    /// Every domain, in order of domid: `xc_domain_getinfolist`. A security policy may hide some.
+    /// Every domain, in order of domid: `xc_domain_getinfolist`. Domains that a security policy hides
+    /// are missing.
     ///
     /// # Errors
     ///
-    /// When the list can't be had.
+    /// [`Unsupported`](HypervisorErrorKind::Unsupported) in a forked child, where libxenctrl must not
+    /// be used; otherwise as [`Privcmd::domains`](crate::Privcmd::domains).
     pub fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
         const OPERATION: &str = "list the domains through libxenctrl";
         let mut domains = Vec::new();
@@ -78,7 +84,7 @@ impl Xenctrl {
         while let Some(first) = next {
             let infos = self.list(OPERATION, first, DOMAINS_MAX)?;
             domains.extend(infos.iter().map(DomainInfo::domain));
-            // Ends: no list starts before where it was asked to.
+            // The loop ends because no list starts before the domid that it was asked for.
             let last = infos
                 .last()
                 .filter(|_| infos.len() >= usize::from(DOMAINS_MAX));
@@ -98,11 +104,11 @@ impl Xenctrl {
             let kind = HypervisorErrorKind::Unsupported { what };
             return Err(HypervisorError::new(operation, kind));
         }
-        let told = self.locked().list(first, domains_max);
-        let told = told.map_err(|error| failed(operation, &error))?;
-        let infos = told
+        let records = self.locked().list(first, domains_max);
+        let records = records.map_err(|error| failed(operation, &error))?;
+        let infos = records
             .iter()
-            .map(|t| DomainInfo::new(t.domid, t.handle, t.flags));
+            .map(|r| DomainInfo::new(r.domid, r.handle, r.flags));
         let infos = infos.collect::<Result<Vec<_>, _>>();
         infos
             .and_then(|infos| in_order(first, &infos).map(|()| infos))
@@ -110,7 +116,7 @@ impl Xenctrl {
     }
 
     fn locked(&self) -> MutexGuard<'_, Interface> {
-        // A thread that panicked in between has left nothing half done.
+        // A thread that panicked under the lock has left nothing half done.
         self.interface
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -145,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_there_is_no_xen_that_is_told_and_else_domain_0_is_there() {
+    fn domain_0_is_found_or_the_error_says_that_there_is_no_xen() {
         match Xenctrl::open() {
             Ok(xen) => assert!(xen.domain(Domid::ZERO).unwrap().is_some()),
             Err(error) => assert!(

@@ -1,17 +1,31 @@
 //! A small client of xenstore: read, directory, watch, unwatch.
 //!
-//! xenstore is the tree in which toolstacks keep what they know of domains: names, and whether
-//! they have begun to take one apart. It never says who a domain is: its uuid there may be
-//! outdated, so identity comes from the hypervisor.
+//! xenstore is the tree in which toolstacks keep their knowledge of domains: the names, and whether
+//! the toolstack has begun to destroy a domain. A domain's uuid in xenstore may be outdated, so
+//! identity comes from the hypervisor.
 //!
-//! Every request has a deadline, every message a limit, and nothing that xenstored sends panics.
-//! After a failure other than a refusal a connection is of no use any more and says so: an answer
-//! that comes late would be taken for that to the next request.
+//! Every request has a deadline, every message a size limit, and no bytes of xenstored cause a panic.
+//! After a failure other than a refusal the connection is closed, because a late answer would
+//! otherwise be taken for the answer to the next request.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use hv_xen::xenstore::{Endpoint, Xenstore};
+//!
+//! let mut xenstore = Xenstore::open(&Endpoint::usual(), Duration::from_secs(2))?;
+//! for domid in xenstore.directory("/local/domain")?.unwrap_or_default() {
+//!     println!("domain {}", String::from_utf8_lossy(&domid));
+//! }
+//! # Ok::<(), hv_xen::xenstore::XenstoreError>(())
+//! ```
 
 mod connection;
 mod endpoint;
 mod error;
 mod limit;
+// Public for fuzzing only: any release may change it.
+#[doc(hidden)]
 pub mod wire;
 
 #[cfg(test)]
@@ -22,4 +36,4 @@ mod tests;
 pub use connection::Xenstore;
 pub use endpoint::Endpoint;
 pub use error::{XenstoreError, XenstoreErrorKind};
-pub use wire::Event;
+pub use wire::{Event, Malformed, MessageKind};

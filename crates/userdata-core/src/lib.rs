@@ -33,6 +33,8 @@
 
 pub mod domain;
 pub mod file_name;
+#[doc = include_str!("../glossary.md")]
+pub mod glossary {}
 pub mod hypervisor;
 pub mod registry;
 pub mod store;

@@ -1,13 +1,13 @@
-//! The contract of [`Directory`], one function per sentence.
+//! The contract of [`Directory`], one function per statement.
 //!
-//! The real directory and every simulated or decorated one run the same list, so that what is found
-//! on a simulated one means something for the real one.
+//! The real directory and every simulated or decorated one run the same list, so results on a
+//! simulated directory are valid for the real one.
 //!
 //! ```
 //! use userdata_fs::OsDirectory;
 //! use userdata_testkit::directory::{self, DirectoryUnderTest};
 //!
-//! directory::run_all(&|| {
+//! directory::run_all(|| {
 //!     let scratch = tempfile::tempdir().unwrap();
 //!     let directory = OsDirectory::open(scratch.path()).unwrap();
 //!     DirectoryUnderTest::new(directory, move |_, name, hostile| {
@@ -21,7 +21,7 @@ mod files;
 mod listing;
 mod locking;
 mod naming;
-mod strangers;
+mod special_files;
 mod surroundings;
 
 use std::fmt;
@@ -36,7 +36,7 @@ pub use files::*;
 pub use listing::*;
 pub use locking::*;
 pub use naming::*;
-pub use strangers::*;
+pub use special_files::*;
 pub use surroundings::*;
 
 type Planting<D> = dyn Fn(&D, Name<'_>, &Hostile) -> bool;
@@ -48,9 +48,9 @@ pub struct DirectoryUnderTest<D> {
 }
 
 impl<D: Directory> DirectoryUnderTest<D> {
-    /// An empty directory, and how something is put into it that no call of [`Directory`] makes;
-    /// false where that can't be had. What the directory needs to stay there belongs into the
-    /// closure.
+    /// Takes an empty directory, and a function that plants in it a file that no call of [`Directory`]
+    /// makes; the function returns false if the system can't make such a file. The closure owns
+    /// whatever keeps the directory alive, such as a temporary directory.
     pub fn new(directory: D, plant: impl Fn(&D, Name<'_>, &Hostile) -> bool + 'static) -> Self {
         Self {
             directory,
@@ -62,7 +62,7 @@ impl<D: Directory> DirectoryUnderTest<D> {
         (self.plant)(&self.directory, name, hostile)
     }
 
-    /// A new file of these bytes, closed.
+    /// Makes a file with these bytes, and closes it.
     #[track_caller]
     fn store(&self, name: Name<'_>, bytes: &[u8]) {
         store_in(&self.directory, name, bytes);
@@ -94,7 +94,7 @@ fn name(text: &str) -> Name<'_> {
     Name::new(text.as_bytes()).expect("a single path component")
 }
 
-/// How a call failed, or nothing if it did not.
+/// The error of a call that failed.
 fn failure<T>(answer: Result<T, Errno>) -> Option<Errno> {
     answer.err()
 }
@@ -117,7 +117,7 @@ fn write_all<D: Directory>(directory: &D, file: &D::File, mut bytes: &[u8]) {
     }
 }
 
-/// The rest of an open file.
+/// Reads the rest of an open file.
 #[track_caller]
 fn read_all<D: Directory>(directory: &D, file: &D::File) -> Vec<u8> {
     let (mut bytes, mut buffer) = (Vec::new(), [0xaa; 1000]);
@@ -142,12 +142,12 @@ fn read_at<D: Directory>(directory: &D, name: Name<'_>) -> Vec<u8> {
 ///
 /// # Panics
 ///
-/// If a statement is not true; the text names all that are not.
-pub fn run_all<D: Directory>(make: &dyn Fn() -> DirectoryUnderTest<D>) {
+/// If a statement is not true. The message names all statements that are not.
+pub fn run_all<D: Directory>(make: impl Fn() -> DirectoryUnderTest<D>) {
     suite::run_all(&statements(), make);
 }
 
-/// The whole contract, for a test harness of its own.
+/// The statements of the contract, for a test harness that runs them one by one.
 #[must_use]
 pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
     suite::statements! {
@@ -155,28 +155,28 @@ pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
             a_child_directory_has_names_of_its_own,
             a_child_directory_is_not_made_twice,
             only_directories_are_opened_as_such,
-            a_directory_that_holds_anything_is_not_removed,
+            a_directory_is_removed_only_when_empty,
             a_directory_is_renamed_with_all_it_holds,
             a_directory_replaces_an_empty_one_only,
             files_move_from_one_directory_to_another,
             a_directory_can_be_locked,
-            a_removed_directory_holds_nothing_more,
+            nothing_can_be_made_in_a_removed_directory,
         }
         files {
             create_makes_an_empty_file,
             create_refuses_a_name_that_is_taken,
-            what_is_written_is_read,
+            written_bytes_are_read_back,
             each_open_file_has_a_position_of_its_own,
-            a_read_gives_what_fits,
-            a_file_that_was_opened_for_reading_is_not_written,
-            an_open_file_tells_what_its_name_tells,
+            a_read_fills_at_most_its_buffer,
+            a_file_opened_for_reading_cannot_be_written,
+            an_open_file_and_its_name_have_the_same_metadata,
             a_lock_file_is_made_once_and_kept,
             a_file_stays_readable_when_its_name_is_gone,
             files_can_be_synced_however_they_were_opened,
         }
         listing {
             a_listing_shows_every_name_once,
-            a_listing_ends_when_told,
+            a_listing_ends_at_a_break,
             every_listing_starts_at_the_beginning,
             a_listing_shows_names_verbatim,
             names_can_be_looked_at_and_removed_while_they_are_listed,
@@ -192,25 +192,25 @@ pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
             each_file_is_locked_by_itself,
         }
         naming {
-            what_is_not_there_is_told_as_such,
+            an_absent_name_is_enoent_in_every_call,
             rename_gives_a_file_another_name,
-            rename_replaces_what_has_the_name,
+            rename_replaces_the_file_of_the_new_name,
             rename_to_its_own_name_changes_nothing,
-            a_name_never_stands_for_nothing_while_it_is_replaced,
-            a_directory_is_no_file_to_rename_over_and_none_to_unlink,
-            of_many_that_create_one_name_one_does,
+            a_name_is_never_absent_while_it_is_replaced,
+            files_and_directories_do_not_replace_each_other,
+            concurrent_creates_of_one_name_succeed_once,
             long_names_are_taken_up_to_255_bytes,
         }
-        strangers {
+        special_files {
             links_are_not_followed,
             links_are_renamed_and_removed_themselves,
-            nothing_waits_for_a_pipe,
+            opening_a_pipe_does_not_wait,
             a_socket_is_not_opened,
-            each_stranger_is_told_by_its_type,
-            each_stranger_is_replaced_and_removed_like_a_file,
+            each_special_file_is_reported_by_its_type,
+            each_special_file_is_replaced_and_removed_like_a_file,
         }
         surroundings {
-            time_never_goes_back_and_a_pause_takes_some,
+            time_never_goes_back_and_passes_during_a_pause,
             random_numbers_are_distinct,
             a_process_keeps_its_number,
         }

@@ -1,4 +1,4 @@
-//! What may stand under a name of ours in a directory that is hostile, and planting it there.
+//! Files that a hostile directory may have under the names of a store, and a way to plant them.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -11,30 +11,40 @@ use rustix::fs::{CWD, FileType as NodeType, Mode, mknodat};
 use rustix::io::Errno;
 use userdata_core::store::FileType;
 
-/// Something other than a value of a reasonable size under a name.
+/// A file that is not a value of a reasonable size.
+///
+/// ```
+/// use userdata_testkit::hostile::Hostile;
+/// use userdata_testkit::userdata_core::store::FileType;
+///
+/// let scratch = tempfile::tempdir()?;
+/// assert!(Hostile::Fifo.plant(scratch.path(), b"userdata-d.1.a")?);
+/// assert_eq!(Hostile::Fifo.file_type(), FileType::Fifo);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Hostile {
-    /// A symbolic link that says this; what it leads to need not exist.
+    /// A symbolic link with this target, which need not exist.
     Link(Vec<u8>),
-    /// A named pipe that nobody has open: an open that waits for the other end waits for ever.
+    /// A named pipe that no process has open: an open that waits for the other end waits for ever.
     Fifo,
-    /// A socket that nobody listens on.
+    /// A socket that no process listens on.
     Socket,
-    /// The null device. Planting one takes a right that not even every root has.
+    /// The null device. To make one takes a privilege that root in a container may lack.
     Device,
     /// An empty directory.
     Directory,
     /// A directory with a file in it.
     FullDirectory,
-    /// A regular file of this many bytes that takes up no space.
+    /// A sparse regular file of this many bytes.
     Huge(u64),
-    /// A regular file without a byte.
+    /// An empty regular file.
     Empty,
 }
 
 impl Hostile {
-    /// What a store must say that it is.
+    /// The type that a store must report.
     #[must_use]
     pub const fn file_type(&self) -> FileType {
         match self {
@@ -47,12 +57,13 @@ impl Hostile {
         }
     }
 
-    /// Puts it under a name of a real directory, where there must be nothing. False if this system
-    /// can't have it there: no right to make devices, no files of this size.
+    /// Makes this file under a free name of a real directory: `symlink`, `mknod`, `mkdir` or
+    /// `open`. Returns false if this user may not make devices, or if the file system has no files of
+    /// this size.
     ///
     /// # Errors
     ///
-    /// Any other failure.
+    /// Those of the system calls; the name may be taken, for example.
     pub fn plant(&self, directory: &Path, name: &[u8]) -> io::Result<bool> {
         let path = directory.join(OsStr::from_bytes(name));
         let planted = match self {

@@ -1,5 +1,5 @@
-//! The contract of [`Hypervisor`], one function per sentence, on a host on which nothing else
-//! happens meanwhile.
+//! The contract of [`Hypervisor`], one function per statement. Nothing else may change the host's
+//! domains meanwhile.
 //!
 //! ```
 //! use hv_sim::{HostOptions, NewDomain, SimHost, Until};
@@ -20,7 +20,7 @@
 //!     }
 //! }
 //!
-//! hypervisor::run_all(&|| {
+//! hypervisor::run_all(|| {
 //!     let host = SimHost::new(HostOptions::new(1));
 //!     HypervisorUnderTest::new(host.clone()).with_toolstack(Simulated(host))
 //! });
@@ -38,25 +38,25 @@ use crate::suite::{self, Statement};
 pub use identity::*;
 pub use lives::*;
 
-/// How domains come and go on the host. Each call returns when it is done and the hypervisor knows.
+/// How domains are created and destroyed on the host. Each call returns once the hypervisor answers
+/// accordingly.
 pub trait Toolstack {
-    /// Creates a domain with this uuid, which others may have too.
+    /// Creates a domain with this uuid. Other domains may have the same uuid.
     fn create(&self, uuid: Uuid) -> DomainKey;
-    /// Begins to take a domain apart: it is *leaving* while the hypervisor has it still.
+    /// Begins to destroy a domain: it is *leaving* while the hypervisor still has it.
     fn begin_to_destroy(&self, domain: &DomainKey);
-    /// Destroys a domain to the end, begun or not.
+    /// Destroys a domain completely, whether or not that had begun.
     fn destroy(&self, domain: &DomainKey);
 }
 
-/// A hypervisor, and how domains come and go on it.
+/// A hypervisor, and the toolstack that creates and destroys its domains.
 pub struct HypervisorUnderTest {
     hypervisor: Box<dyn Hypervisor>,
     toolstack: Option<Box<dyn Toolstack>>,
 }
 
 impl HypervisorUnderTest {
-    /// A hypervisor on which no domain may be created: statements about the life of domains say
-    /// nothing of it.
+    /// A hypervisor without a toolstack: the statements about the life of domains check nothing.
     pub fn new(hypervisor: impl Hypervisor + 'static) -> Self {
         Self {
             hypervisor: Box::new(hypervisor),
@@ -64,7 +64,7 @@ impl HypervisorUnderTest {
         }
     }
 
-    /// The same with a toolstack. What the statements create they destroy.
+    /// Adds a toolstack. The statements destroy every domain that they create.
     #[must_use]
     pub fn with_toolstack(mut self, toolstack: impl Toolstack + 'static) -> Self {
         self.toolstack = Some(Box::new(toolstack));
@@ -98,23 +98,23 @@ impl fmt::Debug for HypervisorUnderTest {
     }
 }
 
-/// Checks the whole contract, each statement on what `make` gives.
+/// Checks the whole contract, each statement on another value of `make`.
 ///
 /// # Panics
 ///
-/// If a statement is not true; the text names all that are not.
-pub fn run_all(make: &dyn Fn() -> HypervisorUnderTest) {
+/// If a statement is not true. The message names all statements that are not.
+pub fn run_all(make: impl Fn() -> HypervisorUnderTest) {
     suite::run_all(&statements(), make);
 }
 
-/// The whole contract, for a test harness of its own.
+/// The statements of the contract, for a test harness that runs them one by one.
 #[must_use]
 pub fn statements() -> Vec<Statement<HypervisorUnderTest>> {
     suite::statements! {
         identity {
             domain_zero_is_there_and_stays,
             domains_are_listed_in_order_and_once,
-            a_list_and_a_look_say_the_same,
+            a_list_and_a_look_up_agree,
             no_domid_answers_for_another,
             a_boot_has_one_name,
             many_may_ask_at_once,

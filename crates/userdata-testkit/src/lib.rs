@@ -1,17 +1,23 @@
 //! Conformance suites and strategies for stores of Xen userdata, for your own CI.
 //!
-//! * [`store`], [`directory`] and [`hypervisor`] hold the contract of one trait each as public
-//!   functions, one per sentence. Each takes a fresh thing of yours and panics with a reason if its
-//!   sentence is not true; `run_all` checks all of them and names every one that failed. Every
-//!   implementation of this project, real, simulated or decorated, is held to the same lists.
-//! * [`strategies`] draw userids, domains, values, changes and the histories of hosts, hostile ones
-//!   preferred.
-//! * [`hostile`] plants in a real directory what a store must neither follow nor wait for, and a
-//!   [`Snapshot`] tells what became of it.
+//! * [`store`], [`directory`] and [`hypervisor`] each hold the contract of one trait, as one public
+//!   function per statement. Each function takes a fresh implementation and panics with a reason if
+//!   its statement is not true. `run_all` checks all of them and names every one that failed. All
+//!   implementations of this project, real, simulated and decorated ones, run the same lists.
+//! * [`strategies`] draw userids, domains, values, changes and histories of hosts, with hostile ones
+//!   among them.
+//! * [`hostile`] plants, in a real directory, files that a store must neither follow nor wait for, and
+//!   [`Snapshot`] shows whether anything has changed them.
 //!
-//! These are test functions: they panic, use threads, and take as long as they take. What they do
-//! not do: they are no benchmark, need no root and no network, and never look at the clock of the
-//! machine to decide whether something is right.
+//! The functions are for tests: they panic, and use threads. They are not benchmarks, need neither
+//! root nor a network, and never use the machine's clock to decide whether something is right.
+//!
+//! # Versions
+//!
+//! A minor release may add statements to a suite. An implementation that breaks one of them then
+//! fails in your CI although it has not changed. Pin the version if you want to choose the time, or
+//! run the list that [`store::statements`] and its siblings return, without the statements that you
+//! accept as failing.
 
 mod snapshot;
 mod suite;
@@ -22,5 +28,8 @@ pub mod hypervisor;
 pub mod store;
 pub mod strategies;
 
-pub use snapshot::{Snapshot, Thing};
+pub use snapshot::{Node, Snapshot};
 pub use suite::Statement;
+
+// The crates whose types are in public signatures.
+pub use {hv_sim, proptest, userdata_core, userdata_fs};

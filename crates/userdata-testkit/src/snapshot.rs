@@ -1,5 +1,4 @@
-//! `Snapshot`: everything that one can tell of a real directory, to be compared with what it is
-//! later.
+//! `Snapshot`: the state of a real directory, for comparison with a later state.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -13,18 +12,18 @@ use std::time::SystemTime;
 use userdata_core::Version;
 use userdata_core::store::FileType;
 
-/// Files beyond this size are compared by their size alone.
+/// Files above this size are compared without their content.
 const CONTENT_MAX: u64 = 64 << 20;
 
-/// Everything under one name.
+/// The file, directory, link or other node under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Thing {
-    /// What it is.
+pub struct Node {
+    /// Its type.
     pub file_type: FileType,
-    /// Which one it is.
+    /// Its inode number.
     pub inode: u64,
-    /// The bits of its mode that `chmod` changes.
+    /// The bits of its mode that chmod(2) changes.
     pub mode: u32,
     /// Its owner and group.
     pub owner: (u32, u32),
@@ -32,39 +31,51 @@ pub struct Thing {
     pub size: u64,
     /// When it was last written.
     pub modified: SystemTime,
-    /// What it holds: the version of a file's bytes or of what a link says; nothing of others, and
-    /// of files too large to be read.
+    /// The version of a file's bytes, or of a link's target. `None` for other types, and for files of
+    /// more than 64 MiB.
     pub content: Option<Version>,
 }
 
-/// Everything under every name of one directory, the directory's own children's names not included.
+/// The nodes under all names of one directory, without those in its subdirectories.
+///
+/// ```
+/// use std::fs;
+/// use userdata_testkit::Snapshot;
+///
+/// let scratch = tempfile::tempdir()?;
+/// fs::write(scratch.path().join("kept"), "bytes")?;
+/// let before = Snapshot::of(scratch.path())?;
+/// fs::write(scratch.path().join("new"), "bytes")?;
+/// assert_eq!(Snapshot::of(scratch.path())?.changed_since(&before), ["new"]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Snapshot(BTreeMap<Vec<u8>, Thing>);
+pub struct Snapshot(BTreeMap<Vec<u8>, Node>);
 
 impl Snapshot {
-    /// What there is now.
+    /// Takes a snapshot of a directory. Replaces `opendir`, `readdir` and `lstat`.
     ///
     /// # Errors
     ///
-    /// When the directory can't be read, or something changes while it is.
+    /// Those of the system calls: the directory can't be read, or a name disappears meanwhile.
     pub fn of(directory: &Path) -> io::Result<Self> {
-        let things = fs::read_dir(directory)?.map(|entry| {
+        let nodes = fs::read_dir(directory)?.map(|entry| {
             let entry = entry?;
-            Ok((entry.file_name().into_vec(), Thing::at(&entry.path())?))
+            Ok((entry.file_name().into_vec(), Node::at(&entry.path())?))
         });
-        things.collect::<io::Result<_>>().map(Self)
+        nodes.collect::<io::Result<_>>().map(Self)
     }
 
-    /// The same without the names that `leave_out` picks.
+    /// The snapshot without the names for which `leave_out` returns true.
     #[must_use]
     pub fn without(mut self, leave_out: impl Fn(&[u8]) -> bool) -> Self {
         self.0.retain(|name, _| !leave_out(name));
         self
     }
 
-    /// What is under a name.
+    /// The node under a name.
     #[must_use]
-    pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&Thing> {
+    pub fn get(&self, name: impl AsRef<[u8]>) -> Option<&Node> {
         self.0.get(name.as_ref())
     }
 
@@ -73,8 +84,7 @@ impl Snapshot {
         self.0.keys().map(Vec::as_slice)
     }
 
-    /// The names under which there is now something else, or nothing, or something at all, in
-    /// order.
+    /// The names whose nodes differ between the two snapshots, or are in one of them only, in order.
     #[must_use]
     pub fn changed_since(&self, earlier: &Self) -> Vec<String> {
         let mut names: Vec<&[u8]> = self.names().chain(earlier.names()).collect();
@@ -88,7 +98,7 @@ impl Snapshot {
     }
 }
 
-impl Thing {
+impl Node {
     fn at(path: &Path) -> io::Result<Self> {
         let metadata = fs::symlink_metadata(path)?;
         let file_type = file_type_of(&metadata);
@@ -135,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_change_is_told_by_its_name() {
+    fn every_change_is_reported_by_its_name() {
         let scratch = tempfile::tempdir().unwrap();
         let path = |name: &str| scratch.path().join(name);
         for name in ["kept", "written", "chmod", "gone", "replaced", "touched"] {

@@ -1,6 +1,6 @@
-//! The contract of [`Store`], one function per sentence.
+//! The contract of [`Store`], one function per statement.
 //!
-//! For an engine of your own, in an ordinary test:
+//! In an ordinary test of your own engine:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -9,7 +9,7 @@
 //! use userdata_testkit::store::{self, StoreUnderTest};
 //!
 //! # fn scratch() -> Arc<tempfile::TempDir> { Arc::new(tempfile::tempdir().unwrap()) }
-//! store::run_all(&|| {
+//! store::run_all(|| {
 //!     let scratch = scratch();
 //!     StoreUnderTest::new(move || FileStore::open(scratch.path()).unwrap())
 //!         .with_value_max(FileStore::<OsDirectory>::VALUE_MAX)
@@ -39,7 +39,7 @@ pub use isolation::*;
 pub use sharing::*;
 pub use values::*;
 
-/// A store that holds nothing yet, and the ways to reach it.
+/// A store that holds nothing yet, and a way to open clients of it.
 pub struct StoreUnderTest {
     client: Box<dyn Fn() -> Box<dyn Store> + Send + Sync>,
     value_max: Option<u64>,
@@ -47,9 +47,9 @@ pub struct StoreUnderTest {
 }
 
 impl StoreUnderTest {
-    /// Fresh data, to which each call of `client` gives another way: another connection, as another
-    /// process would have it. What the data needs to stay there, a directory or a server, belongs
-    /// into the closure.
+    /// Takes a function that opens one client after another of the same, empty data: each client is
+    /// independent, like that of another process. The closure owns whatever keeps the data alive,
+    /// such as a temporary directory or a server.
     pub fn new<S: Store + 'static>(client: impl Fn() -> S + Send + Sync + 'static) -> Self {
         Self {
             client: Box::new(move || Box::new(client())),
@@ -58,34 +58,35 @@ impl StoreUnderTest {
         }
     }
 
-    /// The same of a store that takes values up to this many bytes.
+    /// Sets the size in bytes of the largest value that the store takes. Without it the statements
+    /// about the limit check nothing.
     #[must_use]
     pub fn with_value_max(mut self, bytes: u64) -> Self {
         self.value_max = Some(bytes);
         self
     }
 
-    /// The same of a store that keeps data by uuid alone, as the seed layout does, so that two
-    /// domids with one uuid share theirs.
+    /// Says that the store keeps data by uuid alone, as the seed layout does, so that two domids with
+    /// one uuid share their data. Statements about such domids then check nothing.
     #[must_use]
     pub fn keeping_data_by_uuid_alone(mut self) -> Self {
         self.tells_domids_apart = false;
         self
     }
 
-    /// Another way to the data.
+    /// Opens another client.
     #[must_use]
     pub fn client(&self) -> Box<dyn Store> {
         (self.client)()
     }
 
-    /// The size in bytes of the largest value it takes, where there is one.
+    /// The size in bytes of the largest value that the store takes, if it declares one.
     #[must_use]
     pub const fn value_max(&self) -> Option<u64> {
         self.value_max
     }
 
-    /// Whether it keeps the data of two domids with one uuid apart.
+    /// Whether the store keeps the data of two domids with one uuid apart.
     #[must_use]
     pub const fn tells_domids_apart(&self) -> bool {
         self.tells_domids_apart
@@ -105,12 +106,12 @@ impl fmt::Debug for StoreUnderTest {
 ///
 /// # Panics
 ///
-/// If a statement is not true; the text names all that are not.
-pub fn run_all(make: &dyn Fn() -> StoreUnderTest) {
+/// If a statement is not true. The message names all statements that are not.
+pub fn run_all(make: impl Fn() -> StoreUnderTest) {
     suite::run_all(&statements(), make);
 }
 
-/// The whole contract, for a test harness of its own.
+/// The statements of the contract, for a test harness that runs them one by one.
 #[must_use]
 pub fn statements() -> Vec<Statement<StoreUnderTest>> {
     suite::statements! {
@@ -120,33 +121,33 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             admission_is_asked_before_an_op_is_tried,
             ops_are_applied_in_order,
             an_op_that_fails_stops_those_behind_it,
-            a_panic_while_admitting_changes_nothing_and_blocks_nobody,
+            a_panic_while_admitting_changes_nothing_and_leaves_no_lock,
         }
         clearing {
-            a_living_domain_spares_all_but_libxl_json,
-            everything_is_everything,
+            keeping_the_essential_keeps_libxl_json_alone,
+            keeping_nothing_removes_every_value,
             clearing_nothing_removes_nothing,
             a_value_can_be_put_behind_a_clear,
-            clearing_passes_over_a_mark_that_is_held,
+            a_clear_leaves_a_mark_that_is_held,
         }
         closing {
             a_mark_is_seen_by_every_change,
             values_can_be_read_and_changed_under_a_mark,
             a_mark_that_is_refused_is_not_made,
-            a_domain_is_closed_by_one_at_a_time,
+            a_domain_is_closed_once_at_a_time,
             a_mark_that_is_dropped_is_void_and_leaves_all_data,
             a_domain_that_is_reopened_keeps_its_data,
             clearing_a_closed_domain_removes_all_of_it_and_the_mark,
+            a_refused_clear_removes_the_mark_alone,
             a_mark_outlives_the_client_that_made_it,
             a_mark_is_for_one_domain,
-            a_refused_clear_removes_the_mark_alone,
         }
         comparing {
             absence_can_be_expected,
             a_version_can_be_expected,
             a_stale_version_changes_nothing,
             deletes_compare_too,
-            of_two_that_expect_absence_one_is_made,
+            of_concurrent_first_values_one_is_stored,
             concurrent_updates_lose_nothing,
         }
         isolation {
@@ -158,23 +159,23 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             any_history_is_that_of_a_map,
         }
         sharing {
-            what_one_client_stores_another_reads_at_once,
+            every_client_reads_a_stored_value_at_once,
             readers_see_whole_values_only,
             writers_of_different_userids_do_not_disturb_each_other,
-            nobody_comes_between_the_ops_of_a_change,
-            reading_waits_for_nobody,
+            no_other_change_comes_between_the_ops_of_a_change,
+            reads_do_not_wait_for_a_change,
             domains_do_not_wait_for_each_other,
             no_change_waits_beyond_its_deadline,
         }
         values {
-            what_was_never_stored_is_none,
+            a_value_that_was_never_stored_is_none,
             a_value_comes_back_byte_for_byte,
             a_store_replaces_the_whole_value,
             deleting_removes_one_value,
-            what_was_reached_is_at_least_what_was_asked,
+            the_durability_reached_is_at_least_that_asked_for,
             a_listing_is_in_order_and_agrees_with_stat,
             a_scan_shows_every_value_with_its_owner,
-            a_scan_stops_when_told,
+            a_scan_stops_at_a_break,
             a_value_above_the_limit_is_refused_and_the_old_one_stays,
         }
     }

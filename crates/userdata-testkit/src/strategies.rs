@@ -1,5 +1,14 @@
-//! Strategies for [proptest](https://docs.rs/proptest): userids, domains, values and changes, drawn
-//! from small sets, so that what collides on a host collides here.
+//! Strategies for [proptest](https://docs.rs/proptest): userids, domains, values, changes and
+//! histories. They draw from small sets, so that domids and uuids collide as they do on a host.
+//!
+//! ```
+//! use userdata_testkit::proptest::prelude::*;
+//! use userdata_testkit::strategies;
+//!
+//! proptest!(|(domain in strategies::domain_keys(), value in strategies::values())| {
+//!     prop_assert!(domain.to_string().contains('.') && !value.is_empty());
+//! });
+//! ```
 
 mod change;
 mod domains;

@@ -1,11 +1,21 @@
-//! `Statement` and `run_all`: the same list of statements for every implementation.
+//! `Statement`, and how a list of them is checked.
 
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// One sentence of a contract: a function that panics if the sentence is not true of what it is
-/// given, which must be fresh.
+/// One statement of a contract: a function that panics if the statement is not true of a fresh `T`.
+///
+/// ```
+/// use userdata_testkit::hypervisor::{self, HypervisorUnderTest};
+/// use userdata_testkit::hv_sim::{HostOptions, SimHost};
+///
+/// // As `run_all` does, but one statement at a time, for a test harness of your own.
+/// for statement in hypervisor::statements() {
+///     println!("checking that {}", statement.name());
+///     statement.check(&HypervisorUnderTest::new(SimHost::new(HostOptions::new(1))));
+/// }
+/// ```
 pub struct Statement<T> {
     name: &'static str,
     check: fn(&T),
@@ -16,17 +26,17 @@ impl<T> Statement<T> {
         Self { name, check }
     }
 
-    /// The name of the function, which is the sentence.
+    /// The name of the function, which says what is true.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Checks it.
+    /// Checks the statement.
     ///
     /// # Panics
     ///
-    /// If it is not true.
+    /// If the statement is not true.
     pub fn check(&self, fresh: &T) {
         (self.check)(fresh);
     }
@@ -38,8 +48,8 @@ impl<T> fmt::Debug for Statement<T> {
     }
 }
 
-/// Checks every statement, each on something fresh, and names all that are not true.
-pub(crate) fn run_all<T>(statements: &[Statement<T>], make: &dyn Fn() -> T) {
+/// Checks every statement, each on a fresh `T`, and panics with the names of those that are not true.
+pub(crate) fn run_all<T>(statements: &[Statement<T>], make: impl Fn() -> T) {
     let untrue: Vec<String> = statements
         .iter()
         .filter_map(|statement| {
@@ -65,7 +75,7 @@ fn text(panic: &(dyn Any + Send)) -> &str {
     }
 }
 
-/// The list of a suite, each statement under its own name.
+/// The list of a suite. Each statement has the name of its function.
 macro_rules! statements {
     ($($module:ident { $($name:ident),* $(,)? })*) => {
         vec![$($($crate::suite::Statement::new(stringify!($name), $module::$name)),*),*]
@@ -89,8 +99,8 @@ mod tests {
             Statement::new("holds", holds),
             Statement::new("needs_a_seven", needs_a_seven),
         ];
-        run_all(&statements, &|| 7);
-        let panic = catch_unwind(|| run_all(&statements, &|| 6)).unwrap_err();
+        run_all(&statements, || 7);
+        let panic = catch_unwind(|| run_all(&statements, || 6)).unwrap_err();
         let text = text(&*panic);
         assert!(
             text.starts_with("1 of 2 statements are not true:\n  needs_a_seven: "),
@@ -99,7 +109,7 @@ mod tests {
         assert!(text.contains("not a seven"), "{text}");
     }
 
-    /// The names of the public functions of a module, as its source has them.
+    /// The names of the public functions in the source of a module.
     fn functions(source: &str) -> Vec<&str> {
         source
             .lines()
@@ -134,7 +144,7 @@ mod tests {
             include_str!("directory/listing.rs"),
             include_str!("directory/locking.rs"),
             include_str!("directory/naming.rs"),
-            include_str!("directory/strangers.rs"),
+            include_str!("directory/special_files.rs"),
             include_str!("directory/surroundings.rs"),
         ];
         let statements = crate::directory::statements::<userdata_fs::OsDirectory>();

@@ -44,7 +44,7 @@
 //! * `serde`: `Serialize` and `Deserialize` for domids, keys, userids and versions.
 //! * `tracing`: a span around every operation, with its domain and userid and never a value.
 //!
-//! The terms are explained in the project's glossary, `docs/glossary.md`.
+//! The terms are explained in the [glossary](userdata_core::glossary).
 
 mod change;
 mod clear;

@@ -1,4 +1,4 @@
-//! `Toolstack`: what it keeps, and how it tidies up.
+//! `Toolstack`: how it stores recipes, and how it tidies up.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use userdata::{
     DomainKey, Domid, Hypervisor, Life, Store, Userdata, UserdataError, WritableUserid,
 };
 
-/// A toolstack on a host of this hypervisor, which keeps its data in this store.
+/// A toolstack on the host of a hypervisor, with its data in a store.
 #[derive(Debug)]
 pub struct Toolstack<H, S> {
     hypervisor: H,
@@ -19,33 +19,33 @@ pub struct Toolstack<H, S> {
     userid: WritableUserid,
 }
 
-/// Why the toolstack could not do it.
+/// Why a call of the toolstack failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ToolstackError {
-    /// The name under which the toolstack keeps its data is none.
-    #[error("the toolstack has no name")]
+    /// The name of the toolstack is not a userid.
+    #[error("the name of the toolstack is not a userid")]
     Name(#[source] UseridError),
-    /// A recipe could not be kept, read or removed.
-    #[error("the recipe of a domain")]
+    /// A recipe could not be stored, read or removed.
+    #[error("cannot use the recipe of a domain")]
     Recipe(#[source] UserdataError),
     /// The recipes could not be listed.
-    #[error("the list of recipes")]
+    #[error("cannot list the recipes")]
     Recipes(#[source] UserdataError),
-    /// The hypervisor did not say who is there.
-    #[error("the list of domains")]
+    /// The domains could not be listed or looked up.
+    #[error("cannot find out which domains exist")]
     Domains(#[source] HypervisorError),
-    /// The hypervisor does not know Domain-0, so that it knows nothing.
-    #[error("the hypervisor does not know the domain that this runs in")]
-    Bewildered,
+    /// The hypervisor has no domain 0, so none of its answers can be trusted.
+    #[error("the hypervisor has no domain 0")]
+    NoDomainZero,
 }
 
 impl<H: Hypervisor + Clone, S: Store> Toolstack<H, S> {
-    /// A toolstack of this name.
+    /// Makes a toolstack with this name, which is the userid of its data.
     ///
     /// # Errors
     ///
-    /// [`ToolstackError::Name`].
+    /// [`ToolstackError::Name`] if the name is not a userid.
     pub fn new(name: &str, hypervisor: H, store: S) -> Result<Self, ToolstackError> {
         Ok(Self {
             userdata: Userdata::new(hypervisor.clone(), store),
@@ -54,54 +54,54 @@ impl<H: Hypervisor + Clone, S: Store> Toolstack<H, S> {
         })
     }
 
-    /// Keeps the recipe of a domain.
+    /// Stores the recipe of a domain.
     ///
     /// # Errors
     ///
-    /// [`ToolstackError::Recipe`].
+    /// [`ToolstackError::Recipe`] if the recipe could not be stored.
     pub fn keep(&self, domain: DomainKey, recipe: &[u8]) -> Result<(), ToolstackError> {
         let kept = self.userdata.store(domain, &self.userid, recipe);
         kept.map(drop).map_err(ToolstackError::Recipe)
     }
 
-    /// The recipe of a domain, if it has one.
+    /// The recipe of a domain, if there is one.
     ///
     /// # Errors
     ///
-    /// [`ToolstackError::Recipe`].
+    /// [`ToolstackError::Recipe`] if the recipe could not be read.
     pub fn recipe(&self, domain: DomainKey) -> Result<Option<Vec<u8>>, ToolstackError> {
         let recipe = self.userdata.retrieve(domain, &self.userid);
         let recipe = recipe.map_err(ToolstackError::Recipe)?;
         Ok(recipe.map(userdata::Value::into_bytes))
     }
 
-    /// Removes what domains have left that are gone.
+    /// Removes the data of domains that are gone.
     ///
-    /// The planted bug: it goes by domids, as libxl's own watch for the end of a domain does, and a
-    /// domid that was given to another domain meanwhile hides that the first one is gone.
+    /// The planted bug: it compares domids, as libxl's own watch for the end of a domain does. If
+    /// another domain has got the domid of one that is gone, the data of the first one stays.
     ///
     /// # Errors
     ///
-    /// The first thing that could not be done.
+    /// The first failure to list, scan or remove.
     pub fn tidy_up(&self) -> Result<(), ToolstackError> {
         let domains = self.hypervisor.domains().map_err(ToolstackError::Domains)?;
         let there: BTreeSet<Domid> = domains.iter().map(|domain| domain.key.domid).collect();
         self.remove_where(|key| Ok(!there.contains(&key.domid)))
     }
 
-    /// The same without the bug: asks for each incarnation by itself, and takes no failure for an
-    /// answer.
+    /// Removes the data of domains that are gone, without the bug: it looks up each incarnation, and
+    /// does not take a failure for an answer.
     ///
     /// # Errors
     ///
-    /// The first thing that could not be done.
+    /// The first failure to look up, scan or remove.
     pub fn tidy_up_with_care(&self) -> Result<(), ToolstackError> {
         let ask = |domid| {
             let domain = self.hypervisor.domain(domid);
             domain.map_err(ToolstackError::Domains)
         };
         if ask(Domid::ZERO)?.is_none() {
-            return Err(ToolstackError::Bewildered);
+            return Err(ToolstackError::NoDomainZero);
         }
         self.remove_where(|key| {
             let domain = ask(key.domid)?.filter(|domain| domain.key == *key);

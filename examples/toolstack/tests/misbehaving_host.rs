@@ -1,5 +1,5 @@
-//! A toolstack on a host that misbehaves: domains come and go in every order and are hidden from
-//! it, the hypervisor gives wrong answers or none, the disk fails, and the power does.
+//! A toolstack on a host that misbehaves: domains begin and end in every order and may be hidden, the
+//! hypervisor gives wrong answers or none, the disk fails, and the power fails.
 
 use std::error::Error;
 
@@ -30,7 +30,7 @@ fn toolstack(host: &SimHost, disk: &SimDisk) -> Result<Simulated, Box<dyn Error>
     Ok(Toolstack::new("example", host.clone(), store)?)
 }
 
-/// Whether this incarnation is there, in whatever phase.
+/// Whether this incarnation exists and is not dead.
 fn is_there(host: &SimHost, key: &DomainKey) -> bool {
     let state = host.state();
     let guest = state.guest(key.domid);
@@ -46,8 +46,8 @@ fn ensure(holds: bool, otherwise: &str) -> Tested {
     if holds { Ok(()) } else { Err(otherwise.into()) }
 }
 
-/// The property, in ten lines: whatever happens on the host, who lives keeps its recipe, and of who
-/// is gone nothing is left.
+/// The property, in ten lines: whatever happens on the host, a domain that lives keeps its recipe, and
+/// nothing is left of a domain that is gone.
 fn recipes_live_as_long_as_domains(history: &[Event], tidy: Tidy) -> Tested {
     let (host, disk) = simulated_host();
     let toolstack = toolstack(&host, &disk)?;
@@ -57,16 +57,16 @@ fn recipes_live_as_long_as_domains(history: &[Event], tidy: Tidy) -> Tested {
             toolstack.keep(domain, b"a recipe")?;
             kept.push(domain);
         }
-        let tidied = tidy(&toolstack).is_ok(); // It may fail, if only nothing is lost by it.
+        let tidied = tidy(&toolstack).is_ok(); // It may fail, but must not lose a recipe.
         for domain in &kept {
             let has_recipe = toolstack.recipe(*domain)?.is_some();
             ensure(
                 has_recipe || !lives(&host, domain),
-                "it lives, and its recipe is gone",
+                "the domain lives, but its recipe is gone",
             )?;
             ensure(
                 !has_recipe || !tidied || is_there(&host, domain),
-                "it is gone, its recipe is not",
+                "the domain is gone, but its recipe is not",
             )?;
         }
         kept.retain(|domain| is_there(&host, domain));
@@ -84,21 +84,24 @@ fn find(tidy: Tidy) -> Result<(), TestError<Vec<Event>>> {
 #[test]
 fn the_planted_bug_is_found() {
     let Err(TestError::Fail(reason, minimal)) = find(Toolstack::tidy_up) else {
-        panic!("not found");
+        panic!("the bug is not found");
     };
-    assert!(reason.message().contains("it is gone"), "{reason}");
-    // Of everything that happened, proptest leaves what matters: one incarnation follows another.
-    assert!(minimal.len() <= 3, "found, and not explained: {minimal:?}");
+    assert!(reason.message().contains("the domain is gone"), "{reason}");
+    // proptest shrinks the history to the events that matter: one incarnation follows another.
+    assert!(
+        minimal.len() <= 3,
+        "the history is not minimal: {minimal:?}"
+    );
 }
 
 #[test]
-fn with_care_it_is_not_there() -> Result<(), TestError<Vec<Event>>> {
+fn tidying_up_with_care_does_not_have_the_bug() -> Result<(), TestError<Vec<Event>>> {
     find(Toolstack::tidy_up_with_care)
 }
 
-/// Every wrong answer, to every question that tidying up asks.
+/// The hypervisor gives every wrong answer to every question.
 #[test]
-fn no_answer_of_a_hypervisor_makes_it_forget_the_living() -> Tested {
+fn no_answer_of_the_hypervisor_removes_a_living_domains_recipe() -> Tested {
     let faults = [
         Fault::Fail(Failure::NotPermitted),
         Fault::Fail(Failure::Failed),
@@ -111,8 +114,8 @@ fn no_answer_of_a_hypervisor_makes_it_forget_the_living() -> Tested {
             let toolstack = toolstack(&host, &disk)?;
             let domain = host.create(NewDomain::new())?;
             toolstack.keep(domain, b"a recipe")?;
-            host.create(NewDomain::new())?; // what a stale answer does not know
-            // A host that knows nobody must be asked twice to be found out.
+            host.create(NewDomain::new())?; // a stale answer does not have this domain
+            // With this fault in one answer only, nothing shows that the answer is wrong.
             let when = match fault {
                 Fault::Absent => When::Always,
                 _ => When::After(nth - 1),
@@ -126,7 +129,7 @@ fn no_answer_of_a_hypervisor_makes_it_forget_the_living() -> Tested {
     Ok(())
 }
 
-/// Every call to the disk fails in every way that it can.
+/// Every call of the disk fails in every way that it can fail.
 #[test]
 fn no_fault_of_the_disk_loses_a_recipe() -> Tested {
     let (mut calls, mut runs) = (Vec::new(), 0);
@@ -143,7 +146,7 @@ fn no_fault_of_the_disk_loses_a_recipe() -> Tested {
         let recipe = recipe.as_deref().unwrap_or_default();
         assert!(
             kept.is_err() || recipe == b"new",
-            "{fault:?}: it says it is kept"
+            "{fault:?}: a store that succeeded stored nothing"
         );
         assert!(
             [&b"old"[..], b"new"].contains(&recipe),
@@ -160,7 +163,7 @@ fn no_fault_of_the_disk_loses_a_recipe() -> Tested {
     Ok(())
 }
 
-/// The power fails after every step, and the disk keeps of it what it likes.
+/// The power fails after every step, and any part of the unsynced writes survives.
 #[test]
 fn no_power_cut_loses_a_recipe() -> Tested {
     let (host, disk) = simulated_host();

@@ -1,4 +1,5 @@
-//! What each difference makes of what libxl did: the functions of the table of differences.
+//! The functions of the table of differences. Each changes what libxl did into what this library must
+//! do.
 
 use crate::answer::Answer;
 use crate::difference::Seen;
@@ -9,10 +10,10 @@ use crate::tree::Node;
 /// The largest value, in bytes.
 const VALUE_MAX: usize = 1 << 20;
 
-/// The longest name that a file system takes, in bytes.
+/// The longest file name, in bytes.
 const NAME_MAX: usize = 255;
 
-/// libxl can take the lock unless this is so.
+/// Whether a directory has the lock's name, so that libxl can't take the lock.
 fn lock_is_directory(setting: &Setting<'_>) -> bool {
     setting.lock() == Some(&Node::Directory)
 }
@@ -68,7 +69,7 @@ pub(crate) fn reading_without_lock(setting: &Setting<'_>, seen: &mut Seen) {
     }
 }
 
-pub(crate) fn pipe_not_waited_for(setting: &Setting<'_>, seen: &mut Seen) {
+pub(crate) fn pipe_is_not_waited_for(setting: &Setting<'_>, seen: &mut Seen) {
     if setting.is_retrieve() && seen.answer == Answer::Waits {
         seen.answer = Answer::Failed;
     }
@@ -93,7 +94,7 @@ pub(crate) fn size_limit(setting: &Setting<'_>, seen: &mut Seen) {
     }
 }
 
-/// Did libxl come as far as removing the domain's files?
+/// Whether libxl gets as far as removing the domain's files.
 fn cleared(setting: &Setting<'_>) -> bool {
     setting.is_destroy() && setting.domain.is_some() && !lock_is_directory(setting)
 }
@@ -109,7 +110,7 @@ pub(crate) fn lock_word_is_removed(setting: &Setting<'_>, seen: &mut Seen) {
     }
 }
 
-pub(crate) fn no_letter_is_not_ours(setting: &Setting<'_>, seen: &mut Seen) {
+pub(crate) fn kind_is_a_letter(setting: &Setting<'_>, seen: &mut Seen) {
     if cleared(setting) {
         for (name, kind, _) in setting.of_domain() {
             if !kind.is_ascii_alphabetic() {
@@ -138,15 +139,15 @@ pub(crate) fn qemu_files_are_not_ours(setting: &Setting<'_>, seen: &mut Seen) {
     }
 }
 
-pub(crate) fn destroy_tells(setting: &Setting<'_>, seen: &mut Seen) {
+pub(crate) fn destroy_reports(setting: &Setting<'_>, seen: &mut Seen) {
     let marker = setting.name(b'c', LOCK);
-    let is_trouble = |(name, kind, node): (Vec<u8>, u8, &Node)| match node {
+    let is_problem = |(name, kind, node): (Vec<u8>, u8, &Node)| match node {
         Node::Directory => kind.is_ascii_alphabetic(),
         Node::Pipe | Node::Link(_) => name == marker,
         _ => false,
     };
-    if cleared(setting) && setting.of_domain().any(is_trouble) {
-        seen.answer = Answer::DoneWithTrouble;
+    if cleared(setting) && setting.of_domain().any(is_problem) {
+        seen.answer = Answer::DoneWithProblems;
     }
 }
 
@@ -156,7 +157,7 @@ pub(crate) fn leaving_is_refused(setting: &Setting<'_>, seen: &mut Seen) {
         let lock = matches!(setting.lock(), None | Some(Node::File(..)));
         if lock && !too_large {
             seen.refuse(setting, Answer::BeingDestroyed);
-            // Nobody held it, so it was taken over and given back.
+            // No process held the lock file, so this library took it over and released it.
             seen.after.remove(&setting.lock_name());
         }
     }
@@ -168,7 +169,7 @@ pub(crate) fn lock_must_be_a_file(setting: &Setting<'_>, seen: &mut Seen) {
         return;
     }
     if setting.is_destroy() {
-        seen.refuse(setting, Answer::DoneWithTrouble);
+        seen.refuse(setting, Answer::DoneWithProblems);
     } else if !setting.is_retrieve() {
         seen.refuse(setting, Answer::LockFailed);
     }
@@ -176,7 +177,7 @@ pub(crate) fn lock_must_be_a_file(setting: &Setting<'_>, seen: &mut Seen) {
 
 pub(crate) fn destroy_without_lock(setting: &Setting<'_>, seen: &mut Seen) {
     if setting.is_destroy() && setting.domain.is_some() && lock_is_directory(setting) {
-        seen.refuse(setting, Answer::DoneWithTrouble);
+        seen.refuse(setting, Answer::DoneWithProblems);
     }
 }
 
@@ -192,7 +193,7 @@ pub(crate) fn dead_is_gone(setting: &Setting<'_>, seen: &mut Seen) {
     }
 }
 
-pub(crate) fn lock_is_no_userid(setting: &Setting<'_>, seen: &mut Seen) {
+pub(crate) fn lock_is_not_a_userid(setting: &Setting<'_>, seen: &mut Seen) {
     if setting.broken_rule() == Some(Rule::Lock) {
         seen.refuse(setting, Answer::Refused);
     }

@@ -1,4 +1,4 @@
-//! `Answer`: what came of a call, in words that real libxl and this library share.
+//! `Answer`: the result of a call, in terms that fit both real libxl and this library.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use userdata_core::store::Operation;
 
 use crate::libxl::Returned;
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// It was done.
+    /// The call succeeded.
     Done,
-    /// It was done, and something went wrong besides.
-    DoneWithTrouble,
+    /// The call succeeded, with problems.
+    DoneWithProblems,
     /// There was nothing to remove.
     NothingToRemove,
     /// There is no value.
@@ -25,17 +25,17 @@ pub(crate) enum Answer {
     NoSuchDomain,
     /// The domain is being destroyed.
     BeingDestroyed,
-    /// The lock was not to be had. libxl also says so where there is no domain.
+    /// The lock could not be taken. libxl also says this if there is no such domain.
     LockFailed,
-    /// The userid is one that is not used this way.
+    /// The call does not take this userid.
     Refused,
-    /// It waits for something that may never happen.
+    /// The call waits for an event that may never happen.
     Waits,
     /// Any other failure.
     Failed,
-    /// Another code of libxl.
+    /// Any other code of libxl.
     Code(i32),
-    /// Nobody can ask for that.
+    /// The call can't be expressed in Rust.
     Inexpressible,
 }
 
@@ -86,7 +86,7 @@ impl<R> From<Result<Destroyed<R>, DestroyError>> for Answer {
                     .cleared
                     .is_none_or(|cleared| !cleared.failed.is_empty());
                 if unremoved || !done.problems.is_empty() {
-                    Self::DoneWithTrouble
+                    Self::DoneWithProblems
                 } else {
                     Self::Done
                 }
@@ -112,11 +112,11 @@ impl Answer {
 }
 
 impl fmt::Debug for Answer {
-    /// Long values by their beginning.
+    /// Shows the beginning of long values only.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Done => "done",
-            Self::DoneWithTrouble => "done, with trouble",
+            Self::DoneWithProblems => "done, with problems",
             Self::NothingToRemove => "nothing to remove",
             Self::NoValue => "no value",
             Self::Value(bytes) => return write!(f, "the value {}", shown(bytes)),
@@ -132,7 +132,7 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// Bytes on one line, and not too many of them.
+/// The first bytes, on one line, and the length.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     let beginning = bytes.get(..24).unwrap_or(bytes);
     let more = if beginning.len() < bytes.len() {

@@ -1,4 +1,4 @@
-//! Runs checks, one after the other, and says what came of each.
+//! Runs checks one after another, and prints the result of each.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -6,26 +6,26 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
-/// A statement about real libxl and this library, and what shows it.
+/// A statement about real libxl and this library, and the function that shows it.
 #[derive(Debug)]
 pub(crate) struct Check {
     pub(crate) name: &'static str,
-    /// Fails if the statement does not hold; says how much was seen.
+    /// Fails if the statement is not true, and otherwise returns how much it has compared.
     pub(crate) run: fn(&Subject) -> Result<String>,
 }
 
-/// What is checked, and how thoroughly.
+/// The subject of the checks, and their extent.
 #[derive(Debug)]
 pub(crate) struct Subject {
-    /// The program in which real libxl runs.
+    /// The program that runs real libxl.
     pub(crate) driver: PathBuf,
-    /// How many sequences are drawn.
+    /// How many sequences to draw.
     pub(crate) cases: u64,
-    /// The seed of the first.
+    /// The seed of the first sequence.
     pub(crate) seed: u64,
 }
 
-/// Runs the checks whose name contains `only`. True if all passed.
+/// Runs the checks whose name contains `only`. Returns whether all passed.
 pub(crate) fn run(checks: &[Check], only: &str, subject: &Subject) -> Result<bool> {
     let chosen: Vec<&Check> = checks
         .iter()

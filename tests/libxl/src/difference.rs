@@ -1,4 +1,4 @@
-//! `Difference`: something that this library does otherwise than libxl, on purpose.
+//! `Difference`: a deliberate difference between this library and libxl.
 
 use std::fmt;
 
@@ -6,16 +6,16 @@ use crate::answer::Answer;
 use crate::setting::Setting;
 use crate::tree::Tree;
 
-/// What a call did, as far as it can be seen.
+/// The visible result of a call.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) answer: Answer,
-    /// What there is afterwards.
+    /// The directory afterwards.
     pub(crate) after: Tree,
 }
 
 impl Seen {
-    /// Nothing was changed, and this was the answer.
+    /// Changes this into a call that changed nothing and gave this answer.
     pub(crate) fn refuse(&mut self, setting: &Setting<'_>, answer: Answer) {
         *self = Self {
             answer,
@@ -30,23 +30,24 @@ impl fmt::Debug for Seen {
     }
 }
 
-/// Something that this library does otherwise than libxl, and why.
+/// A deliberate difference between this library and libxl, and the reason for it.
 ///
-/// What it must do is what libxl did in the same setting, amended by every difference in turn:
-/// nothing else may differ, and where a difference applies it has to show.
+/// This library must do what libxl did in the same setting, amended by every difference in turn.
+/// Nothing else may differ, and every difference that applies has to be visible.
 #[derive(Debug)]
 pub(crate) struct Difference {
     pub(crate) name: &'static str,
-    /// What libxl does.
+    /// libxl's behaviour.
     pub(crate) libxl: &'static str,
-    /// What this library does.
+    /// This library's behaviour.
     pub(crate) here: &'static str,
     pub(crate) because: &'static str,
-    /// Makes of what libxl did what must be done here.
+    /// Changes libxl's result into the one that this library must have.
     pub(crate) amend: fn(&Setting<'_>, &mut Seen),
 }
 
-/// What must be seen here where libxl did this, and the names of the differences that say so.
+/// The result that this library must have if libxl has this one, and the names of the differences that
+/// changed it.
 pub(crate) fn expected(
     differences: &'static [Difference],
     setting: &Setting<'_>,

@@ -1,4 +1,4 @@
-//! `Libxl`: a process in which the real libxl works in a directory of ours.
+//! `Libxl`: a process in which real libxl works in a test's directory.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -17,42 +17,42 @@ use userdata_core::{Hypervisor as _, Life};
 
 use crate::step::Call;
 
-/// Longer than any call takes that is not stuck.
+/// After this time a call counts as stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// The real libxl in a process of its own. Killed when dropped.
+/// A process that runs real libxl. It is killed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Libxl {
     child: Child,
     stdin: ChildStdin,
-    lines: Receiver<Said>,
+    lines: Receiver<Message>,
     _run: TempDir,
 }
 
-/// What a call of libxl returned.
+/// The return value of a call of libxl.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Returned {
-    /// The code of a call; of a retrieve one that is not 0.
+    /// The code of a call; for a retrieve, a code other than 0.
     Code(i32),
-    /// A retrieve that succeeded without a pointer.
+    /// A retrieve succeeded with a null pointer.
     NoValue,
-    /// A retrieve that succeeded with one.
+    /// A retrieve succeeded with a value.
     Value(Vec<u8>),
 }
 
-/// What the process said.
+/// A message of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// It takes commands.
+pub(crate) enum Message {
+    /// The process takes commands.
     Ready,
-    /// libxl waits for a lock that somebody else has.
+    /// libxl waits for a lock that another process holds.
     Waits,
-    /// libxl has its lock and keeps it.
+    /// libxl has the lock and keeps it.
     Held,
-    /// The call is over.
+    /// The call has returned.
     Returned(Returned),
-    /// Something else.
-    Strange(String),
+    /// An unknown message.
+    Unknown(String),
 }
 
 impl Libxl {
@@ -71,8 +71,8 @@ impl Libxl {
         let (send, lines) = channel();
         thread::spawn(move || {
             let mut stdout = BufReader::new(stdout);
-            while let Some(said) = listen(&mut stdout) {
-                if send.send(said).is_err() {
+            while let Some(message) = listen(&mut stdout) {
+                if send.send(message).is_err() {
                     break;
                 }
             }
@@ -83,7 +83,7 @@ impl Libxl {
             lines,
             _run: run,
         };
-        libxl.expect(&Said::Ready)?;
+        libxl.expect(&Message::Ready)?;
         Ok(libxl)
     }
 
@@ -99,34 +99,34 @@ impl Libxl {
             };
             writeln!(text, "{} {} {life}", domain.key.domid, domain.key.uuid)?;
         }
-        self.tell(text.as_bytes())?;
-        self.expect(&Said::Returned(Returned::Code(0)))
+        self.send(text.as_bytes())?;
+        self.expect(&Message::Returned(Returned::Code(0)))
     }
 
-    /// Makes a call to its end.
+    /// Makes a call and waits until it returns.
     pub(crate) fn call(&mut self, call: &Call) -> Result<Returned> {
         self.begin(call)?;
         self.returned()
     }
 
-    /// Begins a call that keeps libxl's lock as soon as it has it.
+    /// Begins a call that keeps libxl's lock once it has it.
     pub(crate) fn begin_and_hold(&mut self, call: &Call) -> Result<()> {
-        self.tell(b"hold\n")?;
-        self.expect(&Said::Returned(Returned::Code(0)))?;
+        self.send(b"hold\n")?;
+        self.expect(&Message::Returned(Returned::Code(0)))?;
         self.begin(call)?;
-        self.expect(&Said::Held)
+        self.expect(&Message::Held)
     }
 
-    /// Makes a call in a process that can open no file.
+    /// Makes a call in a process that can open no more files.
     pub(crate) fn call_exhausted(&mut self, call: &Call) -> Result<Returned> {
-        self.tell(b"exhaust\n")?;
-        self.expect(&Said::Returned(Returned::Code(0)))?;
+        self.send(b"exhaust\n")?;
+        self.expect(&Message::Returned(Returned::Code(0)))?;
         self.call(call)
     }
 
-    /// Lets go of what [`Libxl::begin_and_hold`] holds.
+    /// Continues the call of [`Libxl::begin_and_hold`], and waits until it returns.
     pub(crate) fn go_on(&mut self) -> Result<Returned> {
-        self.tell(b"go on\n")?;
+        self.send(b"go on\n")?;
         self.returned()
     }
 
@@ -150,28 +150,28 @@ impl Libxl {
             Call::Destroy { domid } => write!(line, "destroy {domid}")?,
         }
         line.push('\n');
-        self.tell(&[line.as_bytes(), bytes].concat())
+        self.send(&[line.as_bytes(), bytes].concat())
     }
 
-    /// Makes a call that opens a named pipe, which waits until somebody opens its other end; then
-    /// does that. What it returned if it did not wait.
+    /// Makes a call that opens a named pipe, and opens the pipe's other end once the call waits for
+    /// it. Returns `None` if the call waited, and otherwise its return value.
     pub(crate) fn call_at_pipe(&mut self, call: &Call, pipe: &Path) -> Result<Option<Returned>> {
         self.begin(call)?;
         let stuck = Instant::now() + STUCK;
         loop {
             match self.lines.try_recv() {
                 Err(TryRecvError::Empty) => {}
-                Ok(Said::Returned(returned)) => return Ok(Some(returned)),
-                Ok(other) => bail!("libxl says {other:?} in place of a code"),
+                Ok(Message::Returned(returned)) => return Ok(Some(returned)),
+                Ok(other) => bail!("libxl's process sent {other:?} instead of a code"),
                 Err(TryRecvError::Disconnected) => bail!("libxl's process ended"),
             }
-            // This end opens only when somebody has the other one, or waits to have it.
+            // This end opens once another process has opened the other one, or waits to do so.
             match rustix::fs::open(pipe, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty()) {
                 Ok(_) => break,
                 Err(Errno::NXIO) if Instant::now() < stuck => {
                     thread::sleep(Duration::from_millis(1));
                 }
-                Err(errno) => return Err(errno).context("nobody opened the pipe"),
+                Err(errno) => return Err(errno).context("libxl did not open the pipe"),
             }
         }
         let returned = self.returned()?;
@@ -182,41 +182,41 @@ impl Libxl {
         Ok(None)
     }
 
-    /// What the call that was begun returned.
+    /// Waits until the call that was begun returns.
     pub(crate) fn returned(&mut self) -> Result<Returned> {
-        match self.hear()? {
-            Said::Returned(returned) => Ok(returned),
-            other => bail!("libxl says {other:?} in place of a code"),
+        match self.receive()? {
+            Message::Returned(returned) => Ok(returned),
+            other => bail!("libxl's process sent {other:?} instead of a code"),
         }
     }
 
-    pub(crate) fn expect(&mut self, wanted: &Said) -> Result<()> {
-        let said = self.hear()?;
+    pub(crate) fn expect(&mut self, wanted: &Message) -> Result<()> {
+        let message = self.receive()?;
         ensure!(
-            said == *wanted,
-            "libxl says {said:?} in place of {wanted:?}"
+            message == *wanted,
+            "libxl's process sent {message:?} instead of {wanted:?}"
         );
         Ok(())
     }
 
-    /// Kills it, whatever it does.
+    /// Kills the process.
     pub(crate) fn kill(mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
     }
 
-    fn tell(&mut self, bytes: &[u8]) -> Result<()> {
-        let told = self
+    fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        let sent = self
             .stdin
             .write_all(bytes)
             .and_then(|()| self.stdin.flush());
-        told.context("libxl's process takes no command")
+        sent.context("libxl's process takes no command")
     }
 
-    fn hear(&mut self) -> Result<Said> {
+    fn receive(&mut self) -> Result<Message> {
         match self.lines.recv_timeout(STUCK) {
-            Ok(said) => Ok(said),
+            Ok(message) => Ok(message),
             Err(RecvTimeoutError::Timeout) => bail!("libxl does not return"),
             Err(RecvTimeoutError::Disconnected) => {
                 bail!("libxl's process ended with {}", self.child.wait()?)
@@ -227,33 +227,33 @@ impl Libxl {
 
 impl Drop for Libxl {
     fn drop(&mut self) {
-        // It may have ended long ago.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The next thing that is said; `None` at the end.
-fn listen(stdout: &mut BufReader<ChildStdout>) -> Option<Said> {
+/// Reads the next message; `None` at the end.
+fn listen(stdout: &mut BufReader<ChildStdout>) -> Option<Message> {
     let mut line = String::new();
     if stdout.read_line(&mut line).ok()? == 0 {
         return None;
     }
     let line = line.trim_end();
     Some(match line {
-        "ready" => Said::Ready,
-        "waits" => Said::Waits,
-        "held" => Said::Held,
-        "rc=0 none" => Said::Returned(Returned::NoValue),
+        "ready" => Message::Ready,
+        "waits" => Message::Waits,
+        "held" => Message::Held,
+        "rc=0 none" => Message::Returned(Returned::NoValue),
         _ => match line.strip_prefix("rc=0 length=").map(str::parse) {
             Some(Ok(length)) => {
                 let mut bytes = vec![0; length];
                 stdout.read_exact(&mut bytes).ok()?;
-                Said::Returned(Returned::Value(bytes))
+                Message::Returned(Returned::Value(bytes))
             }
             _ => match line.strip_prefix("rc=").map(str::parse) {
-                Some(Ok(code)) => Said::Returned(Returned::Code(code)),
-                _ => Said::Strange(line.to_owned()),
+                Some(Ok(code)) => Message::Returned(Returned::Code(code)),
+                _ => Message::Unknown(line.to_owned()),
             },
         },
     })

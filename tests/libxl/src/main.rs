@@ -3,11 +3,11 @@
 //! usage: `libxl-diff --driver PROGRAM [--cases N] [--seed N] [PART-OF-A-NAME]`, or
 //! `libxl-diff --page`
 //!
-//! Real libxl runs in processes of its own, on a hypervisor that is not there: the driver, which
-//! `cargo xtask xen libxl-diff` compiles and links to the libxl of Debian's package. Every step
-//! begins with two directories that are alike and is taken in both, in the first by libxl; what is
-//! different afterwards has to be in the table of differences, and what is in the table has to be
-//! different. `--page` prints the table as docs/differences.md.
+//! Real libxl runs in processes of the driver, with a fake hypervisor. `cargo xtask xen libxl-diff`
+//! compiles the driver and links it to the libxl of Debian's package. Every step begins with two equal
+//! directories and is taken in both, in the first one by libxl. Afterwards the directories may differ
+//! only as the table of differences says, and they have to differ if the table says so. `--page` prints
+//! the table as docs/differences.md.
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -34,19 +34,19 @@ mod world;
 /// The same steps through real libxl and through this library, compared.
 #[derive(Debug, Parser)]
 struct Options {
-    /// The program in which real libxl runs
+    /// The program that runs real libxl
     #[arg(long, required_unless_present = "page")]
     driver: Option<PathBuf>,
-    /// How many sequences of steps are drawn, for each of the checks that draw them
+    /// How many sequences of steps each check draws
     #[arg(long, default_value_t = 300)]
     cases: u64,
-    /// The seed of the first sequence; each of the others has the next number
+    /// The seed of the first sequence; later ones have the numbers that follow
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Print the table of differences, and check nothing
+    /// Print the table of differences and run no check
     #[arg(long)]
     page: bool,
-    /// Only checks whose name contains this
+    /// Run only the checks whose name contains this
     #[arg(default_value = "")]
     only: String,
 }
@@ -69,7 +69,7 @@ fn run(options: &Options) -> Result<bool> {
         return Ok(true);
     }
     let driver = options.driver.as_deref().context("no driver")?;
-    // Started in other directories than this.
+    // The driver is started in other directories.
     let driver = driver
         .canonicalize()
         .with_context(|| format!("no {}", driver.display()))?;

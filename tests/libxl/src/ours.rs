@@ -1,4 +1,4 @@
-//! The calls, made by this library.
+//! The calls of this library.
 
 use hv_sim::SimHost;
 use userdata::{Userdata, UserdataError};
@@ -14,7 +14,7 @@ use crate::step::{By, Call};
 /// This library on a simulated host and a real directory.
 pub(crate) type Ours = Userdata<SimHost, FileStore<OsDirectory>>;
 
-/// Makes a call; a destroy also destroys the domain on the host.
+/// Makes a call. A destroy also destroys the domain on the host.
 pub(crate) fn call(ours: &Ours, host: &SimHost, call: &Call, by: By) -> Answer {
     let done = match call {
         Call::Store {
@@ -54,7 +54,7 @@ fn remove(
     }
 }
 
-/// This library in a directory, no more durable than a process.
+/// Opens this library in a directory, with [`Durability::Process`].
 pub(crate) fn open(
     host: &SimHost,
     directory: &std::path::Path,

@@ -2,32 +2,33 @@
 
 use crate::differences;
 
-/// What only shows while both work at the same time, and the check that shows it.
+/// The differences that show only while both work at the same time, and the check of each.
 const AT_THE_SAME_TIME: &[[&str; 4]] = &[
     [
         "libxl waits for the lock for ever.",
         "Every wait has a deadline, ten seconds unless set otherwise.",
-        "A program that hangs with the lock held stops nobody else for ever (G9).",
-        "libxls_lock_ends_our_changes_at_their_deadline_and_no_read",
+        "A program that hangs with the lock held does not stop the others for ever (G9).",
+        "libxls_lock_ends_our_changes_at_their_timeout_and_no_read",
     ],
     [
-        "The lock file is readable by everybody, so that everybody can lock it.",
-        "It is made 0600.",
-        "Only who may write userdata can keep others from it.",
+        "Every user can read the lock file, and so every user can lock it.",
+        "It is created with mode 0600.",
+        "Only a user who may write userdata can keep other programs from it.",
         "our_lock_makes_every_call_of_libxl_wait_until_it_is_released",
     ],
     [
         "An attempt to lock that fails, because no file can be opened, removes the lock file of \
-         whoever holds it.",
-        "The holder notices before it replaces a value, and fails; the value stays.",
-        "Nothing is stored under a lock that excludes nobody (G2).",
+         the lock holder.",
+        "The lock holder notices it before it replaces a value, and fails; the old value stays.",
+        "No value is stored under a lock that excludes no other process (G2).",
         "a_lock_that_real_libxl_breaks_is_reported_as_lost",
     ],
     [
         "libxl stores for a domain that this library is destroying.",
-        "A store is refused as long as somebody holds the closing marker; libxl's clean-up passes \
-         the marker over, and what libxl stored meanwhile goes with the domain.",
-        "Nothing is left of a domain that was destroyed through this library (G4).",
+        "While a process holds the closing mark, every store of this library is refused. libxl's \
+         clean-up passes over the mark, and the values that libxl stored meanwhile are removed \
+         with the domain.",
+        "No data is left of a domain that was destroyed through this library (G4).",
         "libxls_destroy_within_ours_leaves_nothing",
     ],
 ];
@@ -59,10 +60,10 @@ Every deliberate difference between a call of libxl and one of this library. The
 keeps the two equal.
 
 `cargo xtask xen libxl-diff` runs the libxl of Xen 4.17, from Debian's package, with no hypervisor.
-It takes the same steps by libxl and by this library, in two directories and in a shared one, and
-compares results, file names, modes and bytes after every step. What libxl did, amended by this
-table, is what this library must have done: a difference that is not in the table fails the check,
-and so does one that is in the table and does not show. Each has an example of its own that must
+It takes the same steps with libxl and with this library, in two directories and in a shared one,
+and compares results, file names, modes and bytes after every step. The result of libxl, amended by
+this table, must be the result of this library. A difference that is not in the table fails the
+check, and so does an entry of the table that does not show. Each entry has an example that must
 show it.
 
 ## In results and files
@@ -86,7 +87,7 @@ mod tests {
     use crate::checks;
 
     #[test]
-    fn the_page_in_the_docs_is_the_table_that_is_checked() {
+    fn the_page_in_the_docs_is_the_checked_table() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/differences.md");
         let written = std::fs::read_to_string(path).unwrap();
         assert_eq!(
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_shows_at_the_same_time_is_shown_by_a_check_that_there_is() {
+    fn every_concurrent_difference_names_an_existing_check() {
         for [.., check] in AT_THE_SAME_TIME {
             assert!(
                 checks::ALL.iter().any(|there| there.name == *check),

@@ -1,4 +1,4 @@
-//! `Setting`: a call, and all that its result may depend on.
+//! `Setting`: a call, and everything that its result may depend on.
 
 use hv_sim::SimHost;
 use userdata_core::hypervisor::HypervisorError;
@@ -7,32 +7,32 @@ use userdata_core::{DomainKey, Hypervisor as _, Life};
 use crate::step::{By, Call};
 use crate::tree::{Node, Tree};
 
-/// How far a domain is on its way out.
+/// The stage of a domain's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     Alive,
-    /// Its toolstack has begun to take it apart; the hypervisor does not know yet.
+    /// Its toolstack has begun to destroy it, and the hypervisor does not know yet.
     Leaving,
-    /// A zombie: taken apart, and something still refers to it.
+    /// A zombie: it is destroyed but still referred to.
     Dead,
 }
 
 /// A rule for userids that libxl does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// No slash.
+    /// A userid has no slash.
     Slash,
-    /// Not too long.
+    /// A userid is not too long.
     Length,
-    /// No lock.
+    /// A userid is not that of a lock.
     Lock,
-    /// libxl's own only by a call of its own.
+    /// libxl-json takes a separate call.
     LibxlJson,
-    /// Printable ASCII without blanks, not empty, no dots alone.
+    /// A userid is printable ASCII without blanks, and neither empty nor dots alone.
     Characters,
 }
 
-/// A call that this library makes, and all that its result may depend on.
+/// A call of this library, and everything that its result may depend on.
 #[derive(Debug)]
 pub(crate) struct Setting<'a> {
     pub(crate) call: &'a Call,
@@ -66,23 +66,23 @@ impl<'a> Setting<'a> {
         self.domain.map(|(_, stage)| stage)
     }
 
-    /// The name that libxl gives to a file of this kind of this domain.
+    /// The name of this domain's file of this kind, in libxl's format.
     pub(crate) fn name(&self, kind: u8, userid: &[u8]) -> Vec<u8> {
         self.domain
             .map_or_else(Vec::new, |(key, _)| file_name(kind, &key, userid))
     }
 
-    /// The value's name.
+    /// The name of the value's file.
     pub(crate) fn data_name(&self) -> Vec<u8> {
         self.name(b'd', self.call.userid().unwrap_or_default())
     }
 
-    /// The name that libxl gives to its temporary file.
+    /// The name of libxl's temporary file.
     pub(crate) fn new_name(&self) -> Vec<u8> {
         self.name(b'n', self.call.userid().unwrap_or_default())
     }
 
-    /// The lock's name.
+    /// The name of the lock file.
     pub(crate) fn lock_name(&self) -> Vec<u8> {
         self.name(b'l', LOCK)
     }
@@ -99,7 +99,7 @@ impl<'a> Setting<'a> {
         self.before.get(&self.lock_name())
     }
 
-    /// The bytes of a store that has some.
+    /// The bytes of a store, if there are any.
     pub(crate) fn stored(&self) -> Option<&[u8]> {
         match self.call {
             Call::Store { data, .. } if !data.is_empty() => Some(data),
@@ -107,7 +107,7 @@ impl<'a> Setting<'a> {
         }
     }
 
-    /// Is it a store, of some bytes or none?
+    /// Whether the call is a store, with or without bytes.
     pub(crate) fn is_store(&self) -> bool {
         matches!(self.call, Call::Store { .. })
     }
@@ -125,8 +125,8 @@ impl<'a> Setting<'a> {
         matches!(self.call, Call::Destroy { .. })
     }
 
-    /// The rule of this library that the userid breaks: written down here once more, so that the
-    /// library is not compared with itself.
+    /// The rule of this library that the userid breaks. The rules are written here a second time, so
+    /// that the library is not compared with itself.
     pub(crate) fn broken_rule(&self) -> Option<Rule> {
         let userid = self.call.userid()?;
         let (is_store, is_remove) = (self.is_store(), matches!(self.call, Call::Remove { .. }));
@@ -149,7 +149,7 @@ impl<'a> Setting<'a> {
         }
     }
 
-    /// Everything under names that libxl takes for the domain's when it destroys it.
+    /// Every file whose name libxl takes for one of the domain's when it destroys the domain.
     pub(crate) fn of_domain(&self) -> impl Iterator<Item = (Vec<u8>, u8, &Node)> {
         let start = self.name(b'?', b"");
         self.before.0.iter().filter_map(move |(name, node)| {
@@ -163,14 +163,14 @@ impl<'a> Setting<'a> {
 const PREFIX: &[u8] = b"userdata-";
 const KIND_AT: usize = PREFIX.len();
 
-/// The longest userid that fits any name, and the longest that is written, in bytes.
+/// The longest userid that fits into every name, and the longest that this library writes, in bytes.
 const USERID_MAX: usize = 207;
 const WRITTEN_MAX: usize = 128;
 
-/// libxl's locks beside the one of userdata.
+/// libxl's other locks.
 const OTHER_LOCKS: [&[u8]; 2] = [b"libxl-device-changes-lock", b"qmp-socket-lock"];
 
-/// What stands in the place of a userid in the name of libxl's lock.
+/// The userid part in the name of libxl's lock.
 pub(crate) const LOCK: &[u8] = b"domain-userdata-lock";
 
 /// A name in libxl's format.

@@ -1,4 +1,4 @@
-//! `Step`: one thing that happens, as data.
+//! `Step`: a step of a sequence, as data.
 
 use std::fmt;
 
@@ -7,15 +7,14 @@ use userdata_core::{Domid, Uuid};
 use crate::answer::shown;
 use crate::tree::Node;
 
-/// One thing that happens.
+/// A step of a sequence.
 #[derive(Clone)]
 pub(crate) enum Step {
-    /// Something happens to a domain. What can't happen is left out.
+    /// An event in a domain's life. Impossible events are skipped.
     Happen(Domid, Event),
-    /// Something is put under a name by nobody who is watched, if there is nothing yet.
+    /// Another program makes a file under a name, if the name is free.
     Plant(Vec<u8>, Node),
-    /// Somebody makes a call in the first directory through real libxl, and in the second by
-    /// whatever this says.
+    /// A call: in the first directory by real libxl, and in the second one by the given library.
     Call(Call, By),
 }
 
@@ -29,24 +28,24 @@ impl fmt::Debug for Step {
     }
 }
 
-/// What happens to a domain.
+/// An event in a domain's life.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Event {
-    /// It is created.
+    /// The domain is created.
     Create(Uuid),
     /// Its handle changes.
     SetUuid(Uuid),
-    /// Its toolstack begins to take it apart.
+    /// Its toolstack begins to destroy it.
     Leave,
-    /// The hypervisor destroys it, and no toolstack clears up.
+    /// The hypervisor destroys it, and no toolstack removes its data.
     Vanish,
-    /// The same, but something still refers to its memory.
+    /// The hypervisor destroys it, but its memory is still referred to.
     Die,
-    /// Nothing refers to its memory any more.
+    /// Its memory is not referred to any more.
     Release,
 }
 
-/// A call that both know.
+/// A call that both libraries have.
 #[derive(Clone)]
 pub(crate) enum Call {
     /// `libxl_userdata_store`, `Userdata::store`.
@@ -76,7 +75,7 @@ impl Call {
         }
     }
 
-    /// Under which userid; none for a call that is not about one.
+    /// The userid, if the call has one.
     pub(crate) fn userid(&self) -> Option<&[u8]> {
         match self {
             Self::Store { userid, .. }
@@ -102,14 +101,13 @@ impl fmt::Debug for Call {
     }
 }
 
-/// Who makes a call in the second directory.
+/// The library that makes a call in the second directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
     /// Real libxl.
     Libxl,
-    /// This library, with the userids it writes of its own accord.
+    /// This library, with its own rules for userids.
     Us,
-    /// This library, with every userid that libxl accepts, as the C library for programs written
-    /// against libxl takes them.
+    /// This library, with libxl's rules for userids.
     UsAsLibxl,
 }

@@ -1,4 +1,4 @@
-//! What is drawn: steps in which everything that can collide does.
+//! Strategies: sequences of steps that collide often.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -19,10 +19,10 @@ pub(crate) const UUIDS: [Uuid; 2] = [
     Uuid::from_u128(0xdead_beef_dead_beef_dead_beef_0000_0005),
 ];
 
-/// Userids under which most of the steps meet.
+/// The userids of most steps.
 const HOT: [&[u8]; 2] = [b"xl", b"a.b"];
 
-/// Userids that are odd for one of the two.
+/// Userids that are special for one of the libraries.
 const ODD: [&[u8]; 22] = [
     b"",
     b".",
@@ -48,16 +48,16 @@ const ODD: [&[u8]; 22] = [
     b"5.11111111-2222-3333-4444-abcdef555555.xl",
 ];
 
-/// What is in files that are planted.
+/// The contents of planted files.
 const CONTENTS: [&[u8]; 2] = [b"", b"planted"];
 
-/// Where links lead that are planted.
+/// The targets of planted links.
 const TARGETS: [&[u8]; 2] = [b"elsewhere", b"."];
 
-/// Around what is written here, what fits a name, and what a userid may be.
+/// Lengths of userids about those that this library writes, that fit into a name, and that are valid.
 const LENGTHS: [usize; 9] = [127, 128, 129, 201, 204, 205, 206, 207, 208];
 
-/// A sequence of steps, in the second directory by this library alone or by libxl, too.
+/// A sequence of steps. The libraries in `by` make the calls in the second directory.
 pub(crate) fn steps(by: &'static [By]) -> impl Strategy<Value = Vec<Step>> {
     (vec(step(by), 1..=STEPS_MAX)).prop_map(|mut steps| {
         let mut all: Vec<Step> = [5, 50]
@@ -81,7 +81,7 @@ fn low(domid: u16) -> Domid {
     Domid::new(domid).unwrap_or(Domid::ZERO)
 }
 
-/// Domids that look alike.
+/// Domids that look alike, more or less.
 fn guest() -> impl Strategy<Value = Domid> {
     prop_oneof![8 => Just(low(5)), 2 => Just(low(50)), 1 => Just(low(7))]
 }
@@ -127,18 +127,18 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A domain that there may be now, or may have been.
+/// A domain that may exist or may have existed.
 fn key() -> impl Strategy<Value = DomainKey> {
     let [first, second] = UUIDS;
     let uuid = prop_oneof![4 => Just(first), 1 => Just(second)];
     (guest(), uuid).prop_map(|(domid, uuid)| DomainKey::new(domid, uuid))
 }
 
-/// Something under a name of a domain, or almost one.
+/// A file under a name of a domain, or almost one.
 fn plant() -> impl Strategy<Value = Step> {
     let kind = select(&b"dddddnnnnltczA1-"[..]);
     let planted = prop_oneof![2 => select(&HOT[..]).prop_map(<[u8]>::to_vec), 1 => userid()];
-    let named = (key(), kind, planted).prop_filter_map("no name", |(key, kind, userid)| {
+    let named = (key(), kind, planted).prop_filter_map("not a name", |(key, kind, userid)| {
         let name = file_name(kind, &key, &userid);
         (name.len() <= 255 && !userid.contains(&b'/')).then_some(name)
     });
@@ -165,8 +165,8 @@ fn plant() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Leaves out what libxl would wait for and nobody could end: a pipe that it writes a value into
-/// for which the pipe has no room.
+/// Plants a file in the place of a pipe into which libxl would write a value: libxl would wait for ever if
+/// the value does not fit into the pipe.
 fn placed(name: Vec<u8>, node: Node) -> Step {
     match node {
         Node::Pipe if name.starts_with(b"userdata-n") => Step::Plant(name, Node::private(b"")),
@@ -174,7 +174,7 @@ fn placed(name: Vec<u8>, node: Node) -> Step {
     }
 }
 
-/// A name that is almost the domain's, and one that is the device model's.
+/// A name that is almost one of the domain's, or one of its device model's.
 fn almost(key: &DomainKey, which: u8) -> String {
     let DomainKey { domid, uuid } = key;
     match which {

@@ -1,4 +1,4 @@
-//! `Tree`: a directory as one can compare it with another.
+//! `Tree`: the content of a directory, for comparison.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -14,21 +14,21 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::answer::shown;
 
-/// What stands under a name.
+/// A file of any type.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Node {
-    /// A regular file: the bits of its mode that `chmod` changes, and its bytes.
+    /// A regular file: the bits of its mode that chmod(2) changes, and its bytes.
     File(u32, Vec<u8>),
     /// An empty directory.
     Directory,
     /// A named pipe.
     Pipe,
-    /// A symbolic link, and what it says.
+    /// A symbolic link, and its target.
     Link(Vec<u8>),
 }
 
 impl Node {
-    /// A file as both make them.
+    /// A file with the mode that both libraries use.
     pub(crate) fn private(bytes: &[u8]) -> Self {
         Self::File(0o600, bytes.to_vec())
     }
@@ -80,7 +80,7 @@ impl fmt::Debug for Node {
     }
 }
 
-/// Everything in a directory, by name.
+/// The files of a directory, by name.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tree(pub(crate) BTreeMap<Vec<u8>, Node>);
 
@@ -96,7 +96,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Makes a directory that is now `self` like this one.
+    /// Changes a directory with the content `self` into one with the content `wanted`.
     pub(crate) fn turn_into(&self, wanted: &Self, directory: &Path) -> Result<()> {
         for (name, node) in &self.0 {
             if wanted.0.get(name) != Some(node) {
@@ -127,7 +127,7 @@ impl Tree {
         self.0.remove(name);
     }
 
-    /// Lets a name stand for what it stands for in `other`.
+    /// Gives a name the file that it has in `other`, or none.
     pub(crate) fn restore(&mut self, name: &[u8], other: &Self) {
         match other.get(name) {
             Some(node) => self.put(name, node.clone()),

@@ -1,4 +1,4 @@
-//! `World`: two directories that are the same, in which the same is done by two.
+//! `World`: two equal directories, in which two libraries make the same calls.
 
 use std::path::Path;
 
@@ -16,9 +16,9 @@ use crate::setting::Setting;
 use crate::step::{By, Call, Event, Step};
 use crate::tree::{Node, Tree, path};
 
-/// Two directories of one host. In the first, real libxl makes every call; in the second, somebody
-/// else makes the same call. Whatever was done differently on purpose is then made the same, so
-/// that every call begins with two directories that are alike.
+/// Two directories of one host. Real libxl makes every call in the first one, and the library of the step
+/// makes the same call in the second one. Deliberate differences are undone afterwards, so that every
+/// call begins with two equal directories.
 #[derive(Debug)]
 pub(crate) struct World {
     host: SimHost,
@@ -41,7 +41,8 @@ impl Arm {
         Ok(Self { directory, libxl })
     }
 
-    /// Lets libxl make a call. A pipe under the name of a value would keep it for ever.
+    /// Makes a call with libxl. A retrieve of a value that is a pipe would wait for ever, so the pipe
+    /// is opened.
     fn call(&mut self, setting: &Setting<'_>) -> Result<Answer> {
         if setting.is_retrieve() && setting.data() == Some(&Node::Pipe) {
             let pipe = path(self.directory.path(), &setting.data_name());
@@ -57,9 +58,9 @@ impl Arm {
 }
 
 impl World {
-    /// A host with nobody but Domain-0, and two empty directories.
+    /// A host with domain 0 alone, and two empty directories.
     pub(crate) fn new(driver: &Path) -> Result<Self> {
-        // As Xen up to 4.20 tells it, a domain lives until it is dead.
+        // As on Xen up to 4.20, a domain appears alive until it is dead.
         let host = SimHost::new(HostOptions::new(0).with_reports_dying(false));
         let (first, second) = (Arm::new(driver)?, Arm::new(driver)?);
         let ours = ours::open(&host, second.directory.path())?;
@@ -69,17 +70,17 @@ impl World {
             second,
             ours,
         };
-        world.tell_libxl()?;
+        world.show_libxl()?;
         Ok(world)
     }
 
-    /// Takes a step, and says which differences it showed. It fails where the two have done
-    /// something that is not the same and no difference that is wanted.
+    /// Takes a step, and returns the names of the differences that it showed. Fails if the results
+    /// differ in any other way.
     pub(crate) fn take(&mut self, step: &Step) -> Result<Vec<&'static str>> {
         match step {
             Step::Happen(domid, event) => {
                 happen(&self.host, *domid, *event);
-                self.tell_libxl()?;
+                self.show_libxl()?;
                 Ok(vec![])
             }
             Step::Plant(name, node) => {
@@ -121,10 +122,10 @@ impl World {
         }
         if matches!(call, Call::Destroy { .. }) {
             if by == By::Libxl && found.answer == Answer::Done {
-                // It refuses for Domain-0 and for who is gone already.
+                // The host refuses this for domain 0 and for a domain that is gone.
                 let _ = self.host.destroy(call.domid());
             }
-            self.tell_libxl()?;
+            self.show_libxl()?;
         }
         found
             .after
@@ -132,13 +133,13 @@ impl World {
         Ok(names)
     }
 
-    fn tell_libxl(&mut self) -> Result<()> {
+    fn show_libxl(&mut self) -> Result<()> {
         self.first.libxl.see(&self.host)?;
         self.second.libxl.see(&self.host)
     }
 }
 
-/// Lets something happen on a host; what can't is left out.
+/// Applies an event to a host. Impossible events are skipped.
 fn happen(host: &SimHost, domid: Domid, event: Event) {
     let until = |until| Happening::Destroy { domid, until };
     let events = match event {
@@ -165,7 +166,7 @@ fn happen(host: &SimHost, domid: Domid, event: Event) {
     }
 }
 
-/// Takes all of these steps in a new world, and says which differences they showed, one by one.
+/// Takes these steps in a new world, and returns the names of the differences that each step showed.
 pub(crate) fn take_all(driver: &Path, steps: &[Step]) -> Result<Vec<Vec<&'static str>>> {
     let mut world = World::new(driver)?;
     steps.iter().map(|step| world.take(step)).collect()

@@ -1,4 +1,4 @@
-//! The command line of the rig.
+//! The rig's command line.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -19,36 +19,36 @@ use crate::{host, replay};
 enum Command {
     /// Try power cuts
     Run {
-        /// On this file system only; may be given again
+        /// Only on this file system; may be repeated
         #[arg(long = "fs", value_enum, value_name = "FS")]
         file_systems: Vec<FileSystem>,
-        /// In this form only; may be given again
+        /// Only in this form; may be repeated
         #[arg(long = "form", value_enum, value_name = "FORM")]
         forms: Vec<Form>,
-        /// So many in all
+        /// The number of states in all
         #[arg(long, default_value_t = 2000)]
         states: usize,
-        /// From which the changes and the cuts follow
+        /// The seed of the changes and the cuts
         #[arg(long, default_value_t = 1)]
         seed: u64,
-        /// So many file systems at a time
+        /// How many file systems to try at the same time
         #[arg(long, default_value_t = FileSystem::ALL.len())]
         jobs: usize,
-        /// Keep the report and the recordings of failures here
+        /// The directory for the report and the recordings of failures
         #[arg(long)]
         out: PathBuf,
-        /// An empty folder
+        /// An empty directory
         scratch: PathBuf,
     },
-    /// Show one state of a recording again
+    /// Make one state of a recording again
     Replay {
         recording: PathBuf,
         #[arg(long)]
         cut: Cut,
-        /// An empty folder
+        /// An empty directory
         scratch: PathBuf,
     },
-    /// The host that loses its power; reads orders
+    /// Be the host that loses its power, and read orders
     #[command(hide = true)]
     Host {
         #[arg(long = "fs", value_enum)]
@@ -57,7 +57,7 @@ enum Command {
     },
 }
 
-/// Does what the command line says.
+/// Carries out the command line.
 pub(crate) fn main() -> ExitCode {
     obey(Command::parse()).unwrap_or_else(|error| {
         let _ = writeln!(io::stderr(), "error: {error:#}");

@@ -1,4 +1,4 @@
-//! `Cut`: where the power goes, and what the disk's cache saves of what was not flushed.
+//! `Cut`: a power cut, and the unflushed writes that survive it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,22 +10,22 @@ use crate::image::{BLOCK_LEN, Image};
 use crate::value;
 use crate::write_log::{Event, Write, WriteLog};
 
-/// The least part of a write that a disk makes as a whole.
+/// The part of a write that a disk makes as a whole.
 const SECTOR_LEN: usize = 512;
 
-/// One power cut in a log. Written as `1234` or `1234:9f3c`.
+/// A power cut in a log. Its text is `1234` or `1234:9f3c`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cut {
-    /// After so many events.
+    /// The number of events before the cut.
     pub(crate) after: usize,
     pub(crate) survivors: Survivors,
 }
 
-/// Which of the writes since the last flush survive.
+/// The writes since the last flush that survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Survivors {
     All,
-    /// A subset that follows from the seed; some of it torn.
+    /// A subset, which depends on the seed. Some of its writes are torn.
     Some(u64),
 }
 
@@ -54,10 +54,10 @@ impl FromStr for Cut {
     }
 }
 
-/// So many cuts of a log, spread over its length, in order: a quarter with all writes, the others
-/// with a subset. They follow from the seed.
+/// Chooses `count` cuts of a log, in order and spread over its length. In a quarter of them all writes
+/// survive, in the others a subset. The cuts depend on the seed.
 pub(crate) fn choose(log: &WriteLog, count: usize, seed: u64) -> Vec<Cut> {
-    // After a flush there is nothing new to see.
+    // A cut after a flush is like the one before it.
     let places: Vec<usize> = (1..)
         .zip(log.events())
         .filter(|(_, event)| !matches!(event, Event::Flush))
@@ -80,12 +80,12 @@ pub(crate) fn choose(log: &WriteLog, count: usize, seed: u64) -> Vec<Cut> {
     chosen
 }
 
-/// Makes the images that cuts leave, quickest for cuts in order.
+/// Makes the images that cuts leave. It is fastest if the cuts are in order.
 #[derive(Debug)]
 pub(crate) struct CrashImages<'a> {
     base: &'a Image,
     log: &'a WriteLog,
-    /// So many events are applied.
+    /// The number of events that are applied.
     after: usize,
     /// The disk at the last flush.
     flushed: Image,
@@ -96,7 +96,7 @@ pub(crate) struct CrashImages<'a> {
 }
 
 impl<'a> CrashImages<'a> {
-    /// Of a log that began with this disk.
+    /// For a log that began with the disk `base`.
     pub(crate) fn new(base: &'a Image, log: &'a WriteLog) -> Self {
         Self {
             base,
@@ -108,7 +108,7 @@ impl<'a> CrashImages<'a> {
         }
     }
 
-    /// What this cut leaves.
+    /// The image that this cut leaves.
     pub(crate) fn image(&mut self, cut: Cut) -> Image {
         if cut.after < self.after {
             *self = Self::new(self.base, self.log);
@@ -137,7 +137,7 @@ impl<'a> CrashImages<'a> {
     fn subset(&self, seed: u64) -> Image {
         let mut image = self.flushed.clone();
         let mut random = Random::new(seed);
-        // Few survivors, half of them, or nearly all: each tells something else.
+        // Nearly all survive, half of them, or few: each finds other bugs.
         let lost_of_8 = match random.draw() % 3 {
             0 => 1,
             1 => 4,
@@ -158,8 +158,8 @@ impl<'a> CrashImages<'a> {
     }
 }
 
-/// How much of a torn write survives. The content of files is torn anywhere between sectors;
-/// metadata between blocks, which all these file systems take for atomic.
+/// How much of a torn write survives. Content of files is torn between any two sectors. Metadata is torn
+/// between blocks only, which all these file systems take for atomic.
 fn tear(bytes: &[u8], draw: u64) -> usize {
     let unit = if value::is_content(bytes) {
         SECTOR_LEN
@@ -218,7 +218,7 @@ mod tests {
             });
             (read(&image, 0, 1)[0], read(&image, 4096, 1)[0])
         };
-        // Backwards too.
+        // The last cut lies before the others.
         assert_eq!(
             [0, 1, 3, 4, 1].map(&mut at),
             [(0, 0), (b'a', 0), (b'b', 0), (b'b', b'c'), (b'a', 0)]
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_flushed_survives_every_subset_and_each_of_the_rest_is_lost_in_some() {
+    fn flushed_writes_survive_and_each_other_write_is_lost_in_some() {
         let log = log(vec![
             write(0, &[b'a'; 4096]),
             Event::Flush,
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn content_is_torn_between_sectors_and_metadata_between_blocks_only() {
+    fn content_is_torn_at_sectors_and_metadata_at_blocks() {
         let content = value(1, 1, 8192);
         let metadata = [1; 8192];
         let log = log(vec![write(0, &content), write(1 << 20, &metadata)]);

@@ -1,4 +1,4 @@
-//! `Disk`: a disk that sees every write and flush, served over FUSE as a file for a loop device.
+//! `Disk`: a disk that logs every write and flush. FUSE serves it as a file for a loop device.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -16,31 +16,32 @@ use crate::image::Image;
 use crate::value;
 use crate::write_log::{Event, Write, WriteLog};
 
-/// A disk, whose content is exchanged from one power cut to the next.
+/// A disk, which gets a new content for every power cut.
 #[derive(Debug)]
 pub(crate) struct Disk {
     medium: Arc<Mutex<Medium>>,
     folder: PathBuf,
     name: String,
-    /// Serves until it is dropped.
+    /// Serves the disk until it is dropped.
     _session: BackgroundSession,
 }
 
-/// What is in it.
+/// The state of the disk.
 #[derive(Debug, Default)]
 struct Medium {
-    /// Every content has a file of its own, so that the kernel remembers nothing of the last.
+    /// The number of the file. Every content has a file of its own, so that the kernel has no cached pages
+    /// of the last one.
     file: u64,
     image: Image,
-    /// The log that is written, and the content from before it.
+    /// The log that is being written, and the content from before it.
     watched: Option<Watched>,
-    /// The last log that was ended.
+    /// The last finished log.
     ended: Option<Watched>,
-    /// So many writes of content fail from now on.
+    /// The number of writes of content that will fail.
     failing: u32,
 }
 
-/// What happened to a disk.
+/// A log, and the disk that it began with.
 #[derive(Debug, Default)]
 pub(crate) struct Watched {
     /// The content from before.
@@ -49,7 +50,7 @@ pub(crate) struct Watched {
 }
 
 impl Disk {
-    /// A disk of this size, as files of this name in a folder.
+    /// Serves a disk of this size as files in a directory, with this name and a number.
     pub(crate) fn serve(folder: &Path, name: &str, size: u64) -> Result<Self> {
         let medium = Arc::new(Mutex::new(Medium::default()));
         let served = Served {
@@ -70,7 +71,7 @@ impl Disk {
         })
     }
 
-    /// Exchanges the content, and gives the file that has it.
+    /// Replaces the content, and returns the file that has it.
     pub(crate) fn insert(&self, image: Image) -> PathBuf {
         let mut medium = lock(&self.medium);
         medium.file += 1;
@@ -80,7 +81,7 @@ impl Disk {
         self.folder.join(format!("{}.{number}", self.name))
     }
 
-    /// Begins a log.
+    /// Starts a log.
     pub(crate) fn watch(&self) {
         let mut medium = lock(&self.medium);
         medium.watched = Some(Watched {
@@ -89,28 +90,28 @@ impl Disk {
         });
     }
 
-    /// Puts something that happened beside the disk into the log.
+    /// Adds an event that happened beside the disk to the log.
     pub(crate) fn note(&self, event: Event) {
         lock(&self.medium).note(event);
     }
 
-    /// Ends the log.
+    /// Finishes the log.
     pub(crate) fn stop(&self) {
         let mut medium = lock(&self.medium);
         medium.ended = medium.watched.take();
     }
 
-    /// The last log that was ended.
+    /// Takes the last finished log.
     pub(crate) fn take(&self) -> Option<Watched> {
         lock(&self.medium).ended.take()
     }
 
-    /// Makes so many writes of content fail from now on, with EIO.
+    /// Makes the next `count` writes of content fail with EIO.
     pub(crate) fn fail_writes(&self, count: u32) {
         lock(&self.medium).failing = count;
     }
 
-    /// The content, with all that was written.
+    /// The content, with all writes.
     pub(crate) fn image(&self) -> Image {
         lock(&self.medium).image.clone()
     }
@@ -128,7 +129,7 @@ fn lock(medium: &Mutex<Medium>) -> MutexGuard<'_, Medium> {
     medium.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What FUSE asks.
+/// The file system that FUSE calls.
 #[derive(Debug)]
 struct Served {
     medium: Arc<Mutex<Medium>>,
@@ -136,10 +137,10 @@ struct Served {
     size: u64,
 }
 
-/// The kernel is to remember nothing.
+/// The kernel must not cache anything.
 const NEVER: Duration = Duration::ZERO;
 
-/// The file of number 1 comes after the folder.
+/// The inode of a file is its number and that of the directory.
 const FILES_FROM: u64 = INodeNo::ROOT.0 + 1;
 
 impl Served {
@@ -167,7 +168,7 @@ impl Served {
         }
     }
 
-    /// What is in the disk, if it is still the content of this file.
+    /// The state of the disk, if the disk still has the content of this file.
     fn medium(&self, inode: INodeNo) -> Result<MutexGuard<'_, Medium>, Errno> {
         let medium = lock(&self.medium);
         if medium.file + FILES_FROM == inode.0 {
@@ -231,13 +232,13 @@ impl Filesystem for Served {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
-        // A disk has no size or owner of its own to be changed.
+        // The size and the owner of a disk do not change.
         reply.attr(&NEVER, &self.attributes(inode));
     }
 
     fn open(&self, _: &Request, _inode: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        // Reads may come from the page cache, which is new for each file and reads ahead. Writes
-        // come here when they are made: that is what FUSE does unless it is told otherwise.
+        // The kernel may serve reads from the page cache, which is empty for each new file. Every write
+        // comes here at once: this is FUSE's default.
         reply.opened(FileHandle(0), FopenFlags::empty());
     }
 

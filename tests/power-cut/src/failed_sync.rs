@@ -1,4 +1,4 @@
-//! What follows when the sync of a file fails: what the kernel does, and what our store does.
+//! A failed sync of a file: the behaviour of the kernel and of our store.
 
 use serde::Serialize;
 
@@ -7,13 +7,13 @@ use crate::orders::{AfterFailedSync, FailedSync};
 use crate::verdict::Found;
 use crate::workload::VERSION_BEFORE;
 
-/// One file system on which a write failed while a file was synced.
+/// The results on a file system on which a write failed while a file was synced.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct FailedSyncReport {
     pub(crate) file_system: FileSystem,
     pub(crate) at_once: FailedSync,
     pub(crate) after_remount: AfterFailedSync,
-    /// What is not as it must be.
+    /// Everything that contradicts the expectations.
     pub(crate) problems: Vec<String>,
 }
 
@@ -32,9 +32,9 @@ impl FailedSyncReport {
         }
     }
 
-    /// What was seen, in a line.
+    /// The observations in one line.
     pub(crate) fn seen(&self) -> String {
-        let said = |error: &Option<String>| error.clone().unwrap_or_else(|| "done".to_owned());
+        let result = |error: &Option<String>| error.clone().unwrap_or_else(|| "done".to_owned());
         let (now, later) = (&self.at_once, &self.after_remount);
         let reported = if now.names_sync {
             "reports it"
@@ -45,9 +45,9 @@ impl FailedSyncReport {
             "{}: a failed sync: {}; the file then reads {}; second sync: {}; after a remount {}; \
              our store {reported} and reads {:?}, after a remount {:?}, with {} files beside",
             self.file_system.name(),
-            said(&now.first_sync),
+            result(&now.first_sync),
             now.cached,
-            said(&now.second_sync),
+            result(&now.second_sync),
             later.on_disk,
             now.found,
             later.found,
@@ -56,8 +56,8 @@ impl FailedSyncReport {
     }
 }
 
-/// The kernel takes the lost bytes for written (A was there, B was written), so that only a store
-/// that reports the first failure and leaves the old value alone is right.
+/// The kernel takes the lost bytes for written (the file had A, and B was written). So a store is correct
+/// only if it reports the first failure and leaves the old value.
 fn problems(now: &FailedSync, later: &AfterFailedSync) -> Vec<String> {
     let old = Found::Version(VERSION_BEFORE);
     [
@@ -71,7 +71,7 @@ fn problems(now: &FailedSync, later: &AfterFailedSync) -> Vec<String> {
         ),
         (
             now.second_sync.is_none(),
-            "a second sync fails: this kernel tells of lost bytes twice",
+            "a second sync fails: this kernel reports lost bytes twice",
         ),
         (
             later.on_disk == 'A',
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_did_not_come_is_found() {
+    fn a_failure_that_did_not_happen_is_found() {
         let (mut now, mut later) = as_it_must_be();
         now.first_sync = None;
         later.on_disk = 'B';

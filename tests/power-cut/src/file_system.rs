@@ -1,4 +1,4 @@
-//! The file systems that are cut.
+//! The file systems that lose their power.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -33,7 +33,7 @@ impl FileSystem {
         }
     }
 
-    /// What `mount -t` calls it.
+    /// Its name for `mount -t`.
     pub(crate) const fn kind(self) -> &'static str {
         match self {
             Self::Ext4 | Self::Ext4NoJournal => "ext4",
@@ -42,7 +42,7 @@ impl FileSystem {
         }
     }
 
-    /// Options of the mount: commits once a second, so that a short run sees many.
+    /// Its mount options: it commits once a second, so that a short run has many commits.
     pub(crate) const fn options(self) -> &'static str {
         match self {
             Self::Ext4 | Self::Btrfs => "commit=1",
@@ -50,12 +50,12 @@ impl FileSystem {
         }
     }
 
-    /// Is every change of a name either made or not made after a power cut?
+    /// Whether every change of a name is atomic across a power cut.
     pub(crate) const fn is_journalled(self) -> bool {
         !matches!(self, Self::Ext4NoJournal)
     }
 
-    /// The size of the disk in bytes: near the least that each takes.
+    /// The size of the disk in bytes: near the smallest that the file system accepts.
     pub(crate) const fn size(self) -> u64 {
         match self {
             Self::Ext4 | Self::Ext4NoJournal => 32 << 20,
@@ -79,9 +79,9 @@ impl FileSystem {
         }
     }
 
-    /// Can this kernel mount it?
+    /// Whether this kernel can mount it.
     pub(crate) fn is_known(self) -> Result<bool> {
-        // Where it is a module; where it is not, that says so below.
+        // The file system may be a module. If the module does not exist, the list below shows that.
         let mut load = Command::new("modprobe");
         let _ = load.arg(self.kind()).stderr(Stdio::null()).status();
         let known = fs::read_to_string("/proc/filesystems").context("reading /proc/filesystems")?;
@@ -90,7 +90,7 @@ impl FileSystem {
             .any(|line| line.split_whitespace().next_back() == Some(self.kind())))
     }
 
-    /// A new one, empty. A file of this name is used and left.
+    /// Makes an empty file system in the file `scratch`, and returns its image.
     pub(crate) fn format(self, scratch: &Path) -> Result<Image> {
         File::create(scratch)
             .and_then(|file| file.set_len(self.size()))
@@ -107,7 +107,7 @@ impl FileSystem {
         Image::of_file(scratch)
     }
 
-    /// What an administrator runs before a mount after a power cut.
+    /// Repairs the file system as an administrator does after a power cut, before the mount.
     pub(crate) fn repair(self, disk: &Path) -> Result<()> {
         if self.is_journalled() {
             return Ok(());
@@ -118,10 +118,10 @@ impl FileSystem {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
-        // 1: repaired. More: the mount will tell.
+        // 1 means repaired. After any other failure the mount fails.
         status.map(drop).context("cannot start e2fsck")
     }
 }
 
-/// Nothing of the file system is left for the kernel to write later.
+/// Options by which `mkfs` writes everything at once and leaves nothing for the kernel to write later.
 const EAGER: &str = "lazy_itable_init=0,lazy_journal_init=0,nodiscard";

@@ -1,4 +1,4 @@
-//! The forms of a store that are cut: ours, and others that must be seen to fail.
+//! `Form`: ways to store values. Some are ours, and others are controls, which must be seen to fail.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -22,7 +22,7 @@ use crate::file_system::FileSystem;
 use crate::value;
 use crate::verdict::Found;
 
-/// How values are stored.
+/// A way to store values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Form {
@@ -38,28 +38,28 @@ pub(crate) enum Form {
     FullWithoutDirectorySync,
     /// A bare sequence with one barrier: sync_file_range, rename, fsync of the file
     OneBarrier,
-    /// The same without sync_file_range
+    /// The same sequence without sync_file_range
     RenameThenSync,
 }
 
-/// What a form is held to on a file system.
+/// The claim about a form on a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Claim {
-    /// Values are whole, and what was acknowledged is there.
+    /// Values are whole, and no acknowledged change is lost.
     Durable,
-    /// Values are whole; what was acknowledged may be lost.
+    /// Values are whole. Acknowledged changes may be lost.
     Whole,
-    /// A control: a state that is not whole must be found.
+    /// A control: at least one value must be found that is not whole.
     MustBreak,
-    /// A control: an acknowledged change must be found lost.
+    /// A control: at least one acknowledged change must be lost.
     MustLose,
-    /// Nothing is promised; what is seen is reported.
+    /// There is no claim. The results are reported.
     Nothing,
 }
 
 impl Form {
-    /// What a run looks at unless it is told otherwise.
+    /// The forms of a run by default.
     pub(crate) const USUAL: [Self; 5] = [
         Self::Full,
         Self::File,
@@ -92,12 +92,12 @@ impl Form {
         }
     }
 
-    /// Is it a sequence of bare calls, meant for file systems with a journal only?
+    /// Whether the form is a sequence of bare calls, which is meant for file systems with a journal only.
     pub(crate) const fn is_bare(self) -> bool {
         matches!(self, Self::OneBarrier | Self::RenameThenSync)
     }
 
-    /// How many states of ten it gets of the usual ones.
+    /// How many of ten states the form gets in a run by default.
     pub(crate) const fn share(self) -> usize {
         match self {
             Self::Full => 4,
@@ -107,7 +107,7 @@ impl Form {
     }
 }
 
-/// The domain whose values are stored, and one form of storing them.
+/// A domain, and a form in which its values are stored.
 pub(crate) struct Subject {
     domain: DomainKey,
     folder: PathBuf,
@@ -146,7 +146,7 @@ impl Subject {
         })
     }
 
-    /// Replaces the value of a key. No bytes remove it.
+    /// Replaces the value of a key, or removes it if there are no bytes.
     pub(crate) fn store(&self, key: usize, bytes: &[u8]) -> Result<()> {
         if self.form.is_bare() && !bytes.is_empty() {
             return self.replace_barely(key, bytes);
@@ -155,7 +155,7 @@ impl Subject {
         Ok(())
     }
 
-    /// What a key reads, by our own store whatever the form.
+    /// Reads a key. All forms read with our store.
     pub(crate) fn look(&self, key: usize) -> Result<Found> {
         use userdata::UserdataErrorKind;
         use userdata_core::store::StoreErrorKind;
@@ -175,7 +175,7 @@ impl Subject {
         })
     }
 
-    /// Only the fsync after the rename flushes the disk's cache.
+    /// Replaces a value with bare calls, of which only the fsync after the rename flushes the disk's cache.
     fn replace_barely(&self, key: usize, bytes: &[u8]) -> Result<()> {
         let name = FileName::data(
             NameFormat::default(),
@@ -195,9 +195,8 @@ impl Subject {
     }
 }
 
-/// Hands a file to the disk and waits for that, without a flush of the disk's cache. No safe
-/// library offers `sync_file_range(2)`, so xfs_io calls it: once for each flag, as it passes on
-/// only one.
+/// Writes a file back to the disk and waits for that, without a flush of the disk's cache. No safe library
+/// offers `sync_file_range(2)`, so xfs_io calls it: once for each flag, because it passes on only one.
 fn write_back(file: &Path) -> Result<()> {
     let calls = ["-b", "-w", "-a"].map(|flag| format!("sync_range {flag} 0 0"));
     let done = Command::new("xfs_io")
@@ -206,7 +205,7 @@ fn write_back(file: &Path) -> Result<()> {
         .arg(file)
         .output()
         .context("cannot start xfs_io")?;
-    // It tells of a failed call on stderr only.
+    // xfs_io reports a failed call on standard error only.
     if !done.status.success() || !done.stderr.is_empty() {
         bail!("xfs_io: {}", String::from_utf8_lossy(&done.stderr).trim());
     }
@@ -239,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_whole_value_is_told_from_one() {
+    fn a_file_that_is_not_a_whole_value_is_recognized() {
         let folder = tempfile::tempdir().unwrap();
         let subject = Subject::new(folder.path(), Form::Process).unwrap();
         subject.store(0, &value::value(0, 2, 9000)).unwrap();
@@ -260,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_a_journal_full_must_hold_and_controls_must_fail_everywhere() {
+    fn full_must_hold_with_a_journal_and_controls_must_fail() {
         for on in FileSystem::ALL {
             let holds = Form::Full.claim(on) == Claim::Durable;
             assert_eq!(holds, on.is_journalled());

@@ -1,7 +1,7 @@
-//! The host that loses its power: a process of its own, which mounts the disk, stores and reads.
+//! The host that loses its power: a process that mounts the disk, stores and reads.
 //!
-//! It is not the one that serves the disk. A process that waits for a disk that it serves itself
-//! could not be ended.
+//! Another process serves the disk. A process that waited for a disk that it serves itself could not be
+//! killed.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read, Write};
@@ -21,10 +21,10 @@ use crate::orders::{AfterFailedSync, Answer, FailedSync, Order};
 use crate::value::value;
 use crate::workload::{KEYS, KEYS_BEFORE, VERSION_BEFORE, changes, len_before};
 
-/// Longer than the file systems wait for before they commit by themselves.
+/// Longer than the interval at which the file systems commit.
 const COMMIT: Duration = Duration::from_millis(1200);
 
-/// Long enough for some of the writes that are under way.
+/// Long enough for some pending writes.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// The length of a file that is overwritten, and then not synced.
@@ -47,7 +47,7 @@ pub(crate) fn run(file_system: FileSystem, mount_point: &Path) -> Result<()> {
                 },
             )
         });
-        tell(&answer)?;
+        send(&answer)?;
     }
     Ok(())
 }
@@ -71,29 +71,29 @@ impl Host {
         Ok(Mounted::new(self.file_system, disk, &self.mount_point)?)
     }
 
-    /// The folder of the store.
+    /// The directory of the store.
     fn folder(&self) -> PathBuf {
         self.mount_point.join("xen")
     }
 
     fn change(&self, disk: &Path, form: Form, seed: u64) -> Result<Answer> {
         let mounted = self.mount(disk)?;
-        fs::create_dir(self.folder()).context("making the store's folder")?;
+        fs::create_dir(self.folder()).context("making the store's directory")?;
         let subject = Subject::new(&self.folder(), form)?;
         for key in 0..KEYS_BEFORE {
             subject.store(key, &value(key, VERSION_BEFORE, len_before(key)))?;
         }
         let mut other = File::create(self.mount_point.join("other-program"))?;
         rustix::fs::syncfs(&other).context("syncing the file system")?;
-        tell_and_wait(&Answer::Watch)?;
+        send_and_wait(&Answer::Watch)?;
         for (number, change) in changes(seed).into_iter().enumerate() {
             let bytes = change
                 .stored
                 .map(|stored| value(change.key, stored.version, stored.len));
-            tell_and_wait(&Answer::Begin(number))?;
+            send_and_wait(&Answer::Begin(number))?;
             subject.store(change.key, &bytes.unwrap_or_default())?;
-            tell_and_wait(&Answer::Acknowledge(number))?;
-            // Another program's sync makes the file system commit in the middle of ours.
+            send_and_wait(&Answer::Acknowledge(number))?;
+            // Another program's sync makes the file system commit between our changes.
             if number % 7 == 6 {
                 other.write_all(&[0; 100])?;
                 other.sync_data()?;
@@ -103,7 +103,7 @@ impl Host {
             }
         }
         thread::sleep(COMMIT);
-        tell_and_wait(&Answer::Stop)?;
+        send_and_wait(&Answer::Stop)?;
         drop((subject, other));
         mounted.unmount()?;
         Ok(Answer::Changed)
@@ -132,15 +132,15 @@ impl Host {
         rustix::fs::syncfs(&overwritten).context("syncing the file system")?;
 
         overwritten.write_all_at(&[b'B'; OVERWRITTEN_LEN], 0)?;
-        tell_and_wait(&Answer::FailWrites(1))?;
+        send_and_wait(&Answer::FailWrites(1))?;
         let first_sync = overwritten.sync_data().err();
-        tell_and_wait(&Answer::FailWrites(0))?;
+        send_and_wait(&Answer::FailWrites(0))?;
         let cached = first_letter(&path)?;
         let second_sync = overwritten.sync_data().err();
 
-        tell_and_wait(&Answer::FailWrites(1))?;
+        send_and_wait(&Answer::FailWrites(1))?;
         let stored = subject.store(0, &value(0, VERSION_BEFORE + 1, OVERWRITTEN_LEN));
-        tell_and_wait(&Answer::FailWrites(0))?;
+        send_and_wait(&Answer::FailWrites(0))?;
         let error = stored.err();
         let failed = FailedSync {
             first_sync: first_sync.map(|error| error.to_string()),
@@ -170,12 +170,12 @@ impl Host {
     }
 
     fn other_files(&self) -> Result<usize> {
-        let files = fs::read_dir(self.folder()).context("listing the store's folder")?;
+        let files = fs::read_dir(self.folder()).context("listing the store's directory")?;
         Ok(files.count().saturating_sub(1))
     }
 }
 
-/// Did the store say that the sync of the file failed?
+/// Whether the error says that the sync of the file failed.
 fn is_failed_sync(error: &anyhow::Error) -> bool {
     match error
         .downcast_ref::<UserdataError>()
@@ -195,14 +195,14 @@ fn first_letter(path: &Path) -> Result<char> {
     Ok(char::from(letter[0]))
 }
 
-fn tell(answer: &Answer) -> Result<()> {
+fn send(answer: &Answer) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", serde_json::to_string(answer)?)?;
     out.flush().context("answering")
 }
 
-fn tell_and_wait(answer: &Answer) -> Result<()> {
-    tell(answer)?;
+fn send_and_wait(answer: &Answer) -> Result<()> {
+    send(answer)?;
     match read_line()? {
         Some(_) => Ok(()),
         None => bail!("the rig has ended"),

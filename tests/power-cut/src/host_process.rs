@@ -1,4 +1,4 @@
-//! `HostProcess`: the rig's end of the host that loses its power.
+//! `HostProcess`: the rig's handle on the host that loses its power.
 
 use std::env;
 use std::io::{BufRead, BufReader, Write};
@@ -12,21 +12,22 @@ use crate::file_system::FileSystem;
 use crate::orders::{Answer, Order};
 use crate::write_log::Event;
 
-/// A host that runs. It ends with this value, and at once when the rig is killed.
+/// A running host. It ends when this value is dropped, and at once when the rig is killed.
 #[derive(Debug)]
 pub(crate) struct HostProcess {
     child: Child,
-    /// Nothing once it is to end.
+    /// `None` once the host is to end.
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
 impl HostProcess {
-    /// Starts one that mounts disks with this file system.
+    /// Starts a host that mounts disks with this file system.
     pub(crate) fn start(file_system: FileSystem, mount_point: &Path) -> Result<Self> {
         let program = env::current_exe().context("finding the rig's own program")?;
-        // Its mounts are in a namespace of its own: the last to leave one unmounts what is in it,
-        // and where that is a thread that serves the disk, nobody answers the unmount.
+        // The host has its own mount namespace. The last process that leaves a namespace unmounts its
+        // file systems, and if that process were the one that serves the disk, the unmount would wait
+        // for itself.
         let mut child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "--", "unshare", "--mount", "--"])
             .arg(program)
@@ -45,9 +46,9 @@ impl HostProcess {
         })
     }
 
-    /// Lets it carry out an order. What it tells meanwhile goes to the disk.
+    /// Sends an order, and passes the host's messages on to the disk until the order is carried out.
     pub(crate) fn obey(&mut self, order: &Order, disk: &Disk) -> Result<Answer> {
-        self.say(&serde_json::to_string(order)?)?;
+        self.send(&serde_json::to_string(order)?)?;
         loop {
             let answer = self.answer()?;
             match &answer {
@@ -62,12 +63,12 @@ impl HostProcess {
             if !answer.waits() {
                 return Ok(answer);
             }
-            self.say("")?;
+            self.send("")?;
         }
     }
 
-    fn say(&mut self, line: &str) -> Result<()> {
-        let orders = self.orders.as_mut().context("the host was told to end")?;
+    fn send(&mut self, line: &str) -> Result<()> {
+        let orders = self.orders.as_mut().context("the host is to end")?;
         writeln!(orders, "{line}").context("the host has ended")
     }
 

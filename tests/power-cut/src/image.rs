@@ -1,4 +1,4 @@
-//! `Image`: the content of a disk, cheap to copy.
+//! `Image`: the content of a disk, which is cheap to copy.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,15 +12,15 @@ pub(crate) const BLOCK_LEN: usize = 4096;
 
 type Block = [u8; BLOCK_LEN];
 
-/// The content of a disk. Blocks that nobody wrote are zero and take no room; copies share their
-/// blocks until one of them is written.
+/// The content of a disk. Blocks that were never written are zero and take no memory. Copies share a block
+/// until one of them writes to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Image {
     blocks: BTreeMap<u64, Arc<Block>>,
 }
 
 impl Image {
-    /// What a file holds.
+    /// The content of a file.
     pub(crate) fn of_file(path: &Path) -> Result<Self> {
         let reading = || format!("reading {}", path.display());
         let mut file = File::open(path).with_context(reading)?;
@@ -37,7 +37,7 @@ impl Image {
         }
     }
 
-    /// Fills the buffer with what is at this place.
+    /// Fills the buffer with the bytes at this offset.
     pub(crate) fn read(&self, at: u64, buffer: &mut [u8]) {
         for_each_block(at, buffer.len(), |number, within, piece| {
             let Some(to) = buffer.get_mut(piece) else {
@@ -50,7 +50,7 @@ impl Image {
         });
     }
 
-    /// Puts these bytes at this place.
+    /// Writes bytes at this offset.
     pub(crate) fn write(&mut self, at: u64, bytes: &[u8]) {
         for_each_block(at, bytes.len(), |number, within, piece| {
             let from = bytes.get(piece).unwrap_or_default();
@@ -67,7 +67,7 @@ impl Image {
         });
     }
 
-    /// The blocks that were written, each with its place.
+    /// The blocks that were written, with their offsets.
     pub(crate) fn written(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let place = |number: &u64| *number * BLOCK_LEN as u64;
         self.blocks
@@ -76,7 +76,7 @@ impl Image {
     }
 }
 
-/// Shows the blocks of a range: the number of each, which part of it, and which part of the range.
+/// Calls `each` with every block of a range: its number, the part of the block, and the part of the range.
 fn for_each_block(
     at: u64,
     len: usize,
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_across_blocks_is_read_back() {
+    fn bytes_written_across_blocks_are_read_back() {
         let mut image = Image::default();
         image.write(4000, &[7; 9000]);
         assert_eq!(
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_does_not_see_what_is_written_later() {
+    fn a_copy_does_not_see_later_writes() {
         let mut image = Image::default();
         image.write(0, b"old");
         let copy = image.clone();

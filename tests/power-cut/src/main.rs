@@ -1,9 +1,9 @@
 //! Power cuts on the kernel's own file systems.
 //!
-//! A disk is served over FUSE and carries a file system of the kernel through a loop device. While
-//! values are stored on it, every write and flush that reaches it is logged. What the disk may hold
-//! after a power cut (all writes so far, or those before the last flush and a part of the rest) is
-//! made again as an image, mounted, so that the file system recovers, and read.
+//! The rig serves a disk over FUSE. A loop device on it has one of the kernel's file systems. While values
+//! are stored there, the rig logs every write and flush that reaches the disk. Then it makes images that
+//! the disk may have after a power cut: with all writes so far, or with those before the last flush and a
+//! part of the rest. It mounts each image, so that the file system recovers, and reads the values.
 //!
 //! `cargo xtask power-cut` runs this as root, in a mount namespace of its own.
 

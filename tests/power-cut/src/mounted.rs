@@ -1,4 +1,4 @@
-//! A file system that is mounted, until the value is dropped.
+//! `Mounted`: a file system that is mounted until the value is dropped.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,26 +9,26 @@ use rustix::mount::{UnmountFlags, unmount};
 
 use crate::file_system::FileSystem;
 
-/// A file system that is mounted.
+/// A mounted file system.
 #[derive(Debug)]
 pub(crate) struct Mounted {
     at: Option<PathBuf>,
 }
 
-/// Why there is none.
+/// The reason why a file system is not mounted.
 #[derive(Debug)]
 pub(crate) enum NotMounted {
-    /// The kernel refuses what is on the disk.
+    /// The kernel refuses the content of the disk.
     Refused(String),
-    /// Something else went wrong.
+    /// Any other failure.
     Error(Error),
 }
 
 impl Mounted {
-    /// Mounts what is on a disk, through a loop device that the kernel takes away at the unmount.
+    /// Mounts a disk through a loop device, which the kernel removes at the unmount.
     pub(crate) fn new(file_system: FileSystem, disk: &Path, at: &Path) -> Result<Self, NotMounted> {
         match mount(file_system, disk, at) {
-            // btrfs may remember a disk of the same name from before, on another loop device.
+            // btrfs may remember an earlier disk with the same name on another loop device.
             Err(NotMounted::Refused(_)) if file_system == FileSystem::Btrfs => {
                 let mut forget = Command::new("btrfs");
                 let forgot = forget.args(["device", "scan", "--forget"]).output();

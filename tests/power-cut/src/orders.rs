@@ -1,4 +1,4 @@
-//! What the rig and the host that is cut say to each other: one line of JSON at a time.
+//! The messages between the rig and the host that loses its power: lines of JSON.
 
 use std::path::PathBuf;
 
@@ -7,52 +7,52 @@ use serde::{Deserialize, Serialize};
 use crate::form::Form;
 use crate::verdict::Found;
 
-/// What the host is to do with a disk.
+/// An order to the host.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
-    /// Make the changes of a seed while the disk is watched.
+    /// Make the changes of a seed while the disk logs.
     Change {
         disk: PathBuf,
         form: Form,
         seed: u64,
     },
-    /// Mount it and read every key.
+    /// Mount the disk and read every key.
     Look { disk: PathBuf },
-    /// Let the sync of a file fail, and go on.
+    /// Let the sync of a file fail, and continue.
     FailSync { disk: PathBuf },
-    /// Read what that left.
+    /// Read the files that a failed sync left.
     LookAfterFailedSync { disk: PathBuf },
 }
 
-/// What the host answers. After those that the disk has to know of it waits for an empty line.
+/// A message of the host. If it concerns the disk, the host then waits for an empty line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
-    /// The log is to begin.
+    /// The disk has to start a log.
     Watch,
-    /// The change of this number begins.
+    /// The change with this number begins.
     Begin(usize),
-    /// The change of this number was acknowledged.
+    /// The change with this number is acknowledged.
     Acknowledge(usize),
-    /// So many writes of content are to fail from now on.
+    /// This many writes of content have to fail.
     FailWrites(u32),
-    /// The log is to end.
+    /// The disk has to finish the log.
     Stop,
     /// All changes are made.
     Changed,
-    /// What the keys read.
+    /// The values of the keys.
     Found(Vec<Found>),
-    /// The kernel refuses to mount it.
+    /// The kernel refuses to mount the disk.
     Unmountable(String),
-    /// What a failed sync showed at once.
+    /// The observations right after a failed sync.
     FailedSync(FailedSync),
-    /// What a failed sync left.
+    /// The observations on the disk after a failed sync and a remount.
     AfterFailedSync(AfterFailedSync),
     /// The order could not be carried out.
     Error(String),
 }
 
 impl Answer {
-    /// Does the host wait until the disk knows of it?
+    /// Whether the host waits until the disk has got this message.
     pub(crate) const fn waits(&self) -> bool {
         matches!(
             self,
@@ -61,32 +61,32 @@ impl Answer {
     }
 }
 
-/// What a failed sync showed at once.
+/// The observations right after a failed sync.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FailedSync {
-    /// What the first sync of an overwritten file said.
+    /// The error of the first sync of an overwritten file.
     pub(crate) first_sync: Option<String>,
-    /// The file began with this letter then.
+    /// The first letter of the file after that.
     pub(crate) cached: char,
-    /// What a second sync of it said.
+    /// The error of a second sync of the file.
     pub(crate) second_sync: Option<String>,
-    /// What our store said, in the same trouble.
+    /// The error of our store in the same situation.
     pub(crate) store: Option<String>,
-    /// Did it say that the sync of the file failed?
+    /// Whether that error says that the sync of the file failed.
     pub(crate) names_sync: bool,
-    /// What the key read then.
+    /// The value of the key after that.
     pub(crate) found: Found,
-    /// How many files were there beside the value.
+    /// The number of files beside the value.
     pub(crate) other_files: usize,
 }
 
-/// What a failed sync left.
+/// The observations after a failed sync and a remount.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AfterFailedSync {
-    /// The overwritten file begins with this letter.
+    /// The first letter of the overwritten file.
     pub(crate) on_disk: char,
-    /// What the key reads.
+    /// The value of the key.
     pub(crate) found: Found,
-    /// How many files are there beside the value.
+    /// The number of files beside the value.
     pub(crate) other_files: usize,
 }

@@ -1,4 +1,4 @@
-//! What the user sees meanwhile: a bar for each file system on a terminal, plain lines elsewhere.
+//! Progress: a bar for each file system on a terminal, and plain lines elsewhere.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -19,7 +19,7 @@ impl Screen {
         }
     }
 
-    /// A bar for so many states of one file system; hidden where it could not move.
+    /// A bar for the states of one file system. It is hidden if standard error is not a terminal.
     pub(crate) fn bar(&self, name: &str, states: usize) -> ProgressBar {
         if !self.moving {
             return ProgressBar::hidden();

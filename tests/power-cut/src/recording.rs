@@ -1,4 +1,4 @@
-//! `Recording`: all that is needed to make the crash states of one run again.
+//! `Recording`: everything that the crash states of a run depend on.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
@@ -15,19 +15,19 @@ use crate::form::Form;
 use crate::image::Image;
 use crate::write_log::{Write, WriteLog};
 
-/// What was done to a disk, and what was on it before. The kernel writes in another order each
-/// time, so a state is replayed from the recording, never from the seed alone.
+/// The log of a disk, and its content from before the log. The kernel writes in another order each time, so
+/// a state is replayed from a recording and never from the seed alone.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Recording {
     pub(crate) file_system: FileSystem,
     pub(crate) form: Form,
-    /// From which the changes follow.
+    /// The seed of the changes.
     pub(crate) seed: u64,
     pub(crate) before: Image,
     pub(crate) log: WriteLog,
 }
 
-/// The form in which it is kept.
+/// The content of the file.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     file_system: FileSystem,
@@ -38,7 +38,7 @@ struct Kept {
 }
 
 impl Recording {
-    /// Keeps it in a file: compressed JSON.
+    /// Writes the recording to a file, as compressed JSON.
     pub(crate) fn save(&self, path: &Path) -> Result<()> {
         let block = |(at, bytes): (u64, &[u8])| Write {
             at,
@@ -60,7 +60,7 @@ impl Recording {
         Ok(())
     }
 
-    /// Reads one that was kept.
+    /// Reads a recording from a file.
     pub(crate) fn load(path: &Path) -> Result<Self> {
         let reading = || format!("reading {}", path.display());
         let file = File::open(path).with_context(reading)?;
@@ -86,7 +86,7 @@ mod tests {
     use crate::write_log::Event;
 
     #[test]
-    fn a_recording_is_read_back_as_it_was_kept() {
+    fn a_recording_is_read_back_as_it_was_saved() {
         let mut before = Image::default();
         before.write(5000, b"before");
         let mut log = WriteLog::default();

@@ -1,4 +1,4 @@
-//! One state of a recording again.
+//! Makes one state of a recording again.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::rig::{Left, Rig};
 use crate::tally;
 use crate::write_log::Progress;
 
-/// What a state of a recording reads, and what is wrong with it; and whether anything is.
+/// Describes the values in a state of a recording and their faults, and returns whether there are any.
 pub(crate) fn replay(recording: &Path, cut: Cut, scratch: &Path) -> Result<(String, bool)> {
     let recording = Recording::load(recording)?;
     let mut rig = Rig::new(recording.file_system, scratch)?;

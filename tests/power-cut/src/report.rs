@@ -1,4 +1,4 @@
-//! `Report`: what a run showed, for a reader and as JSON.
+//! `Report`: the results of a run, as text and as JSON.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +12,7 @@ use crate::file_system::FileSystem;
 use crate::form::Claim;
 use crate::tally::Tally;
 
-/// What a run showed.
+/// The results of a run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     schema: u32,
@@ -25,7 +25,7 @@ pub(crate) struct Report {
     pub(crate) not_run: Vec<FileSystem>,
 }
 
-/// The command that shows a failing state again.
+/// The command that replays a failing state.
 pub(crate) fn replay_line(recording: &Path, cut: &str) -> String {
     format!(
         "cargo xtask power-cut --replay {} --cut {cut}",
@@ -35,7 +35,8 @@ pub(crate) fn replay_line(recording: &Path, cut: &str) -> String {
 
 impl Report {
     pub(crate) fn new(seed: u64) -> Result<Self> {
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").context("which kernel")?;
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")
+            .context("cannot read the version of the kernel")?;
         Ok(Self {
             schema: 1,
             kernel: kernel.trim().to_owned(),
@@ -47,14 +48,14 @@ impl Report {
         })
     }
 
-    /// Keeps it as JSON.
+    /// Writes the report as JSON.
     pub(crate) fn save(&self, path: &Path) -> Result<()> {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');
         fs::write(path, text).with_context(|| format!("writing {}", path.display()))
     }
 
-    /// Everything that is not as it must be.
+    /// Everything that contradicts a claim.
     pub(crate) fn problems(&self) -> Vec<String> {
         let tallies = self.tallies.iter().filter_map(|tally| {
             let (on, form) = (tally.file_system.name(), tally.form.name());
@@ -71,7 +72,7 @@ impl Report {
         tallies.chain(syncs).collect()
     }
 
-    /// The tables, and what follows from them.
+    /// The tables and the summary.
     pub(crate) fn text(&self) -> String {
         let mut text = String::from("\n");
         for sync in &self.failed_syncs {
@@ -127,14 +128,14 @@ impl Report {
             return "skipped: this kernel has none of the file systems".to_owned();
         }
         format!(
-            "{all} states in {seconds} s: 0 bad of {kept} that must hold, nothing acknowledged \
-             lost; {controls} controls fail as they must"
+            "{all} states in {seconds} s: of {kept} that must hold none is bad, and no acknowledged \
+             change is lost; {controls} controls fail as they must"
         )
     }
 }
 
 impl Tally {
-    /// What it says, in a line.
+    /// The tally in one line.
     pub(crate) fn line(&self) -> String {
         format!(
             "{} {}: {} states of {} recordings, {} bad, {} lost, {} unmountable, {:.0}/s",

@@ -1,4 +1,4 @@
-//! `Rig`: a disk and a host of one file system, on which power cuts are tried.
+//! `Rig`: a disk and a host with one file system, for power cuts.
 
 use std::fs;
 use std::path::Path;
@@ -15,27 +15,27 @@ use crate::orders::{AfterFailedSync, Answer, FailedSync, Order};
 use crate::recording::Recording;
 use crate::verdict::Found;
 
-/// A disk and a host.
+/// A disk, and a host that mounts it.
 #[derive(Debug)]
 pub(crate) struct Rig {
     file_system: FileSystem,
     empty: Image,
-    // The host ends before the disk that it may still wait for.
+    // Dropped before the disk, which the host may still wait for.
     host: HostProcess,
     disk: Disk,
 }
 
-/// What a power cut left.
+/// The state after a power cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Left {
-    /// What each key reads.
+    /// The values of the keys.
     Found(Vec<Found>),
-    /// Nothing that the kernel mounts.
+    /// The kernel refuses to mount the disk.
     Unmountable(String),
 }
 
 impl Rig {
-    /// One of its own, in a folder of its own below `scratch`.
+    /// Starts a rig in a new directory below `scratch`.
     pub(crate) fn new(file_system: FileSystem, scratch: &Path) -> Result<Self> {
         let folder = scratch.join(file_system.name());
         let (served, mount_point) = (folder.join("disk"), folder.join("mounted"));
@@ -45,7 +45,7 @@ impl Rig {
         let empty = folder.join("empty");
         let image = file_system.format(&empty)?;
         fs::remove_file(&empty).with_context(|| format!("removing {}", empty.display()))?;
-        // Whoever sees the file behind a loop device sees whose it is.
+        // The name of the file behind the loop device says which run it belongs to.
         let name = scratch.file_name().unwrap_or_default().to_string_lossy();
         Ok(Self {
             file_system,
@@ -59,7 +59,7 @@ impl Rig {
         self.file_system
     }
 
-    /// Makes the changes of a seed on an empty file system and records what reaches the disk.
+    /// Makes the changes of a seed on an empty file system, and records the writes that reach the disk.
     pub(crate) fn record(&mut self, form: Form, seed: u64) -> Result<Recording> {
         let disk = self.disk.insert(self.empty.clone());
         match self
@@ -79,17 +79,17 @@ impl Rig {
         })
     }
 
-    /// Mounts what a cut leaves and reads every key.
+    /// Mounts the image that a cut leaves, and reads every key.
     pub(crate) fn look(&mut self, images: &mut CrashImages<'_>, cut: Cut) -> Result<Left> {
         let disk = self.disk.insert(images.image(cut));
         match self.host.obey(&Order::Look { disk }, &self.disk)? {
             Answer::Found(found) => Ok(Left::Found(found)),
             Answer::Unmountable(why) => Ok(Left::Unmountable(why)),
-            other => bail!("the host does not look: {other:?}"),
+            other => bail!("the host does not read the keys: {other:?}"),
         }
     }
 
-    /// Lets one write fail while a file is synced, twice: under bare calls, and under our store.
+    /// Lets a write fail while a file is synced, twice: with bare calls, and with our store.
     pub(crate) fn fail_sync(&mut self) -> Result<(FailedSync, AfterFailedSync)> {
         let disk = self.disk.insert(self.empty.clone());
         let failed = match self.host.obey(&Order::FailSync { disk }, &self.disk)? {

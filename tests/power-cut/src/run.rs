@@ -1,4 +1,4 @@
-//! A run: so many power cuts on each file system, in each form.
+//! `Run`: power cuts on each file system, in each form.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -22,26 +22,26 @@ use crate::report::{Report, replay_line};
 use crate::rig::Rig;
 use crate::tally::Tally;
 
-/// So many states at most are made of one recording.
+/// The most states that are made of one recording.
 const STATES_OF_A_RECORDING: usize = 1000;
 
-/// What is to be run.
+/// The extent of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) file_systems: Vec<FileSystem>,
     pub(crate) forms: Vec<Form>,
-    /// In all file systems and forms together.
+    /// The number of states on all file systems and in all forms.
     pub(crate) states: usize,
     pub(crate) seed: u64,
-    /// So many file systems at a time.
+    /// The number of file systems at the same time.
     pub(crate) jobs: usize,
-    /// A folder of its own, empty.
+    /// An empty directory.
     pub(crate) scratch: PathBuf,
-    /// Where the report and the recordings of failures are kept.
+    /// The directory for the report and the recordings of failures.
     pub(crate) out: PathBuf,
 }
 
-/// What one file system showed.
+/// The results on one file system.
 struct Lane {
     tallies: Vec<Tally>,
     failed_sync: FailedSyncReport,
@@ -100,7 +100,7 @@ impl Run {
         Ok(report)
     }
 
-    /// Everything on one file system.
+    /// Runs everything on one file system.
     fn lane(&self, on: FileSystem, screen: &Screen, stop: &AtomicBool) -> Result<Lane> {
         let mut rig = Rig::new(on, &self.scratch)?;
         let cells = self.cells(on);
@@ -122,18 +122,18 @@ impl Run {
         })
     }
 
-    /// How many states each form gets on one file system.
+    /// The number of states of each form on one file system.
     fn cells(&self, on: FileSystem) -> Vec<(Form, usize)> {
         let here = self.file_systems.len().max(1);
         let forms = self.forms.iter().copied();
-        // Without a journal the bare sequences are not even meant to hold.
+        // The bare sequences are not meant for file systems without a journal.
         let forms = forms.filter(|form| !form.is_bare() || on.is_journalled());
         let shares: usize = self.forms.iter().map(|form| form.share()).sum();
         let states = |form: Form| (self.states * form.share()).div_ceil(here * shares.max(1));
         forms.map(|form| (form, states(form))).collect()
     }
 
-    /// One form on one file system.
+    /// Runs one form on one file system.
     fn cell(
         &self,
         rig: &mut Rig,
@@ -186,10 +186,10 @@ impl Run {
         Ok(tally)
     }
 
-    /// Where a recording is kept, if one of its states fails.
+    /// The file for a recording of which a state fails.
     fn path_of(&self, recording: &Recording) -> PathBuf {
         let (on, form) = (recording.file_system.name(), recording.form.name());
-        // Another run with the same seed records something else, and must not overwrite this.
+        // Another run with the same seed has another recording, and must not overwrite this one.
         let run = self.scratch.file_name().unwrap_or_default().display();
         let name = format!("{on}-{form}-{}-{run}.recording", recording.seed);
         self.out.join(name)
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn all_states_that_were_asked_for_are_shared_out() {
+    fn all_requested_states_are_distributed() {
         let run = run(&Form::USUAL, 2000);
         let lanes = FileSystem::ALL.map(|on| run.cells(on));
         let states: usize = lanes.iter().flatten().map(|(_, states)| states).sum();

@@ -1,4 +1,4 @@
-//! `Tally`: what one form showed on one file system, and whether that is as it must be.
+//! `Tally`: the results of one form on one file system, and whether they fit the claim.
 
 use std::collections::BTreeMap;
 
@@ -12,37 +12,37 @@ use crate::rig::Left;
 use crate::verdict::{self, Fault, Found};
 use crate::workload;
 
-/// So many failing states are kept, each with the way to replay it.
+/// The number of failing states that are kept for a replay.
 const FAILURES_MAX: usize = 5;
 
-/// What one form showed on one file system.
+/// The results of one form on one file system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tally {
     pub(crate) file_system: FileSystem,
     pub(crate) form: Form,
     pub(crate) claim: Claim,
-    /// How often the changes were recorded anew.
+    /// The number of recordings.
     pub(crate) recordings: u64,
-    /// Writes and flushes in them.
+    /// The writes and flushes in the recordings.
     pub(crate) writes: u64,
     pub(crate) flushes: u64,
-    /// Power cuts, those that left nothing to mount included.
+    /// The power cuts, unmountable states included.
     pub(crate) states: u64,
     pub(crate) unmountable: u64,
-    /// States in which some key read what is no whole value, old or new.
+    /// The states in which a key reads bytes that are not a whole value, old or new.
     pub(crate) bad: u64,
-    /// States in which some key read an older state than the one last acknowledged.
+    /// The states in which a key has an older state than the last acknowledged one.
     pub(crate) lost: u64,
-    /// Reads with each fault.
+    /// The number of reads with each fault.
     pub(crate) reads: BTreeMap<Fault, u64>,
     pub(crate) milliseconds: u64,
-    /// Some of the states that are not as claimed.
+    /// Some of the states that break the claim.
     pub(crate) failures: Vec<Failure>,
-    /// Why the first unmountable one is.
+    /// The reason for the first unmountable state.
     pub(crate) refusal: Option<String>,
 }
 
-/// A state that is not as claimed.
+/// A state that breaks the claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failure {
     pub(crate) seed: u64,
@@ -80,7 +80,7 @@ impl Tally {
         }
     }
 
-    /// Adds a recording, of which states follow.
+    /// Adds a recording. Its states follow.
     pub(crate) fn begin(&mut self, recording: &Recording) {
         let (writes, flushes) = recording.log.counts();
         self.recordings += 1;
@@ -124,7 +124,7 @@ impl Tally {
         }
     }
 
-    /// What is not as it must be.
+    /// The contradiction to the claim, if there is one.
     pub(crate) fn problem(&self) -> Option<String> {
         let Self {
             states,
@@ -143,26 +143,26 @@ impl Tally {
                 Some(format!("{bad} of {states} states are bad"))
             }
             Claim::Durable if *lost > 0 => Some(format!(
-                "{lost} of {states} states lost what was acknowledged"
+                "{lost} of {states} states lost an acknowledged change"
             )),
             Claim::MustBreak if *bad == 0 => Some(format!(
-                "the control shows no bad value in {states} states: what the rig does not find \
-                 here, it does not find elsewhere"
+                "the control shows no bad value in {states} states, so the rig would not find one \
+                 elsewhere"
             )),
             Claim::MustLose if *lost == 0 => Some(format!(
-                "the control loses nothing that was acknowledged in {states} states: what the rig \
-                 does not find here, it does not find elsewhere"
+                "the control loses no acknowledged change in {states} states, so the rig would not \
+                 find a loss elsewhere"
             )),
             _ => None,
         }
     }
 
-    /// How many states a second.
+    /// The number of states per second.
     pub(crate) fn rate(&self) -> f64 {
         self.states as f64 * 1000.0 / self.milliseconds.max(1) as f64
     }
 
-    /// The faults that were read, in words.
+    /// The faults and their numbers, as text.
     pub(crate) fn seen(&self) -> String {
         let reads = self.reads.iter();
         let reads: Vec<String> = reads
@@ -181,7 +181,8 @@ mod tests {
 
     const SEED: u64 = 1;
 
-    /// All changes are acknowledged, and the first key that was changed reads this.
+    /// The tally of one state, in which all changes are acknowledged and the first key has the value
+    /// `found` of the right one.
     fn tally_of(on: FileSystem, form: Form, found: fn(&Found) -> Found) -> Tally {
         let changes = workload::changes(SEED);
         let mut log = WriteLog::default();
@@ -227,13 +228,13 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_is_broken_by_a_bad_value_and_durable_also_by_a_lost_one() {
+    fn a_bad_value_breaks_a_claim_and_a_lost_one_breaks_durable() {
         let problem = |form, found| tally_of(FileSystem::Xfs, form, found).problem();
         assert_eq!(problem(Form::Full, right), None);
         assert_eq!(problem(Form::Full, empty).unwrap(), "1 of 1 states are bad");
         assert_eq!(
             problem(Form::Full, before).unwrap(),
-            "1 of 1 states lost what was acknowledged"
+            "1 of 1 states lost an acknowledged change"
         );
         assert_eq!(problem(Form::File, empty).unwrap(), "1 of 1 states are bad");
         assert_eq!(problem(Form::File, before), None);
@@ -255,11 +256,11 @@ mod tests {
         );
         assert_eq!(problem(Form::FullWithoutDirectorySync, before), None);
         let silent = problem(Form::FullWithoutDirectorySync, right).unwrap();
-        assert!(silent.contains("the control loses nothing"));
+        assert!(silent.contains("the control loses no"));
     }
 
     #[test]
-    fn states_that_break_the_claim_are_kept_to_be_replayed() {
+    fn states_that_break_the_claim_are_kept_for_a_replay() {
         let tally = tally_of(FileSystem::Ext4, Form::Full, empty);
         let failure = &tally.failures[0];
         assert_eq!(
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn states_that_cannot_be_mounted_are_counted_apart_and_few() {
+    fn unmountable_states_are_counted_apart_and_must_be_few() {
         let recording = Recording {
             file_system: FileSystem::Btrfs,
             form: Form::Full,

@@ -1,12 +1,12 @@
-//! Values that say which one they are, so that a torn or mixed one is told from a whole one.
+//! Values that contain their key and version, so that a torn or mixed value is recognized.
 
 use userdata_sim::Random;
 
-/// The length of what stands before the letters: `K02 V000017 L004096 `.
+/// The length of the head before the letters: `K02 V000017 L004096 `.
 const HEAD_LEN: usize = 20;
 
-/// The value of a key in a version, of `len` bytes or a few more: letters that follow from all
-/// three, none like that of another value.
+/// The value of a key in a version, of `len` bytes but at least a head. Its letters depend on the key, the
+/// version and the length.
 pub(crate) fn value(key: usize, version: u32, len: usize) -> Vec<u8> {
     let len = len.max(HEAD_LEN);
     let mut bytes = format!("K{key:02} V{version:06} L{len:06} ").into_bytes();
@@ -20,7 +20,7 @@ pub(crate) fn value(key: usize, version: u32, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// Which version of a key these bytes are, if they are a whole one.
+/// The version of the key's value with these bytes, if they are a whole value.
 pub(crate) fn version(key: usize, bytes: &[u8]) -> Option<u32> {
     let head = std::str::from_utf8(bytes.get(..HEAD_LEN)?).ok()?;
     let number = |at: usize, len: usize| head.get(at..at + len)?.parse().ok();
@@ -28,8 +28,8 @@ pub(crate) fn version(key: usize, bytes: &[u8]) -> Option<u32> {
     (value(key, version, bytes.len()) == bytes).then_some(version)
 }
 
-/// Is this the content of a file of the workload, and no metadata of a file system? Only the
-/// content begins with 64 printable bytes.
+/// Whether this block is content of a file of the workload and not metadata of a file system. Only content
+/// begins with 64 printable bytes.
 pub(crate) fn is_content(block: &[u8]) -> bool {
     block
         .get(..64)
@@ -41,14 +41,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_value_tells_its_version() {
+    fn a_whole_value_has_its_version() {
         for len in [0, 20, 21, 512, 4096, 18_000] {
             assert_eq!(version(3, &value(3, 17, len)), Some(17));
         }
     }
 
     #[test]
-    fn any_other_bytes_are_no_version() {
+    fn any_other_bytes_have_no_version() {
         let whole = value(3, 17, 9000);
         let mut torn = whole.clone();
         torn.truncate(4096);

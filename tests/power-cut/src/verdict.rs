@@ -1,37 +1,37 @@
-//! What each key may read after a power cut.
+//! The values that each key may have after a power cut.
 
 use serde::{Deserialize, Serialize};
 
 use crate::workload::{Change, KEYS_BEFORE, VERSION_BEFORE};
 use crate::write_log::Progress;
 
-/// What a key read.
+/// The value that was read for a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Found {
     /// No value.
     Nothing,
     /// A whole value, by its version.
     Version(u32),
-    /// A file without a byte.
+    /// An empty file.
     Empty,
-    /// Bytes that are no value: zeros, a part, or a mixture.
+    /// Bytes that are not a value: zeros, a part, or a mixture.
     Damaged,
-    /// An error that is none of these.
+    /// Any other error.
     Unreadable(String),
 }
 
-/// What is wrong with it.
+/// A fault of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Fault {
-    /// An older state, although a later change was acknowledged. Allowed unless the store promised
-    /// that what it acknowledges is durable.
+    /// An older state, although a later change was acknowledged. It is allowed unless the store promises
+    /// that acknowledged changes are durable.
     Lost,
-    /// A file without a byte.
+    /// An empty file.
     Empty,
     /// Zeros, a part, or a mixture.
     Damaged,
-    /// No value, and there always was one.
+    /// No value, although there always was one.
     Missing,
     /// A value that was not stored yet.
     Foreign,
@@ -40,7 +40,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// Is this never to be seen, whatever was promised about the acknowledged?
+    /// Whether the fault is never allowed, whatever the store promises about acknowledged changes.
     pub(crate) fn is_bad(self) -> bool {
         self != Self::Lost
     }
@@ -57,7 +57,7 @@ impl Fault {
     }
 }
 
-/// What is wrong with what a key read, when the power went at this point.
+/// The fault of the value that was read for a key after a power cut at this point.
 pub(crate) fn fault(
     changes: &[Change],
     progress: Progress,
@@ -95,7 +95,7 @@ pub(crate) fn fault(
     }
 }
 
-/// What a key holds from some number of changes on.
+/// The value of a key from some number of changes on.
 #[derive(Clone, Copy, Debug)]
 struct State {
     after: usize,
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_acknowledged_state_or_a_later_one_that_was_begun_is_right() {
+    fn the_last_acknowledged_state_or_a_later_begun_one_is_right() {
         let changes = [store(OLD, 2), store(NEW, 3), store(OLD, 4)];
         let version = |progress, version| fault(&changes, progress, OLD, &Found::Version(version));
         assert_eq!(version(at(0, 0), 1), None);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_right_only_before_the_first_store_and_after_a_removal() {
+    fn absence_is_right_before_the_first_store_and_after_a_removal() {
         let nothing =
             |changes: &[Change], progress, key| fault(changes, progress, key, &Found::Nothing);
         let stores = [store(NEW, 2)];
@@ -172,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_value_that_comes_back_was_lost() {
+    fn a_removed_value_that_comes_back_counts_as_lost() {
         let back = fault(&[remove(OLD)], at(1, 1), OLD, &Found::Version(1));
         assert_eq!(back, Some(Fault::Lost));
     }
 
     #[test]
-    fn what_is_no_whole_value_is_bad_at_any_point() {
+    fn bytes_that_are_not_a_whole_value_are_bad_at_any_point() {
         for (found, expected) in [
             (Found::Empty, Fault::Empty),
             (Found::Damaged, Fault::Damaged),

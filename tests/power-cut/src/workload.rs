@@ -1,28 +1,28 @@
-//! What is stored while the disk is watched: a sequence of changes that follows from a seed.
+//! The workload: a sequence of changes, which depends on a seed.
 
 use userdata_sim::Random;
 
-/// How many keys there are.
+/// The number of keys.
 pub(crate) const KEYS: usize = 6;
 
-/// So many of them, the first, have a value that was durable before the disk is watched.
+/// The number of keys, the first ones, that have a durable value before the log begins.
 pub(crate) const KEYS_BEFORE: usize = 3;
 
 /// The version of a value from before.
 pub(crate) const VERSION_BEFORE: u32 = 1;
 
-/// How many changes are made.
+/// The number of changes.
 pub(crate) const CHANGES: usize = 120;
 
 /// One change of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) key: usize,
-    /// What is stored, or `None` for a removal.
+    /// The stored value, or `None` for a removal.
     pub(crate) stored: Option<Stored>,
 }
 
-/// A value by its version and length.
+/// The version and length of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) version: u32,
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_gives_the_same_changes_again_and_another_seed_others() {
+    fn changes_depend_on_the_seed_alone() {
         assert_eq!(changes(1), changes(1));
         assert_ne!(changes(1), changes(2));
     }

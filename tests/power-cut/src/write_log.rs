@@ -1,17 +1,17 @@
-//! `WriteLog`: everything that reached a disk, in order.
+//! `WriteLog`: the events of a disk, in order.
 
 use serde::{Deserialize, Serialize};
 
-/// What happened to a disk, or beside it.
+/// An event of a disk, or of the program that uses it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Event {
     /// Bytes were written, possibly into the disk's volatile cache only.
     Write(Write),
-    /// What was written before is in the cache no longer but on the disk.
+    /// All earlier writes have moved from the cache to the disk.
     Flush,
-    /// The change of this number was begun.
+    /// The change with this number was begun.
     Begun(usize),
-    /// The program was told that the change of this number is made.
+    /// The change with this number was acknowledged to the program.
     Acknowledged(usize),
 }
 
@@ -23,16 +23,16 @@ pub(crate) struct Write {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Everything that happened, in order.
+/// The events of a disk, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WriteLog(Vec<Event>);
 
-/// How far the program had come.
+/// How far the program has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// So many changes were begun.
+    /// The number of changes that were begun.
     pub(crate) begun: usize,
-    /// So many were acknowledged.
+    /// The number of changes that were acknowledged.
     pub(crate) acknowledged: usize,
 }
 
@@ -45,7 +45,7 @@ impl WriteLog {
         &self.0
     }
 
-    /// How far the program had come after so many events.
+    /// How far the program has come after `after` events.
     pub(crate) fn progress(&self, after: usize) -> Progress {
         let mut progress = Progress::default();
         for event in self.0.iter().take(after) {
@@ -58,7 +58,7 @@ impl WriteLog {
         progress
     }
 
-    /// How many writes and how many flushes there are.
+    /// The number of writes and the number of flushes.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let count = |is: fn(&Event) -> bool| self.0.iter().filter(|event| is(event)).count();
         (
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn progress_counts_what_was_begun_and_acknowledged_so_far() {
+    fn progress_counts_the_begun_and_acknowledged_changes() {
         let mut log = WriteLog::default();
         for event in [
             Event::Begun(0),

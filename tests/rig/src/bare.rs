@@ -1,12 +1,12 @@
-//! Domains that were made by another toolstack than libxl, and quickly.
+//! Domains that a toolstack other than libxl creates, which is faster.
 
 use anyhow::{Context, Result};
 use userdata_core::DomainKey;
 
 use crate::program;
 
-/// Domains that exist for as long as this value does: the hypervisor has them, and xenstore their
-/// names and the node `vm`; libxl has no record of them, and they never run.
+/// Domains that exist as long as this value. The hypervisor has them, and xenstore has their names and
+/// nodes `vm`. libxl has no record of them, and they never run.
 #[derive(Debug)]
 pub(crate) struct BareDomains(Vec<DomainKey>);
 
@@ -32,7 +32,7 @@ impl BareDomains {
             .collect()
     }
 
-    /// Destroys them; nothing cleans up after them.
+    /// Destroys the domains. No program removes their data.
     pub(crate) fn destroy(mut self) -> Result<()> {
         let words = self.words();
         self.0.clear();
@@ -43,7 +43,7 @@ impl BareDomains {
 impl Drop for BareDomains {
     fn drop(&mut self) {
         if !self.0.is_empty() {
-            // Only after a failure, which is already reported.
+            // This happens after a failure only, which is already reported.
             let _ = program::run(&self.words(), b"");
         }
     }

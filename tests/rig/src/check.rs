@@ -1,4 +1,4 @@
-//! Runs checks, one after the other, and says what came of each.
+//! Runs checks one after another, and prints the result of each.
 
 use std::any::Any;
 use std::fs;
@@ -12,15 +12,15 @@ use serde::Serialize;
 
 use crate::host;
 
-/// A statement about a real Xen host, and what shows it.
+/// A statement about a real Xen host, and the function that shows it.
 #[derive(Debug)]
 pub(crate) struct Check {
     pub(crate) name: &'static str,
-    /// Fails, or panics, if the statement does not hold.
+    /// Fails or panics if the statement is not true.
     pub(crate) run: fn() -> Result<()>,
 }
 
-/// What the checks found, as `cargo xtask xen test` reads it.
+/// The results, as `cargo xtask xen test` reads them.
 #[derive(Debug, Serialize)]
 struct Results {
     xen: String,
@@ -32,22 +32,22 @@ struct Results {
 struct Found {
     name: &'static str,
     seconds: f64,
-    /// Why it failed, if it did.
+    /// The reason, if the check failed.
     why: Option<String>,
 }
 
-/// Runs the checks whose name contains `only`, and leaves the results in a file. True if all
+/// Runs the checks whose name contains `only`, and writes the results to a file. Returns whether all
 /// passed.
 ///
-/// A check has to leave the host as it found it: what it leaves behind fails it, and is cleared
-/// away before the next.
+/// A check has to leave the host as it found it. If it leaves anything behind it fails, and the host
+/// is cleared before the next check.
 pub(crate) fn run(checks: &[Check], only: &str, results: &Path) -> Result<bool> {
     let chosen: Vec<&Check> = checks
         .iter()
         .filter(|check| check.name.contains(only))
         .collect();
     ensure!(!chosen.is_empty(), "no check's name contains {only}");
-    // The message of a panic is part of the result, and is said there.
+    // The message of a panic is part of the result, and is printed with it.
     panic::set_hook(Box::new(|_| ()));
     let mut found = Vec::new();
     for check in chosen {
@@ -56,7 +56,7 @@ pub(crate) fn run(checks: &[Check], only: &str, results: &Path) -> Result<bool> 
         if why.is_some() {
             host::clear().context("cannot clear the host for the next check")?;
         }
-        // In a line, whatever programs wrote in several.
+        // The result is one line, although programs may have written several.
         let why = why.map(|error| format!("{error:#}").trim_end().replace('\n', "; "));
         let line = match &why {
             None => format!("ok {}", check.name),

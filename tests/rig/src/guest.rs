@@ -1,4 +1,4 @@
-//! A tiny guest, created by real xl.
+//! A tiny guest that real xl creates.
 
 use std::fs;
 
@@ -7,21 +7,21 @@ use userdata_core::{DomainKey, Hypervisor as _};
 
 use crate::{ours, program, xl};
 
-/// What the guest does once it runs; see `nopv.S`.
+/// The guest's behaviour once it runs; see `nopv.S`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Does {
-    /// Waits for ever.
+    /// It waits for ever.
     Waits,
-    /// Powers off at once.
+    /// It powers off at once.
     PowersOff,
-    /// Crashes at once.
+    /// It crashes at once.
     Crashes,
-    /// Asks for a reboot, after a while.
+    /// It asks for a reboot after a while.
     Reboots,
 }
 
 impl Does {
-    /// What is said to it.
+    /// The letter on its command line.
     const fn letter(self) -> &'static str {
         match self {
             Self::Waits => "",
@@ -32,7 +32,7 @@ impl Does {
     }
 }
 
-/// A domain that exists for as long as this value does.
+/// A domain that exists as long as this value.
 #[derive(Debug)]
 pub(crate) struct Guest {
     pub(crate) domid: u32,
@@ -42,18 +42,18 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// Creates a domain of this name, paused.
+    /// Creates a paused domain with this name.
     pub(crate) fn create(name: &str) -> Result<Self> {
         Self::create_with(name, &config(name, Does::Waits, ""))
     }
 
-    /// Creates a domain of this configuration, paused.
+    /// Creates a paused domain with this configuration.
     pub(crate) fn create_with(name: &str, config: &str) -> Result<Self> {
         xl_create(name, config)?;
         Self::of_name(name)
     }
 
-    /// Creates as many domains, paused.
+    /// Creates `count` paused domains.
     pub(crate) fn create_many(count: usize) -> Result<Vec<Self>> {
         for number in 0..count {
             let name = format!("many{number}");
@@ -83,21 +83,21 @@ impl Guest {
         }
     }
 
-    /// Lets it run.
+    /// Unpauses the domain.
     pub(crate) fn run(&self) -> Result<()> {
         program::output(&["xl", "unpause", &self.domid.to_string()]).map(drop)
     }
 
-    /// Destroys it with `xl destroy`, which has to succeed.
+    /// Destroys the domain with `xl destroy`, which has to succeed.
     pub(crate) fn destroy(mut self) -> Result<()> {
         self.gone = true;
         program::output(&["xl", "destroy", &self.domid.to_string()]).map(drop)
     }
 
-    /// Waits until it is there no more.
+    /// Waits until the domain is gone.
     pub(crate) fn wait_until_gone(mut self) -> Result<()> {
         let what = format!("domain {} ({}) is gone", self.domid, self.name);
-        // xl would be asked at the cost of the one processor that the domain's end needs, too.
+        // Asking xl instead would take time on the one processor that the domain's end needs.
         let xen = ours::xen()?;
         program::until(&what, || {
             let found = xen.domain(self.key.domid)?;
@@ -111,7 +111,7 @@ impl Guest {
 impl Drop for Guest {
     fn drop(&mut self) {
         if !self.gone {
-            // Only after a failure, which is already reported; what is left is cleared there.
+            // This happens after a failure only, which is already reported; `check` clears the rest.
             let _ = program::run(&["xl", "destroy", &self.domid.to_string()], b"");
         }
     }
@@ -123,7 +123,7 @@ fn xl_create(name: &str, config: &str) -> Result<()> {
     program::output(&["xl", "create", "-q", "-p", &path]).map(drop)
 }
 
-/// What xl reads about a domain, with lines of the check's own.
+/// The configuration of a domain for xl, with further lines of the check.
 pub(crate) fn config(name: &str, does: Does, more: &str) -> String {
     format!(
         "name=\"{name}\"\ntype=\"pv\"\nkernel=\"/payload/nopv\"\nmemory=4\nextra=\"{}\"\n{more}\n",

@@ -1,5 +1,4 @@
-//! Holders of a domain's lock: in this process until they are told to go on, or in one of their own
-//! until it is killed.
+//! Holders of a domain's lock: a thread until it is released, or a process until it is killed.
 
 use std::path::Path;
 use std::sync::mpsc::{self, Sender};
@@ -14,10 +13,10 @@ use userdata_fs::FileStore;
 use crate::program::Program;
 use crate::{host, locks, program};
 
-/// Long enough for any machine.
-const PATIENCE: Duration = program::LIMIT;
+/// Passes in a failing check only.
+const LONG: Duration = program::LIMIT;
 
-/// This process holds the lock until this value is dropped or [`Holder::release`]d.
+/// A thread of this process that holds the lock until this value is dropped or [`Holder::release`]d.
 #[derive(Debug)]
 pub(crate) struct Holder {
     go_on: Sender<()>,
@@ -25,24 +24,24 @@ pub(crate) struct Holder {
 }
 
 impl Holder {
-    /// Returns when the lock is held.
+    /// Starts the holder, and returns once it has the lock.
     pub(crate) fn start(key: DomainKey) -> Result<Self> {
-        let (go_on, told) = mpsc::channel();
+        let (go_on, released) = mpsc::channel();
         let (held, is_held) = mpsc::channel();
         let thread = thread::spawn(move || {
             hold(&key, || {
                 let _ = held.send(());
-                // Ends when the other side is dropped, too.
-                let _ = told.recv();
+                // The wait also ends when the sender is dropped.
+                let _ = released.recv();
             })
         });
         is_held
             .recv_timeout(program::LIMIT)
-            .context("our lock is not had")?;
+            .context("our lock is not acquired")?;
         Ok(Self { go_on, thread })
     }
 
-    /// Lets the lock go.
+    /// Releases the lock.
     pub(crate) fn release(self) -> Result<()> {
         drop(self.go_on);
         self.thread
@@ -51,7 +50,7 @@ impl Holder {
     }
 }
 
-/// A process of its own that holds the lock, and goes on to do so until it is killed.
+/// Starts a process that holds the lock until it is killed, and returns once it has the lock.
 pub(crate) fn start_process(key: &DomainKey) -> Result<Program> {
     let mut holder = Program::start(&["rig", "hold", &key.to_string()], b"")?;
     program::until("a process holds our lock", || {
@@ -61,7 +60,7 @@ pub(crate) fn start_process(key: &DomainKey) -> Result<Program> {
     Ok(holder)
 }
 
-/// What that process does.
+/// The code of that process.
 pub(crate) fn hold_until_killed(key: &str) -> Result<bool> {
     hold(&key.parse()?, || {
         loop {
@@ -71,7 +70,7 @@ pub(crate) fn hold_until_killed(key: &str) -> Result<bool> {
     Ok(false)
 }
 
-/// Calls `meanwhile` with the lock held, and changes nothing.
+/// Calls `meanwhile` under the lock, and changes nothing.
 fn hold(key: &DomainKey, mut meanwhile: impl FnMut()) -> Result<()> {
     let store = FileStore::open(Path::new(host::DIRECTORY))?;
     let nothing = Op::Clear {
@@ -82,7 +81,7 @@ fn hold(key: &DomainKey, mut meanwhile: impl FnMut()) -> Result<()> {
         meanwhile();
         Err(Refused::NoSuchDomain)
     };
-    match store.change(key, PATIENCE, &mut admit, &[nothing]) {
+    match store.change(key, LONG, &mut admit, &[nothing]) {
         Ok(_) => anyhow::bail!("a change that was not admitted was made"),
         Err(error) => error.into_refused().map(drop).map_err(Into::into),
     }

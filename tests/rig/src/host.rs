@@ -1,4 +1,4 @@
-//! The host we run on: its version, its domains, and the folder where libxl keeps userdata.
+//! The host that the checks run on: its version, its domains, and libxl's directory of userdata.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::program;
 
-/// libxl's folder.
+/// libxl's directory of userdata.
 pub(crate) const DIRECTORY: &str = "/var/lib/xen";
 
 /// The hypervisor's version, such as `4.17.6`.
@@ -31,12 +31,12 @@ pub(crate) fn kernel() -> Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// Domids that `xl list` shows, without dom0's.
+/// The domids that `xl list` shows, without dom0's.
 pub(crate) fn domids() -> Result<Vec<u32>> {
     let text = program::output(&["xl", "list"])?;
     let mut domids = Vec::new();
     for line in text.lines().skip(1) {
-        // A domain without a name is shown as "(null)"; names have no spaces here.
+        // xl shows a domain without a name as "(null)". The checks' names have no spaces.
         let domid = line
             .split_whitespace()
             .nth(1)
@@ -47,7 +47,7 @@ pub(crate) fn domids() -> Result<Vec<u32>> {
     Ok(domids)
 }
 
-/// Names of userdata files of a domain, or of all domains but dom0.
+/// The names of the userdata files of a domain, or of all domains except dom0.
 pub(crate) fn files(of: Option<u32>) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(DIRECTORY).with_context(|| format!("cannot list {DIRECTORY}"))? {
@@ -67,7 +67,7 @@ pub(crate) fn files(of: Option<u32>) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Fails if a domain or a file of one is left.
+/// Fails if any domain, or any file of a domain, is left.
 pub(crate) fn clean() -> Result<()> {
     let (domids, files) = (domids()?, files(None)?);
     ensure!(domids.is_empty(), "left behind: domains {domids:?}");
@@ -75,7 +75,7 @@ pub(crate) fn clean() -> Result<()> {
     Ok(())
 }
 
-/// Removes what [`clean`] complains about.
+/// Removes everything that [`clean`] fails for.
 pub(crate) fn clear() -> Result<()> {
     for domid in domids()? {
         program::output(&["xl", "destroy", &domid.to_string()])?;
@@ -86,7 +86,7 @@ pub(crate) fn clear() -> Result<()> {
     Ok(())
 }
 
-/// Removes a file from libxl's folder.
+/// Removes a file from libxl's directory.
 pub(crate) fn remove(name: &str) -> Result<()> {
     let path = PathBuf::from(DIRECTORY).join(name);
     fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))

@@ -1,4 +1,4 @@
-//! The calls of the release's own libxl, through the C programs beside us.
+//! Calls of the release's own libxl, through the C programs in the rig's folder.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use userdata_core::DomainKey;
 use crate::locks;
 use crate::program::{self, Ended, Program};
 
-/// `libxl_userdata_store`: what it returned.
+/// `libxl_userdata_store`; returns its return value.
 pub(crate) fn store(domid: u32, userid: &str, data: &[u8]) -> Result<i32> {
     call(domid, userid, "store", data).and_then(|ended| rc(&ended))
 }
 
-/// `libxl_userdata_retrieve`: the value, or `None` where it returned no pointer.
+/// `libxl_userdata_retrieve`; returns the value, or `None` if it gave a null pointer.
 pub(crate) fn retrieve(domid: u32, userid: &str) -> Result<Option<Vec<u8>>> {
     let ended = call(domid, userid, "retrieve", b"")?;
     ensure!(
@@ -25,12 +25,13 @@ pub(crate) fn retrieve(domid: u32, userid: &str) -> Result<Option<Vec<u8>>> {
     Ok(if none { None } else { Some(ended.stdout) })
 }
 
-/// `libxl_userdata_unlink`: what it returned.
+/// `libxl_userdata_unlink`; returns its return value.
 pub(crate) fn unlink(domid: u32, userid: &str) -> Result<i32> {
     call(domid, userid, "unlink", b"").and_then(|ended| rc(&ended))
 }
 
-/// Stores through libxl again and again, until libxl refuses. Returns when it has begun to.
+/// Starts a program that stores through libxl again and again until libxl refuses. Returns once it has
+/// stored a value.
 pub(crate) fn storm(domid: u32, userid: &str) -> Result<Program> {
     let mut storm = Program::start(&["libxl-storm", &domid.to_string(), userid], b"")?;
     let start = format!("userdata-d.{domid}.");
@@ -45,7 +46,8 @@ pub(crate) fn storm(domid: u32, userid: &str) -> Result<Program> {
     Ok(storm)
 }
 
-/// Stores through libxl, and has it keep its lock for ten minutes before. Returns when it is held.
+/// Starts a program that holds libxl's lock for ten minutes and then stores through libxl. Returns once
+/// the program has the lock.
 pub(crate) fn hold(key: &DomainKey, userid: &str) -> Result<Program> {
     let domid = key.domid.to_string();
     let mut holder = Program::start(&["libxl-userdata", &domid, userid, "hold", "600"], b"held")?;
@@ -56,15 +58,15 @@ pub(crate) fn hold(key: &DomainKey, userid: &str) -> Result<Program> {
     Ok(holder)
 }
 
-/// Creates a domain like another one, whose `libxl-json` this is, paused and with this domid and
-/// uuid.
+/// Creates a paused domain with this domid and uuid, like the domain that `json`, its `libxl-json`,
+/// describes.
 pub(crate) fn create(key: &DomainKey, json: &[u8]) -> Result<()> {
     let (domid, uuid) = (key.domid.to_string(), key.uuid.to_string());
     program::run(&["libxl-create", &domid, &uuid], json)?.expect(0, "libxl-create")
 }
 
-/// Maps a page of a domain, so that the domain stays behind as a zombie when it is destroyed.
-/// Returns when it is mapped.
+/// Starts a program that maps a page of a domain, so that the domain stays as a zombie when it is
+/// destroyed. Returns once the page is mapped.
 pub(crate) fn map_page(domid: u32) -> Result<Program> {
     let mut mapper = Program::start(&["map-page", &domid.to_string(), "/tmp/mapped"], b"")?;
     program::until("a page is mapped", || {

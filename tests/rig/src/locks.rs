@@ -1,4 +1,4 @@
-//! Who holds a domain's lock and who waits for it, as the kernel says.
+//! The processes that hold a domain's lock and wait for it, from the kernel's table.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -16,8 +16,8 @@ use crate::host;
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
     pub(crate) holders: Vec<u32>,
-    /// Those whom the kernel lets wait; Linux 5.10 shows one of several. Our programs only ever
-    /// try.
+    /// The processes that wait in the kernel, of which Linux 5.10 shows one only. Our programs never
+    /// wait in the kernel.
     pub(crate) waiters: Vec<u32>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn of(key: &DomainKey) -> Result<Processes> {
     let table = fs::read_to_string("/proc/locks").context("no /proc/locks")?;
     let mut processes = Processes::default();
     for line in table.lines() {
-        // "1: FLOCK ADVISORY WRITE 123 00:02:456 0 EOF"; "->" before FLOCK for one that waits.
+        // "1: FLOCK ADVISORY WRITE 123 00:02:456 0 EOF"; a waiter has "->" before FLOCK.
         let mut words: Vec<&str> = line.split_whitespace().skip(1).collect();
         let waits = words.first() == Some(&"->");
         if waits {

@@ -1,12 +1,12 @@
 //! Checks that run in the dom0 of a real Xen host, beside real xl and real libxl.
 //!
 //! usage: `rig RESULTS.json [PART-OF-A-NAME]`
-//!        `rig open`: opens the hypervisor, and says what came of it
+//!        `rig open`: opens the hypervisor, and prints the result
 //!        `rig hold DOMID.UUID`: holds the domain's lock until it is killed
 //!
-//! Each check is a statement that is shown by running it. The program is built once, without shared
-//! libraries, and the same file runs on every release of Xen (`cargo xtask xen test`). In its
-//! folder it finds our command, the programs that use the release's own libxl, and a tiny guest.
+//! Each check is a statement, and its code shows that the statement is true. The program is built
+//! once, without shared libraries, and the same file runs on every release of Xen (`cargo xtask xen
+//! test`). Its folder has our command, programs that use the release's own libxl, and a tiny guest.
 
 use std::env;
 use std::io::{self, Write};

@@ -11,26 +11,26 @@ use userdata_fs::{FileStore, OsDirectory};
 use crate::host;
 use crate::program::{self, Ended};
 
-/// A userid of the checks' own.
+/// The userid of the checks' own values.
 pub(crate) const USERID: &str = "rig";
 
-/// The same, for the library.
+/// [`USERID`], for the library.
 pub(crate) fn userid() -> Result<WritableUserid> {
     Ok(WritableUserid::new(USERID)?)
 }
 
 /// The hypervisor, through the privcmd device.
 pub(crate) fn xen() -> Result<Xen> {
-    Xen::open(Options::default()).context("the hypervisor is not opened")
+    Xen::open(Options::new()).context("the hypervisor is not opened")
 }
 
-/// The library, where real libxl keeps its files.
+/// The library, on real libxl's directory.
 pub(crate) fn library<H: Hypervisor>(hypervisor: H) -> Result<Userdata<H, FileStore<OsDirectory>>> {
     let store = FileStore::open(Path::new(host::DIRECTORY))?;
     Ok(Userdata::new(hypervisor, store))
 }
 
-/// `userdata ARGUMENTS`, whatever its status.
+/// `userdata ARGUMENTS`, with any exit status.
 pub(crate) fn command(arguments: &[&str], stdin: &[u8]) -> Result<Ended> {
     program::run(&[&["userdata"], arguments].concat(), stdin)
 }

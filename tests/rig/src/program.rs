@@ -1,4 +1,4 @@
-//! Runs the other programs of the host, each with a deadline.
+//! Runs other programs of the host, each with a deadline.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// No program of the host should take longer: a healthy one needs less than a second.
+/// The time limit of a program. A healthy one needs less than a second.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
-/// Within which nothing more comes, of what should have come already.
+/// How long a check waits for something that should not come any more.
 pub(crate) const PAUSE: Duration = Duration::from_millis(200);
 
-/// What a program left.
+/// The result of a program that has ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
@@ -24,7 +24,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Fails unless it ended with this status.
+    /// Fails unless the program ended with this status.
     pub(crate) fn expect(&self, status: i32, what: &str) -> Result<()> {
         ensure!(
             self.status.code() == Some(status),
@@ -36,7 +36,7 @@ impl Ended {
     }
 }
 
-/// A program that runs.
+/// A running program.
 #[derive(Debug)]
 pub(crate) struct Program {
     line: String,
@@ -47,12 +47,12 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts a program; it reads `stdin`.
+    /// Starts a program that reads `stdin`.
     pub(crate) fn start<S: AsRef<OsStr> + fmt::Debug>(words: &[S], stdin: &[u8]) -> Result<Self> {
         Self::start_as(words, stdin, |_| ())
     }
 
-    /// The same, with more said to the system about how it is to run.
+    /// As [`Program::start`], after `how` has changed the command.
     pub(crate) fn start_as<S: AsRef<OsStr> + fmt::Debug>(
         words: &[S],
         stdin: &[u8],
@@ -83,18 +83,18 @@ impl Program {
         })
     }
 
-    /// Its process.
+    /// The process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Ends it with SIGKILL.
+    /// Kills the program with SIGKILL, and waits for its end.
     pub(crate) fn kill(mut self) -> Result<Ended> {
         self.child.kill().with_context(|| self.line.clone())?;
         self.wait()
     }
 
-    /// Has it ended?
+    /// Whether the program has ended.
     pub(crate) fn ended(&mut self) -> Result<bool> {
         Ok(self
             .child
@@ -103,7 +103,7 @@ impl Program {
             .is_some())
     }
 
-    /// Waits for its end, whatever its status.
+    /// Waits until the program ends, with any status.
     pub(crate) fn wait(mut self) -> Result<Ended> {
         let status = loop {
             if let Some(status) = self.child.try_wait().with_context(|| self.line.clone())? {
@@ -126,18 +126,18 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Both fail for one that was waited for already.
+        // Both fail if the program has been waited for already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Runs a program to its end, whatever its status.
+/// Runs a program until it ends, with any status.
 pub(crate) fn run<S: AsRef<OsStr> + fmt::Debug>(words: &[S], stdin: &[u8]) -> Result<Ended> {
     Program::start(words, stdin)?.wait()
 }
 
-/// Runs a program that has to succeed, and returns what it wrote.
+/// Runs a program that has to succeed, and returns its standard output.
 pub(crate) fn output<S: AsRef<OsStr> + fmt::Debug>(words: &[S]) -> Result<String> {
     let ended = run(words, b"")?;
     ensure!(
@@ -149,7 +149,7 @@ pub(crate) fn output<S: AsRef<OsStr> + fmt::Debug>(words: &[S]) -> Result<String
     Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
 }
 
-/// Waits until something holds.
+/// Waits until `holds` returns true.
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
     let deadline = Instant::now() + LIMIT;
     while !holds()? {
@@ -163,13 +163,13 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Resu
     Ok(())
 }
 
-/// Says something about the check that runs, for its reader.
+/// Prints a line about the running check.
 pub(crate) fn say(line: &str) -> Result<()> {
     Ok(writeln!(io::stdout(), "   {line}")?)
 }
 
 fn feed(mut pipe: ChildStdin, bytes: Vec<u8>) {
-    // A program that does not read to the end is free not to.
+    // A program need not read its whole input.
     thread::spawn(move || pipe.write_all(&bytes));
 }
 

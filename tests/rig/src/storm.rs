@@ -1,4 +1,4 @@
-//! A storm of stores through our library: one after the other until the domain is gone.
+//! A storm: stores through our library, one after another, until the domain is gone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,20 +11,20 @@ use userdata_core::store::Durability;
 
 use crate::{ours, program};
 
-/// Stores without a break.
+/// A thread that stores without a break.
 #[derive(Debug)]
 pub(crate) struct Storm(JoinHandle<Result<Ended>>);
 
-/// What came of it.
+/// The result of a storm.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ended {
     pub(crate) stored: usize,
-    /// Refused because the domain was being destroyed.
+    /// The stores that were refused because the domain was being destroyed.
     pub(crate) refused: usize,
 }
 
 impl Storm {
-    /// Returns when a first value is stored.
+    /// Starts a storm, and returns once it has stored a value.
     pub(crate) fn start(key: DomainKey) -> Result<Self> {
         let stored = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&stored);
@@ -36,8 +36,8 @@ impl Storm {
         Ok(Self(thread))
     }
 
-    /// Waits until there is no such domain any more. Fails if a store ended in another way, or if
-    /// one was made after another had been refused.
+    /// Waits until the domain is gone. Fails if a store failed for another reason, or if a store
+    /// succeeded after another had been refused.
     pub(crate) fn wait(self) -> Result<Ended> {
         self.0
             .join()

@@ -1,4 +1,4 @@
-//! How many ioctls this thread makes, as the kernel counts them.
+//! Counts this thread's ioctls, with the kernel's tracing.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::program;
 
 const TRACING: &str = "/sys/kernel/tracing";
 
-/// The event of an ioctl that begins.
+/// The switch of the event at the start of an ioctl.
 const IOCTL: &str = "events/syscalls/sys_enter_ioctl/enable";
 
 /// Runs `work` in this thread, and counts the ioctls that it makes.
@@ -17,7 +17,7 @@ pub(crate) fn ioctls<T>(work: impl FnOnce() -> Result<T>) -> Result<(usize, T)> 
     if !path("trace").exists() {
         program::output(&["mount", "-t", "tracefs", "tracefs", TRACING])?;
     }
-    // Of the main thread, in which checks run.
+    // The checks run in the main thread, whose id is that of the process.
     write("set_event_pid", &std::process::id().to_string())?;
     write("trace", "")?;
     write(IOCTL, "1")?;

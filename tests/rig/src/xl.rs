@@ -1,4 +1,4 @@
-//! What real xl shows of this host's domains.
+//! This host's domains, as real xl shows them.
 
 use anyhow::{Context, Result, bail};
 use userdata_core::{DomainKey, Domid};
@@ -9,7 +9,7 @@ use crate::program;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
     pub(crate) key: DomainKey,
-    /// `None` where xl shows "(null)".
+    /// `None` if xl shows "(null)".
     pub(crate) name: Option<String>,
     /// Six letters or dashes: running, blocked, paused, shut down, crashed, dying.
     pub(crate) state: String,
@@ -18,7 +18,7 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
-    /// Does xl show this letter for it?
+    /// Whether xl shows this letter for the domain.
     pub(crate) fn is(&self, letter: char) -> bool {
         self.state.contains(letter)
     }
@@ -27,7 +27,7 @@ impl Listed {
 /// Every domain, dom0 included, in order of domid.
 pub(crate) fn domains() -> Result<Vec<Listed>> {
     let mut shown = None;
-    // A domain may come or go between the two.
+    // A domain may begin or end between the two lists.
     program::until("xl list and xl vm-list show the same domains", || {
         let list = program::output(&["xl", "list"])?;
         let uuids = program::output(&["xl", "vm-list"])?;
@@ -43,7 +43,7 @@ pub(crate) fn domains() -> Result<Vec<Listed>> {
 fn join(list: &[Vec<&str>], uuids: &[Vec<&str>]) -> Result<Vec<Listed>> {
     let mut domains = Vec::new();
     for row in list {
-        // Names have no spaces here.
+        // The checks' names have no spaces.
         let [name, domid, memory, _, state, ..] = row.as_slice() else {
             bail!("xl list: {row:?}");
         };
@@ -82,14 +82,14 @@ pub(crate) fn domain(domid: u32) -> Result<Option<Listed>> {
     Ok(domains.pop())
 }
 
-/// In both lists the second word.
+/// The second word of each row, which is the domid in both lists.
 fn domids(text: &str) -> Vec<Option<&str>> {
     let mut domids: Vec<_> = rows(text).iter().map(|row| row.get(1).copied()).collect();
     domids.sort_unstable();
     domids
 }
 
-/// The words of each line, but for the heading.
+/// The words of each line after the heading.
 fn rows(text: &str) -> Vec<Vec<&str>> {
     let lines = text.lines().skip(1);
     lines

@@ -1,6 +1,7 @@
 //! What a step needs beside the Rust toolchain, and how to get it.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::sync::Once;
 use std::time::Duration;
 
@@ -87,6 +88,7 @@ impl Need {
         let [tool, args @ ..] = self.install else {
             return Err(missing("nothing does").into());
         };
+        let _ = writeln!(io::stdout(), "    installing: {}", self.install.join(" "));
         let mut command = child::command(tool);
         if *tool == "apt-get" {
             if !geteuid().is_root() {

@@ -68,7 +68,7 @@ impl Summary {
         };
         *count += 1;
         self.lines
-            .push(format!("{step:12}{word:8}{:>9}", seconds(time)));
+            .push(format!("{step:14}{word:8}{:>9}", seconds(time)));
     }
 
     /// Did anything run, and nothing fail?
@@ -114,8 +114,8 @@ mod tests {
         );
         summary.add("three", &Outcome::Failed(anyhow!("no")), Duration::ZERO);
         assert!(!summary.is_good());
-        let shown = "one         FAILED      1.5 s\ntwo         passed     61.0 s\n\
-                     three       FAILED      0.0 s\n1 passed, 2 failed";
+        let shown = "one           FAILED      1.5 s\ntwo           passed     61.0 s\n\
+                     three         FAILED      0.0 s\n1 passed, 2 failed";
         assert_eq!(summary.to_string(), shown);
     }
 

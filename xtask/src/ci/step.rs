@@ -6,6 +6,9 @@ use anyhow::Result;
 
 use super::log::Log;
 use super::need::Need;
+use super::workspace;
+use crate::child::{self, Interrupted};
+use crate::project;
 
 /// What a step does. It returns a line about what was seen.
 type Check = fn(&mut Log) -> Result<String>;
@@ -18,6 +21,7 @@ pub(crate) struct Step {
     pub(crate) about: &'static str,
     work: Work,
     needs: &'static [Need],
+    env: Option<(&'static str, &'static str)>,
     pub(crate) limit: Duration,
     /// Why the step may be left out where its needs cannot be had. Without a reason that fails.
     pub(crate) optional: Option<&'static str>,
@@ -26,8 +30,11 @@ pub(crate) struct Step {
 #[derive(Debug)]
 enum Work {
     Check(Check),
-    Cargo(&'static [&'static str]),
+    Cargo(Commands),
 }
+
+/// The words of some commands of cargo, without `cargo`.
+type Commands = &'static [&'static [&'static str]];
 
 impl Step {
     /// A step that is a function here.
@@ -35,14 +42,10 @@ impl Step {
         Self::new(name, about, Work::Check(check))
     }
 
-    /// A step that is a command of cargo, `xtask` ones among them. Its last line tells what was
-    /// seen.
-    pub(crate) const fn cargo(
-        name: &'static str,
-        about: &'static str,
-        args: &'static [&'static str],
-    ) -> Self {
-        Self::new(name, about, Work::Cargo(args))
+    /// A step of commands of cargo, `xtask` ones among them. All run, also after a failure. The
+    /// last line tells what was seen.
+    pub(crate) const fn cargo(name: &'static str, about: &'static str, all: Commands) -> Self {
+        Self::new(name, about, Work::Cargo(all))
     }
 
     const fn new(name: &'static str, about: &'static str, work: Work) -> Self {
@@ -52,6 +55,7 @@ impl Step {
             about,
             work,
             needs: &[],
+            env: None,
             limit,
             optional: None,
         }
@@ -60,6 +64,14 @@ impl Step {
     /// With programs that must be there.
     pub(crate) const fn needs(self, needs: &'static [Need]) -> Self {
         Self { needs, ..self }
+    }
+
+    /// With this variable in the environment of its commands.
+    pub(crate) const fn with_env(self, name: &'static str, value: &'static str) -> Self {
+        Self {
+            env: Some((name, value)),
+            ..self
+        }
     }
 
     /// To be left out, for this reason, where its needs cannot be had.
@@ -85,10 +97,42 @@ impl Step {
         }
         match self.work {
             Work::Check(check) => check(log),
-            Work::Cargo(args) => {
-                log.cargo(args)?;
-                Ok(log.last_line())
+            Work::Cargo(commands) => self.run_each(commands, log),
+        }
+    }
+
+    fn run_each(&self, commands: Commands, log: &mut Log) -> Result<String> {
+        let mut failed = Vec::new();
+        for args in commands {
+            let mut command = child::command(project::cargo());
+            command.args(*args).envs(self.env);
+            match log.run(&mut command) {
+                Err(error) if error.is::<Interrupted>() => return Err(error),
+                Err(error) => failed.push(format!("{error:#}")),
+                Ok(()) => {}
             }
         }
+        workspace::refuse(&failed)?;
+        Ok(log.last_line())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_of_a_step_runs_and_each_failure_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Log::create(folder.path(), "step", Duration::from_secs(60)).unwrap();
+        let step = Step::cargo(
+            "step",
+            "it fails",
+            &[&["no-such"], &["--version"], &["none"]],
+        );
+        let error = step.run(&mut log).unwrap_err().to_string();
+        assert_eq!(error.lines().count(), 2, "{error}");
+        let good = Step::cargo("step", "it passes", &[&["--version"]]);
+        assert!(good.run(&mut log).unwrap().starts_with("cargo "));
     }
 }

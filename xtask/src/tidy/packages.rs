@@ -2,7 +2,6 @@
 
 use super::finding::Finding;
 use super::texts::{Text, Texts};
-use super::tokens::{places, tokens};
 
 const MOST_LINES_OF_LIB: usize = 120;
 
@@ -23,14 +22,33 @@ pub(crate) fn name(manifest: &toml::Table) -> &str {
     package_string(manifest, "name")
 }
 
-/// Every package has a description.
+/// What every package takes over from the workspace.
+const SHARED: [&str; 4] = ["version", "edition", "rust-version", "license"];
+
+/// Every package has a description, and shares its version and its lints with all others. That
+/// dependencies are shared, cargo-deny sees.
 pub(crate) fn packages_say_what_they_are(texts: &Texts) -> Vec<Finding> {
-    let manifests = manifests(texts).into_iter();
-    let silent =
-        manifests.filter(|(_, _, manifest)| package_string(manifest, "description").is_empty());
-    silent
-        .map(|(text, ..)| Finding::of(&text.path, "the package has no description"))
-        .collect()
+    let mut found = Vec::new();
+    for (text, _, manifest) in manifests(texts) {
+        if package_string(&manifest, "description").is_empty() {
+            found.push(Finding::of(&text.path, "the package has no description"));
+        }
+        let package = manifest.get("package");
+        let own = SHARED
+            .iter()
+            .filter(|key| !is_shared(package.and_then(|package| package.get(**key))));
+        found.extend(
+            own.map(|key| Finding::of(&text.path, format!("package.{key} is not the workspace's"))),
+        );
+        if !is_shared(manifest.get("lints")) {
+            found.push(Finding::of(&text.path, "[lints] is not the workspace's"));
+        }
+    }
+    found
+}
+
+fn is_shared(value: Option<&toml::Value>) -> bool {
+    value.and_then(|value| value.get("workspace")) == Some(&toml::Value::Boolean(true))
 }
 
 fn package_string<'m>(manifest: &'m toml::Table, key: &str) -> &'m str {
@@ -38,6 +56,22 @@ fn package_string<'m>(manifest: &'m toml::Table, key: &str) -> &'m str {
     package
         .and_then(|package| package.get(key)?.as_str())
         .unwrap_or_default()
+}
+
+/// What may stand before `fn` where a function is defined. A private `const fn` is an assertion for
+/// the compiler.
+const WORDS_BEFORE_FN: [&str; 6] = [
+    "pub",
+    "pub(crate)",
+    "pub(super)",
+    "async",
+    "unsafe",
+    "extern",
+];
+
+fn identifier(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_');
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 /// A library's first file is short and defines no function.
@@ -54,16 +88,15 @@ pub(crate) fn lib_is_a_table_of_contents(texts: &Texts) -> Vec<Finding> {
                 format!("{lines} of {MOST_LINES_OF_LIB} lines"),
             ));
         }
-        let all = tokens(&text.text);
-        for rest in places(&all, &["fn"]) {
-            if let [token, name, ..] = rest
-                && name
-                    .text
-                    .starts_with(|c: char| c.is_alphabetic() || c == '_')
-            {
-                let what = format!("defines the function {}", name.text);
-                found.push(Finding::at(&text.path, token.line, what));
-            }
+        for (number, line) in text.lines() {
+            let line = line.replace("pub const fn", "pub fn");
+            let name = line.trim_start().split_once("fn ").filter(|(before, _)| {
+                before
+                    .split_whitespace()
+                    .all(|word| WORDS_BEFORE_FN.contains(&word))
+            });
+            let what = name.map(|(_, name)| format!("defines the function {}", identifier(name)));
+            found.extend(what.map(|what| Finding::at(&text.path, number, what)));
         }
     }
     found
@@ -73,23 +106,42 @@ pub(crate) fn lib_is_a_table_of_contents(texts: &Texts) -> Vec<Finding> {
 mod tests {
     use super::*;
 
+    const GOOD: &str = "[package]\nname = \"a\"\ndescription = \"The a\"\n\
+        version.workspace = true\nedition.workspace = true\nrust-version.workspace = true\n\
+        license.workspace = true\n[lints]\nworkspace = true\n";
+
     #[test]
     fn a_package_without_description_is_found() {
+        let none = GOOD.replace("description = \"The a\"\n", "");
+        let empty = GOOD.replace("The a", "");
         let texts = Texts::of(&[
             ("Cargo.toml", "[workspace]\n"),
-            (
-                "a/Cargo.toml",
-                "[package]\nname = \"a\"\ndescription = \"The a\"\n",
-            ),
-            ("b/Cargo.toml", "[package]\nname = \"b\"\n"),
-            (
-                "c/Cargo.toml",
-                "[package]\nname = \"c\"\ndescription = \"\"\n",
-            ),
+            ("a/Cargo.toml", GOOD),
+            ("b/Cargo.toml", &none),
+            ("c/Cargo.toml", &empty),
         ]);
         let missing = |path| Finding::of(path, "the package has no description");
         let found = packages_say_what_they_are(&texts);
         assert_eq!(found, [missing("b/Cargo.toml"), missing("c/Cargo.toml")]);
+    }
+
+    #[test]
+    fn what_a_package_does_not_share_is_found() {
+        for key in SHARED {
+            let own = GOOD.replace(&format!("\n{key}.workspace = true"), "");
+            let found = packages_say_what_they_are(&Texts::of(&[("a/Cargo.toml", &own)]));
+            let what = format!("package.{key} is not the workspace's");
+            assert_eq!(found, [Finding::of("a/Cargo.toml", what)]);
+        }
+        let own = GOOD.replace("[lints]\nworkspace = true\n", "");
+        let found = packages_say_what_they_are(&Texts::of(&[("a/Cargo.toml", &own)]));
+        assert_eq!(
+            found,
+            [Finding::of(
+                "a/Cargo.toml",
+                "[lints] is not the workspace's"
+            )]
+        );
     }
 
     #[test]

@@ -1,39 +1,34 @@
 //! Where `unsafe` may be.
 
-use std::collections::BTreeMap;
-
 use super::finding::Finding;
 use super::texts::Texts;
-use super::tokens::{places, tokens};
 
-/// The crates that talk to the hypervisor or to C, each in one module.
-const ROOMS: [&str; 3] = [
-    "crates/hv-xen/src/",
-    "crates/userdata-capi/src/",
-    "crates/userdata-libxl/src/",
-];
+/// The modules that call the hypervisor or C: one of a crate, and only of the crates that need it.
+const MODULES: [&str; 1] = ["crates/hv-xen/src/foreign.rs"];
 
-/// All of a crate's `unsafe` is in one module, and only in the crates that need it.
-pub(crate) fn unsafe_has_one_room(texts: &Texts) -> Vec<Finding> {
+/// The compiler's lint. Put together from parts: this file is read by its own rule.
+const LINT: &str = concat!("unsafe", "_code");
+
+/// The workspace denies `unsafe` to the compiler, and only these modules lift that. The rule
+/// `packages` sees that every package takes the workspace's lints.
+pub(crate) fn unsafe_has_its_modules(texts: &Texts) -> Vec<Finding> {
+    let denied = format!("{LINT} = \"deny\"");
     let mut found = Vec::new();
-    let mut taken: BTreeMap<&str, &str> = BTreeMap::new();
-    for text in texts.rust() {
-        let all = tokens(&text.text);
-        for token in places(&all, &["unsafe"]).filter_map(<[_]>::first) {
-            let Some(room) = ROOMS.into_iter().find(|room| text.path.starts_with(room)) else {
-                found.push(Finding::at(
-                    &text.path,
-                    token.line,
-                    "unsafe outside its crates",
-                ));
-                continue;
-            };
-            let first = *taken.entry(room).or_insert(&text.path);
-            if first != text.path {
-                let what = format!("unsafe in a second module of its crate, beside {first}");
-                found.push(Finding::at(&text.path, token.line, what));
-            }
-        }
+    let root = texts.get("Cargo.toml");
+    if !root.is_some_and(|root| root.lines().any(|(_, line)| line == denied)) {
+        found.push(Finding::of("Cargo.toml", format!("does not say {denied}")));
+    }
+    let others = texts.all().iter().filter(|text| {
+        let decides = text.is_rust() || text.path.ends_with("/Cargo.toml");
+        decides && !MODULES.contains(&text.path.as_str())
+    });
+    for text in others {
+        let lines = text.lines().filter(|(_, line)| line.contains(LINT));
+        found.extend(
+            lines.map(|(line, _)| {
+                Finding::at(&text.path, line, "permits unsafe outside its modules")
+            }),
+        );
     }
     found
 }
@@ -42,25 +37,33 @@ pub(crate) fn unsafe_has_one_room(texts: &Texts) -> Vec<Finding> {
 mod tests {
     use super::*;
 
+    const ROOT: (&str, &str) = (
+        "Cargo.toml",
+        concat!("[workspace.lints.rust]\nunsafe", "_code = \"deny\"\n"),
+    );
+
     #[test]
-    fn unsafe_outside_its_crates_is_found() {
-        let source = "// unsafe\nfn f() {\n    unsafe { g() }\n}\n";
-        let found = unsafe_has_one_room(&Texts::of(&[("crates/userdata/src/a.rs", source)]));
-        let expected = Finding::at("crates/userdata/src/a.rs", 3, "unsafe outside its crates");
-        assert_eq!(found, [expected]);
+    fn a_module_that_permits_unsafe_is_found() {
+        let source = format!("//! Doc.\n#![expect({LINT}, reason = \"it is faster\")]\n");
+        let manifest = format!("[lints.rust]\n{LINT} = \"allow\"\n");
+        let texts = [
+            ROOT,
+            ("crates/hv-xen/src/foreign.rs", &source),
+            ("crates/hv-xen/src/list.rs", &source),
+            ("sim/Cargo.toml", &manifest),
+        ];
+        let what = "permits unsafe outside its modules";
+        let expected = [
+            Finding::at("crates/hv-xen/src/list.rs", 2, what),
+            Finding::at("sim/Cargo.toml", 2, what),
+        ];
+        assert_eq!(unsafe_has_its_modules(&Texts::of(&texts)), expected);
     }
 
     #[test]
-    fn unsafe_in_a_second_module_is_found() {
-        let first = ("crates/hv-xen/src/ioctl.rs", "unsafe fn f() {}");
-        let second = (
-            "crates/hv-xen/src/list.rs",
-            "#[unsafe(no_mangle)]\nfn g() {}",
-        );
-        let other = ("crates/userdata-capi/src/calls.rs", "unsafe fn f() {}");
-        assert_eq!(unsafe_has_one_room(&Texts::of(&[first, other])), []);
-        let what = "unsafe in a second module of its crate, beside crates/hv-xen/src/ioctl.rs";
-        let found = unsafe_has_one_room(&Texts::of(&[first, second, other]));
-        assert_eq!(found, [Finding::at("crates/hv-xen/src/list.rs", 1, what)]);
+    fn a_workspace_that_permits_unsafe_is_found() {
+        let found = unsafe_has_its_modules(&Texts::of(&[("Cargo.toml", "[workspace]\n")]));
+        let what = format!("does not say {LINT} = \"deny\"");
+        assert_eq!(found, [Finding::of("Cargo.toml", what)]);
     }
 }

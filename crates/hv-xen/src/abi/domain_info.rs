@@ -1,44 +1,58 @@
-//! `struct xen_domctl_getdomaininfo`: the record the hypervisor keeps of a domain.
+//! `struct xen_domctl_getdomaininfo`: the hypervisor's record of a domain.
 
 use userdata_core::{Domain, DomainKey, Domid, Life, Uuid};
 
 use super::Malformed;
 use super::field::{bytes_at, u16_at, u32_at};
 
-/// How far into a record the fields that are read here reach, in bytes. The same in every release.
+/// The end of the last field that is read here, in bytes from the start of a record. It is the same
+/// in every release.
 pub const RECORD_READ: usize = 92;
 
 const DOMID: usize = 0;
 const FLAGS: usize = 4;
 const HANDLE: usize = 76;
 
-/// What a record says about who a domain is and how it fares.
+/// A domain's identity and state, as its record gives them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DomainInfo {
     /// The domain's number and its handle, the uuid that the toolstack set.
     pub key: DomainKey,
-    /// `XEN_DOMINF_*`, as they stand.
+    /// The `XEN_DOMINF_*` flags, unchanged.
     pub flags: u32,
 }
 
 impl DomainInfo {
-    /// Reads the record at the start of `record`; what follows it is ignored.
+    /// Reads the record at the start of `record`, and ignores the bytes after it.
+    ///
+    /// ```
+    /// use hv_xen::abi::{DomainInfo, RECORD_READ};
+    ///
+    /// let mut record = [0; RECORD_READ];
+    /// record[0] = 7; // the domid
+    /// record[4] = 1; // XEN_DOMINF_dying
+    /// let info = DomainInfo::decode(&record)?;
+    /// assert_eq!(info.key.domid.get(), 7);
+    /// assert!(info.is_dead());
+    /// assert!(DomainInfo::decode(&record[1..]).is_err());
+    /// # Ok::<(), hv_xen::abi::Malformed>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Malformed::Short`] below [`RECORD_READ`] bytes, [`Malformed::Reserved`] for a domid that
-    /// no domain has.
+    /// [`Malformed::Short`] for less than [`RECORD_READ`] bytes; [`Malformed::Reserved`] for a
+    /// reserved domid.
     pub fn decode(record: &[u8]) -> Result<Self, Malformed> {
         let handle = bytes_at(record, HANDLE)?;
         Self::new(u16_at(record, DOMID)?, handle, u32_at(record, FLAGS)?)
     }
 
-    /// What a record with these fields says.
+    /// Makes the value that a record with these fields decodes to.
     ///
     /// # Errors
     ///
-    /// [`Malformed::Reserved`].
+    /// [`Malformed::Reserved`] for a reserved domid.
     pub fn new(domid: u16, handle: [u8; 16], flags: u32) -> Result<Self, Malformed> {
         let uuid = Uuid::from_bytes(handle);
         let domid = Domid::new(domid).map_err(|_| Malformed::Reserved { domid })?;
@@ -48,8 +62,8 @@ impl DomainInfo {
         })
     }
 
-    /// What a record alone tells of a domain: nothing of its incarnation, and that it is alive
-    /// until it [is dead](Self::is_dead).
+    /// The domain as the record alone describes it: without an incarnation, and alive until it
+    /// [is dead](Self::is_dead).
     #[must_use]
     pub const fn domain(&self) -> Domain {
         let life = if self.is_dead() {
@@ -62,8 +76,8 @@ impl DomainInfo {
 
     /// `XEN_DOMINF_dying`: the domain is dead, and only its record is left.
     ///
-    /// The name in Xen's header misleads: while a domain's memory is still being taken away the
-    /// flag is clear, and the domain looks paused.
+    /// The name in Xen's header misleads: while Xen is still freeing the domain's memory, the flag
+    /// is clear and the domain looks paused.
     #[must_use]
     pub const fn is_dead(&self) -> bool {
         self.flags & 1 != 0
@@ -76,11 +90,11 @@ impl DomainInfo {
     }
 }
 
-/// Accepts a list in strictly rising order of domid that does not start before `first`.
+/// Checks that a list is in strictly rising order of domid and does not start before `first`.
 ///
 /// # Errors
 ///
-/// [`Malformed::Order`].
+/// [`Malformed::Order`] with the first domid that is out of order.
 pub fn in_order(first: Domid, list: &[DomainInfo]) -> Result<(), Malformed> {
     let mut least = first.get();
     for info in list {

@@ -1,4 +1,4 @@
-//! Little-endian fields at fixed places. Both architectures are little-endian.
+//! Little-endian fields at fixed offsets. Xen is little-endian on both architectures.
 
 use super::Malformed;
 
@@ -25,7 +25,7 @@ pub(super) fn u64_at(from: &[u8], at: usize) -> Result<u64, Malformed> {
     bytes_at(from, at).map(u64::from_le_bytes)
 }
 
-/// `SIZE` bytes, all zero but for the fields given as (offset, little-endian bytes).
+/// `SIZE` bytes, all zero except the fields, which are given as (offset, little-endian bytes).
 pub(super) fn zeroed_with<const SIZE: usize>(fields: &[(usize, &[u8])]) -> [u8; SIZE] {
     let mut bytes = [0; SIZE];
     for (at, value) in fields {
@@ -34,7 +34,7 @@ pub(super) fn zeroed_with<const SIZE: usize>(fields: &[(usize, &[u8])]) -> [u8; 
     bytes
 }
 
-/// Writes a field; offsets are constants of this module and lie inside.
+/// Writes a field. Its offset is a constant of this crate and lies inside.
 pub(super) fn write_at(bytes: &mut [u8], at: usize, value: &[u8]) {
     for (to, from) in bytes.iter_mut().skip(at).zip(value) {
         *to = *from;

@@ -1,4 +1,4 @@
-//! Every release's layouts on both architectures, as `fixtures/layouts.c` prints them.
+//! The layouts of every release on both architectures, as `fixtures/layouts.c` prints them.
 
 use userdata_core::Domid;
 
@@ -64,11 +64,11 @@ macro_rules! fixtures {
     };
 }
 
-static FIXTURES: [Fixture; 26] = fixtures![10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22];
+static FIXTURES: &[Fixture] = &fixtures![10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22];
 
 #[test]
 fn requests_for_one_domain_are_laid_out_as_the_headers_say() {
-    for fixture in &FIXTURES {
+    for fixture in FIXTURES {
         let ours = domctl::get_domain_info(fixture.release().domctl, CRASHED);
         assert_eq!(
             ours.bytes()[..],
@@ -81,7 +81,7 @@ fn requests_for_one_domain_are_laid_out_as_the_headers_say() {
 
 #[test]
 fn answers_about_one_domain_are_read_in_every_release() {
-    for fixture in &FIXTURES {
+    for fixture in FIXTURES {
         let info = domctl::domain_info(&fixture.bytes("domain_info")).unwrap();
         let expected = "291.a0a1a2a3-a4a5-a6a7-a8a9-aaabacadaeaf";
         assert_eq!(info.key.to_string(), expected, "4.{}", fixture.minor);
@@ -91,7 +91,7 @@ fn answers_about_one_domain_are_read_in_every_release() {
 
 #[test]
 fn requests_for_all_domains_are_laid_out_as_the_headers_say() {
-    for fixture in &FIXTURES {
+    for fixture in FIXTURES {
         let ours = sysctl::get_domain_info_list(fixture.layout(), SEVEN, 4);
         let ours = ours.to_buffer(0x1122_3344_5566_7788);
         assert_eq!(
@@ -105,7 +105,7 @@ fn requests_for_all_domains_are_laid_out_as_the_headers_say() {
 
 #[test]
 fn lists_are_read_in_every_release_on_both_architectures() {
-    for fixture in &FIXTURES {
+    for fixture in FIXTURES {
         let request = fixture.bytes("domain_info_list").try_into().unwrap();
         let answer = sysctl::Answer::new(request, fixture.bytes("records"));
         let stride = fixture.layout().stride();

@@ -1,8 +1,8 @@
 //! `xen_sysctl`: all domains in one list.
 //!
-//! `struct xen_sysctl` is 136 bytes in every release: command at 0, interface version at 4, and
-//! from 8 on what belongs to the command. The list itself is written elsewhere, where the request
-//! points to; its records lie one [stride](Layout::stride) apart.
+//! `struct xen_sysctl` is 136 bytes in every release: command at 0, interface version at 4, and the
+//! command's own fields from 8 on. The hypervisor writes the list to a second buffer, whose address
+//! is in the request; its records lie one [stride](Layout::stride) apart.
 
 use userdata_core::Domid;
 
@@ -21,7 +21,8 @@ const MAX_DOMAINS: usize = 12;
 const BUFFER: usize = 16;
 const NUM_DOMAINS: usize = 24;
 
-/// How one version of the interface lays out lists on one architecture. Only known ones exist.
+/// The layout of lists in one version of the interface on one architecture. Values exist for known
+/// layouts only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     interface_version: u32,
@@ -52,10 +53,10 @@ impl Layout {
     }
 }
 
-/// Room for one record of any known layout, in bytes, with some to spare.
+/// The bytes reserved for one record. No record of a known layout is longer.
 const RECORD_ROOM: usize = 128;
 
-/// What is passed to the hypervisor, but for the address of the memory that the list goes to.
+/// A request to the hypervisor, without the address of the buffer for the list.
 #[derive(Debug, Clone)]
 pub struct Request {
     bytes: [u8; SIZE],
@@ -63,13 +64,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// How long that memory has to be, in bytes.
+    /// How long that buffer has to be, in bytes.
     #[must_use]
     pub fn records_len(&self) -> usize {
         usize::from(self.domains_max) * RECORD_ROOM
     }
 
-    /// `struct xen_sysctl`, in the hypervisor's form, with the address of that memory.
+    /// `struct xen_sysctl`, in the hypervisor's form, with the address of that buffer.
     #[must_use]
     pub fn to_buffer(&self, address: u64) -> [u8; SIZE] {
         let mut bytes = self.bytes;
@@ -78,7 +79,7 @@ impl Request {
     }
 }
 
-/// What comes back.
+/// The hypervisor's answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
     bytes: [u8; SIZE],
@@ -86,7 +87,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The request as the hypervisor left it, and the memory that the list went to.
+    /// Takes the request as the hypervisor changed it, and the buffer with the list.
     #[must_use]
     pub const fn new(bytes: [u8; SIZE], records: Vec<u8>) -> Self {
         Self { bytes, records }
@@ -106,13 +107,29 @@ pub fn get_domain_info_list(layout: Layout, first: Domid, domains_max: u16) -> R
     Request { bytes, domains_max }
 }
 
-/// The records that [`get_domain_info_list`] brought; `layout` and `first` are what it was asked
-/// with.
+/// Decodes the answer to [`get_domain_info_list`]; `layout` and `first` are those of the request.
+///
+/// ```
+/// use hv_xen::abi::{Arch, sysctl};
+/// use userdata_core::Domid;
+///
+/// // Xen 4.17, where `struct xen_domctl_getdomaininfo` is 112 bytes long.
+/// let layout = sysctl::Layout::known(0x15, Arch::X86_64).unwrap();
+/// assert_eq!(layout.stride(), 112);
+/// let mut request = [0; sysctl::SIZE];
+/// request[24] = 2; // num_domains
+/// let mut records = vec![0; 2 * layout.stride()];
+/// records[layout.stride()] = 7; // the domid of the second record
+/// let answer = sysctl::Answer::new(request, records);
+/// let domains = sysctl::domain_info_list(&answer, layout, Domid::ZERO)?;
+/// assert_eq!(domains[1].key.domid.get(), 7);
+/// # Ok::<(), hv_xen::abi::Malformed>(())
+/// ```
 ///
 /// # Errors
 ///
-/// [`Malformed`] where more records are claimed than there was room for or where they are not in
-/// rising order, and as [`DomainInfo::decode`].
+/// [`Malformed::TooMany`] if the answer claims more records than fit into its buffer;
+/// [`Malformed::Order`] if their domids do not rise; and those of [`DomainInfo::decode`].
 pub fn domain_info_list(
     answer: &Answer,
     layout: Layout,
@@ -155,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_must_rise_and_start_where_asked() {
+    fn a_list_must_rise_and_start_at_the_domid_asked_for() {
         let read = |domids, first: u16| {
             domain_info_list(&answer(2, domids), LAYOUT, Domid::new(first).unwrap())
         };

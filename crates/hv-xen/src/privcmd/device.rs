@@ -1,4 +1,4 @@
-//! Where the privcmd device is, and what it means when it can't be opened.
+//! The privcmd device: its paths, and the errors for a device that can't be opened.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -9,10 +9,10 @@ use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
 
 const OPERATION: &str = "open the hypervisor's device";
 
-/// A device of its own and, on old kernels, a file of xenfs.
+/// A device and, on old kernels, a file of xenfs.
 const PRIVCMD: [&str; 2] = ["/dev/xen/privcmd", "/proc/xen/privcmd"];
 
-/// Gives memory that the kernel never moves. Linux 4.18 and later have it.
+/// The device for memory that the kernel never moves, since Linux 4.18.
 const BUFFERS: &str = "/dev/xen/hypercall";
 
 /// An open privcmd device.
@@ -31,7 +31,7 @@ impl Device {
     }
 }
 
-/// Opens the first of these paths that is there.
+/// Opens the first of these paths that exists.
 fn first_of(paths: &[&str]) -> Result<OwnedFd, HypervisorError> {
     for path in paths {
         match open(path) {
@@ -50,7 +50,7 @@ fn open(path: &str) -> Result<OwnedFd, Errno> {
     rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// The error for a device that is there and can't be opened.
+/// The error for a device that exists and can't be opened.
 fn refused(path: &str, errno: Errno) -> HypervisorError {
     let source = Box::new(io::Error::from(errno));
     let kind = match errno {
@@ -68,9 +68,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_without_xen_is_told_which_devices_are_missing() {
+    fn without_xen_the_error_names_the_missing_devices() {
         let error = first_of(&["/nowhere/privcmd", "/dev/null/privcmd"]).unwrap_err();
-        // Not a directory: the second is there in part, which is not the same as missing.
+        // ENOTDIR: a part of the second path exists, so it is not merely missing.
         assert!(matches!(error.kind(), HypervisorErrorKind::Failed { .. }));
         let error = first_of(&["/nowhere/a", "/nowhere/b"]).unwrap_err();
         assert_eq!(
@@ -84,12 +84,12 @@ mod tests {
     }
 
     #[test]
-    fn the_second_device_is_taken_where_the_first_is_missing() {
+    fn the_second_device_is_opened_if_the_first_is_missing() {
         assert!(first_of(&["/nowhere/a", "/dev/null"]).is_ok());
     }
 
     #[test]
-    fn a_user_without_rights_is_told_the_device_and_the_right() {
+    fn without_rights_the_error_names_the_device_and_the_right() {
         for errno in [Errno::ACCESS, Errno::PERM] {
             let error = refused("/dev/xen/privcmd", errno);
             assert_eq!(error.to_string(), "cannot open /dev/xen/privcmd");

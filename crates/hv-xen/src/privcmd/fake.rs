@@ -1,5 +1,5 @@
-//! A hypervisor of any release, scripted: reads requests and writes answers byte by byte, with
-//! offsets of its own.
+//! A scripted hypervisor of any release: it reads requests and writes answers byte by byte, with its
+//! own offsets.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use super::Privcmd;
 use super::hypercall::{Hypercall, Refusal};
 use crate::abi::{Arch, RELEASES, domctl, sysctl};
 
-/// A domain as the fake keeps it; its handle is 16 times `handle`.
+/// A domain of the fake; its uuid is 16 times the byte `handle`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FakeDomain {
     pub(crate) domid: u16,
@@ -26,7 +26,7 @@ pub(crate) enum FakeLife {
     Dead,
 }
 
-/// What the fake does, and what was done to it.
+/// The script of the fake, and a count of its calls.
 #[derive(Debug)]
 pub(crate) struct FakeXen {
     pub(crate) minor: u32,
@@ -34,16 +34,16 @@ pub(crate) struct FakeXen {
     pub(crate) domctl_version: u32,
     pub(crate) sysctl_version: u32,
     pub(crate) domains: Vec<FakeDomain>,
-    /// What the domains are after each further list call.
+    /// The domains after each further list call.
     pub(crate) then: VecDeque<Vec<FakeDomain>>,
-    /// Hidden by a security policy.
+    /// The domains that a security policy hides.
     pub(crate) hidden: Vec<u16>,
     pub(crate) refuse_domctl: Option<Errno>,
     pub(crate) refuse_state: Option<Errno>,
     pub(crate) refuse_sysctl: Option<Errno>,
-    /// Every domain dies right after its record was read.
+    /// Whether every domain dies right after its record was read.
     pub(crate) dies_after_record: bool,
-    /// So many calls can't reach their buffers.
+    /// How many of the next calls can't reach their buffers.
     pub(crate) faults: u32,
     pub(crate) calls: u32,
 }
@@ -73,7 +73,7 @@ impl FakeXen {
         }
     }
 
-    /// The backend on this hypervisor, and the hypervisor to look at meanwhile.
+    /// The backend on this hypervisor, and a handle on the hypervisor for the test.
     pub(crate) fn open(
         self,
     ) -> (

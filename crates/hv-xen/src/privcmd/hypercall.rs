@@ -1,4 +1,4 @@
-//! The calls that leave the process, and what becomes of their failures.
+//! The calls that leave the process, and the errors that their failures become.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
 
 use crate::abi::{Malformed, domctl, sysctl};
 
-/// The three calls of the hypervisor that are made. Requests are copied in, answers out.
+/// The three calls of the hypervisor. Requests are copied in, answers are copied out.
 pub(crate) trait Hypercall: Send + Sync {
     /// `xen_version(XENVER_version)`.
     fn xen_version(&self) -> Result<u32, Refusal>;
@@ -15,24 +15,36 @@ pub(crate) trait Hypercall: Send + Sync {
     /// `domctl(request)`.
     fn domctl(&self, request: &domctl::Request) -> Result<[u8; domctl::SIZE], Refusal>;
 
-    /// `sysctl(request)`, with memory for the list that it brings.
+    /// `sysctl(request)`, with memory for the list in its answer.
     fn sysctl(&self, request: &sysctl::Request) -> Result<sysctl::Answer, Refusal>;
 }
 
 /// A call that failed.
+#[cfg_attr(
+    not(any(
+        test,
+        all(
+            target_os = "linux",
+            target_endian = "little",
+            target_pointer_width = "64",
+            any(target_arch = "x86_64", target_arch = "aarch64")
+        )
+    )),
+    expect(dead_code, reason = "platforms without calls have no failed calls")
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// There is no memory that the hypervisor could reach; it was not asked.
+    /// The kernel gave no memory that the hypervisor can reach, so the call was not made.
     Buffer(Errno),
-    /// The answer of the hypervisor, or of the kernel on the way to it.
+    /// The hypervisor refused, or the kernel on the way to it.
     Hypervisor(Errno),
 }
 
-/// How often a call is made at most while the hypervisor can't reach its buffer.
+/// How often a call is made at most if the hypervisor can't reach its buffer.
 pub(crate) const ATTEMPTS_MAX: u32 = 5;
 
-/// Repeats a call that the hypervisor could not read its request for: it faults no pages in, and
-/// the kernel may have moved one in between.
+/// Repeats a call while the hypervisor can't read its request: the hypervisor faults no pages in, and
+/// the kernel may have moved one meanwhile.
 pub(crate) fn settled<T>(mut call: impl FnMut() -> Result<T, Refusal>) -> Result<T, Refusal> {
     for _ in 1..ATTEMPTS_MAX {
         match call() {

@@ -1,4 +1,4 @@
-//! Which versions of the interface this hypervisor speaks.
+//! The interface versions of the running hypervisor.
 
 use rustix::io::Errno;
 use userdata_core::Domid;
@@ -9,22 +9,23 @@ use crate::abi::{RELEASES, XenVersion, domctl, domctl_versions_to_try};
 
 const OPERATION: &str = "agree with the hypervisor on an interface version";
 
-/// What was agreed on.
+/// The result of the agreement.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Interface {
     pub(super) xen: XenVersion,
-    /// The version that domctl takes.
+    /// The interface version of domctl.
     pub(super) domctl: u32,
-    /// Whether the stable call for a domain's state is there, and permitted.
+    /// Whether the hypervisor has the stable call for a domain's state, and permits it.
     pub(super) has_states: bool,
 }
 
 impl Interface {
-    /// Asks for the hypervisor's version, and about domain 0 until an interface version is taken.
+    /// Asks for the hypervisor's version, and then about domain 0 with one interface version after
+    /// another until one is accepted.
     ///
-    /// A version that is not the hypervisor's own is refused with EACCES, and so is a call that a
-    /// security policy forbids. Only when every version is refused is that told apart: by whether
-    /// the release is known, and with it the version that must have worked.
+    /// The hypervisor refuses a version that is not its own with EACCES, and it refuses a call that
+    /// its security policy forbids with EACCES too. The two are told apart only once every version
+    /// is refused: for a known release, one of the versions must have been right.
     pub(super) fn agree(hypercall: &dyn Hypercall) -> Result<Self, HypervisorError> {
         let answer = settled(|| hypercall.xen_version()).map_err(|r| r.into_error(OPERATION))?;
         let xen = XenVersion::decode(answer);
@@ -52,14 +53,14 @@ impl Interface {
     }
 }
 
-/// Whether the stable call works for domain 0.
+/// Whether the stable call for a domain's state works for domain 0.
 fn has_states(hypercall: &dyn Hypercall, xen: XenVersion) -> bool {
     let request = domctl::get_domain_state(Domid::ZERO);
     xen >= domctl::STATE_SINCE && settled(|| hypercall.domctl(&request)).is_ok()
 }
 
 fn wrong_domain(domid: Domid) -> HypervisorError {
-    let what = format!("domain {domid} answers for domain 0");
+    let what = format!("the record of domain {domid} instead of domain 0's");
     HypervisorError::new(OPERATION, HypervisorErrorKind::Malformed { what })
 }
 

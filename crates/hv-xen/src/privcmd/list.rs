@@ -1,4 +1,4 @@
-//! Every domain: by lists, or one by one where lists are refused.
+//! Every domain: by lists, or one by one if the hypervisor refuses lists.
 
 use rustix::io::Errno;
 use userdata_core::Domid;
@@ -11,10 +11,11 @@ use crate::abi::{DomainInfo, sysctl_versions_to_try};
 
 const OPERATION: &str = "list the domains";
 
-/// How many domains are asked for at once. One more call tells that a full list was the last.
+/// How many domains one call asks for. After a full list, one more call finds out whether more
+/// domains follow.
 const DOMAINS_MAX: u16 = 256;
 
-/// The whole list, each part from behind the last domain of the one before.
+/// The whole list; each part begins after the last domain of the part before it.
 pub(super) fn read(
     hypercall: &dyn Hypercall,
     layout: Layout,
@@ -23,7 +24,7 @@ pub(super) fn read(
     read_after(hypercall, layout, &first)
 }
 
-/// The list whose first part is there.
+/// The rest of a list after its first part, and that part.
 fn read_after(
     hypercall: &dyn Hypercall,
     layout: Layout,
@@ -31,7 +32,7 @@ fn read_after(
 ) -> Result<Vec<DomainInfo>, HypervisorError> {
     let mut domains = first.decode(layout)?;
     let mut is_full = domains.len() >= usize::from(DOMAINS_MAX);
-    // Each part starts at a higher domid than the one before, so that this ends.
+    // The loop ends because each part starts at a higher domid than the one before.
     while is_full && let Some(next) = domains.last().and_then(following) {
         let part = Part::ask(hypercall, layout, next).map_err(|r| r.into_error(OPERATION))?;
         let more = part.decode(layout)?;
@@ -41,7 +42,7 @@ fn read_after(
     Ok(domains)
 }
 
-/// One answer of a list that may take several.
+/// One of the answers that make up a list.
 struct Part {
     first: Domid,
     answer: sysctl::Answer,
@@ -61,7 +62,7 @@ impl Part {
 }
 
 impl Privcmd {
-    /// The first list of all: finds out which version of the interface lists take, if any.
+    /// The first list of this value: finds the interface version of lists, if there is any.
     pub(super) fn first_list(&self) -> Result<Vec<DomainInfo>, HypervisorError> {
         let hypercall = self.hypercall.as_ref();
         let versions = sysctl_versions_to_try(self.interface.xen);
@@ -71,7 +72,7 @@ impl Privcmd {
         {
             match Part::ask(hypercall, layout, Domid::ZERO) {
                 Ok(first) => {
-                    // Another thread may have found out the same meanwhile.
+                    // Another thread may have stored the same layout meanwhile.
                     let _ = self.list.set(Some(layout));
                     return read_after(hypercall, layout, &first);
                 }
@@ -84,7 +85,7 @@ impl Privcmd {
         self.one_by_one()
     }
 
-    /// Asks about each domid there can be. Domains that a policy hides are left out.
+    /// Looks up every possible domid. Domains that a policy hides are left out.
     pub(super) fn one_by_one(&self) -> Result<Vec<DomainInfo>, HypervisorError> {
         let mut domains = Vec::new();
         let mut next = Some(Domid::ZERO);
@@ -97,7 +98,7 @@ impl Privcmd {
                     next = following(&info).filter(|after| *after > domid);
                     domains.push(info);
                 }
-                // One that answers with the next domain has no further one.
+                // A hypervisor that answers with the next domain has no further domain.
                 Ok(None) if skips_absent => break,
                 Ok(None) => {}
                 Err(error) if hides(&error) => {}

@@ -29,7 +29,7 @@ fn domids(domains: &[Domain]) -> Vec<u16> {
         .collect()
 }
 
-/// How many calls of the hypervisor this takes.
+/// How many calls of the hypervisor `act` makes.
 fn calls<T>(fake: &Mutex<FakeXen>, act: impl FnOnce() -> T) -> (T, u32) {
     let before = fake.lock().unwrap().calls;
     let result = act();
@@ -41,7 +41,7 @@ fn is_not_permitted(error: &HypervisorError) -> bool {
 }
 
 #[test]
-fn every_release_on_both_architectures_tells_its_domains() {
+fn the_domains_of_every_release_and_architecture_are_read() {
     for minor in 10..=22 {
         for arch in [Arch::X86_64, Arch::Aarch64] {
             let (privcmd, _) = open(FakeXen {
@@ -72,7 +72,7 @@ fn the_next_domain_is_not_taken_for_an_absent_one() {
 }
 
 #[test]
-fn a_look_up_takes_at_most_two_calls_and_opening_a_handful() {
+fn a_look_up_takes_at_most_two_calls_and_opening_three() {
     for minor in 10..=22 {
         let (privcmd, fake) = open(FakeXen::new(minor, [2]));
         let opening = if minor >= 21 { 3 } else { 2 };
@@ -85,24 +85,24 @@ fn a_look_up_takes_at_most_two_calls_and_opening_a_handful() {
 }
 
 #[test]
-fn a_dying_domain_is_told_apart_only_where_the_hypervisor_says_so() {
+fn a_dying_domain_is_recognized_from_xen_4_21_on() {
     for minor in 10..=22 {
         let mut fake = FakeXen::new(minor, [1, 2, 3]);
         fake.domains[2].life = FakeLife::Dying;
         fake.domains[3].life = FakeLife::Dead;
         let (privcmd, _) = open(fake);
-        let told = |number| {
+        let seen = |number| {
             let domain = privcmd.domain(domid(number)).unwrap().unwrap();
             (domain.life, domain.incarnation)
         };
         if minor >= 21 {
-            assert_eq!(told(1), (Life::Alive, Some(1_000_001)));
-            assert_eq!(told(2), (Life::Dying, Some(1_000_002)));
-            assert_eq!(told(3), (Life::Dead, Some(1_000_003)));
+            assert_eq!(seen(1), (Life::Alive, Some(1_000_001)));
+            assert_eq!(seen(2), (Life::Dying, Some(1_000_002)));
+            assert_eq!(seen(3), (Life::Dead, Some(1_000_003)));
         } else {
-            assert_eq!(told(1), (Life::Alive, None));
-            assert_eq!(told(2), (Life::Alive, None));
-            assert_eq!(told(3), (Life::Dead, None));
+            assert_eq!(seen(1), (Life::Alive, None));
+            assert_eq!(seen(2), (Life::Alive, None));
+            assert_eq!(seen(3), (Life::Dead, None));
         }
         let lives: Vec<_> = privcmd.domains().unwrap().iter().map(|d| d.life).collect();
         assert_eq!(lives, [Life::Alive, Life::Alive, Life::Alive, Life::Dead]);
@@ -117,7 +117,7 @@ fn a_domain_that_dies_during_a_look_up_is_dead() {
 }
 
 #[test]
-fn without_the_right_to_states_a_look_up_tells_what_older_releases_do() {
+fn without_the_state_call_a_look_up_is_that_of_older_releases() {
     for errno in [Errno::ACCESS, Errno::PERM, Errno::NOSYS] {
         let mut fake = FakeXen::new(22, [1]);
         fake.refuse_state = Some(errno);
@@ -131,7 +131,7 @@ fn without_the_right_to_states_a_look_up_tells_what_older_releases_do() {
 }
 
 #[test]
-fn a_state_refused_later_leaves_what_the_record_tells() {
+fn a_state_call_refused_later_leaves_the_record() {
     let (privcmd, fake) = open(FakeXen::new(22, [1]));
     fake.lock().unwrap().refuse_state = Some(Errno::ACCESS);
     assert_eq!(privcmd.domain(domid(1)).unwrap().unwrap().incarnation, None);
@@ -142,7 +142,7 @@ fn a_state_refused_later_leaves_what_the_record_tells() {
 }
 
 #[test]
-fn a_version_of_a_neighbour_is_found_and_remembered() {
+fn a_neighbours_domctl_version_is_found_and_remembered() {
     for (minor, domctl) in [(17, 0x16), (17, 0x12), (14, 0x0e), (22, 0x1f), (23, 0x19)] {
         let mut fake = FakeXen::new(minor, [2]);
         fake.domctl_version = domctl;
@@ -153,7 +153,7 @@ fn a_version_of_a_neighbour_is_found_and_remembered() {
 }
 
 #[test]
-fn a_list_version_of_a_neighbour_is_found_and_remembered() {
+fn a_neighbours_sysctl_version_is_found_and_remembered() {
     let mut fake = FakeXen::new(20, [2]);
     fake.sysctl_version = 0x16;
     let (privcmd, fake) = open(fake);
@@ -163,7 +163,7 @@ fn a_list_version_of_a_neighbour_is_found_and_remembered() {
 }
 
 #[test]
-fn where_every_version_is_refused_the_error_says_what_was_tried() {
+fn if_every_version_is_refused_the_error_names_those_tried() {
     let mut fake = FakeXen::new(17, [2]);
     fake.refuse_domctl = Some(Errno::ACCESS);
     let error = fake.open().0.unwrap_err();
@@ -193,7 +193,7 @@ fn where_every_version_is_refused_the_error_says_what_was_tried() {
 }
 
 #[test]
-fn a_domain_that_is_not_in_control_is_told_at_once() {
+fn in_another_domain_than_the_control_domain_opening_fails() {
     let mut fake = FakeXen::new(20, [2]);
     fake.refuse_domctl = Some(Errno::PERM);
     let (privcmd, fake) = fake.open();
@@ -215,7 +215,7 @@ fn a_hidden_domain_is_unknown_and_not_absent() {
 }
 
 #[test]
-fn a_buffer_out_of_reach_is_tried_again_within_a_bound() {
+fn a_call_with_an_unreachable_buffer_is_repeated_five_times() {
     let (privcmd, fake) = open(FakeXen::new(22, [2]));
     for faults in 1..ATTEMPTS_MAX {
         fake.lock().unwrap().faults = faults;
@@ -241,7 +241,7 @@ fn a_buffer_out_of_reach_is_tried_again_within_a_bound() {
 }
 
 #[test]
-fn fifty_domains_are_listed_in_one_call_and_six_hundred_in_three() {
+fn a_list_takes_one_call_for_each_256_domains() {
     for (count, expected) in [(0, 1), (49, 1), (254, 1), (255, 2), (256, 2), (599, 3)] {
         let (privcmd, fake) = open(FakeXen::new(17, 1..=count));
         privcmd.domains().unwrap();
@@ -252,13 +252,13 @@ fn fifty_domains_are_listed_in_one_call_and_six_hundred_in_three() {
 }
 
 #[test]
-fn domains_that_come_and_go_between_parts_are_listed_at_most_once() {
+fn a_list_has_a_domain_once_though_domains_come_and_go() {
     let (privcmd, fake) = open(FakeXen::new(17, 1..400));
     privcmd.domains().unwrap();
     {
         let mut fake = fake.lock().unwrap();
         fake.domains = domains(0..400);
-        // Everything up to 300 goes, what was listed as well, and a new one comes at the end.
+        // The domains below 300 end, listed ones among them, and a new domain starts.
         fake.then
             .push_back(domains((0..1).chain(300..400).chain([500])));
     }
@@ -283,7 +283,7 @@ fn the_highest_domid_ends_a_full_list() {
 }
 
 #[test]
-fn where_lists_are_refused_domains_are_looked_up_one_by_one() {
+fn if_lists_are_refused_every_domid_is_looked_up() {
     for minor in [10, 14, 17, 18, 20, 22] {
         for refusal in [Errno::ACCESS, Errno::PERM, Errno::NOSYS] {
             let mut fake = FakeXen::new(minor, [1, 2, 900, 0x7000]);
@@ -297,7 +297,7 @@ fn where_lists_are_refused_domains_are_looked_up_one_by_one() {
                     "4.{minor}"
                 );
             }
-            // Only look-ups, and few where the next domain answers for an absent one.
+            // Look-ups only, and few if the hypervisor answers with the next domain.
             let (_, calls) = calls(&fake, || privcmd.domains().unwrap());
             assert!(
                 calls <= if minor <= 17 { 6 } else { 0x7ff0 },
@@ -308,7 +308,7 @@ fn where_lists_are_refused_domains_are_looked_up_one_by_one() {
 }
 
 #[test]
-fn a_list_version_of_unknown_stride_is_not_guessed_at() {
+fn a_list_of_an_unknown_version_is_not_decoded() {
     let mut fake = FakeXen::new(23, [1, 2]);
     fake.sysctl_version = 0x17;
     let (privcmd, _) = open(fake);
@@ -325,22 +325,22 @@ fn a_list_that_fails_otherwise_is_an_error() {
     assert_eq!(domids(&privcmd.domains().unwrap()), [0, 1]);
 }
 
-/// A hypervisor that answers with whatever bytes it is given.
+/// A hypervisor that answers with the bytes given here.
 #[derive(Debug, Clone)]
-struct Babble {
+struct AnyBytes {
     domctl: Vec<u8>,
     records: Vec<u8>,
     listed: u32,
 }
 
-impl Hypercall for Babble {
+impl Hypercall for AnyBytes {
     fn xen_version(&self) -> Result<u32, Refusal> {
         Ok(4 << 16 | 22)
     }
 
     fn domctl(&self, request: &domctl::Request) -> Result<[u8; domctl::SIZE], Refusal> {
         let mut answer = *request.bytes();
-        // Domain 0 is answered for properly, so that there is an interface to babble through.
+        // The answer for domain 0 is valid, so that opening succeeds.
         if answer[8..10] != [0, 0] {
             answer[16..].copy_from_slice(&self.domctl);
         }
@@ -355,14 +355,14 @@ impl Hypercall for Babble {
 }
 
 #[test]
-fn a_lower_domain_that_answers_for_a_higher_one_is_malformed() {
-    let mut babble = Babble {
+fn a_record_of_a_lower_domid_is_malformed() {
+    let mut any_bytes = AnyBytes {
         domctl: vec![0; 128],
         records: vec![],
         listed: 0,
     };
-    babble.domctl[0] = 4;
-    let privcmd = Privcmd::over(Box::new(babble), Arch::X86_64).unwrap();
+    any_bytes.domctl[0] = 4;
+    let privcmd = Privcmd::over(Box::new(any_bytes), Arch::X86_64).unwrap();
     let error = privcmd.domain(domid(5)).unwrap_err();
     assert!(matches!(
         error.kind(),
@@ -372,7 +372,7 @@ fn a_lower_domain_that_answers_for_a_higher_one_is_malformed() {
 }
 
 #[test]
-fn memory_that_can_not_be_locked_is_not_taken_for_a_refusal() {
+fn memory_that_cannot_be_locked_is_not_a_refusal_by_xen() {
     let error = Refusal::Buffer(Errno::PERM).into_error("look up domain 5");
     assert!(matches!(error.kind(), HypervisorErrorKind::Failed { .. }));
     assert_eq!(error.to_string(), "cannot look up domain 5");
@@ -386,8 +386,8 @@ proptest! {
         listed in prop_oneof![0_u32..10, any::<u32>()],
         asked in 1..0x7ff0_u16,
     ) {
-        let babble = Babble { domctl, records, listed };
-        let privcmd = Privcmd::over(Box::new(babble), Arch::X86_64).unwrap();
+        let any_bytes = AnyBytes { domctl, records, listed };
+        let privcmd = Privcmd::over(Box::new(any_bytes), Arch::X86_64).unwrap();
         if let Ok(Some(domain)) = privcmd.domain(domid(asked)) {
             prop_assert_eq!(domain.key.domid.get(), asked);
         }

@@ -1,17 +1,17 @@
-//! What stands for the device where there is none to know: nothing, and an error that says so.
+//! The device on platforms without hypervisor calls: it can't be opened, and the error says so.
 
 use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
 
 use super::hypercall::{Hypercall, Refusal};
 use crate::abi::{domctl, sysctl};
 
-/// No device: it can't be opened, so no value of this type exists.
+/// A device that can't be opened, so no value of this type exists.
 #[derive(Debug)]
 pub(super) enum Device {}
 
 impl Device {
     pub(super) fn open() -> Result<Self, HypervisorError> {
-        let what = "Xen is reached through privcmd on 64-bit Linux on x86 or Arm only".to_owned();
+        let what = "calls of Xen on a platform other than 64-bit Linux on x86 or Arm".to_owned();
         let kind = HypervisorErrorKind::Unsupported { what };
         Err(HypervisorError::new("open the hypervisor's device", kind))
     }

@@ -1,4 +1,4 @@
-//! `Xenstore`: one connection, and the requests on it.
+//! `Xenstore`: a connection, and the requests on it.
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use super::endpoint::Stream;
 use super::limit::Limit;
-use super::wire::{self, Decoder, Event, HEADER, Kind, Malformed, Message, PAYLOAD_MAX};
+use super::wire::{self, Decoder, Event, HEADER, Malformed, Message, MessageKind, PAYLOAD_MAX};
 use super::{Endpoint, XenstoreError, XenstoreErrorKind};
 
-/// How many different events are kept while nobody asks for them.
+/// How many different events are kept until the caller asks for them.
 const EVENTS_MAX: usize = 1024;
 
-/// A connection to xenstored. Replaces `xs_open` and the few `xs_` calls named below.
+/// A connection to xenstored. Replaces `xs_open` and the `xs_` functions that its methods name.
 ///
-/// Not to be used on both sides of a fork: each side would take the other's answers.
+/// After a fork only one of the two processes may use it, because each would take answers that belong
+/// to the other.
 #[derive(Debug)]
 pub struct Xenstore {
     stream: Stream,
@@ -26,13 +27,14 @@ pub struct Xenstore {
 }
 
 impl Xenstore {
-    /// `xs_open`: connects to the first of these endpoints that is there. Each request, this one
-    /// included, may take as long as `timeout`.
+    /// `xs_open`: connects to the first of these endpoints that answers. Connecting, and then each
+    /// request, takes no longer than `timeout`. A timeout of zero is taken as one millisecond.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](XenstoreErrorKind::Unavailable) where none is there, or nobody listens;
-    /// [`NotPermitted`](XenstoreErrorKind::NotPermitted).
+    /// [`Unavailable`](XenstoreErrorKind::Unavailable) if no endpoint exists or no process listens
+    /// there; [`NotPermitted`](XenstoreErrorKind::NotPermitted) if this user may not connect;
+    /// [`DeadlinePassed`](XenstoreErrorKind::DeadlinePassed) if xenstored accepts no connection.
     pub fn open(endpoints: &[Endpoint], timeout: Duration) -> Result<Self, XenstoreError> {
         Stream::open(endpoints, Limit::within(timeout)).map(|stream| Self::over(stream, timeout))
     }
@@ -48,27 +50,39 @@ impl Xenstore {
         }
     }
 
-    /// `xs_read`: a node's value, any bytes; `None` where there is no such node.
+    /// `xs_read`: the value of a node, which may be any bytes; `None` if the node does not exist.
+    ///
+    /// ```no_run
+    /// # fn example(mut xenstore: hv_xen::xenstore::Xenstore) -> Result<(), hv_xen::xenstore::XenstoreError> {
+    /// let name = xenstore.read("/local/domain/0/name")?;
+    /// assert_eq!(name.as_deref(), Some(&b"Domain-0"[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As every request: refused, no answer in time, connection closed or answer malformed.
+    /// [`Refused`](XenstoreErrorKind::Refused), [`DeadlinePassed`](XenstoreErrorKind::DeadlinePassed),
+    /// [`Closed`](XenstoreErrorKind::Closed), [`Malformed`](XenstoreErrorKind::Malformed),
+    /// [`InvalidPath`](XenstoreErrorKind::InvalidPath) or [`Failed`](XenstoreErrorKind::Failed). The
+    /// connection stays usable after `Refused` and `InvalidPath` only.
     pub fn read(&mut self, path: &str) -> Result<Option<Vec<u8>>, XenstoreError> {
-        match self.ask(Kind::Read, &[path]) {
+        match self.ask(MessageKind::Read, &[path]) {
             Ok(value) => Ok(Some(value)),
             Err(XenstoreErrorKind::Refused(name)) if &*name == "ENOENT" => Ok(None),
             Err(kind) => Err(XenstoreError::new("read", path, kind)),
         }
     }
 
-    /// `xs_directory`: the names of a node's children; `None` where there is no such node.
+    /// `xs_directory`: the names of a node's children; `None` if the node does not exist.
     ///
     /// # Errors
     ///
-    /// As every request. A directory of more than 4096 bytes is refused with `E2BIG`.
+    /// Those of [`read`](Self::read). xenstored refuses a directory of more than 4096 bytes with
+    /// `E2BIG`.
     pub fn directory(&mut self, path: &str) -> Result<Option<Vec<Vec<u8>>>, XenstoreError> {
         let error = |kind| XenstoreError::new("list", path, kind);
-        match self.ask(Kind::Directory, &[path]) {
+        match self.ask(MessageKind::Directory, &[path]) {
             Ok(names) => match wire::names(&names) {
                 Ok(names) => Ok(Some(names)),
                 Err(malformed) => Err(error(XenstoreErrorKind::Malformed(malformed))),
@@ -78,40 +92,53 @@ impl Xenstore {
         }
     }
 
-    /// `xs_watch`: asks for an [`event`](Self::event) at once, and whenever something at or below
-    /// the path may have changed. `@releaseDomain` stands for the end of any domain.
+    /// `xs_watch`: asks for an [`event`](Self::event) at once, and whenever a node at or below the
+    /// path may have changed. `@releaseDomain` stands for the end of any domain.
     ///
-    /// On the kernel's device the kernel itself waits for xenstored while it registers a watch, and
-    /// no deadline reaches it there.
+    /// **A wait without a deadline:** on an [`Endpoint::Device`] the kernel itself waits for xenstored
+    /// while it registers the watch, and no deadline ends this wait.
+    ///
+    /// ```no_run
+    /// # fn example(mut xenstore: hv_xen::xenstore::Xenstore) -> Result<(), hv_xen::xenstore::XenstoreError> {
+    /// use std::time::Duration;
+    ///
+    /// xenstore.watch("/local/domain/7/name", "name")?;
+    /// while let Some(event) = xenstore.event(Duration::from_secs(60))? {
+    ///     println!("{} may have changed", String::from_utf8_lossy(&event.path));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As every request.
+    /// Those of [`read`](Self::read).
     pub fn watch(&mut self, path: &str, token: &str) -> Result<(), XenstoreError> {
-        let asked = self.ask(Kind::Watch, &[path, token]);
+        let asked = self.ask(MessageKind::Watch, &[path, token]);
         asked
             .map(drop)
             .map_err(|kind| XenstoreError::new("watch", path, kind))
     }
 
-    /// `xs_unwatch`: asks for no more of these events. Some may still be on their way.
+    /// `xs_unwatch`: ends a watch. Events that xenstored has already sent may still come.
     ///
     /// # Errors
     ///
-    /// As every request.
+    /// Those of [`read`](Self::read).
     pub fn unwatch(&mut self, path: &str, token: &str) -> Result<(), XenstoreError> {
-        let asked = self.ask(Kind::Unwatch, &[path, token]);
+        let asked = self.ask(MessageKind::Unwatch, &[path, token]);
         asked
             .map(drop)
             .map_err(|kind| XenstoreError::new("stop watching", path, kind))
     }
 
-    /// `xs_read_watch`: waits for an event, at most this long; `None` if none came. Equal events
-    /// that nobody asked for in between are one.
+    /// `xs_read_watch`: waits for an event, at most for `timeout`; `None` if none came. Equal events
+    /// between two calls count as one.
     ///
     /// # Errors
     ///
-    /// Where xenstored closed the connection, or sent what is not of the protocol.
+    /// [`Closed`](XenstoreErrorKind::Closed), [`Malformed`](XenstoreErrorKind::Malformed) or
+    /// [`Failed`](XenstoreErrorKind::Failed). The connection is not usable afterwards.
     pub fn event(&mut self, timeout: Duration) -> Result<Option<Event>, XenstoreError> {
         let limit = Limit::within(timeout);
         loop {
@@ -119,7 +146,7 @@ impl Xenstore {
                 return Ok(Some(event));
             }
             match self.incoming(limit) {
-                // With no request open every answer is a wrong one.
+                // No request is pending, so every answer is wrong.
                 Ok(Some(stray)) => {
                     let kind = Malformed::WrongRequest {
                         expected: 0,
@@ -140,7 +167,7 @@ impl Xenstore {
     }
 
     /// One request and its answer.
-    fn ask(&mut self, kind: Kind, texts: &[&str]) -> Result<Vec<u8>, XenstoreErrorKind> {
+    fn ask(&mut self, kind: MessageKind, texts: &[&str]) -> Result<Vec<u8>, XenstoreErrorKind> {
         if self.closed {
             return Err(XenstoreErrorKind::Closed);
         }
@@ -148,14 +175,15 @@ impl Xenstore {
         let request = wire::request(kind, id, texts).ok_or(XenstoreErrorKind::InvalidPath)?;
         self.last_request = id;
         let answer = self.answer(kind, id, &request);
-        // A refusal is an answer as good as any; after all else the next bytes mean anything.
+        // A refusal is a complete answer. After any other failure the meaning of the next bytes is
+        // unknown.
         self.closed = !matches!(answer, Ok(_) | Err(XenstoreErrorKind::Refused(_)));
         answer
     }
 
     fn answer(
         &mut self,
-        kind: Kind,
+        kind: MessageKind,
         id: u32,
         request: &[u8],
     ) -> Result<Vec<u8>, XenstoreErrorKind> {
@@ -174,7 +202,7 @@ impl Xenstore {
             });
         }
         match answer.kind {
-            Kind::Error => match wire::error_name(&answer.payload) {
+            MessageKind::Error => match wire::error_name(&answer.payload) {
                 Ok(name) => Err(XenstoreErrorKind::Refused(name.into())),
                 Err(what) => malformed(what),
             },
@@ -186,13 +214,14 @@ impl Xenstore {
         }
     }
 
-    /// Before Linux 4.11 the device itself answers requests to watch, and with request id 0.
-    fn answers_for_itself(&self, kind: Kind, answer: &Message) -> bool {
-        let watches = matches!(kind, Kind::Watch | Kind::Unwatch);
+    /// Before Linux 4.11 the device itself answers watch requests, with request id 0.
+    fn answers_for_itself(&self, kind: MessageKind, answer: &Message) -> bool {
+        let watches = matches!(kind, MessageKind::Watch | MessageKind::Unwatch);
         matches!(self.stream, Stream::Device(_)) && watches && answer.request == 0
     }
 
-    /// Waits for some bytes. An event among them is kept; an answer is returned.
+    /// Takes the next message, and waits for bytes if there is none. It keeps an event, and returns an
+    /// answer.
     fn incoming(&mut self, limit: Limit) -> Result<Option<Message>, XenstoreErrorKind> {
         if self.closed {
             return Err(XenstoreErrorKind::Closed);
@@ -210,7 +239,7 @@ impl Xenstore {
                 return Ok(None);
             }
         };
-        if message.kind != Kind::WatchEvent {
+        if message.kind != MessageKind::WatchEvent {
             return Ok(Some(message));
         }
         let event = wire::event(&message.payload).map_err(XenstoreErrorKind::Malformed)?;
@@ -228,7 +257,8 @@ impl Xenstore {
     }
 }
 
-/// Readable when something came in; [`event`](Xenstore::event) then tells whether it is an event.
+/// The descriptor is readable when bytes have arrived. Call [`event`](Xenstore::event) with a timeout of
+/// zero then, until it returns `None`.
 impl AsFd for Xenstore {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()

@@ -1,4 +1,4 @@
-//! Where xenstored is reached, and bytes to and from it.
+//! `Endpoint`: where to reach xenstored; and the stream of bytes to and from it.
 
 use std::fmt;
 use std::io;
@@ -15,18 +15,24 @@ use super::{XenstoreError, XenstoreErrorKind};
 
 const OPERATION: &str = "connect to";
 
-/// A place where xenstored may be reached.
+/// A place at which xenstored may be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// A daemon's socket.
+    /// The socket of a xenstored in this domain.
     Socket(PathBuf),
-    /// The kernel's device, for a xenstored in another domain.
+    /// The kernel's device, which leads to a xenstored in any domain.
     Device(PathBuf),
 }
 
 impl Endpoint {
-    /// Where xenstored usually is, the likeliest first. The order of `xs_open`.
+    /// The usual places, in the order of `xs_open`: the likeliest first.
+    ///
+    /// ```
+    /// use hv_xen::xenstore::Endpoint;
+    ///
+    /// assert_eq!(Endpoint::usual()[0].to_string(), "/run/xenstored/socket");
+    /// ```
     #[must_use]
     pub fn usual() -> Vec<Self> {
         vec![
@@ -50,7 +56,7 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// An open way to xenstored; reads and writes never block.
+/// An open connection to xenstored. Reads and writes never block.
 #[derive(Debug)]
 pub(super) enum Stream {
     Socket(OwnedFd),
@@ -58,8 +64,8 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// Opens the first endpoint that answers. One that is there and can't be opened is what the
-    /// error tells of, if no other can.
+    /// Opens the first endpoint that answers. If none does, the error is that of the first endpoint
+    /// that exists.
     pub(super) fn open(endpoints: &[Endpoint], limit: Limit) -> Result<Self, XenstoreError> {
         let mut refused = None;
         for endpoint in endpoints {
@@ -87,16 +93,16 @@ impl Stream {
         Err(refused.unwrap_or_else(missing))
     }
 
-    /// Sends all of it.
+    /// Sends all bytes.
     pub(super) fn send(&self, mut bytes: &[u8], limit: Limit) -> Result<(), XenstoreErrorKind> {
         while !bytes.is_empty() {
             let sent = match self {
                 Self::Socket(fd) => {
                     limit.ready(fd.as_fd(), PollFlags::OUT)?;
-                    // In a C program a closed connection would otherwise end the process.
+                    // Without this flag a closed connection raises SIGPIPE, which ends a C program.
                     rustix::net::send(fd, bytes, SendFlags::NOSIGNAL)
                 }
-                // The device never says that it can be written to: it always can.
+                // The device never polls as writable, and can always be written to.
                 Self::Device(fd) => rustix::io::write(fd, bytes),
             };
             match sent {
@@ -109,7 +115,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Waits for bytes; how many there are of them, at least one.
+    /// Waits for bytes, and returns their number, which is at least one.
     pub(super) fn receive(
         &self,
         into: &mut [u8],
@@ -143,9 +149,8 @@ fn connect(path: &Path, limit: Limit) -> Result<OwnedFd, XenstoreErrorKind> {
     loop {
         match rustix::net::connect(&socket, &address) {
             Ok(()) => return Ok(socket),
-            // So many others are waiting to be let in that there is no place left in the queue.
-            Err(Errno::AGAIN) => limit.pause()?,
-            Err(Errno::INTR) => {}
+            // EAGAIN: the listener's queue is full.
+            Err(Errno::AGAIN | Errno::INTR) => limit.pause()?,
             Err(Errno::CONNREFUSED) => return Err(XenstoreErrorKind::Unavailable),
             Err(errno) => return Err(not_open(errno)),
         }

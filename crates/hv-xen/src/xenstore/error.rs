@@ -1,4 +1,4 @@
-//! `XenstoreError`: why xenstore did not do as asked.
+//! `XenstoreError`: a request to xenstore that failed.
 
 use std::io;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use userdata_core::hypervisor::HypervisorErrorKind;
 
 use super::wire::Malformed;
 
-/// A request that xenstore did not grant, or that never reached it.
+/// A request that xenstored refused, or that failed on the way to it or back.
 #[derive(Debug, Error)]
 #[error("xenstore: cannot {operation} {path}")]
 pub struct XenstoreError {
@@ -33,55 +33,55 @@ impl XenstoreError {
         self.operation
     }
 
-    /// The path in xenstore, or that of the socket or device.
+    /// The path of the node; when connecting, the paths of the sockets and devices.
     #[must_use]
     pub const fn path(&self) -> &str {
         &self.path
     }
 
-    /// Why it was not done.
+    /// Why the request failed.
     #[must_use]
     pub const fn kind(&self) -> &XenstoreErrorKind {
         &self.kind
     }
 }
 
-/// Why a request was not granted.
+/// Why a request to xenstore failed.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum XenstoreErrorKind {
-    /// There is no xenstore: none of its sockets and devices is there.
-    #[error("no xenstore is running here")]
+    /// xenstored is not running: none of its sockets and devices exists and answers.
+    #[error("xenstored is not running")]
     Unavailable,
     /// This user may not open the socket or device.
-    #[error("this user may not open it, which takes root")]
+    #[error("only root may open the socket or device")]
     NotPermitted(#[source] io::Error),
-    /// xenstored refused, with this name of an error, such as `EACCES`.
+    /// xenstored refused the request with the error of this name, such as `EACCES`.
     #[error("xenstored answered {0}")]
     Refused(Box<str>),
-    /// No answer within the time allowed.
+    /// No answer came in time.
     #[error("no answer within {waited:?}")]
     DeadlinePassed {
-        /// How long it was waited for.
+        /// How long the client waited.
         waited: Duration,
     },
-    /// xenstored closed the connection, or an earlier failure made it useless.
+    /// xenstored closed the connection, or the client did after an earlier failure.
     #[error("the connection is closed")]
     Closed,
-    /// What came is not of the protocol.
+    /// The answer is not of xenstore's protocol.
     #[error("the answer is malformed")]
     Malformed(#[source] Malformed),
-    /// The path or token is too long, or contains a NUL.
-    #[error("no request can hold this path")]
+    /// The path or token is too long, or contains a NUL. Nothing was sent.
+    #[error("the path or token is too long or contains a NUL")]
     InvalidPath,
-    /// Any other failure.
-    #[error("the call failed")]
+    /// A system call failed in another way.
+    #[error("a system call failed")]
     Failed(#[source] io::Error),
 }
 
 impl From<XenstoreError> for HypervisorErrorKind {
     fn from(error: XenstoreError) -> Self {
-        let said = |error: &XenstoreError| format!("xenstore's {}", error.path);
+        let node = |error: &XenstoreError| format!("xenstore's {}", error.path);
         match error.kind {
             XenstoreErrorKind::Unavailable => Self::Unavailable {
                 what: format!("xenstore ({})", error.path),
@@ -93,13 +93,13 @@ impl From<XenstoreError> for HypervisorErrorKind {
             },
             XenstoreErrorKind::Refused(ref name) if matches!(name.as_ref(), "EACCES" | "EPERM") => {
                 Self::NotPermitted {
-                    what: said(&error),
+                    what: node(&error),
                     source: Some(Box::new(error)),
                 }
             }
             XenstoreErrorKind::DeadlinePassed { waited } => Self::DeadlinePassed { waited },
             XenstoreErrorKind::Malformed(ref malformed) => Self::Malformed {
-                what: format!("{}: {malformed}", said(&error)),
+                what: format!("{}: {malformed}", node(&error)),
             },
             _ => Self::Failed {
                 source: Box::new(error),

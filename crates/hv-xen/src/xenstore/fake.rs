@@ -1,4 +1,4 @@
-//! A xenstored in a thread: one that behaves, and whatever a test makes of one that does not.
+//! Fake xenstoreds in threads: one that follows the protocol, and scripted ones that do not.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -12,13 +12,13 @@ use tempfile::TempDir;
 use super::Xenstore;
 use super::endpoint::Stream;
 
-/// Long enough to be passed by nothing but a defect.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Passes in a failing test only.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 /// A request as it arrived: kind, request id, payload.
 pub(crate) type Request = (u32, u32, Vec<u8>);
 
-/// The next request, `None` once the client is gone.
+/// The next request; `None` once the client has closed the connection.
 pub(crate) fn next_request(stream: &mut UnixStream) -> Option<Request> {
     let mut header = [0; 16];
     stream.read_exact(&mut header).ok()?;
@@ -29,7 +29,7 @@ pub(crate) fn next_request(stream: &mut UnixStream) -> Option<Request> {
     Some((word(0), word(4), payload))
 }
 
-/// A message in the form of the wire.
+/// A message as bytes.
 pub(crate) fn message(kind: u32, request: u32, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for word in [kind, request, 0, payload.len() as u32] {
@@ -39,7 +39,7 @@ pub(crate) fn message(kind: u32, request: u32, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A client whose server is this function, run in a thread.
+/// A client whose server is this function, which runs in a thread.
 pub(crate) fn client_of(
     timeout: Duration,
     server: impl FnOnce(UnixStream) + Send + 'static,
@@ -50,7 +50,7 @@ pub(crate) fn client_of(
     (client, thread::spawn(move || server(theirs)))
 }
 
-/// A client that gets these answers, whole, one for each request.
+/// A client that gets these answers, each in one piece, one per request.
 pub(crate) fn client_answered(
     answers: impl IntoIterator<Item = Vec<u8>> + Send + 'static,
 ) -> Xenstore {
@@ -59,16 +59,16 @@ pub(crate) fn client_answered(
             next_request(&mut stream);
             stream.write_all(&answer).unwrap();
         }
-        // Open until the client is done.
+        // The connection stays open until the client closes it.
         while next_request(&mut stream).is_some() {}
     };
-    client_of(PATIENCE, server).0
+    client_of(LONG, server).0
 }
 
-/// Where events go, and what they carry.
+/// The connection that events go to, and their path and token.
 type Watcher = (UnixStream, Vec<u8>);
 
-/// A xenstored with a tree and a socket of its own. Every node is an entry, parents included.
+/// A xenstored with its own tree and socket. Every node, parents included, is an entry of the tree.
 #[derive(Debug)]
 pub(crate) struct FakeXenstored {
     folder: TempDir,
@@ -112,7 +112,7 @@ impl FakeXenstored {
         self.tree.lock().unwrap().remove(path);
     }
 
-    /// Sends every watcher its event, whatever it watches.
+    /// Sends every watcher its event, without regard to the watched path.
     pub(crate) fn fire(&self) {
         for (stream, path_and_token) in self.watchers.lock().unwrap().iter_mut() {
             stream.write_all(&message(15, 0, path_and_token)).unwrap();
@@ -149,7 +149,7 @@ fn serve(
                     .lock()
                     .unwrap()
                     .push((stream.try_clone().unwrap(), payload.clone()));
-                // As xenstored does: the first event may even come before the answer.
+                // A real xenstored may send the first event before the answer, too.
                 [message(15, 0, &payload), message(4, id, b"OK\0")].concat()
             }
             5 => {

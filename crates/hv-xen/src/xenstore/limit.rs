@@ -1,4 +1,4 @@
-//! How long a request may take, connecting included.
+//! `Limit`: the deadline of a request.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::XenstoreErrorKind;
 
-/// A point in time up to which something may be waited for.
+/// The point in time at which a wait ends.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
     start: Instant,
@@ -17,7 +17,8 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    /// From now on. A span of zero is taken as one millisecond, so that what is there is seen.
+    /// A deadline `span` from now. A span of zero is taken as one millisecond, so that bytes which
+    /// have already arrived are read.
     pub(super) fn within(span: Duration) -> Self {
         let span = span.max(Duration::from_millis(1));
         Self {
@@ -48,7 +49,7 @@ impl Limit {
         }
     }
 
-    /// Waits a moment for something that can't be polled for.
+    /// Waits a moment, for a condition that can't be polled for.
     pub(super) fn pause(self) -> Result<(), XenstoreErrorKind> {
         std::thread::sleep(self.left()?.min(Duration::from_millis(5)));
         Ok(())

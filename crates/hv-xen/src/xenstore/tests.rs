@@ -1,4 +1,4 @@
-//! The client with a xenstored that behaves, and with ones that do not.
+//! The client with a xenstored that follows the protocol, and with ones that do not.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::connection::Xenstore;
 use super::endpoint::Stream;
-use super::fake::{FakeXenstored, PATIENCE, client_answered, client_of, message, next_request};
+use super::fake::{FakeXenstored, LONG, client_answered, client_of, message, next_request};
 use super::limit::Limit;
 use super::wire::Malformed;
 use super::{Endpoint, XenstoreError, XenstoreErrorKind};
@@ -17,7 +17,7 @@ use super::{Endpoint, XenstoreError, XenstoreErrorKind};
 const SOON: Duration = Duration::from_millis(30);
 
 fn open(fake: &FakeXenstored) -> Xenstore {
-    Xenstore::open(&[Endpoint::Socket(fake.socket())], PATIENCE).unwrap()
+    Xenstore::open(&[Endpoint::Socket(fake.socket())], LONG).unwrap()
 }
 
 fn is_closed(error: &XenstoreError) -> bool {
@@ -60,36 +60,36 @@ fn nodes_are_read_and_listed() {
 }
 
 #[test]
-fn a_watch_tells_at_once_and_whenever_it_fires_until_it_is_taken_back() {
+fn a_watch_fires_at_once_and_at_changes_until_it_is_ended() {
     let fake = FakeXenstored::start(&[]);
     let mut xenstore = open(&fake);
     xenstore.watch("@releaseDomain", "t").unwrap();
-    let event = xenstore.event(PATIENCE).unwrap().unwrap();
+    let event = xenstore.event(LONG).unwrap().unwrap();
     assert_eq!(
         (&event.path[..], &event.token[..]),
         (&b"@releaseDomain"[..], &b"t"[..])
     );
     assert_eq!(xenstore.event(Duration::ZERO).unwrap(), None);
     fake.fire();
-    assert_eq!(xenstore.event(PATIENCE).unwrap().unwrap(), event);
+    assert_eq!(xenstore.event(LONG).unwrap().unwrap(), event);
     xenstore.unwatch("@releaseDomain", "t").unwrap();
     fake.fire();
     assert_eq!(xenstore.event(SOON).unwrap(), None);
 }
 
 #[test]
-fn events_that_come_before_an_answer_are_kept_and_equal_ones_are_one() {
+fn events_before_an_answer_are_kept_once_each() {
     let events = [&b"/a\0one\0"[..], b"/b\0two\0", b"/a\0one\0"].map(|e| message(15, 77, e));
     let mut xenstore = client_answered([[events.concat(), message(2, 1, b"value")].concat()]);
     assert_eq!(xenstore.read("/x").unwrap().unwrap(), b"value");
-    assert_eq!(xenstore.event(PATIENCE).unwrap().unwrap().path, b"/a");
-    assert_eq!(xenstore.event(PATIENCE).unwrap().unwrap().token, b"two");
+    assert_eq!(xenstore.event(LONG).unwrap().unwrap().path, b"/a");
+    assert_eq!(xenstore.event(LONG).unwrap().unwrap().token, b"two");
     assert_eq!(xenstore.event(Duration::ZERO).unwrap(), None);
 }
 
 #[test]
 fn an_answer_in_pieces_is_put_together() {
-    let (mut xenstore, server) = client_of(PATIENCE, |mut stream| {
+    let (mut xenstore, server) = client_of(LONG, |mut stream| {
         for _ in 0..3 {
             let (kind, id, payload) = next_request(&mut stream).unwrap();
             let answer = [message(15, 0, b"/w\0t\0"), message(kind, id, &payload)].concat();
@@ -106,7 +106,7 @@ fn an_answer_in_pieces_is_put_together() {
 }
 
 #[test]
-fn a_silent_xenstored_is_waited_for_no_longer_than_allowed() {
+fn a_silent_xenstored_is_not_waited_for_past_the_deadline() {
     let (mut xenstore, server) = client_of(SOON, |mut stream| {
         next_request(&mut stream);
         let mut rest = Vec::new();
@@ -127,7 +127,7 @@ fn a_silent_xenstored_is_waited_for_no_longer_than_allowed() {
 }
 
 #[test]
-fn a_xenstored_that_sends_nothing_but_events_is_not_waited_for_forever() {
+fn an_endless_stream_of_events_does_not_extend_the_deadline() {
     let (mut xenstore, server) = client_of(SOON, |mut stream| {
         next_request(&mut stream);
         while stream.write_all(&message(15, 0, b"/w\0t\0")).is_ok() {}
@@ -142,11 +142,11 @@ fn a_xenstored_that_sends_nothing_but_events_is_not_waited_for_forever() {
 }
 
 #[test]
-fn a_xenstored_that_takes_no_requests_is_not_waited_for_forever() {
+fn a_xenstored_that_reads_nothing_does_not_extend_the_deadline() {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     ours.set_nonblocking(true).unwrap();
     let mut xenstore = Xenstore::over(Stream::Socket(ours.into()), SOON);
-    // The answers to requests that nobody reads.
+    // The server sends its answers without reading any request.
     let answers: Vec<Vec<u8>> = (1..=2000).map(|id| message(2, id, b"")).collect();
     theirs.write_all(&answers.concat()).unwrap();
     let path = "a".repeat(4000);
@@ -170,9 +170,9 @@ fn more_different_events_than_are_kept_end_the_connection() {
 }
 
 #[test]
-fn a_connection_closed_before_or_within_an_answer_is_told() {
+fn a_connection_closed_before_or_within_an_answer_is_reported() {
     for kept in [0, 1, 15, 16, 20] {
-        let (mut xenstore, server) = client_of(PATIENCE, move |mut stream| {
+        let (mut xenstore, server) = client_of(LONG, move |mut stream| {
             next_request(&mut stream);
             stream.write_all(&message(2, 1, b"value")[..kept]).unwrap();
         });
@@ -180,10 +180,10 @@ fn a_connection_closed_before_or_within_an_answer_is_told() {
             is_closed(&xenstore.read("/a").unwrap_err()),
             "after {kept} bytes"
         );
-        assert!(is_closed(&xenstore.event(PATIENCE).unwrap_err()));
+        assert!(is_closed(&xenstore.event(LONG).unwrap_err()));
         server.join().unwrap();
     }
-    let (mut xenstore, server) = client_of(PATIENCE, drop);
+    let (mut xenstore, server) = client_of(LONG, drop);
     server.join().unwrap();
     assert!(is_closed(&xenstore.read("/a").unwrap_err()));
 }
@@ -274,11 +274,11 @@ fn a_directory_or_event_without_its_nul_is_refused() {
 }
 
 #[test]
-fn an_answer_that_nobody_asked_for_ends_the_wait_for_events() {
-    let (mut xenstore, server) = client_of(PATIENCE, |mut stream| {
+fn an_answer_without_a_request_ends_the_wait_for_events() {
+    let (mut xenstore, server) = client_of(LONG, |mut stream| {
         stream.write_all(&message(2, 5, b"value")).unwrap();
     });
-    let error = xenstore.event(PATIENCE).unwrap_err();
+    let error = xenstore.event(LONG).unwrap_err();
     assert_eq!(
         *malformed(&error),
         Malformed::WrongRequest {
@@ -300,7 +300,7 @@ fn a_request_that_does_not_fit_is_not_sent() {
 }
 
 #[test]
-fn only_the_kernels_device_may_answer_a_watch_without_a_request_id() {
+fn only_the_device_may_answer_a_watch_without_a_request_id() {
     let answers = [(4, "watch", true), (5, "unwatch", true), (2, "read", false)];
     for device in [true, false] {
         for (kind, name, exempt) in answers {
@@ -312,7 +312,7 @@ fn only_the_kernels_device_may_answer_a_watch_without_a_request_id() {
             } else {
                 Stream::Socket(ours)
             };
-            let mut xenstore = Xenstore::over(stream, PATIENCE);
+            let mut xenstore = Xenstore::over(stream, LONG);
             theirs.write_all(&message(kind, 0, b"OK")).unwrap();
             let answered = match name {
                 "watch" => xenstore.watch("/a", "t").is_ok(),
@@ -325,8 +325,8 @@ fn only_the_kernels_device_may_answer_a_watch_without_a_request_id() {
 }
 
 #[test]
-fn the_kernels_device_is_not_asked_whether_it_can_be_written_to() {
-    // It never says so. Once the time is up, only what needs no waiting succeeds.
+fn the_device_is_not_polled_before_a_write() {
+    // The device never polls as writable. Past the deadline, only a write without a poll succeeds.
     let limit = Limit::within(Duration::ZERO);
     std::thread::sleep(Duration::from_millis(2));
     let (ours, _theirs) = UnixStream::pair().unwrap();
@@ -351,18 +351,18 @@ fn the_first_endpoint_that_answers_is_taken() {
         Endpoint::Device(nowhere.path().join("missing")),
         Endpoint::Socket(fake.socket()),
     ];
-    let mut xenstore = Xenstore::open(&endpoints, PATIENCE).unwrap();
+    let mut xenstore = Xenstore::open(&endpoints, LONG).unwrap();
     assert!(xenstore.read("/a").unwrap().is_some());
-    let error = Xenstore::open(&endpoints[..4], PATIENCE).unwrap_err();
+    let error = Xenstore::open(&endpoints[..4], LONG).unwrap_err();
     assert!(matches!(error.kind(), XenstoreErrorKind::Unavailable));
     assert!(error.path().contains("deaf") && error.path().contains("missing"));
 }
 
 #[test]
-fn a_full_queue_of_callers_is_waited_for_no_longer_than_allowed() {
+fn a_full_listen_queue_is_not_waited_for_past_the_deadline() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
-    // Nobody accepts, so the queue fills.
+    // The listener accepts no connection, so its queue fills.
     let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let mut waiting = Vec::new();
     let error = loop {
@@ -382,13 +382,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn nothing_that_xenstored_sends_panics(bytes in vec(any::<u8>(), 0..200)) {
-        let (mut xenstore, server) = client_of(PATIENCE, move |mut stream| {
+        let (mut xenstore, server) = client_of(LONG, move |mut stream| {
             next_request(&mut stream);
-            // The client may have had enough of it.
+            // The client may have closed the connection already.
             let _ = stream.write_all(&bytes);
         });
         prop_assert!(xenstore.read("/a").is_err());
-        prop_assert!(xenstore.event(PATIENCE).is_err());
+        prop_assert!(xenstore.event(LONG).is_err());
         server.join().unwrap();
     }
 }

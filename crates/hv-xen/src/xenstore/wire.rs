@@ -4,8 +4,11 @@
 //! 0  u32 kind      4  u32 request id      8  u32 transaction id      12  u32 length of the rest
 //! ```
 //!
-//! All little-endian, as both ends are on one machine. Pure code: no input panics, and a decoder
-//! holds no more than one message and what was pushed behind it.
+//! All little-endian, as both ends are on one machine. Pure code: no input causes a panic, and a
+//! decoder holds no more than the bytes that were pushed and not yet decoded.
+//!
+//! This module is public for fuzzing only. It is not part of the crate's stable interface, except for
+//! the types that `xenstore` re-exports.
 
 use std::collections::VecDeque;
 
@@ -15,27 +18,27 @@ pub const HEADER: usize = 16;
 /// Most bytes that may follow the header, `XENSTORE_PAYLOAD_MAX`.
 pub const PAYLOAD_MAX: usize = 4096;
 
-/// What a message is: `enum xsd_sockmsg_type`, as far as it is spoken here.
+/// The kind of a message: `enum xsd_sockmsg_type`, as far as this client uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum MessageKind {
     /// `XS_DIRECTORY`: the names of a node's children.
     Directory,
     /// `XS_READ`: a node's value.
     Read,
     /// `XS_WATCH`: events when something at or below a path changes.
     Watch,
-    /// `XS_UNWATCH`: no more of them.
+    /// `XS_UNWATCH`: the end of a watch.
     Unwatch,
-    /// `XS_WATCH_EVENT`: such an event; comes unasked.
+    /// `XS_WATCH_EVENT`: an event of a watch; it answers no request.
     WatchEvent,
     /// `XS_ERROR`: the answer to a request that failed.
     Error,
-    /// Any other.
+    /// Any other kind.
     Other(u32),
 }
 
-impl Kind {
+impl MessageKind {
     const fn decode(number: u32) -> Self {
         match number {
             1 => Self::Directory,
@@ -61,54 +64,54 @@ impl Kind {
     }
 }
 
-/// A message that came in.
+/// A message from xenstored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
-    /// What it is.
-    pub kind: Kind,
-    /// Which request it answers; means nothing in an event.
+    /// The kind of the message.
+    pub kind: MessageKind,
+    /// The id of the request that it answers; meaningless in an event.
     pub request: u32,
-    /// What follows the header.
+    /// The bytes after the header.
     pub payload: Vec<u8>,
 }
 
-/// Why bytes are not of the protocol.
+/// Bytes that are not of xenstore's protocol.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// A message longer than the protocol permits.
-    #[error("a message of {length} bytes, of {PAYLOAD_MAX} permitted")]
+    /// A message is longer than the protocol permits.
+    #[error("a message of {length} bytes, more than the {PAYLOAD_MAX} that are permitted")]
     TooLong {
-        /// The length that its header claims.
+        /// The length in its header.
         length: u32,
     },
-    /// Text without its final NUL, or with less or more text than there must be.
+    /// A text lacks its final NUL, or the message has too few or too many texts.
     #[error("a {what} without its NUL-terminated texts")]
     Unterminated {
-        /// What should have had the text.
+        /// The kind of the message, in words.
         what: &'static str,
     },
-    /// An answer to another request than the one that is open.
+    /// The answer names another request than the pending one.
     #[error("an answer to request {got} instead of {expected}")]
     WrongRequest {
-        /// The open request.
+        /// The id of the pending request, 0 if there is none.
         expected: u32,
-        /// What the answer names.
+        /// The id in the answer.
         got: u32,
     },
-    /// An answer of another kind than the request.
+    /// The answer is of another kind than the request.
     #[error("an answer of kind {got:?} to a request of kind {expected:?}")]
     WrongKind {
         /// The request's kind.
-        expected: Kind,
-        /// The answer's.
-        got: Kind,
+        expected: MessageKind,
+        /// The answer's kind.
+        got: MessageKind,
     },
-    /// More different events than are kept.
-    #[error("more than {limit} events in a row")]
+    /// xenstored sent more different events than the client keeps.
+    #[error("more than {limit} different events")]
     TooManyEvents {
-        /// How many are kept.
+        /// The number of events that the client keeps.
         limit: usize,
     },
 }
@@ -117,16 +120,23 @@ pub enum Malformed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
-    /// What changed.
+    /// The path that changed.
     pub path: Vec<u8>,
     /// The token that the path was watched with.
     pub token: Vec<u8>,
 }
 
-/// The bytes of a request, its texts each followed by NUL; `None` if they are too long together or
-/// contain a NUL themselves.
+/// The bytes of a request, with a NUL after each of its texts; `None` if the texts are too long
+/// together, or if one contains a NUL.
+///
+/// ```
+/// use hv_xen::xenstore::{MessageKind, wire};
+///
+/// let request = wire::request(MessageKind::Read, 1, &["/a"]).unwrap();
+/// assert_eq!(request[..], *b"\x02\0\0\0\x01\0\0\0\0\0\0\0\x03\0\0\0/a\0");
+/// ```
 #[must_use]
-pub fn request(kind: Kind, request: u32, texts: &[&str]) -> Option<Vec<u8>> {
+pub fn request(kind: MessageKind, request: u32, texts: &[&str]) -> Option<Vec<u8>> {
     let mut payload = Vec::new();
     for text in texts {
         if text.bytes().any(|byte| byte == 0) {
@@ -143,23 +153,37 @@ pub fn request(kind: Kind, request: u32, texts: &[&str]) -> Option<Vec<u8>> {
     Some([header.concat(), payload].concat())
 }
 
-/// Puts messages together from whatever pieces they arrive in.
+/// Puts messages together from pieces of any size.
+///
+/// ```
+/// use hv_xen::xenstore::{MessageKind, wire};
+///
+/// let mut decoder = wire::Decoder::default();
+/// decoder.push(b"\x02\0\0\0\x01\0\0\0\0\0\0\0\x03\0\0\0we");
+/// assert_eq!(decoder.message()?, None);
+/// decoder.push(b"b");
+/// let message = decoder.message()?.unwrap();
+/// assert_eq!((message.kind, message.request), (MessageKind::Read, 1));
+/// assert_eq!(message.payload, b"web");
+/// # Ok::<(), hv_xen::xenstore::Malformed>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Decoder {
     bytes: VecDeque<u8>,
 }
 
 impl Decoder {
-    /// Adds bytes as they came.
+    /// Adds received bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend(bytes);
     }
 
-    /// The next message, once it is there as a whole.
+    /// Takes the next message, or returns `None` until it is complete.
     ///
     /// # Errors
     ///
-    /// [`Malformed::TooLong`]; what follows can't be told apart any more.
+    /// [`Malformed::TooLong`]. Where the next message starts is unknown then, so every later call
+    /// fails too.
     pub fn message(&mut self) -> Result<Option<Message>, Malformed> {
         let head: Vec<u8> = self.bytes.iter().copied().take(HEADER).collect();
         let ([kind, request, _transaction, length], []) = head.as_chunks::<4>() else {
@@ -175,18 +199,26 @@ impl Decoder {
         }
         let payload = self.bytes.drain(..whole).skip(HEADER).collect();
         Ok(Some(Message {
-            kind: Kind::decode(u32::from_le_bytes(*kind)),
+            kind: MessageKind::decode(u32::from_le_bytes(*kind)),
             request: u32::from_le_bytes(*request),
             payload,
         }))
     }
 }
 
-/// The path and token of a [`Kind::WatchEvent`].
+/// The path and token of a [`MessageKind::WatchEvent`].
+///
+/// ```
+/// use hv_xen::xenstore::wire;
+///
+/// let event = wire::event(b"@releaseDomain\0token\0")?;
+/// assert_eq!((&event.path[..], &event.token[..]), (&b"@releaseDomain"[..], &b"token"[..]));
+/// # Ok::<(), hv_xen::xenstore::Malformed>(())
+/// ```
 ///
 /// # Errors
 ///
-/// [`Malformed::Unterminated`] unless there are two texts, each ended by NUL.
+/// [`Malformed::Unterminated`] unless there are two texts, each with its final NUL.
 pub fn event(payload: &[u8]) -> Result<Event, Malformed> {
     let texts = texts(payload, "watch event")?;
     match texts.as_slice() {
@@ -200,11 +232,19 @@ pub fn event(payload: &[u8]) -> Result<Event, Malformed> {
     }
 }
 
-/// The names in the answer to a [`Kind::Directory`].
+/// The names in the answer to a [`MessageKind::Directory`].
+///
+/// ```
+/// use hv_xen::xenstore::wire;
+///
+/// assert_eq!(wire::names(b"0\07\0")?, [b"0", b"7"]);
+/// assert!(wire::names(b"0\07").is_err());
+/// # Ok::<(), hv_xen::xenstore::Malformed>(())
+/// ```
 ///
 /// # Errors
 ///
-/// [`Malformed::Unterminated`] unless each is ended by NUL.
+/// [`Malformed::Unterminated`] unless each name has its final NUL.
 pub fn names(payload: &[u8]) -> Result<Vec<Vec<u8>>, Malformed> {
     Ok(texts(payload, "directory")?
         .into_iter()
@@ -212,11 +252,18 @@ pub fn names(payload: &[u8]) -> Result<Vec<Vec<u8>>, Malformed> {
         .collect())
 }
 
-/// The name in a [`Kind::Error`], such as `ENOENT`.
+/// The name of the error in a [`MessageKind::Error`], such as `ENOENT`.
+///
+/// ```
+/// use hv_xen::xenstore::wire;
+///
+/// assert_eq!(wire::error_name(b"ENOENT\0")?, "ENOENT");
+/// # Ok::<(), hv_xen::xenstore::Malformed>(())
+/// ```
 ///
 /// # Errors
 ///
-/// [`Malformed::Unterminated`] unless it is one word of capitals and digits, ended by NUL.
+/// [`Malformed::Unterminated`] unless it is one word of capitals and digits with its final NUL.
 pub fn error_name(payload: &[u8]) -> Result<&str, Malformed> {
     let word = |name: &&str| {
         let allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
@@ -229,7 +276,7 @@ pub fn error_name(payload: &[u8]) -> Result<&str, Malformed> {
         .ok_or(Malformed::Unterminated { what: "refusal" })
 }
 
-/// Texts, each ended by NUL.
+/// The texts, each with its final NUL.
 fn texts<'a>(payload: &'a [u8], what: &'static str) -> Result<Vec<&'a [u8]>, Malformed> {
     match payload.split_last() {
         None => Ok(Vec::new()),
@@ -246,20 +293,22 @@ mod tests {
 
     #[test]
     fn a_request_is_laid_out_as_documented() {
-        let bytes = request(Kind::Watch, 0x0102_0304, &["@releaseDomain", "t"]).unwrap();
+        let bytes = request(MessageKind::Watch, 0x0102_0304, &["@releaseDomain", "t"]).unwrap();
         let expected = b"\x04\0\0\0\x04\x03\x02\x01\0\0\0\0\x11\0\0\0@releaseDomain\0t\0";
         assert_eq!(bytes, expected);
         assert_eq!(
-            request(Kind::Read, 1, &[&"a".repeat(4095)]).unwrap().len(),
+            request(MessageKind::Read, 1, &[&"a".repeat(4095)])
+                .unwrap()
+                .len(),
             16 + 4096
         );
-        assert_eq!(request(Kind::Read, 1, &[&"a".repeat(4096)]), None);
-        assert_eq!(request(Kind::Read, 1, &["a\0"]), None);
+        assert_eq!(request(MessageKind::Read, 1, &[&"a".repeat(4096)]), None);
+        assert_eq!(request(MessageKind::Read, 1, &["a\0"]), None);
     }
 
     proptest! {
         #[test]
-        fn messages_are_the_same_in_whatever_pieces_they_arrive(
+        fn messages_do_not_depend_on_the_pieces_they_arrive_in(
             messages in proptest::collection::vec(
                 (0_u32..20, any::<u32>(), proptest::collection::vec(any::<u8>(), 0..80)),
                 0..6,

@@ -8,7 +8,7 @@ use crate::sandbox::Sandbox;
 
 const SAMPLES: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../../tests/fixtures/var-lib-xen.tar"
+    "/tests/fixtures/var-lib-xen.tar"
 );
 const WEB: &str = "dd0432cd-1e00-4034-a9f8-262cf3743e99";
 const DB: &str = "6f0c2a52-9d1e-4c8b-8a53-2f3b1c7d9e10";

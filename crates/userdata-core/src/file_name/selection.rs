@@ -35,7 +35,7 @@ impl DomainSelection {
         }
     }
 
-    /// The name, if it is one of this domain's; bytes that are no UTF-8 are names like any other.
+    /// The name, if it is one of this domain's; bytes that are not UTF-8 are names like any other.
     #[must_use]
     pub fn select(&self, name: &[u8]) -> Option<FileName> {
         // A userid may start with a dot, and nothing in a name is a path separator.

@@ -16,8 +16,8 @@ fn make<D: Directory>(directory: &D, text: &str) -> D {
         .expect("a directory is opened")
 }
 
-/// A name in a child is another than the same name in its parent, and who opens the child twice
-/// sees the same.
+/// A child directory and its parent may have the same name for different files. Two handles on the
+/// child show the same files.
 pub fn a_child_directory_has_names_of_its_own<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, a) = (&under_test.directory, name("a"));
     under_test.store(a, b"of the parent");
@@ -38,7 +38,7 @@ pub fn a_child_directory_has_names_of_its_own<D: Directory>(under_test: &Directo
     );
 }
 
-/// `make_directory` refuses a name that anything has.
+/// `make_directory` refuses a name that is taken.
 pub fn a_child_directory_is_not_made_twice<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     under_test.store(name("file"), b"bytes");
@@ -54,7 +54,7 @@ pub fn a_child_directory_is_not_made_twice<D: Directory>(under_test: &DirectoryU
     assert_eq!(read_at(&child, name("a")), b"kept");
 }
 
-/// A file is no directory, nor is a link to one; neither is removed as one.
+/// `open_directory` and `remove_directory` refuse a file, and a link to a directory.
 pub fn only_directories_are_opened_as_such<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     under_test.store(name("file"), b"bytes");
@@ -73,10 +73,8 @@ pub fn only_directories_are_opened_as_such<D: Directory>(under_test: &DirectoryU
     }
 }
 
-/// A directory is removed when it is empty, and not before.
-pub fn a_directory_that_holds_anything_is_not_removed<D: Directory>(
-    under_test: &DirectoryUnderTest<D>,
-) {
+/// `remove_directory` removes a directory only if it is empty.
+pub fn a_directory_is_removed_only_when_empty<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let child = make(directory, "child");
     store_in(&child, name("a"), b"bytes");
@@ -100,7 +98,7 @@ pub fn a_directory_that_holds_anything_is_not_removed<D: Directory>(
     under_test.assert_absent(name("child"));
 }
 
-/// A directory is renamed with all it holds, also into another one; who had it open has it still.
+/// A directory is renamed with its content, also into another directory. Open handles stay valid.
 pub fn a_directory_is_renamed_with_all_it_holds<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let child = make(directory, "child");
@@ -123,7 +121,7 @@ pub fn a_directory_is_renamed_with_all_it_holds<D: Directory>(under_test: &Direc
     assert_eq!(read_at(&moved, name("b")), b"by who had it open");
 }
 
-/// A directory renamed over an empty one takes its place; over one that holds anything it does not.
+/// A directory can be renamed over an empty directory, and not over one with content.
 pub fn a_directory_replaces_an_empty_one_only<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let full = make(directory, "full");
@@ -142,7 +140,7 @@ pub fn a_directory_replaces_an_empty_one_only<D: Directory>(under_test: &Directo
     assert_eq!(read_at(&moved, name("a")), b"bytes");
 }
 
-/// A file moves into another directory and replaces what has the name there.
+/// A file can be moved into another directory, where it replaces the file of its new name.
 pub fn files_move_from_one_directory_to_another<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, a, b) = (&under_test.directory, name("a"), name("b"));
     let child = make(directory, "child");
@@ -158,7 +156,8 @@ pub fn files_move_from_one_directory_to_another<D: Directory>(under_test: &Direc
     assert_eq!(failure(child.open(b)), Some(Errno::NOENT));
 }
 
-/// A directory is opened like a file to be locked, and is told apart by its type. It can't be read.
+/// `open` opens a directory too, so that it can be locked. Its metadata has its type, and it can't be
+/// read.
 pub fn a_directory_can_be_locked<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, child) = (&under_test.directory, name("child"));
     make(directory, "child");
@@ -194,8 +193,10 @@ pub fn a_directory_can_be_locked<D: Directory>(under_test: &DirectoryUnderTest<D
     assert_eq!(directory.lock(&second, LockMode::Exclusive), Ok(()));
 }
 
-/// Who has a directory open that was removed can make nothing in it, and finds nothing.
-pub fn a_removed_directory_holds_nothing_more<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+/// A handle on a removed directory finds nothing, and makes nothing.
+pub fn nothing_can_be_made_in_a_removed_directory<D: Directory>(
+    under_test: &DirectoryUnderTest<D>,
+) {
     let (directory, a) = (&under_test.directory, name("a"));
     let child = make(directory, "child");
     directory

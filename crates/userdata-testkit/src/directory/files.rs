@@ -1,4 +1,4 @@
-//! Files: made, written, read.
+//! Files: creating, writing and reading them.
 
 use userdata_core::store::FileType;
 use userdata_fs::{Directory, Errno};
@@ -6,7 +6,7 @@ use userdata_fs::{Directory, Errno};
 use super::{DirectoryUnderTest, failure, name, read_all, read_at, write_all};
 use crate::hostile::Hostile;
 
-/// `create` makes a regular file without a byte, under the name.
+/// `create` makes an empty regular file under the name.
 pub fn create_makes_an_empty_file<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, a) = (&under_test.directory, name("a"));
     let file = directory.create(a).expect("a new file is made");
@@ -20,7 +20,7 @@ pub fn create_makes_an_empty_file<D: Directory>(under_test: &DirectoryUnderTest<
     assert_eq!(read_at(directory, a), b"");
 }
 
-/// `create` is exclusive: whatever has the name keeps it, a link that leads nowhere included.
+/// `create` is exclusive: it refuses a name that is taken, even by a dangling link.
 pub fn create_refuses_a_name_that_is_taken<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     under_test.store(name("file"), b"bytes");
@@ -50,8 +50,8 @@ pub fn create_refuses_a_name_that_is_taken<D: Directory>(under_test: &DirectoryU
     under_test.assert_absent(name("nowhere"));
 }
 
-/// All bytes of all writes come back in order, of any value and around the sizes of blocks.
-pub fn what_is_written_is_read<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+/// The bytes of all writes are read back in order, for every byte value and for sizes around a block.
+pub fn written_bytes_are_read_back<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let every_byte: Vec<u8> = (0..=u8::MAX).cycle().take(70_000).collect();
     for (number, lengths) in [
@@ -86,7 +86,7 @@ pub fn what_is_written_is_read<D: Directory>(under_test: &DirectoryUnderTest<D>)
     }
 }
 
-/// Two who have one file open read it each from the start.
+/// Two handles on one file have positions of their own, and each reads from the start.
 pub fn each_open_file_has_a_position_of_its_own<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, a) = (&under_test.directory, name("a"));
     under_test.store(a, b"0123456789");
@@ -96,14 +96,14 @@ pub fn each_open_file_has_a_position_of_its_own<D: Directory>(under_test: &Direc
     assert_eq!(directory.read(&first, &mut buffer), Ok(4));
     assert_eq!(read_all(directory, &second), b"0123456789");
     assert_eq!(read_all(directory, &first), b"456789");
-    // Who writes stands behind what he wrote.
+    // A handle that has written stands at the end of the written bytes.
     let writer = directory.create(name("b")).expect("a new file is made");
     write_all(directory, &writer, b"written");
     assert_eq!(read_all(directory, &writer), b"");
 }
 
-/// A read fills no more than the buffer, and at the end, or into no buffer, nothing.
-pub fn a_read_gives_what_fits<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+/// A read fills no more than its buffer. At the end of the file, or with an empty buffer, it returns 0.
+pub fn a_read_fills_at_most_its_buffer<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, a) = (&under_test.directory, name("a"));
     under_test.store(a, b"0123456789");
     let file = directory.open(a).expect("a file is opened");
@@ -122,8 +122,8 @@ pub fn a_read_gives_what_fits<D: Directory>(under_test: &DirectoryUnderTest<D>) 
     }
 }
 
-/// `open` gives no right to write.
-pub fn a_file_that_was_opened_for_reading_is_not_written<D: Directory>(
+/// A handle from `open` can't be written to.
+pub fn a_file_opened_for_reading_cannot_be_written<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {
     let (directory, a) = (&under_test.directory, name("a"));
@@ -133,9 +133,11 @@ pub fn a_file_that_was_opened_for_reading_is_not_written<D: Directory>(
     assert_eq!(read_all(directory, &file), b"bytes");
 }
 
-/// An open file and its name tell the same; files that are there at the same time have different
-/// identities; writing changes the time, never backwards.
-pub fn an_open_file_tells_what_its_name_tells<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+/// An open file and its name have the same metadata, files that exist at the same time have different
+/// identities, and writing never moves the time of change backwards.
+pub fn an_open_file_and_its_name_have_the_same_metadata<D: Directory>(
+    under_test: &DirectoryUnderTest<D>,
+) {
     let directory = &under_test.directory;
     let mut identities = Vec::new();
     for text in ["a", "b", "c"] {
@@ -160,8 +162,7 @@ pub fn an_open_file_tells_what_its_name_tells<D: Directory>(under_test: &Directo
     assert_eq!(identities.len(), 3);
 }
 
-/// `open_lock` makes a file where there is none, and otherwise opens the one that is there as it
-/// is.
+/// `open_lock` makes a file if there is none, and otherwise opens the existing file unchanged.
 pub fn a_lock_file_is_made_once_and_kept<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, lock) = (&under_test.directory, name("lock"));
     let first = directory.open_lock(lock).expect("a lock file is made");
@@ -179,7 +180,7 @@ pub fn a_lock_file_is_made_once_and_kept<D: Directory>(under_test: &DirectoryUnd
     assert_eq!(read_all(directory, &value), b"bytes");
 }
 
-/// A file lives as long as somebody has it open, whatever becomes of its name.
+/// A file can be read as long as it is open, even once its name is removed or given to another file.
 pub fn a_file_stays_readable_when_its_name_is_gone<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {
@@ -201,8 +202,8 @@ pub fn a_file_stays_readable_when_its_name_is_gone<D: Directory>(
     assert_ne!(metadata.identity, under_test.metadata(b).identity);
 }
 
-/// Where nothing is wrong, syncing succeeds: on a file just written, on one opened for reading, on
-/// one without a name, on the directory, as often as one likes.
+/// Without a failure, every sync succeeds: of a file that was just written, of one opened for reading,
+/// of one without a name, and of the directory, any number of times.
 pub fn files_can_be_synced_however_they_were_opened<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {

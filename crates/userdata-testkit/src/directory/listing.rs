@@ -18,8 +18,8 @@ fn listed<D: Directory>(directory: &D) -> Vec<Vec<u8>> {
     names
 }
 
-/// Where nothing moves each name is shown once, and only names of this directory: with no names,
-/// with a few, and with more than one look at the system gives.
+/// If nothing changes meanwhile, a listing shows each name of this directory once, and no other name:
+/// for no names, for a few, and for more than one system call returns.
 pub fn a_listing_shows_every_name_once<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     assert_eq!(listed(directory), Vec::<Vec<u8>>::new());
@@ -41,8 +41,8 @@ pub fn a_listing_shows_every_name_once<D: Directory>(under_test: &DirectoryUnder
     assert_eq!(listed(directory), wanted);
 }
 
-/// A listing ends with the name at which it was told to.
-pub fn a_listing_ends_when_told<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+/// A listing ends with the name at which the callback breaks.
+pub fn a_listing_ends_at_a_break<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     for number in 0..30 {
         under_test.store(name(&number.to_string()), b"");
     }
@@ -59,7 +59,7 @@ pub fn a_listing_ends_when_told<D: Directory>(under_test: &DirectoryUnderTest<D>
     }
 }
 
-/// A listing does not go on where another one ended, nor do two disturb each other.
+/// A listing does not continue where another one ended, and two listings do not disturb each other.
 pub fn every_listing_starts_at_the_beginning<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     for number in 0..30 {
@@ -79,8 +79,8 @@ pub fn every_listing_starts_at_the_beginning<D: Directory>(under_test: &Director
     assert_eq!((nested, outer, inner), (Ok(()), all, 900));
 }
 
-/// Names are bytes: those that are no text, that look like patterns or begin with a dot are shown
-/// as they are.
+/// Names are bytes: a listing shows them unchanged, even if they are not text, look like patterns or
+/// begin with a dot.
 pub fn a_listing_shows_names_verbatim<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let mut wanted: Vec<Vec<u8>> = [
         &b" "[..],
@@ -110,7 +110,7 @@ pub fn a_listing_shows_names_verbatim<D: Directory>(under_test: &DirectoryUnderT
     assert_eq!(listed(&under_test.directory), wanted);
 }
 
-/// What is done to names while they are listed is done, and every name that is left alone is shown.
+/// The callback may look up and remove the name that it gets, and every other name is still shown.
 pub fn names_can_be_looked_at_and_removed_while_they_are_listed<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {

@@ -7,7 +7,7 @@ use super::{DirectoryUnderTest, name, read_all};
 const EXCLUSIVE: LockMode = LockMode::Exclusive;
 const SHARED: LockMode = LockMode::Shared;
 
-/// The same file, opened this many times.
+/// Opens the same file `N` times.
 #[track_caller]
 fn open<D: Directory, const N: usize>(under_test: &DirectoryUnderTest<D>) -> [D::File; N] {
     std::array::from_fn(|_| {
@@ -16,14 +16,14 @@ fn open<D: Directory, const N: usize>(under_test: &DirectoryUnderTest<D>) -> [D:
     })
 }
 
-/// While one has an exclusive lock nobody else gets any, and is told so at once.
+/// While one handle has an exclusive lock, every other handle is refused at once.
 pub fn an_exclusive_lock_excludes_all_others<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let [holder, other] = open(under_test);
     assert_eq!(directory.lock(&holder, EXCLUSIVE), Ok(()));
     assert_eq!(directory.lock(&other, EXCLUSIVE), Err(Errno::AGAIN));
     assert_eq!(directory.lock(&other, SHARED), Err(Errno::AGAIN));
-    // Who holds it may ask for it again.
+    // The lock holder may lock again.
     assert_eq!(directory.lock(&holder, EXCLUSIVE), Ok(()));
     let reader = directory
         .open(name("lock"))
@@ -32,7 +32,7 @@ pub fn an_exclusive_lock_excludes_all_others<D: Directory>(under_test: &Director
     assert_eq!(directory.lock(&reader, SHARED), Err(Errno::AGAIN));
 }
 
-/// Many have a shared lock at the same time, and none of them an exclusive one.
+/// Several handles can have a shared lock at the same time, and then none can have an exclusive one.
 pub fn shared_locks_exclude_only_exclusive_ones<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let [first, second, other] = open(under_test);
@@ -45,7 +45,7 @@ pub fn shared_locks_exclude_only_exclusive_ones<D: Directory>(under_test: &Direc
     assert_eq!(directory.lock(&other, EXCLUSIVE), Ok(()));
 }
 
-/// A lock ends with `close`, and not with the close of another who has the file open.
+/// Closing a handle releases its lock, and closing another handle does not.
 pub fn closing_a_file_releases_its_lock<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let [holder, other, third] = open(under_test);
@@ -56,7 +56,7 @@ pub fn closing_a_file_releases_its_lock<D: Directory>(under_test: &DirectoryUnde
     assert_eq!(directory.lock(&other, EXCLUSIVE), Ok(()));
 }
 
-/// A file that is dropped is closed.
+/// Dropping a handle closes it.
 pub fn dropping_a_file_releases_its_lock<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let [holder, other] = open(under_test);
@@ -65,8 +65,8 @@ pub fn dropping_a_file_releases_its_lock<D: Directory>(under_test: &DirectoryUnd
     assert_eq!(directory.lock(&other, EXCLUSIVE), Ok(()));
 }
 
-/// A lock that is given back can be had by others, and by the same again; to give back what one
-/// does not have is no failure and takes nothing from others.
+/// A released lock can be taken by another handle, and by the same one again. A handle without a lock
+/// can be unlocked, which does not release the lock of another.
 pub fn unlocking_releases_a_lock_that_can_be_taken_again<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {
@@ -84,7 +84,7 @@ pub fn unlocking_releases_a_lock_that_can_be_taken_again<D: Directory>(
     }
 }
 
-/// Who has an exclusive lock and asks for a shared one has a shared one.
+/// A handle with an exclusive lock that asks for a shared one has a shared one afterwards.
 pub fn an_exclusive_lock_can_become_a_shared_one<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let [first, second] = open(under_test);
@@ -94,8 +94,8 @@ pub fn an_exclusive_lock_can_become_a_shared_one<D: Directory>(under_test: &Dire
     assert_eq!(directory.lock(&first, EXCLUSIVE), Err(Errno::AGAIN));
 }
 
-/// A lock goes with its file when that is renamed or unlinked; a new file of the same name has
-/// none.
+/// A lock stays with its file when the file is renamed or unlinked. A new file of the same name is not
+/// locked.
 pub fn a_lock_belongs_to_the_file_and_not_to_its_name<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {
@@ -115,7 +115,7 @@ pub fn a_lock_belongs_to_the_file_and_not_to_its_name<D: Directory>(
     assert_eq!(directory.lock(&same, EXCLUSIVE), Ok(()));
 }
 
-/// Locks of different files do not exclude each other.
+/// The locks of different files are independent.
 pub fn each_file_is_locked_by_itself<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let files = ["a", "b", "c"].map(|text| {

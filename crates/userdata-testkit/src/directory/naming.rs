@@ -1,4 +1,4 @@
-//! Names: what is under them, renaming, unlinking.
+//! Names: looking them up, renaming, unlinking.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -8,8 +8,8 @@ use userdata_fs::{Directory, Errno, Name};
 
 use super::{DirectoryUnderTest, failure, name, read_at, store_in};
 
-/// Every call that needs something under a name says that there is nothing, and makes nothing.
-pub fn what_is_not_there_is_told_as_such<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+/// Every call that needs an existing name fails with ENOENT for an absent one, and makes nothing.
+pub fn an_absent_name_is_enoent_in_every_call<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, absent, other) = (&under_test.directory, name("absent"), name("other"));
     under_test.store(other, b"other");
     for failed in [
@@ -27,7 +27,7 @@ pub fn what_is_not_there_is_told_as_such<D: Directory>(under_test: &DirectoryUnd
     assert_eq!(read_at(directory, other), b"other");
 }
 
-/// A file that is renamed is the same file, and its old name stands for nothing.
+/// A renamed file is the same file, and its old name is absent.
 pub fn rename_gives_a_file_another_name<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, a, b) = (&under_test.directory, name("a"), name("b"));
     under_test.store(a, b"bytes");
@@ -38,8 +38,8 @@ pub fn rename_gives_a_file_another_name<D: Directory>(under_test: &DirectoryUnde
     assert_eq!(read_at(directory, b), b"bytes");
 }
 
-/// What had the name has it no more.
-pub fn rename_replaces_what_has_the_name<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+/// `rename` replaces the file that had the new name.
+pub fn rename_replaces_the_file_of_the_new_name<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, a, b) = (&under_test.directory, name("a"), name("b"));
     under_test.store(a, b"new");
     under_test.store(b, b"the old and longer one");
@@ -50,7 +50,7 @@ pub fn rename_replaces_what_has_the_name<D: Directory>(under_test: &DirectoryUnd
     assert_eq!(read_at(directory, b), b"new");
 }
 
-/// A file renamed to the name that it has stays.
+/// A file that is renamed to its own name stays unchanged.
 pub fn rename_to_its_own_name_changes_nothing<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let (directory, a) = (&under_test.directory, name("a"));
     under_test.store(a, b"bytes");
@@ -60,8 +60,8 @@ pub fn rename_to_its_own_name_changes_nothing<D: Directory>(under_test: &Directo
     assert_eq!(read_at(directory, a), b"bytes");
 }
 
-/// Whoever opens a name while files are renamed over it gets one of them, whole.
-pub fn a_name_never_stands_for_nothing_while_it_is_replaced<D: Directory>(
+/// A reader that opens a name while files are renamed over it always gets one whole file.
+pub fn a_name_is_never_absent_while_it_is_replaced<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {
     let (directory, a, new) = (&under_test.directory, name("a"), name("new"));
@@ -94,8 +94,9 @@ pub fn a_name_never_stands_for_nothing_while_it_is_replaced<D: Directory>(
     });
 }
 
-/// A file does not replace a directory, nor a directory a file, and a directory is not unlinked.
-pub fn a_directory_is_no_file_to_rename_over_and_none_to_unlink<D: Directory>(
+/// A file does not replace a directory, a directory does not replace a file, and a directory can't be
+/// unlinked.
+pub fn files_and_directories_do_not_replace_each_other<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {
     let (directory, file, child) = (&under_test.directory, name("file"), name("child"));
@@ -111,8 +112,10 @@ pub fn a_directory_is_no_file_to_rename_over_and_none_to_unlink<D: Directory>(
     assert_eq!(under_test.metadata(child).file_type, FileType::Directory);
 }
 
-/// `create` makes a name once, however many call it at the same time.
-pub fn of_many_that_create_one_name_one_does<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+/// Of several concurrent calls of `create` with one name, one succeeds.
+pub fn concurrent_creates_of_one_name_succeed_once<D: Directory>(
+    under_test: &DirectoryUnderTest<D>,
+) {
     let directory = &under_test.directory;
     for round in 0..20 {
         let (text, made) = (format!("file {round}"), AtomicUsize::new(0));
@@ -131,7 +134,7 @@ pub fn of_many_that_create_one_name_one_does<D: Directory>(under_test: &Director
     }
 }
 
-/// 255 bytes are a name, 256 are too long for any call that makes one.
+/// Names of 255 bytes work, and every call that would make a name of 256 bytes is refused.
 pub fn long_names_are_taken_up_to_255_bytes<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     let (longest, too_long) = ([b'n'; 255], [b'n'; 256]);

@@ -1,4 +1,4 @@
-//! Surroundings: time, randomness, the process.
+//! The clock, random numbers, and the process id.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use userdata_fs::Directory;
 
 use super::{DirectoryUnderTest, name};
 
-/// The clock is monotonic, moves during a pause, and is the same through every handle.
-pub fn time_never_goes_back_and_a_pause_takes_some<D: Directory>(
+/// The clock is monotonic, advances during a pause, and is the same for every handle.
+pub fn time_never_goes_back_and_passes_during_a_pause<D: Directory>(
     under_test: &DirectoryUnderTest<D>,
 ) {
     let directory = &under_test.directory;
@@ -25,7 +25,7 @@ pub fn time_never_goes_back_and_a_pause_takes_some<D: Directory>(
         assert!(now >= last, "time goes back");
         last = now;
     }
-    // A signal may end a pause early, so that only a little of it is sure.
+    // A signal may end a pause early, so several are made.
     let before = directory.now();
     for _ in 0..3 {
         directory.pause(Duration::from_millis(3));
@@ -34,7 +34,7 @@ pub fn time_never_goes_back_and_a_pause_takes_some<D: Directory>(
     directory.pause(Duration::ZERO);
 }
 
-/// No number is drawn twice, through whatever handle.
+/// No number is drawn twice, with one handle or with several.
 pub fn random_numbers_are_distinct<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     directory
@@ -50,7 +50,7 @@ pub fn random_numbers_are_distinct<D: Directory>(under_test: &DirectoryUnderTest
     assert_eq!(drawn.len(), 2000);
 }
 
-/// A process has one number, by which it knows that it was not forked.
+/// The process id is the same for every handle. (A store recognizes a fork by a changed one.)
 pub fn a_process_keeps_its_number<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     directory

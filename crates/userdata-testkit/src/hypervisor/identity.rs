@@ -1,4 +1,4 @@
-//! Who exists.
+//! Which domains exist.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -7,7 +7,7 @@ use userdata_core::{Domid, Life};
 
 use super::HypervisorUnderTest;
 
-/// Every host has Domain-0, alive, which nobody takes apart.
+/// Every host has domain 0, which is alive and not leaving.
 pub fn domain_zero_is_there_and_stays(under_test: &HypervisorUnderTest) {
     let zero = under_test
         .domain(Domid::ZERO)
@@ -22,7 +22,7 @@ pub fn domain_zero_is_there_and_stays(under_test: &HypervisorUnderTest) {
     );
 }
 
-/// A list is in order of domid, and no domid is in it twice.
+/// A list is in order of domid and has each domid once.
 pub fn domains_are_listed_in_order_and_once(under_test: &HypervisorUnderTest) {
     let listed: Vec<Domid> = under_test
         .domains()
@@ -32,16 +32,15 @@ pub fn domains_are_listed_in_order_and_once(under_test: &HypervisorUnderTest) {
     assert!(listed.is_sorted_by(|a, b| a < b), "{listed:?}");
 }
 
-/// Each domain of a list is found by its domid, and the same is said of it.
-pub fn a_list_and_a_look_say_the_same(under_test: &HypervisorUnderTest) {
+/// A look-up of each listed domain returns what the list has.
+pub fn a_list_and_a_look_up_agree(under_test: &HypervisorUnderTest) {
     for domain in under_test.domains() {
         assert_eq!(under_test.domain(domain.key.domid).as_ref(), Some(&domain));
     }
 }
 
-/// Where there is no domain the answer is that there is none: no error, and not the next one. (A
-/// list may omit domains, so what is found besides those listed must at least have the domid asked
-/// for.)
+/// The look-up of a free domid returns `None`: neither an error nor the next domain. (A list may omit
+/// domains, so a domain that is found but not listed must at least have the domid asked for.)
 pub fn no_domid_answers_for_another(under_test: &HypervisorUnderTest) {
     let listed: BTreeSet<u16> = under_test
         .domains()
@@ -67,13 +66,13 @@ pub fn no_domid_answers_for_another(under_test: &HypervisorUnderTest) {
     assert!(absent > 0, "every domid that was asked for is in use");
 }
 
-/// However often it is asked, this boot has one name.
+/// The boot has the same name whenever it is asked for.
 pub fn a_boot_has_one_name(under_test: &HypervisorUnderTest) {
     let boot = || under_test.hypervisor.boot().expect("a boot has a name");
     assert_eq!(boot(), boot());
 }
 
-/// Many threads that ask at the same time are all told the same.
+/// Many threads that ask at the same time get the same answers.
 pub fn many_may_ask_at_once(under_test: &HypervisorUnderTest) {
     let (hypervisor, wanted) = (&under_test.hypervisor, under_test.domains());
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! How domains come and go. Of a hypervisor without a toolstack these say nothing.
+//! How domains begin and end. For a hypervisor without a toolstack these check nothing.
 
 use userdata_core::{Life, Uuid};
 
@@ -7,7 +7,7 @@ use super::HypervisorUnderTest;
 const A: Uuid = Uuid::from_u128(0x1111_1111_2222_3333_4444_abcd_ef55_5555);
 const B: Uuid = Uuid::from_u128(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10);
 
-/// A new domain has the uuid it was given, byte for byte; is alive, listed, and not leaving.
+/// A new domain has exactly the uuid it was given, and is alive, listed, and not leaving.
 pub fn a_new_domain_is_alive_under_the_uuid_it_was_given(under_test: &HypervisorUnderTest) {
     let Some(toolstack) = &under_test.toolstack else {
         return;
@@ -23,7 +23,7 @@ pub fn a_new_domain_is_alive_under_the_uuid_it_was_given(under_test: &Hypervisor
     }
 }
 
-/// As during a localhost migration: both are found, each by its domid.
+/// Two domains may have one uuid, as during a localhost migration: each is found by its domid.
 pub fn one_uuid_may_have_two_domids(under_test: &HypervisorUnderTest) {
     let Some(toolstack) = &under_test.toolstack else {
         return;
@@ -48,7 +48,7 @@ pub fn one_uuid_may_have_two_domids(under_test: &HypervisorUnderTest) {
     toolstack.destroy(second);
 }
 
-/// Between the toolstack's first step and the hypervisor's last a domain is there and leaving.
+/// Between the toolstack's first step and the hypervisor's last one a domain exists and is leaving.
 pub fn a_domain_is_leaving_before_it_is_gone(under_test: &HypervisorUnderTest) {
     let Some(toolstack) = &under_test.toolstack else {
         return;
@@ -63,7 +63,7 @@ pub fn a_domain_is_leaving_before_it_is_gone(under_test: &HypervisorUnderTest) {
     toolstack.destroy(&key);
 }
 
-/// What is destroyed is found no more, nor listed; every other domain is as it was.
+/// A destroyed domain is neither found nor listed, and every other domain is unchanged.
 pub fn a_destroyed_domain_is_gone_and_others_stay(under_test: &HypervisorUnderTest) {
     let Some(toolstack) = &under_test.toolstack else {
         return;
@@ -80,8 +80,7 @@ pub fn a_destroyed_domain_is_gone_and_others_stay(under_test: &HypervisorUnderTe
     toolstack.destroy(&other);
 }
 
-/// Where the hypervisor numbers its incarnations no two domains have one number, whatever else they
-/// share.
+/// If the hypervisor numbers incarnations, no two domains have the same number.
 pub fn no_two_domains_are_one_incarnation(under_test: &HypervisorUnderTest) {
     let Some(toolstack) = &under_test.toolstack else {
         return;

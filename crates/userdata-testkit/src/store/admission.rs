@@ -1,4 +1,4 @@
-//! Admission: the caller's last word, and what follows from it.
+//! Admission: the caller's decision under the lock, and its consequences.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,7 +12,7 @@ use super::steps::{
     put_if, store, try_change, userid,
 };
 
-/// A refusal comes back in the caller's own words, and whatever the ops were, nothing has changed.
+/// A refused change returns the caller's refusal and changes nothing, whatever its ops are.
 pub fn a_refused_change_changes_nothing(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let (xl, new) = (userid("xl"), userid("new"));
@@ -47,11 +47,11 @@ pub fn a_refused_change_changes_nothing(under_test: &StoreUnderTest) {
             assert!(contents(&*client) == before, "after {ops:?}");
         }
     }
-    // Nor is anything left that would keep others from a change.
+    // No lock is left that would block other changes.
     store(&*client, &key, &xl, b"other");
 }
 
-/// A change without ops asks all the same, and can be refused.
+/// A change without ops asks for admission too, and can be refused.
 pub fn a_change_of_nothing_is_admitted_too(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let mut asked = 0;
@@ -68,8 +68,8 @@ pub fn a_change_of_nothing_is_admitted_too(under_test: &StoreUnderTest) {
     assert!(contents(&*client).is_empty());
 }
 
-/// Whether an op can be made is found out after the admission: a comparison that would fail is not
-/// told to a caller who is refused.
+/// Ops are tried after the admission only: a refused caller does not learn that a comparison would
+/// have failed.
 pub fn admission_is_asked_before_an_op_is_tried(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     let stale = put_if(&xl, b"new", Expect::Version(Version::of(b"stale")));
@@ -83,7 +83,7 @@ pub fn admission_is_asked_before_an_op_is_tried(under_test: &StoreUnderTest) {
     assert!(asked);
 }
 
-/// Several ops of one change are applied one behind the other, and each has its own answer.
+/// The ops of a change are applied one after another, and each has its own answer.
 pub fn ops_are_applied_in_order(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let (a, b) = (userid("a"), userid("b"));
@@ -119,7 +119,7 @@ pub fn ops_are_applied_in_order(under_test: &StoreUnderTest) {
     );
 }
 
-/// The ops before one that fails stay applied, those behind it are not tried.
+/// The ops before one that fails stay applied; the ops after it are not tried.
 pub fn an_op_that_fails_stops_those_behind_it(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let (a, b, c) = (userid("a"), userid("b"), userid("c"));
@@ -146,9 +146,8 @@ pub fn an_op_that_fails_stops_those_behind_it(under_test: &StoreUnderTest) {
     );
 }
 
-/// If the caller's code panics while it admits, nothing changes, and neither he nor anybody else
-/// has to wait for a lock that nobody holds.
-pub fn a_panic_while_admitting_changes_nothing_and_blocks_nobody(under_test: &StoreUnderTest) {
+/// If the caller's code panics during the admission, nothing changes, and no lock stays held.
+pub fn a_panic_while_admitting_changes_nothing_and_leaves_no_lock(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     store(&*client, &key, &xl, b"value");
     let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -169,7 +168,7 @@ pub fn a_panic_while_admitting_changes_nothing_and_blocks_nobody(under_test: &St
             Ok(_) => {}
             Err(error) => match error.kind() {
                 StoreErrorKind::DeadlinePassed { .. } => panic!("the lock outlives a panic"),
-                other => panic!("a change behind a panic failed as {other:?}"),
+                other => panic!("a change after a panic failed as {other:?}"),
             },
         }
     }

@@ -1,4 +1,4 @@
-//! Clearing: many records at once.
+//! Clearing: many values removed at once.
 
 use userdata_core::store::{Cleared, Done, Durability, Expect, Keep, Op};
 use userdata_core::{DomainKey, Store};
@@ -9,7 +9,7 @@ use super::steps::{
     PATIENT, change, clear, contents, delete, domain, get, is_closing, put_if, store, userid,
 };
 
-/// Clears by one op, of which no failure is expected.
+/// Clears with one op, and panics if it fails.
 #[track_caller]
 pub(super) fn clear_all(client: &dyn Store, key: &DomainKey, keep: Keep) -> Cleared {
     let durability = Durability::Full;
@@ -23,7 +23,7 @@ pub(super) fn clear_all(client: &dyn Store, key: &DomainKey, keep: Keep) -> Clea
     }
 }
 
-/// Stores something under each userid and gives back the userids in order.
+/// Stores a value under each userid, and returns the userids in order.
 #[track_caller]
 pub(super) fn fill(client: &dyn Store, key: &DomainKey, userids: &[WritableUserid]) -> Vec<Userid> {
     for userid in userids {
@@ -34,9 +34,9 @@ pub(super) fn fill(client: &dyn Store, key: &DomainKey, userids: &[WritableUseri
     stored
 }
 
-/// What a living domain can spare is every value but libxl's own record of it; what was removed is
-/// reported in order.
-pub fn a_living_domain_spares_all_but_libxl_json(under_test: &StoreUnderTest) {
+/// Keeping the essential keeps libxl's own record of a domain and removes every other value. The
+/// removed userids are reported in order.
+pub fn keeping_the_essential_keeps_libxl_json_alone(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let json = WritableUserid::libxl_json();
     store(&*client, &key, &json, b"{}\0");
@@ -54,8 +54,8 @@ pub fn a_living_domain_spares_all_but_libxl_json(under_test: &StoreUnderTest) {
     assert_eq!(contents(&*client).len(), 1);
 }
 
-/// Everything is every value.
-pub fn everything_is_everything(under_test: &StoreUnderTest) {
+/// Keeping nothing removes every value.
+pub fn keeping_nothing_removes_every_value(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let stored = fill(
         &*client,
@@ -68,7 +68,7 @@ pub fn everything_is_everything(under_test: &StoreUnderTest) {
     assert!(contents(&*client).is_empty());
 }
 
-/// Where there is nothing, nothing is removed, and that is no failure.
+/// Clearing a domain without values removes nothing and succeeds.
 pub fn clearing_nothing_removes_nothing(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     for keep in [Keep::Essential, Keep::Nothing] {
@@ -78,8 +78,7 @@ pub fn clearing_nothing_removes_nothing(under_test: &StoreUnderTest) {
     }
 }
 
-/// A value that is put behind a clear in the same change is there afterwards, alone, and nobody
-/// else came in between.
+/// A value that the same change puts after a clear is the only one afterwards.
 pub fn a_value_can_be_put_behind_a_clear(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let (xl, other) = (userid("xl"), userid("other"));
@@ -107,8 +106,9 @@ pub fn a_value_can_be_put_behind_a_clear(under_test: &StoreUnderTest) {
     }
 }
 
-/// A clear by somebody else removes the values under a closing mark and leaves the mark in force.
-pub fn clearing_passes_over_a_mark_that_is_held(under_test: &StoreUnderTest) {
+/// A clear by another client removes the values of a domain with a closing mark, and leaves the mark in
+/// force.
+pub fn a_clear_leaves_a_mark_that_is_held(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let mark = client
         .close(&key, PATIENT, &mut |_| Ok(()))
@@ -119,7 +119,7 @@ pub fn clearing_passes_over_a_mark_that_is_held(under_test: &StoreUnderTest) {
         assert_eq!(clear_all(&*other, &key, keep).removed, stored);
         assert!(
             is_closing(&*other, &key),
-            "a clear took a mark that is held"
+            "a clear removed a mark that is held"
         );
     }
     mark.reopen(PATIENT).expect("a domain is reopened");

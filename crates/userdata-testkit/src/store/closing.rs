@@ -9,19 +9,23 @@ use super::steps::{PATIENT, assert_refused, contents, domain, get, is_closing, s
 
 #[track_caller]
 fn close(client: &dyn Store, key: &DomainKey) -> Box<dyn ClosingMark> {
-    let mut told = None;
+    let mut seen = None;
     let mut admit = |state: &userdata_core::store::State| {
-        told = Some(state.closing);
+        seen = Some(state.closing);
         Ok(())
     };
     let mark = client
         .close(key, PATIENT, &mut admit)
         .expect("a mark is made");
-    assert_eq!(told, Some(false), "a mark is told of itself");
+    assert_eq!(
+        seen,
+        Some(false),
+        "a new mark is reported to its own admission"
+    );
     mark
 }
 
-/// While a mark lives, every change by any client is told of it, and may be refused for it.
+/// While a mark exists, every change by any client is told of it, and may be refused because of it.
 pub fn a_mark_is_seen_by_every_change(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     let other = under_test.client();
@@ -41,7 +45,7 @@ pub fn a_mark_is_seen_by_every_change(under_test: &StoreUnderTest) {
     drop(mark);
 }
 
-/// A mark only informs: values are read, and changed by whoever admits it.
+/// A mark only informs: values can be read, and changed by a caller that admits the change.
 pub fn values_can_be_read_and_changed_under_a_mark(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     store(&*client, &key, &xl, b"old");
@@ -59,7 +63,7 @@ pub fn values_can_be_read_and_changed_under_a_mark(under_test: &StoreUnderTest) 
     drop(mark);
 }
 
-/// A mark that is not admitted is not made, and nothing else changes.
+/// A refused mark is not made, and nothing else changes.
 pub fn a_mark_that_is_refused_is_not_made(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     store(&*client, &key, &xl, b"value");
@@ -70,23 +74,23 @@ pub fn a_mark_that_is_refused_is_not_made(under_test: &StoreUnderTest) {
     assert!(contents(&*client) == before);
 }
 
-/// Who wants to close a domain that somebody else has closed is told so, and is refused even if he
-/// admits it; the first mark stays.
-pub fn a_domain_is_closed_by_one_at_a_time(under_test: &StoreUnderTest) {
+/// A client that closes a domain which another client has closed is told of the first mark, and is
+/// refused even if it admits the second one. The first mark stays.
+pub fn a_domain_is_closed_once_at_a_time(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let first = close(&*client, &key);
     for client in [&*client, &*under_test.client()] {
-        let mut told = None;
+        let mut seen = None;
         let mut admit = |state: &userdata_core::store::State| {
-            told = Some(state.closing);
+            seen = Some(state.closing);
             Ok(())
         };
         let second = client.close(&key, PATIENT, &mut admit);
         assert_refused(second, &Refused::BeingDestroyed);
-        assert_eq!(told, Some(true));
+        assert_eq!(seen, Some(true));
         assert!(
             is_closing(client, &key),
-            "who came second took the first mark away"
+            "the second client removed the first mark"
         );
     }
     first.reopen(PATIENT).expect("a domain is reopened");
@@ -95,7 +99,7 @@ pub fn a_domain_is_closed_by_one_at_a_time(under_test: &StoreUnderTest) {
         .expect("a domain is reopened");
 }
 
-/// A mark that is dropped is void at once, leaves all data, and is in nobody's way.
+/// A dropped mark is void at once, leaves all data, and does not block the next mark.
 pub fn a_mark_that_is_dropped_is_void_and_leaves_all_data(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     fill(&*client, &key, &["xl", "libxl-json"].map(userid));
@@ -107,7 +111,7 @@ pub fn a_mark_that_is_dropped_is_void_and_leaves_all_data(under_test: &StoreUnde
     drop(close(&*under_test.client(), &key));
 }
 
-/// A domain that lives on keeps every byte, and nothing is left of the mark.
+/// A reopened domain keeps every byte, and nothing is left of the mark.
 pub fn a_domain_that_is_reopened_keeps_its_data(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     fill(&*client, &key, &["xl", "libxl-json"].map(userid));
@@ -119,8 +123,8 @@ pub fn a_domain_that_is_reopened_keeps_its_data(under_test: &StoreUnderTest) {
     assert_eq!(scanned(&*client), records);
 }
 
-/// When a domain is gone all of its values go, `libxl-json` included, and the mark with them; other
-/// domains keep theirs, and a domain of the same name starts empty and open.
+/// Clearing a closed domain removes all of its values, `libxl-json` included, and the mark. Other
+/// domains keep their values, and a domain with the same key starts empty and open.
 pub fn clearing_a_closed_domain_removes_all_of_it_and_the_mark(under_test: &StoreUnderTest) {
     let (client, key, other) = (under_test.client(), domain(1, 1), domain(2, 2));
     let stored = fill(&*client, &key, &["xl", "libxl-json", "", "a b"].map(userid));
@@ -172,7 +176,7 @@ pub fn a_refused_clear_removes_the_mark_alone(under_test: &StoreUnderTest) {
     assert!(!is_closing(&*client, &key));
 }
 
-/// A mark needs its process and not the client that made it.
+/// A mark exists as long as its process, even if the client that made it is dropped.
 pub fn a_mark_outlives_the_client_that_made_it(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let stored: Vec<Userid> = fill(&*client, &key, &["xl"].map(userid));
@@ -187,7 +191,7 @@ pub fn a_mark_outlives_the_client_that_made_it(under_test: &StoreUnderTest) {
     assert!(!is_closing(&*other, &key));
 }
 
-/// A mark says nothing of a domain with another domid or another uuid.
+/// A mark does not concern a domain with another domid or another uuid.
 pub fn a_mark_is_for_one_domain(under_test: &StoreUnderTest) {
     let client = under_test.client();
     let mark = close(&*client, &domain(5, 5));
@@ -200,7 +204,7 @@ pub fn a_mark_is_for_one_domain(under_test: &StoreUnderTest) {
     drop(mark);
 }
 
-/// How many records there are of any kind.
+/// The number of records of any kind.
 #[track_caller]
 fn scanned(client: &dyn Store) -> usize {
     let mut records = 0;

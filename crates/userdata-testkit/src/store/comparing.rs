@@ -1,4 +1,4 @@
-//! Compare-and-swap: a change that is made only if what is there is what was expected.
+//! Compare-and-swap: a change that is made only if the store has the expected value.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -11,10 +11,10 @@ use super::steps::{
     assert_differs, change, delete_if, domain, get, put_if, store, try_change, userid,
 };
 
-/// How often a thread tries one update before it must have been starved.
+/// After this many tries of one update a thread counts as starved.
 const TRIES_MAX: usize = 100_000;
 
-/// A first value is made where absence is expected, and a second is not.
+/// A put that expects absence stores the first value and not a second one.
 pub fn absence_can_be_expected(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     let done = change(&*client, &key, &[put_if(&xl, b"first", Expect::Absent)]);
@@ -27,7 +27,7 @@ pub fn absence_can_be_expected(under_test: &StoreUnderTest) {
     );
 }
 
-/// A value is replaced where its version is expected, also by one with the same bytes.
+/// A put that expects the version of the stored value replaces it, even with the same bytes.
 pub fn a_version_can_be_expected(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     store(&*client, &key, &xl, b"first");
@@ -46,8 +46,8 @@ pub fn a_version_can_be_expected(under_test: &StoreUnderTest) {
     }
 }
 
-/// Where another version is expected than is there, or one where there is none, nothing changes,
-/// and the error tells what is there.
+/// A put that expects a version changes nothing if the stored value has another version or if there is
+/// no value, and the error has the version that is stored.
 pub fn a_stale_version_changes_nothing(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     let stale = Expect::Version(Version::of(b"stale"));
@@ -67,7 +67,7 @@ pub fn a_stale_version_changes_nothing(under_test: &StoreUnderTest) {
     }
 }
 
-/// A removal compares as a store does; absence is removed without a complaint.
+/// A delete compares like a put. A delete that expects absence succeeds if there is no value.
 pub fn deletes_compare_too(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     let version = |value: &[u8]| Expect::Version(Version::of(value));
@@ -95,8 +95,9 @@ pub fn deletes_compare_too(under_test: &StoreUnderTest) {
     assert_eq!(get(&*client, &key, xl.as_userid()), None);
 }
 
-/// Of many that make a first value at the same time one does, and the others are told.
-pub fn of_two_that_expect_absence_one_is_made(under_test: &StoreUnderTest) {
+/// Of several clients that store a first value at the same time one succeeds, and the others get an
+/// error.
+pub fn of_concurrent_first_values_one_is_stored(under_test: &StoreUnderTest) {
     let (key, xl) = (domain(1, 1), userid("xl"));
     for round in 0..8_u8 {
         let made = AtomicUsize::new(0);
@@ -127,8 +128,8 @@ pub fn of_two_that_expect_absence_one_is_made(under_test: &StoreUnderTest) {
     }
 }
 
-/// A counter that several count up by compare-and-swap, each through a client of his own, ends at
-/// the sum.
+/// A counter that several threads increment by compare-and-swap, each with its own client, ends at the
+/// sum.
 pub fn concurrent_updates_lose_nothing(under_test: &StoreUnderTest) {
     const THREADS: u64 = 4;
     const COUNTS: u64 = 25;
@@ -149,7 +150,7 @@ pub fn concurrent_updates_lose_nothing(under_test: &StoreUnderTest) {
     assert_eq!(counted, Some(THREADS * COUNTS));
 }
 
-/// One try; false if somebody else was first.
+/// Tries once; false if another thread was first.
 fn count_up(
     client: &dyn userdata_core::Store,
     key: &userdata_core::DomainKey,

@@ -1,4 +1,4 @@
-//! Isolation: no change of one userid or domain shows in another.
+//! Isolation: a change of one userid or domain does not affect another.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,7 @@ use super::StoreUnderTest;
 use super::steps::{change, clear, contents, delete, domain, get, put, store, userid};
 use crate::strategies;
 
-/// Userids made to be mistaken for each other, for patterns, or for names that a store might give
-/// to something else.
+/// Userids that a store might confuse with each other, with patterns, or with names of its own files.
 fn lookalikes() -> Vec<WritableUserid> {
     let mut all: Vec<Vec<u8>> = [
         &b"xl"[..],
@@ -68,7 +67,7 @@ fn lookalikes() -> Vec<WritableUserid> {
     all.into_iter().map(userid).collect()
 }
 
-/// Each of many hostile userids keeps its own value while others are replaced and removed.
+/// Each of many hostile userids keeps its value while others are replaced and removed.
 pub fn userids_that_look_alike_are_apart(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let userids = lookalikes();
@@ -99,11 +98,11 @@ pub fn userids_that_look_alike_are_apart(under_test: &StoreUnderTest) {
     }
 }
 
-/// Domid 5 is not domid 50, nor 55, nor 15, whatever is done to it.
+/// Clearing domid 5 does not affect domids 50, 55 and 15.
 pub fn domids_that_look_alike_are_apart(under_test: &StoreUnderTest) {
     let client = under_test.client();
     let domids = [0, 5, 50, 55, 15, 505, 5005, 32_751];
-    // By uuid alone no store can tell domids apart: there each has its own.
+    // A store that keeps data by uuid alone gets a uuid of its own for each domid.
     let uuid = |domid: u16| match under_test.tells_domids_apart() {
         true => 1,
         false => domid.into(),
@@ -130,8 +129,8 @@ pub fn domids_that_look_alike_are_apart(under_test: &StoreUnderTest) {
     }
 }
 
-/// The two domains of a localhost migration have one uuid and two sets of data. Of a store that
-/// keeps data by uuid alone this says nothing.
+/// The two domains of a localhost migration have one uuid and two sets of data. For a store that keeps
+/// data by uuid alone this checks nothing.
 pub fn one_uuid_under_two_domids_is_two_domains(under_test: &StoreUnderTest) {
     if !under_test.tells_domids_apart() {
         return;
@@ -153,7 +152,7 @@ pub fn one_uuid_under_two_domids_is_two_domains(under_test: &StoreUnderTest) {
     );
 }
 
-/// A domid that is used again has none of the data of the domain before.
+/// A domid that is used again has none of the earlier domain's data.
 pub fn one_domid_under_two_uuids_is_two_domains(under_test: &StoreUnderTest) {
     let (client, xl) = (under_test.client(), userid("xl"));
     let (before, after) = (domain(3, 7), domain(3, 8));
@@ -168,7 +167,7 @@ pub fn one_domid_under_two_uuids_is_two_domains(under_test: &StoreUnderTest) {
     );
 }
 
-/// Whatever is done to one domain, each record of every other is as it was.
+/// No change of one domain affects a record of another.
 pub fn changes_of_one_domain_leave_the_others(under_test: &StoreUnderTest) {
     let (client, userids) = (under_test.client(), lookalikes());
     let (key, other) = (domain(5, 5), domain(50, 6));
@@ -195,8 +194,8 @@ pub fn changes_of_one_domain_leave_the_others(under_test: &StoreUnderTest) {
     assert!(contents(&*client) == before);
 }
 
-/// Any sequence of changes leaves what it leaves in a map: 48 histories over a few domains and
-/// userids, the same ones in every run.
+/// Any sequence of changes has the same result as in a map: 48 histories over a few domains and
+/// userids, the same in every run.
 pub fn any_history_is_that_of_a_map(under_test: &StoreUnderTest) {
     let client = under_test.client();
     let config = Config {

@@ -14,11 +14,11 @@ use super::steps::{
     PATIENT, change, clear, contents, delete, domain, get, put, put_if, store, userid,
 };
 
-/// Who is told of this gives up: something waits that must not wait.
+/// After this time a wait counts as endless.
 const STUCK: Duration = Duration::from_secs(60);
 
-/// What one client stored or removed is what every other finds from then on.
-pub fn what_one_client_stores_another_reads_at_once(under_test: &StoreUnderTest) {
+/// Once one client has stored or removed a value, every other client sees the change.
+pub fn every_client_reads_a_stored_value_at_once(under_test: &StoreUnderTest) {
     let (key, xl) = (domain(1, 1), userid("xl"));
     let clients = [
         under_test.client(),
@@ -40,8 +40,8 @@ pub fn what_one_client_stores_another_reads_at_once(under_test: &StoreUnderTest)
     }
 }
 
-/// While several replace a value, whoever reads it sees one of those that were stored, whole: never
-/// none, never a mixture, never a part.
+/// While several clients replace a value, every reader sees one of the stored values as a whole: never
+/// none, a mixture or a part.
 pub fn readers_see_whole_values_only(under_test: &StoreUnderTest) {
     const WRITERS: u8 = 2;
     const ROUNDS: usize = 60;
@@ -94,8 +94,8 @@ pub fn readers_see_whole_values_only(under_test: &StoreUnderTest) {
     });
 }
 
-/// Several that each write and remove under a userid of their own, in one domain, at the same time,
-/// end with what each wrote last.
+/// Several clients write and remove values of one domain at the same time, each under its own userid.
+/// Afterwards every userid has the value that was written last.
 pub fn writers_of_different_userids_do_not_disturb_each_other(under_test: &StoreUnderTest) {
     let key = domain(1, 1);
     thread::scope(|scope| {
@@ -120,9 +120,9 @@ pub fn writers_of_different_userids_do_not_disturb_each_other(under_test: &Store
     assert_eq!(values, [[0, 19], [1, 19], [2, 19], [3, 19]]);
 }
 
-/// Several changes of one domain at the same time, each of which makes a first value and takes it
-/// away again, by a delete or with everything else: none ever finds the value of another.
-pub fn nobody_comes_between_the_ops_of_a_change(under_test: &StoreUnderTest) {
+/// Several clients change one domain at the same time. Each change stores a first value and removes it
+/// again, with a delete or a clear. No change ever finds the value of another.
+pub fn no_other_change_comes_between_the_ops_of_a_change(under_test: &StoreUnderTest) {
     let (key, xl) = (domain(1, 1), userid("xl"));
     thread::scope(|scope| {
         for number in 0..4_u8 {
@@ -144,8 +144,8 @@ pub fn nobody_comes_between_the_ops_of_a_change(under_test: &StoreUnderTest) {
     assert!(contents(&*under_test.client()).is_empty());
 }
 
-/// Runs `meanwhile` while somebody else is asked whether a change of `key` is admitted, then lets
-/// him go on; gives back what became of his change.
+/// Runs `meanwhile` during the admission of a change of `key` in another thread, and returns the results
+/// of both.
 fn while_a_change_is_under_way<R: Send>(
     under_test: &StoreUnderTest,
     key: &DomainKey,
@@ -158,7 +158,7 @@ fn while_a_change_is_under_way<R: Send>(
         let changing = scope.spawn(move || {
             let client = under_test.client();
             let mut admit = |_: &userdata_core::store::State| {
-                // Asked again, he answers at once: nobody listens any more.
+                // If the store asks again, the receiver is gone and this returns at once.
                 let _ = asked.send(());
                 let _ = may_go_on.recv_timeout(STUCK);
                 Ok::<(), Refused>(())
@@ -176,13 +176,13 @@ fn while_a_change_is_under_way<R: Send>(
         scope.spawn(move || done.send(meanwhile()));
         let result = is_done
             .recv_timeout(STUCK)
-            .expect("what must not wait for a change waits");
+            .expect("a call waits for a change that it must not wait for");
         drop(go_on);
         (changing.join().expect("a change does not panic"), result)
     })
 }
 
-/// How a change failed, in short.
+/// The kind of an error, without its data.
 #[derive(Debug, PartialEq)]
 enum StoreErrorKindName {
     PreconditionFailed,
@@ -199,8 +199,8 @@ fn name(error: userdata_core::store::StoreError) -> StoreErrorKindName {
     }
 }
 
-/// Reading, listing and scanning go on while a change is under way, and show what was before.
-pub fn reading_waits_for_nobody(under_test: &StoreUnderTest) {
+/// Reading, listing and scanning work during a change, and show the state before it.
+pub fn reads_do_not_wait_for_a_change(under_test: &StoreUnderTest) {
     let (key, old) = (domain(1, 1), userid("old"));
     store(&*under_test.client(), &key, &old, b"value");
     let (changed, ()) = while_a_change_is_under_way(under_test, &key, || {
@@ -223,7 +223,7 @@ pub fn reading_waits_for_nobody(under_test: &StoreUnderTest) {
     assert_eq!(changed, Ok(()));
 }
 
-/// A change of one domain does not keep anybody from a change of another.
+/// A change of one domain does not block a change of another.
 pub fn domains_do_not_wait_for_each_other(under_test: &StoreUnderTest) {
     let (key, xl) = (domain(1, 1), userid("xl"));
     let (changed, ()) = while_a_change_is_under_way(under_test, &key, || {
@@ -235,9 +235,9 @@ pub fn domains_do_not_wait_for_each_other(under_test: &StoreUnderTest) {
     assert_eq!(contents(&*under_test.client()).len(), 3);
 }
 
-/// While a change is under way, another with a deadline comes back: made, if the engine needs no
-/// lock, so that the first is not made as it was admitted; or not made, because the deadline has
-/// passed.
+/// During a change, a second change of the same domain returns within its timeout. Either it is made,
+/// because the engine needs no lock, and then the first change fails; or it is not made, because the
+/// time has passed.
 pub fn no_change_waits_beyond_its_deadline(under_test: &StoreUnderTest) {
     for (number, within) in [(1, Duration::ZERO), (2, Duration::from_millis(20))] {
         let (key, xl) = (domain(number, number.into()), userid("xl"));
@@ -264,7 +264,7 @@ pub fn no_change_waits_beyond_its_deadline(under_test: &StoreUnderTest) {
                 panic!("a value is found before it was stored");
             }
         }
-        // The deadline is over, the change is not: nobody is in the way any more.
+        // The first change has ended, so the next one is made.
         change(&*under_test.client(), &key, &[put(&xl, b"third")]);
     }
 }

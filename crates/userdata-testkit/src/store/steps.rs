@@ -1,4 +1,4 @@
-//! The steps that statements about a store are made of.
+//! Steps that the statements about a store share.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -11,16 +11,16 @@ use userdata_core::store::{
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Domid, Store, Userid, Uuid, WritableUserid};
 
-/// Long enough for any machine, so that whoever waits this long waits for ever.
+/// Passes only if the store waits for ever.
 pub(super) const PATIENT: Duration = Duration::from_secs(120);
 
-/// The domain with this domid and a uuid made of this number.
+/// The domain with this domid and the uuid of this number.
 pub(super) fn domain(domid: u16, uuid: u128) -> DomainKey {
     let domid = Domid::new(domid).expect("a domid below the reserved ones");
     DomainKey::new(domid, Uuid::from_u128(uuid))
 }
 
-/// A userid as libxl accepts it, hostile ones included.
+/// Any userid that libxl accepts, hostile ones included.
 pub(super) fn userid(bytes: impl AsRef<[u8]>) -> WritableUserid {
     WritableUserid::as_libxl_accepts(bytes).expect("a userid that libxl accepts")
 }
@@ -61,7 +61,7 @@ pub(super) const fn clear(keep: Keep) -> Op<'static> {
     }
 }
 
-/// A change that is admitted whatever the state.
+/// A change that is always admitted.
 pub(super) fn try_change(
     store: &dyn Store,
     domain: &DomainKey,
@@ -70,7 +70,7 @@ pub(super) fn try_change(
     store.change(domain, PATIENT, &mut |_| Ok(()), ops)
 }
 
-/// The same, of which no failure is expected.
+/// A change that is always admitted; panics if it fails.
 #[track_caller]
 pub(super) fn change(store: &dyn Store, domain: &DomainKey, ops: &[Op<'_>]) -> Vec<Done> {
     let done = try_change(store, domain, ops).expect("an admitted change is made");
@@ -94,7 +94,7 @@ pub(super) fn get(store: &dyn Store, domain: &DomainKey, userid: &Userid) -> Opt
     value.map(userdata_core::Value::into_bytes)
 }
 
-/// Whether a change of this domain is told of a mark right now.
+/// Whether a change of this domain is told of a closing mark.
 #[track_caller]
 pub(super) fn is_closing(store: &dyn Store, domain: &DomainKey) -> bool {
     let mut closing = None;
@@ -111,7 +111,7 @@ pub(super) fn is_closing(store: &dyn Store, domain: &DomainKey) -> bool {
 /// Every value of every domain, by its owner and userid.
 pub(super) type Contents = BTreeMap<(Owner, Userid), Vec<u8>>;
 
-/// Everything that the store holds in values.
+/// Every value in the store.
 #[track_caller]
 pub(super) fn contents(store: &dyn Store) -> Contents {
     let mut found = Vec::new();
@@ -124,7 +124,7 @@ pub(super) fn contents(store: &dyn Store) -> Contents {
     scanned.expect("a store is scanned");
     let mut contents = Contents::new();
     for (owner, userid) in found {
-        // Where names tell no domid, any will do.
+        // If the store's names have no domid, any domid finds the value.
         let key = DomainKey::new(owner.domid.unwrap_or(Domid::ZERO), owner.uuid);
         let bytes = get(store, &key, &userid).expect("a value that a scan shows is there");
         let earlier = contents.insert((owner, userid), bytes);
@@ -133,25 +133,25 @@ pub(super) fn contents(store: &dyn Store) -> Contents {
     contents
 }
 
-/// Makes sure that a change was refused in these words.
+/// Panics unless a change was refused with `wanted`.
 #[track_caller]
 pub(super) fn assert_refused<T>(result: Result<T, StoreError>, wanted: &Refused) {
     match result {
-        Ok(_) => panic!("what is refused is made"),
+        Ok(_) => panic!("a refused change is made"),
         Err(error) => match error.kind() {
             StoreErrorKind::Refused(refused) => {
                 assert_eq!(format!("{refused:?}"), format!("{wanted:?}"));
             }
-            other => panic!("what is refused failed as {other:?}"),
+            other => panic!("a refused change failed as {other:?}"),
         },
     }
 }
 
-/// Makes sure that a comparison failed, and on what.
+/// Panics unless a comparison failed because the store has `there`.
 #[track_caller]
 pub(super) fn assert_differs<T>(result: Result<T, StoreError>, there: Option<&[u8]>) {
     match result {
-        Ok(_) => panic!("a change is made although something else is there than was expected"),
+        Ok(_) => panic!("a change is made although its comparison is false"),
         Err(error) => match error.kind() {
             StoreErrorKind::PreconditionFailed { found } => {
                 assert_eq!(*found, there.map(userdata_core::Version::of));

@@ -1,4 +1,4 @@
-//! Values: opaque, replaced whole, removed, listed, limited.
+//! Values: stored, replaced, removed, listed, limited.
 
 use std::ops::ControlFlow;
 
@@ -9,8 +9,8 @@ use userdata_core::value::NonEmpty;
 use super::StoreUnderTest;
 use super::steps::{change, contents, delete, domain, get, put, store, try_change, userid};
 
-/// What was never stored is `None`, has no entry, and is in no listing.
-pub fn what_was_never_stored_is_none(under_test: &StoreUnderTest) {
+/// A value that was never stored is `None`, has no entry, and is in no listing.
+pub fn a_value_that_was_never_stored_is_none(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     assert_eq!(get(&*client, &key, xl.as_userid()), None);
     assert_eq!(
@@ -21,8 +21,8 @@ pub fn what_was_never_stored_is_none(under_test: &StoreUnderTest) {
     assert!(contents(&*client).is_empty());
 }
 
-/// Bytes come back exactly as they were stored: around the sizes of blocks and of counters of 16
-/// bits, of every value, also zeros only and a zero at the end.
+/// Bytes come back exactly as they were stored: lengths around a block and around 64 KiB, every byte
+/// value, zeros only, and a zero at the end.
 pub fn a_value_comes_back_byte_for_byte(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     let every_byte: Vec<u8> = (0..=u8::MAX).collect();
@@ -56,7 +56,7 @@ pub fn a_value_comes_back_byte_for_byte(under_test: &StoreUnderTest) {
     }
 }
 
-/// Nothing of a longer value stays behind when a shorter one replaces it.
+/// A shorter value replaces a longer one completely.
 pub fn a_store_replaces_the_whole_value(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     for value in [&b"short"[..], &[b'x'; 10_000], b"short again", b"s"] {
@@ -65,7 +65,7 @@ pub fn a_store_replaces_the_whole_value(under_test: &StoreUnderTest) {
     }
 }
 
-/// A delete takes one value away, says so, and says when there was none.
+/// A delete removes one value, and its answer says whether there was one.
 pub fn deleting_removes_one_value(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let (xl, other) = (userid("xl"), userid("libvirt-xml"));
@@ -82,8 +82,8 @@ pub fn deleting_removes_one_value(under_test: &StoreUnderTest) {
     assert!(matches!(&*done, [Done::NothingToRemove]), "{done:?}");
 }
 
-/// What was reached, of stores and of removals, is at least what was asked for.
-pub fn what_was_reached_is_at_least_what_was_asked(under_test: &StoreUnderTest) {
+/// The durability that stores and removals report is at least the one asked for.
+pub fn the_durability_reached_is_at_least_that_asked_for(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     for durability in [Durability::Process, Durability::File, Durability::Full] {
         let put = Op::Put {
@@ -111,7 +111,7 @@ pub fn what_was_reached_is_at_least_what_was_asked(under_test: &StoreUnderTest) 
     }
 }
 
-/// A listing is in order of userid, without repetition, and says of each value what `stat` says.
+/// A listing is in order of userid, has each value once, and agrees with `stat`.
 pub fn a_listing_is_in_order_and_agrees_with_stat(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let userids = ["xl", "a", "b.c", "B", "a.b", "zz", "-"].map(userid);
@@ -135,7 +135,7 @@ pub fn a_listing_is_in_order_and_agrees_with_stat(under_test: &StoreUnderTest) {
     }
 }
 
-/// A scan shows every value of every domain, with its owner, once.
+/// A scan shows every value of every domain once, with its owner.
 pub fn a_scan_shows_every_value_with_its_owner(under_test: &StoreUnderTest) {
     let client = under_test.client();
     let mut wanted = Vec::new();
@@ -161,8 +161,8 @@ pub fn a_scan_shows_every_value_with_its_owner(under_test: &StoreUnderTest) {
     }
 }
 
-/// A scan ends with the record at which it was told to.
-pub fn a_scan_stops_when_told(under_test: &StoreUnderTest) {
+/// A scan ends with the record at which the callback breaks.
+pub fn a_scan_stops_at_a_break(under_test: &StoreUnderTest) {
     let client = under_test.client();
     for number in 0..5 {
         store(
@@ -188,8 +188,8 @@ pub fn a_scan_stops_when_told(under_test: &StoreUnderTest) {
     assert!(shown >= 2);
 }
 
-/// A value of the largest size is stored; one byte more is refused, and the error names the limit
-/// and the size. Of a store that declares no limit this says nothing.
+/// A value of the largest size is stored. A value with one byte more is refused, and the error has the
+/// limit and the size. For a store that declares no limit this checks nothing.
 pub fn a_value_above_the_limit_is_refused_and_the_old_one_stays(under_test: &StoreUnderTest) {
     let Some(limit) = under_test.value_max() else {
         return;

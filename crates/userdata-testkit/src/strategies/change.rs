@@ -1,4 +1,4 @@
-//! Changes of a store, as data.
+//! `Change`: a change of a store, as data.
 
 use std::collections::BTreeMap;
 
@@ -9,26 +9,25 @@ use userdata_core::{DomainKey, Store, Userid, WritableUserid};
 
 use super::{domain_key, values, writable_userids};
 
-/// One change of one domain's data, to be made in a store and in a map that says what must come of
-/// it.
+/// One change of one domain's data. It can be applied to a store, and to a map that is its model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Change {
-    /// Whose data is changed.
+    /// The domain whose data is changed.
     pub domain: DomainKey,
-    /// How it is changed.
+    /// The change itself.
     pub what: What,
 }
 
-/// How the data of one domain is changed.
+/// A change of the data of one domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum What {
-    /// A value is put.
+    /// Puts a value.
     Put(WritableUserid, Vec<u8>),
-    /// A value is removed.
+    /// Removes a value.
     Delete(WritableUserid),
-    /// Many are removed.
+    /// Removes many values.
     Clear(Keep),
 }
 
@@ -39,7 +38,7 @@ impl Change {
         Self { domain, what }
     }
 
-    /// Makes the change, admitted whatever the state, durable as far as the process.
+    /// Applies the change to a store. It is always admitted, with [`Durability::Process`].
     ///
     /// # Errors
     ///
@@ -79,7 +78,7 @@ impl Change {
         )
     }
 
-    /// What the change does to everything that is stored.
+    /// Applies the change to a map of all values, as a correct store would.
     pub fn apply_to_map(&self, map: &mut BTreeMap<(DomainKey, Userid), Vec<u8>>) {
         let domain = self.domain;
         match &self.what {
@@ -97,7 +96,7 @@ impl Change {
     }
 }
 
-/// A change of one of a few domains, under one of a few userids more often than not.
+/// Draws a change of one of a few domains, mostly under one of a few userids.
 pub fn change() -> impl Strategy<Value = Change> {
     let userid = prop_oneof![
         9 => writable_userids(),

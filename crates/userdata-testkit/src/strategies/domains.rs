@@ -13,9 +13,9 @@ const fn hot(domid: u16, uuid: u128) -> DomainKey {
 const A: u128 = 0x1111_1111_2222_3333_4444_abcd_ef55_5555;
 const B: u128 = 0xdead_beef_dead_beef_dead_beef_0000_0005;
 
-/// A few domains that collide in every way domains do: domid 5 beside 50 and 55, one uuid under two
-/// domids, one domid under two uuids, and Domain-0 with its uuid of zeros.
-pub const HOT_DOMAINS: [DomainKey; 7] = [
+/// A few domains that collide in all ways that domains do: domid 5 beside 50 and 55, one uuid under two
+/// domids, one domid under two uuids, and domain 0 with its uuid of zeros.
+pub const HOT_DOMAINS: &[DomainKey] = &[
     hot(0, 0),
     hot(5, A),
     hot(50, A),
@@ -25,12 +25,12 @@ pub const HOT_DOMAINS: [DomainKey; 7] = [
     hot(Domid::MAX.get(), u128::MAX),
 ];
 
-/// One of [`HOT_DOMAINS`].
+/// Draws one of [`HOT_DOMAINS`].
 pub fn domain_key() -> impl Strategy<Value = DomainKey> {
-    proptest::sample::select(&HOT_DOMAINS[..])
+    proptest::sample::select(HOT_DOMAINS)
 }
 
-/// Any domain that there can be.
+/// Draws any possible domain.
 pub fn domain_keys() -> impl Strategy<Value = DomainKey> {
     let any = (0..=Domid::MAX.get(), any::<u128>()).prop_map(|(domid, uuid)| hot(domid, uuid));
     prop_oneof![domain_key(), any]

@@ -6,16 +6,16 @@ use userdata_core::{Domid, Uuid};
 
 use super::HOT_DOMAINS;
 
-/// What happens on a host, in order: to be applied to a
-/// [`SimHost`](hv_sim::SimHost) one by one, what can't happen left out.
+/// Draws a sequence of events. Apply them to a [`SimHost`](hv_sim::SimHost) one by one, and skip those
+/// that it refuses.
 ///
-/// Domids are low or those of [`HOT_DOMAINS`], uuids are of [`HOT_DOMAINS`] as often as not, so
-/// that both are used again.
+/// Domids are low or those of [`HOT_DOMAINS`], and uuids are those of [`HOT_DOMAINS`] or new, so that
+/// both are used again.
 pub fn histories(events_max: usize) -> impl Strategy<Value = Vec<Event>> {
     proptest::collection::vec(event(), 0..=events_max)
 }
 
-/// One thing that happens on a host.
+/// Draws one event.
 pub fn event() -> impl Strategy<Value = Event> {
     let rare = prop_oneof![
         domid().prop_map(|domid| Event::Hide { domid }),
@@ -43,12 +43,12 @@ pub fn event() -> impl Strategy<Value = Event> {
 
 fn domid() -> impl Strategy<Value = Domid> {
     let low = (0..8_u16).prop_map(|number| Domid::new(number).unwrap_or(Domid::ZERO));
-    let hot = proptest::sample::select(&HOT_DOMAINS[..]).prop_map(|key| key.domid);
+    let hot = proptest::sample::select(HOT_DOMAINS).prop_map(|key| key.domid);
     prop_oneof![5 => low, 1 => hot]
 }
 
 fn uuid() -> impl Strategy<Value = Uuid> {
-    proptest::sample::select(&HOT_DOMAINS[..]).prop_map(|key| key.uuid)
+    proptest::sample::select(HOT_DOMAINS).prop_map(|key| key.uuid)
 }
 
 fn name() -> impl Strategy<Value = String> {

@@ -1,4 +1,4 @@
-//! Strategies for directories that are hostile.
+//! Strategies for hostile directories.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use userdata_core::file_name::{FileName, NameFormat};
 use super::{domain_key, userids};
 use crate::hostile::Hostile;
 
-/// What a directory holds besides what a store put there: by name, in libxl's format. Each can be
-/// planted by [`Hostile::plant`]; links lead to `outside`, to nowhere, or in a circle.
+/// Draws files that a hostile directory has beside those of a store, by name. The names are in libxl's
+/// format. [`Hostile::plant`] makes the files; links lead to `outside`, to nowhere, or in a circle.
 pub fn hostile_directories(
     outside: Vec<u8>,
     entries_max: usize,
@@ -24,7 +24,7 @@ pub fn hostile_directories(
     proptest::collection::btree_map(entry.0, entry.1, 0..=entries_max)
 }
 
-/// Something that is neither a value nor a lock.
+/// Draws a file that is neither a value nor a lock.
 pub fn hostile(outside: Vec<u8>) -> impl Strategy<Value = Hostile> {
     let links = [
         outside,
@@ -44,7 +44,7 @@ pub fn hostile(outside: Vec<u8>) -> impl Strategy<Value = Hostile> {
     ]
 }
 
-/// A name of ours, of any kind, of one of the hot domains.
+/// Draws a name in libxl's format, of any kind, for one of the [`HOT_DOMAINS`](super::HOT_DOMAINS).
 pub fn names_of_ours() -> impl Strategy<Value = Vec<u8>> {
     let letters = b"ddddlcntzAZ".to_vec();
     let own = (domain_key(), any::<u128>(), 0..4_u8).prop_map(|(key, random, which)| {
@@ -77,15 +77,15 @@ fn assemble(letter: u8, owner: &str, userid: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// A name that is almost ours, and is nobody's business: the uuid in upper case, the domid padded,
-/// a kind of two letters or of none, a part missing, something in front.
+/// Draws a name that is almost in libxl's format, and which a store must ignore: the uuid in upper
+/// case, the domid padded, a kind of two letters or of none, a missing part, a prefix.
 pub fn near_miss_names() -> impl Strategy<Value = Vec<u8>> {
     (domain_key(), 0..12_u8).prop_map(|(key, which)| {
         let DomainKey { domid, uuid } = key;
         let upper = uuid.hyphenated().to_string().to_uppercase();
         let simple = uuid.simple();
         let text = match which {
-            // The uuid of zeros has no other case.
+            // The uuid of zeros has no letters.
             0 if upper != uuid.to_string() => format!("userdata-d.{domid}.{upper}.xl"),
             0 | 1 => format!("userdata-d.00{domid}.{uuid}.xl"),
             2 => format!("userdata-dd.{domid}.{uuid}.xl"),
@@ -103,7 +103,7 @@ pub fn near_miss_names() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// A name that other programs have in libxl's directory.
+/// Draws a name that another program has in libxl's directory.
 pub fn foreign_names() -> impl Strategy<Value = Vec<u8>> {
     const NAMES: &[&str] = &[
         "qemu-save.5",

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use userdata_core::{Userid, WritableUserid};
 
-/// What hostile userids are made of: names in use, metacharacters of globs, shells and formats,
-/// dots, other domains' names, control characters, bytes that are no UTF-8.
+/// Parts of hostile userids: names in use, metacharacters of globs, shells and formats, dots, other
+/// domains' names, control characters, bytes that are not UTF-8.
 const PARTS: &[&[u8]] = &[
     b"xl",
     b"libvirt-xml",
@@ -39,18 +39,19 @@ const PARTS: &[&[u8]] = &[
 
 const HOT: &[&[u8]] = &[b"xl", b"libvirt-xml", b"a"];
 
-/// Any userid that can stand in a file name, most of them hostile; every thirtieth or so has the
-/// full length.
+/// Draws any userid that fits into a file name, mostly hostile ones. About every thirtieth has the full
+/// length.
 pub fn userids() -> impl Strategy<Value = Userid> {
     let parts = proptest::collection::vec(proptest::sample::select(PARTS), 0..4)
         .prop_map(|parts| parts.concat());
     let bytes = proptest::collection::vec(any::<u8>(), 0..12);
     let longest = any::<u8>().prop_map(|byte| vec![byte; Userid::LEN_MAX]);
     prop_oneof![20 => parts, 10 => bytes, 1 => longest]
-        .prop_filter_map("no file name", |bytes| Userid::new(bytes).ok())
+        .prop_filter_map("not a file name", |bytes| Userid::new(bytes).ok())
 }
 
-/// Any userid that this library writes of its own accord; `xl` among them most often.
+/// Draws a userid that [`WritableUserid::new`] accepts, mostly `xl`
+/// and two others.
 pub fn writable_userids() -> impl Strategy<Value = WritableUserid> {
     let parts = proptest::collection::vec(proptest::sample::select(PARTS), 1..4)
         .prop_map(|parts| parts.concat());
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hostile_ones_are_among_them() {
+    fn hostile_userids_are_drawn() {
         let mut runner = TestRunner::deterministic();
         let drawn: Vec<_> = (0..2000)
             .map(|_| userids().new_tree(&mut runner).unwrap().current())

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-/// Bytes to be stored: mostly short, sometimes around the size of a block; never none.
+/// Draws the bytes of a value: mostly a few, sometimes about the size of a block, and never none.
 pub fn values() -> impl Strategy<Value = Vec<u8>> {
     let around_a_block = (4094_usize..4099, any::<u8>()).prop_map(|(len, byte)| vec![byte; len]);
     prop_oneof![

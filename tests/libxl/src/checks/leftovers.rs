@@ -1,4 +1,4 @@
-//! What each leaves, and the other clears up.
+//! Files that one library leaves and the other removes.
 
 use anyhow::{Result, ensure};
 use userdata::UserdataErrorKind;
@@ -10,9 +10,9 @@ use crate::setting::{LOCK, file_name};
 use crate::step::Call;
 use crate::tree::{Node, Tree};
 
-/// Every kind of file that we make goes with a domain that libxl destroys, but for a void closing
-/// marker, which is made to outlast that.
-pub(crate) fn libxls_destroy_clears_what_we_left(subject: &Subject) -> Result<String> {
+/// When libxl destroys a domain, it removes every kind of file that this library makes, except a closing
+/// marker, whose name is chosen to survive that.
+pub(crate) fn libxls_destroy_clears_our_leftovers(subject: &Subject) -> Result<String> {
     let mut scene = Scene::new(subject)?;
     scene.ours.store(scene.domain, &scene.xl, b"ours")?;
     let marker = scene.name(b'c', LOCK);
@@ -29,7 +29,9 @@ pub(crate) fn libxls_destroy_clears_what_we_left(subject: &Subject) -> Result<St
 }
 
 /// A libxl that is killed in the middle of a store leaves its lock and its temporary file.
-pub(crate) fn our_destroy_clears_what_a_killed_libxl_left(subject: &Subject) -> Result<String> {
+pub(crate) fn our_destroy_clears_the_leftovers_of_a_killed_libxl(
+    subject: &Subject,
+) -> Result<String> {
     let mut scene = Scene::new(subject)?;
     let [(store, _), ..] = scene.calls(b"");
     ensure!(scene.libxl.call(&store)? == Returned::Code(0), "not stored");
@@ -79,7 +81,7 @@ pub(crate) fn libxls_destroy_within_ours_leaves_nothing(subject: &Subject) -> Re
             );
             ensure!(
                 libxl.call(&late)? == Returned::Code(0),
-                "libxl knows our marker"
+                "libxl respects our marker"
             );
             ensure!(
                 libxl.call(&Call::Destroy { domid })? == Returned::Code(0),
@@ -97,7 +99,7 @@ pub(crate) fn libxls_destroy_within_ours_leaves_nothing(subject: &Subject) -> Re
     Ok("libxl left our marker, we removed it".to_owned())
 }
 
-/// What goes wrong, as an error that the facade takes.
+/// Converts a failure into an error that the facade takes.
 fn within(work: impl FnOnce() -> Result<()>) -> Result<(), std::io::Error> {
     work().map_err(|error| std::io::Error::other(format!("{error:#}")))
 }

@@ -1,4 +1,4 @@
-//! What each does while the other has the lock.
+//! Calls of one library while the other one holds the lock.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use userdata_fs::FileStore;
 
 use super::scene::Scene;
 use crate::check::Subject;
-use crate::libxl::{Returned, Said};
+use crate::libxl::{Message, Returned};
 use crate::ours;
 use crate::setting::{LOCK, file_name};
 use crate::tree::{Node, Tree};
@@ -31,9 +31,11 @@ pub(crate) fn our_lock_makes_every_call_of_libxl_wait_until_it_is_released(
             durability: Durability::Process,
         };
         let (mut held, libxl, directory) = (None, &mut scene.libxl, scene.directory.path());
-        // What is asked here is asked while we have the lock.
+        // This closure runs while this library holds the lock.
         let admit = &mut |_: &_| {
-            let waited = libxl.begin(call).and_then(|()| libxl.expect(&Said::Waits));
+            let waited = libxl
+                .begin(call)
+                .and_then(|()| libxl.expect(&Message::Waits));
             held = Some(waited.and_then(|()| Tree::read(directory)));
             Ok(())
         };
@@ -64,7 +66,7 @@ pub(crate) fn our_lock_makes_every_call_of_libxl_wait_until_it_is_released(
     Ok(format!("{} calls", calls.len()))
 }
 
-pub(crate) fn libxls_lock_ends_our_changes_at_their_deadline_and_no_read(
+pub(crate) fn libxls_lock_ends_our_changes_at_their_timeout_and_no_read(
     subject: &Subject,
 ) -> Result<String> {
     let calls = Scene::new(subject)?.calls(b"before");
@@ -96,9 +98,9 @@ pub(crate) fn libxls_lock_ends_our_changes_at_their_deadline_and_no_read(
         let read = hasty.retrieve(domain, &xl)?;
         ensure!(
             read.is_some_and(|value| value.as_bytes() == b"before"),
-            "not what is there"
+            "another value is read"
         );
-        ensure!(hasty.list(domain)?.len() == 1, "not what is there");
+        ensure!(hasty.list(domain)?.len() == 1, "another list is read");
         ensure!(
             scene.tree()? == held,
             "something changed while {call:?} had the lock"
@@ -115,8 +117,8 @@ pub(crate) fn libxls_lock_ends_our_changes_at_their_deadline_and_no_read(
     Ok(format!("{} calls", calls.len()))
 }
 
-/// Real libxl that cannot open the lock file removes it, whoever holds it: we notice, and store
-/// nothing under a lock that excludes nobody.
+/// If real libxl cannot open the lock file it removes that file, even while another process holds the
+/// lock. This library notices, and stores nothing under a lock that excludes no other process.
 pub(crate) fn a_lock_that_real_libxl_breaks_is_reported_as_lost(
     subject: &Subject,
 ) -> Result<String> {
@@ -169,7 +171,7 @@ fn ran_out(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::DeadlinePassed { .. })
 }
 
-pub(crate) fn a_libxl_that_is_killed_with_the_lock_stops_nobody(
+pub(crate) fn a_libxl_killed_with_the_lock_blocks_no_other_program(
     subject: &Subject,
 ) -> Result<String> {
     let mut scene = Scene::new(subject)?;
@@ -178,10 +180,7 @@ pub(crate) fn a_libxl_that_is_killed_with_the_lock_stops_nobody(
     scene.libxl.kill()?;
     let lock = file_name(b'l', &scene.domain, LOCK);
     let left = Tree::read(scene.directory.path())?;
-    ensure!(
-        left.get(&lock).is_some(),
-        "the one who was killed had no lock"
-    );
+    ensure!(left.get(&lock).is_some(), "the killed libxl had no lock");
     scene.ours.store(scene.domain, &scene.xl, b"ours")?;
     let names: Vec<_> = Tree::read(scene.directory.path())?.0.into_keys().collect();
     ensure!(

@@ -1,4 +1,4 @@
-//! Every call after every other one, by libxl and by this library in turn.
+//! Every call after every other call, by libxl and by this library in turn.
 
 use anyhow::{Context as _, Result};
 use userdata_core::Domid;
@@ -8,7 +8,7 @@ use crate::step::{By, Call, Event, Step};
 use crate::strategy::UUIDS;
 use crate::world;
 
-/// Every call in every setting in which it does something else.
+/// Every call, in every variant that behaves differently.
 fn calls(domid: Domid) -> Vec<Call> {
     let userid = || b"xl".to_vec();
     let store = |data: &[u8]| Call::Store {
@@ -32,8 +32,8 @@ fn calls(domid: Domid) -> Vec<Call> {
     ]
 }
 
-/// Every ordered pair of calls in one directory, by us and then by libxl and the reverse, with a
-/// value there and without, does what libxl alone does; and what both then read is the same.
+/// Every ordered pair of calls in one directory, by this library and then by libxl or the reverse, with
+/// and without a value, has the results of libxl alone. Afterwards both read the same value.
 pub(crate) fn every_pair_of_calls_does_what_libxl_alone_does(subject: &Subject) -> Result<String> {
     let domid = Domid::new(5)?;
     let read = |by| {
@@ -62,7 +62,7 @@ pub(crate) fn every_pair_of_calls_does_what_libxl_alone_does(subject: &Subject) 
                     steps.push(Step::Call(first.clone(), one));
                     steps.push(Step::Call(second.clone(), other));
                     steps.extend([read(By::Us), read(By::Libxl)]);
-                    // The same domid and uuid again: nothing of the one before may be there.
+                    // The same domid and uuid again: no data of the earlier domain may be left.
                     steps.push(Step::Happen(domid, Event::Create(UUIDS[0])));
                     steps.extend([read(By::Us), read(By::Libxl)]);
                     world::take_all(&subject.driver, &steps)

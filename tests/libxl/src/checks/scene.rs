@@ -13,7 +13,7 @@ use crate::step::Call;
 use crate::strategy::UUIDS;
 use crate::tree::Tree;
 
-/// One domain and one directory, in which both work.
+/// A domain and a directory that both libraries use.
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) directory: TempDir,
@@ -54,7 +54,7 @@ impl Scene {
         file_name(kind, &self.domain, userid)
     }
 
-    /// Everything that libxl does with the lock held, and what it returns where the value is
+    /// Every call that libxl makes under the lock, with its return value if the domain's value is
     /// `data`.
     pub(crate) fn calls(&self, data: &[u8]) -> [(Call, Returned); 4] {
         let (domid, userid) = (self.domain.domid, || b"xl".to_vec());

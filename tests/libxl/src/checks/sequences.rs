@@ -12,19 +12,19 @@ use crate::step::{By, Step};
 use crate::strategy;
 use crate::world;
 
-/// How many shorter sequences are tried when one has failed.
+/// How many shorter sequences are tried after a failure.
 const SHRINKS_MAX: u32 = 4000;
 
-pub(crate) fn in_a_directory_of_its_own_it_does_what_libxl_does(
+pub(crate) fn in_a_separate_directory_the_library_does_what_libxl_does(
     subject: &Subject,
 ) -> Result<String> {
-    sequences(subject, "its_own", &[By::Us, By::UsAsLibxl])
+    sequences(subject, "separate", &[By::Us, By::UsAsLibxl])
 }
 
-pub(crate) fn in_one_directory_with_libxl_it_does_what_libxl_alone_does(
+pub(crate) fn in_a_shared_directory_the_library_does_what_libxl_does(
     subject: &Subject,
 ) -> Result<String> {
-    sequences(subject, "in_one", &[By::Us, By::UsAsLibxl, By::Libxl])
+    sequences(subject, "shared", &[By::Us, By::UsAsLibxl, By::Libxl])
 }
 
 fn sequences(subject: &Subject, check: &str, by: &'static [By]) -> Result<String> {
@@ -49,17 +49,17 @@ fn sequences(subject: &Subject, check: &str, by: &'static [By]) -> Result<String
     ))
 }
 
-/// A sequence that was taken to its end.
+/// The result of a sequence.
 #[derive(Default)]
 struct Taken {
     calls: usize,
-    /// The differences that it showed.
+    /// The names of the differences that it showed.
     shown: Vec<&'static str>,
 }
 
-/// Draws the sequence of this seed and takes it.
+/// Draws the sequence of this seed, and takes its steps.
 fn sequence(driver: &Path, seed: u64, by: &'static [By], check: &str) -> Result<Taken> {
-    // Not the same steps for both checks.
+    // The checks' names make their sequences differ.
     let numbers = seed.to_le_bytes().into_iter().chain(check.bytes());
     let mut bytes = [0; 32];
     for (to, from) in bytes.iter_mut().zip(numbers) {

@@ -1,4 +1,4 @@
-//! What the backends of hv-xen tell of the domains, against what xl shows.
+//! The domains according to hv-xen's backends, compared with those that xl shows.
 
 use std::fs;
 
@@ -10,10 +10,10 @@ use crate::guest::{self, Does, Guest};
 use crate::xl::{self, Listed};
 use crate::{host, libxl, ours, program};
 
-/// The release whose headers and libraries the xenctrl backend is built with.
+/// The release that the xenctrl backend is built for.
 const XENCTRL: &str = "4.17.";
 
-/// A domain, as each backend and xl can tell it.
+/// A domain, as far as each backend and xl describe it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
     key: DomainKey,
@@ -21,19 +21,20 @@ struct Seen {
     name: String,
 }
 
-/// Domains that run: what they do, how they are configured, and the letter that xl shows then.
+/// Running domains: name, behaviour, further configuration, and the letter that xl shows.
 const RUN: [(&str, Does, &str, char); 3] = [
     ("waits", Does::Waits, "", 'b'),
     ("off", Does::PowersOff, "on_poweroff=\"preserve\"", 's'),
     ("crashed", Does::Crashes, "on_crash=\"preserve\"", 'c'),
 ];
 
-/// Devices without which privcmd does: pages are locked instead, and xenfs has a privcmd, too.
+/// Devices that the privcmd backend does not need: it can lock pages instead, and xenfs has a file
+/// `privcmd` too.
 const DISPENSABLE: [&str; 2] = ["/dev/xen/hypercall", "/dev/xen/privcmd"];
 
 const GIVEN: &str = "abcdef01-2345-6789-abcd-ef0123456789";
 
-/// A domain in every state that xl can show, all at once.
+/// The host has a domain in every state that xl can show.
 pub(super) fn both_backends_agree_with_xl_about_every_domain() -> Result<()> {
     let mut guests = Vec::new();
     for (name, does, more, _) in RUN {
@@ -84,7 +85,7 @@ fn reboot() -> Result<()> {
     guest.wait_until_gone()
 }
 
-/// What xl shows when every domain is in its state.
+/// Waits until every domain is in its state, and returns the list that xl shows then.
 fn settled() -> Result<Vec<Listed>> {
     let mut listed = Vec::new();
     program::until("every domain is in its state", || {
@@ -101,25 +102,25 @@ fn settled() -> Result<Vec<Listed>> {
     Ok(listed)
 }
 
-/// Fails unless each backend tells what xl shows, and nothing of a domid that is free.
+/// Fails unless each backend has the domains that xl shows, and no domain for a free domid.
 pub(super) fn compare(listed: &[Listed]) -> Result<()> {
     let shown: Vec<Seen> = listed.iter().map(of_xl).collect();
     let privcmd = by_privcmd()?;
     ensure!(
         privcmd == shown,
-        "privcmd tells {privcmd:?}, and xl shows {shown:?}"
+        "privcmd has {privcmd:?}, and xl shows {shown:?}"
     );
     if host::xen()?.starts_with(XENCTRL) {
         let xenctrl = by_xenctrl(listed)?;
         ensure!(
             xenctrl == shown,
-            "xenctrl tells {xenctrl:?}, and xl shows {shown:?}"
+            "xenctrl has {xenctrl:?}, and xl shows {shown:?}"
         );
     }
     Ok(())
 }
 
-/// The same for privcmd alone, where one of its devices is not there.
+/// Compares the privcmd backend alone, without one of its devices.
 fn compare_without(device: &str, listed: &[Listed]) -> Result<()> {
     let away = format!("{device}.away");
     fs::rename(device, &away)?;
@@ -128,7 +129,7 @@ fn compare_without(device: &str, listed: &[Listed]) -> Result<()> {
     let (privcmd, shown) = (privcmd?, listed.iter().map(of_xl).collect::<Vec<_>>());
     ensure!(
         privcmd == shown,
-        "privcmd tells {privcmd:?}, and xl shows {shown:?}"
+        "privcmd has {privcmd:?}, and xl shows {shown:?}"
     );
     Ok(())
 }
@@ -141,7 +142,7 @@ fn of_xl(listed: &Listed) -> Seen {
     }
 }
 
-/// The privcmd backend: the list, and each look-up, which may not differ from it.
+/// The domains of the privcmd backend. Its list and its look-ups have to agree.
 fn by_privcmd() -> Result<Vec<Seen>> {
     let xen = ours::xen()?;
     let domains = xen.domains()?;
@@ -158,8 +159,8 @@ fn by_privcmd() -> Result<Vec<Seen>> {
             name: xen.name(domain.key.domid)?.unwrap_or_default(),
         });
     }
-    // Between two domains, and behind the last: before Xen 4.18 the hypervisor answers with the
-    // next one.
+    // Free domids between two domains and after the last: before Xen 4.18 the hypervisor answers for
+    // them with the next domain.
     let last = domains
         .last()
         .context("privcmd lists no domain")?
@@ -172,15 +173,15 @@ fn by_privcmd() -> Result<Vec<Seen>> {
             let found = xen.domain(domid)?;
             ensure!(
                 found.is_none(),
-                "domid {domid} is free, and privcmd tells {found:?}"
+                "domid {domid} is free, and privcmd has {found:?}"
             );
         }
     }
     Ok(seen)
 }
 
-/// The xenctrl backend: a program of its own, which is linked with the release's libxenctrl. The
-/// list, and look-ups of free domids as well, which may not differ from it.
+/// The domains of the xenctrl backend, from a program that is linked with the release's libxenctrl. Its
+/// list and its look-ups, those of free domids among them, have to agree.
 fn by_xenctrl(listed: &[Listed]) -> Result<Vec<Seen>> {
     let text = program::output(&["domains", "xenctrl"])?;
     let last = listed.last().context("xl shows no domain")?.key.domid.get();
@@ -193,7 +194,7 @@ fn by_xenctrl(listed: &[Listed]) -> Result<Vec<Seen>> {
     );
     let mut seen = Vec::new();
     for line in text.lines().skip(1) {
-        // Domid, uuid, life, whether it is leaving, and the name, if it has one.
+        // Domid, uuid, life, whether the domain is leaving, and its name, if any.
         let words: Vec<&str> = line.split_whitespace().collect();
         let [domid, uuid, life, _, name @ ..] = words.as_slice() else {
             bail!("domains: {line}");

@@ -1,4 +1,4 @@
-//! `userdata destroy D -- xl destroy D`, with stores running all the while.
+//! `userdata destroy D -- xl destroy D`, while another program stores.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::program::Program;
 use crate::storm::Storm;
 use crate::{host, ours, program};
 
-/// What destroys the domain: before, tries to store; after, notes what is there.
+/// Destroys the domain. It tries to store before, and lists the files after.
 const SCRIPT: &str = "echo late | userdata store \"$1\" late; echo $? > /tmp/late
 xl destroy \"$1\" || exit
 ls /var/lib/xen > /tmp/left";
@@ -53,7 +53,7 @@ pub(super) fn userdata_destroy_refuses_stores_from_the_marker_on() -> Result<()>
     ))
 }
 
-/// The same with libxl's stores, which end when the domain is destroyed.
+/// Destroys the domain while libxl stores, and ends the stores with it.
 const LIBXL_SCRIPT: &str = "libxl-storm \"$1\" leaked > /tmp/storm & storm=$!
 until grep -q storing /tmp/storm; do usleep 10000; done
 xl destroy \"$1\"; status=$?
@@ -61,7 +61,7 @@ kill $storm; wait $storm
 ls /var/lib/xen > /tmp/left
 exit $status";
 
-/// The marker means nothing to libxl, whose stores go on; but what they leave is removed.
+/// libxl ignores the marker, so its stores go on. The values that they leave are removed.
 pub(super) fn userdata_destroy_removes_what_libxl_stores_meanwhile() -> Result<()> {
     const ROUNDS: usize = 5;
     let mut leaked = 0;

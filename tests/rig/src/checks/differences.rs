@@ -1,4 +1,4 @@
-//! Where real libxl and our command answer differently.
+//! Answers of real libxl and of our command that differ.
 
 use anyhow::{Result, ensure};
 
@@ -6,7 +6,7 @@ use crate::guest::Guest;
 use crate::ours::USERID;
 use crate::{host, libxl, ours, program, xl};
 
-pub(super) fn absent_is_none_to_libxl_and_a_status_of_its_own_to_us() -> Result<()> {
+pub(super) fn an_absent_value_has_an_exit_status_of_its_own() -> Result<()> {
     let guest = Guest::create("absent")?;
     let (domid, domain) = (guest.domid, guest.domid.to_string());
     let retrieve = || ours::command(&["retrieve", &domain, USERID], b"");
@@ -14,19 +14,19 @@ pub(super) fn absent_is_none_to_libxl_and_a_status_of_its_own_to_us() -> Result<
 
     ensure!(
         libxl::retrieve(domid, USERID)?.is_none(),
-        "a value that nobody stored"
+        "libxl has a value that was never stored"
     );
-    retrieve()?.expect(4, "userdata retrieve of what is not there")?;
+    retrieve()?.expect(4, "userdata retrieve of an absent value")?;
     let rc = libxl::unlink(domid, USERID)?;
     ensure!(
         rc == -3,
-        "libxl_userdata_unlink of what is not there returned {rc}"
+        "libxl_userdata_unlink of an absent value returned {rc}"
     );
-    remove()?.expect(0, "userdata remove of what is not there")?;
+    remove()?.expect(0, "userdata remove of an absent value")?;
     let rc = libxl::store(domid, USERID, b"")?;
     ensure!(
         rc == 2,
-        "libxl_userdata_store of no bytes where there are none returned {rc}"
+        "libxl_userdata_store of no bytes for an absent value returned {rc}"
     );
     ours::store(&domain, USERID, b"")?;
 
@@ -40,8 +40,8 @@ pub(super) fn absent_is_none_to_libxl_and_a_status_of_its_own_to_us() -> Result<
     Ok(())
 }
 
-/// libxl passes over every name that contains the name of its lock.
-pub(super) fn libxl_never_removes_a_userid_that_contains_its_lock_which_we_refuse() -> Result<()> {
+/// libxl's clean-up skips every name that contains the name of its lock.
+pub(super) fn userids_that_libxl_would_leak_are_refused() -> Result<()> {
     const HIDDEN: &str = "my-domain-userdata-lock-data";
     let guest = Guest::create("hidden")?;
     let (domid, key) = (guest.domid, guest.key);
@@ -55,12 +55,12 @@ pub(super) fn libxl_never_removes_a_userid_that_contains_its_lock_which_we_refus
         left == [format!("userdata-d.{key}.{HIDDEN}")],
         "xl destroy left {left:?}"
     );
-    // Which is found and removed all the same.
-    ours::command(&["destroy-all", &key.to_string()], b"")?.expect(0, "userdata destroy-all")
+    // Our command finds and removes it.
+    ours::command(&["clear", &key.to_string()], b"")?.expect(0, "userdata clear")
 }
 
-/// A domain that was destroyed while a page of it is mapped never comes back.
-pub(super) fn libxl_stores_for_a_dead_domain_which_to_us_is_gone() -> Result<()> {
+/// A domain that is destroyed while a page of it is mapped stays dead until the page is unmapped.
+pub(super) fn libxl_stores_for_a_dead_domain_and_our_command_does_not() -> Result<()> {
     let guest = Guest::create("zombie")?;
     let (domid, key) = (guest.domid, guest.key);
     let mapped = libxl::map_page(domid)?;
@@ -68,7 +68,7 @@ pub(super) fn libxl_stores_for_a_dead_domain_which_to_us_is_gone() -> Result<()>
     let listed = xl::domain(domid)?;
     ensure!(
         listed.as_ref().is_some_and(|listed| listed.is('d')),
-        "the domain does not stay behind, dead: {listed:?}"
+        "the domain does not stay as a dead one: {listed:?}"
     );
     ours::command(&["store", &domid.to_string(), USERID], b"value")?.expect(3, "userdata store")?;
     let rc = libxl::store(domid, USERID, b"value")?;
@@ -80,7 +80,7 @@ pub(super) fn libxl_stores_for_a_dead_domain_which_to_us_is_gone() -> Result<()>
     let left = host::files(Some(domid))?;
     ensure!(
         left == [format!("userdata-d.{key}.{USERID}")],
-        "of the dead domain is left {left:?}"
+        "files of the dead domain: {left:?}"
     );
-    ours::command(&["destroy-all", &key.to_string()], b"")?.expect(0, "userdata destroy-all")
+    ours::command(&["clear", &key.to_string()], b"")?.expect(0, "userdata clear")
 }

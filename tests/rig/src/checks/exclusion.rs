@@ -1,4 +1,4 @@
-//! One lock for real libxl and us.
+//! Real libxl and our command use one lock.
 
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use crate::ours::USERID;
 use crate::program::Program;
 use crate::{host, libxl, locks, ours, program};
 
-pub(super) fn our_lock_stops_xl_list_and_libxl() -> Result<()> {
+pub(super) fn our_lock_makes_xl_list_and_libxl_wait() -> Result<()> {
     let guest = Guest::create("held")?;
     let domain = guest.domid.to_string();
     let data = format!("userdata-d.{}.{USERID}", guest.key);
-    // One at a time: Linux 5.10 shows the first of several who wait, and no other.
+    // One program at a time: Linux 5.10 shows the first of several waiters only.
     for words in [
         &["xl", "list", "-l", &domain][..],
         &["libxl-userdata", &domain, USERID, "retrieve"],
@@ -26,7 +26,7 @@ pub(super) fn our_lock_stops_xl_list_and_libxl() -> Result<()> {
         program::until(&format!("{words:?} waits for our lock"), || {
             Ok(locks::of(&guest.key)?.waiters.contains(&stopped.pid()))
         })?;
-        // What libxl waits for even to read, we read at once.
+        // libxl waits even to read; our command reads at once.
         ours::command(&["retrieve", &domain, USERID], b"")?.expect(4, "userdata retrieve")?;
         let files = host::files(Some(guest.domid))?;
         ensure!(
@@ -43,7 +43,7 @@ pub(super) fn our_lock_stops_xl_list_and_libxl() -> Result<()> {
     guest.destroy()
 }
 
-pub(super) fn the_lock_of_libxl_stops_us_until_our_deadline() -> Result<()> {
+pub(super) fn libxls_lock_makes_our_command_wait_until_its_timeout() -> Result<()> {
     let guest = Guest::create("held")?;
     let domain = guest.domid.to_string();
     ours::store(&domain, USERID, b"before")?;
@@ -53,14 +53,14 @@ pub(super) fn the_lock_of_libxl_stops_us_until_our_deadline() -> Result<()> {
     ours::command(&store, b"too early")?.expect(7, "userdata store beside libxl's lock")?;
     ensure!(
         started.elapsed() >= Duration::from_millis(500),
-        "userdata store gave up before its deadline"
+        "userdata store gave up before its timeout"
     );
     // Reading takes no lock.
     ensure!(
         ours::retrieve(&domain, USERID)? == b"before",
         "a refused store changed the value"
     );
-    // Whoever waits has it as soon as libxl is killed.
+    // Our command gets the lock once libxl is killed.
     let waits = ["userdata", "--timeout", "50", "store", &domain, USERID];
     let mut waits = Program::start(&waits, b"after")?;
     ensure!(!waits.ended()?, "userdata did not wait for libxl's lock");
@@ -73,7 +73,7 @@ pub(super) fn the_lock_of_libxl_stops_us_until_our_deadline() -> Result<()> {
     guest.destroy()
 }
 
-pub(super) fn a_killed_holder_of_our_lock_stops_nobody() -> Result<()> {
+pub(super) fn a_killed_holder_of_our_lock_blocks_no_other_program() -> Result<()> {
     let guest = Guest::create("killed")?;
     let domain = guest.domid.to_string();
     let lock = format!("userdata-l.{}.domain-userdata-lock", guest.key);

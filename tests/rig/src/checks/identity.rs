@@ -1,4 +1,4 @@
-//! Domids that come back, and domains that go between two steps of a store.
+//! Domids that are used again, and domains that end between two steps of a store.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -16,10 +16,10 @@ use crate::guest::Guest;
 use crate::ours::USERID;
 use crate::{host, libxl, ours, program};
 
-/// Of the domain that takes over a domid.
+/// The uuid of the domain that gets a domid again.
 const UUID: &str = "5e1f0b00-0000-4000-8000-0000000000cc";
 
-pub(super) fn a_domid_that_is_used_again_shows_nothing_of_the_domain_before() -> Result<()> {
+pub(super) fn a_domid_used_again_shows_nothing_of_the_earlier_domain() -> Result<()> {
     let first = Guest::create("domid")?;
     let (old, domain) = (first.key, first.domid.to_string());
     let json = libxl_json(&first)?;
@@ -31,7 +31,7 @@ pub(super) fn a_domid_that_is_used_again_shows_nothing_of_the_domain_before() ->
     let of_old = ours::retrieve(&old.to_string(), USERID)?;
     ensure!(
         of_old == b"leaked",
-        "the value of the domain before is another"
+        "the value of the earlier domain has changed"
     );
     let refused = ours::library(ours::xen()?)?.store(old, &ours::userid()?, b"for the dead");
     ensure_refused(refused, no_such_domain)?;
@@ -48,17 +48,16 @@ pub(super) fn a_domid_that_is_used_again_shows_nothing_of_the_domain_before() ->
         left == [format!("userdata-d.{old}.{USERID}")],
         "xl destroy of the second domain left {left:?}"
     );
-    ours::command(&["destroy-all", &old.to_string()], b"")?.expect(0, "userdata destroy-all")
+    ours::command(&["clear", &old.to_string()], b"")?.expect(0, "userdata clear")
 }
 
-pub(super) fn a_store_is_refused_for_a_domain_that_goes_between_look_up_and_lock() -> Result<()> {
-    // Under the lock xenstore is asked first, unless that is switched off, and has nothing of a
-    // domain that is gone; then the hypervisor.
+pub(super) fn a_store_is_refused_if_its_domain_ends_before_the_lock() -> Result<()> {
+    // Under the lock a store asks xenstore first, unless that is switched off, and then the
+    // hypervisor. xenstore has no nodes of a domain that is gone.
     for check_leaving in [true, false] {
         let guest = Guest::create("goes")?;
         let key = guest.key;
-        let mut options = Options::default();
-        options.check_leaving = check_leaving;
+        let options = Options::new().with_check_leaving(check_leaving);
         let xen = AfterLookUp::new(Xen::open(options)?, || guest.destroy());
         let stored = ours::library(xen)?.store(key.domid, &ours::userid()?, b"too late");
         ensure_refused(stored, |kind| match kind {
@@ -72,16 +71,16 @@ pub(super) fn a_store_is_refused_for_a_domain_that_goes_between_look_up_and_lock
     Ok(())
 }
 
-/// Under the lock of the domain that was found, nothing may be stored for its successor.
-pub(super) fn a_store_is_refused_for_a_domain_that_is_replaced_between_look_up_and_lock()
--> Result<()> {
+/// A store that holds the lock of the domain that it found stores nothing for that domain's successor.
+pub(super) fn a_store_is_refused_if_its_domain_is_replaced_before_the_lock() -> Result<()> {
     let guest = Guest::create("goes")?;
     let key = guest.key;
     let json = libxl_json(&guest)?;
     let (send, successor) = std::sync::mpsc::channel();
     let xen = AfterLookUp::new(ours::xen()?, move || {
         guest.destroy()?;
-        send.send(replace(key, &json)?).context("nobody waits")
+        send.send(replace(key, &json)?)
+            .context("the check has ended")
     });
     let stored = ours::library(xen)?.store(key.domid, &ours::userid()?, b"too late");
     ensure_refused(stored, no_such_domain)?;
@@ -97,7 +96,7 @@ fn libxl_json(guest: &Guest) -> Result<Vec<u8>> {
     ours::retrieve(&guest.domid.to_string(), "libxl-json")
 }
 
-/// Creates another domain with this domid, and the name that is in `json`.
+/// Creates another domain with the domid of `old` and the name in `json`.
 fn replace(old: DomainKey, json: &[u8]) -> Result<Guest> {
     let new = DomainKey::new(old.domid, UUID.parse()?);
     libxl::create(&new, json)?;
@@ -111,7 +110,7 @@ fn replace(old: DomainKey, json: &[u8]) -> Result<Guest> {
     Ok(guest)
 }
 
-/// Puts a value there for a domain that is gone, as real libxl leaves one when it leaks.
+/// Stores a value for a domain that is gone, as real libxl does when it leaks.
 fn leave_behind(key: &DomainKey) -> Result<()> {
     let store = FileStore::open(Path::new(host::DIRECTORY))?;
     let put = Op::Put {
@@ -133,7 +132,7 @@ fn no_such_domain(kind: &UserdataErrorKind) -> bool {
     matches!(kind, UserdataErrorKind::NoSuchDomain)
 }
 
-/// Fails unless a store was refused in this way.
+/// Fails unless a store was refused for the expected reason.
 fn ensure_refused(
     stored: Result<Outcome, UserdataError>,
     expected: impl FnOnce(&UserdataErrorKind) -> bool,
@@ -145,29 +144,29 @@ fn ensure_refused(
     }
 }
 
-/// Xen, and something that happens on it as soon as the first look-up is done.
+/// Xen, with a change of the host right after the first look-up.
 struct AfterLookUp<F> {
     xen: Xen,
-    happens: Mutex<Option<F>>,
+    change: Mutex<Option<F>>,
 }
 
 impl<F: FnOnce() -> Result<()> + Send> AfterLookUp<F> {
-    fn new(xen: Xen, happens: F) -> Self {
-        let happens = Mutex::new(Some(happens));
-        Self { xen, happens }
+    fn new(xen: Xen, change: F) -> Self {
+        let change = Mutex::new(Some(change));
+        Self { xen, change }
     }
 }
 
 impl<F: FnOnce() -> Result<()> + Send> Hypervisor for AfterLookUp<F> {
     fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
         let found = self.xen.domain(domid);
-        let happens = self
-            .happens
+        let change = self
+            .change
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(happens) = happens {
-            happens().map_err(|error| {
+        if let Some(change) = change {
+            change().map_err(|error| {
                 let source = error.into();
                 HypervisorError::new("change the host", HypervisorErrorKind::Failed { source })
             })?;

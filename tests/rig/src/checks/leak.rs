@@ -1,4 +1,4 @@
-//! What is stored while real `xl destroy` runs: nothing of ours stays, and of libxl's it does.
+//! Values that are stored while real `xl destroy` runs: ours are all removed, libxl's are not.
 
 use anyhow::{Result, ensure};
 
@@ -8,8 +8,8 @@ use crate::{host, libxl, program};
 
 const ROUNDS: usize = 20;
 
-/// Every store of every round ended as made, as being destroyed or, the last one, as no such
-/// domain; and no sweep runs.
+/// Every store of every round either succeeded or failed because the domain was being destroyed; the
+/// last one failed because there was no such domain.
 pub(super) fn no_store_of_ours_outlives_its_domain() -> Result<()> {
     let (mut stored, mut in_the_gap) = (0, 0);
     for round in 1..=ROUNDS {
@@ -30,14 +30,14 @@ pub(super) fn no_store_of_ours_outlives_its_domain() -> Result<()> {
     }
     program::say(&format!(
         "{stored} stores of ours in {ROUNDS} rounds left nothing; in {in_the_gap} rounds some were \
-         refused while xl took the domain apart"
+         refused while xl destroyed the domain"
     ))?;
-    // Without this the storms missed the gap, and nothing was shown.
-    ensure!(in_the_gap > 0, "no store came while xl took a domain apart");
+    // Otherwise no store came during the destruction, and the check has shown nothing.
+    ensure!(in_the_gap > 0, "no store came while xl destroyed a domain");
     Ok(())
 }
 
-/// The same with real libxl's stores, so that the check before cannot pass by accident.
+/// The same with real libxl's stores. It shows that the check above does not pass by accident.
 pub(super) fn libxl_leaks_in_nearly_every_round() -> Result<()> {
     let mut leaked = 0;
     for _ in 0..ROUNDS {
@@ -45,7 +45,7 @@ pub(super) fn libxl_leaks_in_nearly_every_round() -> Result<()> {
         let domid = guest.domid;
         let storm = libxl::storm(domid, "leaked")?;
         guest.destroy()?;
-        // It ends when libxl knows no such domain any more.
+        // The storm ends when libxl reports that there is no such domain.
         storm.wait()?;
         let files = host::files(Some(domid))?;
         leaked += usize::from(!files.is_empty());

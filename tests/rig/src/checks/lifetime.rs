@@ -1,4 +1,4 @@
-//! Our values go when real xl takes the domain apart, and not before.
+//! Our values are removed when real xl destroys the domain, and not before.
 
 use anyhow::{Result, ensure};
 
@@ -44,7 +44,7 @@ pub(super) fn a_crash_removes_our_values() -> Result<()> {
     ends_by_itself("crashes", Does::Crashes)
 }
 
-/// xl, which waits in the background for the domain's end, destroys it then.
+/// xl waits in the background for the domain's shutdown, and then destroys it.
 fn ends_by_itself(name: &str, does: Does) -> Result<()> {
     let config = guest::config(name, does, "on_poweroff=\"destroy\"\non_crash=\"destroy\"");
     let guest = Guest::create_with(name, &config)?;

@@ -13,19 +13,19 @@ use crate::{ours, program, xl};
 
 const DOMAINS: usize = 50;
 
-/// How many of them xl creates; the others are another toolstack's, since xl takes a second or more
+/// How many of them xl creates. Another toolstack creates the others, because xl takes a second or more
 /// for one on an emulated machine.
 const OF_XL: usize = 5;
 
-/// More than this many ioctls are too many, for a look-up after the first and for a list.
+/// The most ioctls of a list, and of a look-up after the first.
 const CALLS_MAX: usize = 2;
 
-pub(super) fn a_look_up_takes_two_calls_and_a_list_of_50_domains_two() -> Result<()> {
+pub(super) fn a_look_up_and_a_list_of_50_domains_take_two_calls_at_most() -> Result<()> {
     // Domain 0 is one of them.
     let guests = Guest::create_many(OF_XL)?;
     let bare = BareDomains::create(DOMAINS - 1 - OF_XL)?;
     let of_xl = guests.iter().map(|guest| (guest.key, 2));
-    // Of xl's domains there is libxl-json, too.
+    // xl's domains have a value libxl-json too.
     let keys: Vec<_> = of_xl
         .chain(bare.keys().iter().map(|key| (*key, 1)))
         .collect();

@@ -1,4 +1,4 @@
-//! Real xl alone: the rig itself works.
+//! Real xl alone: shows that the rig works.
 
 use anyhow::{Result, ensure};
 

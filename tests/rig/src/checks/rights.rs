@@ -1,4 +1,4 @@
-//! Users without rights.
+//! A user without rights.
 
 use std::os::unix::process::CommandExt;
 
@@ -9,7 +9,7 @@ use crate::program::Program;
 
 const NOBODY: u32 = 65534;
 
-pub(super) fn a_user_without_rights_is_told_the_device_and_the_right() -> Result<()> {
+pub(super) fn without_rights_the_error_names_the_device_and_the_right() -> Result<()> {
     let guest = Guest::create("forbidden")?;
     let domid = guest.domid.to_string();
     for arguments in [

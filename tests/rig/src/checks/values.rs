@@ -1,4 +1,4 @@
-//! Values go between our command and real `libxl_userdata_store` and `_retrieve`.
+//! Our command and real `libxl_userdata_store` and `_retrieve` exchange values.
 
 use anyhow::{Context, Result, ensure};
 
@@ -6,10 +6,10 @@ use crate::guest::Guest;
 use crate::ours::USERID;
 use crate::{host, libxl, ours};
 
-/// One byte, every byte, and lengths around a page and beyond 64 KiB.
+/// One byte, every byte value, about a page, and more than 64 KiB.
 const LENGTHS: [usize; 5] = [1, 256, 4095, 4096, 65537];
 
-/// Every byte value, again and again, from one that differs with the length.
+/// Every byte value in turn, beginning with one that depends on the length.
 fn bytes(length: usize) -> Vec<u8> {
     let all = (0..=u8::MAX).cycle();
     all.skip(length % 251).take(length).collect()
@@ -28,11 +28,11 @@ pub(super) fn libxl_reads_what_our_command_stores() -> Result<()> {
             differ(&data, &read)
         );
     }
-    // No bytes remove, for both.
+    // For both, storing no bytes removes the value.
     ours::store(&guest.domid.to_string(), USERID, b"")?;
     ensure!(
         libxl::retrieve(guest.domid, USERID)?.is_none(),
-        "libxl sees what we removed"
+        "libxl sees a value that we removed"
     );
     guest.destroy()
 }
@@ -57,7 +57,7 @@ pub(super) fn our_command_reads_what_libxl_stores() -> Result<()> {
     let rc = libxl::unlink(guest.domid, USERID)?;
     ensure!(rc == 0, "libxl_userdata_unlink returned {rc}");
     let ended = ours::command(&["retrieve", &domain, USERID], b"")?;
-    ended.expect(4, "userdata retrieve of what libxl removed")?;
+    ended.expect(4, "userdata retrieve of a value that libxl removed")?;
     let files = host::files(Some(guest.domid))?;
     ensure!(files.len() == 1, "more is left than libxl-json: {files:?}");
     guest.destroy()

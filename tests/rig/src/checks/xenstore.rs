@@ -1,4 +1,4 @@
-//! Real xenstored, by each way to it and without any.
+//! Real xenstored, over its socket, over the device, and unreachable.
 
 use std::fs;
 
@@ -15,14 +15,14 @@ use crate::{host, ours};
 /// xenstored's socket.
 const SOCKET: &str = "/run/xenstored/socket";
 
-/// The kernel's device, and where it is, too.
+/// The kernel's device, and the file system that has it too.
 const DEVICE: &str = "/dev/xen/xenbus";
 const XENFS: &str = "/proc/xen";
 
-/// What xenstored fires when a domain ends.
+/// The path whose watch xenstored fires when a domain ends.
 const RELEASE_DOMAIN: &str = "@releaseDomain";
 
-pub(super) fn xenstored_is_heard_over_its_socket_and_over_the_kernels_device() -> Result<()> {
+pub(super) fn xenstored_answers_over_its_socket_and_over_the_device() -> Result<()> {
     for endpoint in [
         Endpoint::Socket(SOCKET.into()),
         Endpoint::Device(DEVICE.into()),
@@ -32,11 +32,9 @@ pub(super) fn xenstored_is_heard_over_its_socket_and_over_the_kernels_device() -
     Ok(())
 }
 
-/// A domain's name and end, and no more once nothing is watched.
+/// Reads a domain's name, and gets events of domains' ends until the watch is ended.
 fn listen(endpoint: &Endpoint) -> Result<()> {
-    let mut options = Options::default();
-    options.xenstore = vec![endpoint.clone()];
-    let xen = Xen::open(options)?;
+    let xen = Xen::open(Options::new().with_endpoints([endpoint.clone()]))?;
     let mut store = Xenstore::open(std::slice::from_ref(endpoint), program::LIMIT)?;
 
     let (guest, other) = (Guest::create("heard")?, Guest::create("unheard")?);
@@ -45,7 +43,7 @@ fn listen(endpoint: &Endpoint) -> Result<()> {
         xen.name(key.domid)?.as_deref() == Some("heard"),
         "another name"
     );
-    ensure!(!xen.leaving(&key)?, "a domain that runs is leaving");
+    ensure!(!xen.leaving(&key)?, "a running domain is leaving");
     let children = store.directory("/local/domain")?.context("no domains")?;
     ensure!(
         children.contains(&domid.clone().into_bytes()),
@@ -60,7 +58,7 @@ fn listen(endpoint: &Endpoint) -> Result<()> {
         event.path == RELEASE_DOMAIN.as_bytes() && event.token == b"token",
         "another event: {event:?}"
     );
-    // Both hear nothing now, so that what they hear next comes of the domain's end.
+    // Neither has an event pending now, so the next one comes from the domain's end.
     while changes.wait(program::PAUSE)? || store.event(program::PAUSE)?.is_some() {}
     guest.destroy()?;
     ensure!(changes.wait(program::LIMIT)?, "no hint at a domain's end");
@@ -74,16 +72,18 @@ fn listen(endpoint: &Endpoint) -> Result<()> {
     while store.event(program::PAUSE)?.is_some() {}
     while changes.wait(program::PAUSE)? {}
     other.destroy()?;
-    // The one that still watches hears it, so that the other one would have.
+    // The other watch gets the event, so this one would have got it too.
     ensure!(changes.wait(program::LIMIT)?, "no hint at the second end");
     let stray = store.event(program::PAUSE)?;
-    ensure!(stray.is_none(), "watched no more, and heard {stray:?}");
+    ensure!(
+        stray.is_none(),
+        "an event after the end of the watch: {stray:?}"
+    );
     Ok(())
 }
 
-/// Only names, and whether a domain is leaving, are asked for there.
-pub(super) fn without_xenstore_the_command_says_so_and_stores_where_the_check_is_off() -> Result<()>
-{
+/// Only names, and whether a domain is leaving, come from xenstore. The error says that it is missing.
+pub(super) fn without_xenstore_a_store_needs_no_leaving_check() -> Result<()> {
     let guest = Guest::create("alone")?;
     let domain = guest.domid.to_string();
     let away = Away::take()?;
@@ -98,7 +98,7 @@ pub(super) fn without_xenstore_the_command_says_so_and_stores_where_the_check_is
         ended.expect(1, "userdata store")?;
         ensure!(
             ended.stderr.contains("xenstore") && ended.stderr.contains("is not there"),
-            "it does not say that xenstore is missing: {}",
+            "the error does not say that xenstore is missing: {}",
             ended.stderr
         );
     }
@@ -114,20 +114,20 @@ pub(super) fn without_xenstore_the_command_says_so_and_stores_where_the_check_is
     listed.expect(0, "userdata list")?;
     ensure!(
         ours::xen()?.changes().is_err(),
-        "nobody is there to tell of a domain's end"
+        "hints of ends are promised without xenstored"
     );
     away.back()?;
     store(&[], "alone", b"asked")?.expect(0, "userdata store with xenstore")?;
     guest.destroy()
 }
 
-/// xenstored out of everybody's reach until this is dropped; connections that are open stay.
+/// Makes xenstored unreachable until this value is dropped. Open connections stay.
 #[derive(Debug)]
 struct Away;
 
 impl Away {
     fn take() -> Result<Self> {
-        // Whatever fails, the rest is put back.
+        // If a step fails, the steps before it are undone.
         let away = Self;
         fs::rename(SOCKET, hidden(SOCKET)).context(SOCKET)?;
         fs::rename(DEVICE, hidden(DEVICE)).context(DEVICE)?;
@@ -146,7 +146,7 @@ impl Away {
 
 impl Drop for Away {
     fn drop(&mut self) {
-        // What is still missing then fails every check that follows.
+        // If this fails, every check that follows fails.
         let _ = fs::rename(hidden(SOCKET), SOCKET);
         let _ = fs::rename(hidden(DEVICE), DEVICE);
         let _ = program::run(&["mount", "-t", "xenfs", "xenfs", XENFS], b"");

@@ -1,4 +1,4 @@
-//! The value under "xl": written by `xl config-update`, read by xl when the domain reboots.
+//! The value under "xl": `xl config-update` writes it, and xl reads it when the domain reboots.
 
 use anyhow::{Context, Result, ensure};
 
@@ -21,8 +21,8 @@ pub(super) fn our_command_sees_what_xl_config_update_stores() -> Result<()> {
     guest.destroy()
 }
 
-/// The guest asks for a reboot for as long as it has its first configuration. The one that we store
-/// lets it wait, with twice the memory.
+/// The guest's first configuration makes it ask for a reboot. The configuration that we store makes it
+/// wait, with twice the memory.
 pub(super) fn xl_reboots_a_domain_with_the_configuration_that_we_stored() -> Result<()> {
     const UUID: &str = "uuid=\"5e1f0b00-0000-4000-8000-0000000000aa\"";
     let guest = Guest::create_with("again", &guest::config("again", Does::Reboots, UUID))?;
@@ -48,7 +48,7 @@ pub(super) fn xl_reboots_a_domain_with_the_configuration_that_we_stored() -> Res
         old_key.uuid,
         back.key.uuid
     );
-    // A reboot is the end of one incarnation, and its data goes with it.
+    // A reboot ends an incarnation, and its data is removed with it.
     let files = host::files(Some(old))?;
     ensure!(files.is_empty(), "left of the domain before: {files:?}");
     back.destroy()

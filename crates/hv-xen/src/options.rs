@@ -1,0 +1,117 @@
+//! `Options`: how xenstore is asked.
+
+use std::time::Duration;
+
+use crate::xenstore::Endpoint;
+
+/// How [`Xen`](crate::Xen) asks xenstore. The hypervisor needs no options.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use hv_xen::Options;
+///
+/// let options = Options::new()
+///     .with_xenstore_timeout(Duration::from_secs(5))
+///     .with_check_leaving(false);
+/// assert!(!options.check_leaving);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// Whether [`Hypervisor::leaving`](userdata_core::Hypervisor::leaving) asks xenstore. True by
+    /// default; see [`with_check_leaving`](Self::with_check_leaving).
+    pub check_leaving: bool,
+    /// The places where xenstored is looked for, in this order. [`Endpoint::usual`] by default.
+    pub endpoints: Vec<Endpoint>,
+    /// How long one question to xenstore may take, connecting included. Two seconds by default; see
+    /// [`with_xenstore_timeout`](Self::with_xenstore_timeout).
+    pub xenstore_timeout: Duration,
+}
+
+impl Options {
+    /// The least time that xenstore is given for one question, whatever
+    /// [`xenstore_timeout`](Self::xenstore_timeout) says.
+    ///
+    /// A healthy xenstored answers within a millisecond, but it answers one client after another,
+    /// and pauses while it is updated. A caller that wants to wait for no lock ("try once") does
+    /// not want to fail for such a pause.
+    pub const XENSTORE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+
+    /// The defaults, which fit a host whose toolstack is built on libxl.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets whether [`Hypervisor::leaving`](userdata_core::Hypervisor::leaving) asks xenstore. If
+    /// it does not, no domain is ever said to be leaving.
+    ///
+    /// Turn it off where the toolstack doesn't write `/local/domain/<domid>/vm`, or where there is
+    /// no xenstore. Data that is stored while the toolstack destroys the domain may then be left
+    /// behind.
+    #[must_use]
+    pub const fn with_check_leaving(mut self, check_leaving: bool) -> Self {
+        self.check_leaving = check_leaving;
+        self
+    }
+
+    /// Sets the places where xenstored is looked for. The first one that answers is taken.
+    ///
+    /// ```
+    /// use hv_xen::Options;
+    /// use hv_xen::xenstore::Endpoint;
+    ///
+    /// let socket = Endpoint::Socket("/run/xenstored/socket".into());
+    /// let options = Options::new().with_endpoints([socket.clone()]);
+    /// assert_eq!(options.endpoints, [socket]);
+    /// ```
+    #[must_use]
+    pub fn with_endpoints(mut self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+        self.endpoints = endpoints.into_iter().collect();
+        self
+    }
+
+    /// Sets how long one question to xenstore may take, connecting included.
+    ///
+    /// A time below [`XENSTORE_TIMEOUT_MIN`](Self::XENSTORE_TIMEOUT_MIN) is taken as that. It bounds
+    /// the answers of a xenstored that hangs, and adds to the time that a store waits for its lock:
+    /// a store asks one question.
+    #[must_use]
+    pub const fn with_xenstore_timeout(mut self, timeout: Duration) -> Self {
+        self.xenstore_timeout = timeout;
+        self
+    }
+
+    /// How long one question may take, the least time observed.
+    pub(crate) fn question_timeout(&self) -> Duration {
+        self.xenstore_timeout.max(Self::XENSTORE_TIMEOUT_MIN)
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            check_leaving: true,
+            endpoints: Endpoint::usual(),
+            xenstore_timeout: Duration::from_secs(2),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn xenstore_gets_its_least_time_whatever_is_asked_for() {
+        let timeout = |asked| {
+            let options = Options::new().with_xenstore_timeout(asked);
+            options.question_timeout()
+        };
+        assert_eq!(timeout(Duration::ZERO), Options::XENSTORE_TIMEOUT_MIN);
+        assert_eq!(timeout(Duration::from_millis(999)), Duration::from_secs(1));
+        assert_eq!(timeout(Duration::from_secs(5)), Duration::from_secs(5));
+        assert_eq!(Options::new().question_timeout(), Duration::from_secs(2));
+    }
+}

@@ -1,0 +1,137 @@
+//! A user of this library.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hv_sim::{EventError, Until};
+use userdata::{Outcome, Userdata};
+use userdata_core::store::Expect;
+use userdata_core::{DomainKey, Version};
+use userdata_fs::FileStore;
+
+use super::directory::SeatedDirectory;
+use super::host::SeatedHost;
+use super::task::Request;
+use crate::history::{Event, Operation, Reply};
+use crate::walk::{Action, Report, Slot};
+
+/// The real code, and what its user remembers.
+pub(crate) struct Library {
+    host: SeatedHost,
+    userdata: Userdata<SeatedHost, FileStore<SeatedDirectory>>,
+    /// What it read last in each slot, or stored.
+    versions: BTreeMap<Slot, Version>,
+}
+
+impl Library {
+    pub(crate) fn new(
+        host: SeatedHost,
+        userdata: Userdata<SeatedHost, FileStore<SeatedDirectory>>,
+    ) -> Self {
+        Self {
+            host,
+            userdata,
+            versions: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn perform(&mut self, domain: DomainKey, request: &Request) {
+        let action = self.action(domain, request);
+        let seat = Arc::clone(self.host.seat());
+        let process = seat.id();
+        let operation = Operation::Userdata(action.clone());
+        let id = seat.recorder().begin(process, operation);
+        seat.trace(|| format!("[{}] {action}", id.0));
+        let report = action.perform_with(&self.userdata, |key| self.destroy(key));
+        self.remember(&action, &report);
+        seat.trace(|| format!("[{}] {report}", id.0));
+        let reply = Reply::Userdata(report);
+        seat.record(Event::Returned { process, id, reply });
+    }
+
+    /// Destroys a domain phase by phase, as a toolstack of its own would.
+    fn destroy(&self, key: &DomainKey) -> Result<(), EventError> {
+        let domid = key.domid;
+        self.host.seat().look_at_marker(key);
+        for until in [Until::Leaving, Until::Dying, Until::Dead, Until::Gone] {
+            match (self.host).apply_to(key, &hv_sim::Event::Destroy { domid, until }) {
+                // Somebody else was faster.
+                Err(EventError::WrongPhase { .. }) => {}
+                Err(EventError::NoSuchDomain { .. }) if until > Until::Leaving => return Ok(()),
+                happened => drop(happened?),
+            }
+        }
+        Ok(())
+    }
+
+    fn action(&self, domain: DomainKey, request: &Request) -> Action {
+        let slot = |userid: &userdata_core::WritableUserid| Slot {
+            domain,
+            userid: userid.clone(),
+        };
+        match request.clone() {
+            Request::Store(userid, value, durability) => Action::Store {
+                slot: slot(&userid),
+                value,
+                durability,
+            },
+            Request::StoreIfUnchanged(userid, value, durability) => {
+                let slot = slot(&userid);
+                let version = self.versions.get(&slot);
+                let expect = version.map_or(Expect::Absent, |version| Expect::Version(*version));
+                Action::StoreIf {
+                    slot,
+                    value,
+                    expect,
+                    durability,
+                }
+            }
+            Request::Update(userid, value, durability) => Action::Update {
+                slot: slot(&userid),
+                value,
+                durability,
+            },
+            Request::Remove(userid, durability) => Action::Remove {
+                slot: slot(&userid),
+                durability,
+            },
+            Request::Clear(keep, durability) => Action::Clear {
+                domain,
+                keep,
+                durability,
+            },
+            Request::Destroy(durability) => Action::Destroy { domain, durability },
+            Request::DestroyWithError(durability) => {
+                Action::DestroyWithError { domain, durability }
+            }
+            Request::DestroyInVain => Action::DestroyInVain { domain },
+            Request::Retrieve(userid) => Action::Retrieve {
+                slot: slot(&userid),
+            },
+            Request::List => Action::List { domain },
+        }
+    }
+
+    fn remember(&mut self, action: &Action, report: &Report) {
+        match (action, report) {
+            (Action::Retrieve { slot }, Report::Read(value)) => {
+                match value {
+                    Some(value) => self.versions.insert(slot.clone(), value.version()),
+                    None => self.versions.remove(slot),
+                };
+            }
+            (
+                Action::Store { slot, value, .. }
+                | Action::StoreIf { slot, value, .. }
+                | Action::Update { slot, value, .. },
+                Report::Changed(Outcome::Stored { .. }),
+            ) => {
+                self.versions.insert(slot.clone(), Version::of(value));
+            }
+            (Action::StoreIf { slot, .. } | Action::Remove { slot, .. }, Report::Changed(_)) => {
+                self.versions.remove(slot);
+            }
+            _ => {}
+        }
+    }
+}

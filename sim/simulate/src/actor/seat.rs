@@ -1,0 +1,220 @@
+//! `Seat`: a process's place in a run, before which all of its calls pass.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use userdata_core::DomainKey;
+use userdata_core::file_name::{FileName, Kind, NameFormat};
+use userdata_fs::{Errno, Name};
+
+use super::recorder::{Line, Recorder};
+use crate::history::{Disturbance, Event, ProcessId, Unguarded};
+use crate::misanswer::Misanswer;
+use crate::schedule::{Point, reach};
+use userdata_sim::{Answer, Call, Fault, Faults, Holder, How, Interceptor, SimProcess, Verdict};
+
+/// A process's place in a run: it waits here for its turn, and here its calls go wrong.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    id: ProcessId,
+    process: SimProcess,
+    recorder: Arc<Recorder>,
+    faults: Faults,
+    misanswers: Mutex<Misanswers>,
+    dead: AtomicBool,
+    /// How many names the listing on its way has shown.
+    shown: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Misanswers {
+    asked: u64,
+    /// By the number of the question.
+    to_come: Vec<(u64, Misanswer)>,
+}
+
+impl Seat {
+    pub(crate) fn new(
+        id: ProcessId,
+        process: SimProcess,
+        recorder: Arc<Recorder>,
+        faults: &[Fault],
+        misanswers: &[(u64, Misanswer)],
+    ) -> Self {
+        Self {
+            id,
+            process,
+            recorder,
+            faults: Faults::new(faults.iter().copied()),
+            misanswers: Mutex::new(Misanswers {
+                asked: 0,
+                to_come: misanswers.to_vec(),
+            }),
+            dead: AtomicBool::new(false),
+            shown: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) const fn id(&self) -> ProcessId {
+        self.id
+    }
+
+    pub(crate) const fn process(&self) -> &SimProcess {
+        &self.process
+    }
+
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    /// Waits for its turn; false if it is dead by then.
+    pub(crate) fn wait(&self, point: Point) -> bool {
+        if !self.is_dead() {
+            reach(point);
+        }
+        !self.is_dead()
+    }
+
+    /// Notes something that it did, unless it is dead.
+    pub(crate) fn record(&self, event: Event) {
+        if !self.is_dead() {
+            self.recorder.push(event);
+        }
+    }
+
+    pub(crate) fn record_kill(&self) {
+        self.record(Event::Killed { process: self.id });
+    }
+
+    /// From now on nothing that it does has any effect.
+    pub(crate) fn kill(&self) {
+        self.process.kill();
+        self.dead.store(true, Ordering::Relaxed);
+    }
+
+    /// What is wrong with the next answer of the hypervisor.
+    pub(crate) fn next_misanswer(&self) -> Option<Misanswer> {
+        let mut misanswers = self
+            .misanswers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let number = misanswers.asked;
+        misanswers.asked += 1;
+        let mut to_come = misanswers.to_come.iter();
+        to_come.find(|(at, _)| *at == number).map(|(_, how)| *how)
+    }
+
+    /// Notes a line of the trace, if there is one.
+    pub(crate) fn trace(&self, text: impl FnOnce() -> String) {
+        if self.recorder.traces() && !self.is_dead() {
+            self.recorder.note(Line {
+                process: self.id,
+                clock: self.process.disk().clock(),
+                text: text(),
+                events: 0,
+                tree: self.process.disk().tree(),
+            });
+        }
+    }
+
+    /// Notes that a value is about to be replaced that nothing guards. Nobody else had a turn since
+    /// the last call of this process, so that this is what it could have seen.
+    fn look_at_lock(&self, name: &[u8]) {
+        let format = NameFormat::Libxl;
+        let named = FileName::parse(format, name).filter(|name| name.kind() == Kind::Data);
+        let Some(domain) = named.and_then(|name| name.owner().key()) else {
+            return;
+        };
+        let holder = |name: FileName| self.process.lock_holder(Name::from(&name));
+        let how = if holder(FileName::lock(format, &domain)) != Some(Holder::Itself) {
+            Unguarded::WithoutLock
+        } else if holder(FileName::closing_marker(format, &domain)) == Some(Holder::Another) {
+            Unguarded::WhileClosing
+        } else {
+            return;
+        };
+        let process = self.id;
+        self.record(Event::Unguarded {
+            process,
+            domain,
+            how,
+        });
+    }
+
+    /// Notes that a domain is about to be destroyed although nothing stops stores for it.
+    pub(crate) fn look_at_marker(&self, domain: &DomainKey) {
+        let marker = FileName::closing_marker(NameFormat::Libxl, domain);
+        if self.process.lock_holder(Name::from(&marker)) != Some(Holder::Itself) {
+            self.record(Event::Unguarded {
+                process: self.id,
+                domain: *domain,
+                how: Unguarded::WithoutMarker,
+            });
+        }
+    }
+
+    /// Whether others can notice this call, or be noticed by it.
+    fn is_point(&self, call: &Call<'_>) -> bool {
+        match call {
+            Call::Now | Call::Random | Call::Process => false,
+            // Names are read so many at a time.
+            Call::Listed { .. } => {
+                let shown = self.shown.fetch_add(1, Ordering::Relaxed);
+                let at_once = self.process.disk().options().listed_at_once.max(1);
+                shown > 0 && shown.is_multiple_of(at_once)
+            }
+            Call::List => {
+                self.shown.store(0, Ordering::Relaxed);
+                true
+            }
+            _ => true,
+        }
+    }
+}
+
+impl Interceptor for Seat {
+    fn before(&self, process: u32, call: &Call<'_>) -> Verdict {
+        if self.is_dead() {
+            return Verdict::Proceed;
+        }
+        if let Call::Pause { span } = call {
+            self.wait(Point::Pause(*span));
+            return Verdict::Pretend;
+        }
+        if let Call::Rename { to, .. } = call {
+            self.look_at_lock(to.as_bytes());
+        }
+        if self.is_point(call) && !self.wait(Point::Step) {
+            return Verdict::Proceed;
+        }
+        let verdict = self.faults.before(process, call);
+        let how = match verdict {
+            Verdict::Fail(errno) => How::Fails(errno),
+            Verdict::Short(length) => How::Short(length),
+            _ => return verdict,
+        };
+        self.record(Event::Disturbed {
+            process: self.id,
+            by: Disturbance::Directory {
+                call: call.kind(),
+                how,
+            },
+        });
+        verdict
+    }
+
+    fn after(&self, _process: u32, call: &Call<'_>, answer: Result<Answer<'_>, Errno>) {
+        if self.is_dead() {
+            return;
+        }
+        self.recorder.lock().counts.calls += 1;
+        self.trace(|| match answer {
+            Ok(answer) => format!("{call} = {answer}"),
+            Err(errno) => format!("{call} = {errno:?}"),
+        });
+    }
+}

@@ -1,0 +1,212 @@
+//! `Task`: what a process is to do, as data.
+
+use std::fmt;
+use std::time::Duration;
+
+use userdata_core::store::{Durability, Keep};
+use userdata_core::{DomainKey, Domid, Userid, Uuid, WritableUserid};
+
+use userdata_sim::Plant;
+
+/// One thing that a process does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Task {
+    /// A call of this library.
+    Userdata(Whose, Request),
+    /// A call of real libxl.
+    Libxl(Whose, LibxlRequest),
+    /// A toolstack lets a domain live or die.
+    Life(Life),
+    /// Somebody who knows nothing of this service uses its directory.
+    Mischief(Whose, Mischief),
+}
+
+/// Which incarnation of which domain is meant when it is time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Whose {
+    /// This one, whether or not there is such a domain.
+    Exactly(DomainKey),
+    /// One that the hypervisor has, counted in order of domid, round and round.
+    Living(u8),
+    /// One that the hypervisor had, counted in order of their ends, round and round.
+    Gone(u8),
+}
+
+/// A call of this library, without the domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Request {
+    /// To store, whatever is there.
+    Store(WritableUserid, Vec<u8>, Durability),
+    /// To store if what is there is what this process read last, or if nothing is there if it read
+    /// nothing.
+    StoreIfUnchanged(WritableUserid, Vec<u8>, Durability),
+    /// To read, and to replace what was read.
+    Update(WritableUserid, Vec<u8>, Durability),
+    /// To remove.
+    Remove(WritableUserid, Durability),
+    /// To remove all data.
+    Clear(Keep, Durability),
+    /// To destroy the domain and its data, phase by phase.
+    Destroy(Durability),
+    /// To destroy the domain and its data by a function that returns an error all the same.
+    DestroyWithError(Durability),
+    /// To try to destroy the domain.
+    DestroyInVain,
+    /// To read.
+    Retrieve(WritableUserid),
+    /// To list.
+    List,
+}
+
+/// A call of real libxl, without the domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LibxlRequest {
+    /// `libxl_userdata_store`.
+    Store(Userid, Vec<u8>),
+    /// `libxl_userdata_retrieve`.
+    Retrieve(Userid),
+    /// `libxl_userdata_unlink`.
+    Unlink(Userid),
+    /// `libxl_domain_destroy`.
+    Destroy,
+}
+
+/// What a toolstack lets happen to domains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Life {
+    /// A domain is created.
+    Create {
+        /// With this domid, unless it is taken, or with one that none had.
+        domid: Option<Domid>,
+        /// With this uuid, which others may have or have had; with the next one if the domid had
+        /// it before.
+        uuid: Uuid,
+    },
+    /// The hypervisor is told to destroy a domain, and nobody else is: as xenopsd does it.
+    Kill(Whose),
+    /// Real libxl destroys a domain and creates it again, with its uuid.
+    Reboot(Whose),
+    /// A domain is migrated to this host: there are two of one uuid, then real libxl destroys the
+    /// first.
+    Migrate(Whose),
+    /// A domain that is gone comes back with its domid and its uuid, as after `xl save -D` and
+    /// `xl restore` with a fixed domid.
+    Return(DomainKey),
+    /// The handle of a living domain changes.
+    SetUuid(Whose, Uuid),
+    /// Once dead, the domain stays as a zombie.
+    Pin(Whose),
+    /// The domain stays no longer.
+    Unpin(Whose),
+}
+
+/// What somebody does who knows nothing of this service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mischief {
+    /// Puts something under a name of the domain, of this kind and with this userid.
+    Plant {
+        /// The letter of the kind.
+        kind: u8,
+        /// What follows the uuid.
+        userid: Userid,
+        /// What stands there then.
+        plant: Plant,
+    },
+    /// Locks the domain's lock file, and forgets it for a while.
+    HoldLock(Duration),
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(key) => write!(f, "{key}"),
+            Self::Living(number) => write!(f, "domain #{number}"),
+            Self::Gone(number) => write!(f, "gone #{number}"),
+        }
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Userdata(whose, request) => write!(f, "{request} of {whose}"),
+            Self::Libxl(whose, request) => write!(f, "libxl {request} of {whose}"),
+            Self::Life(life) => life.fmt(f),
+            Self::Mischief(whose, mischief) => write!(f, "{mischief} of {whose}"),
+        }
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut store = |verb, userid: &WritableUserid, value: &[u8], durability| {
+            let (userid, value) = (userid.as_userid(), value.escape_ascii());
+            write!(f, "{verb} {userid} \"{value}\" ({durability})")
+        };
+        match self {
+            Self::Store(userid, value, durability) => store("store", userid, value, durability),
+            Self::StoreIfUnchanged(userid, value, durability) => {
+                store("store if unchanged", userid, value, durability)
+            }
+            Self::Update(userid, value, durability) => store("update", userid, value, durability),
+            Self::Remove(userid, durability) => {
+                write!(f, "remove {} ({durability})", userid.as_userid())
+            }
+            Self::Clear(keep, durability) => write!(f, "clear, keep {keep:?} ({durability})"),
+            Self::Destroy(durability) => write!(f, "destroy ({durability})"),
+            Self::DestroyWithError(durability) => write!(f, "destroy and fail ({durability})"),
+            Self::DestroyInVain => f.write_str("destroy in vain"),
+            Self::Retrieve(userid) => write!(f, "retrieve {}", userid.as_userid()),
+            Self::List => f.write_str("list"),
+        }
+    }
+}
+
+impl fmt::Display for LibxlRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(userid, data) => write!(f, "store {userid} \"{}\"", data.escape_ascii()),
+            Self::Retrieve(userid) => write!(f, "retrieve {userid}"),
+            Self::Unlink(userid) => write!(f, "unlink {userid}"),
+            Self::Destroy => f.write_str("destroy"),
+        }
+    }
+}
+
+impl fmt::Display for Life {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create { domid: None, uuid } => write!(f, "create {uuid}"),
+            Self::Create {
+                domid: Some(domid),
+                uuid,
+            } => write!(f, "create {domid}.{uuid}"),
+            Self::Kill(whose) => write!(f, "kill {whose}"),
+            Self::Reboot(whose) => write!(f, "reboot {whose}"),
+            Self::Migrate(whose) => write!(f, "migrate {whose}"),
+            Self::Return(key) => write!(f, "return {key}"),
+            Self::SetUuid(whose, uuid) => write!(f, "set handle of {whose} to {uuid}"),
+            Self::Pin(whose) => write!(f, "pin {whose}"),
+            Self::Unpin(whose) => write!(f, "unpin {whose}"),
+        }
+    }
+}
+
+impl fmt::Display for Mischief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plant {
+                kind,
+                userid,
+                plant,
+            } => write!(f, "plant {plant:?} as {}.{userid}", char::from(*kind)),
+            Self::HoldLock(span) => write!(f, "hold the lock for {span:?}"),
+        }
+    }
+}

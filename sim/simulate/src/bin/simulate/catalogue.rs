@@ -1,0 +1,141 @@
+//! `Catalogue`: the exhaustive cases, each with its number.
+
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+
+use userdata_core::file_name::NameFormat;
+use userdata_core::store::Durability;
+use userdata_sim::{CrashModel, NameOrder, Sizes};
+use userdata_simulate::scenario::{Mix, MixError};
+use userdata_simulate::walk::{Action, Scene, Setting, WalkError};
+
+use crate::case::{Case, Family};
+use crate::small::{self, Small};
+
+/// Every protocol of one process, under every layout and durability.
+#[derive(Debug)]
+pub(crate) struct Catalogue {
+    scenes: Vec<Scene>,
+    /// Each with the number of its scene.
+    protocols: Vec<(usize, Action)>,
+    small: Vec<Small>,
+    pub(crate) mix: NamedMix,
+}
+
+/// What histories are made of, and how it was said on the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedMix {
+    pub(crate) mix: Mix,
+    words: String,
+}
+
+impl FromStr for NamedMix {
+    type Err = MixError;
+
+    fn from_str(words: &str) -> Result<Self, MixError> {
+        Ok(Self {
+            mix: words.parse()?,
+            words: words.to_owned(),
+        })
+    }
+}
+
+/// What one process does, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Protocol<'a> {
+    pub(crate) scene: &'a Scene,
+    pub(crate) action: &'a Action,
+}
+
+pub(crate) const DURABILITIES: [Durability; 3] =
+    [Durability::Process, Durability::File, Durability::Full];
+
+/// What a power cut may do, from the mildest on; the last one includes the others.
+pub(crate) const MODELS: [CrashModel; 4] = [
+    model(NameOrder::Journalled, Sizes::FollowBytes),
+    model(NameOrder::Journalled, Sizes::Vary),
+    model(NameOrder::Weak, Sizes::FollowBytes),
+    model(NameOrder::Weak, Sizes::Vary),
+];
+
+const fn model(names: NameOrder, sizes: Sizes) -> CrashModel {
+    CrashModel { names, sizes }
+}
+
+/// The blocks of three bytes that a file reaches the disk in.
+pub(crate) const BLOCK: Option<NonZeroUsize> = NonZeroUsize::new(3);
+
+impl Catalogue {
+    pub(crate) fn new(mix: NamedMix) -> Result<Self, WalkError> {
+        let formats = [NameFormat::Libxl, NameFormat::Seed];
+        let scene = |format| {
+            Scene::new(Setting {
+                format,
+                block: BLOCK,
+            })
+        };
+        let scenes = formats
+            .into_iter()
+            .map(scene)
+            .collect::<Result<Vec<_>, _>>()?;
+        let of_scene = |(number, scene): (usize, &Scene)| {
+            DURABILITIES
+                .iter()
+                .flat_map(|durability| scene.protocols(*durability))
+                .map(|action| (number, action))
+                .collect::<Vec<_>>()
+        };
+        let protocols = scenes.iter().enumerate().flat_map(of_scene).collect();
+        Ok(Self {
+            scenes,
+            protocols,
+            small: small::all(),
+            mix,
+        })
+    }
+
+    /// How many cases a family has; `None` if there is one for every seed.
+    pub(crate) fn count(&self, family: Family) -> Option<u64> {
+        let protocols = self.protocols.len() as u64;
+        match family {
+            Family::Crash => Some(protocols * MODELS.len() as u64),
+            Family::Fault | Family::Pair => Some(protocols),
+            Family::Schedule => Some(self.small.len() as u64),
+            Family::Sequence | Family::History => None,
+        }
+    }
+
+    /// A protocol and a model, by the number of a crash case.
+    pub(crate) fn crash(&self, number: u64) -> Option<(Protocol<'_>, CrashModel)> {
+        let models = MODELS.len() as u64;
+        let model = MODELS.get(usize::try_from(number % models).ok()?)?;
+        Some((self.protocol(number / models)?, *model))
+    }
+
+    /// A protocol, by its number.
+    pub(crate) fn protocol(&self, number: u64) -> Option<Protocol<'_>> {
+        let (scene, action) = self.protocols.get(usize::try_from(number).ok()?)?;
+        Some(Protocol {
+            scene: self.scenes.get(*scene)?,
+            action,
+        })
+    }
+
+    /// A small scenario, by its number.
+    pub(crate) fn small(&self, number: u64) -> Option<&Small> {
+        self.small.get(usize::try_from(number).ok()?)
+    }
+
+    /// The words that replay a case.
+    pub(crate) fn words(&self, case: Case) -> String {
+        match case.family {
+            Family::History => format!("{case} --mix {}", self.mix.words),
+            _ => case.to_string(),
+        }
+    }
+
+    /// The scene in libxl's names.
+    pub(crate) fn scene(&self) -> Option<&Scene> {
+        self.scenes.first()
+    }
+}

@@ -1,0 +1,194 @@
+//! One case, from its number to what was found.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use userdata_core::store::Durability;
+use userdata_sim::{Random, WithoutSyncs};
+use userdata_simulate::walk::{
+    Action, Broken, CrashWalk, FaultWalk, Faulted, Scene, WalkError, Walked,
+};
+
+use crate::case::{Case, Family};
+use crate::catalogue::{Catalogue, DURABILITIES, MODELS};
+use crate::coverage::Coverage;
+use crate::findings::{Counts, Failure};
+use crate::stage::Stage;
+
+/// How many actions a sequence has.
+const SEQUENCE: usize = 6;
+
+/// How many states of one moment of a sequence are walked.
+const STATES_MAX: u128 = 32;
+
+/// What came of one case.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) counts: Counts,
+    pub(crate) coverage: Coverage,
+    pub(crate) failures: Vec<Failure>,
+}
+
+impl Catalogue {
+    /// Runs one case. A panic of the code that is tested is a failure like any other.
+    pub(crate) fn perform(&self, case: Case) -> Outcome {
+        let run = || match case.family {
+            Family::Crash => self.crash_walk(case).map_err(|error| error.to_string()),
+            Family::Fault => self
+                .fault_walk(case, false)
+                .map_err(|error| error.to_string()),
+            Family::Pair => self
+                .fault_walk(case, true)
+                .map_err(|error| error.to_string()),
+            Family::Sequence => self.sequence_walk(case).map_err(|error| error.to_string()),
+            Family::Schedule => self.schedules(case),
+            Family::History => self.history(case),
+        };
+        let failed = |why| Outcome {
+            failures: vec![Failure::without_picture(self.words(case), why)],
+            ..Outcome::default()
+        };
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(why)) => failed(why),
+            Err(panic) => failed(format!("it panicked: {}", said(&*panic))),
+        }
+    }
+
+    fn crash_walk(&self, case: Case) -> Result<Outcome, WalkError> {
+        let Some((protocol, model)) = self.crash(case.number) else {
+            return Ok(Outcome::default());
+        };
+        let actions = std::slice::from_ref(protocol.action);
+        let walk = CrashWalk {
+            scene: protocol.scene,
+            actions,
+            model,
+            bug: WithoutSyncs::default(),
+            states_max: u128::MAX,
+            seed: 0,
+        };
+        Ok(of_walk(case, protocol.scene, actions, walk.walk()?))
+    }
+
+    fn sequence_walk(&self, case: Case) -> Result<Outcome, WalkError> {
+        let Some(scene) = self.scene() else {
+            return Ok(Outcome::default());
+        };
+        let mut random = Random::new(case.number);
+        let actions: Vec<Action> = (0..SEQUENCE)
+            .filter_map(|_| draw(scene, &mut random))
+            .collect();
+        let walk = CrashWalk {
+            scene,
+            actions: &actions,
+            model: pick(&mut random, &MODELS).unwrap_or(MODELS[0]),
+            bug: WithoutSyncs::default(),
+            states_max: STATES_MAX,
+            seed: case.number,
+        };
+        Ok(of_walk(case, scene, &actions, walk.walk()?))
+    }
+
+    fn fault_walk(&self, case: Case, pairs: bool) -> Result<Outcome, WalkError> {
+        let Some(protocol) = self.protocol(case.number) else {
+            return Ok(Outcome::default());
+        };
+        let walk = FaultWalk {
+            scene: protocol.scene,
+            action: protocol.action,
+            pairs,
+            power_cuts: !pairs,
+        };
+        let faulted = walk.walk()?;
+        let coverage = Coverage::of_faults(protocol.action.kind(), &faulted);
+        let Faulted {
+            singles,
+            pairs,
+            failed,
+            recovered,
+            broken,
+            ..
+        } = faulted;
+        let stage = Stage::new(protocol.scene, std::slice::from_ref(protocol.action));
+        Ok(Outcome {
+            counts: Counts {
+                singles,
+                pairs,
+                failed,
+                recovered,
+                ..Counts::default()
+            },
+            coverage,
+            failures: failures(case, &stage, broken),
+        })
+    }
+}
+
+fn of_walk(case: Case, scene: &Scene, actions: &[Action], walked: Walked) -> Outcome {
+    let coverage = Coverage::of_walk(&walked);
+    let Walked {
+        steps,
+        kills,
+        states,
+        recovered,
+        broken,
+        ..
+    } = walked;
+    let counts = Counts {
+        steps,
+        kills,
+        states: u64::try_from(states).unwrap_or(u64::MAX),
+        recovered,
+        ..Counts::default()
+    };
+    Outcome {
+        counts,
+        coverage,
+        failures: failures(case, &Stage::new(scene, actions), broken),
+    }
+}
+
+/// One fault may break something in many runs; what matters of a case is the first.
+fn failures(case: Case, stage: &Stage<'_>, broken: Vec<Broken>) -> Vec<Failure> {
+    let failure = |broken: Broken| Failure {
+        replay: case.to_string(),
+        guarantee: broken.guarantee.to_string(),
+        picture: stage.play(&broken),
+        after: broken.after,
+        why: broken.why,
+        tree: broken.tree,
+    };
+    broken.into_iter().take(1).map(failure).collect()
+}
+
+impl Failure {
+    fn without_picture(replay: String, why: String) -> Self {
+        Self {
+            replay,
+            guarantee: "G6 honest errors".to_owned(),
+            after: String::new(),
+            why,
+            tree: String::new(),
+            picture: None,
+        }
+    }
+}
+
+/// An action that leaves a domain to which the next one can be done.
+fn draw(scene: &Scene, random: &mut Random) -> Option<Action> {
+    let durability = pick(random, &DURABILITIES).unwrap_or(Durability::Full);
+    let mut all = scene.protocols(durability);
+    all.retain(|action| !action.ends_domain());
+    pick(random, &all)
+}
+
+fn pick<T: Clone>(random: &mut Random, of: &[T]) -> Option<T> {
+    let at = random.below(of.len() as u128);
+    of.get(usize::try_from(at).ok()?).cloned()
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("it said nothing")
+}

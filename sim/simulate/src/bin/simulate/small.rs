@@ -1,0 +1,284 @@
+//! The small scenarios of which every schedule is walked.
+
+use hv_sim::Failure;
+use userdata_core::store::{Durability, Keep};
+use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
+use userdata_fs::Errno;
+use userdata_sim::{At, CallKind, Fault, How};
+use userdata_simulate::actor::{LibxlRequest, Life, Request, Task, Whose};
+use userdata_simulate::misanswer::Misanswer;
+use userdata_simulate::scenario::{Role, Scenario};
+use userdata_simulate::schedule::Bounds;
+
+/// A scenario, and how much its schedules may disturb it.
+#[derive(Clone, Debug)]
+pub(crate) struct Small {
+    pub(crate) scenario: Scenario,
+    pub(crate) bounds: Bounds,
+}
+
+/// How many questions a store and a removal of all ask together, at least.
+const QUESTIONS: u64 = 6;
+
+/// Who does what, one after the other.
+type Part = (Role, Vec<Task>);
+
+/// Their numbers are those of the cases.
+pub(crate) fn all() -> Vec<Small> {
+    let of_two = |kills, power_cut, preemptions| {
+        let bounds = Bounds {
+            preemptions,
+            kills,
+            power_cut,
+        };
+        pairs().into_iter().map(move |pair| Small {
+            scenario: scenario(pair),
+            bounds,
+        })
+    };
+    let of_three = triples().into_iter().map(|triple| Small {
+        scenario: scenario(triple),
+        bounds: Bounds {
+            preemptions: 1,
+            ..Bounds::default()
+        },
+    });
+    let breaks_lock = Small {
+        scenario: libxl_breaks_a_lock(),
+        bounds: Bounds {
+            preemptions: 2,
+            ..Bounds::default()
+        },
+    };
+    of_two(0, false, 2)
+        .chain([breaks_lock])
+        .chain(of_two(1, false, 1))
+        .chain(of_two(0, true, 1))
+        .chain(of_three)
+        .chain((0..QUESTIONS).map(unknown_is_not_gone))
+        .collect()
+}
+
+fn scenario<const N: usize>(parts: [Part; N]) -> Scenario {
+    let mut scenario = Scenario::new([first(), second()]);
+    for (role, tasks) in parts {
+        scenario = scenario.with(role, tasks);
+    }
+    scenario
+}
+
+fn pairs() -> Vec<[Part; 2]> {
+    let store = || ours(vec![put("a first value")]);
+    let other = || ours(vec![put("another one, and a longer one")]);
+    let read = || ours(vec![ask(Request::Retrieve(xl())), ask(Request::List)]);
+    // Without a value there, and with one.
+    let first_swap = |value| ours(vec![ask(Request::Retrieve(xl())), swap(value)]);
+    let next_swap = |value| ours(vec![put("an old value"), swap(value)]);
+    let destroy = || ours(vec![ask(Request::Destroy(Durability::Full))]);
+    vec![
+        [store(), other()],
+        [store(), read()],
+        [
+            ours(vec![update("a first value"), update("a second one")]),
+            ours(vec![update("another one")]),
+        ],
+        [first_swap("a first value"), first_swap("another one")],
+        [next_swap("a first value"), other()],
+        [
+            store(),
+            ours(vec![ask(Request::Remove(xl(), Durability::Full))]),
+        ],
+        [
+            store(),
+            ours(vec![ask(Request::Clear(Keep::Nothing, Durability::Full))]),
+        ],
+        [store(), destroy()],
+        [store(), ours(vec![ask(Request::DestroyInVain)])],
+        [destroy(), destroy()],
+        [read(), destroy()],
+        [store(), libxls(LibxlRequest::Destroy)],
+        [
+            store(),
+            libxls(LibxlRequest::Store(libxls_own(), b"of libxl".to_vec())),
+        ],
+        [
+            store(),
+            libxls(LibxlRequest::Store(xl().into(), b"of libxl".to_vec())),
+        ],
+        [store(), libxls(LibxlRequest::Unlink(xl().into()))],
+        [
+            read(),
+            libxls(LibxlRequest::Store(xl().into(), b"of libxl".to_vec())),
+        ],
+        [destroy(), libxls(LibxlRequest::Destroy)],
+        [store(), lives(vec![Life::Reboot(theirs())])],
+        [store(), lives(vec![Life::Migrate(theirs())])],
+        [
+            store(),
+            lives(vec![Life::SetUuid(theirs(), Uuid::from_u128(7))]),
+        ],
+        [destroy(), lives(vec![Life::Reboot(theirs())])],
+        [put_and_destroy(), comes_back()],
+        [
+            store(),
+            ours(vec![ask(Request::DestroyWithError(Durability::Full))]),
+        ],
+    ]
+}
+
+fn triples() -> Vec<[Part; 3]> {
+    let store = |value: &str| ours(vec![put(value)]);
+    let again = Life::Create {
+        domid: Some(first().domid),
+        uuid: Uuid::from_u128(9),
+    };
+    vec![
+        [
+            store("one"),
+            store("two of them"),
+            store("three of the three"),
+        ],
+        [
+            store("one"),
+            store("two of them"),
+            ours(vec![ask(Request::Destroy(Durability::Full))]),
+        ],
+        [
+            store("one"),
+            ours(vec![update("two of them")]),
+            libxls(LibxlRequest::Destroy),
+        ],
+        [
+            store("one"),
+            libxls(LibxlRequest::Destroy),
+            libxls(LibxlRequest::Destroy),
+        ],
+        [
+            store("one"),
+            libxls(LibxlRequest::Store(xl().into(), b"of libxl".to_vec())),
+            libxls(LibxlRequest::Destroy),
+        ],
+        [
+            store("one"),
+            libxls(LibxlRequest::Destroy),
+            lives(vec![again]),
+        ],
+    ]
+}
+
+/// Real libxl fails to lock, and takes away the lock of whoever holds it.
+fn libxl_breaks_a_lock() -> Scenario {
+    let mut scenario = scenario([
+        ours(vec![put("a first value")]),
+        libxls(LibxlRequest::Retrieve(xl().into())),
+    ]);
+    for process in &mut scenario.processes {
+        if process.role == Role::Libxl {
+            process.faults.push(Fault {
+                at: At::Kind(CallKind::Lock, 0),
+                how: How::Fails(Errno::NOLCK),
+            });
+        }
+    }
+    scenario
+}
+
+/// A hypervisor does not answer one question while all is removed that a living domain can spare.
+fn unknown_is_not_gone(question: u64) -> Small {
+    let its_own = WritableUserid::libxl_json;
+    let value = b"of libxl".to_vec();
+    let mut scenario = scenario([ours(vec![
+        ask(Request::Store(its_own(), value, Durability::Full)),
+        ask(Request::Clear(Keep::Essential, Durability::Full)),
+        ask(Request::Retrieve(its_own())),
+    ])]);
+    for process in &mut scenario.processes {
+        let fails = Misanswer::Fails(Failure::Unavailable);
+        process.misanswers.push((question, fails));
+    }
+    Small {
+        scenario,
+        bounds: Bounds::default(),
+    }
+}
+
+fn ours(tasks: Vec<Task>) -> Part {
+    (Role::Library, tasks)
+}
+
+fn libxls(request: LibxlRequest) -> Part {
+    (Role::Libxl, vec![Task::Libxl(theirs(), request)])
+}
+
+/// A domain is destroyed together with its data.
+fn put_and_destroy() -> Part {
+    let destroy = Request::Destroy(Durability::Full);
+    ours(vec![put("a first value"), ask(destroy)])
+}
+
+/// Once it is gone, the domain comes back with the same key, and real libxl stores for it.
+fn comes_back() -> Part {
+    let value = b"of the second domain".to_vec();
+    let store = LibxlRequest::Store(libxls_own(), value);
+    let back = Task::Life(Life::Return(first()));
+    (Role::Toolstack, vec![back, Task::Libxl(theirs(), store)])
+}
+
+fn lives(lives: Vec<Life>) -> Part {
+    (Role::Toolstack, lives.into_iter().map(Task::Life).collect())
+}
+
+fn ask(request: Request) -> Task {
+    Task::Userdata(theirs(), request)
+}
+
+fn put(value: &str) -> Task {
+    ask(Request::Store(
+        xl(),
+        value.as_bytes().to_vec(),
+        Durability::Full,
+    ))
+}
+
+fn update(value: &str) -> Task {
+    let value = value.as_bytes().to_vec();
+    ask(Request::Update(xl(), value, Durability::Full))
+}
+
+/// If the value is still what this process knows.
+fn swap(value: &str) -> Task {
+    let value = value.as_bytes().to_vec();
+    ask(Request::StoreIfUnchanged(xl(), value, Durability::Full))
+}
+
+/// The domain that it is about.
+fn theirs() -> Whose {
+    Whose::Exactly(first())
+}
+
+fn first() -> DomainKey {
+    key(5)
+}
+
+/// Of the same uuid, as during a localhost migration.
+fn second() -> DomainKey {
+    key(50)
+}
+
+fn key(domid: u16) -> DomainKey {
+    // Invariant: the domids here are small.
+    let domid = Domid::new(domid).unwrap_or(Domid::ZERO);
+    DomainKey::new(
+        domid,
+        Uuid::from_u128(0x11111111_2222_3333_4444_abcdef555555),
+    )
+}
+
+fn xl() -> WritableUserid {
+    // Invariant: it is none that only libxl may write.
+    WritableUserid::new("xl").unwrap_or_else(|_| WritableUserid::libxl_json())
+}
+
+fn libxls_own() -> userdata_core::Userid {
+    WritableUserid::libxl_json().into()
+}

@@ -1,0 +1,56 @@
+//! `Stage`: where the actions of a walk are done once more, to be looked at.
+
+use userdata::Userdata;
+use userdata_fs::FileStore;
+use userdata_sim::{Faults, FaultyDirectory, Interposed, SimDirectory};
+use userdata_simulate::walk::{Action, Broken, End, Scene};
+
+use crate::picture::{Moment, Picture, Recorder, What};
+
+/// What one process does, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stage<'a> {
+    scene: &'a Scene,
+    actions: &'a [Action],
+}
+
+impl<'a> Stage<'a> {
+    pub(crate) const fn new(scene: &'a Scene, actions: &'a [Action]) -> Self {
+        Self { scene, actions }
+    }
+
+    /// Does it again up to the crash, with the faults that struck. `None` if the host does not
+    /// come up.
+    pub(crate) fn play(&self, broken: &Broken) -> Option<Picture> {
+        let incident = &broken.incident;
+        let (disk, host) = (self.scene.disk(), self.scene.host().ok()?);
+        let root = disk.process().root().ok()?;
+        let faults = Faults::new(incident.faults.iter().copied());
+        let faulty = FaultyDirectory::new(root, faults).losing(SimDirectory::lose_writeback);
+        let recorder = Recorder::new(disk.clone());
+        let store = FileStore::new(Interposed::new(faulty, recorder.clone()))
+            .with_name_format(self.scene.setting().format);
+        let userdata = Userdata::new(host.clone(), store);
+        for (number, action) in (1..=incident.actions).zip(self.actions) {
+            if number == incident.actions {
+                disk.record_steps();
+            }
+            recorder.note(Some(0), What::Begins, action.to_string());
+            let report = action.perform(&userdata, &host);
+            recorder.note(Some(0), What::Ends, report.to_string());
+        }
+        let mut moments = recorder.moments_until(incident.step);
+        moments.extend(incident.end.map(|end| match end {
+            End::Kill => Moment::new(Some(0), What::Killed, "killed"),
+            End::PowerCut(state) => {
+                Moment::new(None, What::PowerCut, &format!("power cut, state {state}"))
+            }
+        }));
+        let verdict = format!("{}: {}", broken.guarantee, broken.why);
+        moments.push(Moment::new(None, What::Broken, &verdict));
+        Some(Picture {
+            lanes: vec!["the process".to_owned()],
+            moments,
+        })
+    }
+}

@@ -1,0 +1,340 @@
+//! What an operation did to one register, as far as its reply tells.
+
+use userdata::{Outcome, UserdataError, UserdataErrorKind};
+use userdata_core::DomainKey;
+use userdata_core::store::{Cleared, Expect, FileType, Keep, StoreErrorKind};
+
+use super::content::{Content, Listed, Need};
+use super::deed::Deed;
+use super::facts::Facts;
+use super::linearise::Access;
+use super::registers::{Register, may_be_strange};
+use crate::history::{Event, LibxlCall, Operation};
+use crate::walk::is_applied;
+use crate::walk::{Action, Report};
+
+/// What the operation at this place did to a register of a domain that it may have concerned.
+pub(crate) fn accesses(facts: &Facts<'_>, place: usize, register: &Register) -> Vec<Access> {
+    let Some(deed) = facts.deeds.get(place) else {
+        return Vec::new();
+    };
+    let made = Made {
+        facts,
+        place,
+        deed,
+        register,
+    };
+    match deed.operation {
+        Operation::Userdata(action) => made.by_facade(action),
+        Operation::Libxl(call) => made.by_libxl(call),
+    }
+}
+
+struct Made<'a> {
+    facts: &'a Facts<'a>,
+    place: usize,
+    deed: &'a Deed<'a>,
+    register: &'a Register,
+}
+
+impl Made<'_> {
+    fn access(&self, need: Need, to: Option<Content>) -> Access {
+        Access::new(self.place, self.deed.span(), need, to)
+    }
+
+    fn read(&self, need: Need) -> Vec<Access> {
+        vec![self.access(need, None)]
+    }
+
+    fn by_facade(&self, action: &Action) -> Vec<Access> {
+        if action
+            .slot()
+            .is_some_and(|slot| *slot.userid.as_userid() != self.register.userid)
+        {
+            return Vec::new();
+        }
+        match action {
+            Action::Store { value, .. } => self.store(value, Need::Any),
+            Action::StoreIf { value, expect, .. } => {
+                let need = match expect {
+                    Expect::Absent => Need::Is(Content::Nothing),
+                    Expect::Version(version) => Need::Version(*version),
+                    _ => Need::Any,
+                };
+                self.store(value, need)
+            }
+            Action::Update { value, .. } => self.store(value, Need::Readable),
+            Action::Remove { .. } => self.store(&[], Need::Any),
+            Action::Clear { keep, .. } => self.clear(*keep),
+            Action::Destroy { domain, .. } | Action::DestroyWithError { domain, .. } => {
+                self.destroyed(domain)
+            }
+            // It clears only if another process destroyed the domain meanwhile.
+            Action::DestroyInVain { domain } => {
+                let span = self.deed.span();
+                match self.facts.lives.ever_leaves(domain, span)
+                    || self.facts.lives.ever_gone(domain, span)
+                    || self.deed.hypervisor_lied
+                {
+                    true => self.destroyed(domain),
+                    false => Vec::new(),
+                }
+            }
+            Action::Retrieve { .. } => match self.deed.report() {
+                Some(Report::Read(Some(value))) => {
+                    self.read(Need::Is(Content::of(value.as_bytes())))
+                }
+                Some(Report::Read(None)) => self.read(Need::Is(Content::Nothing)),
+                Some(Report::Failed(error)) => self.refused(error),
+                _ => Vec::new(),
+            },
+            Action::List { .. } => match self.deed.report() {
+                Some(Report::Listed(entries)) => {
+                    let entry = entries.iter().find(|e| e.userid == self.register.userid);
+                    let listed = entry.map(|entry| Need::Listed(Listed::of(entry)));
+                    self.read(listed.unwrap_or(Need::Is(Content::Nothing)))
+                }
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    /// A change of this value that goes ahead if it meets `need`.
+    fn store(&self, value: &[u8], need: Need) -> Vec<Access> {
+        let to = Content::stored(value);
+        let Some(report) = self.deed.report() else {
+            return vec![self.access(need, Some(to)).maybe()];
+        };
+        match report {
+            Report::Changed(Outcome::Stored { displaced, .. }) => {
+                let mut done = self.change(need, to);
+                if displaced.is_some() || may_be_strange(self.register) {
+                    done.extend(self.displaced(*displaced));
+                }
+                done
+            }
+            Report::Changed(Outcome::Removed { .. }) => match need {
+                Need::Any | Need::Readable => self.change(Need::Something, Content::Nothing),
+                need => self.change(need, Content::Nothing),
+            },
+            Report::Changed(_) => self.read(Need::Is(Content::Nothing)),
+            Report::Failed(error) if is_applied(error) => self.change(need, to),
+            Report::Failed(error) => match error.kind() {
+                UserdataErrorKind::Store(error) => match error.kind() {
+                    StoreErrorKind::PreconditionFailed { found } => self.read(Need::found(*found)),
+                    _ => self.refused_as(error.kind(), error.operation()),
+                },
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+
+    /// A change that compares first is one moment only as long as the lock excludes others, which a
+    /// stranger does not ask for.
+    fn change(&self, need: Need, to: Content) -> Vec<Access> {
+        let compares = !matches!(need, Need::Any | Need::Something);
+        if compares && (self.facts.breaks.touch(self.deed) || self.is_planted_meanwhile()) {
+            return vec![self.access(need, None), self.access(Need::Any, Some(to))];
+        }
+        vec![self.access(need, Some(to))]
+    }
+
+    /// Whether a stranger put something in the place of the value during this operation.
+    fn is_planted_meanwhile(&self) -> bool {
+        let name = self.register.name.as_bytes();
+        let all = &self.facts.history.events;
+        let end = self.deed.ended.min(all.len());
+        let meanwhile = all.get(self.deed.began..end).unwrap_or_default();
+        meanwhile
+            .iter()
+            .any(|event| matches!(event, Event::Planted { file, .. } if file == name))
+    }
+
+    /// What a store says that it displaced was there a moment before.
+    fn displaced(&self, displaced: Option<FileType>) -> Vec<Access> {
+        match displaced {
+            Some(found) => self.read(Need::Is(Content::Strange(found))),
+            None => Vec::new(),
+        }
+    }
+
+    fn refused(&self, error: &UserdataError) -> Vec<Access> {
+        match error.kind() {
+            UserdataErrorKind::Store(error) => self.refused_as(error.kind(), error.operation()),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A value that can't be read is one that stood there.
+    fn refused_as(
+        &self,
+        kind: &StoreErrorKind,
+        operation: userdata_core::store::Operation,
+    ) -> Vec<Access> {
+        let read = operation == userdata_core::store::Operation::Read;
+        match Content::refused(kind).filter(|_| read) {
+            Some(content) => self.read(Need::Is(content)),
+            None => Vec::new(),
+        }
+    }
+
+    fn clear(&self, keep: Keep) -> Vec<Access> {
+        let spared = keep == Keep::Essential && self.register.userid.is_libxl_json();
+        let Some(report) = self.deed.report() else {
+            return vec![self.access(Need::Any, Some(Content::Nothing)).maybe()];
+        };
+        match report {
+            Report::Cleared(Some(cleared), _) => self.cleared(cleared, spared),
+            // Nothing is removed before the whole can fail.
+            _ => Vec::new(),
+        }
+    }
+
+    /// All data of a domain was cleared because it was destroyed: not the data of a domain that
+    /// came back with the same key meanwhile.
+    fn destroyed(&self, domain: &DomainKey) -> Vec<Access> {
+        let mut cleared = self.clear(Keep::Nothing);
+        let Some(back) = self.facts.lives.came_back(domain, self.deed.span()) else {
+            return cleared;
+        };
+        if self.deed.hypervisor_lied || self.facts.breaks.touch(self.deed) {
+            return cleared;
+        }
+        let stored = |deed: &Deed<'_>| match deed.operation {
+            Operation::Userdata(action) => action
+                .slot()
+                .filter(|slot| *slot.userid.as_userid() == self.register.userid)
+                .and_then(|slot| action.effect_on(slot).flatten())
+                .map(Content::of),
+            Operation::Libxl(LibxlCall::Store { userid, data, .. }) => {
+                (*userid == self.register.userid).then(|| Content::of(data))
+            }
+            Operation::Libxl(_) => None,
+        };
+        let deeds = self.facts.deeds.iter();
+        let newer: Vec<Content> = deeds
+            .filter(|deed| deed.began > back)
+            .filter_map(stored)
+            .collect();
+        for access in cleared.iter_mut().filter(|access| access.to.is_some()) {
+            access.need = Need::NoneOf {
+                newer: newer.clone(),
+                something: access.need == Need::Something,
+            };
+        }
+        cleared
+    }
+
+    fn cleared(&self, cleared: &Cleared, spared: bool) -> Vec<Access> {
+        if cleared.removed.contains(&self.register.userid) {
+            return vec![self.access(Need::Something, Some(Content::Nothing))];
+        }
+        let name = self.register.name.as_bytes();
+        let failed = cleared.failed.iter().any(|error| error.file() == name);
+        if failed || spared {
+            return Vec::new();
+        }
+        self.read(Need::Is(Content::Nothing))
+    }
+
+    fn by_libxl(&self, call: &LibxlCall) -> Vec<Access> {
+        let (LibxlCall::Store { userid, .. }
+        | LibxlCall::Retrieve { userid, .. }
+        | LibxlCall::Unlink { userid, .. }) = call
+        else {
+            return self.destroyed_by_libxl();
+        };
+        if *userid != self.register.userid {
+            return Vec::new();
+        }
+        let nothing = || Need::Is(Content::Nothing);
+        let done = match (call, self.deed.libxl_reply()) {
+            (LibxlCall::Store { data, .. }, Some((0, _))) => {
+                let need = if data.is_empty() {
+                    Need::Something
+                } else {
+                    Need::Any
+                };
+                vec![self.access(need, Some(Content::stored(data)))]
+            }
+            // A positive errno of a removal: ENOENT.
+            (LibxlCall::Store { data, .. }, Some((2, _))) if data.is_empty() => {
+                self.read(nothing())
+            }
+            (LibxlCall::Store { data, .. }, None) => {
+                vec![self.access(Need::Any, Some(Content::stored(data))).maybe()]
+            }
+            (LibxlCall::Retrieve { .. }, Some((0, None))) => self.read(nothing()),
+            (LibxlCall::Retrieve { .. }, Some((0, Some(data)))) => {
+                self.read(Need::Is(Content::of(data)))
+            }
+            (LibxlCall::Unlink { .. }, Some((0, _))) => {
+                vec![self.access(Need::Something, Some(Content::Nothing))]
+            }
+            (LibxlCall::Unlink { .. }, None) => {
+                vec![self.access(Need::Any, Some(Content::Nothing)).maybe()]
+            }
+            _ => Vec::new(),
+        };
+        self.on_one_of_several(done)
+    }
+
+    /// libxl only logs what it can't unlink, a directory among it, and that the domain was gone
+    /// when it looked for its path.
+    fn destroyed_by_libxl(&self) -> Vec<Access> {
+        let clears = self.access(Need::Any, Some(Content::Nothing));
+        let certain = !self.deed.directory_failed
+            && self.knows_the_key()
+            && !may_be_strange(self.register)
+            && !self.is_destroyed_by_others();
+        match self.deed.libxl_reply() {
+            Some((0, _)) if certain => vec![clears],
+            Some((-15, _)) => Vec::new(),
+            _ => vec![clears.maybe()],
+        }
+    }
+
+    /// Whether somebody else may have destroyed the domain meanwhile.
+    fn is_destroyed_by_others(&self) -> bool {
+        let domid = self.register.name.owner().domid;
+        let destroys = |deed: &Deed<'_>| match deed.operation {
+            Operation::Userdata(action) if action.ends_domain() => {
+                Some(action.domain().domid) == domid
+            }
+            Operation::Libxl(LibxlCall::Destroy { domid: other }) => Some(*other) == domid,
+            _ => false,
+        };
+        let mut others = self.facts.deeds.iter().zip(0..);
+        let by_name = others.any(|(deed, place)| {
+            place != self.place && destroys(deed) && deed.overlaps(self.deed.span())
+        });
+        let all = &self.facts.history.events;
+        let is_killed = |event: &Event| match event {
+            Event::Host {
+                event: hv_sim::Event::Kill { domid: killed },
+                ..
+            } => Some(*killed) == domid,
+            _ => false,
+        };
+        by_name || all.iter().take(self.deed.ended).any(is_killed)
+    }
+
+    fn knows_the_key(&self) -> bool {
+        !self.deed.hypervisor_failed && self.facts.keys_of(self.place).len() == 1
+    }
+
+    /// A call by domid that may have met another incarnation proves nothing of this one.
+    fn on_one_of_several(&self, done: Vec<Access>) -> Vec<Access> {
+        if self.knows_the_key() {
+            return done;
+        }
+        let changes = done.into_iter().filter(|access| access.to.is_some());
+        changes
+            .map(|access| Access {
+                need: Need::Any,
+                ..access.maybe()
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,106 @@
+//! `Complaint`: what is wrong with a history, and why.
+
+use std::fmt;
+
+use super::deed::{Deed, End};
+use super::facts::Facts;
+use crate::history::{OperationId, ProcessId, Reply};
+use crate::walk::Guarantee;
+
+/// A guarantee that a history breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Complaint {
+    /// Which one.
+    pub guarantee: Guarantee,
+    /// The file that it is about: of a value, or another one that should not be there.
+    pub file: Option<String>,
+    /// What is wrong, in words.
+    pub why: String,
+    /// The operations without which nothing would be wrong, in the order in which they began.
+    pub involved: Vec<Involved>,
+    /// What the disk kept and what it lost, if the power was cut.
+    pub kept: Option<String>,
+}
+
+/// An operation that has a part in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Involved {
+    /// Which one.
+    pub operation: OperationId,
+    /// Whose.
+    pub process: ProcessId,
+    /// The place in the history at which it began.
+    pub began: usize,
+    /// The place at which it ended, if it did.
+    pub ended: Option<usize>,
+    /// What it was, and what it said.
+    pub text: String,
+}
+
+impl Complaint {
+    pub(crate) fn new(
+        facts: &Facts<'_>,
+        guarantee: Guarantee,
+        file: Option<String>,
+        why: String,
+        deeds: impl IntoIterator<Item = usize>,
+    ) -> Self {
+        let mut places: Vec<usize> = deeds.into_iter().collect();
+        places.sort_unstable();
+        places.dedup();
+        let deeds = places
+            .into_iter()
+            .filter_map(|place| facts.deeds.get(place));
+        Self {
+            guarantee,
+            file,
+            why,
+            involved: deeds.map(Involved::of).collect(),
+            kept: None,
+        }
+    }
+}
+
+impl Involved {
+    fn of(deed: &Deed<'_>) -> Self {
+        let text = match deed.end {
+            End::Replied(Reply::Userdata(report)) => format!("{}: {report}", deed.operation),
+            End::Replied(reply) => format!("{}: {reply}", deed.operation),
+            End::Killed => format!("{}: killed", deed.operation),
+            End::Open => format!("{}: never ended", deed.operation),
+        };
+        Self {
+            operation: deed.id,
+            process: deed.process,
+            began: deed.began,
+            ended: Some(deed.ended).filter(|ended| *ended < usize::MAX),
+            text,
+        }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.guarantee)?;
+        if let Some(file) = &self.file {
+            write!(f, "{file}: ")?;
+        }
+        writeln!(f, "{}", self.why)?;
+        self.involved
+            .iter()
+            .try_for_each(|involved| writeln!(f, "  {involved}"))?;
+        let mut kept = self.kept.iter().flat_map(|kept| kept.lines());
+        kept.try_for_each(|line| writeln!(f, "  {line}"))
+    }
+}
+
+impl fmt::Display for Involved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "events {}-", self.began)?;
+        if let Some(ended) = self.ended {
+            write!(f, "{ended}")?;
+        }
+        write!(f, ", {}: {}", self.process, self.text)
+    }
+}

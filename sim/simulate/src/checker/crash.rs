@@ -1,0 +1,352 @@
+//! `CrashCheck`: what a power cut may leave of a run, read with the real code and held against what
+//! its history says, and that life goes on from there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use hv_sim::{HostOptions, NewDomain, SimHost};
+use userdata::{Userdata, UserdataErrorKind};
+use userdata_core::file_name::{FileName, Kind, NameFormat, Owner};
+use userdata_core::store::Keep;
+use userdata_core::{DomainKey, WritableUserid};
+use userdata_fs::FileStore;
+
+use super::complaint::Complaint;
+use super::content::Content;
+use super::deed::MalformedHistory;
+use super::facts::{Facts, HostImage};
+use super::left::{Left, left};
+use super::registers::registers;
+use crate::history::Event;
+use crate::history::History;
+use crate::walk::{Guarantee, Slot};
+use crate::walk::{Recovered, store_once_more};
+use userdata_sim::TreeEntry;
+use userdata_sim::{CrashModel, Random, SimDisk, SimOptions, Storage, Tree};
+
+/// Random numbers of a host that starts again are others than before.
+const SEED: u64 = 2;
+
+/// What is checked of one power cut.
+#[derive(Clone, Copy, Debug)]
+pub struct CrashCheck<'a> {
+    /// What happened until then.
+    pub history: &'a History,
+    /// How files are named.
+    pub format: NameFormat,
+    /// The host when it began.
+    pub before: &'a HostImage,
+    /// What the disk held.
+    pub storage: &'a Storage,
+    /// What a power cut may keep.
+    pub models: &'a [CrashModel],
+    /// How many states of each model are checked; if there are more, so many are drawn.
+    pub states_max: u128,
+    /// What is drawn follows from it.
+    pub seed: u64,
+}
+
+/// What was found after power cuts.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CrashChecked {
+    /// How many states there were, equal ones included.
+    pub states: u128,
+    /// How many were made and looked at: all that differ, or those that were drawn.
+    pub checked: u64,
+    /// How many values were read with the real code; that of a file that was read before is known.
+    pub reads: u64,
+    /// From how many states life went on; from others with the same names it would go on the same,
+    /// since neither a store nor a removal reads a value.
+    pub recovered: u64,
+    /// What is wrong; the first of each model.
+    pub complaints: Vec<Complaint>,
+}
+
+impl CrashChecked {
+    /// Adds what was found in another run.
+    pub fn add(&mut self, other: Self) {
+        self.states = self.states.saturating_add(other.states);
+        self.checked += other.checked;
+        self.reads += other.reads;
+        self.recovered += other.recovered;
+        self.complaints.extend(other.complaints);
+    }
+}
+
+impl CrashCheck<'_> {
+    /// Checks.
+    ///
+    /// # Errors
+    ///
+    /// [`MalformedHistory`] if it is no history at all.
+    pub fn check(&self) -> Result<CrashChecked, MalformedHistory> {
+        let facts = Facts::of(self.history, self.format, self.before, usize::MAX)?;
+        let registers = registers(&facts, None);
+        let left = registers.iter().map(|register| left(&facts, register));
+        let mut aftermath = Aftermath {
+            facts: &facts,
+            left: registers.iter().map(|r| &r.name).zip(left).collect(),
+            known: BTreeSet::new(),
+            names: BTreeSet::new(),
+            checked: CrashChecked::default(),
+        };
+        let mut random = Random::new(self.seed);
+        for model in self.models {
+            let states = self.storage.crash_states(*model);
+            let mut look = |(index, state): (u128, Storage)| {
+                aftermath.checked.checked += 1;
+                aftermath.look(&state).map_err(|mut complaint| {
+                    complaint.kept = Some(states.describe(index));
+                    complaint
+                })
+            };
+            let count = states.count();
+            let result = if count <= self.states_max {
+                states
+                    .distinct(&mut BTreeSet::new())
+                    .try_for_each(&mut look)
+            } else {
+                (0..self.states_max).try_for_each(|_| {
+                    let index = states.draw(&mut random);
+                    look((index, states.state(index)))
+                })
+            };
+            aftermath.checked.states += count.min(self.states_max);
+            aftermath.checked.complaints.extend(result.err());
+        }
+        Ok(aftermath.checked)
+    }
+}
+
+struct Aftermath<'a> {
+    facts: &'a Facts<'a>,
+    left: BTreeMap<&'a FileName, Vec<Left>>,
+    /// What was read under which name and may be there.
+    known: BTreeSet<(&'a FileName, Option<TreeEntry>)>,
+    /// The names from which life went on.
+    names: BTreeSet<Vec<Vec<u8>>>,
+    checked: CrashChecked,
+}
+
+impl Aftermath<'_> {
+    fn look(&mut self, state: &Storage) -> Result<(), Complaint> {
+        let tree = state.tree();
+        self.read(state, &tree)?;
+        let names: Vec<Vec<u8>> = tree.iter().map(|(path, _)| path.to_vec()).collect();
+        if self.names.insert(names) {
+            self.checked.recovered += 1;
+            self.go_on(state, &tree)?;
+        }
+        Ok(())
+    }
+
+    /// Every value is one that may be there, and there are no others.
+    fn read(&mut self, state: &Storage, tree: &Tree) -> Result<(), Complaint> {
+        let mut booted = None;
+        for (name, left) in &self.left {
+            let known = (*name, tree.get(name.as_bytes()).cloned());
+            if self.known.contains(&known) {
+                continue;
+            }
+            self.checked.reads += 1;
+            let userdata = match &booted {
+                Some(userdata) => userdata,
+                None => booted.insert(self.open(&boot(state), &empty_host())?),
+            };
+            let found = self.retrieve(userdata, name)?;
+            if !left
+                .iter()
+                .any(|l| l.superseded.is_none() && l.may_be(&found))
+            {
+                return Err(self.explain(name, left, &found));
+            }
+            self.known.insert(known);
+        }
+        let mut names = tree
+            .iter()
+            .filter_map(|(path, _)| FileName::parse(self.facts.format, path));
+        // A wrong answer of the hypervisor sends libxl to the files of any uuid.
+        let astray = |owner: Owner| {
+            self.facts.deeds.iter().any(|deed| {
+                deed.libxl().is_some()
+                    && deed.hypervisor_failed
+                    && owner.domid.is_none_or(|domid| domid == deed.domid())
+            })
+        };
+        let unknown = |name: &FileName| {
+            name.kind() == Kind::Data && !self.left.contains_key(name) && !astray(name.owner())
+        };
+        match names.find(unknown) {
+            Some(name) => {
+                let why = "nobody stored anything there".to_owned();
+                Err(self.complaint(Guarantee::Isolated, Some(&name), why, Vec::new()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn open(&self, disk: &SimDisk, host: &SimHost) -> Result<Recovered, Complaint> {
+        let root = disk.process().root().map_err(|errno| {
+            let why = format!("the directory can't be opened: {errno:?}");
+            self.complaint(Guarantee::Bounded, None, why, Vec::new())
+        })?;
+        let store = FileStore::new(root).with_name_format(self.facts.format);
+        Ok(Userdata::new(host.clone(), store))
+    }
+
+    /// What the real code finds there.
+    fn retrieve(&self, userdata: &Recovered, name: &FileName) -> Result<Content, Complaint> {
+        // In the seed's names any domid will do.
+        let key = key_of(name.owner());
+        match userdata.retrieve(key, name.userid()) {
+            Ok(None) => Ok(Content::Nothing),
+            Ok(Some(value)) => Ok(Content::Value(value.into_bytes())),
+            Err(error) => {
+                let content = match error.kind() {
+                    UserdataErrorKind::Store(error) => Content::refused(error.kind()),
+                    _ => None,
+                };
+                content.ok_or_else(|| {
+                    let why = format!("after the power cut it can't be read: {error}");
+                    self.complaint(Guarantee::Atomic, Some(name), why, Vec::new())
+                })
+            }
+        }
+    }
+
+    fn explain(&self, name: &FileName, left: &[Left], found: &Content) -> Complaint {
+        let when = "after the power cut";
+        if let Some(older) = left.iter().find(|left| left.may_be(found)) {
+            let why =
+                format!("{found} is there {when}, although a later change is said to be durable");
+            let deeds = older.deed.into_iter().chain(older.superseded.flatten());
+            return self.complaint(Guarantee::Durability, Some(name), why, deeds.collect());
+        }
+        let elsewhere = self.left.iter().find(|(other, left)| {
+            **other != name && left.iter().any(|left| left.content == *found)
+        });
+        let live = left.iter().filter(|left| left.superseded.is_none());
+        let deeds: Vec<usize> = live.filter_map(|left| left.deed).collect();
+        let (guarantee, why) = match (found, elsewhere) {
+            (Content::Empty, _) => (Guarantee::Atomic, format!("{found} is there {when}")),
+            (_, Some((other, _))) => (
+                Guarantee::Isolated,
+                format!("{found} is there {when}, which is a value of {other}"),
+            ),
+            _ => (
+                Guarantee::Atomic,
+                format!("{found} is there {when}, and is no value that was stored whole"),
+            ),
+        };
+        self.complaint(guarantee, Some(name), why, deeds)
+    }
+
+    /// A value can be stored, and all data of everybody can be removed.
+    fn go_on(&self, state: &Storage, tree: &Tree) -> Result<(), Complaint> {
+        let owners: BTreeSet<Owner> = tree
+            .iter()
+            .filter_map(|(path, _)| FileName::parse(self.facts.format, path))
+            .map(|name| name.owner())
+            .collect();
+        let disk = boot(state);
+        let mut is_first = true;
+        // A directory can be neither replaced nor removed: those domains are left alone.
+        for owner in owners.iter().filter(|owner| !self.has_plants(**owner)) {
+            let key = key_of(*owner);
+            let host = if is_first { host_of(key) } else { empty_host() };
+            let userdata = self.open(&disk, &host)?;
+            let wrong = |(guarantee, why)| self.complaint(guarantee, None, why, Vec::new());
+            if std::mem::take(&mut is_first)
+                && let Ok(userid) = WritableUserid::new("xl")
+            {
+                let slot = Slot {
+                    domain: key,
+                    userid,
+                };
+                store_once_more(&userdata, &disk, self.facts.format, &slot).map_err(wrong)?;
+            }
+            let cleared = userdata.clear(key, Keep::Nothing);
+            if !cleared
+                .as_ref()
+                .is_ok_and(|cleared| cleared.failed.is_empty())
+            {
+                let why = format!("clearing {key} afterwards: {cleared:?}");
+                return Err(wrong((Guarantee::Lifetime, why)));
+            }
+        }
+        let tree = disk.tree();
+        let names = tree
+            .iter()
+            .filter_map(|(path, _)| FileName::parse(self.facts.format, path));
+        match names
+            .into_iter()
+            .find(|name| !self.has_plants(name.owner()))
+        {
+            Some(name) => {
+                let why = "it is left when all data was removed after the power cut".to_owned();
+                Err(self.complaint(Guarantee::Lifetime, Some(&name), why, Vec::new()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn has_plants(&self, owner: Owner) -> bool {
+        self.facts.history.events.iter().any(|event| match event {
+            Event::Planted { file, .. } => {
+                FileName::parse(self.facts.format, file).is_some_and(|name| name.owner() == owner)
+            }
+            _ => false,
+        })
+    }
+
+    fn complaint(
+        &self,
+        guarantee: Guarantee,
+        name: Option<&FileName>,
+        why: String,
+        deeds: Vec<usize>,
+    ) -> Complaint {
+        let file = name.map(ToString::to_string);
+        Complaint::new(self.facts, guarantee, file, why, deeds)
+    }
+}
+
+fn boot(state: &Storage) -> SimDisk {
+    SimDisk::boot(state.clone(), SimOptions::default().with_seed(SEED))
+}
+
+fn empty_host() -> SimHost {
+    SimHost::new(HostOptions::new(1).with_spurious_one_in(0))
+}
+
+fn host_of(key: DomainKey) -> SimHost {
+    let host = empty_host();
+    let new = NewDomain::new().with_domid(key.domid).with_uuid(key.uuid);
+    // It is the first one there.
+    let _ = host.create(new);
+    host
+}
+
+fn key_of(owner: Owner) -> DomainKey {
+    let domid = owner.domid.or_else(|| userdata_core::Domid::new(1).ok());
+    DomainKey::new(domid.unwrap_or(userdata_core::Domid::ZERO), owner.uuid)
+}
+
+impl fmt::Display for CrashChecked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            states,
+            checked,
+            reads,
+            recovered,
+            complaints,
+        } = self;
+        write!(
+            f,
+            "{states} states after power cuts, {checked} looked at, {reads} values read, \
+             {recovered} recovered from, {} guarantees broken",
+            complaints.len(),
+        )
+    }
+}

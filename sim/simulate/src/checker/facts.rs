@@ -1,0 +1,81 @@
+//! `Facts`: what a history says, made ready for every check.
+
+use hv_sim::HostState;
+use userdata_core::DomainKey;
+use userdata_core::file_name::{FileName, NameFormat};
+
+use super::breaks::Breaks;
+use super::deed::{Deed, MalformedHistory};
+use super::lives::Lives;
+use crate::history::{Event, History, Operation};
+use userdata_sim::Tree;
+
+/// A host at one moment: its domains, and the directory of the userdata.
+#[derive(Clone, Debug)]
+pub struct HostImage {
+    /// Who lives.
+    pub host: HostState,
+    /// What programs see of the directory.
+    pub tree: Tree,
+}
+
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) history: &'a History,
+    pub(crate) format: NameFormat,
+    pub(crate) before: &'a HostImage,
+    pub(crate) deeds: Vec<Deed<'a>>,
+    pub(crate) lives: Lives,
+    pub(crate) breaks: Breaks,
+    /// From this event on nothing counts.
+    pub(crate) until: usize,
+}
+
+impl<'a> Facts<'a> {
+    /// The facts up to the event `until`, or to the first power cut.
+    pub(crate) fn of(
+        history: &'a History,
+        format: NameFormat,
+        before: &'a HostImage,
+        until: usize,
+    ) -> Result<Self, MalformedHistory> {
+        let cut = history
+            .events
+            .iter()
+            .position(|event| matches!(event, Event::PowerCut));
+        let until = until
+            .min(history.events.len())
+            .min(cut.unwrap_or(usize::MAX));
+        let deeds = Deed::of(history, until)?;
+        let breaks = Breaks::of(history, &deeds, format);
+        Ok(Self {
+            history,
+            format,
+            before,
+            deeds,
+            lives: Lives::of(&before.host, history),
+            breaks,
+            until,
+        })
+    }
+
+    /// Which incarnations an operation may concern: libxl asks for the uuid of a domid while it is
+    /// at work, so that its calls may meet several.
+    pub(crate) fn keys_of(&self, place: usize) -> Vec<DomainKey> {
+        match self.deeds.get(place) {
+            None => Vec::new(),
+            Some(deed) => match deed.operation {
+                Operation::Userdata(action) => vec![action.domain()],
+                Operation::Libxl(_) => self.lives.keys(deed.domid(), deed.span()),
+            },
+        }
+    }
+
+    /// Whether something was planted under a name.
+    pub(crate) fn is_planted(&self, name: &FileName) -> bool {
+        self.history
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Planted { file, .. } if file == name.as_bytes()))
+    }
+}

@@ -1,0 +1,179 @@
+//! `Registers`: a history as accesses to registers, one for each userid of each domain.
+
+use std::collections::BTreeSet;
+
+use userdata_core::file_name::{FileName, Kind, NameFormat, Owner};
+use userdata_core::store::FileType;
+use userdata_core::{DomainKey, Userid};
+
+use super::accesses::accesses;
+use super::blend::{self, Blend};
+use super::content::{Content, Need};
+use super::facts::Facts;
+use super::linearise::{Access, Times};
+use crate::history::{Event, LibxlCall, Operation};
+use crate::walk::Report;
+use userdata_sim::Tree;
+
+/// The value under one userid of one domain: what file would hold it, what stood there at first,
+/// and all that was done to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Register {
+    pub(crate) name: FileName,
+    pub(crate) userid: Userid,
+    pub(crate) initial: Content,
+    pub(crate) accesses: Vec<Access>,
+    /// What libxl may have mixed up in it.
+    pub(crate) blend: Option<Blend>,
+}
+
+impl Register {
+    pub(crate) fn is_of(&self, owner: Owner) -> bool {
+        self.name.owner() == owner
+    }
+}
+
+/// Whose name a domain's files have.
+pub(crate) fn owner(format: NameFormat, key: &DomainKey) -> Owner {
+    Owner {
+        domid: Some(key.domid).filter(|_| format != NameFormat::Seed),
+        uuid: key.uuid,
+    }
+}
+
+/// Every register that the history knows, with what was done to it; `left` is what stands there
+/// when all is over.
+pub(crate) fn registers(facts: &Facts<'_>, left: Option<&Tree>) -> Vec<Register> {
+    let mut names: BTreeSet<FileName> = BTreeSet::new();
+    for tree in std::iter::once(&facts.before.tree).chain(left) {
+        names.extend(tree.iter().filter_map(|(path, _)| data_name(facts, path)));
+    }
+    for event in facts.history.events.iter().take(facts.until) {
+        if let Event::Planted { file, .. } = event {
+            names.extend(data_name(facts, file));
+        }
+    }
+    for deed in &facts.deeds {
+        let mut add = |key: &DomainKey, userid: &Userid| {
+            names.extend(FileName::data(facts.format, key, userid).ok());
+        };
+        match deed.operation {
+            Operation::Userdata(action) => {
+                if let Some(slot) = action.slot() {
+                    add(&slot.domain, slot.userid.as_userid());
+                }
+                let userids: Vec<&Userid> = match deed.report() {
+                    Some(Report::Listed(entries)) => entries.iter().map(|e| &e.userid).collect(),
+                    Some(Report::Cleared(Some(cleared), _)) => cleared.removed.iter().collect(),
+                    _ => Vec::new(),
+                };
+                for userid in userids {
+                    add(&action.domain(), userid);
+                }
+            }
+            Operation::Libxl(
+                LibxlCall::Store { domid, userid, .. }
+                | LibxlCall::Retrieve { domid, userid }
+                | LibxlCall::Unlink { domid, userid },
+            ) => {
+                for key in facts.lives.keys(*domid, deed.span()) {
+                    add(&key, userid);
+                }
+            }
+            Operation::Libxl(_) => {}
+        }
+    }
+    let mut registers: Vec<Register> = names
+        .into_iter()
+        .map(|name| Register {
+            userid: name.userid(),
+            initial: Content::found(facts.before.tree.get(name.as_bytes())),
+            accesses: Vec::new(),
+            blend: None,
+            name,
+        })
+        .collect();
+    plants(facts, &mut registers);
+    for (place, deed) in facts.deeds.iter().enumerate() {
+        let keys = facts.keys_of(place);
+        let owners: Vec<Owner> = keys.iter().map(|key| owner(facts.format, key)).collect();
+        // A wrong answer sends libxl to the files of any uuid.
+        let astray = deed.libxl().filter(|_| deed.hypervisor_failed);
+        for register in &mut registers {
+            let owner = register.name.owner();
+            if owners.contains(&owner)
+                || astray.is_some() && owner.domid.is_none_or(|domid| domid == deed.domid())
+            {
+                let done = accesses(facts, place, register);
+                register.accesses.extend(done);
+            }
+        }
+    }
+    for register in &mut registers {
+        if let Some(tree) = left {
+            let content = Content::found(tree.get(register.name.as_bytes()));
+            register.accesses.push(Access {
+                deed: None,
+                begins: facts.until,
+                ends: facts.until,
+                need: Need::Is(content),
+                to: None,
+                times: Times::Once,
+            });
+        }
+        blend::allow(facts, register);
+    }
+    registers
+}
+
+/// What strangers put there, all at once.
+fn plants(facts: &Facts<'_>, registers: &mut [Register]) {
+    for (at, event) in facts.history.events.iter().enumerate().take(facts.until) {
+        let Event::Planted { file, plant, .. } = event else {
+            continue;
+        };
+        let Some(name) = FileName::parse(facts.format, file) else {
+            continue;
+        };
+        // What stands under the name of libxl's temporary file becomes the value when libxl stores;
+        // also of another uuid, if the domain gets that before libxl asks for the second name.
+        let (ends, times) = match name.kind() {
+            Kind::Data => (at, Times::Once),
+            Kind::New => (usize::MAX, Times::Any),
+            _ => continue,
+        };
+        let (owner, userid) = (name.owner(), name.userid());
+        let becomes = |register: &&mut Register| {
+            let renamed = name.kind() == Kind::New && register.name.owner().domid == owner.domid;
+            (register.is_of(owner) || renamed) && register.userid == userid
+        };
+        for register in registers.iter_mut().filter(becomes) {
+            register.accesses.push(Access {
+                deed: None,
+                begins: at,
+                ends,
+                need: Need::Any,
+                to: Some(Content::planted(plant)),
+                times,
+            });
+        }
+    }
+}
+
+fn data_name(facts: &Facts<'_>, path: &[u8]) -> Option<FileName> {
+    FileName::parse(facts.format, path).filter(|name| name.kind() == Kind::Data)
+}
+
+/// Whether something other than a value may ever stand there.
+pub(crate) fn may_be_strange(register: &Register) -> bool {
+    let strange = |content: &Content| match content {
+        Content::Strange(found) => *found != FileType::Regular,
+        _ => false,
+    };
+    strange(&register.initial)
+        || register
+            .accesses
+            .iter()
+            .filter_map(|access| access.to.as_ref())
+            .any(strange)
+}

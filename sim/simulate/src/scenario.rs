@@ -1,0 +1,192 @@
+//! `Scenario`: who does what on a simulated host, and what goes wrong, as data.
+
+mod draw;
+mod mix;
+mod run;
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use userdata_core::DomainKey;
+
+use crate::actor::Task;
+use crate::history::ProcessId;
+use crate::misanswer::Misanswer;
+use userdata_sim::Fault;
+
+pub use mix::{Mix, MixError};
+pub use run::{Run, ScenarioError, Tracing};
+
+/// Who does what on a simulated host, and what goes wrong.
+///
+/// Plain data: take a task or a fault away, and it is a smaller scenario; a process without tasks
+/// does nothing. The same scenario with the same [`Choices`](crate::schedule::Choices) gives the same
+/// [`Run`], to the byte.
+///
+/// # What is scheduled, and what is not
+///
+/// Somebody else may run before every call of the directory, every question to the hypervisor, and
+/// everything that happens to the host. Only calls of which nobody else can know anything are no
+/// such points: the time, a random number, the number of the process, a name that was read along
+/// with others. One process has one thread.
+///
+/// [`Exhaustive`](crate::schedule::Exhaustive) walks all schedules up to a bound on preemptions, kills and
+/// power cuts; a preemption is that somebody is kept from going on who could.
+/// [`Seeded`](crate::schedule::Seeded) draws schedules of any length, and finds what needs many preemptions
+/// in the right places only by luck.
+///
+/// The clock moves by a microsecond a step. Who sleeps wakes when his time has come; a seed may
+/// also take the others for slow and wake him before. An exhaustive walk does not, so that in it
+/// deadlines pass only when nobody else can run.
+///
+/// Files are named as libxl does. Real libxl is written from the source of Xen 4.22: the calls of
+/// its store, retrieve, unlink and destroy in their order, its lock, and its defects; it follows no
+/// symbolic link here, and nothing is simulated of what it does besides. No incarnation of a domain
+/// comes back within one boot, and the host does not reboot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// What the random numbers of the simulated host follow from.
+    pub seed: u64,
+    /// Whether its hypervisor tells *dying* from *alive*, as Xen 4.21 and later do.
+    pub reports_dying: bool,
+    /// The size in bytes of what reaches the disk at once.
+    pub block: Option<NonZeroUsize>,
+    /// How many bytes fit on it.
+    pub capacity: Option<u64>,
+    /// The domains that live at the beginning.
+    pub domains: Vec<DomainKey>,
+    /// The processes, in the order of their numbers.
+    pub processes: Vec<Process>,
+    /// The step before which the power fails.
+    pub power_cut: Option<u64>,
+    /// How many steps the run may have.
+    pub steps_max: u64,
+}
+
+/// One process of a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// What it is called in reports; what it does is in its tasks.
+    pub role: Role,
+    /// How long its changes wait for a lock.
+    pub deadline: Duration,
+    /// What it does, one after the other.
+    pub tasks: Vec<Task>,
+    /// What goes wrong with its calls of the directory.
+    pub faults: Vec<Fault>,
+    /// What is wrong with the answers to its questions to the hypervisor, which are counted from
+    /// zero.
+    pub misanswers: Vec<(u64, Misanswer)>,
+    /// Before which of its steps it is killed.
+    pub kill: Option<u64>,
+}
+
+/// What kind of program a process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Role {
+    /// It uses this library.
+    Library,
+    /// It uses real libxl.
+    Libxl,
+    /// A toolstack, which lets domains live and die.
+    Toolstack,
+    /// Somebody who knows nothing of this service.
+    Stranger,
+}
+
+impl Scenario {
+    /// A host on which these domains live, and nothing is done.
+    #[must_use]
+    pub fn new(domains: impl IntoIterator<Item = DomainKey>) -> Self {
+        Self {
+            seed: 0,
+            reports_dying: true,
+            block: None,
+            capacity: None,
+            domains: domains.into_iter().collect(),
+            processes: Vec::new(),
+            power_cut: None,
+            steps_max: 100_000,
+        }
+    }
+
+    /// The same with one more process that does these tasks.
+    #[must_use]
+    pub fn with(mut self, role: Role, tasks: impl IntoIterator<Item = Task>) -> Self {
+        self.processes.push(Process::new(role, tasks));
+        self
+    }
+}
+
+impl Process {
+    /// A process that does these tasks and is not disturbed.
+    #[must_use]
+    pub fn new(role: Role, tasks: impl IntoIterator<Item = Task>) -> Self {
+        Self {
+            role,
+            deadline: Duration::from_secs(10),
+            tasks: tasks.into_iter().collect(),
+            faults: Vec::new(),
+            misanswers: Vec::new(),
+            kill: None,
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Library => "library",
+            Self::Libxl => "libxl",
+            Self::Toolstack => "toolstack",
+            Self::Stranger => "stranger",
+        })
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {}", self.seed)?;
+        if !self.reports_dying {
+            f.write_str(", dying domains look alive")?;
+        }
+        if let Some(block) = self.block {
+            write!(f, ", blocks of {block} bytes")?;
+        }
+        if let Some(capacity) = self.capacity {
+            write!(f, ", room for {capacity} bytes")?;
+        }
+        if let Some(step) = self.power_cut {
+            write!(f, ", the power fails before step {step}")?;
+        }
+        writeln!(f)?;
+        for domain in &self.domains {
+            writeln!(f, "domain {domain}")?;
+        }
+        for (process, number) in self.processes.iter().zip(0..) {
+            write!(f, "{}: {process}", ProcessId(number))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, waits {:?}", self.role, self.deadline)?;
+        if let Some(step) = self.kill {
+            write!(f, ", killed before its step {step}")?;
+        }
+        writeln!(f)?;
+        for fault in &self.faults {
+            writeln!(f, "  fault: {fault}")?;
+        }
+        for (number, misanswer) in &self.misanswers {
+            writeln!(f, "  question {number}: {misanswer:?}")?;
+        }
+        self.tasks
+            .iter()
+            .try_for_each(|task| writeln!(f, "  {task}"))
+    }
+}

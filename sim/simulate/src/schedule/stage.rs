@@ -1,0 +1,218 @@
+//! `Stage`: processes that take turns.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use generator::{Generator, Gn};
+
+use super::{Choice, Choices, Decision, Moment, Point};
+use crate::actor::Seat;
+use crate::history::ProcessId;
+use userdata_sim::SimDisk;
+
+/// How long a step takes on the simulated clock.
+const TICK: Duration = Duration::from_micros(1);
+
+/// The size of the stack of a process, in words.
+const STACK: usize = 0x8000;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// All processes came to their end, or were killed.
+    Quiet,
+    /// The power failed.
+    PowerCut,
+    /// It took too many steps; who had not ended was killed.
+    Endless,
+}
+
+/// What a process does, as far as it got.
+type Body = Generator<'static, (), Point>;
+
+/// A process on a stage.
+pub(crate) struct Player {
+    seat: Arc<Seat>,
+    body: Body,
+    state: State,
+    /// How many steps it has made.
+    steps: u64,
+    /// The step before which it is killed.
+    kill: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Ready,
+    AsleepUntil(Duration),
+    Over,
+}
+
+impl Player {
+    /// A process that does `body`, sitting on its `seat`.
+    pub(crate) fn new(
+        seat: Arc<Seat>,
+        kill: Option<u64>,
+        body: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        let body: Body = Gn::new_opt(STACK, move || {
+            body();
+            Point::Over
+        });
+        Self {
+            seat,
+            body,
+            state: State::Ready,
+            steps: 0,
+            kill,
+        }
+    }
+
+    fn resume(&mut self, disk: &SimDisk) {
+        self.state = match self.body.resume() {
+            Some(Point::Step) => State::Ready,
+            Some(Point::Pause(span)) => State::AsleepUntil(disk.clock().saturating_add(span)),
+            Some(Point::Over) | None => State::Over,
+        };
+    }
+
+    /// Ends it: what it still does changes nothing and takes no turns.
+    fn kill(&mut self, disk: &SimDisk) {
+        self.seat.kill();
+        while self.state != State::Over {
+            self.resume(disk);
+        }
+    }
+}
+
+/// What takes turns, and in which bounds.
+pub(crate) struct Stage<'a> {
+    pub(crate) disk: &'a SimDisk,
+    pub(crate) players: Vec<Player>,
+    /// The step before which the power is cut.
+    pub(crate) power_cut: Option<u64>,
+    /// How many steps all processes may take together.
+    pub(crate) steps_max: u64,
+    /// How many were made.
+    pub(crate) steps: u64,
+    /// How often somebody could have gone on while another was let run.
+    pub(crate) preemptions: u64,
+    /// What was chosen, where it was not to go on.
+    pub(crate) decisions: Vec<Decision>,
+}
+
+impl Stage<'_> {
+    /// Lets the processes run until all have ended, or the power fails. Who has not ended then
+    /// still is where he was; see [`Stage::clear`].
+    pub(crate) fn play(&mut self, choices: &mut dyn Choices) -> Ending {
+        let (mut ready, mut asleep) = (Vec::new(), Vec::new());
+        let mut current = None;
+        loop {
+            self.gather(&mut ready, &mut asleep);
+            if ready.is_empty() && asleep.is_empty() {
+                return Ending::Quiet;
+            }
+            if self.power_cut == Some(self.steps) {
+                return Ending::PowerCut;
+            }
+            if self.steps >= self.steps_max {
+                return Ending::Endless;
+            }
+            let moment = Moment {
+                step: self.steps,
+                last: current.map(|id| (id, self.steps_of(id))),
+                current: current.filter(|id| ready.contains(id)),
+                ready: &ready,
+                asleep: &asleep,
+            };
+            let choice = moment.possible(choices.choose(&moment));
+            if choice != Choice::Run(moment.go_on()) {
+                let after = moment.last;
+                self.decisions.push(Decision { after, choice });
+            }
+            match choice {
+                Choice::Run(id) => {
+                    self.preemptions += u64::from(moment.current.is_some_and(|now| now != id));
+                    self.step(id);
+                    current = Some(id);
+                }
+                Choice::Kill(id) => self.kill(id),
+                Choice::CutPower => return Ending::PowerCut,
+            }
+        }
+    }
+
+    /// Ends who has not ended; `killed` if that is to be known.
+    pub(crate) fn clear(&mut self, killed: bool) {
+        for player in &mut self.players {
+            if player.state != State::Over {
+                if killed {
+                    player.seat.record_kill();
+                }
+                player.kill(self.disk);
+            }
+        }
+    }
+
+    fn gather(&mut self, ready: &mut Vec<ProcessId>, asleep: &mut Vec<ProcessId>) {
+        ready.clear();
+        asleep.clear();
+        let clock = self.disk.clock();
+        for (player, number) in self.players.iter_mut().zip(0..) {
+            match player.state {
+                State::AsleepUntil(time) if time > clock => asleep.push(ProcessId(number)),
+                State::AsleepUntil(_) => {
+                    player.state = State::Ready;
+                    ready.push(ProcessId(number));
+                }
+                State::Ready => ready.push(ProcessId(number)),
+                State::Over => {}
+            }
+        }
+        if asleep.len() > 1 {
+            asleep.sort_by_key(|id| self.players.get(id.0).map(|player| player.waking()));
+        }
+    }
+
+    fn steps_of(&self, id: ProcessId) -> u64 {
+        self.players.get(id.0).map_or(0, |player| player.steps)
+    }
+
+    fn step(&mut self, id: ProcessId) {
+        let Some(player) = self.players.get_mut(id.0) else {
+            return;
+        };
+        if player.kill == Some(player.steps) {
+            // It counts, so that decisions before and after it are told apart.
+            player.steps += 1;
+            self.kill(id);
+            return;
+        }
+        if let State::AsleepUntil(time) = player.state {
+            self.disk.pass(time.saturating_sub(self.disk.clock()));
+        }
+        self.disk.pass(TICK);
+        self.steps += 1;
+        player.steps += 1;
+        player.resume(self.disk);
+    }
+
+    fn kill(&mut self, id: ProcessId) {
+        if let Some(player) = self.players.get_mut(id.0)
+            && player.state != State::Over
+        {
+            player.seat.record_kill();
+            player.kill(self.disk);
+        }
+    }
+}
+
+impl Player {
+    const fn waking(&self) -> Duration {
+        match self.state {
+            State::AsleepUntil(time) => time,
+            _ => Duration::ZERO,
+        }
+    }
+}

@@ -1,0 +1,510 @@
+//! `FaultWalk`: every call goes wrong in every way, one at a time and two at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use hv_sim::SimHost;
+use userdata::{Outcome, Userdata, UserdataError, UserdataErrorKind};
+use userdata_core::Hypervisor as _;
+use userdata_core::file_name::{FileName, Kind};
+use userdata_core::store::{Condition, Keep, StoreErrorKind};
+use userdata_fs::{Errno, FileStore};
+
+use super::expectation::{Cause, Expectation};
+use super::interruption;
+use super::misled_host::MisledHost;
+use super::recovery::{Complaint, Recovery, files_of_first};
+use super::said::Said;
+use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, WalkError};
+use crate::misanswer::Misanswer;
+use userdata_sim::{
+    CallKind, CrashModel, Fault, Faults, FaultyDirectory, How, NameOrder, SimDirectory, SimDisk,
+    Sizes, Storage, every_fault,
+};
+
+/// What one process does, and what disturbs it.
+#[derive(Clone, Debug)]
+pub struct FaultWalk<'a> {
+    /// Where it happens.
+    pub scene: &'a Scene,
+    /// What is done.
+    pub action: &'a Action,
+    /// Whether two calls go wrong as well; the second is any that follows the first in the run that
+    /// the first one leads to.
+    pub pairs: bool,
+    /// Whether the power is cut after each single fault, in every way.
+    pub power_cuts: bool,
+}
+
+/// How far a walk went, and what it found.
+#[derive(Clone, Debug, Default)]
+pub struct Faulted {
+    /// How many calls can go wrong when none does.
+    pub calls: u64,
+    /// How many runs had one fault.
+    pub singles: u64,
+    /// How many runs had two.
+    pub pairs: u64,
+    /// How many runs had more.
+    pub more: u64,
+    /// How many of the runs failed; the others got over it.
+    pub failed: u64,
+    /// How many different states were recovered from after a power cut.
+    pub recovered: u64,
+    /// How many runs met this fault in a call of this kind, alone or as one of two.
+    pub met: BTreeMap<(CallKind, How), u64>,
+    /// What was broken.
+    pub broken: Vec<Broken>,
+}
+
+impl Faulted {
+    /// Adds what another walk found.
+    pub fn add(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.singles += other.singles;
+        self.pairs += other.pairs;
+        self.more += other.more;
+        self.failed += other.failed;
+        self.recovered += other.recovered;
+        for (fault, runs) in other.met {
+            *self.met.entry(fault).or_default() += runs;
+        }
+        self.broken.extend(other.broken);
+    }
+}
+
+impl fmt::Display for Faulted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            calls,
+            singles,
+            pairs,
+            more,
+            failed,
+            recovered,
+            met: _,
+            broken,
+        } = self;
+        write!(
+            f,
+            "{calls} calls, {singles} single faults, {pairs} pairs, {more} of more, {failed} runs \
+             failed, {recovered} states recovered from, {} guarantees broken",
+            broken.len(),
+        )
+    }
+}
+
+/// One run that is over.
+pub(crate) struct Run {
+    faults: Vec<Fault>,
+    pub(crate) calls: Vec<CallKind>,
+    misanswers: Vec<(u64, Misanswer)>,
+    /// How many questions the hypervisor was asked.
+    pub(crate) asked: u64,
+    report: Report,
+    /// What it left.
+    storage: Storage,
+    /// The disk on which life goes on.
+    disk: SimDisk,
+    host: SimHost,
+    /// How many files it has left open.
+    open: usize,
+}
+
+impl Run {
+    /// Whether the hypervisor said what is not true.
+    fn is_lied_to(&self) -> bool {
+        let mut misanswers = self.misanswers.iter();
+        misanswers.any(|(number, misanswer)| *number < self.asked && misanswer.is_lie())
+    }
+
+    fn incident(&self, end: Option<End>) -> Incident {
+        Incident {
+            actions: 1,
+            step: None,
+            end,
+            faults: self.faults.clone(),
+        }
+    }
+}
+
+impl FaultWalk<'_> {
+    /// Walks, and collects everything that is broken.
+    ///
+    /// # Errors
+    ///
+    /// None that happens: the scene was made before.
+    pub fn walk(&self) -> Result<Faulted, WalkError> {
+        let recovery = Recovery::new(self.scene, self.scene.host()?);
+        let mut faulted = Faulted::default();
+        let calls = self.run(Vec::new())?;
+        faulted.calls = calls.calls.len() as u64;
+        faulted.broken.extend(self.check(&calls, &recovery).err());
+        for first in every_fault(&calls.calls, 0) {
+            let single = self.run(vec![first])?;
+            faulted.singles += 1;
+            self.judge(&single, &recovery, &mut faulted);
+            if self.power_cuts {
+                self.cut_power(&single, &recovery, &mut faulted);
+            }
+            if self.pairs {
+                let behind = single.calls.len().min(first.call() + 1);
+                for second in every_fault(&single.calls, behind) {
+                    let pair = self.run(vec![first, second])?;
+                    faulted.pairs += 1;
+                    self.judge(&pair, &recovery, &mut faulted);
+                }
+            }
+        }
+        Ok(faulted)
+    }
+
+    /// Lets one call after another go wrong. Each number chooses among all faults that can follow
+    /// the one before in the run that those so far lead to, counted round; every such run is
+    /// checked, and the power cut after the last one if this walk cuts it.
+    ///
+    /// # Errors
+    ///
+    /// None that happens: the scene was made before.
+    pub fn strike(&self, choices: &[usize]) -> Result<Faulted, WalkError> {
+        let recovery = Recovery::new(self.scene, self.scene.host()?);
+        let mut run = self.run(Vec::new())?;
+        let mut faulted = Faulted {
+            calls: run.calls.len() as u64,
+            ..Faulted::default()
+        };
+        self.judge(&run, &recovery, &mut faulted);
+        for choice in choices {
+            let behind = run.faults.last().map_or(0, |last| last.call() + 1);
+            let possible: Vec<Fault> = every_fault(&run.calls, behind).collect();
+            let chosen = choice.checked_rem(possible.len());
+            let Some(next) = chosen.and_then(|chosen| possible.get(chosen)) else {
+                break;
+            };
+            run = self.run([run.faults, vec![*next]].concat())?;
+            match run.faults.len() {
+                1 => faulted.singles += 1,
+                2 => faulted.pairs += 1,
+                _ => faulted.more += 1,
+            }
+            self.judge(&run, &recovery, &mut faulted);
+        }
+        if self.power_cuts {
+            self.cut_power(&run, &recovery, &mut faulted);
+        }
+        Ok(faulted)
+    }
+
+    pub(crate) fn run(&self, faults: Vec<Fault>) -> Result<Run, WalkError> {
+        self.run_misled(faults, Vec::new())
+    }
+
+    /// A run in which questions to the hypervisor are answered wrongly, too.
+    pub(crate) fn run_misled(
+        &self,
+        faults: Vec<Fault>,
+        misanswers: Vec<(u64, Misanswer)>,
+    ) -> Result<Run, WalkError> {
+        let (disk, host) = (self.scene.disk(), self.scene.host()?);
+        let process = disk.process();
+        let root = process.root()?;
+        let before = process.open_files();
+        let interceptor = Faults::new(faults.iter().copied());
+        let root = FaultyDirectory::new(root, interceptor.clone());
+        let store = FileStore::new(root.losing(SimDirectory::lose_writeback))
+            .with_name_format(self.scene.setting().format);
+        let misled = MisledHost::new(host.clone(), &misanswers);
+        let userdata = Userdata::new(misled.clone(), store);
+        let report = self.action.perform(&userdata, &host);
+        Ok(Run {
+            faults,
+            misanswers,
+            asked: misled.asked(),
+            calls: interceptor.calls(),
+            report,
+            storage: disk.storage(),
+            disk,
+            host,
+            open: process.open_files().saturating_sub(before),
+        })
+    }
+
+    pub(crate) fn judge(&self, run: &Run, recovery: &Recovery<'_>, faulted: &mut Faulted) {
+        for fault in &run.faults {
+            if let Some(kind) = run.calls.get(fault.call()) {
+                *faulted.met.entry((*kind, fault.how)).or_default() += 1;
+            }
+        }
+        faulted.failed += u64::from(matches!(run.report, Report::Failed(_)));
+        faulted.broken.extend(self.check(run, recovery).err());
+    }
+
+    fn check(&self, run: &Run, recovery: &Recovery<'_>) -> Result<(), Broken> {
+        self.find_fault(run, recovery)
+            .map_err(|complaint| complaint.after(self.describe(run), run.incident(None)))
+    }
+
+    fn describe(&self, run: &Run) -> String {
+        let faults: Vec<String> = run
+            .faults
+            .iter()
+            .map(|fault| match run.calls.get(fault.call()) {
+                Some(kind) => format!("{fault} ({kind:?})"),
+                None => fault.to_string(),
+            })
+            .collect();
+        let misanswers = run.misanswers.iter();
+        let misanswers = misanswers.map(|(number, how)| format!("answer {number} is {how:?}"));
+        let all: Vec<String> = faults.into_iter().chain(misanswers).collect();
+        format!(
+            "{}: {}, so that it says: {}",
+            self.action,
+            all.join(", "),
+            run.report
+        )
+    }
+
+    /// Holds what was said against what is there.
+    fn find_fault(&self, run: &Run, recovery: &Recovery<'_>) -> Result<(), Complaint> {
+        let tree = run.storage.tree();
+        let wrong = |guarantee, why: String| Complaint {
+            guarantee,
+            why,
+            tree: tree.clone(),
+        };
+        if run.misanswers.is_empty() {
+            let kind = |fault: &Fault| (*fault, run.calls.get(fault.call()).copied());
+            let faults: Vec<_> = run.faults.iter().map(kind).collect();
+            interruption::check(&faults, &run.report)
+                .map_err(|why| wrong(Guarantee::HonestErrors, why.to_owned()))?;
+        }
+        let expected = self
+            .expected(run)
+            .map_err(|why| wrong(Guarantee::HonestErrors, why))?;
+        recovery.read(&run.disk, &expected, Cause::Kill)?;
+        self.check_leftovers(run)
+            .map_err(|why| wrong(Guarantee::HonestErrors, why))?;
+        if run.open > 0 {
+            return Err(wrong(
+                Guarantee::Bounded,
+                format!("{} files are left open", run.open),
+            ));
+        }
+        // Nobody holds a lock any more, and whatever is left can be cleared away.
+        recovery.go_on(&run.disk, &expected, Cause::Kill)
+    }
+
+    /// What must be there, if what was said is true.
+    fn expected(&self, run: &Run) -> Result<Expectation, String> {
+        let before = self.scene.expectation();
+        let action = self.believed(run);
+        let synced = run.report.says_synced();
+        match &run.report {
+            Report::Changed(outcome) => {
+                let removes_nothing = before
+                    .slots()
+                    .filter_map(|slot| Some((slot, self.action.effect_on(slot)?)))
+                    .all(|(slot, effect)| effect.is_none() && before.live(slot).is_none());
+                match outcome {
+                    Outcome::Stored { durability, .. } | Outcome::Removed { durability }
+                        if *durability == self.action.durability() => {}
+                    Outcome::NothingToRemove if removes_nothing => {}
+                    other => return Err(format!("{other:?} is not what was done")),
+                }
+                Ok(before.after(&action, synced))
+            }
+            Report::Failed(error) if is_applied(error) => Ok(before.after(&action, false)),
+            Report::Failed(error) => {
+                // Trouble with storage never stops a toolstack; somebody else's mark does.
+                let refused = !matches!(error.kind(), UserdataErrorKind::Store(_));
+                let unknown = !run.misanswers.is_empty();
+                let held = run
+                    .faults
+                    .iter()
+                    .any(|fault| fault.how == How::Fails(Errno::AGAIN));
+                match self.action {
+                    Action::Destroy { .. }
+                    | Action::DestroyWithError { .. }
+                    | Action::DestroyInVain { .. }
+                        if !(refused && (held || unknown)) =>
+                    {
+                        Err("the domain was not destroyed".to_owned())
+                    }
+                    _ => Ok(before),
+                }
+            }
+            Report::Cleared(Some(cleared), _) => {
+                let removed = |slot: &Slot| {
+                    slot.domain == self.scene.first()
+                        && cleared.removed.contains(slot.userid.as_userid())
+                };
+                Ok(before.partly_after(&action, synced, removed))
+            }
+            Report::Cleared(None, trouble)
+                if trouble.last().is_some_and(is_applied) && !trouble.iter().any(is_unknown) =>
+            {
+                Ok(before.after(&action, false))
+            }
+            // What was done before it failed is not told: it is what is there.
+            Report::Cleared(None, trouble) if !trouble.is_empty() => {
+                let left = files_of_first(self.scene, &run.storage.tree());
+                let gone = |slot: &Slot| {
+                    slot.domain == self.scene.first()
+                        && !left.iter().any(|name| is_value(name, slot))
+                };
+                Ok(before.partly_after(&action, false, gone))
+            }
+            Report::Cleared(None, _) => Err("nothing is said of the data".to_owned()),
+            Report::StillThere(_) => match self.action {
+                _ if self.action.ends_domain() && !run.is_lied_to() => {
+                    Err("the domain is not there any more".to_owned())
+                }
+                _ => Ok(before),
+            },
+            Report::Unknown(_) => match run.misanswers.is_empty() {
+                true => Err("the hypervisor answered every question".to_owned()),
+                false => Ok(before),
+            },
+            Report::Read(value) => {
+                let Action::Retrieve { slot } = self.action else {
+                    return Err("nobody asked".to_owned());
+                };
+                match value.as_ref().map(|value| value.as_bytes()) == before.live(slot) {
+                    true => Ok(before),
+                    false => Err("that is not the value".to_owned()),
+                }
+            }
+            Report::Listed(entries) => {
+                let listed: Vec<_> = entries.iter().map(|entry| entry.userid.clone()).collect();
+                let whole = entries
+                    .iter()
+                    .all(|entry| entry.condition == Condition::Whole);
+                let mut there: Vec<_> = before
+                    .slots()
+                    .filter(|slot| slot.domain == self.scene.first())
+                    .filter(|slot| before.live(slot).is_some())
+                    .map(|slot| slot.userid.as_userid().clone())
+                    .collect();
+                there.sort();
+                match whole && listed == there {
+                    true => Ok(before),
+                    false => Err("that is not what is there".to_owned()),
+                }
+            }
+            Report::Nonsense(why) => Err(why.clone()),
+        }
+    }
+
+    /// What was done, given what the hypervisor said: the data of a domain of which it says that it
+    /// is gone need not be spared.
+    fn believed(&self, run: &Run) -> Action {
+        let mut action = self.action.clone();
+        if run.is_lied_to() {
+            match &mut action {
+                Action::Clear { keep, .. } => *keep = Keep::Nothing,
+                Action::DestroyInVain { domain } => {
+                    let (domain, durability) = (*domain, self.action.durability());
+                    action = Action::DestroyWithError { domain, durability };
+                }
+                _ => {}
+            }
+        }
+        action
+    }
+
+    /// Whatever is left besides values was reported.
+    fn check_leftovers(&self, run: &Run) -> Result<(), String> {
+        let said = Said::of(&run.report);
+        let left = files_of_first(self.scene, &run.storage.tree());
+        for name in &left {
+            let silent = match name.kind() {
+                Kind::Data => {
+                    said.clears && !self.spares(name) && !said.failed(name) && !said.anything
+                }
+                Kind::Temporary => !said.left_behind.contains(name.as_bytes()),
+                // An empty lock file that nobody holds is void. Success leaves none.
+                _ => said.nothing_wrong,
+            };
+            if silent {
+                return Err(format!("{name} is left, and nothing is said of it"));
+            }
+        }
+        let is_there = |file: &[u8]| left.iter().any(|name| name.as_bytes() == file);
+        match said.left_behind.iter().find(|file| !is_there(file)) {
+            Some(file) => Err(format!(
+                "{} is said to be left, and is not",
+                file.escape_ascii()
+            )),
+            None => Ok(()),
+        }?;
+        let gone = run
+            .host
+            .domain(self.scene.first().domid)
+            .ok()
+            .flatten()
+            .is_none();
+        match (self.action, &run.report) {
+            (action, Report::Cleared(..)) if action.ends_domain() && !gone => {
+                Err("the domain is still there".to_owned())
+            }
+            (Action::DestroyInVain { .. }, Report::Cleared(..)) if !run.is_lied_to() => {
+                Err("the domain lives, and its data was cleared".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a value survives the action, when all goes well.
+    fn spares(&self, name: &FileName) -> bool {
+        let expected = self.scene.expectation();
+        expected
+            .slots()
+            .filter(|slot| slot.domain == self.scene.first())
+            .any(|slot| is_value(name, slot) && self.action.effect_on(slot) != Some(None))
+    }
+
+    /// Cuts the power after a run: what was said to be durable is.
+    fn cut_power(&self, run: &Run, recovery: &Recovery<'_>, faulted: &mut Faulted) {
+        let Ok(expected) = self.expected(run) else {
+            return;
+        };
+        let model = CrashModel {
+            names: NameOrder::Weak,
+            sizes: Sizes::Vary,
+        };
+        let states = run.storage.crash_states(model);
+        for (index, state) in states.distinct(&mut BTreeSet::new()) {
+            faulted.recovered += 1;
+            if let Err(complaint) = recovery.check(&state, &expected, Cause::PowerCut) {
+                let after = format!("{}, power cut {index}", self.describe(run));
+                let incident = run.incident(Some(End::PowerCut(index)));
+                faulted.broken.push(complaint.after(after, incident));
+                return;
+            }
+        }
+    }
+}
+
+/// Whether the hypervisor did not answer.
+fn is_unknown(error: &UserdataError) -> bool {
+    matches!(error.kind(), UserdataErrorKind::Hypervisor(_))
+}
+
+/// Whether an error says that the change is made all the same.
+pub(crate) fn is_applied(error: &UserdataError) -> bool {
+    match error.kind() {
+        UserdataErrorKind::Store(error) => matches!(
+            error.kind(),
+            StoreErrorKind::ReplacedNotDurable(_)
+                | StoreErrorKind::RemovedNotDurable(_)
+                | StoreErrorKind::LockLeft(_)
+                | StoreErrorKind::LockLost { applied: true }
+        ),
+        _ => false,
+    }
+}
+
+/// Whether this file of a domain is the value of that slot of the same domain.
+fn is_value(name: &FileName, slot: &Slot) -> bool {
+    name.kind() == Kind::Data && name.userid() == *slot.userid.as_userid()
+}

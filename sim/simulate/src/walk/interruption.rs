@@ -1,0 +1,34 @@
+//! What is no failure: a call that a signal interrupted is made again, and one that got only so far
+//! is gone on with.
+
+use userdata_fs::Errno;
+
+use super::Report;
+use userdata_sim::{CallKind, Fault, How};
+
+/// Complains of an action that failed although nothing else happened. A sync is the exception: it
+/// is never made a second time.
+pub(super) fn check(
+    faults: &[(Fault, Option<CallKind>)],
+    report: &Report,
+) -> Result<(), &'static str> {
+    let harmless = |(fault, kind): &(Fault, Option<CallKind>)| match (fault.how, kind) {
+        (_, None | Some(CallKind::Sync | CallKind::SyncFile)) => false,
+        (How::Fails(errno), _) => errno == Errno::INTR,
+        // A listing that stops fails with EIO.
+        (How::Short(length), Some(kind)) => length > 0 && *kind != CallKind::List,
+    };
+    let failed = match report {
+        Report::Failed(_) => true,
+        Report::Cleared(cleared, trouble) => {
+            !trouble.is_empty() || cleared.as_ref().is_none_or(|c| !c.failed.is_empty())
+        }
+        Report::StillThere(trouble) => !trouble.is_empty(),
+        Report::Unknown(_) => true,
+        _ => false,
+    };
+    if failed && faults.iter().all(harmless) {
+        return Err("it failed, although nothing happened but interruptions");
+    }
+    Ok(())
+}

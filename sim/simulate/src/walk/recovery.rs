@@ -1,0 +1,285 @@
+//! What is checked of a host that starts again, with the real code.
+
+use hv_sim::{HostOptions, SimHost};
+use userdata::{Outcome, Userdata};
+use userdata_core::WritableUserid;
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::{Durability, Keep, StoreErrorKind};
+use userdata_fs::FileStore;
+
+use super::action::Slot;
+use super::expectation::{Cause, Expectation, Found};
+use super::{Broken, Guarantee, Incident, Scene};
+use userdata_sim::{
+    CrashModel, NameOrder, SimDirectory, SimDisk, SimOptions, Sizes, Storage, Tree,
+};
+
+pub(crate) type Recovered = Userdata<SimHost, FileStore<SimDirectory>>;
+
+/// Random numbers of a host that starts again are others than before.
+const SEED: u64 = 2;
+
+/// What is stored when all is over, to see that it can be: shorter than what a killed writer may
+/// have left in a temporary file.
+const LAST: &[u8] = b"last";
+
+/// The hosts that may come up on what was left.
+pub(crate) struct Recovery<'a> {
+    scene: &'a Scene,
+    /// The domains are back, with the same domids and uuids.
+    back: SimHost,
+    /// They are gone.
+    gone: SimHost,
+}
+
+/// A check that failed.
+pub(crate) struct Complaint {
+    pub(crate) guarantee: Guarantee,
+    pub(crate) why: String,
+    pub(crate) tree: Tree,
+}
+
+impl Complaint {
+    pub(crate) fn after(self, what: String, incident: Incident) -> Broken {
+        Broken {
+            guarantee: self.guarantee,
+            after: what,
+            why: self.why,
+            tree: self.tree.to_string(),
+            incident: Box::new(incident),
+        }
+    }
+}
+
+impl<'a> Recovery<'a> {
+    pub(crate) fn new(scene: &'a Scene, back: SimHost) -> Self {
+        let gone = SimHost::new(HostOptions::new(1).with_spurious_one_in(0));
+        Self { scene, back, gone }
+    }
+
+    /// Checks what a crash left: what can be read, and that life goes on, whether the domains come
+    /// back or not.
+    pub(crate) fn check(
+        &self,
+        storage: &Storage,
+        expectation: &Expectation,
+        cause: Cause,
+    ) -> Result<(), Complaint> {
+        let start = || SimDisk::boot(storage.clone(), SimOptions::default().with_seed(SEED));
+        let disk = start();
+        self.read(&disk, expectation, cause)?;
+        self.go_on(&disk, expectation, cause)?;
+        self.clean_up(&start(), expectation, cause)
+    }
+
+    fn open(&self, disk: &SimDisk, host: &SimHost) -> Result<Recovered, Complaint> {
+        let root = disk.process().root().map_err(|errno| Complaint {
+            guarantee: Guarantee::Bounded,
+            why: format!("the directory can't be opened: {errno:?}"),
+            tree: disk.tree(),
+        })?;
+        let store = FileStore::new(root).with_name_format(self.scene.setting().format);
+        Ok(Userdata::new(host.clone(), store))
+    }
+
+    /// Every slot holds what it may hold, and nothing else is shown.
+    pub(crate) fn read(
+        &self,
+        disk: &SimDisk,
+        expectation: &Expectation,
+        cause: Cause,
+    ) -> Result<(), Complaint> {
+        let userdata = self.open(disk, &self.back)?;
+        let wrong = |guarantee, why| Complaint {
+            guarantee,
+            why,
+            tree: disk.tree(),
+        };
+        for slot in expectation.slots() {
+            let found = match userdata.retrieve(slot.domain, &slot.userid) {
+                Ok(None) => Found::Nothing,
+                Ok(Some(value)) => Found::Value(value.into_bytes()),
+                Err(error) => match error.kind() {
+                    userdata::UserdataErrorKind::Store(error)
+                        if matches!(error.kind(), StoreErrorKind::Empty) =>
+                    {
+                        Found::Empty
+                    }
+                    _ => return Err(wrong(Guarantee::Atomic, format!("{slot}: {error}"))),
+                },
+            };
+            if !expectation.allows(slot, &found, cause) {
+                let guarantee = match cause {
+                    _ if slot.domain != self.scene.first() => Guarantee::Isolated,
+                    Cause::PowerCut if expectation.is_lost(slot) => Guarantee::Durability,
+                    _ => Guarantee::Atomic,
+                };
+                return Err(wrong(guarantee, format!("{slot} holds {found}")));
+            }
+        }
+        let tree = disk.tree();
+        for (name, bytes) in self.scene.others() {
+            if tree.file(name) != Some(bytes) {
+                let why = format!("{} was touched", name.escape_ascii());
+                return Err(wrong(Guarantee::Isolated, why));
+            }
+        }
+        for domain in [self.scene.first(), self.scene.second(), self.scene.before()] {
+            let entries = userdata
+                .list(domain)
+                .map_err(|error| wrong(Guarantee::Atomic, format!("listing fails: {error}")))?;
+            for entry in entries {
+                if !expectation
+                    .slots()
+                    .any(|s| s.domain == domain && *s.userid.as_userid() == entry.userid)
+                {
+                    let why = format!("nobody stored {} for {domain}", entry.userid);
+                    return Err(wrong(Guarantee::Isolated, why));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A value can be stored, survives, and can be removed, and so can all the rest.
+    pub(crate) fn go_on(
+        &self,
+        disk: &SimDisk,
+        expectation: &Expectation,
+        cause: Cause,
+    ) -> Result<(), Complaint> {
+        let userdata = self.open(disk, &self.back)?;
+        let wrong = |guarantee, why| Complaint {
+            guarantee,
+            why,
+            tree: disk.tree(),
+        };
+        store_once_more(
+            &userdata,
+            disk,
+            self.scene.setting().format,
+            &self.scene.slot("xl"),
+        )
+        .map_err(|(guarantee, why)| wrong(guarantee, why))?;
+        self.clear(&userdata, disk)?;
+        self.others_stand(disk, expectation, cause)
+    }
+
+    /// The domain does not come back, and nothing of it stays.
+    fn clean_up(
+        &self,
+        disk: &SimDisk,
+        expectation: &Expectation,
+        cause: Cause,
+    ) -> Result<(), Complaint> {
+        let userdata = self.open(disk, &self.gone)?;
+        self.clear(&userdata, disk)?;
+        self.others_stand(disk, expectation, cause)
+    }
+
+    fn clear(&self, userdata: &Recovered, disk: &SimDisk) -> Result<(), Complaint> {
+        let wrong = |why| Complaint {
+            guarantee: Guarantee::Lifetime,
+            why,
+            tree: disk.tree(),
+        };
+        let cleared = userdata.clear(self.scene.first(), Keep::Nothing);
+        match &cleared {
+            Ok(cleared) if cleared.failed.is_empty() => {}
+            _ => return Err(wrong(format!("clearing afterwards: {cleared:?}"))),
+        }
+        match files_of_first(self.scene, &disk.tree()).first() {
+            Some(left) => Err(wrong(format!("{left} is left"))),
+            None => Ok(()),
+        }
+    }
+
+    /// All slots but those of the first domain hold what they may.
+    fn others_stand(
+        &self,
+        disk: &SimDisk,
+        expectation: &Expectation,
+        cause: Cause,
+    ) -> Result<(), Complaint> {
+        let tree = disk.tree();
+        for slot in expectation
+            .slots()
+            .filter(|slot| slot.domain != self.scene.first())
+        {
+            let found = match tree.file(&data_name(self.scene.setting().format, slot)) {
+                None => Found::Nothing,
+                Some([]) => Found::Empty,
+                Some(bytes) => Found::Value(bytes.to_vec()),
+            };
+            if !expectation.allows(slot, &found, cause) {
+                let (guarantee, why) = (Guarantee::Isolated, format!("{slot} holds {found}"));
+                return Err(Complaint {
+                    guarantee,
+                    why,
+                    tree,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A value can be stored, is durable at once, and can be removed.
+pub(crate) fn store_once_more(
+    userdata: &Recovered,
+    disk: &SimDisk,
+    format: NameFormat,
+    slot: &Slot,
+) -> Result<(), (Guarantee, String)> {
+    let stored = userdata.store(slot.domain, &slot.userid, LAST);
+    let full = matches!(
+        stored,
+        Ok(Outcome::Stored {
+            durability: Durability::Full,
+            ..
+        })
+    );
+    if !full {
+        let why = format!("store afterwards: {stored:?}");
+        return Err((Guarantee::Bounded, why));
+    }
+    for names in [NameOrder::Journalled, NameOrder::Weak] {
+        let model = CrashModel {
+            names,
+            sizes: Sizes::Vary,
+        };
+        let least = disk.storage().crash_states(model).state(0);
+        if least.tree().file(&data_name(format, slot)) != Some(LAST) {
+            return Err((Guarantee::Durability, "the last store is lost".to_owned()));
+        }
+    }
+    let removed = userdata.store(slot.domain, &slot.userid, b"");
+    let left = userdata.exists(slot.domain, &slot.userid);
+    match (&removed, &left) {
+        (Ok(Outcome::Removed { .. }), Ok(false)) => Ok(()),
+        _ => {
+            let why = format!("storing nothing: {removed:?}, and then there is {left:?}");
+            Err((Guarantee::Empty, why))
+        }
+    }
+}
+
+/// The files of the first domain, of whatever kind.
+pub(crate) fn files_of_first(scene: &Scene, tree: &Tree) -> Vec<FileName> {
+    let first = scene.first();
+    let is_firsts = |name: &FileName| {
+        let owner = name.owner();
+        owner.uuid == first.uuid && owner.domid.is_none_or(|domid| domid == first.domid)
+    };
+    tree.iter()
+        .filter_map(|(path, _)| FileName::parse(scene.setting().format, path))
+        .filter(is_firsts)
+        .collect()
+}
+
+fn data_name(format: NameFormat, slot: &Slot) -> Vec<u8> {
+    let userid: &WritableUserid = &slot.userid;
+    FileName::data(format, &slot.domain, userid.as_userid())
+        .map(|name| name.as_bytes().to_vec())
+        .unwrap_or_default()
+}

@@ -1,0 +1,179 @@
+//! `Scene`: a host with domains and data, before anything happens to it.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use hv_sim::{EventError, HostOptions, NewDomain, SimHost};
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
+use userdata_fs::{Errno, Name};
+
+use super::action::Slot;
+use super::expectation::Expectation;
+use userdata_sim::{Plant, SimDisk, SimOptions, Storage};
+
+/// What differs between walks besides what is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// How files are named.
+    pub format: NameFormat,
+    /// The size in bytes of what reaches the disk at once; values here have 3 to 12.
+    pub block: Option<NonZeroUsize>,
+}
+
+/// A host with two domains that live and the data of both, of an incarnation that is gone, and of
+/// nobody: what no operation on the first domain may touch.
+///
+/// In libxl's names the second domain has the uuid of the first, as during a localhost migration;
+/// the seed's names can't tell such domains apart, so there it has its own.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    setting: Setting,
+    storage: Storage,
+    values: BTreeMap<Slot, Vec<u8>>,
+    others: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+const UUIDS: [u128; 3] = [
+    0x11111111_2222_3333_4444_abcdef555555,
+    0x66666666_7777_8888_9999_abcdef000000,
+    0xdeadbeef_dead_beef_dead_beef00000005,
+];
+
+impl Scene {
+    /// The userids that have values at the beginning, for both domains.
+    pub const USERIDS: [&str; 3] = ["xl", "xl.backup", "libxl-json"];
+
+    /// A userid without a value, of which another is a part.
+    pub const ABSENT: &str = "x";
+
+    /// A value of three blocks of four bytes.
+    pub const NEW: &[u8] = b"a new one";
+
+    /// The scene of a setting.
+    ///
+    /// # Errors
+    ///
+    /// None that happens.
+    pub fn new(setting: Setting) -> Result<Self, Errno> {
+        let mut options = SimOptions::default();
+        options.storage.block = setting.block;
+        let disk = SimDisk::new(options);
+        let root = disk.process().root()?;
+        let mut scene = Self {
+            setting,
+            storage: disk.storage(),
+            values: BTreeMap::new(),
+            others: BTreeMap::new(),
+        };
+        for domain in [scene.first(), scene.second(), scene.before()] {
+            for userid in Self::USERIDS {
+                let slot = slot(domain, userid);
+                let value = format!("{}'s {userid}", domain.domid).into_bytes();
+                scene.values.insert(slot, value);
+            }
+        }
+        for (slot, value) in &scene.values {
+            let name = FileName::data(setting.format, &slot.domain, slot.userid.as_userid())
+                .map_err(|_| Errno::NAMETOOLONG)?;
+            root.plant((&name).into(), Plant::File(value.clone()))?;
+        }
+        for other in [
+            "qemu-save.5",
+            "userdata-d.5",
+            "userdata-d",
+            "xuserdata-d.5.xl",
+            "save",
+        ] {
+            let name = Name::new(other.as_bytes()).ok_or(Errno::INVAL)?;
+            let bytes = format!("is {other}").into_bytes();
+            root.plant(name, Plant::File(bytes.clone()))?;
+            scene.others.insert(other.into(), bytes);
+        }
+        scene.storage = disk.storage();
+        Ok(scene)
+    }
+
+    /// The domain that things are done to.
+    #[must_use]
+    pub fn first(&self) -> DomainKey {
+        key(5, UUIDS[0])
+    }
+
+    /// Another one, whose domid begins with the first one's.
+    #[must_use]
+    pub fn second(&self) -> DomainKey {
+        let uuid = match self.setting.format {
+            NameFormat::Libxl => UUIDS[0],
+            _ => UUIDS[1],
+        };
+        key(50, uuid)
+    }
+
+    /// The incarnation that had the domid of the first domain before.
+    #[must_use]
+    pub fn before(&self) -> DomainKey {
+        key(5, UUIDS[2])
+    }
+
+    /// The slot of a userid of the first domain.
+    #[must_use]
+    pub fn slot(&self, userid: &str) -> Slot {
+        slot(self.first(), userid)
+    }
+
+    /// What differs from other scenes.
+    #[must_use]
+    pub const fn setting(&self) -> Setting {
+        self.setting
+    }
+
+    /// A host on which both domains live.
+    ///
+    /// # Errors
+    ///
+    /// None that happens.
+    pub fn host(&self) -> Result<SimHost, EventError> {
+        let host = SimHost::new(HostOptions::new(1).with_spurious_one_in(0));
+        for domain in [self.first(), self.second()] {
+            host.create(
+                NewDomain::new()
+                    .with_domid(domain.domid)
+                    .with_uuid(domain.uuid),
+            )?;
+        }
+        Ok(host)
+    }
+
+    /// Its disk, each time a new one.
+    #[must_use]
+    pub fn disk(&self) -> SimDisk {
+        SimDisk::boot(self.storage.clone(), SimOptions::default())
+    }
+
+    pub(crate) fn expectation(&self) -> Expectation {
+        let absent = [self.first(), self.second()].map(|domain| (slot(domain, Self::ABSENT), None));
+        let there = self
+            .values
+            .iter()
+            .map(|(slot, value)| (slot.clone(), Some(value.clone())));
+        Expectation::certain(there.chain(absent))
+    }
+
+    /// The files that are nobody's userdata.
+    pub(crate) const fn others(&self) -> &BTreeMap<Vec<u8>, Vec<u8>> {
+        &self.others
+    }
+}
+
+fn key(domid: u16, uuid: u128) -> DomainKey {
+    // Invariant: the domids here are small.
+    let domid = Domid::new(domid).unwrap_or(Domid::ZERO);
+    DomainKey::new(domid, Uuid::from_u128(uuid))
+}
+
+fn slot(domain: DomainKey, userid: &str) -> Slot {
+    // Only `libxl-json` is no userid that anybody may write under.
+    let userid = WritableUserid::new(userid).unwrap_or_else(|_| WritableUserid::libxl_json());
+    Slot { domain, userid }
+}

@@ -1,0 +1,118 @@
+//! Runs by seed, held against the guarantees, and cut off by power cuts.
+
+use userdata_sim::{CrashModel, NameOrder, Sizes};
+use userdata_simulate::checker::{CrashChecked, Tally};
+use userdata_simulate::scenario::{Mix, Run, Scenario, Tracing};
+use userdata_simulate::schedule::Seeded;
+use userdata_simulate::shrink::shrink;
+
+const MODELS: [CrashModel; 2] = [
+    CrashModel {
+        names: NameOrder::Journalled,
+        sizes: Sizes::FollowBytes,
+    },
+    CrashModel {
+        names: NameOrder::Weak,
+        sizes: Sizes::Vary,
+    },
+];
+
+fn run(scenario: &Scenario) -> Run {
+    let mut choices = Seeded::new(scenario.seed);
+    scenario.run(&mut choices, Tracing::Off).unwrap()
+}
+
+#[test]
+fn runs_of_every_mix_keep_the_guarantees() {
+    let mut all = Tally::default();
+    for name in Mix::NAMES {
+        let mix: Mix = name.parse().unwrap();
+        for seed in 0..60 {
+            let scenario = Scenario::draw(seed, &mix);
+            let run = run(&scenario);
+            let checked = run.check(&scenario).unwrap();
+            if let Some(complaint) = checked.complaints.first() {
+                panic!("{name}, seed {seed}: {complaint}of\n{}", run.history);
+            }
+            all.add(checked.tally);
+        }
+    }
+    assert!(all.operations > 30_000 && all.accesses > 30_000, "{all}");
+    assert_eq!(all.too_many_at_once, 0);
+    // What is excused does happen.
+    assert!(all.locks_broken > 50 && all.left_by_libxl > 5, "{all}");
+    assert!(all.left_for_a_sweep > 20 && all.left_over > 5, "{all}");
+}
+
+/// Seeds that a checker that knew less of real libxl complained of.
+#[test]
+fn what_real_libxl_does_in_rare_runs_is_known() {
+    let seeds = [
+        ("faults", 1210),
+        ("life", 1152),
+        ("life", 1285),
+        ("all", 1126),
+        ("all", 1191),
+        ("all", 1286),
+    ];
+    for (name, seed) in seeds {
+        let scenario = Scenario::draw(seed, &name.parse().unwrap());
+        let run = run(&scenario);
+        let checked = run.check(&scenario).unwrap();
+        let crashes = run.check_crashes(&scenario, &MODELS, 100).unwrap();
+        let mut complaints = checked.complaints.iter().chain(&crashes.complaints);
+        if let Some(complaint) = complaints.next() {
+            panic!("{name}, seed {seed}: {complaint}of\n{}", run.history);
+        }
+    }
+}
+
+#[test]
+fn power_cuts_at_the_end_of_runs_break_no_guarantee() {
+    let (mut all, mut wrong) = (CrashChecked::default(), Vec::new());
+    for name in ["power", "crowd", "all"] {
+        let mix: Mix = name.parse().unwrap();
+        for seed in 0..20 {
+            let scenario = Scenario::draw(seed, &mix);
+            let run = run(&scenario);
+            let checked = run.check_crashes(&scenario, &MODELS, 100).unwrap();
+            let complaints = checked.complaints.iter();
+            wrong.extend(complaints.map(|complaint| format!("{name}, seed {seed}: {complaint}")));
+            all.add(checked);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(all.states > 1_000 && all.recovered > 100, "{all}");
+}
+
+#[test]
+fn the_leak_of_real_libxl_shrinks_to_a_store_and_a_destroy() {
+    let mix: Mix = "life".parse().unwrap();
+    let leaks = |scenario: &Scenario| {
+        let run = run(scenario);
+        run.check(scenario).unwrap().tally.left_by_libxl > 0
+    };
+    let leaking = (0..200)
+        .map(|seed| Scenario::draw(seed, &mix))
+        .find(|scenario| leaks(scenario))
+        .unwrap();
+    let shrunk = shrink(leaking.clone(), 5_000, leaks);
+    assert_eq!(shrunk, shrink(leaking.clone(), 5_000, leaks));
+    assert!(leaks(&shrunk.smallest));
+    let tasks = |scenario: &Scenario| scenario.processes.iter().map(|p| p.tasks.len()).sum();
+    let (before, after): (usize, usize) = (tasks(&leaking), tasks(&shrunk.smallest));
+    assert!(
+        before == 160 && after < 20,
+        "{after} of {before} are left:\n{}",
+        shrunk.smallest
+    );
+}
+
+#[test]
+fn a_history_as_text_is_the_same_for_equal_runs() {
+    let mix: Mix = "all".parse().unwrap();
+    let scenario = Scenario::draw(3, &mix);
+    let (one, two) = (run(&scenario).history, run(&scenario).history);
+    assert_eq!(one.to_string(), two.to_string());
+    assert_eq!(one.to_string().lines().count(), one.events.len());
+}

@@ -1,0 +1,101 @@
+//! Every protocol of one process, while every call goes wrong in every way that it can: what is
+//! said is held against what is there.
+
+use std::num::NonZeroUsize;
+
+use userdata_core::file_name::NameFormat;
+use userdata_core::store::Durability;
+use userdata_simulate::walk::{FaultWalk, Faulted, Scene, Setting};
+
+const DURABILITIES: [Durability; 3] = [Durability::Process, Durability::File, Durability::Full];
+
+fn scene(format: NameFormat) -> Scene {
+    let block = NonZeroUsize::new(4);
+    Scene::new(Setting { format, block }).unwrap()
+}
+
+/// Walks all protocols; `pairs` costs a hundred times as much.
+fn walk(format: NameFormat, durabilities: &[Durability], pairs: bool) -> Faulted {
+    let scene = scene(format);
+    let mut all = Faulted::default();
+    for durability in durabilities {
+        for action in scene.protocols(*durability) {
+            let (scene, action) = (&scene, &action);
+            let walk = FaultWalk {
+                scene,
+                action,
+                pairs,
+                power_cuts: !pairs,
+            };
+            let faulted = walk.walk().unwrap();
+            if let Some(broken) = faulted.broken.first() {
+                panic!("{} times, first {broken}", faulted.broken.len());
+            }
+            assert!(faulted.calls > 0 && faulted.singles > faulted.calls);
+            all.add(faulted);
+        }
+    }
+    all
+}
+
+#[test]
+fn no_single_fault_breaks_a_guarantee_and_no_power_cut_after_it() {
+    for format in [NameFormat::Libxl, NameFormat::Seed] {
+        let all = walk(format, &DURABILITIES, false);
+        assert!(all.failed > 0 && all.recovered > all.singles, "{all}");
+    }
+}
+
+#[test]
+fn no_pair_of_faults_breaks_a_guarantee() {
+    let all = walk(NameFormat::Libxl, &[Durability::Full], true);
+    assert!(all.pairs > all.singles * 10, "{all}");
+}
+
+#[test]
+fn chosen_faults_strike_one_after_another_until_no_call_is_left() {
+    let scene = scene(NameFormat::Libxl);
+    let mut all = Faulted::default();
+    for action in scene.protocols(Durability::Full) {
+        let walk = FaultWalk {
+            scene: &scene,
+            action: &action,
+            pairs: false,
+            power_cuts: true,
+        };
+        for choice in 0..16 {
+            let faulted = walk.strike(&[choice; 4]).unwrap();
+            if let Some(broken) = faulted.broken.first() {
+                panic!("{broken}");
+            }
+            assert_eq!(faulted.singles, 1);
+            assert!(faulted.pairs <= 1 && faulted.more <= 2);
+            all.add(faulted);
+        }
+        assert_eq!(walk.strike(&[]).unwrap().singles, 0);
+    }
+    assert!(
+        all.more > 100 && all.failed > 0 && all.recovered > 0,
+        "{all}"
+    );
+}
+
+#[test]
+fn no_wrong_answer_of_the_hypervisor_breaks_a_guarantee_alone_or_with_another_fault() {
+    let (scene, mut all) = (scene(NameFormat::Libxl), Faulted::default());
+    for action in scene.protocols(Durability::Full) {
+        let (scene, action) = (&scene, &action);
+        let walk = FaultWalk {
+            scene,
+            action,
+            pairs: true,
+            power_cuts: false,
+        };
+        let misled = walk.walk_misled().unwrap();
+        if let Some(broken) = misled.broken.first() {
+            panic!("{} times, first {broken}", misled.broken.len());
+        }
+        all.add(misled);
+    }
+    assert!(all.singles > 300 && all.pairs > all.singles * 15, "{all}");
+}
