@@ -1,4 +1,4 @@
-//! `Before`: what a host was like before its last event.
+//! `Before`: the state of a host before its last event.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use userdata_core::Domid;
 use crate::state::Counters;
 use crate::{Guest, HostState};
 
-/// What leads back to the state before one event: only what the event touched, because a host may
-/// have 32 751 guests.
+/// The way back to the state before one event. It has only what the event changed, because a host
+/// may have 32 751 guests.
 #[derive(Debug)]
 pub(crate) struct Before {
     counters: Counters,
-    /// Each domain as it was before it was touched first; `None` where there was none.
+    /// Each changed domain as it was before the event; `None` if it did not exist.
     touched: BTreeMap<Domid, Option<Guest>>,
 }
 
@@ -24,7 +24,7 @@ impl Before {
         }
     }
 
-    /// Makes `state` what it was.
+    /// Makes `state` what it was before the event.
     pub(crate) fn restore(self, state: &mut HostState) {
         state.counters = self.counters;
         for (domid, guest) in self.touched {
@@ -35,7 +35,7 @@ impl Before {
         }
     }
 
-    /// The state that it was, with `state` being what it is now.
+    /// The state before the event, if `state` is the one after it.
     pub(crate) fn of(&self, state: &HostState) -> HostState {
         let mut past = state.clone();
         Self {
@@ -46,7 +46,7 @@ impl Before {
         past
     }
 
-    /// A domain, to be changed.
+    /// A domain that the event is about to change.
     pub(crate) fn guest<'a>(
         &mut self,
         state: &'a mut HostState,
@@ -89,7 +89,7 @@ mod tests {
     use crate::HostOptions;
 
     #[test]
-    fn whatever_was_touched_in_whatever_order_is_restored() {
+    fn every_change_is_undone_in_any_order() {
         let guest = |number| Guest::new(Uuid::from_u128(number), None, 1);
         let [one, two] = [1, 2].map(|number| Domid::new(number).unwrap());
         let mut state = HostState::new(HostOptions::new(1));

@@ -21,7 +21,6 @@ pub enum Event {
     /// The domain shuts down: the hypervisor still has it, alive.
     Shutdown {
         /// Which domain, running.
-        #[serde(with = "crate::domid_json")]
         domid: Domid,
         /// Why.
         reason: ShutdownReason,
@@ -29,59 +28,52 @@ pub enum Event {
     /// A domain that has shut down is resumed, as after a suspend for a checkpoint.
     Resume {
         /// Which domain, shut down.
-        #[serde(with = "crate::domid_json")]
         domid: Domid,
     },
     /// The toolstack reboots a domain as `xl` does: destroys it, then creates one with its uuid and
-    /// name. To see what is between, use [`Event::Shutdown`], [`Event::Destroy`] and
+    /// name. To see the steps between, use [`Event::Shutdown`], [`Event::Destroy`] and
     /// [`Event::Create`].
     Reboot {
         /// Which domain, running or shut down.
-        #[serde(with = "crate::domid_json")]
         domid: Domid,
     },
-    /// The toolstack destroys a domain, or goes on with it.
+    /// The toolstack destroys a domain, or continues to.
     Destroy {
         /// Which domain, in any phase up to `until`.
-        #[serde(with = "crate::domid_json")]
         domid: Domid,
         /// How far. A pinned domain gets no further than [`Until::Dead`].
         until: Until,
     },
-    /// The hypervisor begins to take a domain apart although its toolstack never said so: a bare
-    /// `xc_domain_destroy`, as xenopsd makes it. Its xenstore directory stays, it is not *leaving*.
+    /// The hypervisor begins to destroy a domain without any step of its toolstack before: a bare
+    /// `xc_domain_destroy`, as xenopsd calls it. The domain keeps its xenstore directory and is not
+    /// *leaving*.
     Kill {
         /// Which domain, alive and not leaving.
-        #[serde(with = "crate::domid_json")]
         domid: Domid,
     },
     /// A localhost migration begins: a second domain with the uuid of the first, called
     /// `NAME--incoming`.
     MigrateBegin {
         /// Which domain is to be migrated, running or shut down.
-        #[serde(with = "crate::domid_json")]
         domid: Domid,
     },
-    /// A localhost migration ends: the source is destroyed to the end, the target takes its name.
+    /// A localhost migration ends: the source is destroyed until it is gone, and the target gets its
+    /// name.
     MigrateEnd {
-        /// The domain that goes, in any phase.
-        #[serde(with = "crate::domid_json")]
+        /// The domain that is destroyed, in any phase.
         source: Domid,
         /// The domain that stays: alive, not leaving, with the uuid of the source.
-        #[serde(with = "crate::domid_json")]
         target: Domid,
     },
     /// The domain is reset in place: domid, uuid, name and incarnation stay. A domain that was
-    /// leaving is so no more: libxl takes the xenstore directory down for a soft reset, too.
+    /// leaving no longer is: libxl removes the xenstore directory for a soft reset, too.
     SoftReset {
         /// Which domain, alive.
-        #[serde(with = "crate::domid_json")]
         domid: Domid,
     },
-    /// The handle of a domain changes while it lives (`xc_domain_sethandle`). Domain-0's as well.
+    /// The handle of a domain changes while it lives (`xc_domain_sethandle`). Domain-0's may, too.
     SetUuid {
         /// Which domain, in any phase.
-        #[serde(with = "crate::domid_json")]
         domid: Domid,
         /// Its handle from now on.
         uuid: Uuid,
@@ -89,38 +81,33 @@ pub enum Event {
     /// The toolstack gives a domain another name.
     Rename {
         /// Which domain, alive and not leaving.
-        #[serde(with = "crate::domid_json")]
         domid: Domid,
         /// Its name from now on, 1 to [`NAME_BYTES_MAX`](crate::NAME_BYTES_MAX) bytes.
         name: String,
     },
-    /// A security policy hides a domain: lists omit it and asking for it alone is not permitted.
+    /// A security policy hides a domain: lists omit it, and looking it up is not permitted.
     Hide {
         /// Which domain, Domain-0 included.
-        #[serde(with = "crate::domid_json")]
         domid: Domid,
     },
-    /// The policy hides the domain no more.
+    /// The policy no longer hides the domain.
     Show {
         /// Which domain.
-        #[serde(with = "crate::domid_json")]
         domid: Domid,
     },
-    /// Something takes a reference on the domain's memory: once dead, it stays as a zombie.
+    /// Something takes a reference on the domain's memory: once it is dead, it stays as a zombie.
     Pin {
         /// Which domain, in any phase.
-        #[serde(with = "crate::domid_json")]
         domid: Domid,
     },
-    /// The last reference is dropped. A dead domain is gone with it; nothing fires.
+    /// The last reference is dropped. If the domain is dead, it is gone now; no watch fires.
     Unpin {
         /// Which domain, in any phase.
-        #[serde(with = "crate::domid_json")]
         domid: Domid,
     },
-    /// `@releaseDomain` fires for no reason.
+    /// `@releaseDomain` fires without a reason.
     Spurious,
-    /// The host reboots: all guests are gone, domids start at 1 again, the boot has another name.
+    /// The host reboots: all guests are gone, domids start at 1 again, the boot has another id.
     /// Domain-0 keeps its uuid and is a new incarnation.
     BootHost,
 }
@@ -129,18 +116,14 @@ pub enum Event {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NewDomain {
-    /// Its name; none of the others may have it. Without, it has none.
+    /// Its name, which no other domain may have; `None` for a domain without a name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Its uuid; others may have it too. Without, one made from the host's seed.
+    /// Its uuid, which other domains may have too; `None` for one made from the host's seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uuid: Option<Uuid>,
-    /// Its domid; none of the others may have it. Without, the next free one.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "crate::domid_json::option"
-    )]
+    /// Its domid, which no other domain may have; `None` for the next free one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domid: Option<Domid>,
 }
 
@@ -182,13 +165,13 @@ impl NewDomain {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Until {
-    /// The toolstack has begun: the domain's xenstore directory is gone, the hypervisor does not
-    /// know yet.
+    /// The toolstack has begun: the domain's xenstore directory is removed, and the hypervisor has
+    /// not been told yet.
     Leaving,
-    /// The hypervisor takes the domain apart (`DOMDYING_dying`).
+    /// The hypervisor is destroying the domain (`DOMDYING_dying`).
     Dying,
-    /// Taken apart, still there (`DOMDYING_dead`).
+    /// Destroyed, but the hypervisor still has it (`DOMDYING_dead`).
     Dead,
-    /// There is no such domain any more.
+    /// The domain no longer exists.
     Gone,
 }

@@ -1,4 +1,4 @@
-//! `EventError`: why something can't happen on a host.
+//! `EventError`: why an event can't happen on a host.
 
 use thiserror::Error;
 use userdata_core::Domid;
@@ -18,18 +18,18 @@ pub enum EventError {
         /// The domid.
         domid: Domid,
     },
-    /// It can't happen to Domain-0, which lives as long as the host.
+    /// The event can't happen to Domain-0, which lives as long as the host.
     #[error("Domain-0 lives as long as the host")]
     DomainZero,
-    /// The domain is too far in its life, or not far enough.
+    /// The domain is in a phase in which the event can't happen.
     #[error("domain {domid} is {phase}")]
     WrongPhase {
         /// The domain.
         domid: Domid,
-        /// Where it is.
+        /// Its phase.
         phase: Phase,
     },
-    /// The chosen domid has a domain, a zombie perhaps (`EEXIST`).
+    /// Another domain, perhaps a zombie, has the chosen domid (`EEXIST`).
     #[error("domid {domid} is taken")]
     DomidTaken {
         /// The domid.
@@ -43,7 +43,7 @@ pub enum EventError {
     NameTaken {
         /// The name.
         name: String,
-        /// Who has it.
+        /// The domain that has it.
         domid: Domid,
     },
     /// The name is empty or too long.
@@ -52,15 +52,15 @@ pub enum EventError {
         /// Its length in bytes.
         bytes: usize,
     },
-    /// The two domains of a migration have not one uuid, or are one domain.
-    #[error("domain {target} is not domain {source_domid} migrated")]
+    /// The two domains of a migration have different uuids, or are one domain.
+    #[error("domain {target} is not the target of a migration of domain {source_domid}")]
     NotMigrated {
-        /// The one that was to go.
+        /// The source that was named.
         source_domid: Domid,
-        /// The one that was to stay.
+        /// The target that was named.
         target: Domid,
     },
-    /// The host has counted its boots or domains up to the end of 64 bits.
-    #[error("the host has no number left to count with")]
+    /// The host's count of boots or domains has reached the end of its 64 bits.
+    #[error("the host has counted to the end of 64 bits")]
     Exhausted,
 }

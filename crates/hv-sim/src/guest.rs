@@ -1,11 +1,11 @@
-//! `Guest`: everything a simulated host knows of one domain.
+//! `Guest`: everything that a simulated host knows of one domain.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use userdata_core::{Life, Uuid};
 
-/// Everything that is true of one domain, whether or not somebody may see it. Domain-0 is one too.
+/// One domain of a simulated host, with what a policy hides as well. Domain-0 is one too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guest {
     pub(crate) uuid: Uuid,
@@ -38,21 +38,20 @@ impl Guest {
         self.uuid
     }
 
-    /// The name that xenstore has for it: none for a domain that never had one, nor once the
-    /// toolstack has begun to take it apart, which removes the domain's xenstore directory first.
+    /// The name that xenstore has for it. `None` if it never had one, and once its toolstack has
+    /// begun to destroy it: the domain's xenstore directory is removed first.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref().filter(|_| !self.leaving)
     }
 
-    /// The number of this incarnation: no other domain of this host has it, in this boot or
-    /// another.
+    /// The number of this incarnation, which no other domain of this host has in any boot.
     #[must_use]
     pub const fn incarnation(&self) -> u64 {
         self.incarnation
     }
 
-    /// How far it is in its life, finer than the hypervisor tells.
+    /// Its phase, in more detail than the hypervisor reports.
     #[must_use]
     pub const fn phase(&self) -> Phase {
         match (self.stage, self.leaving, self.shutdown) {
@@ -64,27 +63,28 @@ impl Guest {
         }
     }
 
-    /// Whether the toolstack has begun to take it apart. A domain that was killed past its
-    /// toolstack is dying without this.
+    /// Whether the toolstack has begun to destroy it. A domain that was killed without its toolstack
+    /// is dying and not leaving.
     #[must_use]
     pub const fn leaving(&self) -> bool {
         self.leaving
     }
 
-    /// Whether something refers to its memory, so that it stays as a zombie once it is dead.
+    /// Whether something has a reference on its memory, so that it stays as a zombie once it is
+    /// dead.
     #[must_use]
     pub const fn pinned(&self) -> bool {
         self.pinned
     }
 
-    /// Whether a security policy hides it from whoever asks.
+    /// Whether a security policy hides it from the callers of the hypervisor.
     #[must_use]
     pub const fn hidden(&self) -> bool {
         self.hidden
     }
 }
 
-/// Where the hypervisor stands with a domain; `Life` with a stable spelling.
+/// How far the hypervisor has destroyed a domain: `Life` as the JSON of a host spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Stage {
@@ -103,19 +103,19 @@ impl Stage {
     }
 }
 
-/// How far a domain is in its life.
+/// The phase of a domain's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
     /// Running, blocked or paused.
     Running,
-    /// It has shut down and waits for its toolstack; it may come back to life.
+    /// It has shut down and waits for its toolstack, which may resume it.
     Shutdown(ShutdownReason),
-    /// The toolstack has begun to take it apart; to the hypervisor it still is alive.
+    /// The toolstack has begun to destroy it; to the hypervisor it is still alive.
     Leaving,
-    /// The hypervisor takes it apart (`DOMDYING_dying`).
+    /// The hypervisor is destroying it (`DOMDYING_dying`).
     Dying,
-    /// Taken apart, but still there (`DOMDYING_dead`): a zombie.
+    /// Destroyed, but the hypervisor still has it (`DOMDYING_dead`): a zombie.
     Dead,
 }
 

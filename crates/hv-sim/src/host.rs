@@ -17,13 +17,13 @@ use crate::{
 
 /// A simulated host. Clones are the same host, and may be used by several threads.
 ///
-/// What happens on it is up to the test: by [`SimHost::apply`], or by the method named for the
-/// event. An event happens at once and as a whole: nobody sees half of it.
+/// A test decides what happens on it, by [`SimHost::apply`] or by the method named for the event. An
+/// event happens at once and as a whole: no other thread sees half of it.
 ///
-/// How its answers go wrong is up to the test, too, by [`SimHost::fail`], [`SimHost::script`] and
-/// [`SimHost::before_each`]. The script is no part of the state: it is not serialised.
+/// A test also decides which answers are wrong, by [`SimHost::fail`], [`SimHost::script`] and
+/// [`SimHost::before_each`]. The script is not part of the state and is not serialised.
 ///
-/// It never panics, keeps no clock and uses no entropy. Serialised, it is its state: see
+/// It never panics, has no clock and uses no entropy. Its serialised form is that of its state: see
 /// [`HostState::to_json`].
 #[derive(Clone)]
 pub struct SimHost {
@@ -48,8 +48,8 @@ impl SimHost {
         Self::from(HostState::new(options))
     }
 
-    /// The same host without its script: its questions meet no fault and no hook, and are not
-    /// counted. For a test that wants to know the truth.
+    /// The same host without its script: questions to this handle meet no fault and no hook, and are
+    /// not counted. With it a test learns what is true.
     #[must_use]
     pub fn unscripted(&self) -> Self {
         Self {
@@ -68,7 +68,7 @@ impl SimHost {
     ///
     /// # Errors
     ///
-    /// When it can't happen; nothing is changed.
+    /// If the event can't happen; nothing is changed.
     pub fn apply(&self, event: &Event) -> Result<Option<DomainKey>, EventError> {
         self.happen(|now| now.happen(event))
     }
@@ -86,8 +86,7 @@ impl SimHost {
         Ok(happened.result)
     }
 
-    /// Watches `@releaseDomain`; fires at once.
-    #[must_use]
+    /// Registers a watch on `@releaseDomain`, which fires at once.
     pub fn watch(&self) -> ReleaseWatch {
         self.lock().watches.register()
     }
@@ -97,19 +96,19 @@ impl SimHost {
         self.script(call, when, Fault::Fail(failure));
     }
 
-    /// Lets a question be answered wrongly or not at all.
+    /// Makes the answer to a question wrong, or lets it fail.
     pub fn script(&self, call: Call, when: When, fault: Fault) {
         self.lock().script.add(call, when, fault);
     }
 
-    /// Forgets every fault that was to come.
+    /// Removes every fault that has not been met yet.
     pub fn clear_script(&self) {
         self.lock().script.clear();
     }
 
-    /// Calls `hook` before each question is answered, in the thread that asks, in place of a hook
-    /// set before. It may take its time and let events happen, through the handle that it gets,
-    /// which is [`unscripted`](SimHost::unscripted): so a test changes the host between two
+    /// Calls `hook` before each question is answered, in the thread that asks. It replaces a hook
+    /// that was set before. The hook may wait, and may let events happen through the handle that it
+    /// gets, which is [`unscripted`](SimHost::unscripted): so a test changes the host between two
     /// questions.
     pub fn before_each(&self, hook: impl Fn(&Self, Asked) + Send + Sync + 'static) {
         self.lock().hook = Some(Arc::new(hook));
@@ -146,7 +145,8 @@ impl SimHost {
         }
     }
 
-    /// An event is all or nothing, so that a thread that panicked has left nothing half done.
+    /// A poisoned lock is no harm: an event is all or nothing, so a thread that panicked has left
+    /// nothing half done.
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -193,7 +193,7 @@ impl DomainNames for SimHost {
 }
 
 impl From<HostState> for SimHost {
-    /// A host of its own, with an empty script, that is now in this state.
+    /// A new host in this state, with an empty script.
     fn from(state: HostState) -> Self {
         Self {
             shared: Arc::new(Mutex::new(Shared {

@@ -9,21 +9,42 @@ use std::time::{Duration, Instant};
 use userdata_core::hypervisor::{BootId, DomainNames, HypervisorError};
 use userdata_core::{Domain, DomainKey, Domid, Hypervisor};
 
-use crate::{Event, HostFileError, HostFileErrorKind, HostOptions, HostState};
+use crate::transition::Transition;
+use crate::{
+    Event, EventError, HostFileError, HostFileErrorKind, HostOptions, HostSnapshot, HostState,
+};
 
 /// A simulated host kept in a file, for processes that share it: JSON as [`HostState::to_json`]
 /// writes it.
 ///
-/// Every question reads the file anew, without a lock: it is only ever replaced as a whole. Where
-/// there is none, the host is [`HostState::new`] of the options, and the first event creates the
-/// file and the directories that lead to it. Two such hosts of one seed draw the same uuids and
-/// boot ids.
+/// Every question reads the file anew, without a lock: the file is only ever replaced as a whole.
+/// [`HostFile::snapshot`] reads it once for many questions. If there is no file, the host is
+/// [`HostState::new`] of the options, and the first event creates the file and the directories that
+/// lead to it. Two such hosts of one seed draw the same uuids and boot ids.
+///
+/// A symbolic link to the file is followed, for the lock as well: two paths that lead to one file
+/// are one host. (Two hard links are not: an event replaces the file under one name only.)
 ///
 /// An event happens under an exclusive flock(2) on `FILE.lock`, which is created beside the file
-/// and stays. The new state is written to `FILE.new`, synced, and renamed over the file. Whatever
-/// fails, the old state stays and `FILE.new` is removed; one that a killed process has left is
-/// replaced by the next event. A file that is malformed is never replaced; a symbolic link in its
-/// place is.
+/// and stays. The new state is written to `FILE.new`, synced, and renamed over the file. If any of
+/// this fails, the old state stays and `FILE.new` is removed. If the process is killed, `FILE.new`
+/// may stay, and the next event replaces it. A malformed file is never replaced.
+///
+/// # Example
+///
+/// ```
+/// use hv_sim::{HostFile, NewDomain};
+/// use userdata_core::Hypervisor;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("host.json");
+/// let web = HostFile::new(&path).create(NewDomain::new().with_name("web"))?;
+/// // Another process:
+/// assert!(HostFile::new(&path).domain(web.domid)?.is_some());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct HostFile {
     path: PathBuf,
@@ -37,13 +58,15 @@ const BYTES_MAX: u64 = 64 << 20;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest pause between two attempts at the lock.
 const PAUSE: Duration = Duration::from_millis(5);
+/// How many symbolic links are followed, as many as Linux follows.
+const LINKS_MAX: usize = 40;
 
 impl HostFile {
     /// The host in this file, which need not exist; nothing is opened yet.
     #[must_use]
-    pub fn new(path: impl Into<PathBuf>) -> Self {
+    pub fn new(path: impl AsRef<Path>) -> Self {
         Self {
-            path: path.into(),
+            path: path.as_ref().to_owned(),
             fresh: HostOptions::new(0),
             timeout: TIMEOUT,
         }
@@ -63,7 +86,7 @@ impl HostFile {
         self
     }
 
-    /// The file.
+    /// The path of the file, as it was given.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -73,95 +96,53 @@ impl HostFile {
     ///
     /// # Errors
     ///
-    /// When the file is there but can't be read, is not a regular file, or is not a host.
+    /// If the file exists but can't be read, is not a regular file, or is not a host.
     pub fn state(&self) -> Result<HostState, HostFileError> {
-        self.read()
-            .map_err(|kind| HostFileError::new("read", &self.path, kind))
+        read(&self.path, &self.fresh).map_err(|kind| HostFileError::new("read", &self.path, kind))
+    }
+
+    /// The host at this moment, to be asked many questions: the file is read once.
+    ///
+    /// # Errors
+    ///
+    /// As [`HostFile::state`].
+    pub fn snapshot(&self) -> Result<HostSnapshot, HostFileError> {
+        self.state().map(HostSnapshot::new)
     }
 
     /// Lets `event` happen. The result is the domain that it created, if it is one that creates.
     ///
     /// # Errors
     ///
-    /// When the event can't happen ([`HostFileErrorKind::Event`]), the lock can't be had in time,
-    /// or the file can't be read or replaced. In all cases the host is as it was.
+    /// If the event can't happen ([`HostFileErrorKind::Event`]), if another process keeps the lock
+    /// until the timeout, or if the file can't be read or replaced. In all cases the host is as it
+    /// was.
     pub fn apply(&self, event: &Event) -> Result<Option<DomainKey>, HostFileError> {
-        self.change(event)
+        self.happen(|now| now.happen(event))
+    }
+
+    pub(crate) fn happen<T>(
+        &self,
+        change: impl FnOnce(&mut Transition<'_>) -> Result<T, EventError>,
+    ) -> Result<T, HostFileError> {
+        self.change(change)
             .map_err(|kind| HostFileError::new("change", &self.path, kind))
     }
 
-    fn change(&self, event: &Event) -> Result<Option<DomainKey>, HostFileErrorKind> {
-        if let Some(directory) = self.path.parent() {
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Transition<'_>) -> Result<T, EventError>,
+    ) -> Result<T, HostFileErrorKind> {
+        let path = followed(&self.path).map_err(io("follow its symbolic links"))?;
+        if let Some(directory) = path.parent() {
             fs::create_dir_all(directory).map_err(io("create its directory"))?;
         }
-        let lock = self.lock()?;
-        let mut state = self.read()?;
-        let applied = state.apply(event).map_err(HostFileErrorKind::Event)?;
-        self.replace(state.to_json().as_bytes())?;
+        let lock = lock(&path, self.timeout)?;
+        let mut state = read(&path, &self.fresh)?;
+        let happened = state.transition(change).map_err(HostFileErrorKind::Event)?;
+        replace(&path, state.to_json().as_bytes())?;
         drop(lock);
-        Ok(applied.created)
-    }
-
-    fn read(&self) -> Result<HostState, HostFileErrorKind> {
-        if !is_regular(&self.path)? {
-            return Ok(HostState::new(self.fresh.clone()));
-        }
-        let mut json = Vec::new();
-        File::open(&self.path)
-            .map_err(io("open it"))?
-            .take(BYTES_MAX + 1)
-            .read_to_end(&mut json)
-            .map_err(io("read it"))?;
-        if json.len() as u64 > BYTES_MAX {
-            return Err(HostFileErrorKind::TooLarge { limit: BYTES_MAX });
-        }
-        HostState::from_json(&json).map_err(HostFileErrorKind::Malformed)
-    }
-
-    /// The lock, held until the file is closed.
-    fn lock(&self) -> Result<File, HostFileErrorKind> {
-        let path = self.beside(".lock");
-        is_regular(&path)?;
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(io("open its lock file"))?;
-        let start = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::Error(error)) => return Err(io("lock it")(error)),
-                Err(TryLockError::WouldBlock) => {}
-            }
-            let waited = start.elapsed();
-            if waited >= self.timeout {
-                return Err(HostFileErrorKind::Locked { lock: path, waited });
-            }
-            std::thread::sleep(PAUSE.min(self.timeout - waited));
-        }
-    }
-
-    /// Only under the lock: nobody else writes the new file meanwhile.
-    fn replace(&self, json: &[u8]) -> Result<(), HostFileErrorKind> {
-        let new = NewFile(self.beside(".new"));
-        new.remove()
-            .map_err(io("remove what a killed process left"))?;
-        let mut file = OpenOptions::new()
-            .create_new(true)
-            .write(true)
-            .open(&new.0)
-            .map_err(io("create the new file"))?;
-        file.write_all(json).map_err(io("write the new file"))?;
-        file.sync_all().map_err(io("sync the new file"))?;
-        fs::rename(&new.0, &self.path).map_err(io("rename the new file over the old"))
-    }
-
-    fn beside(&self, suffix: &str) -> PathBuf {
-        let mut path = OsString::from(&self.path);
-        path.push(suffix);
-        PathBuf::from(path)
+        Ok(happened.result)
     }
 
     fn ask<T>(
@@ -174,6 +155,89 @@ impl HostFile {
             Err(error) => Err(error.into_hypervisor_error(operation())),
         }
     }
+}
+
+fn read(path: &Path, fresh: &HostOptions) -> Result<HostState, HostFileErrorKind> {
+    if !is_regular(path)? {
+        return Ok(HostState::new(fresh.clone()));
+    }
+    let mut json = Vec::new();
+    File::open(path)
+        .map_err(io("open it"))?
+        .take(BYTES_MAX + 1)
+        .read_to_end(&mut json)
+        .map_err(io("read it"))?;
+    if json.len() as u64 > BYTES_MAX {
+        return Err(HostFileErrorKind::TooLarge { limit: BYTES_MAX });
+    }
+    HostState::from_json(&json).map_err(HostFileErrorKind::Malformed)
+}
+
+/// Where a chain of symbolic links ends, whether or not there is a file.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..=LINKS_MAX {
+        match fs::read_link(&path) {
+            Ok(target) => path = path.parent().unwrap_or(Path::new("")).join(target),
+            // It is not a link, or does not exist.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidInput | io::ErrorKind::NotFound
+                ) =>
+            {
+                return Ok(path);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+/// The lock, held until the file is closed.
+fn lock(host: &Path, timeout: Duration) -> Result<File, HostFileErrorKind> {
+    let path = beside(host, ".lock");
+    is_regular(&path)?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(io("open its lock file"))?;
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(io("lock it")(error)),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        let waited = start.elapsed();
+        if waited >= timeout {
+            return Err(HostFileErrorKind::Locked { lock: path, waited });
+        }
+        std::thread::sleep(PAUSE.min(timeout - waited));
+    }
+}
+
+/// Only under the lock: no other process writes the new file meanwhile.
+fn replace(path: &Path, json: &[u8]) -> Result<(), HostFileErrorKind> {
+    let new = NewFile(beside(path, ".new"));
+    new.remove()
+        .map_err(io("remove what a killed process left"))?;
+    let mut file = OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .open(&new.0)
+        .map_err(io("create the new file"))?;
+    file.write_all(json).map_err(io("write the new file"))?;
+    file.sync_all().map_err(io("sync the new file"))?;
+    fs::rename(&new.0, path).map_err(io("rename the new file over the old"))
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = OsString::from(path);
+    path.push(suffix);
+    PathBuf::from(path)
 }
 
 /// The new file until it takes the old one's place; after that there is nothing left to remove.
@@ -195,8 +259,8 @@ impl Drop for NewFile {
     }
 }
 
-/// Whether there is such a file; an error if it is of another kind. Opening a FIFO would wait for
-/// whoever is at its other end.
+/// Whether there is such a file; an error if it is not a regular one. To open a named pipe would
+/// wait for the process at its other end.
 fn is_regular(path: &Path) -> Result<bool, HostFileErrorKind> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(true),
@@ -237,7 +301,7 @@ impl Hypervisor for HostFile {
 }
 
 /// Unlike [`SimHost`](crate::SimHost), a host in a file knows a domain by its name until the domain
-/// is gone: people name domains, also the one that they have just begun to destroy.
+/// is gone: people also name a domain that they have just begun to destroy.
 impl DomainNames for HostFile {
     fn name(&self, domid: Domid) -> Result<Option<String>, HypervisorError> {
         self.ask(
@@ -253,24 +317,24 @@ mod tests {
     use crate::{NAME_BYTES_MAX, NewDomain};
 
     #[test]
-    fn no_host_is_too_large_to_be_read_again() {
+    fn the_largest_host_can_be_read_again() {
         let mut state = HostState::new(HostOptions::new(u64::MAX));
         let bare = state.to_json().len() as u64;
         let longest = NewDomain::new()
             .with_name("\u{1}".repeat(NAME_BYTES_MAX))
             .with_domid(Domid::MAX);
         state.apply(&Event::Create(longest)).unwrap();
-        // What a domain may grow by later: longer numbers, words and reasons.
+        // A domain may grow by this much later: longer numbers, words and reasons.
         let domain = state.to_json().len() as u64 - bare + 100;
         assert!((u64::from(Domid::MAX.get()) + 1) * domain + bare < BYTES_MAX);
     }
 
     #[test]
-    fn a_new_file_that_cannot_take_the_place_of_the_old_is_removed() {
+    fn a_new_file_that_cannot_be_renamed_is_removed() {
         let scratch = tempfile::tempdir().unwrap();
-        let host = HostFile::new(scratch.path().join("host.json"));
-        fs::create_dir_all(host.path().join("in the way")).unwrap();
-        let error = host.replace(b"{}").unwrap_err();
+        let path = scratch.path().join("host.json");
+        fs::create_dir_all(path.join("in the way")).unwrap();
+        let error = replace(&path, b"{}").unwrap_err();
         assert!(matches!(error, HostFileErrorKind::Io { call, .. } if call.contains("rename")));
         assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1);
     }

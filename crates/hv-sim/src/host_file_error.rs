@@ -9,7 +9,7 @@ use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
 
 use crate::{EventError, MalformedHost};
 
-/// A simulated host's file that could not be read or changed. The kind says why; it is the error's
+/// A simulated host's file that could not be read or changed. The kind says why, and is the error's
 /// source, so that a printed chain shows each fact once.
 #[derive(Debug, Error)]
 #[error("cannot {operation} the simulated host {}", path.display())]
@@ -41,13 +41,13 @@ impl HostFileError {
         &self.path
     }
 
-    /// Why not.
+    /// The reason.
     #[must_use]
     pub const fn kind(&self) -> &HostFileErrorKind {
         &self.kind
     }
 
-    /// The same as the answer to a question: what was asked, and why it is not known.
+    /// The same error as the answer to a question: what was asked, and why there is no answer.
     pub(crate) fn into_hypervisor_error(self, asked: impl Into<Box<str>>) -> HypervisorError {
         let kind = match self.kind {
             HostFileErrorKind::Io { call, source }
@@ -73,13 +73,13 @@ pub enum HostFileErrorKind {
     /// The event can't happen on this host. The file is as it was.
     #[error(transparent)]
     Event(EventError),
-    /// The file holds something else, or was damaged. It is left alone.
+    /// The file is not a host, or is damaged. It is left as it is.
     #[error(transparent)]
     Malformed(MalformedHost),
     /// The file or its lock file is a directory, a device or the like.
     #[error("{} is not a regular file", path.display())]
     NotRegular {
-        /// Which of them.
+        /// The one of the two.
         path: PathBuf,
     },
     /// The file is longer than any host can be.
@@ -88,20 +88,20 @@ pub enum HostFileErrorKind {
         /// The most that is read.
         limit: u64,
     },
-    /// Somebody else had the lock for all this time.
+    /// Another process held the lock until the timeout.
     #[error("{} is locked by another process; waited {waited:?}", lock.display())]
     Locked {
         /// The lock file.
         lock: PathBuf,
-        /// How long it was waited for.
+        /// How long the event waited.
         waited: Duration,
     },
-    /// The system refused.
+    /// The operating system refused a call.
     #[error("can't {call}")]
     Io {
-        /// What was tried, such as `open` or `rename the new file over the old`.
+        /// The call, such as `open it` or `rename the new file over the old`.
         call: &'static str,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: io::Error,
     },
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_right_that_is_missing_is_told_from_other_failures() {
+    fn a_missing_permission_has_a_kind_of_its_own() {
         let error = |kind: io::ErrorKind| {
             let (call, source) = ("open it", kind.into());
             let kind = HostFileErrorKind::Io { call, source };

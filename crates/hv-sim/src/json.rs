@@ -22,9 +22,9 @@ impl HostState {
     /// | `spurious_one_in` | number, 32 bits |
     /// | `reports_dying` | boolean |
     /// | `boot` | number of boots, from 1 |
-    /// | `incarnations` | number of domains that there have been, in all boots |
-    /// | `events` | number of events that there have been |
-    /// | `last_domid` | the domid that the round robin gave last, 0 for none |
+    /// | `incarnations` | number of domains so far, in all boots |
+    /// | `events` | number of events so far |
+    /// | `last_domid` | the domid that was given last, 0 for none |
     /// | `domains` | array, in order of domid, Domain-0 first |
     ///
     /// and of a domain:
@@ -36,16 +36,16 @@ impl HostState {
     /// | `name` | string of 1 to 256 bytes, or null; domains that are not leaving share none |
     /// | `incarnation` | number, from 1 to `incarnations`, each once |
     /// | `life` | `"alive"`, `"dying"` or `"dead"` |
-    /// | `leaving` | boolean: its toolstack has begun to take it apart |
+    /// | `leaving` | boolean: its toolstack has begun to destroy it |
     /// | `shutdown` | null, or a [`ShutdownReason`] such as `"soft_reset"` |
     /// | `pinned` | boolean: stays as a zombie |
     /// | `hidden` | boolean: a policy hides it |
     ///
-    /// A change of this form gets another `schema`. Unknown fields are refused.
+    /// If this form changes, `schema` changes. Unknown fields are refused.
     ///
     /// # Panics
     ///
-    /// Never: nothing in a host can fail to be written.
+    /// Never: every field of a host can be written.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).expect("a host has only plain fields");
@@ -57,8 +57,8 @@ impl HostState {
     ///
     /// # Errors
     ///
-    /// When it is not JSON of the form that [`HostState::to_json`] writes, or is of a host that
-    /// can't be: without Domain-0, with one name twice, and so on.
+    /// If it is not JSON of the form that [`HostState::to_json`] writes, or if there can be no such
+    /// host: without Domain-0, with one name twice, and so on.
     pub fn from_json(json: &[u8]) -> Result<Self, MalformedHost> {
         serde_json::from_slice(json).map_err(MalformedHost)
     }
@@ -85,7 +85,6 @@ struct HostForm {
     boot: u64,
     incarnations: u64,
     events: u64,
-    #[serde(with = "crate::domid_json")]
     last_domid: Domid,
     domains: Vec<DomainForm>,
 }
@@ -93,7 +92,6 @@ struct HostForm {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DomainForm {
-    #[serde(with = "crate::domid_json")]
     domid: Domid,
     uuid: Uuid,
     name: Option<String>,
@@ -142,7 +140,7 @@ impl<'de> Deserialize<'de> for HostState {
     }
 }
 
-/// Why there is no such host, although its form is right.
+/// Why there can be no such host, although its form is right.
 #[derive(Debug, Error)]
 enum Impossible {
     #[error("Domain-0 is missing")]
@@ -153,7 +151,7 @@ enum Impossible {
     NoBoot,
     #[error("domain {0} is not after the one before it: the order is that of domids")]
     Order(Domid),
-    #[error("domain {0} has the incarnation of another, or one that has not been yet")]
+    #[error("domain {0} has the incarnation of another, or one above the count of incarnations")]
     Incarnation(Domid),
     #[error("domain {0} has a name that is empty or too long")]
     NameLength(Domid),
@@ -238,7 +236,7 @@ impl From<DomainForm> for Guest {
 }
 
 impl Guest {
-    /// Whether it is what no event takes from Domain-0.
+    /// Whether it has all that no event takes from Domain-0.
     fn is_domain_zero(&self) -> bool {
         self.name() == Some(DOMAIN_ZERO)
             && self.stage == Stage::Alive
@@ -301,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_cannot_be_is_refused_and_the_error_says_why() {
+    fn an_impossible_host_is_refused_and_the_error_says_why() {
         for (from, to, why) in [
             ("host/1", "host/2", "unknown variant `hv-sim/host/2`"),
             ("\"seed\": 7", "\"sead\": 7", "unknown field `sead`"),

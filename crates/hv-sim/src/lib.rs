@@ -1,27 +1,29 @@
 //! A simulated Xen host: every life-cycle event a host can show, with scripted faults.
 //!
 //! For authors of toolstacks: let your code run against [`SimHost`] through the traits
-//! [`Hypervisor`](userdata_core::Hypervisor) and [`DomainNames`](userdata_core::hypervisor::DomainNames), let
-//! everything happen to it that happens to domains, and let the hypervisor misbehave.
+//! [`Hypervisor`](userdata_core::Hypervisor) and
+//! [`DomainNames`](userdata_core::hypervisor::DomainNames), let happen to it what happens to
+//! domains, and let the hypervisor misbehave.
 //!
 //! What it promises:
 //!
-//! * **It shows what a host can show**, and only that: domids go round robin as in Xen, a zombie
-//!   keeps its domid, destruction can be seen *leaving*, *dying*, *dead* and *gone*, one uuid may
-//!   have two domids, a handle may change under a living domain. Each [`Event`] says what it does.
-//! * **It is deterministic.** No clock, no entropy, no order of hashing: the same events on the
-//!   same [`HostOptions`] give the same state, byte for byte.
-//! * **Misuse is a typed error**, [`EventError`], that changes nothing; so any generated history
-//!   can be replayed, what can't happen left out.
+//! * **It shows all that a host can show**, and only that: domids are given in round-robin order as
+//!   in Xen, a zombie keeps its domid, a domain that is destroyed is *leaving*, *dying*, *dead* and
+//!   *gone*, two domains may have one uuid, the handle of a living domain may change. Each [`Event`]
+//!   says what it does.
+//! * **It is deterministic.** It uses no clock, no entropy and no order of hashing: the same events
+//!   on the same [`HostOptions`] give the same state, byte for byte.
+//! * **Misuse is a typed error**, [`EventError`], and changes nothing. So any generated history can
+//!   be replayed: the events that can't happen are left out.
 //!
 //! [`HostFile`] is the same host kept in a file, for processes that share it.
 //!
-//! What it does not do: it runs no guest, has no memory or devices, and no xenstore beyond names,
-//! the *leaving* of a domain and the watch on `@releaseDomain` ([`ReleaseWatch`]).
+//! What it does not do: it runs no guest, and it has no memory and no devices. Of xenstore it has
+//! names, whether a domain is *leaving*, and the watch on `@releaseDomain` ([`ReleaseWatch`]).
 //!
 //! # Example
 //!
-//! A toolstack of twenty lines that reserves memory for domains, and what a host may do to it:
+//! A toolstack of twenty lines that reserves memory for domains, on a host that makes it hard:
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -36,7 +38,7 @@
 //! }
 //!
 //! impl<H: Hypervisor> Toolstack<H> {
-//!     /// Gives back the memory of domains that are no more; says how much it was.
+//!     /// Gives back the memory of domains that no longer exist, and returns how much it was.
 //!     fn reclaim(&mut self) -> Result<u64, HypervisorError> {
 //!         let mut freed = 0;
 //!         for (key, bytes) in self.reserved.clone() {
@@ -60,13 +62,13 @@
 //! let web = host.create(NewDomain::new().with_name("web"))?;
 //! toolstack.reserved.insert(web, 64 << 20);
 //!
-//! // A domain that is being taken apart still needs its memory ...
+//! // A domain that is being destroyed still needs its memory ...
 //! host.destroy_until(web.domid, Until::Dying)?;
 //! assert!(host.leaving(&web)?);
 //! assert_eq!(toolstack.reclaim()?, 0);
 //!
-//! // ... until it is dead, which the watch tells.
-//! assert!(watch.take(), "it fired on registration");
+//! // ... until it is dead. Then the watch fires.
+//! assert!(watch.take(), "a watch fires when it is registered");
 //! host.destroy(web.domid)?;
 //! assert!(watch.take());
 //!
@@ -88,10 +90,9 @@
 //! # }
 //! ```
 //!
-//! For histories that a property test generates, there are [`Event`] and [`SimHost::apply`].
+//! Property tests generate histories as [`Event`]s, for [`SimHost::apply`].
 
 mod before;
-mod domid_json;
 mod event;
 mod event_error;
 mod guest;
@@ -99,6 +100,7 @@ mod host;
 mod host_events;
 mod host_file;
 mod host_file_error;
+mod host_snapshot;
 mod json;
 mod options;
 mod random;
@@ -113,9 +115,22 @@ pub use guest::{Guest, Phase, ShutdownReason};
 pub use host::SimHost;
 pub use host_file::HostFile;
 pub use host_file_error::{HostFileError, HostFileErrorKind};
+pub use host_snapshot::HostSnapshot;
 pub use json::MalformedHost;
 pub use options::HostOptions;
 pub use script::{Asked, Call, Failure, Fault, When};
 pub use state::HostState;
 pub use transition::Applied;
 pub use watch::ReleaseWatch;
+
+const _: () = {
+    const fn send_and_sync<T: Send + Sync>() {}
+    send_and_sync::<SimHost>();
+    send_and_sync::<HostFile>();
+    send_and_sync::<HostSnapshot>();
+    send_and_sync::<HostState>();
+    send_and_sync::<ReleaseWatch>();
+    send_and_sync::<EventError>();
+    send_and_sync::<HostFileError>();
+    send_and_sync::<MalformedHost>();
+};

@@ -1,6 +1,6 @@
-//! `HostOptions`: what kind of host is simulated.
+//! `HostOptions`: the properties of a simulated host.
 
-/// What kind of host is simulated; fixed for as long as it exists.
+/// The properties of a simulated host, which never change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HostOptions {
@@ -9,9 +9,9 @@ pub struct HostOptions {
     /// One in how many events, on average, fires `@releaseDomain` without a reason; 0 for none.
     /// Default: 8.
     pub spurious_one_in: u32,
-    /// Whether the hypervisor tells *dying* from *alive* and numbers its incarnations, as Xen 4.21
-    /// and later do. Without, it tells what flags Xen 4.20 and earlier have: a domain is alive
-    /// until it is dead. Default: it does.
+    /// Whether the hypervisor distinguishes *dying* from *alive* and numbers its incarnations, as
+    /// Xen 4.21 and later do. If not, it reports what Xen 4.20 and earlier have flags for: a domain
+    /// is alive until it is dead. Default: true.
     pub reports_dying: bool,
 }
 
@@ -33,7 +33,7 @@ impl HostOptions {
         self
     }
 
-    /// The same with a hypervisor that does, or does not, tell dying domains.
+    /// The same with a hypervisor that reports dying domains, or not.
     #[must_use]
     pub const fn with_reports_dying(mut self, reports: bool) -> Self {
         self.reports_dying = reports;

@@ -1,11 +1,11 @@
-//! Numbers that only look random: each is a function of the host's seed and a counter.
+//! Pseudorandom numbers: each is a function of the host's seed, a purpose and a counter.
 //!
-//! Nothing is drawn from a stream, so a host has no generator state to keep, and a new use of
-//! chance shifts no other.
+//! They do not come from a stream. So a host keeps no state of a generator, and a new purpose
+//! changes none of the other numbers.
 
 use userdata_core::Uuid;
 
-/// What a number is for; no two uses of one seed are related.
+/// The purpose of a number. Numbers of one seed for two purposes are unrelated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     DomainUuid = 1,

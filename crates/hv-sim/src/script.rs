@@ -1,4 +1,4 @@
-//! What a test scripts: which question to a host meets which fault.
+//! The script of a test: which question to a host meets which fault.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub enum Call {
 
 impl Call {
     /// Every question there is.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: &[Self] = &[
         Self::Domain,
         Self::Domains,
         Self::Leaving,
@@ -40,27 +40,27 @@ impl Call {
 pub enum When {
     /// The next one.
     Next,
-    /// The nth from now on, the next being 1. At 0 the next one, too.
-    Nth(u64),
+    /// The one after this many others; `After(0)` is the next one.
+    After(u64),
     /// All of them.
     Always,
 }
 
-/// What is wrong with an answer.
+/// How an answer is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// There is none.
+    /// The question fails.
     Fail(Failure),
-    /// It is that of the moment before the last event.
+    /// The answer is about the moment before the last event.
     Stale,
-    /// It is that of a host without any domain, Domain-0 included, and of another boot.
+    /// The answer is that of a host of another boot, without any domain, not even Domain-0.
     Absent,
-    /// It is that of this host.
+    /// The answer is that of this other host.
     Lie(Box<HostState>),
 }
 
-/// Why there is no answer: a kind of error without what it carries.
+/// Why a question fails: a kind of error without its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
@@ -97,7 +97,7 @@ impl Failure {
             },
             Self::DeadlinePassed(waited) => HypervisorErrorKind::DeadlinePassed { waited },
             Self::Malformed => HypervisorErrorKind::Malformed {
-                what: "the simulated hypervisor was told to stammer".to_owned(),
+                what: "the simulated hypervisor was told to answer nonsense".to_owned(),
             },
             Self::Failed => HypervisorErrorKind::Failed {
                 source: "the simulated hypervisor was told to fail".into(),
@@ -112,7 +112,7 @@ impl Failure {
 pub struct Asked {
     /// Which one.
     pub call: Call,
-    /// Which of its kind, the first ever being 1.
+    /// How many questions of this kind there have been, this one included.
     pub number: u64,
 }
 
@@ -136,7 +136,7 @@ impl Script {
     pub(crate) fn add(&mut self, call: Call, when: When, fault: Fault) {
         let (passes, always) = match when {
             When::Next => (0, false),
-            When::Nth(nth) => (nth.saturating_sub(1), false),
+            When::After(others) => (others, false),
             When::Always => (0, true),
         };
         self.lines.push(Line {
@@ -155,9 +155,9 @@ impl Script {
         self.asked.get(&call).copied().unwrap_or(0)
     }
 
-    /// Counts a question, and says what is wrong with its answer. Of several faults that are due
-    /// the one that was added first comes, those for always last; the others wait for the next
-    /// question of this kind.
+    /// Counts a question, and returns the fault that it meets. Of several faults that are due, the
+    /// one that was added first is taken, and one for [`When::Always`] only if there is no other.
+    /// The others wait for the next question of this kind.
     pub(crate) fn ask(&mut self, call: Call) -> (Asked, Option<Fault>) {
         let number = self.asked.entry(call).or_default();
         *number = number.saturating_add(1);
@@ -195,9 +195,9 @@ mod tests {
     }
 
     #[test]
-    fn the_nth_question_of_the_kind_meets_the_fault_and_no_other() {
+    fn only_the_question_after_the_others_meets_the_fault() {
         let mut script = Script::default();
-        script.add(Call::Domain, When::Nth(3), Fault::Stale);
+        script.add(Call::Domain, When::After(2), Fault::Stale);
         assert_eq!(script.ask(Call::Leaving).1, None);
         assert_eq!(faults(&mut script, 5), [false, false, true, false, false]);
         assert_eq!(script.asked(Call::Domain), 5);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_for_the_same_question_come_one_after_the_other() {
+    fn faults_of_one_question_come_one_after_the_other() {
         let mut script = Script::default();
         script.add(Call::Domain, When::Next, Fault::Stale);
         script.add(Call::Domain, When::Next, Fault::Absent);
@@ -218,7 +218,7 @@ mod tests {
     fn a_fault_for_always_lasts_until_it_is_cleared() {
         let mut script = Script::default();
         script.add(Call::Domain, When::Always, Fault::Fail(Failure::Failed));
-        script.add(Call::Domain, When::Nth(2), Fault::Absent);
+        script.add(Call::Domain, When::After(1), Fault::Absent);
         assert_eq!(
             script.ask(Call::Domain).1,
             Some(Fault::Fail(Failure::Failed))

@@ -11,8 +11,8 @@ use crate::{Guest, HostOptions};
 
 /// A simulated host at one moment, as a value.
 ///
-/// It answers as a [`Hypervisor`] on whose host nothing happens. Two states are equal if and only
-/// if their JSON is.
+/// It is a [`Hypervisor`] too, that of a host on which nothing happens. Two states are equal if and
+/// only if their JSON is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostState {
     pub(crate) options: HostOptions,
@@ -20,16 +20,16 @@ pub struct HostState {
     pub(crate) guests: BTreeMap<Domid, Guest>,
 }
 
-/// What a host counts.
+/// The numbers that a host counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counters {
     /// Boots so far; the first is 1.
     pub(crate) boot: u64,
-    /// Domains so far, over all boots, Domain-0 of each included.
+    /// Domains so far, of all boots, with a Domain-0 for each boot.
     pub(crate) incarnations: u64,
     /// Events so far.
     pub(crate) events: u64,
-    /// The domid that the round robin gave last, 0 before it gave any.
+    /// The domid that was given last, in round-robin order; 0 if none was given.
     pub(crate) last_domid: Domid,
 }
 
@@ -53,7 +53,7 @@ impl HostState {
         }
     }
 
-    /// What the host was made with.
+    /// The options that the host was made with.
     #[must_use]
     pub const fn options(&self) -> &HostOptions {
         &self.options
@@ -70,8 +70,8 @@ impl HostState {
         self.guests.get(&domid)
     }
 
-    /// The name a domain has, or had before its toolstack began to take it apart; unless another
-    /// domain has been given that name since.
+    /// The name that a domain has, or had before its toolstack began to destroy it; `None` if
+    /// another domain has been given that name since.
     #[must_use]
     pub fn last_name(&self, domid: Domid) -> Option<&str> {
         let name = self.guest(domid)?.name.as_deref()?;
@@ -80,6 +80,19 @@ impl HostState {
             .guests()
             .any(|(other, guest)| other != domid && is_taken(guest));
         (!taken).then_some(name)
+    }
+
+    /// [`HostState::last_name`] of every domain that has one.
+    #[must_use]
+    pub fn last_names(&self) -> BTreeMap<Domid, &str> {
+        let now: BTreeMap<&str, Domid> = self
+            .guests()
+            .filter_map(|(domid, guest)| Some((guest.name()?, domid)))
+            .collect();
+        self.guests()
+            .filter_map(|(domid, guest)| Some((domid, guest.name.as_deref()?)))
+            .filter(|(domid, name)| now.get(name).is_none_or(|other| other == domid))
+            .collect()
     }
 
     /// How many boots the host has seen; the first is 1.
@@ -94,8 +107,7 @@ impl HostState {
         self.counters.events
     }
 
-    /// A host of another boot on which there is nothing at all, which no host is: for answers that
-    /// are wrong.
+    /// A host of another boot without any domain. There is no such host; it is for wrong answers.
     pub(crate) fn deserted(&self) -> Self {
         let mut counters = self.counters;
         counters.boot = counters.boot.wrapping_add(1);
@@ -112,7 +124,7 @@ impl HostState {
         if self.options.reports_dying {
             Domain::new(key, life).with_incarnation(guest.incarnation)
         } else if life == Life::Dying {
-            // XEN_DOMINF_dying is clear until the hypervisor is done.
+            // XEN_DOMINF_dying stays clear until the domain is dead.
             Domain::new(key, Life::Alive)
         } else {
             Domain::new(key, life)

@@ -9,7 +9,7 @@ use crate::{
     Event, EventError, Guest, HostState, NAME_BYTES_MAX, NewDomain, ShutdownReason, Until,
 };
 
-/// What an event did.
+/// What an event changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Applied {
@@ -25,7 +25,7 @@ impl HostState {
     ///
     /// # Errors
     ///
-    /// When it can't happen; the state is then as it was.
+    /// If the event can't happen; the state is then as it was.
     pub fn apply(&mut self, event: &Event) -> Result<Applied, EventError> {
         let happened = self.transition(|now| now.happen(event))?;
         Ok(Applied {
@@ -81,12 +81,12 @@ impl HostState {
 pub(crate) struct Happened<T> {
     pub(crate) result: T,
     pub(crate) fires: bool,
-    /// What leads back.
+    /// The way back.
     pub(crate) before: Before,
 }
 
-/// An event that is happening. Whatever it changes goes through [`Before`], so that it can be
-/// undone if it turns out half way that it can't happen.
+/// An event that is happening. Every change goes through [`Before`], so that it can be undone if the
+/// event turns out half way to be one that can't happen.
 pub(crate) struct Transition<'a> {
     state: &'a mut HostState,
     before: Before,
@@ -259,7 +259,7 @@ impl Transition<'_> {
         let incarnation = self.next_incarnation()?;
         self.domain(Domid::ZERO)?.incarnation = incarnation;
         self.before.remove_guests(self.state);
-        // Whoever watches has to register its watch anew, which fires it.
+        // Watches have to be registered anew after a boot, and then fire.
         self.fires = true;
         Ok(())
     }
@@ -285,7 +285,7 @@ impl Transition<'_> {
         self.domain(domid)
     }
 
-    /// A guest that lives and that its toolstack still has.
+    /// A guest that is alive and that its toolstack has not begun to destroy.
     fn managed(&mut self, domid: Domid) -> Result<&mut Guest, EventError> {
         let guest = self.guest(domid)?;
         if guest.stage == Stage::Alive && !guest.leaving {
@@ -310,9 +310,9 @@ impl Transition<'_> {
 }
 
 impl HostState {
-    /// The domid that Xen's allocator would give: the first free one after the last given, round
-    /// robin from 1. (Up to Xen 4.21 it would not give the last one again even if that alone were
-    /// free; Xen 4.22 and this do.)
+    /// The domid that Xen's allocator would give: the first free one after the last given, in
+    /// round-robin order from 1. (If the last given one is the only free one, it is given again, as
+    /// by Xen 4.22; Xen 4.21 and earlier would not give it.)
     fn next_domid(&self) -> Result<Domid, EventError> {
         let last = self.counters.last_domid.get();
         (last.saturating_add(1)..=Domid::MAX.get())
@@ -322,7 +322,7 @@ impl HostState {
             .ok_or(EventError::NoFreeDomid)
     }
 
-    /// Which domain other than `but` xenstore has under this name.
+    /// The domain, other than `but`, that has this name in xenstore.
     fn guest_called(&self, name: &str, but: Option<Domid>) -> Option<Domid> {
         self.guests()
             .find(|(domid, guest)| Some(*domid) != but && guest.name() == Some(name))

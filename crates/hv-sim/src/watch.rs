@@ -3,33 +3,34 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-/// A watch on `@releaseDomain`: something *may* have changed, look.
+/// A watch on `@releaseDomain`: when it fires, something *may* have changed.
 ///
-/// As with xenstore, it names no domain, several events may share one firing, and some firings have
-/// no reason. It fires
+/// As in xenstore, a firing names no domain, may stand for several events, and may have no reason. It
+/// fires
 ///
-/// * once when it is registered: watch first, then look, then act;
-/// * when a domain is first seen shut down, again after a resume;
-/// * when a domain is dead or gone, but not when a zombie, dead before, disappears at last;
-/// * after a soft reset, although the domain lives;
+/// * when it is registered, so that a program can register first and then look;
+/// * when a domain shuts down, and again when it does so after a resume;
+/// * when a domain is dead or gone, but not when a zombie, which was dead before, is gone at last;
+/// * after a soft reset, although the domain still lives;
 /// * after a reboot of the host, when watches have to be registered anew.
 ///
-/// It does not fire when a domain is created, renamed or gets another handle, begins to leave or to
-/// die.
+/// It does not fire when a domain is created, is renamed, gets another handle, or begins to leave or
+/// to die.
 #[derive(Debug)]
+#[must_use = "a watch that is dropped fires no more"]
 pub struct ReleaseWatch {
     bell: Arc<Bell>,
 }
 
 impl ReleaseWatch {
-    /// Whether it has fired since it was last asked.
+    /// Whether it has fired since the last call of this or of [`ReleaseWatch::wait`].
     #[must_use]
     pub fn take(&self) -> bool {
         std::mem::take(&mut *self.bell.rung())
     }
 
-    /// Waits until it fires, or has fired since it was last asked; `false` when `timeout` passed
-    /// before.
+    /// Waits until it has fired since the last call of this or of [`ReleaseWatch::take`]; `false` if
+    /// `timeout` passes before.
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> bool {
         let (mut rung, _) = self

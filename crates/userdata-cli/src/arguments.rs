@@ -1,9 +1,11 @@
-//! What can be said to the command, from which help, completions and the man page are made.
+//! The command line. Help, completions and the manual page are made from it.
 
-use std::ffi::OsString;
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, CommandFactory as _, FromArgMatches as _};
+use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use userdata::{Domid, Uuid, Version};
 
@@ -14,9 +16,9 @@ use crate::options::Options;
 /// Per-domain data of Xen hosts: store, read and remove what toolstacks keep with a domain.
 ///
 /// Each program keeps a value of its own per domain, under its userid: 'xl' for xl's configuration
-/// file, 'libvirt-xml' for libvirt's XML. A value is replaced atomically and goes with its domain.
-/// On a Xen host the files are those that libxl reads and writes; where there is no Xen, a
-/// simulated host takes its place.
+/// file, 'libvirt-xml' for libvirt's XML. A value is replaced atomically, and is removed with its
+/// domain. On a Xen host the files are those that libxl reads and writes. On a machine without Xen
+/// the command works on a simulated host.
 #[derive(Debug, Parser)]
 #[command(
     name = "userdata",
@@ -31,7 +33,7 @@ use crate::options::Options;
 #[command(disable_help_subcommand = true)]
 #[command(
     after_help = "'userdata demo' shows what it does. 'userdata --help' and 'userdata COMMAND \
-                        --help' say more."
+                        --help' have more."
 )]
 #[command(after_long_help = manual::after_help())]
 pub(crate) struct Arguments {
@@ -45,8 +47,10 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Replaces a value, or stores a first one
     ///
-    /// The value is read whole before anything is locked or changed. No bytes at all remove the
-    /// value. Whoever reads meanwhile sees the whole old or the whole new value.
+    /// The value is read whole before anything is locked or changed. Other processes that read
+    /// meanwhile see the whole old or the whole new value. No bytes are refused, unless
+    /// --empty-removes is given: a FILE that was forgotten or a program that failed must not remove
+    /// the value.
     #[command(after_long_help = manual::STORE)]
     Store(Store),
     /// Writes a value to standard output, byte for byte
@@ -56,39 +60,40 @@ pub(crate) enum Command {
     Retrieve(Retrieve),
     /// Removes a value
     ///
-    /// Removes whatever stands under the userid, whoever stored it. It is no failure if nothing is
-    /// there.
+    /// Removes the value of any program. It is not a failure if there is none.
     #[command(after_long_help = manual::REMOVE)]
     Remove(Remove),
-    /// Lists values: of one domain, or of all, those that are gone included
+    /// Lists values of one domain, or of all domains, also of those that are gone
     #[command(after_long_help = manual::LIST)]
     List(List),
     /// Removes all values of a domain
     ///
-    /// From a living domain all that it can spare: libxl-json and lock files stay. From a domain
-    /// that is gone, named as DOMID.UUID, everything.
-    #[command(after_long_help = manual::DESTROY_ALL)]
-    DestroyAll(DestroyAll),
+    /// The domain itself stays as it is. A living domain keeps what it needs: libxl-json and lock
+    /// files. Of a domain that is gone, named as DOMID.UUID, all files are removed.
+    #[command(after_long_help = manual::CLEAR)]
+    Clear(Clear),
     /// Destroys a domain by a command of yours, and its values with it
     ///
-    /// From before COMMAND runs until all is removed nobody can store anything for the domain, so
-    /// nothing is left behind. If COMMAND fails, or the domain is still there, all values stay.
+    /// From before COMMAND runs until all is removed no process can store a value for the domain, so
+    /// none stays behind. Afterwards the hypervisor is asked, whatever the exit status of COMMAND:
+    /// if the domain is gone, dying or dead, its values are removed; if it lives, they stay.
     #[command(after_long_help = manual::DESTROY)]
+    #[command(override_usage = "userdata destroy [OPTIONS] <DOMAIN> -- <COMMAND>...")]
     Destroy(Destroy),
-    /// Lists the userids that programs agreed on
+    /// Lists the userids that are registered
     Registry,
-    /// Shows the whole story on a simulated host in a scratch directory
+    /// Shows what userdata does, on a simulated host in a scratch directory
     ///
-    /// Touches neither your hosts nor your files. Every step is verified; the exit status is not 0
-    /// if one fails.
+    /// Uses none of your hosts and files. Every step is verified, and the exit status is not 0 if
+    /// one fails.
     Demo,
     /// Changes a simulated host: creates, destroys and reboots domains
     ///
-    /// Never touches values, just as a toolstack that knows nothing of them.
+    /// Never changes values, like a toolstack that does not know about them.
     #[command(after_long_help = manual::SIM)]
     #[command(disable_help_subcommand = true)]
     Sim(Sim),
-    /// Writes a script for a shell, by which it completes this command
+    /// Writes a script with which a shell completes this command
     #[command(after_long_help = manual::COMPLETIONS)]
     Completions {
         /// The shell
@@ -107,17 +112,20 @@ pub(crate) struct Store {
     pub(crate) domain: DomainArgument,
     /// The name of the program that keeps the value: 1 to 128 printable ASCII characters
     pub(crate) userid: OsString,
-    /// Where the value is read from; - or nothing for standard input
+    /// The file with the value; standard input if it is - or not given
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
-    /// Only if the value that is there has this version, as 'retrieve --json' shows it
+    /// Only if the present value has this version, as 'retrieve --json' shows it
     #[arg(long, value_name = "VERSION", conflicts_with = "if_absent")]
     pub(crate) if_version: Option<Version>,
     /// Only if there is no value
     #[arg(long)]
     pub(crate) if_absent: bool,
-    /// Permits the userid libxl-json, libxl's own record of the domain. A wrong one makes the
-    /// domain unmanageable for xl
+    /// Permits to store no bytes, which removes the value. Without it they are refused
+    #[arg(long)]
+    pub(crate) empty_removes: bool,
+    /// Permits the userid libxl-json, libxl's own record of the domain. With a wrong one xl can no
+    /// longer manage the domain
     #[arg(long)]
     pub(crate) libxl_json: bool,
 }
@@ -128,7 +136,9 @@ pub(crate) struct Retrieve {
     pub(crate) domain: DomainArgument,
     /// Any userid, byte for byte
     pub(crate) userid: OsString,
-    /// Writes to FILE instead, which is replaced atomically; - for standard output
+    /// Writes to FILE instead, which is replaced atomically and keeps its mode and owner. A FILE that
+    /// can't be replaced is written to: a device, a mount point, an open descriptor. - is standard
+    /// output
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
@@ -143,8 +153,11 @@ pub(crate) struct Remove {
     pub(crate) userid: OsString,
     #[command(flatten)]
     pub(crate) escaped: Escaped,
-    /// Permits the userid libxl-json, libxl's own record of the domain. Without it xl takes the
-    /// domain for one that is being created or destroyed
+    /// Only if the present value has this version, as 'retrieve --json' shows it
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) if_version: Option<Version>,
+    /// Permits the userid libxl-json, libxl's own record of the domain. Without the record xl assumes
+    /// that the domain is being created or destroyed
     #[arg(long)]
     pub(crate) libxl_json: bool,
 }
@@ -164,19 +177,20 @@ pub(crate) struct List {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct DestroyAll {
+pub(crate) struct Clear {
     #[arg(help = format!("{DOMAIN_HELP}, which may be of a domain that is gone"))]
     pub(crate) domain: DomainArgument,
-    /// Removes what a living domain needs, too: libxl-json, and lock files that nobody holds
+    /// Also removes what a living domain needs: libxl-json, and lock files that no process holds
     #[arg(long)]
     pub(crate) all: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Destroy {
-    #[arg(help = DOMAIN_HELP)]
-    pub(crate) domain: DomainArgument,
-    /// What destroys the domain, with its arguments; run without a shell
+    // Not there if it stands behind a `--` of its own.
+    #[arg(help = format!("{DOMAIN_HELP}; if it begins with a dash, put another -- before it"))]
+    pub(crate) domain: Option<DomainArgument>,
+    /// The program that destroys the domain, with its arguments; run without a shell
     #[arg(last = true, required = true, value_hint = ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
 }
@@ -191,11 +205,11 @@ pub(crate) struct Sim {
 pub(crate) enum SimCommand {
     /// Creates a domain and writes its DOMID.UUID
     Create(Create),
-    /// Destroys a domain, whole or part of the way
+    /// Destroys a domain, or begins to
     Destroy {
         #[arg(help = DOMAIN_HELP)]
         domain: DomainArgument,
-        /// Stops on the way: dying, while the hypervisor takes it apart; dead, a zombie
+        /// Stops before the end: dying, while the hypervisor destroys it; dead, as a zombie
         #[arg(long, value_name = "PHASE", value_enum)]
         stop_at: Option<StopAt>,
     },
@@ -204,7 +218,7 @@ pub(crate) enum SimCommand {
         #[arg(help = DOMAIN_HELP)]
         domain: DomainArgument,
     },
-    /// Reboots a domain: same uuid and name, new domid. Writes its DOMID.UUID
+    /// Reboots a domain: same uuid and name, new domid. Writes its new DOMID.UUID
     Reboot {
         #[arg(help = DOMAIN_HELP)]
         domain: DomainArgument,
@@ -217,10 +231,10 @@ pub(crate) enum SimCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct Create {
-    /// Its name, which no other domain has
+    /// Its name, which no other domain may have
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// Its uuid; other domains may have it, as during a localhost migration
+    /// Its uuid, which other domains may have too, as during a localhost migration
     #[arg(long)]
     pub(crate) uuid: Option<Uuid>,
     /// Its domid; the next free one if not given
@@ -234,8 +248,25 @@ pub(crate) enum StopAt {
     Dead,
 }
 
+impl Arguments {
+    /// Parses the arguments, the program's name first. A variable of the environment that is set to
+    /// nothing is unset.
+    pub(crate) fn of(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
+        let mut command = Self::command().mut_args(|argument| {
+            if argument.get_env().is_some_and(is_empty) {
+                argument.env(None::<&'static str>)
+            } else {
+                argument
+            }
+        });
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
 impl Command {
-    /// The command's name, if it writes what can't be JSON.
+    /// The command's name, if its output can't be JSON.
     pub(crate) const fn without_json(&self) -> Option<&'static str> {
         match self {
             Self::Completions { .. } => Some("completions"),
@@ -247,8 +278,6 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

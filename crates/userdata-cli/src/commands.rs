@@ -1,8 +1,8 @@
 //! The commands, one file each, and how one of them is run.
 
 mod census;
+mod clear;
 mod destroy;
-mod destroy_all;
 mod generate;
 mod list;
 mod registry;
@@ -13,23 +13,22 @@ mod store;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
-
 use crate::arguments::{Arguments, Command};
 use crate::demo;
-use crate::document::Error;
+use crate::document;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::status::Status;
 
-/// Runs the command that is said.
-pub(crate) fn run(said: Vec<OsString>) -> Status {
-    match Arguments::try_parse_from(&said) {
+/// Runs the command that these arguments, the program's name first, ask for.
+pub(crate) fn run(arguments: &[OsString]) -> Status {
+    match Arguments::of(arguments) {
         Ok(arguments) => {
             let output = arguments.options.output();
             execute(&arguments).unwrap_or_else(|failure| output.fail(&failure))
         }
-        Err(error) => not_understood(&error, &said),
+        Err(error) if error.use_stderr() => wrong_usage(&error, arguments),
+        Err(help) => show_help(&help),
     }
 }
 
@@ -44,7 +43,7 @@ fn execute(arguments: &Arguments) -> Result<Status, Failure> {
         Command::Retrieve(retrieve) => retrieve.run(options),
         Command::Remove(remove) => remove.run(options),
         Command::List(list) => list.run(options),
-        Command::DestroyAll(destroy_all) => destroy_all.run(options),
+        Command::Clear(clear) => clear.run(options),
         Command::Destroy(destroy) => destroy.run(options),
         Command::Registry => registry::run(options.output()),
         Command::Demo => demo::run(options.output()),
@@ -54,22 +53,34 @@ fn execute(arguments: &Arguments) -> Result<Status, Failure> {
     }
 }
 
-/// Help that was asked for, or wrong usage.
-fn not_understood(error: &clap::Error, said: &[OsString]) -> Status {
-    // Nobody is left to tell if this fails.
-    let _ = error.print();
-    if !error.use_stderr() {
-        return Status::Done;
+/// Help or the version.
+fn show_help(help: &clap::Error) -> Status {
+    let output = Output::new(false);
+    let written = output.write_styled(&help.render().ansi().to_string());
+    match written {
+        Ok(()) => Status::Done,
+        Err(failure) => output.fail(&failure),
     }
-    let mut options = said.iter().take_while(|word| *word != "--");
+}
+
+fn wrong_usage(error: &clap::Error, arguments: &[OsString]) -> Status {
+    // If this fails, it could be reported nowhere.
+    let _ = error.print();
+    let mut options = arguments.iter().take_while(|word| *word != "--");
     if options.any(|word| word == "--json") {
-        let document = Error::new(Status::Usage, in_short(error), None);
+        let document = document::Error {
+            status: Status::Usage.number(),
+            kind: Status::Usage.word(),
+            message: in_short(error),
+            changed: false,
+            found: None,
+        };
         let _ = Output::new(true).show(&document, String::new);
     }
     Status::Usage
 }
 
-/// What is wrong, without the usage that follows.
+/// The first paragraph of the message, without the usage that follows.
 fn in_short(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let text = text.split("\n\n").next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `userdata demo`: the whole story on a simulated host, told and verified step by step.
+//! `userdata demo`: what userdata does, shown and verified step by step on a simulated host.
 
 mod narrator;
 mod race;
@@ -17,9 +17,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::status::Status;
 
-pub(crate) use narrator::StepFailed;
-
-use narrator::Narrator;
+use narrator::{DemoFailed, Narrator};
 use story::Story;
 
 pub(crate) fn run(output: Output) -> Result<Status, Failure> {
@@ -31,13 +29,13 @@ pub(crate) fn run(output: Output) -> Result<Status, Failure> {
     let folder = scratch.path().join("xen");
     std::fs::create_dir(&folder).map_err(Failure::io("make a scratch directory"))?;
     let mut narrator = Narrator::new(!output.is_json());
-    narrator.say(&format!(
-        "A simulated Xen host, its userdata in {}",
-        folder.display()
-    ))?;
+    let opening = format!("A simulated Xen host, its userdata in {}", folder.display());
+    narrator.say(&opening).map_err(failed)?;
     let host = SimHost::new(HostOptions::new(2010));
     let store = FileStore::open(&folder)?;
-    Story::new(host, store, &folder).tell(&mut narrator)?;
+    Story::new(host, store, &folder)
+        .tell(&mut narrator)
+        .map_err(failed)?;
     scratch
         .close()
         .map_err(Failure::io("remove the scratch directory"))?;
@@ -56,4 +54,11 @@ pub(crate) fn run(output: Output) -> Result<Status, Failure> {
         )?;
     }
     Ok(Status::Done)
+}
+
+fn failed(error: DemoFailed) -> Failure {
+    match error {
+        DemoFailed::Output(source) => Failure::Output(source),
+        step => Failure::Demo(step.into()),
+    }
 }

@@ -1,17 +1,15 @@
-//! The JSON documents. Their form is part of the interface and described in `docs/json.md`; what is
-//! not a compatible addition gets another number in its schema.
+//! The JSON documents. Their form is part of the interface and is described in `docs/json.md`. A
+//! change that is not a compatible addition gets another number in the schema.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
-use userdata::store::Cleared;
-use userdata::{DomainKey, Userid};
+use userdata::{DomainKey, Userid, store};
 
-use crate::failure::{Failure, chain};
-use crate::status::Status;
+use crate::chain::chain;
 use crate::userid::shown;
 
-/// Bytes, as JSON has them.
+/// Bytes as JSON holds them.
 pub(crate) fn base64(bytes: &[u8]) -> String {
     BASE64_STANDARD.encode(bytes)
 }
@@ -72,10 +70,11 @@ pub(crate) struct Outcome {
     pub(crate) outcome: &'static str,
     /// What the change survives; null if there was nothing to change.
     pub(crate) durability: Option<String>,
-    /// What was replaced, if it was no value: such as `symbolic link`; absent otherwise.
+    /// The type of what was replaced if it was not a regular file, such as `symbolic link`; absent
+    /// otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) displaced: Option<String>,
-    /// Of the value that is there now; null if there is none.
+    /// The version of the value that is there now; null if there is none.
     pub(crate) version: Option<String>,
 }
 
@@ -89,7 +88,7 @@ pub(crate) struct List {
 /// One value in a list.
 #[derive(Serialize)]
 pub(crate) struct Listed {
-    /// Null in the seed layout, whose names have none.
+    /// Null in the seed layout, whose file names have no domid.
     pub(crate) domid: Option<u16>,
     pub(crate) uuid: String,
     pub(crate) name: Option<String>,
@@ -101,10 +100,10 @@ pub(crate) struct Listed {
     pub(crate) state: String,
 }
 
-/// `destroy-all`.
+/// `clear`.
 #[derive(Serialize)]
 #[serde(tag = "schema", rename = "userdata/cleared/1")]
-pub(crate) struct DestroyAll {
+pub(crate) struct Cleared {
     #[serde(flatten)]
     pub(crate) domain: Domain,
     #[serde(flatten)]
@@ -122,8 +121,8 @@ pub(crate) struct Removed {
     failed: Vec<String>,
 }
 
-impl From<&Cleared> for Removed {
-    fn from(cleared: &Cleared) -> Self {
+impl From<&store::Cleared> for Removed {
+    fn from(cleared: &store::Cleared) -> Self {
         Self {
             removed: cleared.removed.iter().map(Name::from).collect(),
             others: cleared.others,
@@ -139,10 +138,12 @@ impl From<&Cleared> for Removed {
 pub(crate) struct Destroyed {
     #[serde(flatten)]
     pub(crate) domain: Domain,
-    /// Null if the data had to be left.
+    /// Null if the data stays.
     pub(crate) cleared: Option<Removed>,
-    /// What went wrong with the data although the domain is destroyed.
-    pub(crate) trouble: Vec<String>,
+    /// Errors with the data, although the domain is destroyed.
+    pub(crate) problems: Vec<String>,
+    /// The error of the command that was run; null if it succeeded.
+    pub(crate) command_error: Option<String>,
 }
 
 /// `registry`.
@@ -181,7 +182,7 @@ pub(crate) struct Step {
 #[serde(tag = "schema", rename = "userdata/sim-event/1")]
 pub(crate) struct SimEvent {
     pub(crate) event: &'static str,
-    /// The domain that was created, or else the one it happened to; null for the whole host.
+    /// The domain that was created or changed; null if the event is one of the whole host.
     pub(crate) domain: Option<Domain>,
 }
 
@@ -203,29 +204,16 @@ pub(crate) struct SimDomain {
     pub(crate) phase: String,
 }
 
-/// Any failure.
+/// A failure.
 #[derive(Serialize)]
 #[serde(tag = "schema", rename = "userdata/error/1")]
 pub(crate) struct Error {
-    status: u8,
-    kind: &'static str,
-    message: String,
-    /// Whether the change is in place all the same.
-    changed: bool,
-    /// Only of a precondition that failed: the version that is there, null if there is no value.
+    pub(crate) status: u8,
+    pub(crate) kind: &'static str,
+    pub(crate) message: String,
+    /// Whether the change is in place although there was a failure.
+    pub(crate) changed: bool,
+    /// Only if a precondition failed: the version that is there, null if there is no value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    found: Option<Option<String>>,
-}
-
-impl Error {
-    pub(crate) fn new(status: Status, message: String, failure: Option<&Failure>) -> Self {
-        let found = failure.and_then(Failure::found);
-        Self {
-            status: status.number(),
-            kind: status.word(),
-            message,
-            changed: failure.is_some_and(Failure::changed),
-            found: found.map(|version| version.map(|version| version.to_string())),
-        }
-    }
+    pub(crate) found: Option<Option<String>>,
 }

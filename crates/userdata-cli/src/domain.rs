@@ -4,13 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
-use userdata::hypervisor::DomainNames;
+use userdata::hypervisor::{DomainNames, HypervisorError};
 use userdata::{Domain, DomainKey, Domid, Hypervisor, Life, Uuid};
 use userdata_core::domain::DomidError;
 
-use crate::failure::Failure;
-
-/// A domid, a uuid, `DOMID.UUID`, or a name, taken for the first of these that it can be: a domain
+/// A domid, a uuid, `DOMID.UUID`, or a name: the first of these that the text can be. So a domain
 /// whose name is a number or a uuid is not found by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DomainArgument {
@@ -20,13 +18,33 @@ pub(crate) enum DomainArgument {
     Name(String),
 }
 
-/// Why an argument can name no domain.
+/// Why an argument can't name a domain.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(crate) enum DomainArgumentError {
     #[error("a domain is named by its domid, its uuid, both as DOMID.UUID, or its name")]
     Empty,
     #[error("no domain can have a domid above {}", Domid::MAX)]
     Reserved,
+}
+
+/// Why no one domain is found.
+#[derive(Debug, Error)]
+pub(crate) enum DomainNotFound {
+    #[error("there is no {0}")]
+    NoSuchDomain(DomainArgument),
+    #[error("{} domains have the {what}: {}; name one by its domid", .keys.len(), list(.keys))]
+    Shared {
+        /// What they share: a uuid or a name.
+        what: String,
+        keys: Vec<DomainKey>,
+    },
+    #[error(transparent)]
+    Hypervisor(#[from] HypervisorError),
+}
+
+fn list(keys: &[DomainKey]) -> String {
+    let keys: Vec<_> = keys.iter().map(DomainKey::to_string).collect();
+    keys.join(", ")
 }
 
 impl FromStr for DomainArgument {
@@ -65,20 +83,31 @@ impl fmt::Display for DomainArgument {
 }
 
 impl DomainArgument {
-    /// The incarnation that is meant. One that is named by domid and uuid need not exist: whether
-    /// it must is for the operation to say.
-    pub(crate) fn key(&self, host: &(impl Hypervisor + DomainNames)) -> Result<DomainKey, Failure> {
+    /// The incarnation, if it is named by domid and uuid. It need not exist: each operation decides
+    /// whether it must.
+    pub(crate) const fn exact(&self) -> Option<DomainKey> {
         match self {
-            Self::Key(key) => Ok(*key),
-            _ => self.find(host, |domain| domain.life != Life::Dead),
+            Self::Key(key) => Some(*key),
+            _ => None,
         }
     }
 
-    /// The incarnation that is meant, which the host has, be it dead.
+    /// The incarnation that is named, which exists and is not dead, or which is named exactly.
+    pub(crate) fn key(
+        &self,
+        host: &(impl Hypervisor + DomainNames),
+    ) -> Result<DomainKey, DomainNotFound> {
+        match self.exact() {
+            Some(key) => Ok(key),
+            None => self.find(host, |domain| domain.life != Life::Dead),
+        }
+    }
+
+    /// The incarnation that is named, which exists and may be dead.
     pub(crate) fn key_on(
         &self,
         host: &(impl Hypervisor + DomainNames),
-    ) -> Result<DomainKey, Failure> {
+    ) -> Result<DomainKey, DomainNotFound> {
         self.find(host, |_| true)
     }
 
@@ -95,29 +124,29 @@ impl DomainArgument {
         &self,
         host: &(impl Hypervisor + DomainNames),
         counts: impl Fn(&Domain) -> bool,
-    ) -> Result<DomainKey, Failure> {
+    ) -> Result<DomainKey, DomainNotFound> {
         let candidates = match self {
-            // Asked for singly: a list may omit domains.
+            // Looked up alone: a list may omit domains.
             Self::Domid(domid) => host.domain(*domid)?.into_iter().collect(),
             Self::Key(key) => host.domain(key.domid)?.into_iter().collect(),
             _ => host.domains()?,
         };
         let mut keys = Vec::new();
         for domain in candidates.iter().filter(|domain| counts(domain)) {
-            let meant = match self {
+            let is_named = match self {
                 Self::Domid(_) => true,
                 Self::Key(key) => domain.key == *key,
                 Self::Uuid(uuid) => domain.key.uuid == *uuid,
                 Self::Name(name) => host.name(domain.key.domid)?.as_ref() == Some(name),
             };
-            if meant {
+            if is_named {
                 keys.push(domain.key);
             }
         }
         match keys[..] {
-            [] => Err(Failure::NoSuchDomain(self.clone())),
+            [] => Err(DomainNotFound::NoSuchDomain(self.clone())),
             [key] => Ok(key),
-            _ => Err(Failure::Shared {
+            _ => Err(DomainNotFound::Shared {
                 what: self.shareable(),
                 keys,
             }),
@@ -138,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn each_form_is_told_from_the_others() {
+    fn each_form_is_distinguished() {
         let uuid = Uuid::try_parse(UUID).unwrap();
         let five = Domid::new(5).unwrap();
         assert_eq!(parse("5"), DomainArgument::Domid(five));
@@ -162,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_name_no_domain_is_refused() {
+    fn a_text_that_names_no_domain_is_refused() {
         let parse = |text: &str| text.parse::<DomainArgument>();
         assert_eq!(parse(""), Err(DomainArgumentError::Empty));
         assert_eq!(parse("32752"), Err(DomainArgumentError::Reserved));
@@ -173,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn a_zombie_is_found_only_where_the_dead_count() {
+    fn a_zombie_is_found_only_where_dead_domains_count() {
         let host = SimHost::new(HostOptions::new(1));
         let key = host.create(NewDomain::new().with_name("web")).unwrap();
         host.destroy_until(key.domid, Until::Dead).unwrap();
         for text in [key.domid.to_string(), key.uuid.to_string()] {
             assert!(matches!(
                 parse(&text).key(&host),
-                Err(Failure::NoSuchDomain(_))
+                Err(DomainNotFound::NoSuchDomain(_))
             ));
             assert_eq!(parse(&text).key_on(&host).unwrap(), key);
         }

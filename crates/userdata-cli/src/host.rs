@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use hv_sim::HostFile;
+use hv_sim::{HostFile, HostFileError, HostSnapshot};
 use hv_xen::Xen;
 use userdata::hypervisor::{BootId, DomainNames, HypervisorError};
 use userdata::{Domain, DomainKey, Domid, Hypervisor};
@@ -11,22 +11,37 @@ use userdata::{Domain, DomainKey, Domid, Hypervisor};
 /// libxl's directory on a Xen host.
 const XEN_LIB_DIR: &str = "/var/lib/xen";
 
-/// The host that the command works on.
+/// The real host or a simulated one: a hypervisor of one of two types.
 #[derive(Debug)]
-pub(crate) enum Host {
-    Xen(Xen),
-    Simulated(HostFile),
+pub(crate) enum Chosen<X, S> {
+    Xen(X),
+    Simulated(S),
 }
 
-/// Where a host's userdata is kept if nothing else is said.
+/// The host that the command works on.
+pub(crate) type Host = Chosen<Xen, HostFile>;
+
+/// A host at one moment, to find and show its domains. A simulated host is read once; real Xen is
+/// asked for each answer.
+pub(crate) type Snapshot<'host> = Chosen<&'host Xen, HostSnapshot>;
+
+/// The directory of a host's userdata if none is chosen.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DefaultDirectory {
     pub(crate) path: PathBuf,
-    /// A directory of our own is made when it is missing; libxl's is not ours to make.
+    /// Whether a change makes it if it does not exist. libxl's directory is never made here.
     pub(crate) ours: bool,
 }
 
 impl Host {
+    /// The host at this moment.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot<'_>, HostFileError> {
+        Ok(match self {
+            Self::Xen(xen) => Snapshot::Xen(xen),
+            Self::Simulated(file) => Snapshot::Simulated(file.snapshot()?),
+        })
+    }
+
     pub(crate) fn default_directory(&self) -> DefaultDirectory {
         match self {
             Self::Xen(_) => DefaultDirectory {
@@ -45,41 +60,41 @@ impl Host {
     }
 }
 
-impl Hypervisor for Host {
+impl<X: Hypervisor, S: Hypervisor> Hypervisor for Chosen<X, S> {
     fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
         match self {
             Self::Xen(xen) => xen.domain(domid),
-            Self::Simulated(file) => file.domain(domid),
+            Self::Simulated(simulated) => simulated.domain(domid),
         }
     }
 
     fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
         match self {
             Self::Xen(xen) => xen.domains(),
-            Self::Simulated(file) => file.domains(),
+            Self::Simulated(simulated) => simulated.domains(),
         }
     }
 
     fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError> {
         match self {
             Self::Xen(xen) => xen.leaving(domain),
-            Self::Simulated(file) => file.leaving(domain),
+            Self::Simulated(simulated) => simulated.leaving(domain),
         }
     }
 
     fn boot(&self) -> Result<BootId, HypervisorError> {
         match self {
             Self::Xen(xen) => xen.boot(),
-            Self::Simulated(file) => file.boot(),
+            Self::Simulated(simulated) => simulated.boot(),
         }
     }
 }
 
-impl DomainNames for Host {
+impl<X: DomainNames, S: DomainNames> DomainNames for Chosen<X, S> {
     fn name(&self, domid: Domid) -> Result<Option<String>, HypervisorError> {
         match self {
             Self::Xen(xen) => xen.name(domid),
-            Self::Simulated(file) => file.name(domid),
+            Self::Simulated(simulated) => simulated.name(domid),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `HypervisorChoice`: which hypervisor is asked.
+//! `HypervisorChoice`: the hypervisor that is asked.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -7,30 +7,46 @@ use std::{env, fs};
 
 use thiserror::Error;
 
-use crate::failure::Failure;
-
 /// The devices by which domain 0 talks to Xen; one of them is enough.
 const PRIVCMD: [&str; 2] = ["dev/xen/privcmd", "proc/xen/privcmd"];
-/// Where Linux says what it runs on.
+/// The file in which Linux names the hypervisor that it runs on.
 const HYPERVISOR_TYPE: &str = "sys/hypervisor/type";
 /// The default simulated host, in the user's state directory.
 const SIMULATED_HOST: &str = "userdata/host.json";
 
-/// What `--hypervisor` says.
+/// The value of `--hypervisor`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HypervisorChoice {
-    /// Xen where there is one, else the default simulated host.
+    /// Real Xen if it is there, else the default simulated host.
     Auto,
-    /// The real one.
+    /// Real Xen.
     Xen,
-    /// The simulated one in this file.
+    /// The host that is simulated in this file.
     Simulated(PathBuf),
 }
 
-/// Why an argument chooses no hypervisor.
+/// Why an argument is not a choice.
 #[derive(Debug, PartialEq, Eq, Error)]
 #[error("a hypervisor is one of auto, xen and sim:FILE")]
 pub(crate) struct HypervisorChoiceError;
+
+/// Why `auto` found no host.
+#[derive(Debug, Error)]
+pub(crate) enum NoHost {
+    #[error(
+        "this is a Xen host ({hypervisor_type} says so), but it has neither {} nor {}",
+        .devices[0].display(), .devices[1].display()
+    )]
+    XenWithoutPrivcmd {
+        hypervisor_type: String,
+        devices: [PathBuf; 2],
+    },
+    #[error(
+        "there is no Xen here, and no state directory for a simulated host: \
+         set HOME or XDG_STATE_HOME, or name a host with --hypervisor sim:FILE"
+    )]
+    NoStateDirectory,
+}
 
 impl HypervisorChoice {
     pub(crate) fn parse(text: OsString) -> Result<Self, HypervisorChoiceError> {
@@ -47,34 +63,30 @@ impl HypervisorChoice {
     }
 }
 
-/// What runs on the machine whose file system begins at `root`; `None` if it is not Xen.
-pub(crate) fn detect(root: &Path) -> Result<Option<Xen>, Failure> {
+/// Whether the machine with this root directory runs on Xen.
+pub(crate) fn is_xen(root: &Path) -> Result<bool, NoHost> {
     let devices = PRIVCMD.map(|device| root.join(device));
     if devices.iter().any(|device| device.exists()) {
-        return Ok(Some(Xen));
+        return Ok(true);
     }
     match fs::read_to_string(root.join(HYPERVISOR_TYPE)) {
-        Ok(text) if text.trim() == "xen" => Err(Failure::XenWithoutPrivcmd {
+        Ok(text) if text.trim() == "xen" => Err(NoHost::XenWithoutPrivcmd {
             hypervisor_type: format!("/{HYPERVISOR_TYPE}"),
             devices,
         }),
-        _ => Ok(None),
+        _ => Ok(false),
     }
 }
 
-/// There is a real Xen.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Xen;
-
 /// The file of the default simulated host, by the rules for state directories: `XDG_STATE_HOME` if
-/// it is absolute, else `~/.local/state`.
-pub(crate) fn default_simulated() -> Result<PathBuf, Failure> {
+/// it is absolute (and so not empty), else `~/.local/state`.
+pub(crate) fn default_simulated() -> Result<PathBuf, NoHost> {
     let chosen = env::var_os("XDG_STATE_HOME").map(PathBuf::from);
     let home = || env::home_dir().map(|home| home.join(".local/state"));
     let state = chosen.filter(|path| path.is_absolute()).or_else(home);
     match state {
         Some(state) if state.is_absolute() => Ok(state.join(SIMULATED_HOST)),
-        _ => Err(Failure::NoStateDirectory),
+        _ => Err(NoHost::NoStateDirectory),
     }
 }
 
@@ -100,22 +112,22 @@ mod tests {
             let root = tempfile::tempdir().unwrap();
             let device = root.path().join(device);
             fs::create_dir_all(device.parent().unwrap()).unwrap();
-            assert_eq!(detect(root.path()).unwrap(), None);
+            assert!(!is_xen(root.path()).unwrap());
             fs::write(device, "").unwrap();
-            assert_eq!(detect(root.path()).unwrap(), Some(Xen));
+            assert!(is_xen(root.path()).unwrap());
         }
     }
 
     #[test]
-    fn a_xen_without_its_device_is_an_error_and_another_hypervisor_is_not() {
+    fn xen_without_its_device_is_an_error() {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join(HYPERVISOR_TYPE);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, "kvm\n").unwrap();
-        assert_eq!(detect(root.path()).unwrap(), None);
+        assert!(!is_xen(root.path()).unwrap());
         fs::write(&file, "xen\n").unwrap();
-        let refused = detect(root.path()).unwrap_err();
-        assert!(matches!(refused, Failure::XenWithoutPrivcmd { .. }));
+        let refused = is_xen(root.path()).unwrap_err();
+        assert!(matches!(refused, NoHost::XenWithoutPrivcmd { .. }));
         assert!(refused.to_string().contains("dev/xen/privcmd"));
     }
 }

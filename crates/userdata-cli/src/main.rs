@@ -1,11 +1,13 @@
 //! The command `userdata`: per-domain data of Xen hosts.
 //!
-//! It parses arguments, finds the host and the store that they name, calls the crate `userdata`,
-//! and shows what came of it. It adds no protocol of its own.
+//! It parses arguments, opens the host and the store that they name, calls the crate `userdata`,
+//! and shows the result. It adds no protocol of its own.
 
 mod arguments;
+mod chain;
 mod commands;
 mod demo;
+mod destination;
 mod document;
 mod domain;
 mod failure;
@@ -14,11 +16,15 @@ mod hypervisor;
 mod manual;
 mod options;
 mod output;
+mod signals;
+mod standard;
 mod status;
 mod userid;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    commands::run(std::env::args_os().collect()).into()
+    signals::report_large_files();
+    let arguments: Vec<_> = std::env::args_os().collect();
+    commands::run(&arguments).into()
 }

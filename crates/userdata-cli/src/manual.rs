@@ -1,4 +1,4 @@
-//! The words that help does not have from the arguments themselves, and the manual page.
+//! The parts of the help that are not made from the arguments, and the manual page.
 
 use std::io;
 
@@ -13,7 +13,8 @@ Examples:
   userdata store web xl /etc/xen/web.cfg
   date | userdata store db backup-agent
   userdata store 5 backup-agent state.json --if-absent
-  userdata store 5 backup-agent state.json --if-version \"$VERSION\"";
+  userdata store 5 backup-agent state.json --if-version \"$VERSION\"
+  make-state | userdata store 5 backup-agent --empty-removes";
 
 pub(crate) const RETRIEVE: &str = "\
 Examples:
@@ -25,38 +26,46 @@ Examples:
 pub(crate) const REMOVE: &str = "\
 Examples:
   userdata remove web backup-agent
+  userdata remove web backup-agent --if-version \"$VERSION\"
   userdata remove web --escaped 'back\\x20up'";
 
 pub(crate) const LIST: &str = "\
 On a terminal this is a table. Otherwise it is a line for each value and no head line: domid, name,
 domain, uuid, userid, size in bytes, time of the last change in UTC, and state, separated by tabs,
-with - for what is not known.
+with - for what is unknown.
 
-  domain  alive, dying or dead as the hypervisor says; gone if there is no such domain any more;
-          unknown if the hypervisor does not say
+  domain  alive, dying or dead as the hypervisor reports; gone if the domain no longer exists;
+          unknown if the hypervisor does not answer
   userid  in printable ASCII: \\xNN for other bytes and blanks, \\\\ for a backslash, \"\" for the
           empty userid; 'retrieve --escaped' and 'remove --escaped' read this form
-  state   whole; empty, which is damage; or what stands there in place of a file
+  state   whole; empty, which is damage; or the type of what is there in place of a regular file
 
 Examples:
   userdata list
   userdata list web --json | jq -r '.values[].userid'";
 
-pub(crate) const DESTROY_ALL: &str = "\
+pub(crate) const CLEAR: &str = "\
 Examples:
-  userdata destroy-all web
-  userdata destroy-all 7.dd0432cd-1e00-4034-a9f8-262cf3743e99";
+  userdata clear web
+  userdata clear 7.dd0432cd-1e00-4034-a9f8-262cf3743e99";
 
 pub(crate) const DESTROY: &str = "\
+If COMMAND fails, the exit status is 1, also if the domain is gone and its values are removed;
+standard error says so then.
+
+While COMMAND runs, SIGINT and SIGQUIT are for COMMAND alone, and SIGTERM and SIGHUP are passed on
+to it. When it has ended the values are removed, or not, as always.
+
 With --json, COMMAND writes to standard error, since standard output is for the document.
 
 Examples:
   userdata destroy web -- xl destroy web
+  userdata destroy -- -web -- xl destroy -web
   userdata destroy web -- userdata sim destroy web";
 
 pub(crate) const SIM: &str = "\
-The host is the file that --hypervisor sim:FILE names, or where there is no Xen the default one. It
-is made by the first event.
+The host is the file that --hypervisor sim:FILE names, or the default one on a machine without Xen.
+The first event makes it. A symbolic link to it is followed.
 
 Examples:
   userdata sim create --name web
@@ -79,19 +88,23 @@ userdata retrieve web xl
 userdata destroy web -- userdata sim destroy web";
 
 const DOMAINS: &str = "\
-DOMAIN is a domid, a uuid in any case, DOMID.UUID, or a name, taken for the first of these that
-it can be: a domain whose name is a number or a uuid has to be named in another way. A uuid or a
-name that several domains have is refused, and the domains are listed; a domid says which is
-meant. DOMID.UUID names one incarnation and no other. For list, retrieve and destroy-all it may be
-one that no longer exists.";
+DOMAIN is a domid, a uuid in any case, DOMID.UUID, or a name: the first of these that it can be.
+So a domain whose name is a number or a uuid has to be named in another way. A uuid or a name that
+several domains have is refused, and the domains are listed: name one by its domid. DOMID.UUID
+names one incarnation and no other. For list, retrieve and clear that may be one that no longer
+exists. A name that begins with a dash is put behind --.";
 
+/// Variables that are set to nothing count as unset.
 const ENVIRONMENT: [(&str, &str); 5] = [
-    ("USERDATA_DIR", "The default of --dir."),
+    (
+        "USERDATA_DIR",
+        "The default of --dir. Like the others, unset if it is set to nothing.",
+    ),
     ("USERDATA_LAYOUT", "The default of --layout."),
     ("USERDATA_HYPERVISOR", "The default of --hypervisor."),
     (
         "XDG_STATE_HOME",
-        "Where the default simulated host is kept; ~/.local/state if it is not set.",
+        "The directory of the default simulated host; ~/.local/state if it is not set.",
     ),
     ("NO_COLOR", "If set, no colours are used on a terminal."),
 ];
@@ -99,7 +112,7 @@ const ENVIRONMENT: [(&str, &str); 5] = [
 const FILES: [(&str, &str); 3] = [
     (
         "/var/lib/xen/userdata-d.DOMID.UUID.USERID",
-        "A value on a Xen host, as libxl has it: its bytes and nothing else.",
+        "A value on a Xen host, as libxl stores it: its bytes and nothing else.",
     ),
     (
         "~/.local/state/userdata/host.json",
@@ -113,28 +126,29 @@ const FILES: [(&str, &str); 3] = [
 
 const JSON: &str = "\
 With --json, every command but completions and man writes one JSON document on one line to standard
-output, also when it fails, and what people read to standard error as always. Its schema says what
-it is, such as userdata/list/1; fields may be added, and a change of another kind gets another
-number. A userid is given in the form that list shows, and its bytes in base64; values are in
+output, also if it fails, and messages for people to standard error as always. Its field schema
+names its form, such as userdata/list/1. Fields may be added to a form; any other change gives it
+another number. A userid is given in the form that list shows, and its bytes in base64; values are in
 base64. The form of each document is described in crates/userdata-cli/docs/json.md of the source.";
 
 const INTERRUPTION: &str = "\
 The command may be interrupted or killed at any time. A value is replaced at once or not at all.
-Input is read whole before anything is locked, so a command that waits for its input keeps nobody
-waiting. A lock ends with the process that holds it, and so does the mark that a domain is being
-destroyed. A file that a killed command may leave behind, userdata-t..., holds no value; it goes
-with its domain.";
+Input is read whole before anything is locked, so no other process has to wait for it. A lock ends
+with the process that holds it, and so does the mark that a domain is being destroyed. A temporary
+file that a killed command may leave, userdata-t..., is not a value; the next change of the domain
+removes it. SIGXFSZ is not fatal: a file that becomes too large is reported as an error.";
 
-/// What stands below the long help.
+/// What follows the long help.
 pub(crate) fn after_help() -> String {
-    let lines =
-        Status::ALL.map(|status| format!("  {:>2}  {}\n", status.number(), status.meaning()));
+    let statuses = Status::ALL.iter();
+    let lines: String = statuses
+        .map(|status| format!("  {:>2}  {}\n", status.number(), status.meaning()))
+        .collect();
     let examples: String = EXAMPLES.lines().map(|line| format!("  {line}\n")).collect();
     format!(
-        "Domains:\n{}\n\nExit status:\n{}\nExamples:\n{examples}\n'userdata demo' shows what it \
+        "Domains:\n{}\n\nExit status:\n{lines}\nExamples:\n{examples}\n'userdata demo' shows what it \
          does; 'userdata man' has the whole manual.",
         indented(DOMAINS),
-        lines.concat(),
     )
 }
 
@@ -180,7 +194,7 @@ pub(crate) fn page(command: Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// A command and those below it: how it is called, what it does, and its own options.
+/// A command and its subcommands: usage, description, and its own options.
 fn describe(command: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let own = command.clone().mut_args(|argument| {
         let global = argument.is_global_set() || argument.get_id() == "help";

@@ -1,6 +1,7 @@
-//! `Options`: the options that every command has, and what they open.
+//! `Options`: the options of every command, and what they open.
 
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder};
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,15 +10,20 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, ValueEnum, ValueHint};
 use hv_sim::HostFile;
 use hv_xen::Xen;
-use userdata::Userdata;
 use userdata::file_name::NameFormat;
 use userdata::store::Durability;
+use userdata::{DomainKey, Userdata};
 use userdata_fs::{FileStore, OsDirectory};
 
+use crate::domain::DomainArgument;
 use crate::failure::Failure;
 use crate::host::Host;
-use crate::hypervisor::{HypervisorChoice, default_simulated, detect};
+use crate::hypervisor::{HypervisorChoice, default_simulated, is_xen};
 use crate::output::Output;
+
+/// Less time than this is not a limit for xenstore: a timeout of 0 means that a lock is tried once,
+/// and not that no question is answered.
+const XENSTORE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
 /// The userdata of a host, as the commands use it.
 pub(crate) type HostData<'host> = Userdata<&'host Host, FileStore<OsDirectory>>;
@@ -31,13 +37,13 @@ pub(crate) struct Options {
     #[arg(env = "USERDATA_DIR", hide_env_values = true)]
     dir: Option<PathBuf>,
 
-    /// How the files are named. libxl: what real libxl reads and writes
+    /// How files are named. libxl: as real libxl names them
     #[arg(long, global = true, value_enum, default_value_t)]
     #[arg(env = "USERDATA_LAYOUT", hide_env_values = true)]
     layout: Layout,
 
-    /// Who knows which domains exist: auto, xen, or sim:FILE for a host simulated in FILE. auto is
-    /// xen where there is a privcmd device, else a simulated host in your state directory
+    /// The host: auto, xen, or sim:FILE for a host that is simulated in FILE. auto is xen where there
+    /// is a privcmd device, else a simulated host in your state directory
     #[arg(long, global = true, value_name = "HYPERVISOR", default_value = "auto")]
     #[arg(env = "USERDATA_HYPERVISOR", hide_env_values = true)]
     #[arg(value_parser = OsStringValueParser::new().try_map(HypervisorChoice::parse))]
@@ -47,19 +53,20 @@ pub(crate) struct Options {
     #[arg(long, global = true)]
     json: bool,
 
-    /// How long a change may wait for the domain's lock, and each answer of xenstore may take
+    /// How long a change may wait for the domain's lock. Each answer of xenstore may take as long,
+    /// and at least a second
     #[arg(long, global = true, value_name = "SECONDS", default_value = "10")]
     #[arg(value_parser = seconds, allow_negative_numbers = true)]
     timeout: Duration,
 
     /// Stores without asking xenstore whether the toolstack has begun to destroy the domain: for
     /// toolstacks that do not write /local/domain/DOMID/vm, and hosts without xenstore. A value
-    /// that is stored while such a domain is destroyed may be left behind
+    /// that is stored while such a domain is destroyed may stay behind
     #[arg(long, global = true)]
     no_leaving_check: bool,
 
-    /// What a change must survive. process: the end of this command; file: a power cut never shows
-    /// a mixture; full: a power cut does not lose it
+    /// What a change must survive. process: the end of this command. file: after a power cut there
+    /// is the old value or the new one, whole. full: after a power cut there is the new value
     #[arg(long, global = true, value_name = "LEVEL", value_enum, default_value_t)]
     durability: Level,
 
@@ -74,7 +81,7 @@ enum Layout {
     #[default]
     Libxl,
     Seed,
-    /// Not there yet, and refused with words of its own.
+    /// Does not exist yet, and is refused with a message of its own.
     #[value(hide = true)]
     Tree,
 }
@@ -88,7 +95,7 @@ enum Level {
 }
 
 impl Options {
-    /// Refuses what can be said but not done.
+    /// Refuses an option that parses but can't be used.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         match self.layout {
             Layout::Tree => Err(Failure::NoTreeLayout),
@@ -111,19 +118,19 @@ impl Options {
             None => {
                 let mut options = hv_xen::Options::default();
                 options.check_leaving = !self.no_leaving_check;
-                options.xenstore_timeout = self.timeout;
+                options.xenstore_timeout = self.timeout.max(XENSTORE_TIMEOUT_MIN);
                 Ok(Host::Xen(Xen::open(options)?))
             }
         }
     }
 
-    /// The simulated host that is chosen, or `None` if the real one is.
+    /// The simulated host if one is chosen, `None` if the real one is.
     pub(crate) fn simulated(&self) -> Result<Option<HostFile>, Failure> {
         let path = match &self.hypervisor {
             HypervisorChoice::Xen => return Ok(None),
             HypervisorChoice::Simulated(path) => path.clone(),
             HypervisorChoice::Auto => {
-                if detect(Path::new("/"))?.is_some() {
+                if is_xen(Path::new("/"))? {
                     return Ok(None);
                 }
                 let path = default_simulated()?;
@@ -137,13 +144,51 @@ impl Options {
         Ok(Some(HostFile::new(path).with_timeout(self.timeout)))
     }
 
-    /// The userdata of a host's domains.
+    /// The incarnation that is named, found in one snapshot of the host.
+    pub(crate) fn key(&self, domain: &DomainArgument, host: &Host) -> Result<DomainKey, Failure> {
+        match domain.exact() {
+            Some(key) => Ok(key),
+            None => Ok(domain.key(&host.snapshot()?)?),
+        }
+    }
+
+    /// The userdata of a host's domains, for commands that change it: a default directory of ours
+    /// is made.
     pub(crate) fn userdata<'host>(&self, host: &'host Host) -> Result<HostData<'host>, Failure> {
+        let (path, ours) = self.directory(host);
+        if ours {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&path)
+                .map_err(Failure::io(format!(
+                    "create the directory {}",
+                    path.display()
+                )))?;
+        }
+        self.open(host, &path)
+    }
+
+    /// The same for commands that only read, and so make nothing: `None` if a default directory of
+    /// ours does not exist yet, so that there are no values.
+    pub(crate) fn userdata_to_read<'host>(
+        &self,
+        host: &'host Host,
+    ) -> Result<Option<HostData<'host>>, Failure> {
+        let (path, ours) = self.directory(host);
+        match fs::metadata(&path) {
+            Err(error) if ours && error.kind() == io::ErrorKind::NotFound => Ok(None),
+            // Opening it tells what is wrong.
+            _ => self.open(host, &path).map(Some),
+        }
+    }
+
+    fn open<'host>(&self, host: &'host Host, path: &Path) -> Result<HostData<'host>, Failure> {
         let format = match self.layout {
             Layout::Seed => NameFormat::Seed,
             Layout::Libxl | Layout::Tree => NameFormat::Libxl,
         };
-        let store = FileStore::open(&self.directory(host)?)?
+        let store = FileStore::open(path)?
             .with_name_format(format)
             .with_value_max(self.max_size);
         Ok(Userdata::new(host, store)
@@ -151,22 +196,15 @@ impl Options {
             .with_durability(self.durability.into()))
     }
 
-    fn directory(&self, host: &Host) -> Result<PathBuf, Failure> {
-        if let Some(chosen) = &self.dir {
-            return Ok(chosen.clone());
+    /// The directory of the values, and whether it is a default one of ours.
+    fn directory(&self, host: &Host) -> (PathBuf, bool) {
+        match &self.dir {
+            Some(chosen) => (chosen.clone(), false),
+            None => {
+                let default = host.default_directory();
+                (default.path, default.ours)
+            }
         }
-        let default = host.default_directory();
-        if default.ours && !default.path.is_dir() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&default.path)
-                .map_err(Failure::io(format!(
-                    "create the directory {}",
-                    default.path.display()
-                )))?;
-        }
-        Ok(default.path)
     }
 }
 

@@ -1,12 +1,16 @@
 //! `Output`: results on standard output, as text or as one JSON document; notes on standard error.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Write as _};
 
+use anstream::AutoStream;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
-use crate::failure::{Failure, chain};
+use crate::chain::chain;
+use crate::document;
+use crate::failure::Failure;
+use crate::standard;
 use crate::status::Status;
 
 /// How results are written.
@@ -25,7 +29,7 @@ impl Output {
         self.json
     }
 
-    /// Writes a result: the document, or else the text.
+    /// Writes a result: as the document if JSON is chosen, else as the text.
     pub(crate) fn show(
         self,
         document: &impl Serialize,
@@ -40,19 +44,28 @@ impl Output {
 
     /// Writes bytes as they are.
     pub(crate) fn write(self, bytes: &[u8]) -> Result<(), Failure> {
-        let mut stdout = io::stdout().lock();
-        stdout
-            .write_all(bytes)
-            .and_then(|()| stdout.flush())
+        // A command without output does not need a standard output.
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        standard::output()
+            .and_then(|mut stdout| stdout.write_all(bytes))
             .map_err(Failure::Output)
     }
 
-    /// Says one line on standard error. If nobody listens, there is nobody to tell.
+    /// Writes text with styles, which only a terminal shows, and only without `NO_COLOR`.
+    pub(crate) fn write_styled(self, text: &str) -> Result<(), Failure> {
+        standard::output()
+            .and_then(|stdout| AutoStream::auto(stdout).write_all(text.as_bytes()))
+            .map_err(Failure::Output)
+    }
+
+    /// Writes one line to standard error. If that fails, it could be reported nowhere.
     pub(crate) fn note(self, line: impl Display) {
         let _ = writeln!(io::stderr(), "userdata: {line}");
     }
 
-    /// Says why the command failed; in JSON as well where that is asked for.
+    /// Reports why the command failed, also as JSON if that is chosen.
     pub(crate) fn fail(self, failure: &Failure) -> Status {
         let status = Status::from(failure);
         if failure.is_broken_pipe() {
@@ -61,8 +74,15 @@ impl Output {
         let message = chain(failure);
         self.note(&message);
         if self.json {
-            let document = crate::document::Error::new(status, message, Some(failure));
-            // The line above and the exit status have said it.
+            let found = failure.found();
+            let document = document::Error {
+                status: status.number(),
+                kind: status.word(),
+                message,
+                changed: failure.changed(),
+                found: found.map(|version| version.map(|version| version.to_string())),
+            };
+            // If this fails, the line above and the exit status remain.
             let _ = self.show(&document, String::new);
         }
         status
@@ -77,7 +97,7 @@ pub(crate) fn json(document: &impl Serialize) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// A domain's name made fit for one line: guests and administrators choose names.
+/// A domain's name escaped so that it stays on one line: guests and administrators choose names.
 pub(crate) fn printable(name: &str) -> String {
     let escaped = name.chars().flat_map(|c| {
         let quote = matches!(c, '\'' | '"');
@@ -92,7 +112,7 @@ pub(crate) fn printable(name: &str) -> String {
 }
 
 /// Rows of words: an aligned table with a head line for a terminal, else lines of fields separated
-/// by tabs. No field may hold a tab or a newline.
+/// by tabs. No field may contain a tab or a newline.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: Vec<[String; N]>) -> String {
     if io::stdout().is_terminal() && !rows.is_empty() {
         aligned(head, rows)

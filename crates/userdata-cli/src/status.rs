@@ -1,4 +1,4 @@
-//! `Status`: how the command ends, and why.
+//! `Status`: the exit status.
 
 use std::io;
 use std::process::ExitCode;
@@ -8,6 +8,7 @@ use userdata::UserdataErrorKind;
 use userdata::hypervisor::HypervisorErrorKind;
 use userdata::store::{Refused, StoreErrorKind};
 
+use crate::domain::DomainNotFound;
 use crate::failure::Failure;
 
 /// The exit status. The numbers and their words are part of the interface.
@@ -29,7 +30,7 @@ pub(crate) enum Status {
 
 impl Status {
     /// Every status, in order of number.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: &[Self] = &[
         Self::Done,
         Self::Failure,
         Self::Usage,
@@ -48,7 +49,7 @@ impl Status {
         self as u8
     }
 
-    /// The word that JSON has for it.
+    /// Its word in JSON.
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -70,7 +71,7 @@ impl Status {
         match self {
             Self::Done => "done",
             Self::Failure => "any other failure",
-            Self::Usage => "wrong usage, an invalid or refused userid included",
+            Self::Usage => "wrong usage; a userid that is refused, or no bytes to store",
             Self::NoSuchDomain => "no such domain: absent, or dead",
             Self::NoData => "the domain has no value under this userid",
             Self::Damaged => "the value is empty or damaged",
@@ -97,21 +98,30 @@ impl From<&Failure> for Status {
             Failure::Store(error) => error.kind().into(),
             Failure::Hypervisor(error) => error.kind().into(),
             Failure::Simulated(error) => error.kind().into(),
-            Failure::NoSuchDomain(_) => Self::NoSuchDomain,
+            Failure::Domain(error) => error.into(),
             Failure::NoData { .. } => Self::NoData,
             Failure::InputTooLarge { .. } => Self::LimitExceeded,
             Failure::Io { source, .. } | Failure::Output(source) => source.into(),
-            Failure::Shared { .. }
-            | Failure::Userid { .. }
-            | Failure::LibxlJson
-            | Failure::Escape { .. }
+            Failure::Userid(_)
+            | Failure::InputEmpty { .. }
             | Failure::NotSimulated
+            | Failure::NothingToDestroy
             | Failure::NoTreeLayout
             | Failure::NoJson(_) => Self::Usage,
-            Failure::XenWithoutPrivcmd { .. }
-            | Failure::NoStateDirectory
+            Failure::NoHost(_)
             | Failure::NotDestroyed { .. }
+            | Failure::StillAlive { .. }
             | Failure::Demo(_) => Self::Failure,
+        }
+    }
+}
+
+impl From<&DomainNotFound> for Status {
+    fn from(error: &DomainNotFound) -> Self {
+        match error {
+            DomainNotFound::NoSuchDomain(_) => Self::NoSuchDomain,
+            DomainNotFound::Shared { .. } => Self::Usage,
+            DomainNotFound::Hypervisor(error) => error.kind().into(),
         }
     }
 }

@@ -7,93 +7,62 @@ use thiserror::Error;
 use userdata::userid::UseridError;
 use userdata::{Userid, WritableUserid};
 
-use crate::failure::Failure;
+/// Why an argument is not accepted as a userid.
+#[derive(Debug, Error)]
+pub(crate) enum UseridRefused {
+    #[error("'{userid}' is not accepted as a userid")]
+    Invalid { userid: String, source: UseridError },
+    #[error("libxl-json is libxl's own record of the domain; --libxl-json permits changes to it")]
+    LibxlJson,
+}
 
-/// A userid to store under: strict. `libxl-json` only by explicit choice.
-pub(crate) fn writable(text: &OsStr, libxl_json: bool) -> Result<WritableUserid, Failure> {
+/// A userid to store under: strict. `libxl-json` only if it is permitted.
+pub(crate) fn writable(text: &OsStr, libxl_json: bool) -> Result<WritableUserid, UseridRefused> {
     match WritableUserid::new(text.as_bytes()) {
         Err(UseridError::LibxlJson) if libxl_json => Ok(WritableUserid::libxl_json()),
-        Err(UseridError::LibxlJson) => Err(Failure::LibxlJson),
+        Err(UseridError::LibxlJson) => Err(UseridRefused::LibxlJson),
         other => other.map_err(|source| refused(text, source)),
     }
 }
 
-/// A userid that some program managed to store: its very bytes, or if `escaped` the form that
-/// [`shown`] gives them.
-pub(crate) fn existing(text: &OsStr, escaped: bool) -> Result<Userid, Failure> {
-    let bytes = if escaped {
-        unescape(text.as_bytes()).map_err(|source| Failure::Escape {
-            userid: text.as_bytes().escape_ascii().to_string(),
-            source,
-        })?
-    } else {
-        text.as_bytes().to_owned()
+/// A userid that some program stored under: the bytes of the argument, or if `escaped` the bytes
+/// whose form in [`shown`] it is.
+pub(crate) fn existing(text: &OsStr, escaped: bool) -> Result<Userid, UseridRefused> {
+    let userid = match text.to_str() {
+        _ if !escaped => Userid::new(text.as_bytes()),
+        Some(EMPTY) => Userid::new(""),
+        Some(text) => Userid::from_escaped(text),
+        // Nothing is shown with such bytes.
+        None => Err(UseridError::Escape),
     };
-    Userid::new(bytes).map_err(|source| refused(text, source))
+    userid.map_err(|source| refused(text, source))
 }
 
-fn refused(text: &OsStr, source: UseridError) -> Failure {
-    Failure::Userid {
+fn refused(text: &OsStr, source: UseridError) -> UseridRefused {
+    UseridRefused::Invalid {
         userid: text.as_bytes().escape_ascii().to_string(),
         source,
     }
 }
 
+/// How the empty userid is shown.
+const EMPTY: &str = r#""""#;
+
 /// A userid as one word of printable ASCII: other bytes and blanks as `\xNN`, the empty one as
 /// `""`.
 pub(crate) fn shown(userid: &Userid) -> String {
     match userid.as_bytes() {
-        [] => r#""""#.to_owned(),
-        bytes => bytes.escape_ascii().to_string().replace(' ', r"\x20"),
+        [] => EMPTY.to_owned(),
+        _ => userid.to_string().replace(' ', r"\x20"),
     }
 }
-
-/// The inverse of [`shown`].
-fn unescape(text: &[u8]) -> Result<Vec<u8>, EscapeError> {
-    if text == br#""""# {
-        return Ok(Vec::new());
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.iter().copied();
-    while let Some(byte) = rest.next() {
-        bytes.push(if byte == b'\\' {
-            escaped(&mut rest)?
-        } else {
-            byte
-        });
-    }
-    Ok(bytes)
-}
-
-/// The byte that is named behind a backslash.
-fn escaped(rest: &mut impl Iterator<Item = u8>) -> Result<u8, EscapeError> {
-    match rest.next() {
-        Some(b'n') => Ok(b'\n'),
-        Some(b'r') => Ok(b'\r'),
-        Some(b't') => Ok(b'\t'),
-        Some(byte @ (b'\\' | b'\'' | b'"')) => Ok(byte),
-        Some(b'x') => {
-            let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
-            match (digit(), digit()) {
-                (Some(high), Some(low)) => u8::try_from(high * 16 + low).map_err(|_| EscapeError),
-                _ => Err(EscapeError),
-            }
-        }
-        _ => Err(EscapeError),
-    }
-}
-
-/// Why a text is not an escaped userid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error(r#"a backslash stands before n, r, t, \, ', " or x and two hexadecimal digits"#)]
-pub(crate) struct EscapeError;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn whatever_is_shown_reads_back() {
+    fn the_form_that_is_shown_reads_back() {
         let every: Vec<u8> = (1..=255).filter(|byte| *byte != b'/').collect();
         let mut userids: Vec<&[u8]> = every.chunks(100).collect();
         userids.extend([
@@ -118,17 +87,22 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_that_says_nothing_is_refused() {
+    fn a_backslash_without_meaning_is_refused() {
         for text in ["\\", "a\\", "\\q", "\\x", "\\x4", "\\x4g", "\\x+1"] {
             let refused = existing(OsStr::new(text), true);
-            assert!(matches!(refused, Err(Failure::Escape { .. })), "{text}");
+            let source = UseridError::Escape;
+            assert!(
+                matches!(refused, Err(UseridRefused::Invalid { source: s, .. }) if s == source),
+                "{text}"
+            );
         }
     }
 
     #[test]
-    fn libxl_json_takes_a_choice() {
+    fn libxl_json_has_to_be_permitted() {
         let text = OsStr::new("libxl-json");
-        assert!(matches!(writable(text, false), Err(Failure::LibxlJson)));
+        let refused = writable(text, false);
+        assert!(matches!(refused, Err(UseridRefused::LibxlJson)));
         assert_eq!(writable(text, true).unwrap(), WritableUserid::libxl_json());
         assert!(writable(OsStr::new("a b"), true).is_err());
     }

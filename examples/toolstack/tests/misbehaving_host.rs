@@ -118,7 +118,7 @@ fn no_answer_of_the_hypervisor_removes_a_living_domains_recipe() -> Tested {
             // With this fault in one answer only, nothing shows that the answer is wrong.
             let when = match fault {
                 Fault::Absent => When::Always,
-                _ => When::Nth(nth),
+                _ => When::After(nth - 1),
             };
             host.script(Call::Domain, when, fault.clone());
             let _ = toolstack.tidy_up_with_care();

@@ -1,15 +1,17 @@
-//! A host kept in a file: what is written, by whom, and what is left after a failure.
+//! A host kept in a file: what its events write, and what a failure leaves.
 
 use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hv_sim::{
-    Event, EventError, HostFile, HostFileErrorKind, HostOptions, HostState, NewDomain, Until,
+    Event, EventError, HostFile, HostFileErrorKind, HostOptions, HostState, NewDomain, SimHost,
+    Until,
 };
 use tempfile::TempDir;
 use userdata_core::hypervisor::{DomainNames, HypervisorErrorKind};
@@ -104,7 +106,7 @@ fn no_event_is_lost_and_no_reader_sees_half_a_host() {
             }
         });
         let written: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
-        // Before a writer's failure is looked at, or the reader would never end.
+        // Before any writer's result is unwrapped: otherwise the reader would never end.
         done.store(true, Ordering::Relaxed);
         reader.join().unwrap();
         let keys: BTreeSet<_> = written.into_iter().flat_map(Result::unwrap).collect();
@@ -153,15 +155,15 @@ fn an_event_that_cannot_happen_leaves_the_file_alone() {
 }
 
 #[test]
-fn an_event_waits_for_the_lock_no_longer_than_told_and_questions_not_at_all() {
+fn an_event_waits_for_the_lock_and_a_question_does_not() {
     let (_scratch, host) = in_scratch();
     host.apply(&create()).unwrap();
     let path = host.path().with_extension("json.lock");
     let held = File::open(&path).unwrap();
     held.lock().unwrap();
     let timeout = Duration::from_millis(20);
-    let impatient = host.clone().with_timeout(timeout);
-    let error = impatient.apply(&create()).unwrap_err();
+    let bounded = host.clone().with_timeout(timeout);
+    let error = bounded.apply(&create()).unwrap_err();
     let HostFileErrorKind::Locked { lock, waited } = error.kind() else {
         panic!("{error:?}");
     };
@@ -177,7 +179,7 @@ fn an_event_waits_for_the_lock_no_longer_than_told_and_questions_not_at_all() {
 }
 
 #[test]
-fn what_a_killed_process_left_is_replaced() {
+fn the_new_file_of_a_killed_process_is_replaced() {
     let (scratch, host) = in_scratch();
     fs::write(scratch.path().join("host.json.new"), "half a ho").unwrap();
     host.apply(&create()).unwrap();
@@ -200,12 +202,91 @@ fn a_state_that_cannot_be_written_leaves_the_old_one() {
 }
 
 #[test]
-fn a_dangling_link_in_place_of_the_file_is_replaced() {
+fn two_links_to_one_file_are_one_host_with_one_lock() {
     let (scratch, host) = in_scratch();
-    std::os::unix::fs::symlink("nowhere", host.path()).unwrap();
-    host.apply(&create()).unwrap();
-    assert_eq!(host.domains().unwrap().len(), 2);
-    assert!(only_file_and_lock(scratch.path()));
+    // The first link dangles until the first event.
+    let [one, two] = ["one", "two"].map(|name| scratch.path().join(name));
+    fs::create_dir(scratch.path().join("folder")).unwrap();
+    symlink("folder/../host.json", &one).unwrap();
+    symlink(&one, &two).unwrap();
+    let [one, two] = [one, two].map(HostFile::new);
+    one.apply(&create()).unwrap();
+    two.apply(&create()).unwrap();
+    for host in [&one, &two, &host] {
+        assert_eq!(host.domains().unwrap().len(), 3);
+    }
+    for link in [one.path(), two.path()] {
+        assert!(fs::symlink_metadata(link).unwrap().is_symlink());
+    }
+    let names = ["folder", "host.json", "host.json.lock", "one", "two"];
+    assert_eq!(names_in(scratch.path()), names.map(str::to_owned).into());
+
+    let held = File::open(scratch.path().join("host.json.lock")).unwrap();
+    held.lock().unwrap();
+    for host in [one, two] {
+        let error = host.with_timeout(Duration::ZERO).apply(&create());
+        let error = error.unwrap_err();
+        assert!(matches!(error.kind(), HostFileErrorKind::Locked { .. }));
+    }
+}
+
+#[test]
+fn links_that_lead_in_a_circle_are_an_error() {
+    let (scratch, host) = in_scratch();
+    symlink("other", host.path()).unwrap();
+    symlink("host.json", scratch.path().join("other")).unwrap();
+    for error in [
+        host.state().unwrap_err(),
+        host.apply(&create()).unwrap_err(),
+    ] {
+        assert!(matches!(error.kind(), HostFileErrorKind::Io { .. }));
+    }
+}
+
+#[test]
+fn a_snapshot_answers_for_its_moment() {
+    let (_scratch, host) = in_scratch();
+    let web = host.create(NewDomain::new().with_name("web")).unwrap();
+    host.destroy_until(web.domid, Until::Leaving).unwrap();
+    let before = host.snapshot().unwrap();
+    host.create(NewDomain::new().with_name("web")).unwrap();
+    let after = host.snapshot().unwrap();
+    host.boot_host().unwrap();
+
+    assert_eq!(before.domains().unwrap().len(), 2);
+    assert_eq!(after.domains().unwrap().len(), 3);
+    assert_eq!(after.domain(web.domid).unwrap().unwrap().key, web);
+    assert!(after.leaving(&web).unwrap());
+    assert_eq!(after.boot().unwrap(), before.boot().unwrap());
+    assert_ne!(after.boot().unwrap(), host.boot().unwrap());
+    // As in the file: a name is kept until another domain has it.
+    assert_eq!(before.name(web.domid).unwrap().unwrap(), "web");
+    assert_eq!(after.name(web.domid).unwrap(), None);
+    for (domid, _) in after.state().guests() {
+        let name = after.state().last_name(domid).map(str::to_owned);
+        assert_eq!(after.name(domid).unwrap(), name);
+    }
+    assert_eq!(host.domains().unwrap().len(), 1);
+}
+
+#[test]
+fn the_short_forms_are_those_of_a_host_in_memory() {
+    let (_scratch, host) = in_scratch();
+    let memory = SimHost::new(HostOptions::new(0));
+    let web = || NewDomain::new().with_name("web");
+    assert_eq!(host.create(web()).unwrap(), memory.create(web()).unwrap());
+    let twin = host.migrate_begin(domid(1)).unwrap();
+    assert_eq!(twin, memory.migrate_begin(domid(1)).unwrap());
+    host.migrate_end(domid(1), twin.domid).unwrap();
+    memory.migrate_end(domid(1), twin.domid).unwrap();
+    assert_eq!(
+        host.reboot(twin.domid).unwrap(),
+        memory.reboot(twin.domid).unwrap()
+    );
+    assert_eq!(host.state().unwrap(), memory.state());
+    let error = host.destroy(Domid::ZERO).unwrap_err();
+    let expected = memory.destroy(Domid::ZERO).unwrap_err();
+    assert!(matches!(error.kind(), HostFileErrorKind::Event(e) if *e == expected));
 }
 
 fn not_regular(error: &HostFileErrorKind, file: &Path) -> bool {
@@ -252,7 +333,7 @@ fn a_file_below_a_file_is_an_error_that_says_so() {
 }
 
 #[test]
-fn a_domain_keeps_its_name_until_it_is_gone_or_another_has_it() {
+fn a_domain_has_its_name_until_it_is_gone_or_another_has_it() {
     let (_scratch, host) = in_scratch();
     let web = || Event::Create(NewDomain::new().with_name("web"));
     let until = |until| Event::Destroy {

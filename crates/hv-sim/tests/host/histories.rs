@@ -1,4 +1,4 @@
-//! What holds after any history whatever.
+//! What holds after every history.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,7 +74,7 @@ fn histories() -> impl Strategy<Value = Vec<Event>> {
     vec(events(), 0..60)
 }
 
-/// Lets a history happen, leaving out what can't.
+/// Lets a history happen, without the events that can't.
 fn live(options: HostOptions, history: &[Event]) -> HostState {
     let mut host = HostState::new(options);
     for event in history {
@@ -96,7 +96,7 @@ fn check(host: &HostState) {
     let names: Vec<_> = host.guests().filter_map(|(_, g)| g.name()).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
 
-    // The list is exactly what the single look-ups say, less what is hidden.
+    // The list has exactly the domains of the single look-ups, without the hidden ones.
     let listed = host.domains().unwrap();
     let mut expected = Vec::new();
     for domid in (0..6).chain(domids.iter().map(|domid| domid.get())) {

@@ -1,4 +1,4 @@
-//! What each event of a life shows to whoever asks.
+//! What a host answers after each event in a domain's life.
 
 use hv_sim::{EventError, HostOptions, Phase, ShutdownReason, SimHost, Until};
 use userdata_core::hypervisor::{DomainNames, HypervisorErrorKind};
@@ -24,7 +24,7 @@ fn a_host_begins_with_domain_0_only() {
 }
 
 #[test]
-fn destruction_shows_leaving_then_dying_then_dead_then_nothing() {
+fn a_destroyed_domain_is_leaving_dying_dead_and_gone() {
     let host = host();
     let web = named(&host, "web");
     let steps = [
@@ -45,7 +45,7 @@ fn destruction_shows_leaving_then_dying_then_dead_then_nothing() {
 }
 
 #[test]
-fn destruction_runs_to_completion_from_wherever_it_is_and_never_back() {
+fn destruction_continues_from_any_phase_and_never_goes_back() {
     for stop in [Until::Leaving, Until::Dying, Until::Dead] {
         let host = host();
         let web = guest(&host);
@@ -64,7 +64,7 @@ fn destruction_runs_to_completion_from_wherever_it_is_and_never_back() {
 }
 
 #[test]
-fn a_domain_killed_past_its_toolstack_dies_without_leaving() {
+fn a_domain_killed_without_its_toolstack_is_not_leaving() {
     let host = host();
     let web = named(&host, "web");
     host.kill(web.domid).unwrap();
@@ -132,7 +132,7 @@ fn a_pinned_domain_that_reboots_leaves_a_zombie_of_its_uuid() {
 }
 
 #[test]
-fn unpinning_a_living_domain_takes_nothing_away() {
+fn unpinning_a_living_domain_changes_nothing_else() {
     let host = host();
     let web = guest(&host);
     host.pin(web.domid).unwrap();
@@ -161,7 +161,7 @@ fn during_a_localhost_migration_one_uuid_has_two_domids() {
 }
 
 #[test]
-fn a_migration_does_not_end_between_strangers() {
+fn a_migration_does_not_end_between_unrelated_domains() {
     let host = host();
     let (web, db) = (guest(&host), guest(&host));
     for (source, target) in [(web, db), (web, web)] {
@@ -175,7 +175,7 @@ fn a_migration_does_not_end_between_strangers() {
 }
 
 #[test]
-fn a_soft_reset_keeps_everything_even_of_a_domain_that_was_leaving() {
+fn a_soft_reset_keeps_even_a_domain_that_was_leaving() {
     let host = host();
     let web = named(&host, "web");
     let before = host.domain(web.domid).unwrap();
@@ -194,7 +194,7 @@ fn a_soft_reset_keeps_everything_even_of_a_domain_that_was_leaving() {
 }
 
 #[test]
-fn a_soft_reset_that_finds_its_name_taken_changes_nothing() {
+fn a_soft_reset_whose_name_is_taken_changes_nothing() {
     let host = host();
     let old = named(&host, "web");
     host.destroy_until(old.domid, Until::Leaving).unwrap();
@@ -206,7 +206,7 @@ fn a_soft_reset_that_finds_its_name_taken_changes_nothing() {
 }
 
 #[test]
-fn a_handle_changes_under_a_living_domain_and_under_domain_0() {
+fn the_handle_of_a_living_domain_and_of_domain_0_changes() {
     let host = host();
     let web = guest(&host);
     let uuid = Uuid::from_u128(0xdead_beef);
@@ -224,7 +224,7 @@ fn a_handle_changes_under_a_living_domain_and_under_domain_0() {
 }
 
 #[test]
-fn a_boot_takes_all_guests_and_leaves_domain_0() {
+fn after_a_boot_only_domain_0_is_left() {
     let host = host();
     host.set_uuid(Domid::ZERO, Uuid::from_u128(3)).unwrap();
     let web = named(&host, "web");
@@ -240,7 +240,7 @@ fn a_boot_takes_all_guests_and_leaves_domain_0() {
 }
 
 #[test]
-fn a_hidden_domain_is_in_no_list_and_must_not_be_asked_for() {
+fn a_hidden_domain_is_not_listed_and_not_permitted() {
     let host = host();
     let (web, db) = (guest(&host), guest(&host));
     for hidden in [web.domid, Domid::ZERO] {
@@ -264,7 +264,7 @@ fn a_hidden_domain_is_in_no_list_and_must_not_be_asked_for() {
 }
 
 #[test]
-fn what_takes_a_toolstack_is_refused_once_it_takes_the_domain_apart() {
+fn a_leaving_domain_refuses_what_its_toolstack_does() {
     let host = host();
     let (old, twin) = (named(&host, "web"), named(&host, "db"));
     host.set_uuid(twin.domid, old.uuid).unwrap();
@@ -286,7 +286,7 @@ fn what_takes_a_toolstack_is_refused_once_it_takes_the_domain_apart() {
 }
 
 #[test]
-fn a_hypervisor_without_the_newer_call_tells_dead_but_not_dying() {
+fn an_older_hypervisor_reports_dead_but_not_dying() {
     let host = SimHost::new(HostOptions::new(1).with_reports_dying(false));
     let web = guest(&host);
     for (until, life) in [(Until::Dying, Life::Alive), (Until::Dead, Life::Dead)] {

@@ -1,5 +1,5 @@
-//! What a simulated host shows for each event, what a script makes of it, and what holds after any
-//! history.
+//! What a simulated host answers after each event, how a script changes that, and what holds after
+//! every history.
 
 #![expect(clippy::unwrap_used, reason = "tests may unwrap")]
 
@@ -14,7 +14,7 @@ mod watch;
 use hv_sim::{HostOptions, NewDomain, SimHost};
 use userdata_core::{DomainKey, Domid, Hypervisor, Life};
 
-/// A host whose watch fires for a reason only.
+/// A host whose watch never fires without a reason.
 fn host() -> SimHost {
     SimHost::new(HostOptions::new(1).with_spurious_one_in(0))
 }
@@ -31,7 +31,7 @@ fn domid(number: u16) -> Domid {
     Domid::new(number).unwrap()
 }
 
-/// What the hypervisor says of a domid: its key and life.
+/// The hypervisor's answer for a domid: key and life.
 fn seen(host: &SimHost, domid: Domid) -> Option<(DomainKey, Life)> {
     let domain = host.domain(domid).unwrap()?;
     Some((domain.key, domain.life))

@@ -55,7 +55,7 @@ fn a_rename_changes_the_name_and_nothing_else() {
 }
 
 #[test]
-fn a_name_is_neither_empty_nor_endless() {
+fn a_name_has_1_to_256_bytes() {
     let host = host();
     for bytes in [0, NAME_BYTES_MAX + 1] {
         let new = NewDomain::new().with_name("n".repeat(bytes));

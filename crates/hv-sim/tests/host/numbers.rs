@@ -1,4 +1,4 @@
-//! Domids, uuids, boots and incarnations: what each new domain and boot is numbered.
+//! The numbers of new domains and boots: domids, uuids, boot ids and incarnations.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use userdata_core::{Domid, Hypervisor, Uuid};
 use crate::{domid, guest, host};
 
 #[test]
-fn domids_go_round_robin_and_a_chosen_one_does_not_move_them() {
+fn domids_are_round_robin_and_a_chosen_one_is_outside() {
     let host = host();
     assert_eq!(guest(&host).domid, domid(1));
     assert_eq!(guest(&host).domid, domid(2));
@@ -42,7 +42,7 @@ fn domain_0_has_its_domid() {
 }
 
 #[test]
-fn domids_wrap_around_after_the_highest_and_end_when_all_are_taken() {
+fn domids_wrap_around_and_end_when_all_are_taken() {
     let host = host();
     let chosen = NewDomain::new().with_domid(domid(1));
     host.create(chosen).unwrap();
@@ -77,7 +77,7 @@ fn a_uuid_is_the_chosen_one_or_comes_from_the_seed() {
 }
 
 #[test]
-fn no_boot_shares_its_name_with_another() {
+fn two_boots_never_share_an_id() {
     let mut boots = BTreeSet::new();
     for seed in 0..10 {
         let host = SimHost::new(HostOptions::new(seed));
@@ -89,7 +89,7 @@ fn no_boot_shares_its_name_with_another() {
 }
 
 #[test]
-fn counting_ends_with_an_error_and_not_with_a_number_twice() {
+fn counting_ends_with_an_error() {
     let json = HostState::new(HostOptions::new(1)).to_json();
     let last = u64::MAX.to_string();
     let host = |field: &str| {

@@ -15,7 +15,7 @@ fn it_fires_on_registration_once() {
 }
 
 #[test]
-fn it_fires_for_each_end_of_a_life_and_for_nothing_before() {
+fn it_fires_when_a_life_ends_and_not_before() {
     let host = host();
     let watch = host.watch();
     assert!(watch.take());
@@ -46,7 +46,7 @@ fn it_fires_for_each_end_of_a_life_and_for_nothing_before() {
 }
 
 #[test]
-fn the_last_step_of_a_destruction_fires_only_if_the_domain_was_not_dead() {
+fn a_zombie_that_is_gone_at_last_fires_nothing() {
     let host = host();
     let (web, db) = (guest(&host), guest(&host));
     let watch = host.watch();
@@ -60,7 +60,7 @@ fn the_last_step_of_a_destruction_fires_only_if_the_domain_was_not_dead() {
 }
 
 #[test]
-fn several_events_share_one_firing_and_every_watch_has_its_own() {
+fn events_share_a_firing_and_watches_do_not() {
     let host = host();
     let watches = [host.watch(), host.clone().watch()];
     for watch in &watches {
@@ -93,7 +93,7 @@ fn a_migration_and_a_reboot_fire_as_the_old_domain_dies() {
 }
 
 #[test]
-fn some_firings_have_no_reason_the_same_ones_in_every_run() {
+fn firings_without_a_reason_are_the_same_in_every_run() {
     let fired = |one_in| {
         let host = SimHost::new(HostOptions::new(5).with_spurious_one_in(one_in));
         let watch = host.watch();
@@ -128,7 +128,7 @@ fn an_event_that_could_not_happen_fires_nothing() {
 }
 
 #[test]
-fn a_thread_that_waits_is_woken_by_the_end_of_a_domain_and_sees_it() {
+fn a_waiting_thread_is_woken_when_a_domain_is_gone() {
     let host = host();
     let web = guest(&host);
     let watch = host.watch();

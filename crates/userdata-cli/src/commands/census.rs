@@ -1,42 +1,45 @@
-//! `Census`: whether the domains of a listing exist, and what they are called.
+//! `Census`: whether the domains of a listing exist, and their names.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
 use userdata::file_name::Owner;
 use userdata::hypervisor::{DomainNames, HypervisorError};
 use userdata::{Domain, Domid, Hypervisor, Life};
 
-use crate::failure::chain;
+use crate::chain::chain;
 
-/// What a host says of domains, asked once for each. A listing is shown also if the host does not
-/// answer: then it is not known whether its domains exist, and the trouble is told.
-pub(crate) struct Census<'host, H> {
-    host: &'host H,
-    /// `None` if it is not known whether there is one.
+/// A host's answers about domains, each asked for once. If the host does not answer, a listing is
+/// shown all the same: then it is unknown whether its domains exist, and the problem is reported.
+pub(crate) struct Census<H> {
+    /// `None` if the host could not be read.
+    host: Option<H>,
+    /// The inner `None` if there is no such domain, the outer one if that is unknown.
     domains: BTreeMap<Domid, Option<Option<Domain>>>,
     names: BTreeMap<Domid, Option<String>>,
-    /// For owners of whom only the uuid is known.
+    /// For owners of which only the uuid is known.
     list: Option<Vec<Domain>>,
     names_fail: bool,
-    trouble: Option<HypervisorError>,
+    problem: Option<String>,
 }
 
-/// An owner's domain, as far as the host tells.
+/// An owner's domain, as far as the host answers.
 enum Seen {
-    There(Domain),
+    Exists(Domain),
     Gone,
     Unknown,
 }
 
-impl<'host, H: Hypervisor + DomainNames> Census<'host, H> {
-    pub(crate) const fn new(host: &'host H) -> Self {
+impl<H: Hypervisor + DomainNames> Census<H> {
+    pub(crate) fn new<E: Error>(host: Result<H, E>) -> Self {
+        let problem = host.as_ref().err().map(|error| chain(error));
         Self {
-            host,
+            host: host.ok(),
             domains: BTreeMap::new(),
             names: BTreeMap::new(),
             list: None,
             names_fail: false,
-            trouble: None,
+            problem,
         }
     }
 
@@ -44,7 +47,7 @@ impl<'host, H: Hypervisor + DomainNames> Census<'host, H> {
     pub(crate) fn existence(&mut self, owner: &Owner) -> &'static str {
         match self.see(owner) {
             Seen::Gone => "gone",
-            Seen::There(domain) => match domain.life {
+            Seen::Exists(domain) => match domain.life {
                 Life::Alive => "alive",
                 Life::Dying => "dying",
                 Life::Dead => "dead",
@@ -54,40 +57,40 @@ impl<'host, H: Hypervisor + DomainNames> Census<'host, H> {
         }
     }
 
-    /// What the domain is called that owns a value, if it exists and has a name.
+    /// The name of the domain that owns a value, if it exists and has one.
     pub(crate) fn name(&mut self, owner: &Owner) -> Option<String> {
-        let Seen::There(domain) = self.see(owner) else {
+        let Seen::Exists(domain) = self.see(owner) else {
             return None;
         };
         let domid = domain.key.domid;
         if let Some(name) = self.names.get(&domid) {
             return name.clone();
         }
-        // Names come from another place than domains, and each may take a time-out to fail.
+        // On Xen names come from xenstore, where each may take a timeout to fail.
         if self.names_fail {
             return None;
         }
-        let answer = self.host.name(domid);
+        let answer = self.host.as_ref()?.name(domid);
         self.names_fail = answer.is_err();
         let name = self.note(answer).flatten();
         self.names.insert(domid, name.clone());
         name
     }
 
-    /// Why not all is known, if it is not.
-    pub(crate) fn trouble(&self) -> Option<String> {
-        self.trouble.as_ref().map(|error| chain(error))
+    /// Why something is unknown, if anything is.
+    pub(crate) fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
     }
 
     fn see(&mut self, owner: &Owner) -> Seen {
         let Some(domid) = owner.domid else {
             let there = self.listed(|domain| domain.key.uuid == owner.uuid);
             // A list may omit domains.
-            return there.map_or(Seen::Unknown, Seen::There);
+            return there.map_or(Seen::Unknown, Seen::Exists);
         };
         match self.domain(domid) {
             None => Seen::Unknown,
-            Some(Some(domain)) if domain.key.uuid == owner.uuid => Seen::There(domain),
+            Some(Some(domain)) if domain.key.uuid == owner.uuid => Seen::Exists(domain),
             Some(_) => Seen::Gone,
         }
     }
@@ -96,7 +99,7 @@ impl<'host, H: Hypervisor + DomainNames> Census<'host, H> {
         if let Some(known) = self.domains.get(&domid) {
             return known.clone();
         }
-        let answer = self.host.domain(domid);
+        let answer = self.host.as_ref()?.domain(domid);
         let domain = self.note(answer);
         self.domains.insert(domid, domain.clone());
         domain
@@ -104,7 +107,7 @@ impl<'host, H: Hypervisor + DomainNames> Census<'host, H> {
 
     fn listed(&mut self, wanted: impl Fn(&Domain) -> bool) -> Option<Domain> {
         if self.list.is_none() {
-            let answer = self.host.domains();
+            let answer = self.host.as_ref()?.domains();
             self.list = Some(self.note(answer).unwrap_or_default());
         }
         let list = self.list.as_deref().unwrap_or_default();
@@ -115,7 +118,7 @@ impl<'host, H: Hypervisor + DomainNames> Census<'host, H> {
         match answer {
             Ok(answer) => Some(answer),
             Err(error) => {
-                self.trouble.get_or_insert(error);
+                self.problem.get_or_insert_with(|| chain(&error));
                 None
             }
         }
@@ -128,6 +131,10 @@ mod tests {
 
     use super::*;
 
+    fn census(host: &SimHost) -> Census<&SimHost> {
+        Census::new(Ok::<_, HypervisorError>(host))
+    }
+
     fn host() -> (SimHost, Owner) {
         let host = SimHost::new(HostOptions::new(1));
         let key = host.create(NewDomain::new().with_name("web")).unwrap();
@@ -139,29 +146,29 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_is_asked_for_once() {
+    fn each_domain_is_looked_up_once() {
         let (host, owner) = host();
-        let mut census = Census::new(&host);
+        let mut census = census(&host);
         for _ in 0..3 {
             assert_eq!(census.existence(&owner), "alive");
             assert_eq!(census.name(&owner).as_deref(), Some("web"));
         }
         assert_eq!((host.asked(Call::Domain), host.asked(Call::Name)), (1, 1));
-        assert_eq!(census.trouble(), None);
+        assert_eq!(census.problem(), None);
     }
 
     #[test]
-    fn a_host_that_does_not_answer_makes_nobody_gone() {
+    fn without_an_answer_no_domain_is_gone() {
         let (host, owner) = host();
         host.fail(Call::Domain, When::Always, Failure::Unavailable);
-        let mut census = Census::new(&host);
+        let mut census = census(&host);
         assert_eq!(census.existence(&owner), "unknown");
         assert_eq!(census.name(&owner), None);
-        assert!(census.trouble().unwrap().contains("cannot look up domain"));
+        assert!(census.problem().unwrap().contains("cannot look up domain"));
     }
 
     #[test]
-    fn names_are_given_up_after_the_first_that_fails() {
+    fn after_a_name_that_fails_no_other_is_asked_for() {
         let (host, owner) = host();
         let other = host.create(NewDomain::new().with_name("db")).unwrap();
         let other = Owner {
@@ -169,16 +176,16 @@ mod tests {
             uuid: other.uuid,
         };
         host.fail(Call::Name, When::Always, Failure::Unavailable);
-        let mut census = Census::new(&host);
+        let mut census = census(&host);
         assert_eq!((census.name(&owner), census.name(&other)), (None, None));
         assert_eq!(host.asked(Call::Name), 1);
         assert_eq!(census.existence(&other), "alive");
     }
 
     #[test]
-    fn an_owner_without_domid_is_seen_by_its_uuid_and_never_gone() {
+    fn an_owner_without_domid_is_never_gone() {
         let (host, owner) = host();
-        let mut census = Census::new(&host);
+        let mut census = census(&host);
         let seed = |uuid| Owner { domid: None, uuid };
         assert_eq!(census.existence(&seed(owner.uuid)), "alive");
         assert_eq!(census.name(&seed(owner.uuid)).as_deref(), Some("web"));

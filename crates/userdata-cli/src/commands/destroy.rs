@@ -1,23 +1,27 @@
-//! `userdata destroy`: a domain, by a command of the caller's, and its data with it.
+//! `userdata destroy`: a domain, by a command of the caller's, and its values with it.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::{Command, ExitStatus, Stdio};
 
 use thiserror::Error;
-use userdata::{DestroyError, Destroyed, UserdataError};
+use userdata::store::Cleared;
+use userdata::{DestroyError, Destroyed, DomainKey, Source, UserdataError};
 
-use super::destroy_all::report;
+use super::clear::{removed_lines, report};
 use crate::arguments::Destroy;
+use crate::chain::chain;
 use crate::document;
-use crate::failure::{Failure, chain};
+use crate::domain::DomainArgument;
+use crate::failure::Failure;
 use crate::options::Options;
 use crate::output::Output;
+use crate::signals;
 use crate::status::Status;
 
-/// Why the caller's command did not destroy the domain.
+/// Why the caller's command did not succeed.
 #[derive(Debug, Error)]
-pub(crate) enum CommandFailed {
+enum CommandFailed {
     #[error("cannot run '{command}'")]
     NotRun { command: String, source: io::Error },
     #[error("'{command}' ended with {status}")]
@@ -27,80 +31,130 @@ pub(crate) enum CommandFailed {
 impl Destroy {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
+        let (domain, command) = self.parts()?;
         let host = options.host()?;
+        let domain = options.key(&domain, &host)?;
         let userdata = options.userdata(&host)?;
-        let domain = self.domain.key(&host)?;
-        match userdata.destroy(domain, |_| execute(&self.command, output)) {
-            Ok(destroyed) => tell(&destroyed, domain.into(), output),
-            Err(DestroyError::NotStarted(error)) => Err(error.into()),
-            Err(source) => {
-                let problems = match &source {
-                    DestroyError::Failed { problems, .. }
-                    | DestroyError::StillAlive { problems }
-                    | DestroyError::DestroyedWithError { problems, .. }
-                    | DestroyError::Unknown { problems, .. } => problems.as_slice(),
-                    _ => &[],
-                };
-                note(problems, output);
+        let error = match userdata.destroy(domain, |_| execute(command, output)) {
+            Ok(destroyed) => return destroyed_with(&destroyed, domain, output),
+            Err(error) => error,
+        };
+        match error {
+            DestroyError::NotStarted(error) => Err(error.into()),
+            DestroyError::DestroyedWithError {
+                source,
+                cleared,
+                problems,
+            } => destroyed_despite(source, cleared.as_ref(), &problems, domain, output),
+            DestroyError::StillAlive { problems } => {
+                note(&problems, output);
+                let command = name(command);
+                Err(Failure::StillAlive { domain, command })
+            }
+            source => {
+                if let DestroyError::Failed { problems, .. }
+                | DestroyError::Unknown { problems, .. } = &source
+                {
+                    note(problems, output);
+                }
                 Err(Failure::NotDestroyed { domain, source })
             }
         }
     }
+
+    /// The domain and the command. A domain whose name begins with a dash stands behind a first
+    /// `--`, and the command behind a second one.
+    fn parts(&self) -> Result<(DomainArgument, &[OsString]), Failure> {
+        match (&self.domain, self.command.as_slice()) {
+            (Some(domain), command) => Ok((domain.clone(), command)),
+            (None, [domain, dashes, command @ ..]) if dashes == "--" && !command.is_empty() => {
+                let domain = domain.to_str().and_then(|domain| domain.parse().ok());
+                Ok((domain.ok_or(Failure::NothingToDestroy)?, command))
+            }
+            _ => Err(Failure::NothingToDestroy),
+        }
+    }
 }
 
-fn tell(
+/// The command succeeded, and the domain is destroyed.
+fn destroyed_with(
     destroyed: &Destroyed<()>,
-    domain: document::Domain,
+    domain: DomainKey,
     output: Output,
 ) -> Result<Status, Failure> {
-    let document = document::Destroyed {
-        domain,
-        cleared: destroyed.cleared.as_ref().map(document::Removed::from),
-        trouble: destroyed
-            .problems
-            .iter()
-            .map(|error| chain(error))
-            .collect(),
-    };
-    output.show(&document, String::new)?;
-    if let [first, ..] = destroyed.problems.as_slice() {
-        note(&destroyed.problems, output);
+    let (cleared, problems) = (destroyed.cleared.as_ref(), &destroyed.problems);
+    show(cleared, problems, None, domain, output)?;
+    note(problems, output);
+    if let Some(first) = problems.first() {
         output.note("the domain is destroyed all the same");
         return Ok(first.kind().into());
     }
-    Ok(destroyed
-        .cleared
-        .as_ref()
-        .map_or(Status::Done, |cleared| report(cleared, output)))
+    Ok(cleared.map_or(Status::Done, |cleared| report(cleared, output)))
 }
 
-fn note(trouble: &[UserdataError], output: Output) {
-    for error in trouble {
+/// The command failed, and the domain is destroyed all the same.
+fn destroyed_despite(
+    source: Source,
+    cleared: Option<&Cleared>,
+    problems: &[UserdataError],
+    domain: DomainKey,
+    output: Output,
+) -> Result<Status, Failure> {
+    let command_error = chain(&*source);
+    output.note(format_args!(
+        "domain {domain} is destroyed, although the command failed: {command_error}"
+    ));
+    if let Some(cleared) = cleared {
+        for line in removed_lines(cleared).lines() {
+            output.note(line);
+        }
+        report(cleared, output);
+    }
+    note(problems, output);
+    show(cleared, problems, Some(command_error), domain, output)?;
+    Ok(Status::Failure)
+}
+
+/// Writes the document, if there is to be one.
+fn show(
+    cleared: Option<&Cleared>,
+    problems: &[UserdataError],
+    command_error: Option<String>,
+    domain: DomainKey,
+    output: Output,
+) -> Result<(), Failure> {
+    let document = document::Destroyed {
+        domain: domain.into(),
+        cleared: cleared.map(document::Removed::from),
+        problems: problems.iter().map(|error| chain(error)).collect(),
+        command_error,
+    };
+    output.show(&document, String::new)
+}
+
+fn note(problems: &[UserdataError], output: Output) {
+    for error in problems {
         output.note(chain(error));
     }
+}
+
+fn name(command: &[OsString]) -> String {
+    let program = command.first().map_or(OsStr::new(""), |program| program);
+    program.to_string_lossy().into_owned()
 }
 
 /// Runs the command to its end. With `--json` standard output is for the document alone, and the
 /// command writes to standard error.
 fn execute(command: &[OsString], output: Output) -> Result<(), CommandFailed> {
-    let (program, arguments) = command
-        .split_first()
-        .map_or((OsStr::new(""), &[][..]), |(first, rest)| (first, rest));
-    let name = || program.to_string_lossy().into_owned();
-    let mut child = Command::new(program);
-    child.args(arguments);
+    let mut child = Command::new(command.first().map_or(OsStr::new(""), |program| program));
+    child.args(command.iter().skip(1));
     if output.is_json() {
         child.stdout(Stdio::from(io::stderr()));
     }
-    match child.status() {
+    let command = name(command);
+    match signals::run(&mut child) {
         Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(CommandFailed::Ended {
-            command: name(),
-            status,
-        }),
-        Err(source) => Err(CommandFailed::NotRun {
-            command: name(),
-            source,
-        }),
+        Ok(status) => Err(CommandFailed::Ended { command, status }),
+        Err(source) => Err(CommandFailed::NotRun { command, source }),
     }
 }

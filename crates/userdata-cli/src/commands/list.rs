@@ -11,6 +11,7 @@ use userdata::store::{Condition, Entry};
 use super::census::Census;
 use crate::arguments::List;
 use crate::document;
+use crate::domain::DomainArgument;
 use crate::failure::Failure;
 use crate::options::{HostData, Options};
 use crate::output::{printable, table};
@@ -25,11 +26,19 @@ impl List {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
         let host = options.host()?;
-        let userdata = options.userdata(&host)?;
-        let found = match &self.domain {
-            None => all(&userdata)?,
-            Some(domain) => {
-                let key = domain.key(&host)?;
+        // A name is looked up in the snapshot that also tells which domains exist. Otherwise that
+        // one is made after the values are read: what is gone then has values that stayed behind.
+        let (named, snapshot) = match &self.domain {
+            Some(domain) if domain.exact().is_none() => {
+                let snapshot = host.snapshot()?;
+                (Some(domain.key(&snapshot)?), Some(snapshot))
+            }
+            domain => (domain.as_ref().and_then(DomainArgument::exact), None),
+        };
+        let found = match (options.userdata_to_read(&host)?, named) {
+            (None, _) => Vec::new(),
+            (Some(userdata), None) => all(&userdata)?,
+            (Some(userdata), Some(key)) => {
                 let owner = Owner {
                     domid: Some(key.domid),
                     uuid: key.uuid,
@@ -38,7 +47,7 @@ impl List {
                 entries.map(|entry| (owner, entry)).collect()
             }
         };
-        let mut census = Census::new(&host);
+        let mut census = Census::new(snapshot.map_or_else(|| host.snapshot(), Ok));
         let mut values = Vec::new();
         for (owner, entry) in &found {
             values.push(document::Listed {
@@ -52,7 +61,7 @@ impl List {
                 state: state(entry.condition),
             });
         }
-        if let Some(error) = census.trouble() {
+        if let Some(error) = census.problem() {
             output.note(error);
         }
         if values.is_empty() && io::stdout().is_terminal() {
@@ -70,7 +79,7 @@ impl List {
     }
 }
 
-/// The values of every domain there is or was.
+/// The values of every domain that exists or existed.
 fn all(userdata: &HostData<'_>) -> Result<Vec<(Owner, Entry)>, Failure> {
     let mut found = Vec::new();
     userdata.scan(|record| {
@@ -106,7 +115,7 @@ fn state(condition: Condition) -> String {
     }
 }
 
-/// UTC, to the second; `None` for a time that no calendar has.
+/// UTC, to the second; `None` for a time outside the calendar.
 fn time(time: SystemTime) -> Option<String> {
     let time = Timestamp::try_from(time).ok()?;
     Some(time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())

@@ -1,30 +1,30 @@
 //! `userdata remove`.
 
 use userdata::Outcome;
-use userdata::store::Expect;
 
-use super::store::{durability, word};
+use super::store::{durability, expect, word};
 use crate::arguments::Remove;
 use crate::document;
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::status::Status;
-use crate::userid::existing;
+use crate::userid::{UseridRefused, existing};
 
 impl Remove {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
         let userid = existing(&self.userid, self.escaped.escaped)?;
         if userid.is_libxl_json() && !self.libxl_json {
-            return Err(Failure::LibxlJson);
+            return Err(UseridRefused::LibxlJson.into());
         }
         let host = options.host()?;
+        let domain = options.key(&self.domain, &host)?;
         let userdata = options.userdata(&host)?;
-        let domain = self.domain.key(&host)?;
+        let expect = expect(self.if_version, false);
         let outcome = if userid.is_libxl_json() {
-            userdata.remove_libxl_json(domain, Expect::Any)?
+            userdata.remove_libxl_json(domain, expect)?
         } else {
-            userdata.remove(domain, &userid)?
+            userdata.remove_if(domain, &userid, expect)?
         };
         if outcome == Outcome::NothingToRemove {
             output.note("there was no value to remove");

@@ -5,6 +5,7 @@ use userdata::DomainKey;
 
 use crate::arguments::{Create, Sim, SimCommand, StopAt};
 use crate::document;
+use crate::domain::DomainArgument;
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::output::{Output, printable, table};
@@ -13,6 +14,9 @@ use crate::status::Status;
 impl Sim {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let host = options.simulated()?.ok_or(Failure::NotSimulated)?;
+        let key_of = |domain: &DomainArgument| -> Result<DomainKey, Failure> {
+            Ok(domain.key_on(&host.snapshot()?)?)
+        };
         let output = options.output();
         match &self.event {
             SimCommand::Create(create) => {
@@ -20,7 +24,7 @@ impl Sim {
                 created("create", key, output)
             }
             SimCommand::Destroy { domain, stop_at } => {
-                let key = domain.key_on(&host)?;
+                let key = key_of(domain)?;
                 let until = match stop_at {
                     None => Until::Gone,
                     Some(StopAt::Dying) => Until::Dying,
@@ -33,7 +37,7 @@ impl Sim {
                 happened("destroy", Some(key), output)
             }
             SimCommand::Shutdown { domain } => {
-                let key = domain.key_on(&host)?;
+                let key = key_of(domain)?;
                 host.apply(&Event::Shutdown {
                     domid: key.domid,
                     reason: ShutdownReason::Poweroff,
@@ -41,7 +45,7 @@ impl Sim {
                 happened("shutdown", Some(key), output)
             }
             SimCommand::Reboot { domain } => {
-                let domid = domain.key_on(&host)?.domid;
+                let domid = key_of(domain)?.domid;
                 created("reboot", host.apply(&Event::Reboot { domid })?, output)
             }
             SimCommand::List => list(&host, output),
@@ -63,7 +67,7 @@ impl Create {
     }
 }
 
-/// A domain is there that was not: its key is what the caller needs next.
+/// A domain was created: the caller needs its key next.
 fn created(event: &'static str, key: Option<DomainKey>, output: Output) -> Result<Status, Failure> {
     show(event, key, output, || {
         key.map(|key| format!("{key}\n")).unwrap_or_default()
@@ -93,10 +97,12 @@ fn show(
 }
 
 fn list(host: &HostFile, output: Output) -> Result<Status, Failure> {
-    let state = host.state()?;
+    let snapshot = host.snapshot()?;
+    let state = snapshot.state();
+    let names = state.last_names();
     let domains = state.guests().map(|(domid, guest)| document::SimDomain {
         domain: DomainKey::new(domid, guest.uuid()).into(),
-        name: state.last_name(domid).map(str::to_owned),
+        name: names.get(&domid).map(|name| (*name).to_owned()),
         phase: guest.phase().to_string(),
     });
     let document = document::SimList {
@@ -106,8 +112,8 @@ fn list(host: &HostFile, output: Output) -> Result<Status, Failure> {
     };
     output.show(&document, || {
         let rows = state.guests().map(|(domid, guest)| {
-            let name = state.last_name(domid);
-            let name = name.map_or_else(|| "-".to_owned(), printable);
+            let name = names.get(&domid);
+            let name = name.map_or_else(|| "-".to_owned(), |name| printable(name));
             let phase = guest.phase().to_string();
             [domid.to_string(), name, guest.uuid().to_string(), phase]
         });

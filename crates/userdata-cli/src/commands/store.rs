@@ -1,7 +1,7 @@
 //! `userdata store`.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read};
+use std::io::{IsTerminal as _, Read};
 use std::path::Path;
 
 use userdata::store::Expect;
@@ -12,6 +12,7 @@ use crate::document;
 use crate::failure::Failure;
 use crate::options::Options;
 use crate::output::Output;
+use crate::standard;
 use crate::status::Status;
 use crate::userid;
 
@@ -20,12 +21,13 @@ impl Store {
         let output = options.output();
         let userid = userid::writable(&self.userid, self.libxl_json)?;
         let host = options.host()?;
-        let userdata = options.userdata(&host)?;
-        let domain = self.domain.key(&host)?;
-        // Whole, before anything is locked: a slow or dying writer at the other end of a pipe keeps
-        // nobody waiting and leaves nothing behind.
+        let domain = options.key(&self.domain, &host)?;
+        // Whole, before anything is locked: if the writer at the other end of a pipe is slow or is
+        // killed, no other process waits for it and nothing is left behind.
         let data = self.read(options.max_size(), output)?;
-        let outcome = userdata.store_if(domain, &userid, &data, self.expect())?;
+        let userdata = options.userdata(&host)?;
+        let expect = expect(self.if_version, self.if_absent);
+        let outcome = userdata.store_if(domain, &userid, &data, expect)?;
         if data.is_empty() {
             output.note(match outcome {
                 Outcome::NothingToRemove => "there were no bytes to store and no value to remove",
@@ -35,7 +37,7 @@ impl Store {
         let displaced = displaced(outcome);
         if let Some(displaced) = &displaced {
             output.note(format_args!(
-                "a {displaced} stood in the place of the value and was replaced"
+                "what was replaced was not a value but a {displaced}"
             ));
         }
         let document = document::Outcome {
@@ -50,39 +52,54 @@ impl Store {
         Ok(Status::Done)
     }
 
-    fn expect(&self) -> Expect {
-        match self.if_version {
-            Some(version) => Expect::Version(version),
-            None if self.if_absent => Expect::Absent,
-            None => Expect::Any,
+    /// All bytes of the input. No bytes are refused: the cause may be a FILE that was forgotten or a
+    /// program that failed, and the value would be removed.
+    fn read(&self, limit: u64, output: Output) -> Result<Vec<u8>, Failure> {
+        let (data, input) = self.read_any(limit, output)?;
+        if data.is_empty() && !self.empty_removes {
+            return Err(Failure::InputEmpty { input });
         }
+        Ok(data)
     }
 
-    fn read(&self, limit: u64, output: Output) -> Result<Vec<u8>, Failure> {
+    /// All bytes of the input, and its name.
+    fn read_any(&self, limit: u64, output: Output) -> Result<(Vec<u8>, String), Failure> {
         match self.file.as_deref() {
             Some(path) if path != Path::new("-") => {
                 let input = path.display().to_string();
                 let failed = Failure::io(format!("open {input}"));
-                read(File::open(path).map_err(failed)?, input, limit)
+                let file = File::open(path).map_err(failed)?;
+                Ok((read(file, &input, limit)?, input))
             }
             _ => {
-                let stdin = io::stdin().lock();
+                let input = "standard input".to_owned();
+                let stdin = standard::input().map_err(Failure::io(format!("read {input}")))?;
                 if stdin.is_terminal() {
                     output.note("reading the value from the terminal; Ctrl-D ends it");
                 }
-                read(stdin, "standard input".to_owned(), limit)
+                Ok((read(stdin, &input, limit)?, input))
             }
         }
     }
 }
 
+/// What the value that is there must be.
+pub(super) fn expect(version: Option<Version>, absent: bool) -> Expect {
+    match version {
+        Some(version) => Expect::Version(version),
+        None if absent => Expect::Absent,
+        None => Expect::Any,
+    }
+}
+
 /// All bytes, if they are not more than the limit.
-fn read(from: impl Read, input: String, limit: u64) -> Result<Vec<u8>, Failure> {
+fn read(from: impl Read, input: &str, limit: u64) -> Result<Vec<u8>, Failure> {
     let mut data = Vec::new();
     from.take(limit.saturating_add(1))
         .read_to_end(&mut data)
         .map_err(Failure::io(format!("read {input}")))?;
     if data.len() as u64 > limit {
+        let input = input.to_owned();
         return Err(Failure::InputTooLarge { input, limit });
     }
     Ok(data)
@@ -93,11 +110,12 @@ pub(crate) const fn word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Stored { .. } => "stored",
         Outcome::Removed { .. } => "removed",
-        _ => "nothing_to_remove",
+        Outcome::NothingToRemove => "nothing_to_remove",
+        _ => "unchanged",
     }
 }
 
-/// What stood in the place of a value that was stored, and was none.
+/// The type of what was replaced, if it was not a regular file.
 fn displaced(outcome: Outcome) -> Option<String> {
     match outcome {
         Outcome::Stored { displaced, .. } => displaced.map(|found| found.to_string()),
@@ -117,13 +135,15 @@ pub(crate) fn durability(outcome: Outcome) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]
-    fn no_more_than_the_limit_and_one_byte_is_read() {
+    fn one_byte_more_than_the_limit_is_read_at_most() {
         let read = |bytes: usize, limit| {
             let mut input = io::repeat(7).take(bytes as u64);
-            let data = read(&mut input, "it".to_owned(), limit);
+            let data = read(&mut input, "it", limit);
             (data, input.limit())
         };
         assert_eq!(read(3, 3).0.unwrap(), [7; 3]);

@@ -1,14 +1,15 @@
-//! `Narrator`: tells what the demo does, as it does it.
+//! `Narrator`: prints the steps of the demo as they happen.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, Write as _};
 
+use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use thiserror::Error;
 
 use crate::document::Step;
-use crate::failure::Failure;
+use crate::standard;
 
 const TITLE: Style = Style::new().bold();
 const OK: Style = AnsiColor::Green.on_default().bold();
@@ -16,65 +17,67 @@ const OK: Style = AnsiColor::Green.on_default().bold();
 /// Why a step of the demo could not be shown.
 pub(super) type Wrong = Box<dyn StdError + Send + Sync>;
 
-/// A step of the demo that failed.
+/// Why the demo ended early.
 #[derive(Debug, Error)]
-#[error("the demo failed at the step '{step}'")]
-pub(crate) struct StepFailed {
-    step: &'static str,
-    source: Wrong,
+pub(super) enum DemoFailed {
+    #[error("the demo failed at the step '{step}'")]
+    Step { step: &'static str, source: Wrong },
+    #[error(transparent)]
+    Output(io::Error),
 }
 
-/// Tells the steps as they happen, and remembers them.
+/// Prints the steps as they happen, and keeps them for the document.
 pub(super) struct Narrator {
-    aloud: bool,
+    prints: bool,
     steps: Vec<Step>,
 }
 
 impl Narrator {
-    pub(super) const fn new(aloud: bool) -> Self {
+    pub(super) const fn new(prints: bool) -> Self {
         Self {
-            aloud,
+            prints,
             steps: Vec::new(),
         }
     }
 
-    /// Tells a step while `show` shows it.
+    /// Prints the title of a step, and lets `show` do it.
     pub(super) fn step(
         &mut self,
         step: &'static str,
         show: impl FnOnce(&mut Self) -> Result<(), Wrong>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), DemoFailed> {
         let number = self.steps.len() + 1;
         self.say(&format!("\n{TITLE}{number}. {step}{TITLE:#}"))?;
         self.steps.push(Step {
             step,
             shown: Vec::new(),
         });
-        show(self).map_err(|source| match source.downcast::<Unheard>() {
-            Ok(unheard) => Failure::Output(unheard.0),
-            Err(source) => StepFailed { step, source }.into(),
+        show(self).map_err(|source| match source.downcast::<NotPrinted>() {
+            Ok(not_printed) => DemoFailed::Output(not_printed.0),
+            Err(source) => DemoFailed::Step { step, source },
         })
     }
 
     /// States something that has just been verified.
     pub(super) fn shown(&mut self, statement: impl fmt::Display) -> Result<(), Wrong> {
         let statement = statement.to_string();
-        self.tell(&format!("   {OK}ok{OK:#}  {statement}"))
-            .map_err(Unheard)?;
+        self.print(&format!("   {OK}ok{OK:#}  {statement}"))
+            .map_err(NotPrinted)?;
         if let Some(step) = self.steps.last_mut() {
             step.shown.push(statement);
         }
         Ok(())
     }
 
-    pub(super) fn say(&self, line: &str) -> Result<(), Failure> {
-        self.tell(line).map_err(Failure::Output)
+    pub(super) fn say(&self, line: &str) -> Result<(), DemoFailed> {
+        self.print(line).map_err(DemoFailed::Output)
     }
 
-    /// Colours only where a terminal shows them and nobody minds.
-    fn tell(&self, line: &str) -> io::Result<()> {
-        if self.aloud {
-            writeln!(anstream::stdout(), "{line}")?;
+    /// With colours if a terminal shows them and `NO_COLOR` is not set.
+    fn print(&self, line: &str) -> io::Result<()> {
+        if self.prints {
+            let line = format!("{line}\n");
+            AutoStream::auto(standard::output()?).write_all(line.as_bytes())?;
         }
         Ok(())
     }
@@ -84,14 +87,14 @@ impl Narrator {
     }
 }
 
-/// Nobody listens any more.
+/// A statement that could not be printed.
 #[derive(Debug, Error)]
-#[error("nobody listens")]
-struct Unheard(#[source] io::Error);
+#[error("cannot print")]
+struct NotPrinted(#[source] io::Error);
 
-/// Fails the step unless what it claims is so.
-pub(super) fn verify(so: bool, otherwise: impl fmt::Display) -> Result<(), Wrong> {
-    if so {
+/// Fails the step unless the statement is true.
+pub(super) fn verify(is_true: bool, otherwise: impl fmt::Display) -> Result<(), Wrong> {
+    if is_true {
         Ok(())
     } else {
         Err(otherwise.to_string().into())

@@ -1,4 +1,4 @@
-//! A value that is replaced again and again while others read it.
+//! A value that is replaced again and again while threads read it.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use userdata::{DomainKey, Hypervisor, Store, Userdata, WritableUserid};
 
 use super::narrator::{Wrong, verify};
 
-/// The size of each value in bytes: many pages, so that a mixture would show.
+/// The size of each value in bytes: many pages, so that a mixture would be seen.
 pub(super) const SIZE: usize = 64 << 10;
 pub(super) const REPLACEMENTS: u64 = 256;
 pub(super) const READERS: usize = 4;
@@ -18,12 +18,12 @@ pub(super) const READERS: usize = 4;
 pub(super) struct Seen {
     /// How often a value was read, whole.
     pub(super) reads: u64,
-    /// How often it was another than the time before.
+    /// How often it was another value than the time before.
     pub(super) changes: u64,
 }
 
-/// Replaces a value while others read it. Every read must be one whole value, none may go back in
-/// time, and the last value must stay.
+/// Replaces a value while threads read it. Every read must be one whole value, no thread may see an
+/// older value after a newer one, and the last value must stay.
 pub(super) fn run<H: Hypervisor, S: Store>(
     userdata: &Userdata<H, S>,
     domain: DomainKey,
@@ -65,7 +65,7 @@ fn read<H: Hypervisor, S: Store>(
     let mut seen = Seen::default();
     let mut before = 0;
     loop {
-        // Asked first, so that the last value is read as well.
+        // Loaded before the read, so that the last value is read as well.
         let last = done.load(Ordering::Acquire);
         let bytes = userdata.retrieve(domain, userid)?;
         let bytes = bytes.ok_or("a reader found no value")?;
@@ -83,12 +83,12 @@ fn read<H: Hypervisor, S: Store>(
     }
 }
 
-/// A value with a number all over it.
+/// A value that repeats a number.
 pub(super) fn value(number: u64) -> Vec<u8> {
     number.to_le_bytes().repeat(SIZE / 8)
 }
 
-/// The number of a value; `None` if it is not one whole value.
+/// The number that a value repeats; `None` if it is not one whole value.
 pub(super) fn number(bytes: &[u8]) -> Option<u64> {
     let (words, rest) = bytes.as_chunks::<8>();
     let first = words.first()?;

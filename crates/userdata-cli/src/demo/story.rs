@@ -12,9 +12,8 @@ use userdata::{
     Userid, WritableUserid,
 };
 
-use super::narrator::{Narrator, Wrong, verify};
+use super::narrator::{DemoFailed, Narrator, Wrong, verify};
 use super::race;
-use crate::failure::Failure;
 
 /// xl keeps the configuration file of a domain as it was given.
 const WEB: &[u8] = include_bytes!("web.cfg");
@@ -50,8 +49,8 @@ impl<S: Store> Story<S> {
         Userdata::new(&self.host, &self.store)
     }
 
-    /// Tells the story to its end, or to the step that fails.
-    pub(super) fn tell(&self, narrator: &mut Narrator) -> Result<(), Failure> {
+    /// Tells the story to its end, or up to the step that fails.
+    pub(super) fn tell(&self, narrator: &mut Narrator) -> Result<(), DemoFailed> {
         let mut cast = None;
         narrator.step("A toolstack creates three domains", |narrator| {
             cast = Some(self.create(narrator)?);
@@ -60,7 +59,7 @@ impl<S: Store> Story<S> {
         let Some(cast) = cast else {
             return Ok(());
         };
-        narrator.step("Each is stored its configuration", |narrator| {
+        narrator.step("The configuration of each is stored", |narrator| {
             self.store(&cast, narrator)
         })?;
         narrator.step("A value is replaced while others read it", |narrator| {
@@ -128,7 +127,7 @@ impl<S: Store> Story<S> {
             narrator.shown(format_args!("{what}, {size} bytes: {file}"))?;
         }
         narrator.shown(
-            "each is synced a power cut, comes back byte for byte, and is a file as libxl has it",
+            "each survives a power cut, comes back byte for byte, and is a file as libxl has it",
         )
     }
 
@@ -188,7 +187,7 @@ impl<S: Store> Story<S> {
         seen?;
         verify(
             destroyed.problems.is_empty(),
-            "there was trouble with the data",
+            "there were problems with the data",
         )?;
         self.expect(cast.db, userid.as_userid(), None)?;
         self.others_are(&[(cast.web, WEB), (cast.cache, CACHE)])?;
@@ -198,7 +197,7 @@ impl<S: Store> Story<S> {
     fn refuse(&self, cast: &Cast, narrator: &mut Narrator) -> Result<(), Wrong> {
         let userid = WritableUserid::new("xl")?;
         for target in [Target::from(cast.db), Target::from(cast.db.domid)] {
-            let store = self.userdata().store(target, &userid, b"for nobody");
+            let store = self.userdata().store(target, &userid, b"too late");
             refused(store, |kind| {
                 matches!(kind, UserdataErrorKind::NoSuchDomain)
             })?;
@@ -238,7 +237,7 @@ impl<S: Store> Story<S> {
             })?;
         verify(
             destroyed.problems.is_empty(),
-            "there was trouble with the data",
+            "there were problems with the data",
         )
     }
 

@@ -1,4 +1,4 @@
-//! The demo fails where the store under it is broken: its checks can fail.
+//! The demo fails on a store that is broken: its checks can fail.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use userdata_core::{DomainKey, Userid, Value};
 use userdata_fs::OsDirectory;
 
 use super::*;
-use crate::failure::chain;
+use crate::chain::chain;
 use userdata::Store;
 
 /// How a store is broken.
@@ -18,11 +18,11 @@ enum Fault {
     None,
     /// A read may see half of one value and half of another.
     Torn,
-    /// Asks nobody whether a change is admitted.
+    /// Admits every change.
     Unguarded,
-    /// Forgets what was stored for all but one program.
+    /// Loses the values of one program.
     Forgetful,
-    /// Says that it cleared, and did not.
+    /// Reports that it cleared, and did not.
     Lazy,
 }
 
@@ -112,18 +112,18 @@ impl ClosingMark for LazyMark {
     }
 }
 
-/// The steps that were shown, and how the story ended.
+/// The steps that were shown, and how the demo ended.
 fn tell(fault: Fault) -> (Vec<document::Step>, Result<(), Failure>) {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path()).unwrap();
     let host = SimHost::new(HostOptions::new(7));
     let mut narrator = Narrator::new(false);
     let told = Story::new(host, Broken { store, fault }, folder.path()).tell(&mut narrator);
-    (narrator.into_steps(), told)
+    (narrator.into_steps(), told.map_err(failed))
 }
 
 #[test]
-fn the_story_is_told_to_its_end_on_a_store_that_works() {
+fn on_a_store_that_works_the_demo_ends_well() {
     let (steps, told) = tell(Fault::None);
     told.unwrap();
     assert_eq!(steps.len(), 7);
@@ -131,7 +131,7 @@ fn the_story_is_told_to_its_end_on_a_store_that_works() {
 }
 
 #[test]
-fn each_broken_store_is_noticed_at_the_step_that_shows_it() {
+fn each_broken_store_fails_the_step_that_shows_it() {
     for (fault, number, why) in [
         (Fault::Torn, 3, "a mixture of two values"),
         (Fault::Forgetful, 4, "not what it should be"),

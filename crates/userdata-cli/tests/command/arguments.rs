@@ -5,14 +5,14 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
-use crate::sandbox::{Sandbox, WEB};
+use crate::sandbox::{Ran, Sandbox, USERDATA, WEB};
 
 const COMMANDS: [&str; 11] = [
     "store",
     "retrieve",
     "remove",
     "list",
-    "destroy-all",
+    "clear",
     "destroy",
     "registry",
     "demo",
@@ -57,7 +57,7 @@ fn options_are_taken_before_and_after_the_command() {
         assert_eq!(document["durability"], "file");
     }
     assert_eq!(fs::read_dir(sandbox.path("store")).unwrap().count(), 1);
-    // What is said last, behind the command, holds.
+    // The last one, behind the command, counts.
     let document = run(
         &["--durability", "file"],
         &["store", "web", "xl", "/proc/self/comm"],
@@ -67,7 +67,7 @@ fn options_are_taken_before_and_after_the_command() {
 }
 
 #[test]
-fn options_behind_two_dashes_belong_to_the_command_that_is_run() {
+fn options_behind_two_dashes_are_for_the_command_that_is_run() {
     let sandbox = Sandbox::with_web();
     let ran = sandbox.run([
         "destroy",
@@ -83,7 +83,7 @@ fn options_behind_two_dashes_belong_to_the_command_that_is_run() {
 }
 
 #[test]
-fn the_environment_sets_defaults_and_options_go_before_it() {
+fn options_override_defaults_of_the_environment() {
     let sandbox = Sandbox::with_web();
     for folder in ["a", "b"] {
         fs::create_dir(sandbox.path(folder)).unwrap();
@@ -104,14 +104,64 @@ fn the_environment_sets_defaults_and_options_go_before_it() {
 }
 
 #[test]
-fn the_tree_layout_is_understood_and_refused() {
+fn variables_that_are_set_to_nothing_are_unset() {
+    let sandbox = Sandbox::with_web();
+    sandbox.store_for_web("xl", b"x");
+    let run = |arguments: &[&str], hypervisor: &str| {
+        let mut command = sandbox.command(arguments);
+        command
+            .env("USERDATA_DIR", "")
+            .env("USERDATA_LAYOUT", "")
+            .env("USERDATA_HYPERVISOR", hypervisor);
+        Ran::from(command.output().unwrap())
+    };
+    let ran = run(&["retrieve", "web", "xl"], &sandbox.hypervisor());
+    assert_eq!((ran.status, ran.text(), &*ran.stderr), (0, "x", ""));
+    let ran = run(&["registry"], "");
+    assert_eq!((ran.status, &*ran.stderr), (0, ""));
+    let chosen = [
+        "retrieve",
+        "web",
+        "xl",
+        "--hypervisor",
+        &sandbox.hypervisor(),
+    ];
+    assert_eq!(run(&chosen, "").text(), "x");
+    // An option that is set to nothing is still a mistake.
+    assert_eq!(run(&["list", "--layout", ""], "").status, 2);
+}
+
+#[test]
+fn a_name_that_begins_with_a_dash_is_put_behind_two_dashes() {
+    let sandbox = Sandbox::new();
+    sandbox.done(["sim", "create", "--name=-web"]);
+    let store = ["store", "--", "-web", "xl", "/proc/self/comm"];
+    sandbox.done(store);
+    assert_eq!(sandbox.done(["retrieve", "--", "-web", "xl"]), "userdata\n");
+    assert_eq!(sandbox.done(["list", "--", "-web"]).lines().count(), 1);
+    sandbox.done(["remove", "--", "-web", "xl"]);
+    sandbox.done(store);
+    assert_eq!(sandbox.done(["clear", "--", "-web"]), "removed xl\n");
+    sandbox.done(store);
+    sandbox.done(["sim", "shutdown", "--", "-web"]);
+    let destroy = ["destroy", "--", "-web", "--", USERDATA];
+    sandbox.done([&destroy[..], &["sim", "destroy", "--", "-web"]].concat());
+    assert!(sandbox.files().is_empty());
+    sandbox.refused(3, destroy);
+}
+
+#[test]
+fn the_tree_layout_is_refused_with_its_own_message() {
     let sandbox = Sandbox::with_web();
     for arguments in [
         &["list", "--layout", "tree"][..],
         &["--layout", "tree", "registry"],
     ] {
-        let said = sandbox.refused(2, arguments);
-        assert!(said.contains("does not have the layout 'tree'"), "{said}");
+        let message = sandbox.refused(2, arguments);
+        assert!(
+            message.contains("does not have the layout 'tree'"),
+            "{message}"
+        );
     }
     let mut command = sandbox.command(["list"]);
     command.env("USERDATA_LAYOUT", "tree");
@@ -159,6 +209,9 @@ fn wrong_arguments_are_explained() {
             "one of auto, xen and sim:FILE",
         ),
         (&["destroy", "web"], "<COMMAND>"),
+        (&["destroy", "--", "true"], "no domain is named"),
+        (&["destroy", "--", "-web", "--"], "no domain is named"),
+        (&["destroy", "--", "", "--", "true"], "no domain is named"),
         (&["destroy", "web", "true"], "unexpected argument 'true'"),
         (&["sim", "create", "--uuid", "x"], "invalid value 'x'"),
         (
@@ -183,7 +236,7 @@ fn wrong_arguments_are_explained() {
 }
 
 #[test]
-fn a_domain_that_is_no_text_is_wrong_usage() {
+fn a_domain_that_is_not_text_is_wrong_usage() {
     let sandbox = Sandbox::with_web();
     let ran = sandbox.run([OsStr::new("list"), OsStr::from_bytes(b"we\xff")]);
     assert_eq!(ran.status, 2);
@@ -198,7 +251,7 @@ fn a_timeout_beyond_all_clocks_is_a_timeout() {
 }
 
 #[test]
-fn without_arguments_the_command_says_what_it_can_do() {
+fn without_arguments_the_command_shows_its_usage() {
     let sandbox = Sandbox::new();
     let ran = sandbox.run([""; 0]);
     assert_eq!(ran.status, 2);
@@ -206,7 +259,7 @@ fn without_arguments_the_command_says_what_it_can_do() {
 }
 
 #[test]
-fn help_tells_every_command_and_option_and_status() {
+fn help_has_every_command_option_and_status() {
     let sandbox = Sandbox::new();
     let help = sandbox.done(["--help"]);
     for word in COMMANDS {
@@ -281,7 +334,7 @@ fn the_manual_page_has_every_command_option_and_status() {
     assert_eq!(
         plain.matches("--max-size").count(),
         3,
-        "told once, and in two statuses or texts"
+        "once as an option, and in two other texts"
     );
 }
 
@@ -290,7 +343,7 @@ fn completions_are_written_for_every_shell() {
     let sandbox = Sandbox::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = sandbox.done(["completions", shell]);
-        assert!(script.contains("destroy-all"), "{shell}");
+        assert!(script.contains("boot-host"), "{shell}");
     }
     for arguments in [&["man"][..], &["completions", "bash"]] {
         let ran = sandbox.run([arguments, &["--json"]].concat());

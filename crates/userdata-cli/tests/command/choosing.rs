@@ -1,9 +1,9 @@
 //! How a domain is named.
 
-use crate::sandbox::{NOBODY, Sandbox, WEB};
+use crate::sandbox::{NEVER, Sandbox, WEB};
 
 #[test]
-fn a_domain_is_named_by_domid_uuid_name_or_both_numbers() {
+fn a_domain_is_named_by_domid_uuid_name_or_key() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"value");
     let key = format!("1.{WEB}");
@@ -24,26 +24,26 @@ fn a_domain_is_named_by_domid_uuid_name_or_both_numbers() {
 }
 
 #[test]
-fn a_uuid_that_two_domains_have_is_refused_and_they_are_named() {
+fn a_uuid_of_two_domains_is_refused_and_they_are_listed() {
     let sandbox = Sandbox::with_web();
     sandbox.done(["sim", "create", "--name", "web--incoming", "--uuid", WEB]);
-    let said = sandbox.refused(2, ["list", WEB]);
+    let message = sandbox.refused(2, ["list", WEB]);
     let expected =
         format!("2 domains have the uuid {WEB}: 1.{WEB}, 2.{WEB}; name one by its domid");
-    assert_eq!(said, expected);
+    assert_eq!(message, expected);
     for (domain, value) in [("1", "one"), (&*format!("2.{WEB}"), "two")] {
         let ran = sandbox.feed(["store", domain, "xl"], value.as_bytes());
         assert_eq!(ran.status, 0, "{ran:?}");
     }
     assert_eq!(sandbox.done(["retrieve", "web", "xl"]), "one");
     assert_eq!(sandbox.done(["retrieve", "web--incoming", "xl"]), "two");
-    // A zombie is no domain that data could be meant for.
+    // A zombie can't be the domain whose data is meant.
     sandbox.done(["sim", "destroy", "1", "--stop-at", "dead"]);
     assert_eq!(sandbox.done(["retrieve", WEB, "xl"]), "two");
 }
 
 #[test]
-fn a_number_is_a_domid_even_if_a_domain_is_called_so() {
+fn a_number_is_a_domid_even_if_it_is_a_name_too() {
     let sandbox = Sandbox::with_web();
     sandbox.done(["sim", "create", "--name", "1"]);
     sandbox.done(["sim", "create", "--name", "7"]);
@@ -55,7 +55,7 @@ fn a_number_is_a_domid_even_if_a_domain_is_called_so() {
 }
 
 #[test]
-fn one_incarnation_is_read_and_cleared_after_its_end_and_nothing_is_stored_for_it() {
+fn a_gone_incarnation_is_read_and_cleared_only() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"left behind");
     sandbox.done(["sim", "reboot", "web"]);
@@ -66,10 +66,10 @@ fn one_incarnation_is_read_and_cleared_after_its_end_and_nothing_is_stored_for_i
     sandbox.feed(["store", &gone, "xl"], b"x").refused(3);
     sandbox.refused(3, ["remove", &gone, "xl"]);
     sandbox.refused(3, ["destroy", &gone, "--", "true"]);
-    assert_eq!(sandbox.done(["destroy-all", &gone]), "removed xl\n");
+    assert_eq!(sandbox.done(["clear", &gone]), "removed xl\n");
     assert_eq!(sandbox.done(["list", &gone]), "");
     assert_eq!(sandbox.value_of_web("xl"), b"of the next");
-    assert_eq!(sandbox.done(["list", NOBODY]), "");
+    assert_eq!(sandbox.done(["list", NEVER]), "");
 }
 
 #[test]

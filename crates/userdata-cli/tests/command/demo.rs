@@ -5,7 +5,7 @@ use std::fs;
 use crate::sandbox::{Ran, Sandbox};
 
 #[test]
-fn the_demo_tells_seven_steps_and_leaves_nothing_behind() {
+fn the_demo_has_seven_steps_and_leaves_nothing() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("scratch")).unwrap();
     let mut command = sandbox.command(["demo"]);
@@ -31,9 +31,9 @@ fn the_demo_needs_a_scratch_directory() {
     let sandbox = Sandbox::new();
     let mut command = sandbox.command(["demo"]);
     command.env("TMPDIR", sandbox.path("nowhere"));
-    let said = Ran::from(command.output().unwrap()).refused(1);
+    let message = Ran::from(command.output().unwrap()).refused(1);
     assert!(
-        said.starts_with("cannot make a scratch directory: "),
-        "{said}"
+        message.starts_with("cannot make a scratch directory: "),
+        "{message}"
     );
 }

@@ -36,40 +36,40 @@ fn nothing_can_be_stored_while_the_command_runs() {
 }
 
 #[test]
-fn a_command_that_fails_leaves_everything_as_it_was() {
+fn a_living_domain_keeps_its_values_if_the_command_fails() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"x");
-    let said = destroy(&sandbox, &["false"]).refused(1);
+    let message = destroy(&sandbox, &["false"]).refused(1);
     let expected = format!(
         "cannot destroy domain 1.{WEB}: the domain was not destroyed: \
          'false' ended with exit status: 1"
     );
-    assert_eq!(said, expected);
-    let said = destroy(&sandbox, &["./no-such-command", "web"]).refused(1);
+    assert_eq!(message, expected);
+    let message = destroy(&sandbox, &["./no-such-command", "web"]).refused(1);
     assert!(
-        said.contains("cannot run './no-such-command': No such file"),
-        "{said}"
+        message.contains("cannot run './no-such-command': No such file"),
+        "{message}"
     );
-    let said = destroy(&sandbox, &["sh", "-c", "kill -9 $$"]).refused(1);
-    assert!(said.contains("signal: 9"), "{said}");
+    let message = destroy(&sandbox, &["sh", "-c", "kill -9 $$"]).refused(1);
+    assert!(message.contains("signal: 9"), "{message}");
     assert_eq!(sandbox.files(), [format!("userdata-d.1.{WEB}.xl")]);
     sandbox.store_for_web("xl", b"y");
 }
 
 #[test]
-fn a_command_that_does_nothing_is_found_out() {
+fn a_command_that_does_nothing_is_an_error() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"x");
-    let said = destroy(&sandbox, &["true"]).refused(1);
+    let message = destroy(&sandbox, &["true"]).refused(1);
     assert!(
-        said.ends_with("the domain still lives, although the function that destroys it succeeded"),
-        "{said}"
+        message.ends_with("still lives, although 'true' succeeded"),
+        "{message}"
     );
     assert_eq!(sandbox.files(), [format!("userdata-d.1.{WEB}.xl")]);
 }
 
 #[test]
-fn a_domain_that_never_comes_back_is_destroyed_although_it_is_not_gone() {
+fn a_dying_or_dead_domain_is_destroyed() {
     for phase in ["dying", "dead"] {
         let sandbox = Sandbox::with_web();
         sandbox.store_for_web("xl", b"x");
@@ -83,7 +83,7 @@ fn a_domain_that_never_comes_back_is_destroyed_although_it_is_not_gone() {
 }
 
 #[test]
-fn trouble_with_storage_does_not_keep_a_domain_alive() {
+fn a_failure_of_the_store_does_not_keep_a_domain_alive() {
     let sandbox = Sandbox::with_web();
     fs::create_dir(sandbox.file_of_web("xl")).unwrap();
     let ran = destroy(&sandbox, &[USERDATA, "sim", "destroy", "web"]);
@@ -115,7 +115,7 @@ fn trouble_with_storage_does_not_keep_a_domain_alive() {
 }
 
 #[test]
-fn with_json_standard_output_is_for_the_document_alone() {
+fn with_json_only_the_document_is_on_standard_output() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"x");
     let script = "echo from the command; $0 sim destroy web";
@@ -127,7 +127,7 @@ fn with_json_standard_output_is_for_the_document_alone() {
 }
 
 #[test]
-fn the_command_gets_its_arguments_and_input_as_they_are() {
+fn the_command_gets_its_arguments_and_input_unchanged() {
     let sandbox = Sandbox::with_web();
     let mut command = sandbox.command([
         "destroy",
@@ -142,4 +142,52 @@ fn the_command_gets_its_arguments_and_input_as_they_are() {
     command.stdin(fs::File::open(sandbox.path("input")).unwrap());
     let output = command.output().unwrap();
     assert_eq!(output.stdout, b"input a  b*\n");
+}
+
+#[test]
+fn the_hypervisor_decides_and_not_the_exit_status() {
+    for phase in [None, Some("dying"), Some("dead")] {
+        let sandbox = Sandbox::with_web();
+        sandbox.store_for_web("xl", b"x");
+        fs::write(sandbox.file_of_web("libxl-json"), "{}").unwrap();
+        let stop = phase.map_or(String::new(), |phase| format!("--stop-at {phase}"));
+        let script = format!("$0 sim destroy web {stop}; exit 3");
+        let ran = destroy(&sandbox, &["sh", "-c", &script, USERDATA]);
+        assert_eq!((ran.status, ran.text()), (1, ""), "{ran:?}");
+        let expected = format!(
+            "userdata: domain 1.{WEB} is destroyed, although the command failed: \
+             'sh' ended with exit status: 3\n\
+             userdata: removed libxl-json\nuserdata: removed xl\n"
+        );
+        assert_eq!(ran.stderr, expected);
+        assert!(sandbox.files().is_empty());
+    }
+}
+
+#[test]
+fn a_domain_that_is_gone_is_reported_with_the_failed_command() {
+    let sandbox = Sandbox::with_web();
+    sandbox.store_for_web("xl", b"x");
+    let script = "$0 sim destroy web; exit 3";
+    let ran = sandbox.run([
+        "destroy", "web", "--json", "--", "sh", "-c", script, USERDATA,
+    ]);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    let document = ran.document();
+    assert_eq!(document["schema"], "userdata/destroyed/1");
+    assert_eq!(document["cleared"]["removed"][0]["userid"], "xl");
+    assert_eq!(document["command_error"], "'sh' ended with exit status: 3");
+}
+
+#[test]
+fn an_unknown_domain_keeps_its_values() {
+    for end in ["exit 0", "exit 1"] {
+        let sandbox = Sandbox::with_web();
+        sandbox.store_for_web("xl", b"x");
+        let script = format!("echo damaged > {}; {end}", sandbox.host().display());
+        let ran = destroy(&sandbox, &["sh", "-c", &script]);
+        assert_eq!(ran.status, 1, "{ran:?}");
+        assert!(ran.stderr.contains("not a simulated host"), "{ran:?}");
+        assert_eq!(sandbox.files(), [format!("userdata-d.1.{WEB}.xl")]);
+    }
 }

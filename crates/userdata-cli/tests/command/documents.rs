@@ -118,7 +118,7 @@ fn every_document_has_an_example_in_the_manual() {
 }
 
 #[test]
-fn every_failure_has_a_document_that_agrees_with_the_exit_status() {
+fn the_document_of_a_failure_has_its_exit_status() {
     let sandbox = Sandbox::with_web();
     std::fs::write(sandbox.file_of_web("empty"), "").unwrap();
     for (arguments, status, kind) in [
@@ -153,7 +153,7 @@ fn every_failure_has_a_document_that_agrees_with_the_exit_status() {
 }
 
 #[test]
-fn wrong_usage_has_a_document_only_where_json_is_asked_for() {
+fn wrong_usage_has_a_document_only_with_json() {
     let sandbox = Sandbox::new();
     let ran = sandbox.run(["store", "web", "--json"]);
     assert_eq!(ran.status, 2);
@@ -171,12 +171,12 @@ fn wrong_usage_has_a_document_only_where_json_is_asked_for() {
         let ran = sandbox.run(arguments);
         assert_eq!((ran.status, ran.text()), (2, ""));
     }
-    // Help is no document.
+    // Help is not a document.
     assert!(sandbox.done(["--json", "--help"]).contains("Usage:"));
 }
 
 #[test]
-fn removing_says_what_it_did() {
+fn the_outcome_of_a_removal_is_in_the_document() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"x");
     for outcome in ["removed", "nothing_to_remove"] {
@@ -189,6 +189,7 @@ fn removing_says_what_it_did() {
             outcome == "nothing_to_remove"
         );
     }
-    let document = sandbox.run(["store", "web", "xl", "--json"]).document();
+    let store = ["store", "web", "xl", "--json", "--empty-removes"];
+    let document = sandbox.run(store).document();
     assert_eq!(document["outcome"], "nothing_to_remove");
 }

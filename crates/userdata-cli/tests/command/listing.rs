@@ -1,4 +1,4 @@
-//! `userdata list`, and userids that no list can show as they are.
+//! `userdata list`, and userids that have to be escaped.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -12,7 +12,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::sandbox::{Sandbox, WEB};
 
-/// What programs managed to store, and how it is shown.
+/// Userids that other programs may have stored under, and how they are shown.
 const HOSTILE: [(&[u8], &str); 8] = [
     (b"", r#""""#),
     (b"a b ", r"a\x20b\x20"),
@@ -72,7 +72,7 @@ fn lines_are_in_order_of_domid_and_userid() {
 }
 
 #[test]
-fn only_values_are_listed_whatever_else_is_there() {
+fn only_values_are_listed() {
     let sandbox = Sandbox::with_web();
     for name in [
         format!("userdata-l.1.{WEB}.domain-userdata-lock"),
@@ -88,7 +88,7 @@ fn only_values_are_listed_whatever_else_is_there() {
 }
 
 #[test]
-fn whether_a_domain_exists_is_told() {
+fn the_life_of_a_domain_is_listed() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"x");
     let key = format!("1.{WEB}");
@@ -114,13 +114,13 @@ fn whether_a_domain_exists_is_told() {
     assert!(ran.text().contains("\tunknown\t"), "{ran:?}");
     assert!(
         ran.stderr
-            .starts_with("userdata: cannot look up domain 1: "),
+            .starts_with("userdata: cannot read the simulated host "),
         "{ran:?}"
     );
 }
 
 #[test]
-fn the_state_of_a_damaged_value_is_told() {
+fn the_state_of_a_damaged_value_is_listed() {
     let sandbox = Sandbox::with_web();
     fs::write(sandbox.file_of_web("a"), "").unwrap();
     std::os::unix::fs::symlink("x", sandbox.file_of_web("b")).unwrap();
@@ -134,7 +134,7 @@ fn the_state_of_a_damaged_value_is_told() {
 }
 
 #[test]
-fn whatever_is_listed_can_be_retrieved_and_removed_by_what_is_shown() {
+fn a_value_is_retrieved_and_removed_by_its_listed_userid() {
     let sandbox = hostile();
     let list = sandbox.done(["list", "web"]);
     assert!(list.is_ascii());
@@ -166,10 +166,10 @@ fn userids_are_taken_byte_for_byte_unless_escaped() {
         let ran = sandbox.run([&arguments[..], &[userid.to_owned()]].concat());
         assert_eq!((ran.status, ran.text()), (0, shown));
     }
-    let said = sandbox.refused(2, ["retrieve", "web", "-e", r"a\q"]);
+    let message = sandbox.refused(2, ["retrieve", "web", "-e", r"a\q"]);
     assert!(
-        said.starts_with(r"'a\\q' is not an escaped userid: a backslash stands before"),
-        "{said}"
+        message.starts_with(r"'a\\q' is not accepted as a userid: a backslash is followed by"),
+        "{message}"
     );
     sandbox.refused(2, ["retrieve", "web", "-e", r"a\x2fb"]);
     sandbox.refused(2, ["retrieve", "web", "a/b"]);
@@ -222,7 +222,7 @@ fn on_a_terminal(mut command: Command) -> String {
     let mut child = command.stdout(end).spawn().unwrap();
     drop(command);
     let mut text = Vec::new();
-    // A terminal that nobody has open any more ends with EIO.
+    // When no process has the terminal open any more, reading ends with EIO.
     let ended = fs::File::from(terminal).read_to_end(&mut text).unwrap_err();
     assert_eq!(ended.raw_os_error(), Some(Errno::IO.raw_os_error()));
     assert!(child.wait().unwrap().success());
@@ -230,7 +230,7 @@ fn on_a_terminal(mut command: Command) -> String {
 }
 
 #[test]
-fn the_seed_layout_is_listed_with_the_domain_that_has_the_uuid() {
+fn the_seed_layout_is_listed_by_uuid() {
     let sandbox = Sandbox::with_web();
     let gone = "6f0c2a52-9d1e-4c8b-8a53-2f3b1c7d9e10";
     sandbox.feed(["store", "web", "xl", "--layout", "seed"], b"x");
@@ -253,7 +253,7 @@ fn the_seed_layout_is_listed_with_the_domain_that_has_the_uuid() {
 }
 
 #[test]
-fn the_registry_has_what_libxl_registered() {
+fn the_registry_has_the_userids_of_libxl() {
     let sandbox = Sandbox::new();
     let list = sandbox.done(["registry"]);
     assert_eq!(list.lines().count(), 6);

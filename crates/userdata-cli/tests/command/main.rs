@@ -9,6 +9,7 @@
 mod arguments;
 mod choosing;
 mod demo;
+mod descriptors;
 mod destroying;
 mod documents;
 mod exit_status;
@@ -19,7 +20,6 @@ mod pipes;
 mod removing;
 mod retrieving;
 mod samples;
-
 mod sandbox;
 mod simulated;
 mod storing;

@@ -1,4 +1,4 @@
-//! `userdata remove` and `userdata destroy-all`.
+//! `userdata remove` and `userdata clear`.
 
 use std::fs;
 
@@ -22,7 +22,7 @@ fn one_value_is_removed_and_no_other() {
 }
 
 #[test]
-fn to_remove_what_is_not_there_is_done_and_said() {
+fn removing_nothing_succeeds_with_a_note() {
     let sandbox = Sandbox::with_web();
     let ran = sandbox.run(["remove", "web", "xl"]);
     assert_eq!(ran.status, 0);
@@ -33,12 +33,12 @@ fn to_remove_what_is_not_there_is_done_and_said() {
 fn a_directory_in_place_of_a_value_is_not_removed() {
     let sandbox = Sandbox::with_web();
     fs::create_dir(sandbox.file_of_web("xl")).unwrap();
-    let said = sandbox.refused(5, ["remove", "web", "xl"]);
+    let message = sandbox.refused(5, ["remove", "web", "xl"]);
     assert!(
-        said.ends_with("it is a directory and not a regular file"),
-        "{said}"
+        message.ends_with("it is a directory and not a regular file"),
+        "{message}"
     );
-    let ran = sandbox.run(["destroy-all", "web"]);
+    let ran = sandbox.run(["clear", "web"]);
     assert_eq!(ran.status, 5, "{ran:?}");
     assert!(
         ran.stderr
@@ -48,7 +48,7 @@ fn a_directory_in_place_of_a_value_is_not_removed() {
 }
 
 #[test]
-fn a_living_domain_keeps_what_it_needs_unless_all_is_said() {
+fn a_living_domain_keeps_what_it_needs_without_all() {
     let sandbox = Sandbox::with_web();
     let other = sandbox.store().join(format!("userdata-d.11.{WEB}.xl"));
     let lock = sandbox
@@ -61,26 +61,26 @@ fn a_living_domain_keeps_what_it_needs_unless_all_is_said() {
     sandbox.store_for_web("xl", b"x");
     sandbox.store_for_web("b", b"x");
     assert_eq!(
-        sandbox.done(["destroy-all", "web"]),
-        "removed b\nremoved xl\nremoved 1 file that holds no value\n\
+        sandbox.done(["clear", "web"]),
+        "removed b\nremoved xl\nremoved 1 file that is not a value\n\
          kept libxl-json, which the living domain needs (--all removes it)\n"
     );
     assert!(fs::exists(&lock).unwrap());
     assert_eq!(
-        sandbox.done(["destroy-all", "web", "--all"]),
-        "removed libxl-json\nremoved 1 file that holds no value\n"
+        sandbox.done(["clear", "web", "--all"]),
+        "removed libxl-json\nremoved 1 file that is not a value\n"
     );
     assert_eq!(sandbox.files(), [format!("userdata-d.11.{WEB}.xl")]);
-    assert_eq!(sandbox.done(["destroy-all", "web"]), "");
+    assert_eq!(sandbox.done(["clear", "web"]), "");
 }
 
 #[test]
-fn what_cannot_be_removed_is_reported_and_the_rest_is_removed() {
+fn files_that_cannot_be_removed_stop_no_other() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("a", b"x");
     fs::create_dir(sandbox.file_of_web("b")).unwrap();
     sandbox.store_for_web("c", b"x");
-    let ran = sandbox.run(["destroy-all", "web", "--json"]);
+    let ran = sandbox.run(["clear", "web", "--json"]);
     assert_eq!(ran.status, 5, "{ran:?}");
     let document = ran.document();
     assert_eq!(document["removed"].as_array().unwrap().len(), 2);
@@ -91,4 +91,37 @@ fn what_cannot_be_removed_is_reported_and_the_rest_is_removed() {
         format!("userdata: {}\n", failed[0].as_str().unwrap())
     );
     assert_eq!(sandbox.files(), [format!("userdata-d.1.{WEB}.b")]);
+}
+
+#[test]
+fn a_value_is_removed_only_if_it_has_the_version() {
+    let sandbox = Sandbox::with_web();
+    for userid in ["xl", "libxl-json"] {
+        fs::write(sandbox.file_of_web(userid), "old").unwrap();
+        let remove = |version: &str| {
+            let remove = ["remove", "web", userid, "--libxl-json", "--json"];
+            sandbox.run([&remove[..], &["--if-version", version]].concat())
+        };
+        let document = sandbox
+            .run(["retrieve", "web", userid, "--json"])
+            .document();
+        let version = document["version"].as_str().unwrap();
+        let ran = remove(&"0".repeat(64));
+        assert_eq!(
+            (ran.status, &ran.document()["found"]),
+            (6, &document["version"])
+        );
+        assert_eq!(sandbox.value_of_web(userid), b"old");
+        let ran = remove(version);
+        assert_eq!(
+            (ran.status, &ran.document()["outcome"]),
+            (0, &"removed".into())
+        );
+        let ran = remove(version);
+        assert_eq!(
+            (ran.status, &ran.document()["found"]),
+            (6, &serde_json::Value::Null)
+        );
+    }
+    assert!(sandbox.files().is_empty());
 }

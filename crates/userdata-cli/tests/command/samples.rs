@@ -1,4 +1,4 @@
-//! What real xl 4.17 left in `/var/lib/xen`, under a host that has its domains.
+//! The files that real xl 4.17 left in `/var/lib/xen`, on a host that has its domains.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -90,7 +90,7 @@ fn each_value_is_retrieved_byte_for_byte() {
 }
 
 #[test]
-fn store_and_remove_change_exactly_what_they_name() {
+fn store_and_remove_change_exactly_one_value() {
     let (sandbox, before) = host();
     let xl = format!("userdata-d.1.{WEB}.xl");
     sandbox.feed(["store", "web", "xl"], b"new");
@@ -108,21 +108,21 @@ fn store_and_remove_change_exactly_what_they_name() {
 }
 
 #[test]
-fn destroy_all_changes_exactly_what_it_names() {
+fn clear_changes_exactly_the_files_that_it_names() {
     let (sandbox, mut expected) = host();
     assert_eq!(
-        sandbox.done(["destroy-all", "web"]),
+        sandbox.done(["clear", "web"]),
         "removed backup-agent\nremoved xl\n\
          kept libxl-json, which the living domain needs (--all removes it)\n"
     );
     expected.remove(&format!("userdata-d.1.{WEB}.backup-agent"));
     expected.remove(&format!("userdata-d.1.{WEB}.xl"));
     assert_eq!(files(&sandbox), expected);
-    sandbox.done(["destroy-all", "web", "--all"]);
+    sandbox.done(["clear", "web", "--all"]);
     expected.remove(&format!("userdata-d.1.{WEB}.libxl-json"));
     assert_eq!(files(&sandbox), expected);
     sandbox.done(["sim", "destroy", "db"]);
-    sandbox.done(["destroy-all", &format!("2.{DB}")]);
+    sandbox.done(["clear", &format!("2.{DB}")]);
     expected.retain(|name, _| !name.contains(DB));
     assert_eq!(files(&sandbox), expected);
     assert_eq!(expected.len(), 1);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
+use rustix::thread::CapabilitySet;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -15,8 +16,8 @@ pub(crate) const USERDATA: &str = env!("CARGO_BIN_EXE_userdata");
 
 /// The uuid of the domain `web`.
 pub(crate) const WEB: &str = "dd0432cd-1e00-4034-a9f8-262cf3743e99";
-/// A domain that never is.
-pub(crate) const NOBODY: &str = "99.6f0c2a52-9d1e-4c8b-8a53-2f3b1c7d9e10";
+/// A domain that never exists.
+pub(crate) const NEVER: &str = "99.6f0c2a52-9d1e-4c8b-8a53-2f3b1c7d9e10";
 
 /// A scratch directory: nothing outside of it is read or written.
 pub(crate) struct Sandbox {
@@ -100,6 +101,23 @@ impl Sandbox {
         Ran::from(self.command(arguments).output().unwrap())
     }
 
+    /// Runs without a superuser's right to pass over permissions.
+    pub(crate) fn run_confined(
+        &self,
+        arguments: impl IntoIterator<Item: AsRef<OsStr>> + Send,
+    ) -> Ran {
+        thread::scope(|threads| {
+            let confined = threads.spawn(|| {
+                for right in [CapabilitySet::DAC_OVERRIDE, CapabilitySet::DAC_READ_SEARCH] {
+                    let dropped = rustix::thread::remove_capability_from_bounding_set(right);
+                    assert!(dropped.is_ok() || !rustix::process::geteuid().is_root());
+                }
+                self.run(arguments)
+            });
+            confined.join().unwrap()
+        })
+    }
+
     /// Runs with bytes on standard input.
     pub(crate) fn feed(
         &self,
@@ -118,14 +136,14 @@ impl Sandbox {
         })
     }
 
-    /// Runs what must succeed and say nothing on standard error; its standard output.
+    /// Runs a command that must succeed without a message; its standard output.
     pub(crate) fn done(&self, arguments: impl IntoIterator<Item: AsRef<OsStr>>) -> String {
         let ran = self.run(arguments);
         assert_eq!((ran.status, &*ran.stderr), (0, ""), "{ran:?}");
         String::from_utf8(ran.stdout).unwrap()
     }
 
-    /// Runs what must fail; its one line on standard error, without the command's name.
+    /// Runs a command that must fail; its one line on standard error, without the command's name.
     pub(crate) fn refused(
         &self,
         status: i32,

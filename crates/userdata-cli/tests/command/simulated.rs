@@ -19,7 +19,7 @@ fn row(domid: &str, name: &str, phase: &str) -> (String, String, String) {
 }
 
 #[test]
-fn every_host_has_domain_0_and_none_is_made_by_looking() {
+fn a_host_begins_with_domain_0_and_listing_makes_no_file() {
     let sandbox = Sandbox::new();
     assert_eq!(phases(&sandbox), [row("0", "Domain-0", "running")]);
     assert!(!fs::exists(sandbox.host()).unwrap());
@@ -59,7 +59,7 @@ fn a_host_reboots_and_domids_start_again() {
     sandbox.done(["sim", "boot-host"]);
     assert_eq!(phases(&sandbox), [row("0", "Domain-0", "running")]);
     assert!(sandbox.done(["sim", "create"]).starts_with("1."));
-    // What no toolstack tidied up is still there.
+    // Values that no toolstack removed are still there.
     assert!(sandbox.done(["list"]).contains("\tgone\t"));
 }
 
@@ -79,7 +79,7 @@ fn values_are_never_touched() {
 }
 
 #[test]
-fn what_cannot_happen_is_refused_and_nothing_happens() {
+fn an_event_that_cannot_happen_changes_nothing() {
     let sandbox = Sandbox::with_web();
     let before = fs::read(sandbox.host()).unwrap();
     for (arguments, why) in [
@@ -97,40 +97,43 @@ fn what_cannot_happen_is_refused_and_nothing_happens() {
             "Domain-0 lives as long as the host",
         ),
     ] {
-        let said = sandbox.refused(1, arguments);
+        let message = sandbox.refused(1, arguments);
         assert!(
-            said.starts_with("cannot change the simulated host "),
-            "{said}"
+            message.starts_with("cannot change the simulated host "),
+            "{message}"
         );
-        assert!(said.ends_with(why), "{said}");
+        assert!(message.ends_with(why), "{message}");
     }
     assert_eq!(fs::read(sandbox.host()).unwrap(), before);
     sandbox.done(["sim", "destroy", "web", "--stop-at", "dead"]);
-    let said = sandbox.refused(1, ["sim", "shutdown", "1"]);
-    assert!(said.ends_with("domain 1 is dead"), "{said}");
+    let message = sandbox.refused(1, ["sim", "shutdown", "1"]);
+    assert!(message.ends_with("domain 1 is dead"), "{message}");
 }
 
 #[test]
-fn a_file_that_is_no_host_is_left_alone() {
+fn a_file_that_is_not_a_host_is_left_alone() {
     let sandbox = Sandbox::new();
     fs::write(sandbox.host(), "my diary\n").unwrap();
-    let said = sandbox.refused(1, ["sim", "create"]);
+    let message = sandbox.refused(1, ["sim", "create"]);
     assert!(
-        said.contains("not a simulated host of the form hv-sim/host/1"),
-        "{said}"
+        message.contains("not a simulated host of the form hv-sim/host/1"),
+        "{message}"
     );
     assert_eq!(fs::read(sandbox.host()).unwrap(), b"my diary\n");
 }
 
 #[test]
-fn a_locked_host_is_waited_for_no_longer_than_allowed() {
+fn an_event_waits_for_the_lock_until_the_timeout() {
     let sandbox = Sandbox::with_web();
     let lock = fs::File::open(sandbox.path("host.json.lock")).unwrap();
     lock.lock().unwrap();
-    let said = sandbox.refused(7, ["sim", "shutdown", "web", "--timeout", "0.02"]);
-    assert!(said.contains("is locked by another process"), "{said}");
+    let message = sandbox.refused(7, ["sim", "shutdown", "web", "--timeout", "0.02"]);
+    assert!(
+        message.contains("is locked by another process"),
+        "{message}"
+    );
     // Not the ten seconds that are the default.
-    assert!(!said.contains("waited 10."), "{said}");
+    assert!(!message.contains("waited 10."), "{message}");
     lock.unlock().unwrap();
     sandbox.done(["sim", "shutdown", "web"]);
 }
@@ -147,6 +150,6 @@ fn a_hostile_name_is_shown_on_one_line() {
 #[test]
 fn there_is_no_simulation_on_a_real_host() {
     let sandbox = Sandbox::new();
-    let said = sandbox.refused(2, ["sim", "list", "--hypervisor", "xen"]);
-    assert!(said.contains("--hypervisor sim:FILE"), "{said}");
+    let message = sandbox.refused(2, ["sim", "list", "--hypervisor", "xen"]);
+    assert!(message.contains("--hypervisor sim:FILE"), "{message}");
 }

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
-use crate::sandbox::{Sandbox, WEB};
+use crate::sandbox::{Ran, Sandbox, USERDATA, WEB};
 
 #[test]
-fn a_value_is_a_file_as_libxl_has_it_and_nothing_else_is_left() {
+fn a_value_is_one_file_as_libxl_writes_it() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"old");
     sandbox.store_for_web("xl", b"\0new\xff\n");
@@ -32,48 +33,72 @@ fn a_value_comes_from_a_file_or_from_standard_input() {
         0
     );
     assert_eq!(sandbox.value_of_web("xl"), b"from a pipe");
-    let said = sandbox.refused(1, ["store", "web", "xl", "missing.cfg"]);
+    let message = sandbox.refused(1, ["store", "web", "xl", "missing.cfg"]);
     assert_eq!(
-        said,
+        message,
         "cannot open missing.cfg: No such file or directory (os error 2)"
     );
-    let said = sandbox.refused(1, ["store", "web", "xl", "."]);
-    assert_eq!(said, "cannot read .: Is a directory (os error 21)");
+    let message = sandbox.refused(1, ["store", "web", "xl", "."]);
+    assert_eq!(message, "cannot read .: Is a directory (os error 21)");
     assert_eq!(sandbox.value_of_web("xl"), b"from a pipe");
 }
 
 #[test]
-fn no_bytes_remove_the_value_and_say_so() {
+fn no_bytes_are_refused() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"old");
-    let ran = sandbox.run(["store", "web", "xl"]);
+    let message = sandbox.refused(2, ["store", "web", "xl"]);
+    assert_eq!(
+        message,
+        "standard input has no bytes to store; with --empty-removes that removes the value"
+    );
+    fs::write(sandbox.path("empty"), "").unwrap();
+    let message = sandbox.refused(2, ["store", "web", "xl", "empty"]);
+    assert!(
+        message.starts_with("empty has no bytes to store"),
+        "{message}"
+    );
+    let ran = sandbox.run(["store", "web", "xl", "/dev/null", "--json"]);
+    assert_eq!((ran.status, &ran.document()["kind"]), (2, &"usage".into()));
+    sandbox.refused(2, ["store", "web", "other", "--if-absent"]);
+    assert_eq!(sandbox.value_of_web("xl"), b"old");
+}
+
+#[test]
+fn no_bytes_remove_the_value_if_that_is_permitted() {
+    let sandbox = Sandbox::with_web();
+    sandbox.store_for_web("xl", b"old");
+    let ran = sandbox.run(["store", "web", "xl", "--empty-removes"]);
     assert_eq!(ran.status, 0);
     assert_eq!(
         ran.stderr,
         "userdata: there were no bytes to store, so the value was removed\n"
     );
     assert!(sandbox.files().is_empty());
-    let ran = sandbox.run(["store", "web", "xl"]);
+    fs::write(sandbox.path("empty"), "").unwrap();
+    let ran = sandbox.run(["store", "web", "xl", "empty", "--empty-removes"]);
     assert_eq!(ran.status, 0);
     assert!(ran.stderr.contains("no value to remove"));
+    sandbox.feed(["store", "web", "xl", "--empty-removes"], b"new");
+    assert_eq!(sandbox.value_of_web("xl"), b"new");
 }
 
 #[test]
-fn the_limit_is_exact_and_a_longer_value_is_not_read_to_its_end() {
+fn a_longer_value_is_refused_before_its_end_is_read() {
     let sandbox = Sandbox::with_web();
     let default = vec![7; 1 << 20];
     sandbox.store_for_web("xl", &default);
     assert_eq!(sandbox.value_of_web("xl"), default);
-    let said = sandbox
+    let message = sandbox
         .feed(["store", "web", "xl"], &vec![8; (1 << 20) + 1])
         .refused(8);
     assert_eq!(
-        said,
+        message,
         "standard input has more than 1048576 bytes, the limit (--max-size)"
     );
-    let said = sandbox.refused(8, ["store", "web", "xl", "/dev/zero"]);
+    let message = sandbox.refused(8, ["store", "web", "xl", "/dev/zero"]);
     assert_eq!(
-        said,
+        message,
         "/dev/zero has more than 1048576 bytes, the limit (--max-size)"
     );
     assert_eq!(sandbox.value_of_web("xl"), default);
@@ -110,23 +135,30 @@ fn preconditions_make_a_compare_and_swap() {
     assert_eq!(ran.document()["found"], *version());
     assert_eq!(sandbox.value_of_web("xl"), b"2");
     // No bytes remove, on the same condition.
-    let ran = sandbox.run(["store", "web", "xl", "--if-version", &first]);
+    let remove = ["store", "web", "xl", "--empty-removes", "--if-version"];
+    let ran = sandbox.run([&remove[..], &[&first]].concat());
     assert_eq!(ran.status, 6);
-    let ran = sandbox.run(["store", "web", "xl", "--if-version", &version()]);
+    let ran = sandbox.run([&remove[..], &[&version()]].concat());
     assert_eq!(ran.status, 0);
     assert!(sandbox.files().is_empty());
 }
 
 #[test]
-fn libxl_json_is_stored_and_removed_only_by_explicit_choice() {
+fn libxl_json_is_changed_only_if_that_is_permitted() {
     let sandbox = Sandbox::with_web();
     fs::write(sandbox.file_of_web("libxl-json"), "{}\0").unwrap();
-    let said = sandbox
+    let message = sandbox
         .feed(["store", "web", "libxl-json"], b"x")
         .refused(2);
-    assert!(said.contains("--libxl-json makes that choice"), "{said}");
-    let said = sandbox.refused(2, ["remove", "web", "libxl-json"]);
-    assert!(said.contains("--libxl-json makes that choice"), "{said}");
+    assert!(
+        message.contains("--libxl-json permits changes to it"),
+        "{message}"
+    );
+    let message = sandbox.refused(2, ["remove", "web", "libxl-json"]);
+    assert!(
+        message.contains("--libxl-json permits changes to it"),
+        "{message}"
+    );
     assert_eq!(sandbox.value_of_web("libxl-json"), b"{}\0");
     let ran = sandbox.feed(["store", "web", "libxl-json", "--libxl-json"], b"[]\0");
     assert_eq!(ran.status, 0, "{ran:?}");
@@ -136,7 +168,7 @@ fn libxl_json_is_stored_and_removed_only_by_explicit_choice() {
 }
 
 #[test]
-fn userids_are_strict_and_nothing_is_stored_under_a_wrong_one() {
+fn nothing_is_stored_under_an_invalid_userid() {
     let sandbox = Sandbox::with_web();
     for userid in [
         "",
@@ -153,7 +185,7 @@ fn userids_are_strict_and_nothing_is_stored_under_a_wrong_one() {
         &"x".repeat(129),
     ] {
         sandbox.feed(["store", "web", userid], b"x").refused(2);
-        // The choice of libxl-json is of that alone.
+        // --libxl-json permits that userid alone.
         sandbox
             .feed(["store", "web", userid, "--libxl-json"], b"x")
             .refused(2);
@@ -198,7 +230,7 @@ fn a_damaged_value_is_repaired_by_storing() {
     assert_eq!(ran.status, 0);
     assert!(
         ran.stderr
-            .contains("a symbolic link stood in the place of the value")
+            .contains("what was replaced was not a value but a symbolic link")
     );
     let document: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!(document["displaced"], "symbolic link");
@@ -212,16 +244,37 @@ fn a_damaged_value_is_repaired_by_storing() {
 #[test]
 fn a_missing_directory_is_named_and_not_made() {
     let sandbox = Sandbox::with_web();
-    let said = sandbox.refused(
+    let message = sandbox.refused(
         1,
         ["store", "web", "xl", "/proc/self/comm", "--dir", "nowhere"],
     );
     assert!(
-        said.starts_with("cannot open nowhere: no such directory"),
-        "{said}"
+        message.starts_with("cannot open nowhere: no such directory"),
+        "{message}"
     );
     fs::write(sandbox.path("file"), "").unwrap();
-    let said = sandbox.refused(1, ["list", "--dir", "file"]);
-    assert!(said.contains("Not a directory"), "{said}");
+    let message = sandbox.refused(1, ["list", "--dir", "file"]);
+    assert!(message.contains("Not a directory"), "{message}");
     assert!(!fs::exists(sandbox.path("nowhere")).unwrap());
+}
+
+#[test]
+fn a_file_beyond_the_size_limit_is_an_error_and_not_fatal() {
+    let sandbox = Sandbox::with_web();
+    sandbox.store_for_web("xl", b"old");
+    let environment = sandbox.command([""; 0]);
+    let mut command = Command::new("sh");
+    let script = "ulimit -f 0; head -c 4000 /dev/zero | \"$0\" store web xl --json";
+    command.args(["-c", script, USERDATA]);
+    command.envs(
+        environment
+            .get_envs()
+            .map(|(name, value)| (name, value.unwrap())),
+    );
+    let ran = Ran::from(command.output().unwrap());
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.stderr.contains("File too large"), "{ran:?}");
+    assert_eq!(ran.document()["changed"], false);
+    assert_eq!(sandbox.files(), [format!("userdata-d.1.{WEB}.xl")]);
+    assert_eq!(sandbox.value_of_web("xl"), b"old");
 }

@@ -56,7 +56,7 @@ pub(super) fn userids_that_libxl_would_leak_are_refused() -> Result<()> {
         "xl destroy left {left:?}"
     );
     // Our command finds and removes it.
-    ours::command(&["destroy-all", &key.to_string()], b"")?.expect(0, "userdata destroy-all")
+    ours::command(&["clear", &key.to_string()], b"")?.expect(0, "userdata clear")
 }
 
 /// A domain that is destroyed while a page of it is mapped stays dead until the page is unmapped.
@@ -82,5 +82,5 @@ pub(super) fn libxl_stores_for_a_dead_domain_and_our_command_does_not() -> Resul
         left == [format!("userdata-d.{key}.{USERID}")],
         "files of the dead domain: {left:?}"
     );
-    ours::command(&["destroy-all", &key.to_string()], b"")?.expect(0, "userdata destroy-all")
+    ours::command(&["clear", &key.to_string()], b"")?.expect(0, "userdata clear")
 }

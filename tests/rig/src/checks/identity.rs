@@ -48,7 +48,7 @@ pub(super) fn a_domid_used_again_shows_nothing_of_the_earlier_domain() -> Result
         left == [format!("userdata-d.{old}.{USERID}")],
         "xl destroy of the second domain left {left:?}"
     );
-    ours::command(&["destroy-all", &old.to_string()], b"")?.expect(0, "userdata destroy-all")
+    ours::command(&["clear", &old.to_string()], b"")?.expect(0, "userdata clear")
 }
 
 pub(super) fn a_store_is_refused_if_its_domain_ends_before_the_lock() -> Result<()> {

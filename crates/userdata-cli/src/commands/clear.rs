@@ -1,29 +1,30 @@
-//! `userdata destroy-all`.
+//! `userdata clear`.
 
 use userdata::store::{Cleared, Entry, Keep};
 
-use crate::arguments::DestroyAll;
+use crate::arguments::Clear;
+use crate::chain::chain;
 use crate::document;
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::options::Options;
 use crate::output::Output;
 use crate::status::Status;
 use crate::userid::shown;
 
-impl DestroyAll {
+impl Clear {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
         let host = options.host()?;
+        let domain = options.key(&self.domain, &host)?;
         let userdata = options.userdata(&host)?;
-        let domain = self.domain.key(&host)?;
-        let what = if self.all {
+        let keep = if self.all {
             Keep::Nothing
         } else {
             Keep::Essential
         };
-        let cleared = userdata.clear(domain, what)?;
+        let cleared = userdata.clear(domain, keep)?;
         let kept = userdata.list(domain)?;
-        let document = document::DestroyAll {
+        let document = document::Cleared {
             domain: domain.into(),
             cleared: (&cleared).into(),
             kept: kept.iter().map(|entry| (&entry.userid).into()).collect(),
@@ -41,13 +42,13 @@ pub(super) fn removed_lines(cleared: &Cleared) -> String {
     let mut text: String = lines.map(|userid| format!("removed {userid}\n")).collect();
     match cleared.others {
         0 => {}
-        1 => text.push_str("removed 1 file that holds no value\n"),
-        more => text.push_str(&format!("removed {more} files that hold no value\n")),
+        1 => text.push_str("removed 1 file that is not a value\n"),
+        more => text.push_str(&format!("removed {more} files that are not values\n")),
     }
     text
 }
 
-/// What a living domain keeps. What is there because it could not be removed is reported as that.
+/// What a living domain keeps. If a removal failed, that is reported instead.
 fn kept_lines(kept: &[Entry], cleared: &Cleared) -> String {
     if !cleared.failed.is_empty() {
         return String::new();
@@ -58,7 +59,7 @@ fn kept_lines(kept: &[Entry], cleared: &Cleared) -> String {
         .collect()
 }
 
-/// Says what could not be removed. The exit status is that of the first.
+/// Reports what could not be removed. The exit status is that of the first failure.
 pub(super) fn report(cleared: &Cleared, output: Output) -> Status {
     for error in &cleared.failed {
         output.note(chain(error));
