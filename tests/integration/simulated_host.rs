@@ -92,7 +92,7 @@ fn without_a_free_inode_everything_can_be_removed() {
         disk.reconfigure(|options| options.inodes_max = Some(full));
         userdata.store(domain, &userid("a"), b"new").unwrap_err();
         assert_eq!(files(&disk), 4, "nothing is left of a store that failed");
-        userdata.remove(domain, &userid("a")).unwrap();
+        userdata.remove(domain, userid("a")).unwrap();
         let full = files(&disk) + 1;
         disk.reconfigure(|options| options.inodes_max = Some(full));
         // The lock and the closing marker are links of different files.

@@ -68,7 +68,7 @@ fn a_file_store_on_a_simulated_directory_conforms() {
 
 #[test]
 fn a_file_store_with_the_locks_of_nfs_conforms() {
-    store::run_all(&|| {
+    store::run_all(|| {
         let mut options = SimOptions::default();
         options.nfs_locks = true;
         let disk = SimDisk::new(options);
