@@ -9,7 +9,7 @@
 //! | `EAGAIN` | open, open_lock; lock | a lease of another process; its lock |
 //! | `EBADF` | lock | NFS: an exclusive lock of a file that is open for reading |
 //! | `EBUSY` | rename, unlink | a mount point; FUSE |
-//! | `EDQUOT`, `ENOSPC` | create, write, sync, close, rename, link | quota, space (NFS, FUSE: late) |
+//! | `EDQUOT`, `ENOSPC` | create, write, sync, close, rename, link | quota, space (NFS: late) |
 //! | `ENOSPC` | unlink | btrfs, which copies on write |
 //! | `EEXIST` | create | a random number that was drawn before |
 //! | `EFBIG` | write | `RLIMIT_FSIZE`, where `SIGXFSZ` is ignored |

@@ -57,8 +57,8 @@ pub enum Event {
         /// Which domain is to be migrated, running or shut down.
         domid: Domid,
     },
-    /// A localhost migration ends: the source is destroyed until it is gone, and the target gets its
-    /// name.
+    /// A localhost migration ends: the source is destroyed until it is gone, and the target gets
+    /// its name.
     MigrateEnd {
         /// The domain that is destroyed, in any phase.
         source: Domid,

@@ -63,8 +63,8 @@ impl Guest {
         }
     }
 
-    /// Whether the toolstack has begun to destroy it. A domain that was killed without its toolstack
-    /// is dying and not leaving.
+    /// Whether the toolstack has begun to destroy it. A domain that was killed without its
+    /// toolstack is dying and not leaving.
     #[must_use]
     pub const fn leaving(&self) -> bool {
         self.leaving

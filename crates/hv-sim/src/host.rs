@@ -17,8 +17,8 @@ use crate::{
 
 /// A simulated host. Clones are the same host, and may be used by several threads.
 ///
-/// A test decides what happens on it, by [`SimHost::apply`] or by the method named for the event. An
-/// event happens at once and as a whole: no other thread sees half of it.
+/// A test decides what happens on it, by [`SimHost::apply`] or by the method named for the event.
+/// An event happens at once and as a whole: no other thread sees half of it.
 ///
 /// A test also decides which answers are wrong, by [`SimHost::fail`], [`SimHost::script`] and
 /// [`SimHost::before_each`]. The script is not part of the state and is not serialised.
@@ -48,8 +48,8 @@ impl SimHost {
         Self::from(HostState::new(options))
     }
 
-    /// The same host without its script: questions to this handle meet no fault and no hook, and are
-    /// not counted. With it a test learns what is true.
+    /// The same host without its script: questions to this handle meet no fault and no hook, and
+    /// are not counted. With it a test learns what is true.
     #[must_use]
     pub fn unscripted(&self) -> Self {
         Self {

@@ -8,8 +8,9 @@ use crate::{
 
 macro_rules! short_forms {
     ($host:ty, $error:ty) => {
-        /// Short forms of `apply`, one for each [`Event`]. [`Event`] says what each does and in which phases
-        /// it can happen. If it can't, the error is an [`EventError`] and nothing is changed.
+        /// Short forms of `apply`, one for each [`Event`]. [`Event`] says what each does and in
+        /// which phases it can happen. If it can't, the error is an [`EventError`] and nothing is
+        /// changed.
         impl $host {
             /// [`Event::Create`].
             pub fn create(&self, new: NewDomain) -> Result<DomainKey, $error> {

@@ -9,8 +9,8 @@
 //!
 //! * **It shows all that a host can show**, and only that: domids are given in round-robin order as
 //!   in Xen, a zombie keeps its domid, a domain that is destroyed is *leaving*, *dying*, *dead* and
-//!   *gone*, two domains may have one uuid, the handle of a living domain may change. Each [`Event`]
-//!   says what it does.
+//!   *gone*, two domains may have one uuid, the handle of a living domain may change. Each
+//!   [`Event`] says what it does.
 //! * **It is deterministic.** It uses no clock, no entropy and no order of hashing: the same events
 //!   on the same [`HostOptions`] give the same state, byte for byte.
 //! * **Misuse is a typed error**, [`EventError`], and changes nothing. So any generated history can
@@ -58,25 +58,20 @@
 //! let host = SimHost::new(HostOptions::new(42));
 //! let mut toolstack = Toolstack { hypervisor: host.clone(), reserved: BTreeMap::new() };
 //! let watch = host.watch();
-//!
 //! let web = host.create(NewDomain::new().with_name("web"))?;
 //! toolstack.reserved.insert(web, 64 << 20);
-//!
 //! // A domain that is being destroyed still needs its memory ...
 //! host.destroy_until(web.domid, Until::Dying)?;
 //! assert!(host.leaving(&web)?);
 //! assert_eq!(toolstack.reclaim()?, 0);
-//!
 //! // ... until it is dead. Then the watch fires.
 //! assert!(watch.take(), "a watch fires when it is registered");
 //! host.destroy(web.domid)?;
 //! assert!(watch.take());
-//!
 //! // But the hypervisor does not answer the first time, and nothing may be given back yet.
 //! host.fail(Call::Domain, When::Next, Failure::NotPermitted);
 //! assert!(toolstack.reclaim().is_err());
 //! assert_eq!(toolstack.reserved.len(), 1);
-//!
 //! // And before the second answer, another domain is started with the same domid.
 //! let db = NewDomain::new().with_name("db").with_domid(web.domid);
 //! host.before_each(move |host, asked| {
@@ -106,6 +101,7 @@ mod options;
 mod random;
 mod script;
 mod state;
+mod thread_safety;
 mod transition;
 mod watch;
 
@@ -122,15 +118,3 @@ pub use script::{Asked, Call, Failure, Fault, When};
 pub use state::HostState;
 pub use transition::Applied;
 pub use watch::ReleaseWatch;
-
-const _: () = {
-    const fn send_and_sync<T: Send + Sync>() {}
-    send_and_sync::<SimHost>();
-    send_and_sync::<HostFile>();
-    send_and_sync::<HostSnapshot>();
-    send_and_sync::<HostState>();
-    send_and_sync::<ReleaseWatch>();
-    send_and_sync::<EventError>();
-    send_and_sync::<HostFileError>();
-    send_and_sync::<MalformedHost>();
-};

@@ -85,8 +85,8 @@ pub(crate) struct Happened<T> {
     pub(crate) before: Before,
 }
 
-/// An event that is happening. Every change goes through [`Before`], so that it can be undone if the
-/// event turns out half way to be one that can't happen.
+/// An event that is happening. Every change goes through [`Before`], so that it can be undone if
+/// the event turns out half way to be one that can't happen.
 pub(crate) struct Transition<'a> {
     state: &'a mut HostState,
     before: Before,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// A watch on `@releaseDomain`: when it fires, something *may* have changed.
 ///
-/// As in xenstore, a firing names no domain, may stand for several events, and may have no reason. It
-/// fires
+/// As in xenstore, a firing names no domain, may stand for several events, and may have no reason.
+/// It fires
 ///
 /// * when it is registered, so that a program can register first and then look;
 /// * when a domain shuts down, and again when it does so after a resume;
@@ -14,8 +14,8 @@ use std::time::Duration;
 /// * after a soft reset, although the domain still lives;
 /// * after a reboot of the host, when watches have to be registered anew.
 ///
-/// It does not fire when a domain is created, is renamed, gets another handle, or begins to leave or
-/// to die.
+/// It does not fire when a domain is created, is renamed, gets another handle, or begins to leave
+/// or to die.
 #[derive(Debug)]
 #[must_use = "a watch that is dropped fires no more"]
 pub struct ReleaseWatch {
@@ -29,8 +29,8 @@ impl ReleaseWatch {
         std::mem::take(&mut *self.bell.rung())
     }
 
-    /// Waits until it has fired since the last call of this or of [`ReleaseWatch::take`]; `false` if
-    /// `timeout` passes before.
+    /// Waits until it has fired since the last call of this or of [`ReleaseWatch::take`]; `false`
+    /// if `timeout` passes before.
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> bool {
         let (mut rung, _) = self

@@ -74,9 +74,10 @@ pub(crate) enum Command {
     Clear(Clear),
     /// Destroys a domain by a command of yours, and its values with it
     ///
-    /// From before COMMAND runs until all is removed no process can store a value for the domain, so
-    /// none stays behind. Afterwards the hypervisor is asked, whatever the exit status of COMMAND:
-    /// if the domain is gone, dying or dead, its values are removed; if it lives, they stay.
+    /// From before COMMAND runs until all is removed no process can store a value for the domain,
+    /// so none stays behind. Afterwards the hypervisor is asked, whatever the exit status of
+    /// COMMAND: if the domain is gone, dying or dead, its values are removed; if it lives, they
+    /// stay.
     #[command(after_long_help = manual::DESTROY)]
     #[command(override_usage = "userdata destroy [OPTIONS] <DOMAIN> -- <COMMAND>...")]
     Destroy(Destroy),
@@ -136,9 +137,9 @@ pub(crate) struct Retrieve {
     pub(crate) domain: DomainArgument,
     /// Any userid, byte for byte
     pub(crate) userid: OsString,
-    /// Writes to FILE instead, which is replaced atomically and keeps its mode and owner. A FILE that
-    /// can't be replaced is written to: a device, a mount point, an open descriptor. - is standard
-    /// output
+    /// Writes to FILE instead, which is replaced atomically and keeps its mode and owner. A FILE
+    /// that can't be replaced is written to: a device, a mount point, an open descriptor. - is
+    /// standard output
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
@@ -156,8 +157,8 @@ pub(crate) struct Remove {
     /// Only if the present value has this version, as 'retrieve --json' shows it
     #[arg(long, value_name = "VERSION")]
     pub(crate) if_version: Option<Version>,
-    /// Permits the userid libxl-json, libxl's own record of the domain. Without the record xl assumes
-    /// that the domain is being created or destroyed
+    /// Permits the userid libxl-json, libxl's own record of the domain. Without the record xl
+    /// assumes that the domain is being created or destroyed
     #[arg(long)]
     pub(crate) libxl_json: bool,
 }

@@ -146,8 +146,8 @@ pub(crate) fn after_help() -> String {
         .collect();
     let examples: String = EXAMPLES.lines().map(|line| format!("  {line}\n")).collect();
     format!(
-        "Domains:\n{}\n\nExit status:\n{lines}\nExamples:\n{examples}\n'userdata demo' shows what it \
-         does; 'userdata man' has the whole manual.",
+        "Domains:\n{}\n\nExit status:\n{lines}\nExamples:\n{examples}\n'userdata demo' shows what \
+         it does; 'userdata man' has the whole manual.",
         indented(DOMAINS),
     )
 }

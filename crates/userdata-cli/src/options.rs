@@ -42,8 +42,8 @@ pub(crate) struct Options {
     #[arg(env = "USERDATA_LAYOUT", hide_env_values = true)]
     layout: Layout,
 
-    /// The host: auto, xen, or sim:FILE for a host that is simulated in FILE. auto is xen where there
-    /// is a privcmd device, else a simulated host in your state directory
+    /// The host: auto, xen, or sim:FILE for a host that is simulated in FILE. auto is xen where
+    /// there is a privcmd device, else a simulated host in your state directory
     #[arg(long, global = true, value_name = "HYPERVISOR", default_value = "auto")]
     #[arg(env = "USERDATA_HYPERVISOR", hide_env_values = true)]
     #[arg(value_parser = OsStringValueParser::new().try_map(HypervisorChoice::parse))]

@@ -52,8 +52,8 @@ impl Store {
         Ok(Status::Done)
     }
 
-    /// All bytes of the input. No bytes are refused: the cause may be a FILE that was forgotten or a
-    /// program that failed, and the value would be removed.
+    /// All bytes of the input. No bytes are refused: the cause may be a FILE that was forgotten or
+    /// a program that failed, and the value would be removed.
     fn read(&self, limit: u64, output: Output) -> Result<Vec<u8>, Failure> {
         let (data, input) = self.read_any(limit, output)?;
         if data.is_empty() && !self.empty_removes {

@@ -140,8 +140,8 @@ fn the_path_of_an_open_descriptor_is_written_to() {
     ] {
         for redirection in [">>", ">"] {
             let script = format!(
-                "{{ echo before >&{number}; $0 retrieve web xl -o {path}; echo after >&{number}; }} \
-                 {number}{redirection}log"
+                "{{ echo before >&{number}; $0 retrieve web xl -o {path}; \
+                 echo after >&{number}; }} {number}{redirection}log"
             );
             let ran = shell(&sandbox, &script);
             assert_eq!(ran.status, 0, "{script}: {ran:?}");
