@@ -83,6 +83,24 @@ impl Failure {
         }
     }
 
+    /// What the user can do about it, if there is something.
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        let error = match self {
+            Self::Store(error) => error,
+            Self::Userdata(error) => match error.kind() {
+                UserdataErrorKind::Store(error) => error,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        // Some network file systems cannot sync a directory at all.
+        matches!(
+            error.kind(),
+            StoreErrorKind::ReplacedNotDurable(_) | StoreErrorKind::RemovedNotDurable(_)
+        )
+        .then_some("if this file system cannot sync a directory, use --durability file")
+    }
+
     /// The version of the value that is there in place of the expected one; the inner `None` if
     /// there is no value.
     pub(crate) fn found(&self) -> Option<Option<Version>> {
@@ -117,5 +135,22 @@ mod tests {
             let failure = Failure::from(StoreError::new(Operation::Replace, "file", kind));
             assert_eq!(failure.changed(), changed, "{failure:?}");
         }
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_synced_has_an_advice() {
+        let invalid = || Box::new(io::Error::from_raw_os_error(22));
+        let advice = |kind| {
+            let error = StoreError::new(Operation::SyncDirectory, "file", kind);
+            Failure::from(error).advice()
+        };
+        for kind in [
+            StoreErrorKind::ReplacedNotDurable(invalid()),
+            StoreErrorKind::RemovedNotDurable(invalid()),
+        ] {
+            let text = advice(kind).unwrap();
+            assert!(text.contains("--durability file"), "{text}");
+        }
+        assert_eq!(advice(StoreErrorKind::Failed(invalid())), None);
     }
 }

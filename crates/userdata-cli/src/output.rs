@@ -73,6 +73,9 @@ impl Output {
         }
         let message = chain(failure);
         self.note(&message);
+        if let Some(advice) = failure.advice() {
+            self.note(advice);
+        }
         if self.json {
             let found = failure.found();
             let document = document::Error {
