@@ -8,7 +8,7 @@ use userdata::hypervisor::HypervisorError;
 use userdata::store::{StoreError, StoreErrorKind};
 use userdata::{DestroyError, DomainKey, Source, UserdataError, UserdataErrorKind, Version};
 
-use crate::domain::DomainNotFound;
+use crate::domain::{DomainArgumentError, DomainNotFound};
 use crate::hypervisor::NoHost;
 use crate::userid::UseridRefused;
 
@@ -25,6 +25,8 @@ pub(crate) enum Failure {
     Simulated(#[from] HostFileError),
     #[error(transparent)]
     Domain(#[from] DomainNotFound),
+    #[error(transparent)]
+    DomainArgument(#[from] DomainArgumentError),
     #[error(transparent)]
     Userid(#[from] UseridRefused),
     #[error(transparent)]

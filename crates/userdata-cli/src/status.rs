@@ -103,6 +103,7 @@ impl From<&Failure> for Status {
             Failure::InputTooLarge { .. } => Self::LimitExceeded,
             Failure::Io { source, .. } | Failure::Output(source) => source.into(),
             Failure::Userid(_)
+            | Failure::DomainArgument(_)
             | Failure::InputEmpty { .. }
             | Failure::NotSimulated
             | Failure::NothingToDestroy

@@ -68,8 +68,8 @@ impl Destroy {
         match (&self.domain, self.command.as_slice()) {
             (Some(domain), command) => Ok((domain.clone(), command)),
             (None, [domain, dashes, command @ ..]) if dashes == "--" && !command.is_empty() => {
-                let domain = domain.to_str().and_then(|domain| domain.parse().ok());
-                Ok((domain.ok_or(Failure::NothingToDestroy)?, command))
+                let domain = domain.to_str().ok_or(Failure::NothingToDestroy)?;
+                Ok((domain.parse()?, command))
             }
             _ => Err(Failure::NothingToDestroy),
         }

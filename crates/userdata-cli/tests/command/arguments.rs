@@ -211,7 +211,7 @@ fn wrong_arguments_are_explained() {
         (&["destroy", "web"], "<COMMAND>"),
         (&["destroy", "--", "true"], "no domain is named"),
         (&["destroy", "--", "-web", "--"], "no domain is named"),
-        (&["destroy", "--", "", "--", "true"], "no domain is named"),
+        (&["destroy", "--", "", "--", "true"], "a domain is named by"),
         (&["destroy", "web", "true"], "unexpected argument 'true'"),
         (&["sim", "create", "--uuid", "x"], "invalid value 'x'"),
         (
