@@ -125,11 +125,12 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 const JSON: &str = "\
-With --json, every command but completions and man writes one JSON document on one line to standard
-output, also if it fails, and messages for people to standard error as always. Its field schema
-names its form, such as userdata/list/1. Fields may be added to a form; any other change gives it
-another number. A userid is given in the form that list shows, and its bytes in base64; values are
-in base64. The form of each document is described in crates/userdata-cli/docs/json.md of the source.";
+With --json, every command but completions and man writes one JSON document on one line to
+standard output, also if it fails, and messages for people to standard error as always. Its field
+schema names its form, such as userdata/list/1. Fields may be added to a form; any other change
+gives it another number. A userid is given in the form that list shows, and its bytes in base64;
+values are in base64. The form of each document is described in crates/userdata-cli/docs/json.md
+of the source.";
 
 const INTERRUPTION: &str = "\
 The command may be interrupted or killed at any time. A value is replaced at once or not at all.

@@ -54,6 +54,17 @@ fn an_output_that_is_closed_is_never_lost() {
     assert!(ran.stderr.contains("/dev/stdout: Bad file"), "{ran:?}");
 }
 
+/// Python's and Node's way to discard an output, which looks as std's own `/dev/null` does.
+#[test]
+fn an_output_that_is_discarded_is_not_an_error() {
+    let sandbox = Sandbox::with_web();
+    sandbox.store_for_web("xl", b"value");
+    for arguments in ["retrieve web xl", "list --json", "clear web", "--version"] {
+        let ran = redirected(&sandbox, arguments, "1<>/dev/null");
+        assert_eq!((ran.status, &*ran.stderr), (0, ""), "{arguments}");
+    }
+}
+
 #[test]
 fn a_command_without_output_needs_no_standard_output() {
     let sandbox = Sandbox::with_web();
