@@ -43,6 +43,26 @@ pub(crate) fn temporary_removed(setting: &Setting<'_>, seen: &mut Seen) {
     }
 }
 
+/// The domain's temporary files that can be removed, if a killed process left the lock file.
+fn temporaries_of_killed(setting: &Setting<'_>) -> Vec<Vec<u8>> {
+    if !matches!(setting.lock(), Some(Node::File(..))) {
+        return Vec::new();
+    }
+    setting
+        .of_domain()
+        .filter(|(_, kind, node)| matches!(kind, b'n' | b't') && **node != Node::Directory)
+        .map(|(name, _, _)| name)
+        .collect()
+}
+
+pub(crate) fn temporaries_of_killed_removed(setting: &Setting<'_>, seen: &mut Seen) {
+    if setting.is_store() || setting.is_removal() {
+        for name in temporaries_of_killed(setting) {
+            seen.after.remove(&name);
+        }
+    }
+}
+
 pub(crate) fn nothing_to_remove(setting: &Setting<'_>, seen: &mut Seen) {
     let answers = [Answer::Code(2), Answer::Failed];
     if setting.is_removal() && setting.data().is_none() && answers.contains(&seen.answer) {
@@ -159,6 +179,9 @@ pub(crate) fn leaving_is_refused(setting: &Setting<'_>, seen: &mut Seen) {
             seen.refuse(setting, Answer::BeingDestroyed);
             // No process held the lock file, so this library took it over and released it.
             seen.after.remove(&setting.lock_name());
+            for name in temporaries_of_killed(setting) {
+                seen.after.remove(&name);
+            }
         }
     }
 }

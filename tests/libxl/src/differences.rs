@@ -14,8 +14,7 @@ pub(crate) const ALL: &[Difference] = &[
                 exists, libxl writes into it and keeps its mode; it follows a link; and a \
                 directory there makes every store fail.",
         here: "Each temporary file has a random name of its own, and is created exclusively with \
-               mode 0600. A file with libxl's temporary name stays until the data of the domain is \
-               removed.",
+               mode 0600. A file with libxl's temporary name is not used.",
         because: "Two writers never share a file, and no other program can plant one (G2, G7).",
         amend: amendment::temporary_of_its_own,
     },
@@ -25,6 +24,15 @@ pub(crate) const ALL: &[Difference] = &[
         here: "A store that fails removes its temporary file.",
         because: "A failure leaves the old value and no other file (G6).",
         amend: amendment::temporary_removed,
+    },
+    Difference {
+        name: "temporary files of a killed lock holder",
+        libxl: "The temporary file of a killed writer stays until the next store under the same \
+                userid, or until the domain is destroyed.",
+        here: "A change that finds a lock file which no process holds first removes the temporary \
+               files of the domain.",
+        because: "Writers that are killed again and again must not fill the disk.",
+        amend: amendment::temporaries_of_killed_removed,
     },
     Difference {
         name: "nothing to remove",

@@ -58,7 +58,14 @@ fn example(name: &str, domid: Domid) -> Option<Vec<Step>> {
                 store(b"xl", b"one"),
             ]
         }
-        "temporary left behind" => vec![plant(b'd', b"xl", Node::Directory), store(b"xl", b"one")],
+        "temporary file left behind" => {
+            vec![plant(b'd', b"xl", Node::Directory), store(b"xl", b"one")]
+        }
+        "temporary files of a killed lock holder" => vec![
+            plant(b'l', LOCK, Node::private(b"")),
+            plant(b'n', b"other", Node::private(b"half")),
+            store(b"xl", b"one"),
+        ],
         "nothing to remove" => vec![remove()],
         "positive code" => vec![plant(b'd', b"xl", Node::Directory), store(b"xl", b"")],
         "reading takes the lock" => vec![
@@ -73,30 +80,32 @@ fn example(name: &str, domid: Domid) -> Option<Vec<Step>> {
             retrieve(b"xl"),
         ],
         "size limit" => vec![store(b"xl", &[0; (1 << 20) + 1])],
-        "lock's word" => vec![
+        "the lock's name in a userid" => vec![
             plant(b'd', b"x-domain-userdata-lock-y", Node::private(b"one")),
             destroy(),
         ],
-        "kind that is no letter" => vec![plant(b'1', b"xl", Node::private(b"one")), destroy()],
+        "kind that is not a letter" => vec![plant(b'1', b"xl", Node::private(b"one")), destroy()],
         "link to a directory" => {
             vec![plant(b'd', b"xl", Node::Link(b".".to_vec())), destroy()]
         }
-        "device model's state" => {
+        "the device model's state" => {
             vec![
                 Step::Plant(b"qemu-save.5".to_vec(), Node::private(b"one")),
                 destroy(),
             ]
         }
-        "destroy that tells" => vec![plant(b'd', b"xl", Node::Directory), destroy()],
+        "destroy that reports" => vec![plant(b'd', b"xl", Node::Directory), destroy()],
         "leaving domain" => vec![happen(Event::Leave), store(b"xl", b"one")],
-        "lock that is no file" => vec![plant(b'l', LOCK, Node::Pipe), store(b"xl", b"one")],
+        "lock that is not a regular file" => {
+            vec![plant(b'l', LOCK, Node::Pipe), store(b"xl", b"one")]
+        }
         "destroy needs the lock" => vec![plant(b'l', LOCK, Node::Directory), destroy()],
         "no such domain" => vec![happen(Event::Vanish), store(b"xl", b"one")],
         "dead domain" => vec![happen(Event::Die), store(b"xl", b"one")],
         "userid of a lock" => vec![store(b"x-domain-userdata-lock-y", b"one")],
         "libxl-json" => vec![store(b"libxl-json", b"{}\0")],
-        "userid's characters" => vec![store(b"a b", b"one")],
-        "userid's length" => vec![store(&[b'x'; 129], b"one")],
+        "characters of a userid" => vec![store(b"a b", b"one")],
+        "length of a userid" => vec![store(&[b'x'; 129], b"one")],
         "slash" => vec![retrieve(b"../x")],
         "negative length" => vec![by_us(Call::StoreNegative {
             domid,
