@@ -1,7 +1,8 @@
 //! Crash points: actions, the moment of a crash, and the writes that survive it.
 
 use arbitrary::{Arbitrary, Unstructured};
-use userdata_sim::{CrashModel, NameOrder, Sizes, WithoutSyncs};
+use userdata_sim::crash::{CrashModel, NameOrder, Sizes};
+use userdata_sim::interpose::WithoutSyncs;
 use userdata_simulate::walk::{Broken, CrashWalk, Cut};
 
 use crate::walks::{Act, Place};

@@ -1,4 +1,4 @@
-//! `FaultyDirectory`: calls that fail when they are told to.
+//! `Faults`: calls that fail when they are told to.
 //!
 //! What the kernel can answer on ext4, xfs, btrfs, tmpfs, NFS, FUSE and overlayfs, whatever the
 //! directory holds, is the list of [`CallKind::errnos`], and every walk makes all of it happen:
@@ -36,10 +36,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use userdata_fs::Errno;
 
 use crate::call::{Call, CallKind};
-use crate::interposed::{Interceptor, Interposed, Verdict};
-
-/// A directory whose calls fail as [`Faults`] say.
-pub type FaultyDirectory<D> = Interposed<D, Faults>;
+use crate::interposed::{Interceptor, Verdict};
 
 /// One thing that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

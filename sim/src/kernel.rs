@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use userdata_fs::{Errno, LockMode};
 
+use crate::call::CallKind;
+use crate::random::Random;
 use crate::storage::{Body, NodeId, Storage};
-use crate::{CallKind, Random, SimOptions, Step};
+use crate::{SimOptions, Step};
 
 /// How far the clock moves when somebody looks at it.
 const TICK: Duration = Duration::from_micros(1);

@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use userdata_fs::{Directory, Errno, Identity, LockMode, Metadata, Name};
 
+use crate::SimProcess;
+use crate::call::CallKind;
 use crate::kernel::Kernel;
 use crate::storage::{Body, Node, NodeId, Storage};
-use crate::{CallKind, SimProcess};
 
 /// The device that every simulated file is on.
 const DEVICE: u64 = 1;

@@ -6,9 +6,11 @@ use std::time::Duration;
 use userdata_core::store::FileType;
 use userdata_fs::{Errno, Name};
 
+use crate::SimDirectory;
+use crate::call::CallKind;
 use crate::kernel::{Holder, Kernel};
+use crate::storage::Tree;
 use crate::storage::{Body, Storage, StorageOptions};
-use crate::{CallKind, SimDirectory, Tree};
 
 /// How a simulated host behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]

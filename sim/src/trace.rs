@@ -1,4 +1,4 @@
-//! `TracingDirectory`: every call and its answer, noted.
+//! `Trace`: every call and its answer, noted.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,10 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use userdata_fs::Errno;
 
 use crate::call::{Answer, Call, CallKind};
-use crate::interposed::{Interceptor, Interposed};
-
-/// A directory whose calls are noted in a [`Trace`].
-pub type TracingDirectory<D> = Interposed<D, Trace>;
+use crate::interposed::Interceptor;
 
 /// What was asked of directories, in order. Clones are the same trace. Two runs of one seed give
 /// the same trace, to the byte.

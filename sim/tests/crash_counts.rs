@@ -7,9 +7,8 @@
 use std::collections::BTreeSet;
 
 use userdata_fs::{Directory as _, Name};
-use userdata_sim::{
-    CrashModel, NameOrder, Plant, SimDirectory, SimDisk, SimOptions, SimProcess, Sizes, Storage,
-};
+use userdata_sim::crash::{CrashModel, NameOrder, Sizes, Storage};
+use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions, SimProcess};
 
 const OLD: &[u8] = b"o";
 const HALF: &[u8] = b"n1";

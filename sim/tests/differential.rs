@@ -13,7 +13,8 @@ use proptest::sample::select;
 use rustix::fs::{CWD, Mode, OFlags, makedev, mknodat};
 use userdata_core::store::FileType;
 use userdata_fs::{Directory, Errno, LockMode, Metadata, Name, OsDirectory};
-use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions, Trace, TracingDirectory};
+use userdata_sim::interpose::{Interposed, Trace};
+use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions};
 
 /// One call. Numbers choose among what is open, modulo how many there are; names among a few.
 #[derive(Clone, Debug)]
@@ -335,7 +336,7 @@ proptest! {
             let trace = Trace::default();
             let mut arm = Arm {
                 plant: |name: Name<'_>, hostile| plant_simulated(&planter, name, hostile),
-                directories: vec![TracingDirectory::new(process.root().unwrap(), trace.clone())],
+                directories: vec![Interposed::new(process.root().unwrap(), trace.clone())],
                 files: Vec::new(),
             };
             let seen: Vec<_> = ops.iter().map(|op| arm.run(op)).collect();

@@ -5,9 +5,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use userdata_fs::{Directory as _, Errno, LockMode, Name};
-use userdata_sim::{
-    CrashModel, NameOrder, Plant, SimDirectory, SimDisk, SimOptions, SimProcess, Sizes,
-};
+use userdata_sim::crash::{CrashModel, NameOrder, Sizes};
+use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions, SimProcess};
 
 fn name(text: &str) -> Name<'_> {
     Name::new(text.as_bytes()).unwrap()

@@ -3,22 +3,21 @@
 use std::ops::ControlFlow;
 
 use userdata_fs::{Directory as _, Errno, LockMode, Name};
-use userdata_sim::{
-    At, Call, CallKind, CrashModel, Fault, Faults, FaultyDirectory, How, Interposed, NameOrder,
-    Plant, SimDirectory, SimDisk, SimOptions, Sizes, Trace, TracingDirectory, WithoutSyncs,
-    every_fault,
-};
+use userdata_sim::crash::{CrashModel, NameOrder, Sizes};
+use userdata_sim::faults::{At, Fault, Faults, How, every_fault};
+use userdata_sim::interpose::{Call, CallKind, Interposed, Trace, WithoutSyncs};
+use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions};
 
 fn name(text: &str) -> Name<'_> {
     Name::new(text.as_bytes()).unwrap()
 }
 
-fn faulty(fault: Fault) -> (SimDisk, FaultyDirectory<SimDirectory>) {
+fn faulty(fault: Fault) -> (SimDisk, Interposed<SimDirectory, Faults>) {
     let disk = SimDisk::new(SimOptions::default());
     let root = disk.process().root().unwrap();
     root.plant(name("a"), Plant::File(b"old".to_vec())).unwrap();
     root.plant(name("b"), Plant::File(b"b".to_vec())).unwrap();
-    let faulty = FaultyDirectory::new(root, Faults::new([fault]));
+    let faulty = Interposed::new(root, Faults::new([fault]));
     let faulty = faulty
         .losing(SimDirectory::lose_writeback)
         .losing_at_close(SimDirectory::lose_written);
@@ -26,7 +25,7 @@ fn faulty(fault: Fault) -> (SimDisk, FaultyDirectory<SimDirectory>) {
 }
 
 /// One call of this kind; what failed, if it did.
-fn call(root: &FaultyDirectory<SimDirectory>, kind: CallKind) -> Option<Errno> {
+fn call(root: &Interposed<SimDirectory, Faults>, kind: CallKind) -> Option<Errno> {
     let with_lock = |done: &dyn Fn(&_) -> Option<Errno>| {
         let file = root.open_lock(name("a")).unwrap();
         done(&file)
@@ -204,8 +203,8 @@ fn syncs_that_are_dropped_are_not_made() {
 fn a_trace_says_who_asked_what_and_what_was_answered() {
     let disk = SimDisk::new(SimOptions::default());
     let trace = Trace::default();
-    let first = TracingDirectory::new(disk.process().root().unwrap(), trace.clone());
-    let second = TracingDirectory::new(disk.process().root().unwrap(), trace.clone());
+    let first = Interposed::new(disk.process().root().unwrap(), trace.clone());
+    let second = Interposed::new(disk.process().root().unwrap(), trace.clone());
     let file = first.create(name("a")).unwrap();
     let other = second.open(name("a")).unwrap();
     first.write(&file, b"x\n").unwrap();

@@ -6,9 +6,8 @@ use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::store::{StoreError, StoreErrorKind};
 use userdata_core::{DomainKey, Store as _, Value};
 use userdata_fs::{Directory as _, Errno, FileStore, Name};
-use userdata_sim::{
-    Answer, Call, CallKind, Interceptor, Interposed, Plant, SimDirectory, SimDisk, SimOptions,
-};
+use userdata_sim::interpose::{Answer, Call, CallKind, Interceptor, Interposed};
+use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions};
 
 use crate::scene::userid;
 

@@ -1,8 +1,9 @@
 //! The contract of `Directory`, checked on every implementation.
 
 use userdata_fs::{Directory as _, Name, OsDirectory};
-use userdata_sim::{Faults, FaultyDirectory, Interposed, Plant, SimDirectory, SimDisk, SimOptions};
-use userdata_sim::{Trace, TracingDirectory};
+use userdata_sim::faults::Faults;
+use userdata_sim::interpose::{Interposed, Trace};
+use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions};
 use userdata_testkit::directory::{self, DirectoryUnderTest};
 use userdata_testkit::hostile::Hostile;
 
@@ -52,7 +53,7 @@ fn a_directory_without_faults_conforms() {
             disk.process().root().unwrap(),
             disk.process().root().unwrap(),
         );
-        let faulty: FaultyDirectory<SimDirectory> = Interposed::new(inner, Faults::default());
+        let faulty: Interposed<SimDirectory, Faults> = Interposed::new(inner, Faults::default());
         DirectoryUnderTest::new(faulty, move |_, name, hostile| {
             plant_simulated(&planted, name, hostile)
         })
@@ -64,7 +65,7 @@ fn a_traced_directory_conforms() {
     directory::run_all(|| {
         let scratch = Place::Disk.scratch();
         let inner = OsDirectory::open(scratch.path()).unwrap();
-        let tracing: TracingDirectory<OsDirectory> = Interposed::new(inner, Trace::default());
+        let tracing: Interposed<OsDirectory, Trace> = Interposed::new(inner, Trace::default());
         DirectoryUnderTest::new(tracing, move |_, name, hostile| {
             hostile.plant(scratch.path(), name.as_bytes()).unwrap()
         })

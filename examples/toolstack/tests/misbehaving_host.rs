@@ -8,10 +8,10 @@ use hv_sim::{Call, Event, Failure, Fault, HostOptions, NewDomain, Phase, SimHost
 use proptest::test_runner::{TestCaseError, TestError, TestRunner};
 use userdata::DomainKey;
 use userdata_fs::FileStore;
-use userdata_sim::{
-    CrashModel, Faults, FaultyDirectory, NameOrder, SimDirectory, SimDisk, SimOptions, Sizes,
-    every_fault,
-};
+use userdata_sim::crash::{CrashModel, NameOrder, Sizes};
+use userdata_sim::faults::{Faults, every_fault};
+use userdata_sim::interpose::Interposed;
+use userdata_sim::{SimDirectory, SimDisk, SimOptions};
 use userdata_testkit::strategies;
 
 type Simulated = Toolstack<SimHost, FileStore<SimDirectory>>;
@@ -139,7 +139,7 @@ fn no_fault_of_the_disk_loses_a_recipe() -> Tested {
         let domain = host.create(NewDomain::new())?;
         toolstack(&host, &disk)?.keep(domain, b"old")?;
         let faults = Faults::new(fault);
-        let root = FaultyDirectory::new(disk.process().root()?, faults.clone());
+        let root = Interposed::new(disk.process().root()?, faults.clone());
         let store = FileStore::new(root.losing(SimDirectory::lose_writeback));
         let kept = Toolstack::new("example", host.clone(), store)?.keep(domain, b"new");
         let recipe = toolstack(&host, &disk)?.recipe(domain)?;

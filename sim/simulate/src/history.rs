@@ -6,7 +6,9 @@ use std::fmt;
 use userdata_core::DomainKey;
 
 use crate::walk::{Action, Report};
-use userdata_sim::{CallKind, How, Plant};
+use userdata_sim::Plant;
+use userdata_sim::faults::How;
+use userdata_sim::interpose::CallKind;
 
 /// Everything that can be observed of one run. What the checker judges, and what a report shows.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ use userdata_core::DomainKey;
 use crate::actor::Task;
 use crate::history::ProcessId;
 use crate::misanswer::Misanswer;
-use userdata_sim::Fault;
+use userdata_sim::faults::Fault;
 
 pub use mix::{Mix, MixError};
 pub use run::{Run, ScenarioError, Tracing};

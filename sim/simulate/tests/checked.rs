@@ -1,6 +1,6 @@
 //! Runs by seed, held against the guarantees, and cut off by power cuts.
 
-use userdata_sim::{CrashModel, NameOrder, Sizes};
+use userdata_sim::crash::{CrashModel, NameOrder, Sizes};
 use userdata_simulate::checker::{CrashChecked, Tally};
 use userdata_simulate::scenario::{Mix, Run, Scenario, Tracing};
 use userdata_simulate::schedule::Seeded;

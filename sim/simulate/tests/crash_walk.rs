@@ -6,7 +6,9 @@ use std::num::NonZeroUsize;
 
 use userdata_core::file_name::NameFormat;
 use userdata_core::store::Durability;
-use userdata_sim::{CrashModel, NameOrder, Random, Sizes, WithoutSyncs};
+use userdata_sim::crash::{CrashModel, NameOrder, Sizes};
+use userdata_sim::interpose::WithoutSyncs;
+use userdata_sim::random::Random;
 use userdata_simulate::walk::{Action, CrashWalk, Cut, Guarantee, Scene, Setting, Walked};
 
 const DURABILITIES: [Durability; 3] = [Durability::Process, Durability::File, Durability::Full];

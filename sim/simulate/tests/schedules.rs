@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
-use userdata_sim::Random;
+use userdata_sim::random::Random;
 use userdata_simulate::actor::Counts;
 use userdata_simulate::history::{Event, LibxlBug};
 use userdata_simulate::scenario::{Mix, Scenario, Tracing};

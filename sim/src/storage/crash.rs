@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::content::power_of_two;
 use super::node::Names;
 use super::{Body, Content, Folder, NodeId, ROOT, Sizes, Storage, Tree, set};
-use crate::Random;
+use crate::random::Random;
 
 /// Which changes of names that were not synced a crash keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

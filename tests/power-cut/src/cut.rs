@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Context, Error, Result};
-use userdata_sim::Random;
+use userdata_sim::random::Random;
 
 use crate::image::{BLOCK_LEN, Image};
 use crate::value;

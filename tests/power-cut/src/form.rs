@@ -17,7 +17,7 @@ use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::store::Durability;
 use userdata_core::{DomainKey, Store, WritableUserid};
 use userdata_fs::{FileStore, OsDirectory};
-use userdata_sim::{Interposed, WithoutSyncs};
+use userdata_sim::interpose::{Interposed, WithoutSyncs};
 
 use crate::file_system::FileSystem;
 use crate::value;

@@ -1,6 +1,6 @@
 //! Values that contain their key and version, so that a torn or mixed value is recognized.
 
-use userdata_sim::Random;
+use userdata_sim::random::Random;
 
 /// The length of the head before the letters: `K02 V000017 L004096 `.
 const HEAD_LEN: usize = 20;

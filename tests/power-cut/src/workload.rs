@@ -1,6 +1,6 @@
 //! The workload: a sequence of changes, which depends on a seed.
 
-use userdata_sim::Random;
+use userdata_sim::random::Random;
 
 /// The number of keys.
 pub(crate) const KEYS: usize = 6;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use userdata_fs::Errno;
 
 use super::ScheduledProcess;
-use userdata_sim::{Interposed, InterposedFile, SimDirectory, SimFile};
+use userdata_sim::interpose::{Interposed, InterposedFile};
+use userdata_sim::{SimDirectory, SimFile};
 
 /// The root directory, behind a [`ScheduledProcess`].
 pub(crate) type ScheduledDirectory = Interposed<SimDirectory, Arc<ScheduledProcess>>;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use userdata_core::DomainKey;
 
 use crate::history::{Event, History, OperationId, ProcessId};
-use userdata_sim::Tree;
+use userdata_sim::crash::Tree;
 
 /// How much happened in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

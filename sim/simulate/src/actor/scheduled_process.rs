@@ -11,7 +11,9 @@ use super::recorder::{Line, Recorder};
 use crate::history::{Disturbance, Event, ProcessId, Unguarded};
 use crate::misanswer::Misanswer;
 use crate::schedule::{Point, reach};
-use userdata_sim::{Answer, Call, Fault, Faults, Holder, How, Interceptor, SimProcess, Verdict};
+use userdata_sim::faults::{Fault, Faults, How};
+use userdata_sim::interpose::{Answer, Call, Interceptor, Verdict};
+use userdata_sim::{Holder, SimProcess};
 
 /// A process's place in a run: it waits here for its turn, and here its calls go wrong.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use std::fmt;
 use userdata_core::Version;
 use userdata_core::store::{Condition, Entry, FileType, StoreErrorKind};
 
-use userdata_sim::{Plant, TreeEntry};
+use userdata_sim::Plant;
+use userdata_sim::crash::TreeEntry;
 
 /// The largest value that a store reads unless it is told otherwise.
 const VALUE_MAX: u64 = 1 << 20;

@@ -21,8 +21,10 @@ use crate::history::Event;
 use crate::history::History;
 use crate::walk::{Guarantee, Slot};
 use crate::walk::{Recovered, store_once_more};
-use userdata_sim::TreeEntry;
-use userdata_sim::{CrashModel, Random, SimDisk, SimOptions, Storage, Tree};
+use userdata_sim::crash::TreeEntry;
+use userdata_sim::crash::{CrashModel, Storage, Tree};
+use userdata_sim::random::Random;
+use userdata_sim::{SimDisk, SimOptions};
 
 /// Random numbers of a host that starts again are others than before.
 const SEED: u64 = 2;

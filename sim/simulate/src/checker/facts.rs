@@ -8,7 +8,7 @@ use super::broken_locks::BrokenLocks;
 use super::lifetimes::Lifetimes;
 use super::operation::{MalformedHistory, Operation};
 use crate::history::{Event, History, Invocation};
-use userdata_sim::Tree;
+use userdata_sim::crash::Tree;
 
 /// A host at one moment: its domains, and the directory of the userdata.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use userdata_core::file_name::NameFormat;
 use super::{Checked, Checker, CrashCheck, CrashChecked, HostImage, MalformedHistory};
 use crate::scenario::{Run, Scenario};
 use crate::schedule::Ending;
-use userdata_sim::{CrashModel, Tree};
+use userdata_sim::crash::{CrashModel, Tree};
 
 impl HostImage {
     /// The host of a scenario before anything happens to it.

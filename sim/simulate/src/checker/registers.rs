@@ -13,7 +13,7 @@ use super::mixture;
 use super::register::{Register, owner};
 use crate::history::{Event, Invocation, LibxlCall};
 use crate::walk::Report;
-use userdata_sim::Tree;
+use userdata_sim::crash::Tree;
 
 /// Every register that the history knows, with what was done to it; `left` is what stands there
 /// when all is over.

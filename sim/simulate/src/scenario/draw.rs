@@ -10,7 +10,10 @@ use userdata_core::{DomainKey, Domid, Userid, Uuid, WritableUserid};
 use super::{Mix, Process, Role, Scenario};
 use crate::actor::{Interference, LibxlRequest, Life, Request, Task, Whose};
 use crate::misanswer::Misanswer;
-use userdata_sim::{At, CallKind, Fault, How, Plant, Random};
+use userdata_sim::Plant;
+use userdata_sim::faults::{At, Fault, How};
+use userdata_sim::interpose::CallKind;
+use userdata_sim::random::Random;
 
 /// The domids that are used: one begins with another's digits, and the first ones of a boot.
 const DOMIDS: [u16; 4] = [5, 50, 1, 2];

@@ -11,7 +11,8 @@ use super::Scenario;
 use crate::actor::{Counts, Line, Performer, Recorder, ScheduledProcess};
 use crate::history::{Event, History, ProcessId};
 use crate::schedule::{Choices, Decision, Ending, Player, Stage};
-use userdata_sim::{SimDisk, SimOptions, Storage};
+use userdata_sim::crash::Storage;
+use userdata_sim::{SimDisk, SimOptions};
 
 /// What came of a scenario with one schedule.
 #[derive(Debug)]

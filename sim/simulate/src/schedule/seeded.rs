@@ -2,7 +2,7 @@
 
 use super::{Choice, Choices, Moment};
 use crate::history::ProcessId;
-use userdata_sim::Random;
+use userdata_sim::random::Random;
 
 /// How many steps a run has, roughly: where priorities change.
 const HORIZON: u64 = 4_000;

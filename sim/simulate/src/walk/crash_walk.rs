@@ -11,9 +11,10 @@ use userdata_fs::{Errno, FileStore};
 use super::expectation::{Cause, Expectation};
 use super::recovery::Recovery;
 use super::{Action, ActionKind, Broken, End, Guarantee, Incident, Report, Scene};
-use userdata_sim::{
-    CallKind, CrashModel, CrashStates, Interposed, Random, SimDisk, Storage, Tree, WithoutSyncs,
-};
+use userdata_sim::SimDisk;
+use userdata_sim::crash::{CrashModel, CrashStates, Storage, Tree};
+use userdata_sim::interpose::{CallKind, Interposed, WithoutSyncs};
+use userdata_sim::random::Random;
 
 /// What one process does, and how a crash treats it.
 #[derive(Clone, Debug)]

@@ -17,10 +17,10 @@ use super::recovery::{Recovery, Violation, files_of_first};
 use super::reported::Reported;
 use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, WalkError};
 use crate::misanswer::Misanswer;
-use userdata_sim::{
-    CallKind, CrashModel, Fault, Faults, FaultyDirectory, How, NameOrder, SimDirectory, SimDisk,
-    Sizes, Storage, every_fault,
-};
+use userdata_sim::crash::{CrashModel, NameOrder, Sizes, Storage};
+use userdata_sim::faults::{Fault, Faults, How, every_fault};
+use userdata_sim::interpose::{CallKind, Interposed};
+use userdata_sim::{SimDirectory, SimDisk};
 
 /// What one process does, and what disturbs it.
 #[derive(Clone, Debug)]
@@ -152,7 +152,7 @@ impl FaultWalk<'_> {
         let root = process.root()?;
         let before = process.open_files();
         let interceptor = Faults::new(faults.iter().copied());
-        let root = FaultyDirectory::new(root, interceptor.clone());
+        let root = Interposed::new(root, interceptor.clone());
         let root = root
             .losing(SimDirectory::lose_writeback)
             .losing_at_close(SimDirectory::lose_written);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use userdata_sim::{CallKind, How};
+use userdata_sim::faults::How;
+use userdata_sim::interpose::CallKind;
 
 use super::Broken;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use userdata_sim::Fault;
+use userdata_sim::faults::Fault;
 
 /// A guarantee that a walk checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,7 +4,8 @@
 use userdata_fs::Errno;
 
 use super::Report;
-use userdata_sim::{CallKind, Fault, How};
+use userdata_sim::faults::{Fault, How};
+use userdata_sim::interpose::CallKind;
 
 /// Complains of an action that failed although nothing else happened. A sync is the exception: it
 /// is never made a second time.

@@ -5,7 +5,7 @@ use hv_sim::Failure;
 use super::recovery::Recovery;
 use super::{FaultWalk, Faulted, WalkError};
 use crate::misanswer::Misanswer;
-use userdata_sim::every_fault;
+use userdata_sim::faults::every_fault;
 
 /// Every way in which an answer can be wrong.
 const MISANSWERS: [Misanswer; 9] = [

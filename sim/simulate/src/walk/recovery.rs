@@ -10,9 +10,8 @@ use userdata_fs::FileStore;
 use super::action::Slot;
 use super::expectation::{Cause, Expectation, Found};
 use super::{Broken, Guarantee, Incident, Scene};
-use userdata_sim::{
-    CrashModel, NameOrder, SimDirectory, SimDisk, SimOptions, Sizes, Storage, Tree,
-};
+use userdata_sim::crash::{CrashModel, NameOrder, Sizes, Storage, Tree};
+use userdata_sim::{SimDirectory, SimDisk, SimOptions};
 
 pub(crate) type Recovered = Userdata<SimHost, FileStore<SimDirectory>>;
 

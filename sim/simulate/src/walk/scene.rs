@@ -10,7 +10,8 @@ use userdata_fs::{Errno, Name};
 
 use super::action::Slot;
 use super::expectation::Expectation;
-use userdata_sim::{Plant, SimDisk, SimOptions, Storage};
+use userdata_sim::crash::Storage;
+use userdata_sim::{Plant, SimDisk, SimOptions};
 
 /// What differs between walks besides what is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use userdata_core::file_name::NameFormat;
 use userdata_core::store::Durability;
-use userdata_sim::{CrashModel, NameOrder, Sizes};
+use userdata_sim::crash::{CrashModel, NameOrder, Sizes};
 use userdata_simulate::scenario::{Mix, MixError};
 use userdata_simulate::walk::{Action, Scene, Setting, WalkError};
 

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use userdata::UserdataErrorKind;
 use userdata_core::store::StoreErrorKind;
-use userdata_sim::How;
+use userdata_sim::faults::How;
 use userdata_simulate::history::{Disturbance, Event, History, Invocation, ProcessId, Response};
 use userdata_simulate::walk::{ActionKind, Faulted, Report, Walked};
 

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use userdata_sim::Tree;
+use userdata_sim::crash::Tree;
 use userdata_simulate::actor::Line;
 use userdata_simulate::checker::Complaint;
 use userdata_simulate::history::{Event, ProcessId};

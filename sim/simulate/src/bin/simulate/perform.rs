@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use userdata_core::store::Durability;
-use userdata_sim::{Random, WithoutSyncs};
+use userdata_sim::interpose::WithoutSyncs;
+use userdata_sim::random::Random;
 use userdata_simulate::walk::{
     Action, Broken, CrashWalk, FaultWalk, Faulted, Scene, WalkError, Walked,
 };

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use userdata_core::Uuid;
 use userdata_core::file_name::{FileName, Kind, NameFormat};
 use userdata_fs::Errno;
-use userdata_sim::{Answer, Call, CallKind, Interceptor, SimDisk, Tree};
+use userdata_sim::SimDisk;
+use userdata_sim::crash::Tree;
+use userdata_sim::interpose::{Answer, Call, CallKind, Interceptor};
 
 /// The length of a uuid with its hyphens.
 const UUID_LEN: usize = 36;

@@ -2,7 +2,9 @@
 
 use userdata::Userdata;
 use userdata_fs::FileStore;
-use userdata_sim::{Faults, FaultyDirectory, Interposed, SimDirectory};
+use userdata_sim::SimDirectory;
+use userdata_sim::faults::Faults;
+use userdata_sim::interpose::Interposed;
 use userdata_simulate::walk::{Action, Broken, End, Scene};
 
 use crate::picture::{Moment, Picture, Recorder, What};
@@ -26,7 +28,7 @@ impl<'a> Stage<'a> {
         let (disk, host) = (self.scene.disk(), self.scene.host().ok()?);
         let root = disk.process().root().ok()?;
         let faults = Faults::new(incident.faults.iter().copied());
-        let faulty = FaultyDirectory::new(root, faults).losing(SimDirectory::lose_writeback);
+        let faulty = Interposed::new(root, faults).losing(SimDirectory::lose_writeback);
         let recorder = Recorder::new(disk.clone());
         let store = FileStore::new(Interposed::new(faulty, recorder.clone()))
             .with_name_format(self.scene.setting().format);

@@ -12,7 +12,9 @@ use super::super::{CrashCheck, CrashChecked, HostImage};
 use super::story::{FULL, destroy_all, key, remove, slot, store_at, tree, xl};
 use crate::history::{Event, History, Invocation, OperationId, ProcessId, Response};
 use crate::walk::{Action, Guarantee};
-use userdata_sim::{CrashModel, Interposed, NameOrder, SimDisk, SimOptions, Sizes, WithoutSyncs};
+use userdata_sim::crash::{CrashModel, NameOrder, Sizes};
+use userdata_sim::interpose::{Interposed, WithoutSyncs};
+use userdata_sim::{SimDisk, SimOptions};
 
 const MODELS: [CrashModel; 2] = [
     CrashModel {

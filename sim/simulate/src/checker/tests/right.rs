@@ -87,8 +87,8 @@ fn failures_leave_what_they_say() {
         s.event(Event::Disturbed {
             process: ProcessId(0),
             by: Disturbance::Directory {
-                call: userdata_sim::CallKind::Sync,
-                how: userdata_sim::How::Fails(userdata_fs::Errno::IO),
+                call: userdata_sim::interpose::CallKind::Sync,
+                how: userdata_sim::faults::How::Fails(userdata_fs::Errno::IO),
             },
         });
     };

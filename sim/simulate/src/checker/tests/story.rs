@@ -19,7 +19,8 @@ use crate::history::{
     Event, History, Invocation, LibxlBug, LibxlCall, OperationId, ProcessId, Response,
 };
 use crate::walk::{Action, Report, Slot};
-use userdata_sim::{Plant, SimDisk, SimOptions, Tree};
+use userdata_sim::crash::Tree;
+use userdata_sim::{Plant, SimDisk, SimOptions};
 
 pub(super) const FULL: Durability = Durability::Full;
 

@@ -393,7 +393,7 @@ fn data_that_outlives_its_domain_is_found() {
 fn with_file(
     values: &[(crate::walk::Slot, &[u8])],
     name: &userdata_core::file_name::FileName,
-) -> userdata_sim::Tree {
+) -> userdata_sim::crash::Tree {
     let disk = userdata_sim::SimDisk::new(userdata_sim::SimOptions::default());
     let root = disk.process().root().unwrap();
     for (slot, value) in values {
