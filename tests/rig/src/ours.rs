@@ -40,6 +40,13 @@ pub(crate) fn store(domain: &str, userid: &str, data: &[u8]) -> Result<()> {
     command(&["store", domain, userid], data)?.expect(0, "userdata store")
 }
 
+/// `userdata store` of no bytes, which is refused unless they are to remove the value.
+pub(crate) fn store_no_bytes(domain: &str, userid: &str) -> Result<()> {
+    command(&["store", domain, userid], b"")?.expect(2, "userdata store of no bytes")?;
+    let removing = ["store", "--empty-removes", domain, userid];
+    command(&removing, b"")?.expect(0, "userdata store --empty-removes")
+}
+
 /// `userdata retrieve`, which has to succeed.
 pub(crate) fn retrieve(domain: &str, userid: &str) -> Result<Vec<u8>> {
     let ended = command(&["retrieve", domain, userid], b"")?;

@@ -28,7 +28,7 @@ pub(super) fn an_absent_value_has_an_exit_status_of_its_own() -> Result<()> {
         rc == 2,
         "libxl_userdata_store of no bytes for an absent value returned {rc}"
     );
-    ours::store(&domain, USERID, b"")?;
+    ours::store_no_bytes(&domain, USERID)?;
 
     guest.destroy()?;
     let rc = libxl::store(domid, USERID, b"too late")?;

@@ -29,7 +29,7 @@ pub(super) fn libxl_reads_what_our_command_stores() -> Result<()> {
         );
     }
     // For both, storing no bytes removes the value.
-    ours::store(&guest.domid.to_string(), USERID, b"")?;
+    ours::store_no_bytes(&guest.domid.to_string(), USERID)?;
     ensure!(
         libxl::retrieve(guest.domid, USERID)?.is_none(),
         "libxl sees a value that we removed"
