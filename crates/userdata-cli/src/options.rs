@@ -53,7 +53,8 @@ pub(crate) struct Options {
     #[arg(long, global = true)]
     json: bool,
 
-    /// How long a change may wait for the domain's lock. Each answer of xenstore may take as long,
+    /// How long a change may wait for the domain's lock, and a read for a file on which another
+    /// process has a lease. Each answer of xenstore may take as long,
     /// and at least a second
     #[arg(long, global = true, value_name = "SECONDS", default_value = "10")]
     #[arg(value_parser = seconds, allow_negative_numbers = true)]
@@ -190,7 +191,8 @@ impl Options {
         };
         let store = FileStore::open(path)?
             .with_name_format(format)
-            .with_value_max(self.max_size);
+            .with_value_max(self.max_size)
+            .with_read_timeout(self.timeout);
         Ok(Userdata::new(host, store)
             .with_timeout(self.timeout)
             .with_durability(self.durability.into()))

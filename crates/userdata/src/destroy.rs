@@ -56,12 +56,12 @@ pub enum DestroyError {
         /// What failed besides.
         problems: Vec<UserdataError>,
     },
-    /// The caller's function failed, and the hypervisor does not answer whether the domain still
-    /// exists. Its data is as it was.
+    /// The hypervisor does not answer whether the domain still exists, whatever the caller's
+    /// function returned. Its data is as it was.
     #[error("it is not known whether the domain was destroyed")]
     Unknown {
-        /// The error of the caller's function.
-        source: Source,
+        /// The error of the caller's function; `None` if it succeeded.
+        source: Option<Source>,
         /// The error of the hypervisor, and what failed besides.
         problems: Vec<UserdataError>,
     },
@@ -158,14 +158,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
             Err(refused) => {
                 problems.push(failed(refused.into()));
                 problems.extend(reopen(mark, time_left.get()).map_err(failed).err());
-                match returned {
-                    Ok(value) => Ok(Destroyed {
-                        value,
-                        cleared: None,
-                        problems,
-                    }),
-                    Err(source) => Err(DestroyError::Unknown { source, problems }),
-                }
+                let source = returned.err();
+                Err(DestroyError::Unknown { source, problems })
             }
         }
     }

@@ -46,7 +46,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     }
 
     /// The same with another timeout, which bounds all waits of one call for other processes. Zero
-    /// tries once.
+    /// tries once. A read that meets a lease of another process is bounded by the store itself, as
+    /// `FileStore::with_read_timeout` says; in [`Userdata::update`] that comes on top, once.
     ///
     /// ```
     /// # use hv_sim::{HostOptions, SimHost};

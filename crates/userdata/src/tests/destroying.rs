@@ -125,9 +125,12 @@ fn a_destroy_that_did_nothing_leaves_all_data() {
 fn unknown_is_not_dead() {
     let calls = Calls::default();
     let answers = Answers::of(&[alive(), alive(), Answer::Unknown]);
-    let destroyed = destroy(&answers, &calls, Storage::Works, Ok("done")).unwrap();
-    assert!(destroyed.cleared.is_none());
-    assert!(matches!(destroyed.problems[0].kind(), Kind::Hypervisor(_)));
+    let failed = destroy(&answers, &calls, Storage::Works, Ok("done")).unwrap_err();
+    assert!(
+        matches!(&failed, DestroyError::Unknown { source: None, problems }
+            if matches!(problems[0].kind(), Kind::Hypervisor(_))),
+        "{failed:?}"
+    );
     assert_eq!(
         calls.taken(),
         ["domain", "domain", "mark", "destroy", "domain", "reopen"]

@@ -320,7 +320,10 @@ fn destroyed<H: Hypervisor, S: Store>(
     let fails = Cell::new(false);
     let result = userdata.destroy(domain, |key| destroy(key).inspect_err(|_| fails.set(true)));
     let says_failed = match &result {
-        Ok(_) | Err(DestroyError::StillAlive { .. }) => false,
+        Ok(_)
+        | Err(DestroyError::StillAlive { .. } | DestroyError::Unknown { source: None, .. }) => {
+            false
+        }
         Err(DestroyError::NotStarted(_)) => fails.get(),
         Err(_) => true,
     };
