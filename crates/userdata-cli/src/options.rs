@@ -54,8 +54,7 @@ pub(crate) struct Options {
     json: bool,
 
     /// How long a change may wait for the domain's lock, and a read for a file on which another
-    /// process has a lease. Each answer of xenstore may take as long,
-    /// and at least a second
+    /// process has a lease. Each answer of xenstore may take as long, and at least a second
     #[arg(long, global = true, value_name = "SECONDS", default_value = "10")]
     #[arg(value_parser = seconds, allow_negative_numbers = true)]
     timeout: Duration,

@@ -34,7 +34,8 @@
 //!   [`DirectoryReplaced`](userdata_core::store::StoreErrorKind::DirectoryReplaced), and so does a
 //!   read that finds no value. Open the store again.
 //! * A writer that is killed leaves a lock file and at most one temporary file. The next change of
-//!   the domain removes both.
+//!   the domain removes both. If real libxl takes the lock first, it removes the lock file alone;
+//!   the temporary file then stays until the next killed writer, or until the data is cleared.
 //! * Where no file can be made (no inode, a quota that is used up), values can still be removed:
 //!   the lock is then a link of one of the domain's files. A tmpfs counts a link as an inode, so
 //!   there one has to be free.

@@ -16,6 +16,7 @@ use userdata_core::file_name::{FileName, Kind};
 use userdata_core::store::{FileType, Operation, StoreError, StoreErrorKind};
 
 use crate::failure::kind_of;
+use crate::link::Linked;
 use crate::wait::{Retries, Timeout};
 use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata};
 
@@ -31,6 +32,9 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     identity: Identity,
     timeout: Timeout,
     process: u32,
+    /// The temporary files of a killed lock holder could not be looked for. The lock file is the
+    /// evidence that there are some, so it stays, unlocked, unless they are seen at the release.
+    unswept: bool,
     /// Taken out on release.
     file: Option<D::File>,
 }
@@ -95,12 +99,13 @@ impl<'a, D: Directory> HeldLock<'a, D> {
             if let Ok(Attempt::Held(metadata)) = attempt
                 && metadata.file_type == FileType::Regular
             {
-                let lock = Self {
+                let mut lock = Self {
                     store,
                     domain: *domain,
                     identity: metadata.identity,
                     timeout,
                     process: directory.process(),
+                    unswept: false,
                     file: Some(file),
                     name,
                 };
@@ -127,23 +132,27 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     }
 
     /// What comes first under the lock. `found` is a lock file that was there, unlocked.
-    fn begin(&self, found: bool) -> Result<(), StoreError> {
+    fn begin(&mut self, found: bool) -> Result<(), StoreError> {
         self.store.check_place(Operation::Lock, &self.name)?;
         self.store.check_case(&self.name, self.identity)?;
         if found {
-            self.remove_temporaries();
+            self.unswept = !self.remove_temporaries();
         }
         Ok(())
     }
 
-    /// Removes the temporary files that killed lock holders left. One that stays does the change no
-    /// harm, so that failures are not reported.
-    fn remove_temporaries(&self) {
-        for name in self.store.names_of(&self.domain).unwrap_or_default() {
+    /// Removes the temporary files that killed lock holders left, and tells whether all were seen.
+    /// One that stays does the change no harm, so that failures are not reported.
+    fn remove_temporaries(&self) -> bool {
+        let Ok(names) = self.store.names_of(&self.domain) else {
+            return false;
+        };
+        for name in names {
             if matches!(name.kind(), Kind::Temporary | Kind::New) {
                 let _ = self.store.directory.unlink((&name).into());
             }
         }
+        true
     }
 
     pub(crate) fn store(&self) -> &'a FileStore<D> {
@@ -211,6 +220,9 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         let directory = &*self.store.directory;
         match directory.metadata_at((&self.name).into()) {
             Ok(metadata) if metadata.identity == self.identity => {
+                if self.unswept && !self.remove_temporaries() {
+                    return Ok(());
+                }
                 match directory.unlink((&self.name).into()) {
                     // Broken after it was compared.
                     Err(Errno::NOENT) => Err(self.lost(true)),
@@ -267,18 +279,21 @@ impl<D: Directory> FileStore<D> {
         domain: &DomainKey,
     ) -> Result<Opened<D::File>, StoreError> {
         let failed = |errno| Err(self.unopened(Operation::Lock, name, errno));
+        let mut linked = None;
         match self.directory.create(name.into()) {
             Ok(file) => return Ok(Opened::Made(file)),
             Err(Errno::EXIST) => {}
             Err(errno @ (Errno::NOSPC | Errno::DQUOT)) => {
                 let marker = FileName::closing_marker(self.format, domain);
-                if !self.link(domain, name, &marker) {
+                linked = self.link(domain, name, &marker);
+                if linked.is_none() {
                     return failed(errno);
                 }
             }
             Err(errno) => return failed(errno),
         }
         match self.directory.open_lock(name.into()) {
+            Ok(file) if linked == Some(Linked::Made) => Ok(Opened::Made(file)),
             Ok(file) => Ok(Opened::Found(file)),
             Err(Errno::NOENT) => Ok(Opened::Gone),
             Err(Errno::AGAIN) => Ok(Opened::Leased),

@@ -170,7 +170,7 @@ fn open_marker<D: Directory>(
         match directory.create(name.into()) {
             Err(Errno::EXIST) => {}
             Err(errno @ (Errno::NOSPC | Errno::DQUOT)) => {
-                if !store.link(lock.domain(), name, lock.name()) {
+                if store.link(lock.domain(), name, lock.name()).is_none() {
                     return Err(failed(errno));
                 }
             }

@@ -188,6 +188,8 @@ fn without_an_inode_for_the_lock_a_value_is_linked() {
             "list",
             "stat d",
             "stat c",
+            "open_lock d",
+            "close d",
             "link d l",
             "stat l",
             "stat l",
@@ -210,6 +212,33 @@ fn without_an_inode_for_the_lock_a_value_is_linked() {
         matches!(error.kind(), StoreErrorKind::NoSpace(_)),
         "{error:?}"
     );
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_not_linked_to_the_lock() {
+    for errno in [Errno::ACCESS, Errno::AGAIN, Errno::MFILE] {
+        let script = Script::default();
+        script
+            .names(names())
+            .fail("create l", 0, Errno::NOSPC)
+            .fail("open_lock d", 0, errno);
+        store(&script).unwrap();
+        assert_eq!(count(&script, "link d l"), 0, "{errno:?}");
+        assert_eq!(count(&script, "link n l"), 1, "{errno:?}");
+    }
+}
+
+#[test]
+fn a_lock_file_stays_while_temporaries_could_not_be_looked_for() {
+    let script = Script::default();
+    script
+        .names(names())
+        .fail("create l", 0, Errno::EXIST)
+        .fail("list", 0, Errno::NFILE);
+    store(&script).unwrap();
+    assert_eq!(count(&script, "list"), 2);
+    assert_eq!(count(&script, "unlink l"), 0);
+    assert_eq!(count(&script, "unlock l"), 1);
 }
 
 #[test]
