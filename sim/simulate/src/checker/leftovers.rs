@@ -89,7 +89,8 @@ fn leaked(
             let is_its = |key| of_name(owner(facts.format, key));
             operation.ended >= store.began
                 && is_clean_destroy(operation)
-                && !(operation.libxl().is_some() && others_destroy(facts, *at, operation))
+                && !(operation.libxl().is_some()
+                    && facts.is_ended_by_others(*at, operation.domid()))
                 && keys.iter().all(is_its)
                 && keys.iter().any(|key| {
                     !facts
@@ -152,32 +153,6 @@ fn is_clean_destroy(operation: &Operation<'_>) -> bool {
         }
         _ => false,
     }
-}
-
-/// Whether the domain was destroyed by others before libxl was done: a domain that is gone when it
-/// looks for the data has no path for it, so that it silently removes nothing.
-fn others_destroy(facts: &Facts<'_>, place: usize, destroy: &Operation<'_>) -> bool {
-    let domid = destroy.domid();
-    let killed = facts
-        .history
-        .events
-        .iter()
-        .take(destroy.ended.saturating_add(1))
-        .any(|event| match event {
-            Event::Host { event, .. } => {
-                matches!(event, hv_sim::Event::Kill { domid: killed } if *killed == domid)
-            }
-            _ => false,
-        });
-    let also = |(at, operation): (usize, &Operation<'_>)| {
-        let destroys = matches!(
-            operation.invocation,
-            Invocation::Userdata(Action::Destroy { .. } | Action::DestroyWithError { .. })
-                | Invocation::Libxl(LibxlCall::Destroy { .. })
-        );
-        at != place && destroys && operation.domid() == domid && operation.overlaps(destroy.span())
-    };
-    killed || facts.operations.iter().enumerate().any(also)
 }
 
 /// Whether somebody kept the lock beyond the deadline: then the file, which this operation may have
