@@ -54,6 +54,7 @@ mod options;
 mod outcome;
 mod protocol;
 mod read;
+pub mod sweep;
 mod target;
 mod update;
 mod userdata;
@@ -79,4 +80,6 @@ const _: () = {
     send_and_sync::<UserdataError>();
     send_and_sync::<DestroyError>();
     send_and_sync::<Destroyed<()>>();
+    send_and_sync::<sweep::SweepError>();
+    send_and_sync::<sweep::Sightings>();
 };
