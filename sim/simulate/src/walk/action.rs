@@ -4,12 +4,13 @@ use std::cell::Cell;
 use std::fmt;
 
 use hv_sim::SimHost;
+use strum::EnumDiscriminants;
 use thiserror::Error;
 use userdata::{DestroyError, Outcome, Source, Userdata, UserdataError};
 use userdata_core::store::{Cleared, Durability, Entry, Expect, Keep};
 use userdata_core::{DomainKey, Hypervisor, Store, Value, WritableUserid};
 
-/// Whose value under which userid.
+/// A domain and a userid: where a value is stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot {
     /// Which incarnation of which domain.
@@ -19,7 +20,13 @@ pub struct Slot {
 }
 
 /// One call of the facade.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, EnumDiscriminants)]
+#[strum_discriminants(
+    name(ActionKind),
+    derive(PartialOrd, Ord, Hash),
+    doc = "Which call of the facade.",
+    non_exhaustive
+)]
 #[non_exhaustive]
 pub enum Action {
     /// [`Userdata::store`]; no bytes remove.
@@ -60,7 +67,7 @@ pub enum Action {
     },
     /// [`Userdata::clear`].
     Clear {
-        /// Whose data.
+        /// Which domain.
         domain: DomainKey,
         /// Which of it.
         keep: Keep,
@@ -94,29 +101,12 @@ pub enum Action {
     },
     /// [`Userdata::list`].
     List {
-        /// Whose data.
+        /// Which domain.
         domain: DomainKey,
     },
 }
 
-/// Which call of the facade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each variant is one of `Action`")]
-#[non_exhaustive]
-pub enum ActionKind {
-    Store,
-    StoreIf,
-    Update,
-    Remove,
-    Clear,
-    Destroy,
-    DestroyWithError,
-    DestroyInVain,
-    Retrieve,
-    List,
-}
-
-/// What the facade said.
+/// What the facade returned.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Report {
@@ -207,7 +197,7 @@ impl Action {
         }
     }
 
-    /// Whose value it concerns, if it is one.
+    /// The value that it concerns, if it concerns one.
     #[must_use]
     pub const fn slot(&self) -> Option<&Slot> {
         match self {
@@ -245,19 +235,8 @@ impl Action {
 
     /// Which call it is.
     #[must_use]
-    pub const fn kind(&self) -> ActionKind {
-        match self {
-            Self::Store { .. } => ActionKind::Store,
-            Self::StoreIf { .. } => ActionKind::StoreIf,
-            Self::Update { .. } => ActionKind::Update,
-            Self::Remove { .. } => ActionKind::Remove,
-            Self::Clear { .. } => ActionKind::Clear,
-            Self::Destroy { .. } => ActionKind::Destroy,
-            Self::DestroyWithError { .. } => ActionKind::DestroyWithError,
-            Self::DestroyInVain { .. } => ActionKind::DestroyInVain,
-            Self::Retrieve { .. } => ActionKind::Retrieve,
-            Self::List { .. } => ActionKind::List,
-        }
+    pub fn kind(&self) -> ActionKind {
+        self.into()
     }
 
     /// What it must survive.
