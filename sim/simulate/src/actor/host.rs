@@ -161,13 +161,13 @@ impl ScheduledHost {
         }
     }
 
-    /// The seat that it stands behind.
+    /// The process that asks.
     pub(crate) fn scheduled(&self) -> &Arc<ScheduledProcess> {
         &self.scheduled
     }
 }
 
-/// The uuid, or the next one with which this domid is no incarnation that was there before.
+/// The uuid, or the next one that this domid did not have before.
 fn fresh(before: &[DomainKey], domid: Option<Domid>, uuid: Uuid) -> Uuid {
     let mut uuids = (0..).map(|more| Uuid::from_u128(uuid.as_u128().wrapping_add(more)));
     let is_fresh =

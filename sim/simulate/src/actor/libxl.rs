@@ -83,7 +83,7 @@ impl Libxl {
         });
     }
 
-    /// `libxl_domain_info`: the handle of whoever has the domid now, in whatever phase.
+    /// `libxl_domain_info`: the key of the domain that has the domid now, in whatever phase.
     fn domain_info(&self, domid: Domid) -> Option<DomainKey> {
         let domain = self.host.domain(domid).ok().flatten()?;
         Some(domain.key)
@@ -150,7 +150,7 @@ impl Libxl {
         }
     }
 
-    /// Writes the temporary file, the same for everybody, and renames it. A failure leaves it.
+    /// Writes the temporary file, the same for all writers, and renames it. A failure leaves it.
     fn replace(&self, new: &[u8], target: &FileName, data: &[u8]) -> Result<(), Errno> {
         let new = Name::new(new).ok_or(Errno::INVAL)?;
         let file = open_or_create(&self.directory, new)?;
@@ -223,7 +223,7 @@ impl Libxl {
             return FAIL;
         }
         let until = |until| hv_sim::Event::Destroy { domid, until };
-        // That others are destroying it, too, stops nobody.
+        // It goes on if another process is destroying the domain, too.
         let _ = self.host.apply(&until(Until::Leaving));
         if !self.clear_locked(domid) {
             return LOCK_FAIL;

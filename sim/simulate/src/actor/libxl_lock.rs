@@ -25,7 +25,7 @@ pub(crate) struct NotLocked;
 
 impl LibxlLock {
     /// Waits for the lock, for ever. When it can't be had for another reason, the lock file is
-    /// taken away, whoever holds it.
+    /// unlinked, even if another process holds it.
     pub(crate) fn take(
         scheduled: &ScheduledProcess,
         directory: &ScheduledDirectory,
@@ -69,12 +69,13 @@ impl LibxlLock {
         }
     }
 
-    /// Whose lock it is.
+    /// The domain that it locks.
     pub(crate) const fn domain(&self) -> DomainKey {
         self.domain
     }
 
-    /// Unlinks the lock file, whoever's it is by now, then closes it, which unlocks it.
+    /// Unlinks what now has the lock file's name, even if that is the file of another lock holder;
+    /// then closes its own file, which unlocks it.
     pub(crate) fn release(self, scheduled: &ScheduledProcess, directory: &ScheduledDirectory) {
         let ours = is_named(directory, &self.name, &self.file);
         let unlinked = directory.unlink((&self.name).into());
@@ -121,7 +122,7 @@ fn is_named(directory: &ScheduledDirectory, name: &FileName, file: &ScheduledFil
     matches!((named, opened), (Ok(named), Ok(opened)) if named.identity == opened.identity)
 }
 
-/// Notes that somebody else's lock file was taken away.
+/// Notes that the lock file of another process was unlinked.
 fn record(scheduled: &ScheduledProcess, domain: DomainKey) {
     scheduled.record(Event::Libxl {
         process: scheduled.id(),

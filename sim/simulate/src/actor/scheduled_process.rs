@@ -123,8 +123,8 @@ impl ScheduledProcess {
         }
     }
 
-    /// Notes that a value is about to be replaced that nothing guards. Nobody else had a turn since
-    /// the last call of this process, so that this is what it could have seen.
+    /// Notes that a value is about to be replaced that nothing guards. No other process had a turn
+    /// since the last call of this one, so this one could have seen it.
     fn look_at_lock(&self, name: &[u8]) {
         let format = NameFormat::Libxl;
         let named = FileName::parse(format, name).filter(|name| name.kind() == Kind::Data);

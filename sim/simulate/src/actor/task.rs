@@ -18,7 +18,7 @@ pub enum Task {
     Libxl(Whose, LibxlRequest),
     /// A toolstack lets a domain live or die.
     Life(Life),
-    /// Somebody who knows nothing of this service uses its directory.
+    /// A program that knows nothing of this library uses its directory.
     Interference(Whose, Interference),
 }
 
@@ -87,7 +87,7 @@ pub enum Life {
         /// it before.
         uuid: Uuid,
     },
-    /// The hypervisor is told to destroy a domain, and nobody else is: as xenopsd does it.
+    /// The hypervisor is told to destroy a domain, and no toolstack is, as xenopsd does it.
     Kill(Whose),
     /// Real libxl destroys a domain and creates it again, with its uuid.
     Reboot(Whose),
@@ -101,11 +101,11 @@ pub enum Life {
     SetUuid(Whose, Uuid),
     /// Once dead, the domain stays as a zombie.
     Pin(Whose),
-    /// The domain stays no longer.
+    /// The domain no longer stays.
     Unpin(Whose),
 }
 
-/// What somebody does who knows nothing of this service.
+/// What a program does that knows nothing of this library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Interference {
@@ -115,7 +115,7 @@ pub enum Interference {
         kind: u8,
         /// What follows the uuid.
         userid: Userid,
-        /// What stands there then.
+        /// What is put there.
         plant: Plant,
     },
     /// Locks the domain's lock file, and forgets it for a while.

@@ -301,7 +301,7 @@ impl Made<'_> {
         }
     }
 
-    /// Whether somebody else may have destroyed the domain meanwhile.
+    /// Whether another process may have destroyed the domain meanwhile.
     fn is_destroyed_by_others(&self) -> bool {
         let domid = self.register.name.owner().domid;
         let destroys = |operation: &Operation<'_>| match operation.invocation {

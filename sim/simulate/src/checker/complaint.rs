@@ -28,13 +28,13 @@ pub struct Complaint {
 pub struct Involved {
     /// Which one.
     pub invocation: OperationId,
-    /// Whose.
+    /// The process that began it.
     pub process: ProcessId,
     /// The place in the history at which it began.
     pub began: usize,
     /// The place at which it ended, if it did.
     pub ended: Option<usize>,
-    /// What it was, and what it said.
+    /// The operation, and its response.
     pub text: String,
 }
 

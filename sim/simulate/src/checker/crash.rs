@@ -81,7 +81,7 @@ impl CrashCheck<'_> {
     ///
     /// # Errors
     ///
-    /// [`MalformedHistory`] if it is no history at all.
+    /// [`MalformedHistory`] if the events are not a history.
     pub fn check(&self) -> Result<CrashChecked, MalformedHistory> {
         let facts = Facts::of(self.history, self.format, self.before, usize::MAX)?;
         let registers = registers(&facts, None);
@@ -181,7 +181,7 @@ impl Aftermath<'_> {
         };
         match names.find(unknown) {
             Some(name) => {
-                let why = "nobody stored anything there".to_owned();
+                let why = "no operation stored anything there".to_owned();
                 Err(self.complaint(Guarantee::Isolated, Some(&name), why, Vec::new()))
             }
             None => Ok(()),
@@ -221,7 +221,7 @@ impl Aftermath<'_> {
         let when = "after the power cut";
         if let Some(older) = left.iter().find(|left| left.may_be(found)) {
             let why =
-                format!("{found} is there {when}, although a later change is said to be durable");
+                format!("{found} is there {when}, although a later change is reported as durable");
             let operations = older
                 .operation
                 .into_iter()
@@ -241,13 +241,13 @@ impl Aftermath<'_> {
             ),
             _ => (
                 Guarantee::Atomic,
-                format!("{found} is there {when}, and is no value that was stored whole"),
+                format!("{found} is there {when}, and is not a value that was stored whole"),
             ),
         };
         self.complaint(guarantee, Some(name), why, operations)
     }
 
-    /// A value can be stored, and all data of everybody can be removed.
+    /// A value can be stored, and all data of all domains can be removed.
     fn go_on(&self, state: &Storage, tree: &Tree) -> Result<(), Complaint> {
         let owners: BTreeSet<Owner> = tree
             .iter()

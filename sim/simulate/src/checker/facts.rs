@@ -13,7 +13,7 @@ use userdata_sim::crash::Tree;
 /// A host at one moment: its domains, and the directory of the userdata.
 #[derive(Clone, Debug)]
 pub struct HostImage {
-    /// Who lives.
+    /// Its domains.
     pub host: HostState,
     /// What programs see of the directory.
     pub tree: Tree,

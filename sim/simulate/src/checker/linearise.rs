@@ -28,7 +28,7 @@ pub(crate) struct Access {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Times {
     Once,
-    /// At most once: whoever did it was killed, or never told.
+    /// At most once: the process was killed, or got no response.
     Maybe,
     /// As often as it likes.
     Any,

@@ -40,7 +40,7 @@ impl Register {
     }
 }
 
-/// Whose name a domain's files have.
+/// The owner in the names of a domain's files.
 pub(crate) fn owner(format: NameFormat, key: &DomainKey) -> Owner {
     Owner {
         domid: Some(key.domid).filter(|_| format != NameFormat::Seed),

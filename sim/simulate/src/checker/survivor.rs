@@ -34,9 +34,9 @@ impl Survivor {
 
 /// Everything that was put into a register, with whether it may still be found.
 ///
-/// A change is on the disk for certain when its operation said that it is, or when any operation
-/// that began after its end did: they are all in one directory, and a sync of it takes all its
-/// names. What ended before such a change began is gone.
+/// A change is on the disk for certain when its operation reported so, or when an operation that
+/// began after its end did: all values are in one directory, and a sync of it persists all its
+/// names. A change that ended before such a change began is gone.
 pub(crate) fn survivors(facts: &Facts<'_>, register: &Register) -> Vec<Survivor> {
     let synced = facts.operations.iter().filter(|operation| syncs(operation));
     let last_sync = synced.map(|operation| operation.began).max().unwrap_or(0);
@@ -76,7 +76,7 @@ pub(crate) fn survivors(facts: &Facts<'_>, register: &Register) -> Vec<Survivor>
     std::iter::once(before).chain(changed).collect()
 }
 
-/// Whether an operation said that it synced the directory.
+/// Whether an operation reported that it synced the directory.
 fn syncs(operation: &Operation<'_>) -> bool {
     operation.report().is_some_and(Report::says_synced)
 }

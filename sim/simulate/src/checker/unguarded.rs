@@ -1,5 +1,5 @@
-//! Whether this library replaces values only while nobody else can, and destroys domains only while
-//! nobody stores for them.
+//! Whether this library replaces values only while no other process can, and destroys domains only
+//! while no other process stores for them.
 
 use super::complaint::Complaint;
 use super::facts::Facts;
@@ -21,7 +21,7 @@ pub(crate) fn check(facts: &Facts<'_>, history: &History) -> Vec<Complaint> {
                 && at < operation.ended
                 && operation.action().is_some()
         })?;
-        // Trouble with storage stops no destroy, but is told.
+        // A failure of storage does not stop a destroy, but is reported.
         let done = facts.operations.get(operation)?;
         if *how == Unguarded::WithoutMarker
             && (done.is_cut_off() || reports_problems(done) || facts.broken_locks.touch(done))
@@ -35,7 +35,7 @@ pub(crate) fn check(facts: &Facts<'_>, history: &History) -> Vec<Complaint> {
             ),
             Unguarded::WhileClosing => (
                 Guarantee::Lifetime,
-                "a value is stored although somebody is destroying the domain",
+                "a value is stored although another process is destroying the domain",
             ),
             Unguarded::WithoutMarker => (
                 Guarantee::Lifetime,

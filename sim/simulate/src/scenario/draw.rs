@@ -182,7 +182,7 @@ impl Draw {
         process
     }
 
-    /// What it does. Who destroys a domain creates another, so that there is one for others to use.
+    /// What it does. A process that destroys a domain creates another, for the others to use.
     fn tasks(&mut self, role: Role) -> Vec<Task> {
         let mut tasks = Vec::new();
         for _ in 0..self.mix.tasks {
@@ -245,7 +245,7 @@ impl Draw {
     fn userid(&mut self) -> WritableUserid {
         let userids = self.userids.clone();
         let userid = self.pick(&userids).unwrap_or_default();
-        // Only `libxl-json` is no userid that anybody may write under.
+        // Of these userids, `libxl-json` is the only one that is not writable.
         WritableUserid::new(userid).unwrap_or_else(|_| WritableUserid::libxl_json())
     }
 
@@ -336,12 +336,12 @@ impl Draw {
             Plant::Zeros(1 << 40),
         ];
         let plant = self.pick(&plants).unwrap_or(Plant::Fifo);
-        // Lock files and markers are whose who locks them.
+        // Lock files and markers belong to the process that locks them.
         let kind = match (self.below(4), &plant) {
             (0, _) => b'n',
             (1, _) => b't',
             (2, _) => b'x',
-            // A file that somebody else stored there is a store, and no mischief.
+            // A data file with bytes would be a store, not an interference.
             (_, Plant::File(bytes)) if !bytes.is_empty() => b'x',
             _ => b'd',
         };

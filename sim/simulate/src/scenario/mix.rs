@@ -80,7 +80,7 @@ impl Mix {
         let mix = match name {
             // A few users of this library who do not get into each other's way often.
             "quiet" => quiet,
-            // Everybody wants the same few values.
+            // All processes want the same few values.
             "crowd" => Self {
                 domains: 1,
                 userids: 2,
@@ -136,7 +136,7 @@ impl Mix {
     }
 }
 
-/// The text is no mix.
+/// The text is not a mix.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MixError {
@@ -150,7 +150,7 @@ pub enum MixError {
     #[error("a mix has no field {0:?}; it has {fields}", fields = names())]
     Field(String),
     /// There are no processes, or they do nothing.
-    #[error("in {0:?} nobody does anything")]
+    #[error("in {0:?} no process does anything")]
     Idle(String),
 }
 
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mix_is_refused() {
+    fn a_text_that_is_not_a_mix_is_refused() {
         let idle = ["quiet,tasks=0", "all,processes=0"];
         for text in ["", "loud", "quiet,tasks", "quiet,tasks=x", "quiet,x=1"]
             .into_iter()

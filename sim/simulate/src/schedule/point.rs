@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Where a process stands when somebody else may run.
+/// Where a process stands when another one may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
     /// Before it does something that others may notice, or that shows it what they did.

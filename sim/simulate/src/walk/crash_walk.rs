@@ -177,7 +177,7 @@ impl CrashWalk<'_> {
     ///
     /// # Errors
     ///
-    /// None that happens: the scene was made before.
+    /// [`WalkError`] if the simulated host of the scene can't start.
     pub fn walk(&self) -> Result<Walked, WalkError> {
         self.walk_through(|moments, recovery, walked| {
             let mut random = Random::new(self.seed);
@@ -200,7 +200,7 @@ impl CrashWalk<'_> {
     ///
     /// # Errors
     ///
-    /// None that happens: the scene was made before.
+    /// [`WalkError`] if the simulated host of the scene can't start.
     pub fn make_cuts(&self, cuts: &[Cut]) -> Result<Walked, WalkError> {
         self.walk_through(|moments, recovery, walked| {
             cuts.iter().try_for_each(|cut| {
@@ -306,7 +306,7 @@ impl CrashWalk<'_> {
     }
 }
 
-/// Without faults everything succeeds, and what is said to be durable is what was asked.
+/// Without faults everything succeeds, and the reported durability is the one that was asked for.
 fn check_report(
     number: usize,
     action: &Action,

@@ -8,9 +8,9 @@ use userdata_sim::faults::Fault;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Guarantee {
-    /// G2: whoever reads sees the whole old value, the whole new one, or none.
+    /// G2: a reader sees the whole old value, the whole new one, or none.
     Atomic,
-    /// G3: nobody else's data is changed or returned.
+    /// G3: no other domain's data is changed or returned.
     Isolated,
     /// G4: no data is left for a domain that does not exist.
     Lifetime,
@@ -31,7 +31,7 @@ pub struct Broken {
     pub guarantee: Guarantee,
     /// After what: the actions, the step, the crash or the faults.
     pub after: String,
-    /// What was found instead of what.
+    /// What was found, and what should have been.
     pub why: String,
     /// What the directory held.
     pub tree: String,

@@ -135,7 +135,7 @@ impl<'a> Recovery<'a> {
                     .slots()
                     .any(|s| s.domain == domain && *s.userid.as_userid() == entry.userid)
                 {
-                    let why = format!("nobody stored {} for {domain}", entry.userid);
+                    let why = format!("no operation stored {} for {domain}", entry.userid);
                     return Err(wrong(Guarantee::Isolated, why));
                 }
             }

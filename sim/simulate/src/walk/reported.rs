@@ -1,4 +1,4 @@
-//! `Said`: what a report says of what is left.
+//! `Reported`: what a report says of what is left.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use userdata_core::store::{Cleared, StoreError};
 
 use super::Report;
 
-/// What was said of what is left.
+/// What a report says of what is left.
 pub(crate) struct Reported<'a> {
     /// That everything went well.
     pub(crate) nothing_wrong: bool,
