@@ -121,8 +121,8 @@ fn bytes_are_schedules_and_none_of_them_is_endless() {
 }
 
 /// Real libxl, which waited for the lock of a domain that is gone, clears the data of the next one
-/// with its domid, temporary files included. A store that meets it used to say that the directory
-/// is not there.
+/// with its domid, temporary files included. A store that met this used to report that the
+/// directory is not there.
 #[test]
 fn a_store_without_its_temporary_file_reports_a_lost_lock() {
     let mix: Mix = "life".parse().unwrap();

@@ -51,8 +51,8 @@ fn two(first: impl IntoIterator<Item = Task>, second: impl IntoIterator<Item = T
         .with(Role::Library, second)
 }
 
-/// Walks all schedules within the bounds, and holds each against the guarantees and what `check`
-/// says besides; there are `at_least` so many.
+/// Walks all schedules within the bounds, at least `at_least`, and checks each against the
+/// guarantees and with `check`.
 fn walk(
     scenario: &Scenario,
     bounds: Bounds,
@@ -233,7 +233,7 @@ fn two_stores_and_real_libxls_destroy_leave_nothing() {
     walk(&scenario, preemptions(2), 7_000, |run| only(run, &[]));
 }
 
-/// What real libxl does to its own data: the control for the two above.
+/// Real libxl leaks its own data in the same situation: the control for the two tests above.
 #[test]
 fn real_libxl_leaks_what_it_stores_while_it_destroys() {
     let scenario = two([libxl_store(b"the first")], [libxls(LibxlRequest::Destroy)]);

@@ -20,7 +20,7 @@ pub(crate) struct LibxlLock {
     file: ScheduledFile,
 }
 
-/// A lock that was not had: its name is no more, either.
+/// The lock was not taken, and its file was unlinked.
 pub(crate) struct NotLocked;
 
 impl LibxlLock {
@@ -86,8 +86,8 @@ impl LibxlLock {
     }
 }
 
-/// `open(path, O_RDWR|O_CREAT)`. The two calls take turns until one of them does what the one of
-/// libxl does at once.
+/// `open(path, O_RDWR|O_CREAT)`, which the seam does not have: tries to open and to create in turn
+/// until one of them succeeds.
 pub(crate) fn open_or_create(
     directory: &ScheduledDirectory,
     name: Name<'_>,
@@ -115,7 +115,7 @@ fn flock(directory: &ScheduledDirectory, file: &ScheduledFile) -> Result<(), Err
     }
 }
 
-/// Whether the name stands for this file, looked at from outside.
+/// Whether the name is that of this file. Not a call of the process, so it takes no turn.
 fn is_named(directory: &ScheduledDirectory, name: &FileName, file: &ScheduledFile) -> bool {
     let named = directory.inner().metadata_at(name.into());
     let opened = directory.inner().metadata(file.inner());

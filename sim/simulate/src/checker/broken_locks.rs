@@ -7,7 +7,7 @@ use userdata_core::file_name::{FileName, Kind, NameFormat};
 use super::operation::Operation;
 use crate::history::{Event, History, LibxlBug};
 
-/// When locks did not exclude.
+/// When locks excluded no other process.
 #[derive(Debug, Default)]
 pub(crate) struct BrokenLocks(Vec<BrokenLock>);
 

@@ -13,7 +13,7 @@ use crate::walk::Guarantee;
 pub struct Complaint {
     /// Which one.
     pub guarantee: Guarantee,
-    /// The file that it is about: of a value, or another one that should not be there.
+    /// The file that it is about: a value, or a file that should not be there.
     pub file: Option<String>,
     /// What is wrong, in words.
     pub why: String,
@@ -23,7 +23,7 @@ pub struct Complaint {
     pub kept: Option<String>,
 }
 
-/// An operation that has a part in it.
+/// An operation that is involved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Involved {
     /// Which one.

@@ -56,11 +56,11 @@ struct Story<'a> {
     facts: &'a Facts<'a>,
     registers: &'a [Register],
     register: &'a Register,
-    /// What has a part in it.
+    /// The operations that are involved.
     core: Vec<&'a Access>,
 }
 
-/// The guarantee, the words, and operations that have a part in it besides.
+/// The guarantee, the explanation, and other operations that are involved.
 type Explanation = (Guarantee, String, Vec<usize>);
 
 impl Story<'_> {
@@ -111,7 +111,7 @@ impl Story<'_> {
         }
     }
 
-    /// A content that stood there at no time, or at another.
+    /// A content that was never there, or at another time.
     fn never_written(&self, guarantee: Guarantee, content: &Content, never: String) -> Explanation {
         if self.was_ever(content) {
             let why = format!("{content} was seen at a time at which it can't have stood there");
@@ -228,7 +228,7 @@ impl Story<'_> {
         }
     }
 
-    /// Whether a register's access is what a store says of its precondition.
+    /// Whether a register's access is a store's report of its precondition.
     fn is_precondition(&self, access: &Access) -> bool {
         let operation = access
             .operation

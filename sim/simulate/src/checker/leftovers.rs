@@ -84,7 +84,7 @@ fn leaked(
         .iter()
         .enumerate()
         .filter(|(at, operation)| {
-            // Of this incarnation and no other, and it did not come back.
+            // The destroyed incarnation is this one, and it did not come back.
             let keys = facts.keys_of(*at);
             let is_its = |key| of_name(owner(facts.format, key));
             operation.ended >= store.began
@@ -155,8 +155,8 @@ fn is_clean_destroy(operation: &Operation<'_>) -> bool {
     }
 }
 
-/// Whether the domain was destroyed by others before libxl was done: a domain that is gone when it
-/// looks for the data has no path for it, so that it silently removes nothing.
+/// Whether other processes destroyed the domain before libxl was done: libxl can't compute a path
+/// for a domain that is gone, and silently removes nothing.
 fn others_destroy(facts: &Facts<'_>, place: usize, destroy: &Operation<'_>) -> bool {
     let domid = destroy.domid();
     let killed = facts

@@ -18,14 +18,14 @@ pub(crate) struct Operation<'a> {
     pub(crate) process: ProcessId,
     pub(crate) invocation: &'a Invocation,
     pub(crate) began: usize,
-    /// After this it did nothing any more.
+    /// The event after which it did nothing.
     pub(crate) ended: usize,
     pub(crate) end: End<'a>,
     /// Whether a call of the directory went wrong meanwhile.
     pub(crate) directory_failed: bool,
     /// Whether an answer of the hypervisor was wrong meanwhile, or missing.
     pub(crate) hypervisor_failed: bool,
-    /// Whether there was such an answer, and not only none.
+    /// Whether there was a wrong answer, not only a missing one.
     pub(crate) hypervisor_lied: bool,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Operation<'a> {
 pub(crate) enum End<'a> {
     Responded(&'a Response),
     Killed,
-    /// Not at all.
+    /// It did not end.
     Open,
 }
 

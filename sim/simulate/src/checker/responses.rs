@@ -57,17 +57,17 @@ impl<'a> Response<'a> {
         match self.report {
             Report::Changed(Outcome::Stored { durability, .. }) => {
                 if *durability != self.action.durability() {
-                    return honest("another durability is reached than was asked");
+                    return honest("the reported durability is not the one that was asked for");
                 }
                 self.is_late().then(|| {
-                    let why = "a value was stored although the domain was gone, or on its way out";
+                    let why = "a value was stored although the domain was gone, dying or leaving";
                     (Guarantee::Lifetime, why.to_owned())
                 })
             }
             Report::Changed(Outcome::Removed { durability }) => {
                 match *durability == self.action.durability() {
                     true => None,
-                    false => honest("another durability is reached than was asked"),
+                    false => honest("the reported durability is not the one that was asked for"),
                 }
             }
             Report::Cleared(Some(cleared), _) => {
@@ -79,7 +79,7 @@ impl<'a> Response<'a> {
                     false => self.action.durability(),
                 };
                 if cleared.durability != reached {
-                    return honest("another durability is reached than is true");
+                    return honest("the reported durability was not reached");
                 }
                 if self.clears_living() {
                     let why = "the data of a domain that lives is cleared as if it were destroyed";
@@ -107,7 +107,7 @@ impl<'a> Response<'a> {
             && self.facts.lifetimes.always(&self.key, span, Life::Alive)
     }
 
-    /// Whether the domain takes no data any more, in all the time of the operation.
+    /// Whether the domain took no data during the whole operation.
     fn is_late(&self) -> bool {
         let life = &self.facts.lifetimes;
         !self.operation.hypervisor_failed
@@ -200,7 +200,7 @@ impl<'a> Response<'a> {
             true => None,
             false => Some((
                 Guarantee::HonestErrors,
-                "it fails, and nothing in the history is a reason for it".to_owned(),
+                "it failed, and the history has no reason for it".to_owned(),
             )),
         }
     }
@@ -230,7 +230,7 @@ impl<'a> Response<'a> {
             .any(|e| matches!(e, Event::Planted { .. }))
     }
 
-    /// Other operations that destroy this domain at the same time, by our mark or by libxl.
+    /// Other operations that destroy this domain at the same time, by this library or by libxl.
     fn destroyers(&self) -> impl Iterator<Item = usize> {
         let operations = self.facts.operations.iter().enumerate();
         operations

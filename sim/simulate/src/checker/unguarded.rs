@@ -7,8 +7,8 @@ use super::leftovers::reports_problems;
 use crate::history::{Event, History, Unguarded};
 use crate::walk::Guarantee;
 
-/// Checks every value that was about to be replaced without a guard. What real libxl does is none
-/// of this library's making.
+/// Checks every value that was about to be replaced without a guard. Those that real libxl replaces
+/// are not counted against this library.
 pub(crate) fn check(facts: &Facts<'_>, history: &History) -> Vec<Complaint> {
     let events = history.events.iter().enumerate();
     let complaint = |(at, event): (usize, &Event)| {

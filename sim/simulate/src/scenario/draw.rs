@@ -15,7 +15,8 @@ use userdata_sim::faults::{At, Fault, How};
 use userdata_sim::interpose::CallKind;
 use userdata_sim::random::Random;
 
-/// The domids that are used: one begins with another's digits, and the first ones of a boot.
+/// The domids that are used: the first ones of a boot, and two of which one begins with the other's
+/// digits.
 const DOMIDS: [u16; 4] = [5, 50, 1, 2];
 
 /// The uuids that are used; domains share them, and get them again.
@@ -37,7 +38,7 @@ const USERIDS: [&str; 8] = [
     "libxl-json",
 ];
 
-/// Calls of the directory that can fail, those most often that a change depends on.
+/// Calls of the directory that can fail; those that a change depends on are listed more often.
 const FAILING: [CallKind; 14] = [
     CallKind::Create,
     CallKind::OpenLock,
@@ -88,7 +89,7 @@ struct Draw {
 
 impl Draw {
     fn new(seed: u64, mix: Mix) -> Self {
-        // Choices follow from the seed, too, and are to be others.
+        // Choices follow from the seed, too, and are to be independent of these.
         let random = Random::new(seed ^ 0x5ce9_a710);
         let mut draw = Self {
             random,
@@ -155,7 +156,7 @@ impl Draw {
             adversary,
             ..
         } = self.mix;
-        // One at least uses this library.
+        // At least one uses this library.
         let role = match number {
             0 => 0,
             _ => self.weighed(&[library, libxl, toolstack, adversary]),

@@ -1,4 +1,4 @@
-//! `Mix`: how often what happens in the scenarios that are drawn.
+//! `Mix`: what happens in the scenarios that are drawn, and how often.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use thiserror::Error;
 
 macro_rules! mix {
     ($($(#[$doc:meta])* $field:ident: $default:expr,)*) => {
-        /// How often what happens in the scenarios that are drawn.
+        /// What happens in the scenarios that are drawn, and how often.
         ///
-        /// Written `NAME` or `NAME,FIELD=NUMBER,...`: one of [`Mix::NAMES`], and what is to be
-        /// different.
+        /// Written `NAME` or `NAME,FIELD=NUMBER,...`: one of [`Mix::NAMES`], and the fields that
+        /// differ from it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Mix {
@@ -78,7 +78,7 @@ impl Mix {
     pub fn named(name: &str) -> Option<Self> {
         let quiet = Self::default();
         let mix = match name {
-            // A few users of this library who do not get into each other's way often.
+            // A few users of this library that rarely use the same value.
             "quiet" => quiet,
             // All processes want the same few values.
             "crowd" => Self {
@@ -87,7 +87,7 @@ impl Mix {
                 kills: 5,
                 ..quiet
             },
-            // Whatever can fail fails.
+            // Every call can fail.
             "faults" => Self {
                 toolstack: 1,
                 faults: 12,
@@ -182,7 +182,7 @@ impl FromStr for Mix {
 }
 
 impl fmt::Display for Mix {
-    /// The name of the mix that is closest, and what is different.
+    /// The name of the closest mix, and the fields that differ from it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let different = |name: &&str| {
             let named = Self::named(name).unwrap_or_default().fields();

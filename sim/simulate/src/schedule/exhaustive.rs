@@ -23,7 +23,7 @@ pub struct Exhaustive {
     bounds: Bounds,
     /// The choices of this schedule where there was one.
     path: Vec<Fork>,
-    /// How many of them were made again.
+    /// How many of them were repeated so far.
     depth: usize,
     preemptions: u32,
     kills: u32,

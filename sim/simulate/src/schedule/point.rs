@@ -20,7 +20,7 @@ pub(crate) enum Point {
               behind a `Directory`, which is 'static"
 )]
 pub(crate) fn reach(point: Point) {
-    // What a panic unwinds runs to its end.
+    // A process that a panic unwinds takes no more turns.
     if !std::thread::panicking() {
         generator::yield_with(point);
     }

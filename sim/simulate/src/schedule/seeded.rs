@@ -4,7 +4,7 @@ use super::{Choice, Choices, Moment};
 use crate::history::ProcessId;
 use userdata_sim::random::Random;
 
-/// How many steps a run has, roughly: where priorities change.
+/// Priorities change within this many steps: about as many as a run has.
 const HORIZON: u64 = 4_000;
 
 /// When another process gets its turn, one time in this many it is one that still sleeps.

@@ -28,7 +28,7 @@ pub enum Ending {
     Endless,
 }
 
-/// What a process does, as far as it got.
+/// What a process does, at the point that it has reached.
 type Body = Generator<'static, (), Point>;
 
 /// A process on a stage.
@@ -77,7 +77,7 @@ impl Player {
         };
     }
 
-    /// Ends it: what it still does changes nothing and takes no turns.
+    /// Kills it: from now on its calls change nothing and take no turns.
     fn kill(&mut self, disk: &SimDisk) {
         self.scheduled.kill();
         while self.state != State::Over {
@@ -86,7 +86,7 @@ impl Player {
     }
 }
 
-/// What takes turns, and in which bounds.
+/// The processes that take turns, and their bounds.
 pub(crate) struct Stage<'a> {
     pub(crate) disk: &'a SimDisk,
     pub(crate) players: Vec<Player>,
@@ -98,7 +98,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) steps: u64,
     /// How often a process that could have gone on was kept waiting, and another ran.
     pub(crate) preemptions: u64,
-    /// What was chosen, where it was not to go on.
+    /// Every choice that was not to go on.
     pub(crate) decisions: Vec<Decision>,
 }
 
@@ -184,7 +184,7 @@ impl Stage<'_> {
             return;
         };
         if player.kill == Some(player.steps) {
-            // It counts, so that decisions before and after it are told apart.
+            // The kill counts as a step, to tell decisions before it from those after it.
             player.steps += 1;
             self.kill(id);
             return;

@@ -126,17 +126,17 @@ pub enum Report {
     Listed(Vec<Entry>),
     /// It failed.
     Failed(UserdataError),
-    /// It failed in a way that it can't fail.
+    /// It returned something that it must never return.
     Nonsense(String),
 }
 
-/// The toolstack's own function failed, as it says.
+/// The error that the toolstack's own function returns.
 #[derive(Debug, Error)]
 #[error("the exit status is not zero")]
 struct ExitStatus;
 
 impl Action {
-    /// Does it. A domain that is destroyed is gone from `host` at once.
+    /// Performs it. A domain that is destroyed is gone from `host` at once.
     pub fn perform<H: Hypervisor + Clone, S: Store + Clone>(
         &self,
         userdata: &Userdata<H, S>,
@@ -145,7 +145,7 @@ impl Action {
         self.perform_with(userdata, |key| host.destroy(key.domid))
     }
 
-    /// Does it. Domains are destroyed by `destroy`, the toolstack's own way.
+    /// Performs it. Domains are destroyed by `destroy`, the toolstack's own function.
     pub fn perform_with<H: Hypervisor + Clone, S: Store + Clone, E: Into<Source>>(
         &self,
         userdata: &Userdata<H, S>,
@@ -256,7 +256,7 @@ impl Action {
         }
     }
 
-    /// What stands in `slot` afterwards, if this changes it: the bytes, or nothing.
+    /// What is in `slot` afterwards, if this changes it: the bytes, or nothing.
     #[must_use]
     pub fn effect_on(&self, slot: &Slot) -> Option<Option<&[u8]>> {
         match self {

@@ -29,8 +29,8 @@ pub struct FaultWalk<'a> {
     pub scene: &'a Scene,
     /// What is done.
     pub action: &'a Action,
-    /// Whether two calls go wrong as well; the second is any that follows the first in the run that
-    /// the first one leads to.
+    /// Whether pairs of calls go wrong, too: the second is any later call of the run in which the
+    /// first went wrong.
     pub pairs: bool,
     /// Whether the power is cut after each single fault, in every way.
     pub power_cuts: bool,
@@ -44,9 +44,9 @@ pub(crate) struct Run {
     /// How many questions the hypervisor was asked.
     pub(crate) asked: u64,
     report: Report,
-    /// What it left.
+    /// What it left on the disk.
     storage: Storage,
-    /// The disk on which life goes on.
+    /// The disk, for the next process.
     disk: SimDisk,
     host: SimHost,
     /// How many files it has left open.
@@ -289,7 +289,7 @@ impl FaultWalk<'_> {
             {
                 Ok(before.after(&action, false))
             }
-            // What was done before it failed is not told: it is what is there.
+
             Report::Cleared(None, problems) if !problems.is_empty() => {
                 let left = files_of_first(self.scene, &run.storage.tree());
                 let gone = |slot: &Slot| {

@@ -24,7 +24,7 @@ pub enum Guarantee {
     Durability,
 }
 
-/// A guarantee that does not hold, where, and why.
+/// A guarantee that does not hold, with the place and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     /// Which one.
@@ -35,7 +35,7 @@ pub struct Broken {
     pub why: String,
     /// What the directory held.
     pub tree: String,
-    /// What it takes to see it again.
+    /// What reproduces it.
     pub incident: Box<Incident>,
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Reported<'a> {
     pub(crate) nothing_wrong: bool,
     /// That data was cleared away.
     pub(crate) clears: bool,
-    /// That something went wrong that has no file of its own to it.
+    /// That there was a failure that names no file.
     pub(crate) anything: bool,
     errors: Vec<&'a StoreError>,
     pub(crate) left_behind: BTreeSet<&'a [u8]>,

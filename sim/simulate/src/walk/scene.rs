@@ -13,7 +13,7 @@ use super::expectation::Expectation;
 use userdata_sim::crash::Storage;
 use userdata_sim::{Plant, SimDisk, SimOptions};
 
-/// What differs between walks besides what is done.
+/// What differs between walks besides their actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// How files are named.
@@ -95,7 +95,7 @@ impl Scene {
         Ok(scene)
     }
 
-    /// The domain that things are done to.
+    /// The domain that the actions are about.
     #[must_use]
     pub fn first(&self) -> DomainKey {
         key(5, UUIDS[0])
@@ -123,7 +123,7 @@ impl Scene {
         slot(self.first(), userid)
     }
 
-    /// What differs from other scenes.
+    /// The setting that it was made with.
     #[must_use]
     pub const fn setting(&self) -> Setting {
         self.setting

@@ -1,5 +1,5 @@
-//! Random histories of one register: what can be explained is accepted, what no order explains is
-//! refused, as trying every order says.
+//! Random histories of one register: the checker accepts exactly those that some order explains, as
+//! found by trying every order.
 
 use proptest::prelude::*;
 use userdata_core::Version;

@@ -14,7 +14,7 @@ use crate::walk::{Action, Guarantee, Report};
 struct Wrong {
     guarantee: Guarantee,
     why: &'static str,
-    /// How many operations have a part in it.
+    /// How many operations are involved.
     involved: usize,
     story: Story,
 }
@@ -251,10 +251,10 @@ fn replies_that_are_not_true_are_found() {
             );
             s.reads(1, xl(), Some("a"));
         }),
-        wrong(HonestErrors, 1, "nothing in the history is a reason", |s| {
+        wrong(HonestErrors, 1, "the history has no reason", |s| {
             s.does(0, store(xl(), "a"), failed(&store(xl(), "a"), no_space));
         }),
-        wrong(HonestErrors, 1, "nothing in the history is a reason", |s| {
+        wrong(HonestErrors, 1, "the history has no reason", |s| {
             let lost = || StoreErrorKind::LockLost { applied: false };
             s.does(0, store(xl(), "a"), failed(&store(xl(), "a"), lost));
         }),
@@ -272,10 +272,10 @@ fn replies_that_are_not_true_are_found() {
             s.does(0, remove(xl()), failed(&remove(xl()), dying));
             s.end(1, destroying, Report::StillThere(Vec::new()));
         }),
-        wrong(HonestErrors, 1, "another durability", |s| {
+        wrong(HonestErrors, 1, "the reported durability", |s| {
             s.does(0, store(xl(), "a"), stored_at(Durability::File));
         }),
-        wrong(HonestErrors, 1, "another durability", |s| {
+        wrong(HonestErrors, 1, "the reported durability", |s| {
             s.does(0, store_at(xl(), "a", Durability::File), stored());
         }),
         wrong(HonestErrors, 1, "nonsense", |s| {
@@ -352,7 +352,7 @@ fn data_that_outlives_its_domain_is_found() {
             s.stores(0, xl(), "a");
         }),
         // For one that libxl has begun to take apart.
-        wrong(Lifetime, 2, "on its way out", |s| {
+        wrong(Lifetime, 2, "gone, dying or leaving", |s| {
             let destroy = s.libxl(1, LibxlCall::Destroy { domid });
             s.destroys_domain(5, Until::Leaving);
             s.stores(0, xl(), "a");
