@@ -31,7 +31,7 @@ impl<D: Directory> HeldLock<'_, D> {
         done.durability = durability;
         let mut puts = Vec::new();
         for (name, put) in names.iter().zip(values) {
-            match self.compare(name, put, clash)? {
+            match self.compare(name, put, clash, durability)? {
                 Compared::Free => puts.push((name, put)),
                 Compared::Equal => done.unchanged.push(name.userid()),
                 Compared::Kept => done.kept.push(name.userid()),
@@ -45,7 +45,7 @@ impl<D: Directory> HeldLock<'_, D> {
             }
         }
         self.name_all(&staged)?;
-        if durability == Durability::Full && !staged.is_empty() {
+        if durability == Durability::Full && !names.is_empty() {
             self.store().directory.sync().map_err(|errno| {
                 let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
                 StoreError::new(Operation::SyncDirectory, self.domain().to_string(), kind)
@@ -60,6 +60,7 @@ impl<D: Directory> HeldLock<'_, D> {
         name: &FileName,
         put: &Put<'_>,
         clash: Clash,
+        durability: Durability,
     ) -> Result<Compared, StoreError> {
         let there = match self.store().read(name, Some(self.timeout())) {
             // What can't be read is not equal, and may be replaced.
@@ -68,7 +69,13 @@ impl<D: Directory> HeldLock<'_, D> {
         };
         match there {
             None => Ok(Compared::Free),
-            Some(value) if value.as_bytes() == put.data.as_bytes() => Ok(Compared::Equal),
+            Some(value) if value.as_bytes() == put.data.as_bytes() => {
+                Ok(match self.is_durable(name, durability) {
+                    true => Compared::Equal,
+                    // It is written anew.
+                    false => Compared::Free,
+                })
+            }
             Some(value) => match clash {
                 Clash::Replace => Ok(Compared::Free),
                 Clash::Keep => Ok(Compared::Kept),
@@ -79,6 +86,24 @@ impl<D: Directory> HeldLock<'_, D> {
                 }
             },
         }
+    }
+
+    /// Whether a value that is there already is as durable as is asked for: the process that stored
+    /// it may have asked for less.
+    fn is_durable(&self, name: &FileName, durability: Durability) -> bool {
+        if durability == Durability::Process {
+            return true;
+        }
+        let directory = &*self.store().directory;
+        let opened = self
+            .store()
+            .open_leased(Some(self.timeout()), || directory.open(name.into()));
+        let Ok(Ok(file)) = opened else {
+            return false;
+        };
+        let synced = directory.sync_file(&file);
+        directory.close_unwritten(file);
+        synced.is_ok()
     }
 
     fn stage(
@@ -126,18 +151,7 @@ impl<D: Directory> HeldLock<'_, D> {
             });
             if let Err(error) = named {
                 let (named, rest) = staged.split_at(at);
-                let error = if matches!(error.kind(), StoreErrorKind::LockLost { .. }) {
-                    // Another process may have put something there since, which stays.
-                    let formers = named.iter().filter_map(|one| one.former.as_ref());
-                    formers.fold(self.lost(at > 0), |error, former| {
-                        self.discard(former, error)
-                    })
-                } else {
-                    named
-                        .iter()
-                        .rev()
-                        .fold(error, |error, one| self.restore(one, error))
-                };
+                let error = self.take_back(named, error);
                 return Err(self.discard_all(rest, error));
             }
         }
@@ -149,15 +163,30 @@ impl<D: Directory> HeldLock<'_, D> {
         Ok(())
     }
 
+    /// Restores what stood under the names of these values, unless another process may have put
+    /// something there since.
+    fn take_back(&self, named: &[Staged], error: StoreError) -> StoreError {
+        if matches!(error.kind(), StoreErrorKind::LockLost { .. }) {
+            let lost = self.lost(!named.is_empty());
+            let formers = named.iter().filter_map(|one| one.former.as_ref());
+            return formers.fold(lost, |error, former| self.discard(former, error));
+        }
+        let latest_first = named.iter().rev();
+        latest_first.fold(error, |error, one| self.restore(one, error))
+    }
+
     /// Puts back what stood under a name before, or says that it could not.
     fn restore(&self, one: &Staged, error: StoreError) -> StoreError {
         let directory = &*self.store().directory;
         let restored = match &one.former {
             Some(former) => directory.rename(former.into(), (&one.name).into()),
-            None => directory.unlink((&one.name).into()),
+            None => match directory.unlink((&one.name).into()) {
+                Err(Errno::NOENT) => Ok(()),
+                unlinked => unlinked,
+            },
         };
         match restored {
-            Ok(()) | Err(Errno::NOENT) => error,
+            Ok(()) => error,
             Err(_) => error.leaving_behind(&one.name),
         }
     }

@@ -34,7 +34,10 @@ pub enum Op<'a> {
     /// that comes in between, or a process that is killed, may see a part of them, each of them
     /// whole; to put them again completes it.
     PutAll {
-        /// The values, of which no two have the same userid.
+        /// The values. If two of them have the same userid, the error is [`Unsupported`], and
+        /// nothing of the whole change is made.
+        ///
+        /// [`Unsupported`]: crate::store::StoreErrorKind::Unsupported
         values: &'a [Put<'a>],
         /// What becomes of a value that is already there and differs.
         clash: Clash,
@@ -138,7 +141,7 @@ pub enum Done {
     Cleared(Cleared),
 }
 
-/// What an [`Op::PutAll`] did: each userid is in one of the lists, in order.
+/// What an [`Op::PutAll`] did: each userid is in one of the lists, in the order of the values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoredAll {
