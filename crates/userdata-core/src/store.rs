@@ -101,9 +101,9 @@ pub trait Store: Send + Sync {
         ops: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError>;
 
-    /// Shows each incarnation of a domain that has any record to `each`, once and in order, until it
-    /// breaks. Only names are read. A record that is stored or removed meanwhile may be counted or
-    /// not.
+    /// Shows each incarnation of a domain that has any record to `each`, once and in order, until
+    /// it breaks. Only names are read. A record that is stored or removed meanwhile may be counted
+    /// or not.
     ///
     /// # Errors
     ///
@@ -112,9 +112,9 @@ pub trait Store: Send + Sync {
 
     /// Clears many domains, each as by a change of its own, with a timeout of its own: asks `admit`
     /// at a point from which on no other process can change that domain's data, removes what does
-    /// not stay, and tells `each` what came of it, until that breaks. The names of all records are
-    /// read once, before the first domain is cleared, so that a value which is stored later may
-    /// stay.
+    /// not stay, and tells `each` what came of it, in order, until that breaks. The names of all
+    /// records are read once, before the first domain is cleared, so that a value which is stored
+    /// later may stay. Names beyond what fits into a bounded memory are read when it is free again.
     ///
     /// `domains` must be in order, without duplicates.
     ///
@@ -135,6 +135,8 @@ pub trait Store: Send + Sync {
     /// until it breaks. They are those of one instant: no other process that takes the domain's
     /// lock changes one meanwhile.
     ///
+    /// `each` must not wait for a change of this domain, which may wait for the snapshot.
+    ///
     /// # Errors
     ///
     /// If one of the values cannot be read, a damaged or empty one included.
@@ -146,9 +148,9 @@ pub trait Store: Send + Sync {
         each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
 
-    /// Gives values of one domain to another. Asks `admit` at a point from which on no other process
-    /// can change the data of either, then moves one value after the other, each of which is at
-    /// every instant under exactly one of the two. If the process is killed, the same call
+    /// Gives values of one domain to another. Asks `admit` at a point from which on no other
+    /// process can change the data of either, then moves one value after the other, each of which
+    /// is at every instant under exactly one of the two. If the process is killed, the same call
     /// completes the transfer.
     ///
     /// The locks of the two are taken in the order of their keys, so that no two transfers wait for
@@ -156,9 +158,9 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Unsupported`] if the two are the same. If `admit` refuses, or if a value
-    /// clashes and the transfer refuses that, nothing is changed. After any other error a part may be
-    /// moved; the same call completes it.
+    /// [`StoreErrorKind::Unsupported`] if the two are the same, or share their data. If `admit`
+    /// refuses, or if a value clashes and the transfer refuses that, nothing is changed. After any
+    /// other error a part may be moved; the same call completes it.
     fn transfer(
         &self,
         transfer: &Transfer<'_>,

@@ -34,7 +34,10 @@ pub enum Op<'a> {
     /// that comes in between, or a process that is killed, may see a part of them, each of them
     /// whole; to put them again completes it.
     PutAll {
-        /// The values, of which no two have the same userid.
+        /// The values. If two of them have the same userid, the error is [`Unsupported`], and
+        /// nothing of the whole change is made.
+        ///
+        /// [`Unsupported`]: crate::store::StoreErrorKind::Unsupported
         values: &'a [Put<'a>],
         /// What becomes of a value that is already there and differs.
         clash: Clash,
@@ -138,8 +141,8 @@ pub enum Done {
     Cleared(Cleared),
 }
 
-/// What an [`Op::PutAll`] did: each userid is in one of the lists, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What an [`Op::PutAll`] did: each userid is in one of the lists, in the order of the values.
+#[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct StoredAll {
     /// The values that are new or replaced another one.
@@ -150,6 +153,8 @@ pub struct StoredAll {
     pub kept: Vec<Userid>,
     /// What the change survives.
     pub durability: Durability,
+    /// The temporary files that could not be removed, although all values are in place.
+    pub failed: Vec<StoreError>,
 }
 
 /// What was reclaimed of the records that no domain can reach.
