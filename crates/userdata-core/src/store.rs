@@ -19,26 +19,26 @@ pub use error::{Operation, StoreError, StoreErrorKind};
 pub use record::{Condition, Entry, FileType, Found};
 pub use refused::Refused;
 
-/// The caller's decision about a change, asked for at a point from which on no other process can
-/// change the domain's data.
+/// The caller's decision about a change. The store asks for it at a moment from which on no other
+/// process can change the domain's data.
 ///
 /// The function may ask a hypervisor; it must not use the store. An engine without locks asks again
-/// when another process changed the data first, and the last answer counts.
+/// if another process changed the data first; then the last answer counts.
 pub type Admit<'a> = &'a mut dyn FnMut(&State) -> Result<(), Refused>;
 
 /// Where userdata is kept: one implementation per persistence engine.
 ///
-/// A store knows nothing of hypervisors and keeps data for any [`DomainKey`] that it is given.
-/// Every method may be called from many threads and processes at once. Nothing here assumes files:
-/// an engine with compare-and-put transactions reads the state, asks `admit`, and commits on the
-/// condition that the state is still the one it read, instead of holding a lock.
+/// A store knows nothing about hypervisors and keeps data for any [`DomainKey`] that it is given.
+/// Every method may be called from many threads and processes at once. A store need not have files
+/// or locks: an engine with transactions reads the state, asks `admit`, and commits on the
+/// condition that the state has not changed since.
 ///
-/// A `timeout` is counted on the store's own clock from the moment of the call. It bounds all waits
-/// of the call together; zero tries once.
+/// A `timeout` begins with the call and is measured by the store's own clock. It bounds all waits
+/// of the call together. With a timeout of zero, each lock is tried once.
 pub trait Store: Send + Sync {
     /// The value under `userid`, or `None` if there is none. Replaces `libxl_userdata_retrieve`.
     ///
-    /// Takes no lock, changes nothing, and returns one whole value that was stored.
+    /// Takes no lock, changes nothing, and returns one value as it was stored, whole.
     ///
     /// # Errors
     ///
@@ -49,35 +49,35 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// If the record cannot be inspected. A damaged or empty record is not an error here; the
-    /// entry's condition tells.
+    /// If the record cannot be inspected. A damaged or empty record is not an error here:
+    /// [`Entry::condition`] reports it.
     fn stat(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Entry>, StoreError>;
 
     /// Every value of one domain, in order of userid. Records other than values are left out.
     ///
     /// # Errors
     ///
-    /// If the list would be incomplete.
+    /// If a complete list cannot be made.
     fn list(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError>;
 
-    /// Shows every record of every domain to `each`, in no order, until it breaks. A record that is
-    /// stored or removed meanwhile may be shown or not.
+    /// Calls `each` with every record of every domain, in no particular order, until `each` breaks.
+    /// A record that is stored or removed meanwhile may be shown or not.
     ///
     /// # Errors
     ///
     /// If the records cannot be listed.
     fn scan(&self, each: &mut dyn FnMut(Found) -> ControlFlow<()>) -> Result<(), StoreError>;
 
-    /// Asks `admit` at a point from which on no other process can change this domain's data, then
-    /// applies `ops` in order and returns one [`Done`] for each.
+    /// Asks `admit` at a moment from which on no other process can change this domain's data. Then
+    /// applies `ops` in order, and returns one [`Done`] for each.
     ///
     /// Replaces `libxl_userdata_store` and `libxl_userdata_unlink`. Each op is atomic by itself.
     /// If one fails, those before it stay applied and those after it are not tried.
     ///
     /// # Errors
     ///
-    /// If `admit` refuses, nothing is changed. An op that fails leaves the old value unless
-    /// [`StoreError::is_applied`].
+    /// If `admit` refuses, nothing is changed. An op that fails leaves the old value, unless
+    /// [`StoreError::is_applied`] of the error is true.
     fn change(
         &self,
         domain: &DomainKey,
@@ -86,16 +86,17 @@ pub trait Store: Send + Sync {
         ops: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError>;
 
-    /// Marks a domain as closing for as long as the mark lives: until then [`State::closing`] is
-    /// true for every change of the domain, by any process.
+    /// Marks a domain as closing. While the mark exists, [`State::closing`] is true for every
+    /// change of the domain, by any process.
     ///
-    /// The mark ends with the process that holds it, at once or when its lease runs out, and not
-    /// with the store that made it. It must outlive libxl's own clean-up of the domain.
+    /// The mark outlives the store that made it. It ends with the process that holds it, at once
+    /// or, in an engine with leases, when its lease runs out. libxl's own clean-up of the domain
+    /// must not end it.
     ///
     /// # Errors
     ///
-    /// If `admit` refuses, nothing is changed. If another process holds a mark on the domain and
-    /// `admit` accepts that, the error is [`Refused::BeingDestroyed`] all the same.
+    /// If `admit` refuses, nothing is changed. If another process holds a mark on the domain, the
+    /// error is [`Refused::BeingDestroyed`], even if `admit` accepts.
     fn close(
         &self,
         domain: &DomainKey,
@@ -103,20 +104,23 @@ pub trait Store: Send + Sync {
         admit: Admit<'_>,
     ) -> Result<Box<dyn ClosingMark>, StoreError>;
 
-    /// The store's monotonic clock, by which it counts timeouts: time since some fixed point. A
-    /// caller with one timeout for several calls shares it out by this clock.
+    /// The store's monotonic clock, by which it measures timeouts: the time since some fixed
+    /// moment. A caller with one timeout for several calls needs it to compute the time that is
+    /// left.
     fn now(&self) -> Duration;
 }
 
 /// A domain marked as closing. Dropping it voids the mark and leaves all data as it is.
 pub trait ClosingMark: Send + fmt::Debug {
-    /// The domain is gone: asks `admit` at a point from which on no other process can change the
-    /// domain's data, then removes everything that is stored for it, and the mark.
+    /// To be called when the domain is gone. Asks `admit` at a moment from which on no other
+    /// process can change the domain's data, then removes everything that is stored for the domain,
+    /// and the mark.
     ///
     /// # Errors
     ///
-    /// If `admit` refuses, the mark is removed and nothing else. If nothing could be removed. What
-    /// could not be removed after others were is in [`Cleared::failed`].
+    /// If `admit` refuses; then only the mark is removed. If nothing could be removed. If some
+    /// records were removed and others could not be, the call succeeds, and the failures are in
+    /// [`Cleared::failed`].
     fn clear(
         self: Box<Self>,
         timeout: Duration,
@@ -124,7 +128,7 @@ pub trait ClosingMark: Send + fmt::Debug {
         admit: Admit<'_>,
     ) -> Result<Cleared, StoreError>;
 
-    /// The domain lives on: removes the mark and nothing else.
+    /// To be called when the domain lives on. Removes the mark and nothing else.
     ///
     /// # Errors
     ///
@@ -136,7 +140,7 @@ pub trait ClosingMark: Send + fmt::Debug {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct State {
-    /// Another holder has a closing mark on the domain.
+    /// Another process, or another mark of this process, marks the domain as closing.
     pub closing: bool,
     /// The store keeps data by uuid alone, so that all domids with this uuid share it.
     pub shared_by_uuid: bool,
@@ -152,7 +156,7 @@ impl State {
         }
     }
 
-    /// The same in a store that does, or does not, keep data by uuid alone.
+    /// The same state, in a store that does, or does not, keep data by uuid alone.
     #[must_use]
     pub const fn with_shared_by_uuid(mut self, shared: bool) -> Self {
         self.shared_by_uuid = shared;

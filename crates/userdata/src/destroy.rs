@@ -23,8 +23,9 @@ pub struct Destroyed<R> {
     pub problems: Vec<UserdataError>,
 }
 
-/// A domain that was not destroyed, or not without an error. The hypervisor's answer decides, not
-/// what the caller's function returned.
+/// Why [`Userdata::destroy`] failed: the domain was not destroyed, or it was destroyed and the
+/// caller's function failed. The hypervisor's answer decides which, not the result of the caller's
+/// function.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DestroyError {
@@ -68,27 +69,27 @@ pub enum DestroyError {
 }
 
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
-    /// Destroys a domain by `destroy`, the caller's own function, together with its data. From
-    /// before `destroy` runs until all data is removed the domain is marked as closing, and stores
-    /// are refused, so that none is left behind.
+    /// Destroys a domain together with its data. The caller's function `destroy` destroys the
+    /// domain. Before it runs, the domain is marked as closing. Until all data is removed, every
+    /// store is refused, so that no value is left behind.
     ///
-    /// Whatever `destroy` returns, the hypervisor is asked afterwards. If the domain still lives
+    /// Whatever `destroy` returns, the hypervisor is asked afterwards. If the domain still lives,
     /// its data stays. If it is gone, dying or dead, it is looked up again under its lock, and all
     /// its data is removed. If the hypervisor does not answer, the data stays: *unknown* is not
     /// *gone*.
     ///
-    /// A failure of the store never keeps `destroy` from running; it is among the `problems` of the
-    /// result. If the process is killed meanwhile the mark is void, and [`Userdata::clear`] removes
-    /// what is left of the domain. The timeout bounds the waits before `destroy` runs, and once
-    /// more those after it.
+    /// `destroy` runs even if the store fails; the failure is then in `problems` of the result. If
+    /// the process is killed meanwhile, the closing mark is void, and [`Userdata::clear`] removes
+    /// the data that is left. The timeout bounds the waits before `destroy` runs, and once more the
+    /// waits after it.
     ///
     /// `destroy` may return any error: `anyhow::Error`, a boxed one, or a type of its own.
     ///
     /// # Errors
     ///
     /// [`DestroyError::NotStarted`] if there is no such domain, if another process is destroying it
-    /// this way, or if the hypervisor does not answer. The other kinds say whether the domain still
-    /// exists after `destroy` ran.
+    /// with this method, or if the hypervisor does not answer. The other kinds say whether the
+    /// domain still exists after `destroy` ran.
     ///
     /// # Example
     ///

@@ -12,10 +12,10 @@ use crate::clear::no_outcome;
 pub enum Outcome {
     /// The new value is in place.
     Stored {
-        /// What it survives.
+        /// What the new value survives.
         durability: Durability,
-        /// The type of what it replaced, if that was not a regular file: a symbolic link, a named
-        /// pipe. It was neither followed nor opened.
+        /// The type of the file that the new value replaced, if that was not a regular file: a
+        /// symbolic link or a named pipe, for example. It was neither followed nor opened.
         displaced: Option<FileType>,
     },
     /// The value was removed.
@@ -30,8 +30,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// What a store did for the one op that it was given. Any other answer is an error: it must
-    /// not read as success.
+    /// The outcome of the one op that the store was given. Any other answer of the store is an
+    /// error: it must not look like success.
     pub(crate) fn of(key: &DomainKey, done: &[Done]) -> Result<Self, UserdataErrorKind> {
         match done {
             [

@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use crate::Source;
 
-/// A question that the hypervisor did not answer. The kind says why; it is the error's source, so
-/// that a printed chain shows each fact once.
+/// A question that the hypervisor did not answer. [`HypervisorError::kind`] says why. The kind is
+/// also the error's source, so that a printed chain of errors shows each fact once.
 #[derive(Debug, Error)]
 #[error("cannot {operation}")]
 pub struct HypervisorError {
@@ -17,7 +17,8 @@ pub struct HypervisorError {
 }
 
 impl HypervisorError {
-    /// The operation as a verb phrase that completes "cannot ...", such as `look up domain 5`.
+    /// An error with this operation, a verb phrase that completes "cannot ...", such as `look up
+    /// domain 5`.
     #[must_use]
     pub fn new(operation: impl Into<Box<str>>, kind: HypervisorErrorKind) -> Self {
         Self {
@@ -69,13 +70,13 @@ pub enum HypervisorErrorKind {
         /// What was tried.
         what: String,
     },
-    /// No answer within the time allowed.
+    /// The hypervisor did not answer within the timeout.
     #[error("no answer within {waited:?}")]
     DeadlinePassed {
         /// How long the caller waited.
         waited: Duration,
     },
-    /// The answer cannot be what was asked for.
+    /// The answer does not fit the question.
     #[error("the answer is malformed: {what}")]
     Malformed {
         /// What is wrong with it.

@@ -8,22 +8,22 @@ use crate::{Userid, Version, WritableUserid};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Op<'a> {
-    /// Replaces the value under `userid`, or makes a first one.
+    /// Replaces the value under `userid`, or creates it.
     Put {
         /// The userid of the value.
         userid: &'a WritableUserid,
-        /// The bytes. A value has at least one; to store none is to delete.
+        /// The bytes. A value has at least one; to remove a value is [`Op::Delete`].
         data: NonEmpty<'a>,
-        /// What must be there before the change.
+        /// The value that the change expects to find.
         expect: Expect,
         /// What the change must survive.
         durability: Durability,
     },
-    /// Removes the value under `userid`, or anything else that has its name.
+    /// Removes the value under `userid`, or whatever else has its name.
     Delete {
         /// The userid of the value.
         userid: &'a Userid,
-        /// What must be there before the change.
+        /// The value that the change expects to find.
         expect: Expect,
         /// What the change must survive.
         durability: Durability,
@@ -41,14 +41,15 @@ pub enum Op<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Keep {
-    /// What a living domain needs: `libxl-json`, lock files, and a closing mark that is held.
+    /// The data that a living domain needs: `libxl-json`, lock files, and a closing mark that is
+    /// held.
     Essential,
     /// Nothing, as in `libxl__userdata_destroyall`. A lock file of another program stays while
     /// that program holds the lock.
     Nothing,
 }
 
-/// What must be there for a change to be made.
+/// The value that a change expects to find. If it finds another one, nothing is changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Expect {
@@ -69,7 +70,7 @@ pub enum Done {
     Stored {
         /// What it survives.
         durability: Durability,
-        /// The type of what it replaced, if that was not a regular file.
+        /// The type of the file that was replaced, if that was not a regular file.
         displaced: Option<FileType>,
     },
     /// The value was removed.
@@ -89,7 +90,8 @@ pub enum Done {
 pub struct Cleared {
     /// The userids of the values that were removed, in order.
     pub removed: Vec<Userid>,
-    /// How many other records were removed: temporary files, locks, markers, foreign kinds.
+    /// How many other records were removed: temporary files, locks, closing marks, files of unknown
+    /// kinds.
     pub others: usize,
     /// What could not be removed, and why.
     pub failed: Vec<StoreError>,
