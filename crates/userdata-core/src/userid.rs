@@ -326,7 +326,7 @@ pub enum UseridError {
     Escape,
     /// It is libxl's own record of the domain.
     #[error(
-        "libxl-json is libxl's own record of the domain, and may be changed only by explicit request"
+        "libxl-json is libxl's own record of the domain, and is changed only by explicit request"
     )]
     LibxlJson,
 }

@@ -20,8 +20,8 @@ use crate::marker::{HeldMarker, is_closing};
 use crate::uninterrupted::Uninterrupted;
 use crate::{Directory, OsDirectory};
 
-/// A [`Store`] in one flat directory, `/var/lib/xen` on a Xen host: one file per value, in libxl's
-/// names and under libxl's lock, so that this library and real libxl can work on one host at the
+/// A [`Store`] in one flat directory, `/var/lib/xen` on a Xen host: one file per value, with
+/// libxl's names and libxl's lock, so that this library and real libxl can work on one host at the
 /// same time.
 ///
 /// Cheap to clone; clones share the descriptor of the directory.
@@ -30,7 +30,7 @@ pub struct FileStore<D> {
     pub(crate) format: NameFormat,
     pub(crate) value_max: u64,
     pub(crate) read_timeout: Duration,
-    /// Whether the directory was found to tell names that differ in case alone.
+    /// Whether a change has found that the directory distinguishes names by case.
     pub(crate) tells_case: Arc<AtomicBool>,
 }
 
@@ -165,8 +165,8 @@ impl<D: Directory> FileStore<D> {
         })
     }
 
-    /// The name of the value that this changes, if it is one. Refuses what can be refused before
-    /// the lock is taken.
+    /// The name of the value that this changes, if it is one. Also makes the checks that need no
+    /// lock.
     fn check(&self, domain: &DomainKey, op: &Op<'_>) -> Result<Option<FileName>, StoreError> {
         match op {
             Op::Put { userid, data, .. } => {
@@ -249,8 +249,8 @@ impl<D: Directory> Store for FileStore<D> {
     }
 }
 
-/// What went wrong with the lock after the change was made. Where records were cleared it joins the
-/// failures, so that none of these is forgotten.
+/// Reports an error of the lock after the change was made. If records were cleared, the error is
+/// added to their failures, so that those are reported, too.
 fn note_in_cleared(mut done: Vec<Done>, error: StoreError) -> Result<Vec<Done>, StoreError> {
     let last = done.iter_mut().rev().find_map(|done| match done {
         Done::Cleared(cleared) => Some(cleared),
@@ -264,13 +264,13 @@ fn note_in_cleared(mut done: Vec<Done>, error: StoreError) -> Result<Vec<Done>, 
 }
 
 impl<D: Directory> HeldLock<'_, D> {
-    /// Asks whether a change is admitted, now that no other process can make one.
+    /// Asks whether a change is admitted, at a moment when no other process can make one.
     fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
         let closing = is_closing(self)?;
         self.ask(closing, admit)
     }
 
-    /// The same for a caller that knows about closing markers.
+    /// The same for a caller that knows whether the domain is marked as closing.
     pub(crate) fn ask(&self, closing: bool, admit: Admit<'_>) -> Result<(), StoreError> {
         let shared = self.store().format == NameFormat::Seed;
         let state = State::new(closing).with_shared_by_uuid(shared);
@@ -280,7 +280,7 @@ impl<D: Directory> HeldLock<'_, D> {
         })
     }
 
-    /// Makes one change, to the value of this name if it is one to a value.
+    /// Makes one change. `name` is the name of the value, unless the change clears the domain.
     fn apply(&self, (op, name): (&Op<'_>, &Option<FileName>)) -> Result<Done, StoreError> {
         match (*op, name) {
             (

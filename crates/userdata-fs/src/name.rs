@@ -5,13 +5,13 @@ use std::fmt;
 
 use userdata_core::file_name::FileName;
 
-/// One name in a directory: not empty, neither `.` nor `..`, without slash and NUL. Relative to a
-/// directory descriptor such a name can't lead anywhere else.
+/// One name in a directory: not empty, neither `.` nor `..`, without slash and NUL. Relative to the
+/// descriptor of a directory, such a name can't lead out of this directory.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name<'a>(&'a [u8]);
 
 impl<'a> Name<'a> {
-    /// The name with these bytes, or `None` if they are no single path component.
+    /// The name with these bytes, or `None` if they are not a single path component.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Option<Self> {
         Self::without_nul(bytes).filter(|_| !bytes.contains(&0))

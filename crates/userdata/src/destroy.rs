@@ -71,7 +71,7 @@ pub enum DestroyError {
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// Destroys a domain together with its data. The caller's function `destroy` destroys the
     /// domain. Before it runs, the domain is marked as closing. Until all data is removed, every
-    /// store is refused, so that no value is left behind.
+    /// store through this library is refused, so that none of its values is left behind.
     ///
     /// Whatever `destroy` returns, the hypervisor is asked afterwards. If the domain still lives,
     /// its data stays. If it is gone, dying or dead, it is looked up again under its lock, and all

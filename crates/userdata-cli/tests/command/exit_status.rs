@@ -151,7 +151,7 @@ fn status_8_is_a_value_beyond_the_limit() {
         .refused(8);
     assert_eq!(
         message,
-        "standard input has more than 5 bytes, the limit (--max-size)"
+        "standard input has more than 5 bytes, the limit set by --max-size"
     );
     assert!(sandbox.files().is_empty());
     sandbox.store_for_web("xl", b"123456");
