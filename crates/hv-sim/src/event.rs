@@ -1,4 +1,4 @@
-//! `Event`: what can happen on a host, as data.
+//! `Event`: something that can happen on a host, as data.
 
 use serde::{Deserialize, Serialize};
 use userdata_core::{Domid, Uuid};
@@ -18,7 +18,7 @@ use crate::ShutdownReason;
 pub enum Event {
     /// The toolstack creates a domain.
     Create(NewDomain),
-    /// The domain shuts down: the hypervisor still has it, alive.
+    /// The domain shuts down. To the hypervisor it is still alive.
     Shutdown {
         /// Which domain, running.
         domid: Domid,
@@ -37,14 +37,15 @@ pub enum Event {
         /// Which domain, running or shut down.
         domid: Domid,
     },
-    /// The toolstack destroys a domain, or continues to.
+    /// The toolstack destroys a domain, or continues to destroy it.
     Destroy {
         /// Which domain, in any phase up to `until`.
         domid: Domid,
-        /// How far. A pinned domain gets no further than [`Until::Dead`].
+        /// The stage at which the destruction stops. For a pinned domain it stops at
+        /// [`Until::Dead`].
         until: Until,
     },
-    /// The hypervisor begins to destroy a domain without any step of its toolstack before: a bare
+    /// The hypervisor begins to destroy a domain before its toolstack has taken any step: a bare
     /// `xc_domain_destroy`, as xenopsd calls it. The domain keeps its xenstore directory and is not
     /// *leaving*.
     Kill {
@@ -66,12 +67,14 @@ pub enum Event {
         target: Domid,
     },
     /// The domain is reset in place: domid, uuid, name and incarnation stay. A domain that was
-    /// leaving no longer is: libxl removes the xenstore directory for a soft reset, too.
+    /// leaving is not leaving afterwards: libxl removes the xenstore directory for a soft reset,
+    /// too.
     SoftReset {
         /// Which domain, alive.
         domid: Domid,
     },
-    /// The handle of a domain changes while it lives (`xc_domain_sethandle`). Domain-0's may, too.
+    /// The handle of a domain changes while it lives (`xc_domain_sethandle`). The handle of
+    /// Domain-0 may change, too.
     SetUuid {
         /// Which domain, in any phase.
         domid: Domid,
@@ -95,7 +98,8 @@ pub enum Event {
         /// Which domain.
         domid: Domid,
     },
-    /// Something takes a reference on the domain's memory: once it is dead, it stays as a zombie.
+    /// Another domain takes a reference on the domain's memory. Once the domain is dead, it stays
+    /// as a zombie.
     Pin {
         /// Which domain, in any phase.
         domid: Domid,
@@ -165,12 +169,12 @@ impl NewDomain {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Until {
-    /// The toolstack has begun: the domain's xenstore directory is removed, and the hypervisor has
-    /// not been told yet.
+    /// The toolstack has begun: it has removed the domain's xenstore directory, and has not called
+    /// the hypervisor yet.
     Leaving,
     /// The hypervisor is destroying the domain (`DOMDYING_dying`).
     Dying,
-    /// Destroyed, but the hypervisor still has it (`DOMDYING_dead`).
+    /// The domain is destroyed, but the hypervisor still has it (`DOMDYING_dead`).
     Dead,
     /// The domain no longer exists.
     Gone,

@@ -319,7 +319,7 @@ pub enum UseridError {
     },
     /// It is the name of a libxl lock or contains `domain-userdata-lock`, so that libxl would never
     /// remove the data.
-    #[error("libxl uses this name for a lock and would never remove the value")]
+    #[error("it is or contains the name of a libxl lock, so libxl would never remove the value")]
     Lock,
     /// A backslash does not begin an escape.
     #[error(r#"a backslash must be followed by n, r, t, \, ', " or x and two hex digits"#)]
