@@ -138,8 +138,8 @@ pub(crate) struct Retrieve {
     /// Any userid, byte for byte
     pub(crate) userid: OsString,
     /// Writes to FILE instead. FILE is replaced atomically and keeps its mode and owner. If it
-    /// can't be replaced (a device, a mount point, an open descriptor), it is written in place. -
-    /// is standard output
+    /// can't be replaced (a device, a mount point, an open descriptor), it is written in place. A
+    /// FILE of - is standard output
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]

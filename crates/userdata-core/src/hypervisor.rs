@@ -35,8 +35,8 @@ pub trait Hypervisor: Send + Sync {
     /// If the hypervisor gives no list.
     fn domains(&self) -> Result<Vec<Domain>, HypervisorError>;
 
-    /// Whether the toolstack has begun to take this domain apart while the hypervisor still shows
-    /// it as alive. A value that libxl stores during this time is left behind.
+    /// Whether the toolstack has begun to take this domain apart while the hypervisor still has it.
+    /// A value that libxl stores during this time is left behind.
     ///
     /// # Errors
     ///

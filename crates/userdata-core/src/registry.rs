@@ -8,8 +8,8 @@ use crate::file_name::Kind;
 
 /// The userid of libxl's own record of a domain's configuration.
 ///
-/// Every program may read it. Only libxl writes it: to libxl a domain without it is being created
-/// or destroyed.
+/// Every program may read it. libxl writes it, and takes a domain without it for one that is being
+/// created or destroyed.
 pub const LIBXL_JSON: &str = "libxl-json";
 
 /// The name of libxl's lock. libxl's clean-up passes over every file whose name contains this text,

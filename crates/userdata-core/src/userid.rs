@@ -317,9 +317,9 @@ pub enum UseridError {
         /// How long it may be.
         limit: usize,
     },
-    /// It is the name of a libxl lock or contains `domain-userdata-lock`, so that libxl would never
-    /// remove the data.
-    #[error("it is or contains the name of a libxl lock, so libxl would never remove the value")]
+    /// It is the name of a libxl lock, or contains `domain-userdata-lock`. libxl would never remove
+    /// a value whose userid contains the latter.
+    #[error("it is the name of a libxl lock or contains domain-userdata-lock")]
     Lock,
     /// A backslash does not begin an escape.
     #[error(r#"a backslash must be followed by n, r, t, \, ', " or x and two hex digits"#)]

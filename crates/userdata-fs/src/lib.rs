@@ -29,7 +29,7 @@
 //! # What a program has to know
 //!
 //! * A process that writes beyond its `RLIMIT_FSIZE` is killed by `SIGXFSZ`. In a program that
-//!   ignores this signal, the store fails with `EFBIG` instead, and the old value stays.
+//!   ignores or handles this signal, the store fails with `EFBIG` instead, and the old value stays.
 //! * A store may stay open for a long time. If its path then leads to another directory (it was
 //!   removed and made again, renamed, or mounted over), changes fail with
 //!   [`DirectoryReplaced`](userdata_core::store::StoreErrorKind::DirectoryReplaced), and so does a

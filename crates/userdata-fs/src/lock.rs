@@ -6,8 +6,8 @@
 //! process (when its own attempt to lock fails), so the lock holder compares the files again before
 //! a rename of a value.
 //!
-//! A lock file that no process has locked was left by a lock holder that was killed. Only then the
-//! new lock holder looks for temporary files of the domain and removes them.
+//! A lock file that no process has locked was left by a lock holder that was killed. Only in this
+//! case does the new lock holder look for temporary files of the domain and remove them.
 
 use std::time::Duration;
 

@@ -10,8 +10,8 @@ use userdata::{Domain, Domid, Hypervisor, Life};
 use crate::chain::chain;
 
 /// A host's answers about domains; each question is asked once. If the host does not answer, the
-/// listing is shown all the same: it then says of its domains that it is unknown whether they
-/// exist, and the problem is reported.
+/// listing is shown all the same, with the state `unknown` for its domains, and the problem is
+/// reported.
 pub(crate) struct Census<H> {
     /// `None` if the host could not be read.
     host: Option<H>,

@@ -4,9 +4,9 @@ use crate::DomainKey;
 use crate::file_name::{FileName, Kind, NameFormat, Owner, PREFIX, may_name_a_file};
 
 /// Selects the file names of one domain, as libxl's clean-up does with `glob(3)` and the pattern
-/// `userdata-?.<domid>.<uuid>.*`. A listing shows the names of all domains, so a comparison has to
-/// be cheap: the names of one domain are equal up to the userid, except for the letter of the kind,
-/// and only those are parsed further.
+/// `userdata-?.<domid>.<uuid>.*`. A listing shows the names of all domains, so the check has to be
+/// cheap. The names of one domain are equal up to the userid, except for the letter of the kind, so
+/// comparing bytes is enough.
 #[derive(Clone, Debug)]
 pub struct DomainSelection {
     owner: Owner,

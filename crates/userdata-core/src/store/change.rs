@@ -12,7 +12,7 @@ pub enum Op<'a> {
     Put {
         /// The userid of the value.
         userid: &'a WritableUserid,
-        /// The bytes. A value has at least one; to remove a value is [`Op::Delete`].
+        /// The bytes. A value has at least one; [`Op::Delete`] removes a value.
         data: NonEmpty<'a>,
         /// The value that the change expects to find.
         expect: Expect,

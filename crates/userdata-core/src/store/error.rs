@@ -246,7 +246,7 @@ pub enum StoreErrorKind {
     /// The file name would be longer than file systems accept.
     #[error("the userid is too long for this domain")]
     NameTooLong(#[source] NameTooLong),
-    /// The directory does not exist; in another engine, the place of all data.
+    /// The directory (in another engine, the place of all data) does not exist.
     #[error("no such directory")]
     NoDirectory(#[source] Source),
     /// The caller lacks a right.
