@@ -5,7 +5,7 @@
 //! [`DomainNames`](userdata_core::hypervisor::DomainNames), make every event happen that can happen
 //! to domains, and make the hypervisor misbehave.
 //!
-//! What it promises:
+//! The crate promises:
 //!
 //! * **It behaves as a real host can**, and in no other way: domids are given in round-robin order
 //!   as in Xen, a zombie keeps its domid, a domain that is destroyed is *leaving*, *dying*, *dead*

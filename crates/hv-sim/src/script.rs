@@ -34,7 +34,7 @@ impl Call {
     ];
 }
 
-/// Which of the future questions.
+/// The future questions that meet a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum When {

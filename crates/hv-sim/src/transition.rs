@@ -9,7 +9,7 @@ use crate::{
     Event, EventError, Guest, HostState, NAME_BYTES_MAX, NewDomain, ShutdownReason, Until,
 };
 
-/// What an event changed.
+/// The result of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Applied {

@@ -68,7 +68,7 @@ pub(crate) struct Outcome {
     #[serde(flatten)]
     pub(crate) userid: Name,
     pub(crate) outcome: &'static str,
-    /// What the change survives; null if there was nothing to change.
+    /// The durability of the change; null if there was nothing to change.
     pub(crate) durability: Option<String>,
     /// The type of the file that was replaced, such as `symbolic link`; absent if it was a regular
     /// file or there was none.
@@ -112,7 +112,7 @@ pub(crate) struct Cleared {
     pub(crate) kept: Vec<Name>,
 }
 
-/// What was removed of a domain.
+/// The data of a domain that was removed.
 #[derive(Serialize)]
 pub(crate) struct Removed {
     removed: Vec<Name>,
@@ -138,7 +138,7 @@ impl From<&store::Cleared> for Removed {
 pub(crate) struct Destroyed {
     #[serde(flatten)]
     pub(crate) domain: Domain,
-    /// What was removed; null if the data stays.
+    /// The data that was removed; null if the data stays.
     pub(crate) cleared: Option<Removed>,
     /// Errors about the data. The domain is destroyed all the same.
     pub(crate) problems: Vec<String>,

@@ -66,7 +66,7 @@ impl Status {
         }
     }
 
-    /// What it means, for people.
+    /// Its meaning, for the help.
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done",

@@ -90,13 +90,13 @@ impl fmt::Display for Life {
     }
 }
 
-/// What a hypervisor reports of one domain.
+/// The report of a hypervisor about one domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Domain {
     /// The incarnation.
     pub key: DomainKey,
-    /// How far it has been destroyed.
+    /// How far the hypervisor has destroyed it.
     pub life: Life,
     /// A number that no other domain of this boot gets: `unique_id` of
     /// `XEN_DOMCTL_get_domain_state` in Xen 4.21 and later, `None` before.

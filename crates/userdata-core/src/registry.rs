@@ -33,7 +33,7 @@ pub struct Registered {
     pub kind: Kind,
     /// The program that writes it.
     pub owner: &'static str,
-    /// What it holds.
+    /// The format of its content.
     pub format: &'static str,
     /// The first Xen release that has it.
     pub since: &'static str,

@@ -26,7 +26,7 @@ pub use refused::Refused;
 /// if another process changed the data first; then the last answer counts.
 pub type Admit<'a> = &'a mut dyn FnMut(&State) -> Result<(), Refused>;
 
-/// Where userdata is kept: one implementation per persistence engine.
+/// A place where userdata is kept: one implementation for each storage engine.
 ///
 /// A store knows nothing about hypervisors and keeps data for any [`DomainKey`] that it is given.
 /// Every method may be called from many threads and processes at once. A store need not have files
@@ -45,7 +45,7 @@ pub trait Store: Send + Sync {
     /// A damaged or empty record is an error, never `None`.
     fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError>;
 
-    /// What a listing shows of the value under `userid`, without reading it.
+    /// The entry that a listing shows for the value under `userid`; the value is not read.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ pub trait ClosingMark: Send + fmt::Debug {
     fn reopen(self: Box<Self>, timeout: Duration) -> Result<(), StoreError>;
 }
 
-/// What a store knows of a domain when it asks for admission.
+/// The facts about a domain that a store passes to `admit`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct State {

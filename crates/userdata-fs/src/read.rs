@@ -88,7 +88,7 @@ impl<D: Directory> FileStore<D> {
         Ok((filled == length).then_some(bytes))
     }
 
-    /// What a listing shows of the value under this name.
+    /// The entry that a listing shows for the value of this name.
     pub(crate) fn entry(&self, name: &FileName) -> Result<Option<Entry>, StoreError> {
         match self.directory.metadata_at(name.into()) {
             Ok(metadata) => Ok(Some(entry_of(name, &metadata))),

@@ -15,17 +15,17 @@ const VERB: &str = "destroy the userdata of";
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Destroyed<R> {
-    /// What the caller's function returned.
+    /// The value that the caller's function returned.
     pub value: R,
-    /// What was removed with the domain; `None` if its data stays, for the reason in `problems`.
+    /// The data that was removed; `None` if it stays, for the reason in `problems`.
     pub cleared: Option<Cleared>,
-    /// What failed although the domain was destroyed.
+    /// Errors about the data. The domain is destroyed all the same.
     pub problems: Vec<UserdataError>,
 }
 
-/// Why [`Userdata::destroy`] failed: the domain was not destroyed, or it was destroyed and the
-/// caller's function failed. The hypervisor's answer decides which, not the result of the caller's
-/// function.
+/// Why [`Userdata::destroy`] failed: the domain was not destroyed, it was destroyed and the
+/// caller's function failed, or it is not known whether it was destroyed. The hypervisor's answer
+/// decides which, not the result of the caller's function.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DestroyError {
@@ -37,13 +37,13 @@ pub enum DestroyError {
     Failed {
         /// The error of the caller's function.
         source: Source,
-        /// What failed besides.
+        /// Other failures.
         problems: Vec<UserdataError>,
     },
     /// The caller's function succeeded, and the domain still lives. Its data is as it was.
     #[error("the domain still lives, although the function that destroys it succeeded")]
     StillAlive {
-        /// What failed besides.
+        /// Other failures.
         problems: Vec<UserdataError>,
     },
     /// The caller's function failed, and the domain is destroyed all the same.
@@ -51,10 +51,9 @@ pub enum DestroyError {
     DestroyedWithError {
         /// The error of the caller's function.
         source: Source,
-        /// What was removed with the domain; `None` if its data stays, for the reason in
-        /// `problems`.
+        /// The data that was removed; `None` if it stays, for the reason in `problems`.
         cleared: Option<Cleared>,
-        /// What failed besides.
+        /// Other failures.
         problems: Vec<UserdataError>,
     },
     /// The hypervisor does not answer whether the domain still exists, whatever the caller's
@@ -63,7 +62,7 @@ pub enum DestroyError {
     Unknown {
         /// The error of the caller's function; `None` if it succeeded.
         source: Option<Source>,
-        /// The error of the hypervisor, and what failed besides.
+        /// The error of the hypervisor, and other failures.
         problems: Vec<UserdataError>,
     },
 }

@@ -11,7 +11,7 @@ pub struct Options {
     /// How long one call may wait for other processes, all its waits together. Default: ten
     /// seconds.
     pub timeout: Duration,
-    /// What a change must survive. Default: [`Durability::Full`], a power cut.
+    /// The durability that a change must reach. Default: [`Durability::Full`].
     pub durability: Durability,
 }
 

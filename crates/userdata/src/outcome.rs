@@ -1,4 +1,4 @@
-//! `Outcome`: what a change did.
+//! `Outcome`: the result of a change.
 
 use userdata_core::DomainKey;
 use userdata_core::store::{Done, Durability, FileType};
@@ -6,13 +6,13 @@ use userdata_core::store::{Done, Durability, FileType};
 use crate::UserdataErrorKind;
 use crate::clear::no_outcome;
 
-/// What a change of one value did.
+/// The result of a change of one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// The new value is in place.
     Stored {
-        /// What the new value survives.
+        /// The durability that the change reached.
         durability: Durability,
         /// The type of the file that the new value replaced, if that was not a regular file: a
         /// symbolic link or a named pipe, for example. It was neither followed nor opened.
@@ -20,7 +20,7 @@ pub enum Outcome {
     },
     /// The value was removed.
     Removed {
-        /// What the removal survives.
+        /// The durability that the removal reached.
         durability: Durability,
     },
     /// There was no value to remove.

@@ -123,7 +123,7 @@ fn displaced(outcome: Outcome) -> Option<String> {
     }
 }
 
-/// What the change survives, as a word.
+/// The durability of the change, as a word.
 pub(crate) fn durability(outcome: Outcome) -> Option<String> {
     match outcome {
         Outcome::Stored { durability, .. } | Outcome::Removed { durability } => {

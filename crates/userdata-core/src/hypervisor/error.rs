@@ -27,7 +27,7 @@ impl HypervisorError {
         }
     }
 
-    /// What was asked, as a verb phrase.
+    /// The operation, as a verb phrase.
     #[must_use]
     pub fn operation(&self) -> &str {
         &self.operation
@@ -67,7 +67,7 @@ pub enum HypervisorErrorKind {
     /// cannot ask a hypervisor at all.
     #[error("not supported: {what}")]
     Unsupported {
-        /// What was tried.
+        /// The call or version that is not supported.
         what: String,
     },
     /// The hypervisor did not answer within the timeout.
@@ -79,7 +79,7 @@ pub enum HypervisorErrorKind {
     /// The answer does not fit the question.
     #[error("the answer is malformed: {what}")]
     Malformed {
-        /// What is wrong with it.
+        /// The defect of the answer.
         what: String,
     },
     /// Any other failure.

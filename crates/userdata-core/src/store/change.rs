@@ -16,7 +16,7 @@ pub enum Op<'a> {
         data: NonEmpty<'a>,
         /// The value that the change expects to find.
         expect: Expect,
-        /// What the change must survive.
+        /// The durability that the change must reach.
         durability: Durability,
     },
     /// Removes the value under `userid`, or whatever else has its name.
@@ -25,19 +25,19 @@ pub enum Op<'a> {
         userid: &'a Userid,
         /// The value that the change expects to find.
         expect: Expect,
-        /// What the change must survive.
+        /// The durability that the change must reach.
         durability: Durability,
     },
     /// Removes all records of the domain, and continues after a failure.
     Clear {
-        /// What stays.
+        /// The data that stays.
         keep: Keep,
-        /// What the change must survive.
+        /// The durability that the change must reach.
         durability: Durability,
     },
 }
 
-/// What stays when a domain's data is cleared.
+/// The data that stays when a domain's data is cleared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Keep {
@@ -62,20 +62,20 @@ pub enum Expect {
     Version(Version),
 }
 
-/// What one [`Op`] did.
+/// The result of one [`Op`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Done {
     /// The value is in place.
     Stored {
-        /// What it survives.
+        /// The durability that the change reached.
         durability: Durability,
         /// The type of the file that was replaced, if that was not a regular file.
         displaced: Option<FileType>,
     },
     /// The value was removed.
     Removed {
-        /// What the removal survives.
+        /// The durability that the removal reached.
         durability: Durability,
     },
     /// There was no value to remove.
@@ -84,7 +84,7 @@ pub enum Done {
     Cleared(Cleared),
 }
 
-/// What an [`Op::Clear`] did.
+/// The result of an [`Op::Clear`].
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Cleared {
@@ -93,8 +93,8 @@ pub struct Cleared {
     /// How many other records were removed: temporary files, locks, closing marks, files of unknown
     /// kinds.
     pub others: usize,
-    /// What could not be removed, and why.
+    /// One error for each record that could not be removed.
     pub failed: Vec<StoreError>,
-    /// What the removals survive.
+    /// The durability that the removals reached.
     pub durability: Durability,
 }
