@@ -20,7 +20,7 @@ pub(crate) struct Page<'a> {
 
 const STYLE: &str = include_str!("style.css");
 
-/// What such a campaign does not show.
+/// What a campaign does not show.
 const LIMITS: &[&str] = &[
     "Exhaustive means: every case of the lists above, on values of a few blocks. Families with \
      seeds are samples.",
