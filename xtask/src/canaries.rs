@@ -106,7 +106,7 @@ impl Task {
         let sound = hunt(None)?;
         writeln!(io::stdout(), "{sound}")?;
         if sound.failure.is_some() {
-            bail!("the code without a bug is complained about");
+            bail!("the simulation reports a failure of the code without a bug");
         }
         if self.families {
             return families::measure(&copy, &canaries, self.minutes);

@@ -45,7 +45,7 @@ const HACK: Need = Need::of(
 /// The steps: cheap ones first, each after those that tell more about the same mistake.
 #[rustfmt::skip]
 const STEPS: &[Step] = &[
-    Step::cargo("lock", "Cargo.lock answers every manifest", &[&["fetch", "--locked"]]),
+    Step::cargo("lock", "Cargo.lock fits every manifest", &[&["fetch", "--locked"]]),
     Step::cargo("fmt", "rustfmt changes nothing", &[&["fmt", "--all", "--check"]])
         .needs(&[RUSTFMT]),
     Step::check("tidy", "the house rules hold", |_| tidy::check()),
@@ -104,7 +104,7 @@ const STEPS: &[Step] = &[
         .or_left_out("the simulated power cuts are in the everyday test").within(30),
     Step::cargo("canaries", "the simulation finds every planted bug", &[&["xtask", "canaries"]])
         .within(40),
-    // How fast it is depends on the machine.
+    // Its speed depends on the machine.
     Step::cargo("campaign", "two minutes of simulation break no guarantee", &[
         &["xtask", "campaign", "--minutes", "2", "--canaries", "last", "--any-speed"],
     ]).within(40),
