@@ -125,7 +125,7 @@ impl From<&store::Cleared> for Removed {
     fn from(cleared: &store::Cleared) -> Self {
         Self {
             removed: cleared.removed.iter().map(Name::from).collect(),
-            others: cleared.others,
+            others: cleared.others.len(),
             durability: cleared.durability.to_string(),
             failed: cleared.failed.iter().map(|error| chain(error)).collect(),
         }

@@ -128,7 +128,22 @@ impl FileName {
     ///
     /// [`NameTooLong`]: no file can have this name, so no such value exists.
     pub fn data(format: NameFormat, key: &DomainKey, userid: &Userid) -> Result<Self, NameTooLong> {
-        let name = Self::assemble(format, Kind::Data, key, userid.as_bytes());
+        Self::of(format, Kind::Data, key, userid)
+    }
+
+    /// The name of a record of any kind; of a [`Kind::Foreign`] one only if its letter is an ASCII
+    /// letter.
+    ///
+    /// # Errors
+    ///
+    /// [`NameTooLong`]: no file can have this name, so no such record exists.
+    pub fn of(
+        format: NameFormat,
+        kind: Kind,
+        key: &DomainKey,
+        userid: &Userid,
+    ) -> Result<Self, NameTooLong> {
+        let name = Self::assemble(format, kind, key, userid.as_bytes());
         match name.bytes.len() {
             length if length > Self::LEN_MAX => Err(NameTooLong { length }),
             _ => Ok(name),

@@ -3,8 +3,10 @@
 mod change;
 mod durability;
 mod error;
+mod owned;
 mod record;
 mod refused;
+mod transfer;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -13,11 +15,13 @@ use std::time::Duration;
 
 use crate::{DomainKey, Userid, Value};
 
-pub use change::{Cleared, Done, Expect, Keep, Op};
+pub use change::{Clash, Cleared, Done, Expect, Keep, Op, Put, Reclaimed, StoredAll};
 pub use durability::Durability;
 pub use error::{Operation, StoreError, StoreErrorKind};
+pub use owned::{Owned, Record};
 pub use record::{Condition, Entry, FileType, Found};
 pub use refused::Refused;
+pub use transfer::{Transfer, Transferred};
 
 /// The caller's decision about a change, asked for at a point from which on no other process can
 /// change the domain's data.
@@ -25,6 +29,17 @@ pub use refused::Refused;
 /// The function may ask a hypervisor; it must not use the store. An engine without locks asks again
 /// when another process changed the data first, and the last answer counts.
 pub type Admit<'a> = &'a mut dyn FnMut(&State) -> Result<(), Refused>;
+
+/// The same decision for one of many domains. The answer says what stays of its data, so that it
+/// rests on what is found out at this point and not before.
+pub type AdmitEach<'a> = &'a mut dyn FnMut(&DomainKey, &State) -> Result<Keep, Refused>;
+
+/// Told what came of clearing each of many domains; the others are left alone if it breaks.
+pub type EachCleared<'a> =
+    &'a mut dyn FnMut(&DomainKey, Result<Cleared, StoreError>) -> ControlFlow<()>;
+
+/// The same decision for a change of two domains: the states of the first and the second.
+pub type AdmitBoth<'a> = &'a mut dyn FnMut(&State, &State) -> Result<(), Refused>;
 
 /// Where userdata is kept: one implementation per persistence engine.
 ///
@@ -86,6 +101,83 @@ pub trait Store: Send + Sync {
         ops: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError>;
 
+    /// Shows each incarnation of a domain that has any record to `each`, once and in order, until it
+    /// breaks. Only names are read. A record that is stored or removed meanwhile may be counted or
+    /// not.
+    ///
+    /// # Errors
+    ///
+    /// If the records cannot be listed.
+    fn owners(&self, each: &mut dyn FnMut(Owned) -> ControlFlow<()>) -> Result<(), StoreError>;
+
+    /// Clears many domains, each as by a change of its own, with a timeout of its own: asks `admit`
+    /// at a point from which on no other process can change that domain's data, removes what does
+    /// not stay, and tells `each` what came of it, until that breaks. The names of all records are
+    /// read once, before the first domain is cleared, so that a value which is stored later may
+    /// stay.
+    ///
+    /// `domains` must be in order, without duplicates.
+    ///
+    /// # Errors
+    ///
+    /// If the names cannot be read. What goes wrong with one domain is told to `each`, and is none
+    /// of another domain's.
+    fn clear_each(
+        &self,
+        domains: &[DomainKey],
+        timeout: Duration,
+        durability: Durability,
+        admit: AdmitEach<'_>,
+        each: EachCleared<'_>,
+    ) -> Result<(), StoreError>;
+
+    /// Shows the values of a domain for which `which` returns true to `each`, in order of userid,
+    /// until it breaks. They are those of one instant: no other process that takes the domain's
+    /// lock changes one meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// If one of the values cannot be read, a damaged or empty one included.
+    fn snapshot(
+        &self,
+        domain: &DomainKey,
+        timeout: Duration,
+        which: &dyn Fn(&Userid) -> bool,
+        each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// Gives values of one domain to another. Asks `admit` at a point from which on no other process
+    /// can change the data of either, then moves one value after the other, each of which is at
+    /// every instant under exactly one of the two. If the process is killed, the same call
+    /// completes the transfer.
+    ///
+    /// The locks of the two are taken in the order of their keys, so that no two transfers wait for
+    /// each other.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Unsupported`] if the two are the same. If `admit` refuses, or if a value
+    /// clashes and the transfer refuses that, nothing is changed. After any other error a part may be
+    /// moved; the same call completes it.
+    fn transfer(
+        &self,
+        transfer: &Transfer<'_>,
+        timeout: Duration,
+        admit: AdmitBoth<'_>,
+    ) -> Result<Transferred, StoreError>;
+
+    /// Removes records that no domain can reach, such as those of an earlier boot of the host in a
+    /// store that keeps boots apart, for as long as `go_on` returns true. What is left is for the
+    /// next call. A store that has no such records does nothing.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be looked for. What could not be removed is in [`Reclaimed::failed`].
+    fn reclaim(&self, go_on: &mut dyn FnMut() -> bool) -> Result<Reclaimed, StoreError> {
+        let _ = go_on;
+        Ok(Reclaimed::default())
+    }
+
     /// Marks a domain as closing for as long as the mark lives: until then [`State::closing`] is
     /// true for every change of the domain, by any process.
     ///
@@ -103,8 +195,9 @@ pub trait Store: Send + Sync {
         admit: Admit<'_>,
     ) -> Result<Box<dyn ClosingMark>, StoreError>;
 
-    /// The store's monotonic clock, by which it counts timeouts: time since some fixed point. A
-    /// caller with one timeout for several calls shares it out by this clock.
+    /// The store's monotonic clock, by which it counts timeouts: time since some fixed point, the
+    /// same one for all processes until the host reboots. A caller with one timeout for several
+    /// calls shares it out by this clock.
     fn now(&self) -> Duration;
 }
 
@@ -194,6 +287,45 @@ macro_rules! forward {
                 ops: &[Op<'_>],
             ) -> Result<Vec<Done>, StoreError> {
                 (**self).change(domain, timeout, admit, ops)
+            }
+            fn owners(
+                &self,
+                each: &mut dyn FnMut(Owned) -> ControlFlow<()>,
+            ) -> Result<(), StoreError> {
+                (**self).owners(each)
+            }
+            fn clear_each(
+                &self,
+                domains: &[DomainKey],
+                timeout: Duration,
+                durability: Durability,
+                admit: AdmitEach<'_>,
+                each: EachCleared<'_>,
+            ) -> Result<(), StoreError> {
+                (**self).clear_each(domains, timeout, durability, admit, each)
+            }
+            fn snapshot(
+                &self,
+                domain: &DomainKey,
+                timeout: Duration,
+                which: &dyn Fn(&Userid) -> bool,
+                each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
+            ) -> Result<(), StoreError> {
+                (**self).snapshot(domain, timeout, which, each)
+            }
+            fn transfer(
+                &self,
+                transfer: &Transfer<'_>,
+                timeout: Duration,
+                admit: AdmitBoth<'_>,
+            ) -> Result<Transferred, StoreError> {
+                (**self).transfer(transfer, timeout, admit)
+            }
+            fn reclaim(
+                &self,
+                go_on: &mut dyn FnMut() -> bool,
+            ) -> Result<Reclaimed, StoreError> {
+                (**self).reclaim(go_on)
             }
             fn close(
                 &self,

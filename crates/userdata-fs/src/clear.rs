@@ -1,7 +1,11 @@
 //! Removing all records of a domain, going on after a failure.
 
+use std::time::Duration;
+
 use userdata_core::file_name::{FileName, Kind};
-use userdata_core::store::{Cleared, Durability, Keep, Operation, StoreError, StoreErrorKind};
+use userdata_core::store::{
+    Cleared, Durability, Keep, Operation, Record, StoreError, StoreErrorKind,
+};
 
 use crate::failure::kind_of;
 use crate::lock::HeldLock;
@@ -17,21 +21,34 @@ impl<D: Directory> HeldLock<'_, D> {
         marker: Option<&FileName>,
     ) -> Result<Cleared, StoreError> {
         let names = self.store().names_of(self.domain())?;
+        self.clear_names(names, keep, durability, marker)
+    }
+
+    /// The same of the files of these names, which are the domain's own.
+    pub(crate) fn clear_names(
+        &self,
+        names: Vec<FileName>,
+        keep: Keep,
+        durability: Durability,
+        marker: Option<&FileName>,
+    ) -> Result<Cleared, StoreError> {
         self.check()?;
         let mut cleared = Cleared::default();
         cleared.durability = durability;
         for name in names {
-            if name == *self.name() || marker == Some(&name) || is_kept(keep, &name) {
+            if name == *self.name() || marker == Some(&name) || self.is_kept(keep, &name) {
                 continue;
             }
             match self.remove(&name) {
-                Ok(true) if name.kind() == Kind::Data => cleared.removed.push(name.userid()),
-                Ok(true) => cleared.others += 1,
+                Ok(true) => match name.kind() {
+                    Kind::Data => cleared.removed.push(name.userid()),
+                    kind => cleared.others.push(Record::new(kind, name.userid())),
+                },
                 Ok(false) => {}
                 Err(error) => cleared.failed.push(error),
             }
         }
-        let anything = !cleared.removed.is_empty() || cleared.others > 0;
+        let anything = !cleared.removed.is_empty() || !cleared.others.is_empty();
         if durability == Durability::Full
             && anything
             && let Err(errno) = self.store().directory.sync()
@@ -111,16 +128,25 @@ impl<D: Directory> HeldLock<'_, D> {
             Err(errno) => Err(failed(errno)),
         }
     }
-}
 
-/// Whether this file stays. A closing marker that no process holds does not.
-fn is_kept(keep: Keep, name: &FileName) -> bool {
-    match keep {
-        Keep::Nothing => false,
-        _ => match name.kind() {
-            Kind::Data => name.userid().is_libxl_json(),
-            Kind::Lock => true,
-            _ => false,
-        },
+    /// Whether this file stays. A closing marker that no process holds does not.
+    fn is_kept(&self, keep: Keep, name: &FileName) -> bool {
+        match (keep, name.kind()) {
+            (Keep::Nothing, _) | (_, Kind::Closing) => false,
+            (_, Kind::Lock) => true,
+            (Keep::AllButStale { age }, Kind::Temporary | Kind::New) => !self.is_older(name, age),
+            (Keep::AllButStale { .. }, _) => true,
+            (_, kind) => kind == Kind::Data && name.userid().is_libxl_json(),
+        }
+    }
+
+    /// Whether a file was written last at least so long before the lock was taken, by the clock of
+    /// the file system. If that is not known it is not older.
+    fn is_older(&self, name: &FileName, age: Duration) -> bool {
+        let found = self.store().directory.metadata_at(name.into());
+        found.is_ok_and(|found| {
+            let older = self.made().duration_since(found.modified);
+            older.is_ok_and(|older| older >= age)
+        })
     }
 }

@@ -10,10 +10,13 @@ use std::time::Duration;
 
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::store::{
-    Admit, ClosingMark, Done, Entry, Found, Op, Operation, State, StoreError, StoreErrorKind,
+    Admit, AdmitBoth, AdmitEach, ClosingMark, Done, Durability, EachCleared, Entry, Found, Op,
+    Operation, Owned, State, StoreError, StoreErrorKind, Transfer, Transferred,
 };
-use userdata_core::{DomainKey, Store, Userid, Value};
+use userdata_core::value::NonEmpty;
+use userdata_core::{DomainKey, Store, Userid, Value, WritableUserid};
 
+use crate::clear_each::ClearEach;
 use crate::failure::kind_of;
 use crate::lock::HeldLock;
 use crate::marker::{HeldMarker, is_closing};
@@ -165,22 +168,33 @@ impl<D: Directory> FileStore<D> {
         })
     }
 
-    /// The name of the value that this changes, if it is one. Refuses what can be refused before
-    /// the lock is taken.
-    fn check(&self, domain: &DomainKey, op: &Op<'_>) -> Result<Option<FileName>, StoreError> {
+    /// The names of the values that this changes. Refuses what can be refused before the lock is
+    /// taken.
+    fn check(&self, domain: &DomainKey, op: &Op<'_>) -> Result<Vec<FileName>, StoreError> {
         match op {
-            Op::Put { userid, data, .. } => {
-                let name = self.data_name(domain, userid.as_userid())?;
-                let (limit, size) = (self.value_max, data.as_bytes().len() as u64);
-                if size > limit {
-                    let kind = StoreErrorKind::LimitExceeded { limit, size };
-                    return Err(StoreError::new(Operation::Write, name, kind));
-                }
-                Ok(Some(name))
-            }
-            Op::Delete { userid, .. } => self.data_name(domain, userid).map(Some),
-            _ => Ok(None),
+            Op::Put { userid, data, .. } => Ok(vec![self.check_put(domain, userid, *data)?]),
+            Op::PutAll { values, .. } => values
+                .iter()
+                .map(|put| self.check_put(domain, put.userid, put.data))
+                .collect(),
+            Op::Delete { userid, .. } => Ok(vec![self.data_name(domain, userid)?]),
+            _ => Ok(Vec::new()),
         }
+    }
+
+    fn check_put(
+        &self,
+        domain: &DomainKey,
+        userid: &WritableUserid,
+        data: NonEmpty<'_>,
+    ) -> Result<FileName, StoreError> {
+        let name = self.data_name(domain, userid.as_userid())?;
+        let (limit, size) = (self.value_max, data.as_bytes().len() as u64);
+        if size > limit {
+            let kind = StoreErrorKind::LimitExceeded { limit, size };
+            return Err(StoreError::new(Operation::Write, name, kind));
+        }
+        Ok(name)
     }
 }
 
@@ -232,6 +246,47 @@ impl<D: Directory> Store for FileStore<D> {
         lock.release(done, note_in_cleared)
     }
 
+    fn owners(&self, each: &mut dyn FnMut(Owned) -> ControlFlow<()>) -> Result<(), StoreError> {
+        let owned = self.owned()?;
+        self.check_place(Operation::List, "all domains")?;
+        let _ = owned.into_iter().try_for_each(each);
+        Ok(())
+    }
+
+    fn clear_each(
+        &self,
+        domains: &[DomainKey],
+        timeout: Duration,
+        durability: Durability,
+        admit: AdmitEach<'_>,
+        each: EachCleared<'_>,
+    ) -> Result<(), StoreError> {
+        let clear = ClearEach {
+            timeout,
+            durability,
+        };
+        clear.run(self, domains, admit, each)
+    }
+
+    fn snapshot(
+        &self,
+        domain: &DomainKey,
+        timeout: Duration,
+        which: &dyn Fn(&Userid) -> bool,
+        each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.show_values(domain, timeout, which, each)
+    }
+
+    fn transfer(
+        &self,
+        transfer: &Transfer<'_>,
+        timeout: Duration,
+        admit: AdmitBoth<'_>,
+    ) -> Result<Transferred, StoreError> {
+        self.move_values(transfer, timeout, admit)
+    }
+
     fn close(
         &self,
         domain: &DomainKey,
@@ -270,19 +325,23 @@ impl<D: Directory> HeldLock<'_, D> {
         self.ask(closing, admit)
     }
 
+    /// What is known of the domain.
+    pub(crate) fn state(&self, closing: bool) -> State {
+        let shared = self.store().format == NameFormat::Seed;
+        State::new(closing).with_shared_by_uuid(shared)
+    }
+
     /// The same for a caller that knows about closing markers.
     pub(crate) fn ask(&self, closing: bool, admit: Admit<'_>) -> Result<(), StoreError> {
-        let shared = self.store().format == NameFormat::Seed;
-        let state = State::new(closing).with_shared_by_uuid(shared);
-        admit(&state).map_err(|refused| {
+        admit(&self.state(closing)).map_err(|refused| {
             let kind = StoreErrorKind::Refused(refused);
             StoreError::new(Operation::Admit, self.domain().to_string(), kind)
         })
     }
 
-    /// Makes one change, to the value of this name if it is one to a value.
-    fn apply(&self, (op, name): (&Op<'_>, &Option<FileName>)) -> Result<Done, StoreError> {
-        match (*op, name) {
+    /// Makes one change, to the values of these names.
+    fn apply(&self, (op, names): (&Op<'_>, &Vec<FileName>)) -> Result<Done, StoreError> {
+        match (*op, &**names) {
             (
                 Op::Put {
                     data,
@@ -290,14 +349,22 @@ impl<D: Directory> HeldLock<'_, D> {
                     durability,
                     ..
                 },
-                Some(name),
+                [name],
             ) => self.put(name, data, expect, durability),
             (
                 Op::Delete {
                     expect, durability, ..
                 },
-                Some(name),
+                [name],
             ) => self.delete(name, expect, durability),
+            (
+                Op::PutAll {
+                    values,
+                    clash,
+                    durability,
+                },
+                names,
+            ) => self.put_all(names, values, clash, durability),
             (Op::Clear { keep, durability }, _) => {
                 self.clear(keep, durability, None).map(Done::Cleared)
             }

@@ -48,6 +48,7 @@
 //! data goes, is for the crate `userdata` to say.
 
 mod clear;
+mod clear_each;
 mod directory;
 mod errno;
 mod failure;
@@ -58,9 +59,13 @@ mod lock;
 mod marker;
 mod name;
 mod os_directory;
+mod owners;
 mod place;
+mod put_all;
 mod read;
 mod replace;
+mod snapshot;
+mod transfer;
 mod uninterrupted;
 mod wait;
 

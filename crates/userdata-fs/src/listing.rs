@@ -81,6 +81,6 @@ impl<D: Directory> FileStore<D> {
     }
 }
 
-fn unlisted(what: &str, errno: Errno) -> StoreError {
+pub(crate) fn unlisted(what: &str, errno: Errno) -> StoreError {
     StoreError::new(Operation::List, what, kind_of(errno))
 }

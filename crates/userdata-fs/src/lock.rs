@@ -9,7 +9,7 @@
 //! A lock file that is found unlocked was left by a lock holder that was killed. Then, and only
 //! then, the temporary files of the domain are looked for and removed.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, Kind};
@@ -30,6 +30,8 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     domain: DomainKey,
     name: FileName,
     identity: Identity,
+    /// When the lock file was made, by the clock of the file system.
+    made: SystemTime,
     timeout: Timeout,
     process: u32,
     /// The temporary files of a killed lock holder could not be looked for. The lock file is the
@@ -37,6 +39,15 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     unswept: bool,
     /// Taken out on release.
     file: Option<D::File>,
+}
+
+/// When the temporary files of a killed lock holder are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cleaning {
+    /// Before anything else is done under the lock.
+    First,
+    /// At the release, unless [`HeldLock::is_clean`] was told: the directory is read for it.
+    Last,
 }
 
 /// A lock file that is open.
@@ -67,10 +78,20 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         domain: &DomainKey,
         timeout: Duration,
     ) -> Result<Self, StoreError> {
+        let timeout = Timeout::start(&*store.directory, timeout);
+        Self::acquire_within(store, domain, timeout, Cleaning::First)
+    }
+
+    /// The same within a timeout that runs already.
+    pub(crate) fn acquire_within(
+        store: &'a FileStore<D>,
+        domain: &DomainKey,
+        timeout: Timeout,
+        cleaning: Cleaning,
+    ) -> Result<Self, StoreError> {
         let name = FileName::lock(store.format, domain);
         let directory = &*store.directory;
         let failed = |kind| StoreError::new(Operation::Lock, &name, kind);
-        let timeout = Timeout::start(directory, timeout);
         let mut retries = Retries::new(directory, timeout);
         let mut replaced = 0;
         // The lock changed hands, so that it may be free at once.
@@ -103,13 +124,14 @@ impl<'a, D: Directory> HeldLock<'a, D> {
                     store,
                     domain: *domain,
                     identity: metadata.identity,
+                    made: metadata.modified,
                     timeout,
                     process: directory.process(),
                     unswept: false,
                     file: Some(file),
                     name,
                 };
-                return match lock.begin(found) {
+                return match lock.begin(found, cleaning) {
                     Ok(()) => Ok(lock),
                     Err(error) => lock.release(Err(error), |lock, _| Ok(lock)),
                 };
@@ -132,13 +154,18 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     }
 
     /// What comes first under the lock. `found` is a lock file that was there, unlocked.
-    fn begin(&mut self, found: bool) -> Result<(), StoreError> {
+    fn begin(&mut self, found: bool, cleaning: Cleaning) -> Result<(), StoreError> {
         self.store.check_place(Operation::Lock, &self.name)?;
         self.store.check_case(&self.name, self.identity)?;
         if found {
-            self.unswept = !self.remove_temporaries();
+            self.unswept = cleaning == Cleaning::Last || !self.remove_temporaries();
         }
         Ok(())
+    }
+
+    /// Says that all files of the domain were removed, so that none is looked for at the release.
+    pub(crate) fn is_clean(&mut self) {
+        self.unswept = false;
     }
 
     /// Removes the temporary files that killed lock holders left, and tells whether all were seen.
@@ -165,6 +192,12 @@ impl<'a, D: Directory> HeldLock<'a, D> {
 
     pub(crate) fn name(&self) -> &FileName {
         &self.name
+    }
+
+    /// When the lock file was made, by the clock of the file system. A link, and a file that was
+    /// found, is older than the lock.
+    pub(crate) const fn made(&self) -> SystemTime {
+        self.made
     }
 
     /// The time that is left to the call that took the lock.
@@ -234,7 +267,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         }
     }
 
-    fn lost(&self, applied: bool) -> StoreError {
+    pub(crate) fn lost(&self, applied: bool) -> StoreError {
         StoreError::new(
             Operation::CheckLock,
             &self.name,

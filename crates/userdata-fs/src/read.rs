@@ -110,6 +110,7 @@ impl<D: Directory> FileStore<D> {
                 | Errno::NXIO
                 | Errno::NODEV
                 | Errno::EXIST
+                | Errno::PERM
                 | Errno::NOTEMPTY
         );
         let kind = match self.directory.metadata_at(name.into()) {

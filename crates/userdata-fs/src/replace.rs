@@ -11,7 +11,7 @@ use crate::lock::HeldLock;
 use crate::{Directory, Errno};
 
 /// How often a random name may be taken already.
-const NAMES_MAX: u32 = 8;
+pub(crate) const NAMES_MAX: u32 = 8;
 
 impl<D: Directory> HeldLock<'_, D> {
     /// Writes a temporary file, syncs it as asked, and renames it over the value.
@@ -48,7 +48,7 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 
     /// Why a temporary file could not take the name of a value.
-    fn not_renamed(&self, name: &FileName, errno: Errno) -> StoreError {
+    pub(crate) fn not_renamed(&self, name: &FileName, errno: Errno) -> StoreError {
         match errno {
             // Another process removed the temporary file, although this one holds the lock. Real
             // libxl does so when the domid or the handle of a domain changes while it waits for
@@ -116,7 +116,11 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 
     /// A file of its own with these bytes, closed. Nothing is left of it after a failure.
-    fn write_temporary(&self, data: &[u8], durability: Durability) -> Result<FileName, StoreError> {
+    pub(crate) fn write_temporary(
+        &self,
+        data: &[u8],
+        durability: Durability,
+    ) -> Result<FileName, StoreError> {
         let directory = &*self.store().directory;
         let (name, file) = self.create_temporary()?;
         let written = write_all(directory, &file, data)
@@ -140,13 +144,24 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
+    /// A name of a temporary file that no other process draws.
+    pub(crate) fn random_name(&self) -> Result<FileName, StoreError> {
+        let random = self
+            .store()
+            .directory
+            .random()
+            .map_err(|errno| StoreError::new(Operation::Create, self.name(), kind_of(errno)))?;
+        Ok(FileName::temporary(
+            self.store().format,
+            self.domain(),
+            random,
+        ))
+    }
+
     fn create_temporary(&self) -> Result<(FileName, D::File), StoreError> {
         let directory = &*self.store().directory;
         for _ in 0..NAMES_MAX {
-            let random = directory
-                .random()
-                .map_err(|errno| StoreError::new(Operation::Create, self.name(), kind_of(errno)))?;
-            let name = FileName::temporary(self.store().format, self.domain(), random);
+            let name = self.random_name()?;
             match directory.create((&name).into()) {
                 Ok(file) => return Ok((name, file)),
                 Err(Errno::EXIST) => {}
@@ -160,7 +175,7 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 
     /// Removes a temporary file after a failure, or says that it could not.
-    fn discard(&self, temporary: &FileName, error: StoreError) -> StoreError {
+    pub(crate) fn discard(&self, temporary: &FileName, error: StoreError) -> StoreError {
         match self.store().directory.unlink(temporary.into()) {
             Ok(()) | Err(Errno::NOENT) => error,
             Err(_) => error.leaving_behind(temporary),

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use userdata_core::file_name::{Kind, Owner};
 use userdata_core::store::{
-    Admit, Cleared, ClosingMark, Condition, Done, Durability, Entry, Expect, Found, Keep, Op,
-    Operation, Refused, State, StoreError, StoreErrorKind,
+    Admit, AdmitBoth, AdmitEach, Cleared, ClosingMark, Condition, Done, Durability, EachCleared,
+    Entry, Expect, Found, Keep, Op, Operation, Owned, Refused, State, StoreError, StoreErrorKind,
+    Transfer, Transferred,
 };
 use userdata_core::{DomainKey, Store, Userid, Value, Version};
 
@@ -200,6 +201,10 @@ fn entry(userid: Userid, bytes: &[u8]) -> Entry {
     Entry::new(userid, bytes.len() as u64, Condition::Whole)
 }
 
+fn unsupported() -> StoreError {
+    StoreError::new(Operation::Admit, "all domains", StoreErrorKind::Unsupported)
+}
+
 impl Store for DatabaseStore {
     fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError> {
         let record = self.database.read(&Key::Value(*domain, userid.clone()));
@@ -249,6 +254,40 @@ impl Store for DatabaseStore {
             // The ops before one that fails are committed.
             Ok((writes, done))
         })?
+    }
+
+    fn owners(&self, _: &mut dyn FnMut(Owned) -> ControlFlow<()>) -> Result<(), StoreError> {
+        Err(unsupported())
+    }
+
+    fn clear_each(
+        &self,
+        _: &[DomainKey],
+        _: Duration,
+        _: Durability,
+        _: AdmitEach<'_>,
+        _: EachCleared<'_>,
+    ) -> Result<(), StoreError> {
+        Err(unsupported())
+    }
+
+    fn snapshot(
+        &self,
+        _: &DomainKey,
+        _: Duration,
+        _: &dyn Fn(&Userid) -> bool,
+        _: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        Err(unsupported())
+    }
+
+    fn transfer(
+        &self,
+        _: &Transfer<'_>,
+        _: Duration,
+        _: AdmitBoth<'_>,
+    ) -> Result<Transferred, StoreError> {
+        Err(unsupported())
     }
 
     fn close(

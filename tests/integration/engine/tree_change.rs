@@ -2,7 +2,7 @@
 
 use userdata_core::file_name::Kind;
 use userdata_core::store::{
-    Admit, Cleared, Done, Durability, Expect, Keep, Op, Operation, State, StoreError,
+    Admit, Cleared, Done, Durability, Expect, Keep, Op, Operation, Record, State, StoreError,
     StoreErrorKind,
 };
 use userdata_core::{DomainKey, Userid, Version};
@@ -141,7 +141,7 @@ impl<D: Directory> TreeStore<D> {
             let unlinked = lock.directory.unlink(name(&file));
             match unless_absent(Operation::Remove, &file, unlinked) {
                 Ok(Some(())) if kind == Kind::Data => cleared.removed.push(entry.userid),
-                Ok(Some(())) => cleared.others += 1,
+                Ok(Some(())) => cleared.others.push(Record::new(kind, entry.userid)),
                 Ok(None) => {}
                 Err(error) => cleared.failed.push(error),
             }
@@ -163,7 +163,7 @@ impl<D: Directory> TreeStore<D> {
             match kind {
                 Kind::Data => cleared.removed.push(entry.userid),
                 Kind::Closing => {}
-                _ => cleared.others += 1,
+                _ => cleared.others.push(Record::new(kind, entry.userid)),
             }
         }
         let trash = self.child(TRASH)?;

@@ -6,14 +6,18 @@ use std::time::Duration;
 
 use userdata_core::file_name::{Kind, Owner};
 use userdata_core::store::{
-    Admit, Cleared, ClosingMark, Done, Durability, Entry, Found, Op, Operation, Refused, State,
-    StoreError, StoreErrorKind,
+    Admit, AdmitBoth, AdmitEach, Cleared, ClosingMark, Done, Durability, EachCleared, Entry, Found,
+    Op, Operation, Owned, Refused, State, StoreError, StoreErrorKind, Transfer, Transferred,
 };
 use userdata_core::{DomainKey, Store, Userid, Value};
 use userdata_fs::{Directory, Errno, LockMode};
 
 use super::tree::{MARK, TreeStore, entry, failed, name, unless_absent, value_name};
 use super::tree_lock::DomainLock;
+
+fn unsupported() -> StoreError {
+    StoreError::new(Operation::Admit, "all domains", StoreErrorKind::Unsupported)
+}
 
 impl<D: Directory> Store for TreeStore<D> {
     fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError> {
@@ -88,6 +92,40 @@ impl<D: Directory> Store for TreeStore<D> {
         steps
             .map(|(step, op)| self.apply(&lock, op, step == ops.len()))
             .collect()
+    }
+
+    fn owners(&self, _: &mut dyn FnMut(Owned) -> ControlFlow<()>) -> Result<(), StoreError> {
+        Err(unsupported())
+    }
+
+    fn clear_each(
+        &self,
+        _: &[DomainKey],
+        _: Duration,
+        _: Durability,
+        _: AdmitEach<'_>,
+        _: EachCleared<'_>,
+    ) -> Result<(), StoreError> {
+        Err(unsupported())
+    }
+
+    fn snapshot(
+        &self,
+        _: &DomainKey,
+        _: Duration,
+        _: &dyn Fn(&Userid) -> bool,
+        _: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        Err(unsupported())
+    }
+
+    fn transfer(
+        &self,
+        _: &Transfer<'_>,
+        _: Duration,
+        _: AdmitBoth<'_>,
+    ) -> Result<Transferred, StoreError> {
+        Err(unsupported())
     }
 
     fn close(

@@ -40,7 +40,7 @@ impl Clear {
 pub(super) fn removed_lines(cleared: &Cleared) -> String {
     let lines = cleared.removed.iter().map(shown);
     let mut text: String = lines.map(|userid| format!("removed {userid}\n")).collect();
-    match cleared.others {
+    match cleared.others.len() {
         0 => {}
         1 => text.push_str("removed 1 file that is not a value\n"),
         more => text.push_str(&format!("removed {more} files that are not values\n")),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use userdata_core::store::{
-    Admit, Cleared, ClosingMark, Done, Durability, Entry, Found, Op, State, StoreError,
+    Admit, AdmitBoth, AdmitEach, Cleared, ClosingMark, Done, Durability, EachCleared, Entry, Found,
+    Op, Owned, State, StoreError, Transfer, Transferred,
 };
 use userdata_core::{DomainKey, Userid, Value};
 use userdata_fs::OsDirectory;
@@ -74,6 +75,44 @@ impl Store for Broken {
             return self.store.change(domain, timeout, anything, ops);
         }
         self.store.change(domain, timeout, admit, ops)
+    }
+
+    fn owners(
+        &self,
+        each: &mut dyn FnMut(Owned) -> std::ops::ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.store.owners(each)
+    }
+
+    fn clear_each(
+        &self,
+        domains: &[DomainKey],
+        timeout: Duration,
+        durability: Durability,
+        admit: AdmitEach<'_>,
+        each: EachCleared<'_>,
+    ) -> Result<(), StoreError> {
+        self.store
+            .clear_each(domains, timeout, durability, admit, each)
+    }
+
+    fn snapshot(
+        &self,
+        domain: &DomainKey,
+        timeout: Duration,
+        which: &dyn Fn(&Userid) -> bool,
+        each: &mut dyn FnMut(Userid, Value) -> std::ops::ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.store.snapshot(domain, timeout, which, each)
+    }
+
+    fn transfer(
+        &self,
+        transfer: &Transfer<'_>,
+        timeout: Duration,
+        admit: AdmitBoth<'_>,
+    ) -> Result<Transferred, StoreError> {
+        self.store.transfer(transfer, timeout, admit)
     }
 
     fn close(

@@ -1,6 +1,8 @@
 //! `Op` and `Done`: one change to a domain's data, and what it did.
 
-use crate::store::{Durability, FileType, StoreError};
+use std::time::Duration;
+
+use crate::store::{Durability, FileType, Record, StoreError};
 use crate::value::NonEmpty;
 use crate::{Userid, Version, WritableUserid};
 
@@ -28,6 +30,17 @@ pub enum Op<'a> {
         /// What the change must survive.
         durability: Durability,
     },
+    /// Puts several values, all of them or none: if one can't be put, none is changed. A reader
+    /// that comes in between, or a process that is killed, may see a part of them, each of them
+    /// whole; to put them again completes it.
+    PutAll {
+        /// The values, of which no two have the same userid.
+        values: &'a [Put<'a>],
+        /// What becomes of a value that is already there and differs.
+        clash: Clash,
+        /// What the change must survive.
+        durability: Durability,
+    },
     /// Removes all records of the domain, and continues after a failure.
     Clear {
         /// What stays.
@@ -35,6 +48,40 @@ pub enum Op<'a> {
         /// What the change must survive.
         durability: Durability,
     },
+}
+
+/// One value of an [`Op::PutAll`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Put<'a> {
+    /// The userid of the value.
+    pub userid: &'a WritableUserid,
+    /// The bytes.
+    pub data: NonEmpty<'a>,
+}
+
+impl<'a> Put<'a> {
+    /// These bytes under this userid.
+    #[must_use]
+    pub const fn new(userid: &'a WritableUserid, data: NonEmpty<'a>) -> Self {
+        Self { userid, data }
+    }
+}
+
+/// What becomes of a value that is already there, where another one is to be put. An equal value is
+/// never a clash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Clash {
+    /// The whole change fails with [`PreconditionFailed`], and nothing is changed.
+    ///
+    /// [`PreconditionFailed`]: crate::store::StoreErrorKind::PreconditionFailed
+    #[default]
+    Refuse,
+    /// The new value replaces it.
+    Replace,
+    /// It stays, and the new value is left out.
+    Keep,
 }
 
 /// What stays when a domain's data is cleared.
@@ -46,6 +93,12 @@ pub enum Keep {
     /// Nothing, as in `libxl__userdata_destroyall`. A lock file of another program stays while
     /// that program holds the lock.
     Nothing,
+    /// Everything but what writers and closers left behind: temporary files of at least this age,
+    /// and closing marks that no process holds.
+    AllButStale {
+        /// How long ago, by the clock of the store's records, a temporary file was last written.
+        age: Duration,
+    },
 }
 
 /// What must be there for a change to be made.
@@ -79,8 +132,34 @@ pub enum Done {
     },
     /// There was no value to remove.
     NothingToRemove,
+    /// The values are in place, or were so before.
+    StoredAll(StoredAll),
     /// The domain's records were removed.
     Cleared(Cleared),
+}
+
+/// What an [`Op::PutAll`] did: each userid is in one of the lists, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredAll {
+    /// The values that are new or replaced another one.
+    pub stored: Vec<Userid>,
+    /// The values that were there already, with the same bytes.
+    pub unchanged: Vec<Userid>,
+    /// The userids under which a different value stays, as [`Clash::Keep`] says.
+    pub kept: Vec<Userid>,
+    /// What the change survives.
+    pub durability: Durability,
+}
+
+/// What was reclaimed of the records that no domain can reach.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Reclaimed {
+    /// How many records were removed.
+    pub records: u64,
+    /// What could not be removed, and why.
+    pub failed: Vec<StoreError>,
 }
 
 /// What an [`Op::Clear`] did.
@@ -89,8 +168,8 @@ pub enum Done {
 pub struct Cleared {
     /// The userids of the values that were removed, in order.
     pub removed: Vec<Userid>,
-    /// How many other records were removed: temporary files, locks, markers, foreign kinds.
-    pub others: usize,
+    /// The other records that were removed, in order: temporary files, locks, marks, foreign kinds.
+    pub others: Vec<Record>,
     /// What could not be removed, and why.
     pub failed: Vec<StoreError>,
     /// What the removals survive.

@@ -56,7 +56,7 @@ fn everything_goes_and_other_locks_only_under_their_own_flock() {
             .collect::<Vec<_>>(),
         ["libxl-json", "xl"]
     );
-    assert_eq!((cleared.others, cleared.failed.len()), (4, 0));
+    assert_eq!((cleared.others.len(), cleared.failed.len()), (4, 0));
     let other = [
         "open_lock l",
         "lock l",
@@ -99,7 +99,7 @@ fn after_a_failure_the_rest_is_removed_and_each_failure_reported() {
         .fail("unlink d", 1, Errno::IO)
         .fail("unlink n", 0, Errno::PERM);
     let cleared = clear(&script, Keep::Nothing).unwrap();
-    assert_eq!((cleared.removed.len(), cleared.others), (1, 3));
+    assert_eq!((cleared.removed.len(), cleared.others.len()), (1, 3));
     let [first, second] = &cleared.failed[..] else {
         panic!("{cleared:?}")
     };

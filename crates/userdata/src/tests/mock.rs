@@ -7,7 +7,8 @@ use std::time::Duration;
 use mockall::mock;
 use userdata_core::hypervisor::{BootId, HypervisorError, HypervisorErrorKind};
 use userdata_core::store::{
-    Admit, Cleared, ClosingMark, Done, Durability, Entry, Found, Op, State, StoreError,
+    Admit, AdmitBoth, AdmitEach, Cleared, ClosingMark, Done, Durability, EachCleared, Entry, Found,
+    Op, Owned, State, StoreError, Transfer, Transferred,
 };
 use userdata_core::{
     Domain, DomainKey, Domid, Hypervisor, Life, Store, Userid, Uuid, Value, WritableUserid,
@@ -37,6 +38,18 @@ mock! {
         fn change<'a, 'b, 'c>(
             &self, domain: &DomainKey, timeout: Duration, admit: Admit<'a>, ops: &'b [Op<'c>],
         ) -> Result<Vec<Done>, StoreError>;
+        fn owners(&self, each: &mut dyn FnMut(Owned) -> ControlFlow<()>) -> Result<(), StoreError>;
+        fn clear_each<'a, 'b>(
+            &self, domains: &[DomainKey], timeout: Duration, durability: Durability,
+            admit: AdmitEach<'a>, each: EachCleared<'b>,
+        ) -> Result<(), StoreError>;
+        fn snapshot(
+            &self, domain: &DomainKey, timeout: Duration, which: &dyn Fn(&Userid) -> bool,
+            each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
+        ) -> Result<(), StoreError>;
+        fn transfer<'a, 'b>(
+            &self, transfer: &Transfer<'a>, timeout: Duration, admit: AdmitBoth<'b>,
+        ) -> Result<Transferred, StoreError>;
         fn close<'a>(
             &self, domain: &DomainKey, timeout: Duration, admit: Admit<'a>,
         ) -> Result<Box<dyn ClosingMark>, StoreError>;

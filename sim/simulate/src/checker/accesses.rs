@@ -293,37 +293,14 @@ impl Made<'_> {
         let certain = !self.operation.directory_failed
             && self.knows_the_key()
             && !self.register.may_be_strange()
-            && !self.is_destroyed_by_others();
+            && !self
+                .facts
+                .is_ended_by_others(self.place, self.operation.domid());
         match self.operation.libxl_response() {
             Some((0, _)) if certain => vec![clears],
             Some((-15, _)) => Vec::new(),
             _ => vec![clears.maybe()],
         }
-    }
-
-    /// Whether another process may have destroyed the domain meanwhile.
-    fn is_destroyed_by_others(&self) -> bool {
-        let domid = self.register.name.owner().domid;
-        let destroys = |operation: &Operation<'_>| match operation.invocation {
-            Invocation::Userdata(action) if action.ends_domain() => {
-                Some(action.domain().domid) == domid
-            }
-            Invocation::Libxl(LibxlCall::Destroy { domid: other }) => Some(*other) == domid,
-            _ => false,
-        };
-        let mut others = self.facts.operations.iter().zip(0..);
-        let by_name = others.any(|(operation, place)| {
-            place != self.place && destroys(operation) && operation.overlaps(self.operation.span())
-        });
-        let all = &self.facts.history.events;
-        let is_killed = |event: &Event| match event {
-            Event::Host {
-                event: hv_sim::Event::Kill { domid: killed },
-                ..
-            } => Some(*killed) == domid,
-            _ => false,
-        };
-        by_name || all.iter().take(self.operation.ended).any(is_killed)
     }
 
     fn knows_the_key(&self) -> bool {

@@ -1,13 +1,13 @@
 //! `Facts`: what a history says, made ready for every check.
 
 use hv_sim::HostState;
-use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::{DomainKey, Domid};
 
 use super::broken_locks::BrokenLocks;
 use super::lifetimes::Lifetimes;
 use super::operation::{MalformedHistory, Operation};
-use crate::history::{Event, History, Invocation};
+use crate::history::{Event, History, Invocation, LibxlCall};
 use userdata_sim::crash::Tree;
 
 /// A host at one moment: its domains, and the directory of the userdata.
@@ -69,6 +69,42 @@ impl<'a> Facts<'a> {
                 Invocation::Libxl(_) => self.lifetimes.keys(operation.domid(), operation.span()),
             },
         }
+    }
+
+    /// Whether something else than the operation at this place may have ended the domain before the
+    /// operation was done: another destroy, a bare `xc_domain_destroy`, the last reference to a
+    /// dead domain dropped. libxl's destroy has no path for the data of a domain that is gone when
+    /// it looks for it: it removes nothing, and reports success.
+    pub(crate) fn is_ended_by_others(&self, place: usize, domid: Domid) -> bool {
+        let Some(this) = self.operations.get(place) else {
+            return false;
+        };
+        let destroys = |operation: &Operation<'_>| match operation.invocation {
+            Invocation::Userdata(action) => action.ends_domain(),
+            Invocation::Libxl(call) => matches!(call, LibxlCall::Destroy { .. }),
+        };
+        let mut others = self.operations.iter().zip(0..);
+        let is_destroyed = others.any(|(operation, at)| {
+            at != place
+                && operation.domid() == domid
+                && destroys(operation)
+                && operation.overlaps(this.span())
+        });
+        let mut events = self
+            .history
+            .events
+            .iter()
+            .zip(0..)
+            .take(this.ended.saturating_add(1));
+        let is_ended = |(event, at): (&Event, usize)| match event {
+            Event::Host { event, .. } => match event {
+                hv_sim::Event::Kill { domid: ended } => *ended == domid,
+                hv_sim::Event::Unpin { domid: ended } => *ended == domid && at > this.began,
+                _ => false,
+            },
+            _ => false,
+        };
+        is_destroyed || events.any(is_ended)
     }
 
     /// Whether something was planted under a name.

@@ -89,7 +89,8 @@ fn leaked(
             let is_its = |key| of_name(owner(facts.format, key));
             operation.ended >= store.began
                 && is_clean_destroy(operation)
-                && !(operation.libxl().is_some() && others_destroy(facts, *at, operation))
+                && !(operation.libxl().is_some()
+                    && facts.is_ended_by_others(*at, operation.domid()))
                 && keys.iter().all(is_its)
                 && keys.iter().any(|key| {
                     !facts
@@ -153,32 +154,6 @@ fn is_clean_destroy(operation: &Operation<'_>) -> bool {
         }
         _ => false,
     }
-}
-
-/// Whether other processes destroyed the domain before libxl was done: libxl can't compute a path
-/// for a domain that is gone, and silently removes nothing.
-fn others_destroy(facts: &Facts<'_>, place: usize, destroy: &Operation<'_>) -> bool {
-    let domid = destroy.domid();
-    let killed = facts
-        .history
-        .events
-        .iter()
-        .take(destroy.ended.saturating_add(1))
-        .any(|event| match event {
-            Event::Host { event, .. } => {
-                matches!(event, hv_sim::Event::Kill { domid: killed } if *killed == domid)
-            }
-            _ => false,
-        });
-    let also = |(at, operation): (usize, &Operation<'_>)| {
-        let destroys = matches!(
-            operation.invocation,
-            Invocation::Userdata(Action::Destroy { .. } | Action::DestroyWithError { .. })
-                | Invocation::Libxl(LibxlCall::Destroy { .. })
-        );
-        at != place && destroys && operation.domid() == domid && operation.overlaps(destroy.span())
-    };
-    killed || facts.operations.iter().enumerate().any(also)
 }
 
 /// Whether another process kept the lock beyond the deadline. This operation may have made the lock

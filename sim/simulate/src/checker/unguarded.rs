@@ -21,11 +21,18 @@ pub(crate) fn check(facts: &Facts<'_>, history: &History) -> Vec<Complaint> {
                 && at < operation.ended
                 && operation.action().is_some()
         })?;
-        // A failure of storage does not stop a destroy, but is reported.
         let done = facts.operations.get(operation)?;
-        if *how == Unguarded::WithoutMarker
-            && (done.is_cut_off() || reports_problems(done) || facts.broken_locks.touch(done))
-        {
+        let is_excused = match how {
+            Unguarded::WithoutLock => false,
+            // The closing mark that it passed was made under a lock that libxl had broken, and is
+            // given up when its maker compares the lock.
+            Unguarded::WhileClosing => facts.broken_locks.touch(done),
+            // A failure of the storage does not stop a destroy, but is reported.
+            Unguarded::WithoutMarker => {
+                done.is_cut_off() || reports_problems(done) || facts.broken_locks.touch(done)
+            }
+        };
+        if is_excused {
             return None;
         }
         let (guarantee, why) = match how {

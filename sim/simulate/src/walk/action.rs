@@ -333,7 +333,7 @@ impl Report {
             }
             Self::Cleared(Some(cleared), _) => {
                 cleared.durability == Durability::Full
-                    && (!cleared.removed.is_empty() || cleared.others > 0)
+                    && (!cleared.removed.is_empty() || !cleared.others.is_empty())
             }
             _ => false,
         }
@@ -345,7 +345,7 @@ impl fmt::Display for Report {
         match self {
             Self::Changed(outcome) => write!(f, "{outcome:?}"),
             Self::Cleared(Some(cleared), problems) => {
-                let (removed, others) = (cleared.removed.len(), cleared.others);
+                let (removed, others) = (cleared.removed.len(), cleared.others.len());
                 write!(f, "removed {removed} and {others} ({})", cleared.durability)?;
                 cleared
                     .failed

@@ -9,7 +9,7 @@ use super::story::{
     remove, removed, slot, store, stored, swap, xl,
 };
 use crate::checker::Tally;
-use crate::history::{Disturbance, Event, LibxlBug, LibxlCall, ProcessId};
+use crate::history::{Disturbance, Event, LibxlBug, LibxlCall, ProcessId, Unguarded};
 use crate::walk::Action;
 use userdata_sim::Plant;
 
@@ -322,4 +322,46 @@ fn an_adversary_may_write_between_a_comparison_and_its_change() {
         s.end(0, swap, stored());
         s.reads(0, xl(), Some("new"));
     });
+}
+
+#[test]
+fn libxl_removes_nothing_of_a_domain_that_vanishes_meanwhile() {
+    let domid = key(5).domid;
+    let ends = |unpinned: bool| {
+        let mut story = Story::with(&[(xl(), b"old")]);
+        story.host(hv_sim::Event::Pin { domid });
+        story.destroys_domain(5, Until::Dead);
+        let destroy = story.libxl(0, LibxlCall::Destroy { domid });
+        if unpinned {
+            story.host(hv_sim::Event::Unpin { domid });
+        }
+        story.libxl_ends(0, destroy, 0, None);
+        story.leaves(&[(xl(), b"old")]);
+        story.check().complaints.len()
+    };
+    assert_eq!(ends(true), 0);
+    assert_eq!(ends(false), 1, "it found the domain, and has its path");
+}
+
+#[test]
+fn a_store_may_pass_a_mark_whose_lock_libxl_broke() {
+    let passes = |broken: bool| {
+        let mut story = Story::new();
+        let destroys = story.call(1, destroy(5));
+        let stores = story.call(0, store(xl(), "a"));
+        if broken {
+            story.bug(2, LibxlBug::UnlinksWithoutHolding);
+        }
+        story.event(Event::Unguarded {
+            process: ProcessId(0),
+            domain: key(5),
+            how: Unguarded::WhileClosing,
+        });
+        story.end(0, stores, stored());
+        story.destroys_domain(5, Until::Gone);
+        story.end(1, destroys, cleared(&["xl"]));
+        story.check().complaints.len()
+    };
+    assert_eq!(passes(true), 0);
+    assert_eq!(passes(false), 1);
 }

@@ -8,8 +8,9 @@ use hv_sim::{HostOptions, NewDomain, SimHost, Until};
 use userdata::{Outcome, Userdata};
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::store::{
-    Admit, Cleared, ClosingMark, Condition, Done, Durability, Entry, Expect, Found, Keep, Op,
-    Operation as StoreOperation, StoreError, StoreErrorKind,
+    Admit, AdmitBoth, AdmitEach, Cleared, ClosingMark, Condition, Done, Durability, EachCleared,
+    Entry, Expect, Found, Keep, Op, Operation as StoreOperation, Owned, StoreError, StoreErrorKind,
+    Transfer, Transferred,
 };
 use userdata_core::{DomainKey, Domid, Store, Userid, Uuid, Value, Version, WritableUserid};
 use userdata_fs::Name;
@@ -336,6 +337,36 @@ impl Store for Failing {
         _: Admit<'_>,
         _: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError> {
+        Err(self.error())
+    }
+    fn owners(&self, _: &mut dyn FnMut(Owned) -> ControlFlow<()>) -> Result<(), StoreError> {
+        Err(self.error())
+    }
+    fn clear_each(
+        &self,
+        _: &[DomainKey],
+        _: Duration,
+        _: Durability,
+        _: AdmitEach<'_>,
+        _: EachCleared<'_>,
+    ) -> Result<(), StoreError> {
+        Err(self.error())
+    }
+    fn snapshot(
+        &self,
+        _: &DomainKey,
+        _: Duration,
+        _: &dyn Fn(&Userid) -> bool,
+        _: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        Err(self.error())
+    }
+    fn transfer(
+        &self,
+        _: &Transfer<'_>,
+        _: Duration,
+        _: AdmitBoth<'_>,
+    ) -> Result<Transferred, StoreError> {
         Err(self.error())
     }
     fn close(

@@ -1,0 +1,57 @@
+//! `Owned` and `Record`: what a domain has in a store, by names alone.
+
+use crate::Userid;
+use crate::file_name::{Kind, Owner};
+
+/// What one incarnation of a domain has in a store, by the names of its records alone. The domain
+/// need not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Owned {
+    /// The incarnation.
+    pub owner: Owner,
+    /// How many records it has, of any kind.
+    pub records: u32,
+    /// Whether temporary files or closing marks are among them, in use or not.
+    pub leftovers: bool,
+}
+
+impl Owned {
+    /// An incarnation with one record of this kind.
+    #[must_use]
+    pub const fn new(owner: Owner, kind: Kind) -> Self {
+        Self {
+            owner,
+            records: 1,
+            leftovers: matches!(kind, Kind::Temporary | Kind::New | Kind::Closing),
+        }
+    }
+
+    /// The same with the records of `other` as well, which has the same owner.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self {
+            owner: self.owner,
+            records: self.records.saturating_add(other.records),
+            leftovers: self.leftovers || other.leftovers,
+        }
+    }
+}
+
+/// One record of a domain that is not a value: a temporary file, a lock, a mark, a foreign kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Record {
+    /// Its purpose.
+    pub kind: Kind,
+    /// The last part of its name, which is a userid in the names of values alone.
+    pub userid: Userid,
+}
+
+impl Record {
+    /// A record of this kind and name.
+    #[must_use]
+    pub const fn new(kind: Kind, userid: Userid) -> Self {
+        Self { kind, userid }
+    }
+}

@@ -1,0 +1,183 @@
+//! Putting several values, all of them or none.
+
+use userdata_core::file_name::FileName;
+use userdata_core::store::{
+    Clash, Done, Durability, Operation, Put, StoreError, StoreErrorKind, StoredAll,
+};
+
+use crate::lock::HeldLock;
+use crate::replace::NAMES_MAX;
+use crate::{Directory, Errno};
+
+/// One value that is written and waits for its name.
+struct Staged {
+    temporary: FileName,
+    name: FileName,
+    /// A second name of what stands under the name now, from which it can be restored.
+    former: Option<FileName>,
+}
+
+impl<D: Directory> HeldLock<'_, D> {
+    /// Writes a temporary file for each value, and gives them their names when all are written. If
+    /// one can't be named, those that were are restored.
+    pub(crate) fn put_all(
+        &self,
+        names: &[FileName],
+        values: &[Put<'_>],
+        clash: Clash,
+        durability: Durability,
+    ) -> Result<Done, StoreError> {
+        let mut done = StoredAll::default();
+        done.durability = durability;
+        let mut puts = Vec::new();
+        for (name, put) in names.iter().zip(values) {
+            match self.compare(name, put, clash)? {
+                Compared::Free => puts.push((name, put)),
+                Compared::Equal => done.unchanged.push(name.userid()),
+                Compared::Kept => done.kept.push(name.userid()),
+            }
+        }
+        let mut staged = Vec::with_capacity(puts.len());
+        for (name, put) in puts {
+            match self.stage(name, put, durability) {
+                Ok(one) => staged.push(one),
+                Err(error) => return Err(self.discard_all(&staged, error)),
+            }
+        }
+        self.name_all(&staged)?;
+        if durability == Durability::Full && !staged.is_empty() {
+            self.store().directory.sync().map_err(|errno| {
+                let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
+                StoreError::new(Operation::SyncDirectory, self.domain().to_string(), kind)
+            })?;
+        }
+        done.stored = staged.iter().map(|one| one.name.userid()).collect();
+        Ok(Done::StoredAll(done))
+    }
+
+    fn compare(
+        &self,
+        name: &FileName,
+        put: &Put<'_>,
+        clash: Clash,
+    ) -> Result<Compared, StoreError> {
+        let there = match self.store().read(name, Some(self.timeout())) {
+            // What can't be read is not equal, and may be replaced.
+            Err(_) if clash == Clash::Replace => return Ok(Compared::Free),
+            there => there?,
+        };
+        match there {
+            None => Ok(Compared::Free),
+            Some(value) if value.as_bytes() == put.data.as_bytes() => Ok(Compared::Equal),
+            Some(value) => match clash {
+                Clash::Replace => Ok(Compared::Free),
+                Clash::Keep => Ok(Compared::Kept),
+                _ => {
+                    let found = Some(value.version());
+                    let kind = StoreErrorKind::PreconditionFailed { found };
+                    Err(StoreError::new(Operation::Compare, name, kind))
+                }
+            },
+        }
+    }
+
+    fn stage(
+        &self,
+        name: &FileName,
+        put: &Put<'_>,
+        durability: Durability,
+    ) -> Result<Staged, StoreError> {
+        let temporary = self.write_temporary(put.data.as_bytes(), durability)?;
+        match self.second_name(name) {
+            Ok(former) => Ok(Staged {
+                temporary,
+                name: name.clone(),
+                former,
+            }),
+            Err(error) => Err(self.discard(&temporary, error)),
+        }
+    }
+
+    /// Gives what stands under a name a second one, if anything does.
+    fn second_name(&self, name: &FileName) -> Result<Option<FileName>, StoreError> {
+        let directory = &*self.store().directory;
+        for _ in 0..NAMES_MAX {
+            let second = self.random_name()?;
+            match directory.link(name.into(), (&second).into()) {
+                Ok(()) => return Ok(Some(second)),
+                Err(Errno::NOENT) => return Ok(None),
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(self.store().unopened(Operation::Create, name, errno)),
+            }
+        }
+        let tries = NAMES_MAX;
+        let kind = StoreErrorKind::GaveUp { tries };
+        Err(StoreError::new(Operation::Create, name, kind))
+    }
+
+    /// Gives every staged value its name, or none.
+    fn name_all(&self, staged: &[Staged]) -> Result<(), StoreError> {
+        let directory = &*self.store().directory;
+        for (at, one) in staged.iter().enumerate() {
+            let named = self.check().and_then(|()| {
+                directory
+                    .rename((&one.temporary).into(), (&one.name).into())
+                    .map_err(|errno| self.not_renamed(&one.name, errno))
+            });
+            if let Err(error) = named {
+                let (named, rest) = staged.split_at(at);
+                let error = if matches!(error.kind(), StoreErrorKind::LockLost { .. }) {
+                    // Another process may have put something there since, which stays.
+                    let formers = named.iter().filter_map(|one| one.former.as_ref());
+                    formers.fold(self.lost(at > 0), |error, former| {
+                        self.discard(former, error)
+                    })
+                } else {
+                    named
+                        .iter()
+                        .rev()
+                        .fold(error, |error, one| self.restore(one, error))
+                };
+                return Err(self.discard_all(rest, error));
+            }
+        }
+        for former in staged.iter().filter_map(|one| one.former.as_ref()) {
+            // All values are in place. A name that stays is that of a temporary file, which goes
+            // with the domain.
+            let _ = directory.unlink(former.into());
+        }
+        Ok(())
+    }
+
+    /// Puts back what stood under a name before, or says that it could not.
+    fn restore(&self, one: &Staged, error: StoreError) -> StoreError {
+        let directory = &*self.store().directory;
+        let restored = match &one.former {
+            Some(former) => directory.rename(former.into(), (&one.name).into()),
+            None => directory.unlink((&one.name).into()),
+        };
+        match restored {
+            Ok(()) | Err(Errno::NOENT) => error,
+            Err(_) => error.leaving_behind(&one.name),
+        }
+    }
+
+    fn discard_all(&self, staged: &[Staged], error: StoreError) -> StoreError {
+        staged.iter().fold(error, |error, one| {
+            let error = self.discard(&one.temporary, error);
+            match &one.former {
+                Some(former) => self.discard(former, error),
+                None => error,
+            }
+        })
+    }
+}
+
+/// How a value that is to be put compares with what is there.
+enum Compared {
+    /// It can be put.
+    Free,
+    Equal,
+    /// A different value stays.
+    Kept,
+}

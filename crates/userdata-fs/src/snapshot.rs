@@ -1,0 +1,50 @@
+//! All values of a domain at one instant.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use userdata_core::file_name::{FileName, Kind};
+use userdata_core::store::StoreError;
+use userdata_core::{DomainKey, Userid, Value};
+
+use crate::lock::HeldLock;
+use crate::{Directory, FileStore};
+
+impl<D: Directory> FileStore<D> {
+    /// Shows a domain's values while its lock is held.
+    pub(crate) fn show_values(
+        &self,
+        domain: &DomainKey,
+        timeout: Duration,
+        which: &dyn Fn(&Userid) -> bool,
+        each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let lock = HeldLock::acquire(self, domain, timeout)?;
+        let shown = lock.value_names(which).and_then(|names| {
+            for name in names {
+                // A program that takes no lock may remove it meanwhile.
+                if let Some(value) = self.read(&name, Some(lock.timeout()))?
+                    && each(name.userid(), value).is_break()
+                {
+                    break;
+                }
+            }
+            // The values are of one instant only if no other process had the lock meanwhile.
+            lock.check()
+        });
+        // All is read, so that a lock file that stays does the reader no harm.
+        lock.release(shown, |(), _| Ok(()))
+    }
+}
+
+impl<D: Directory> HeldLock<'_, D> {
+    /// The names of the values for whose userids `which` returns true, in order.
+    pub(crate) fn value_names(
+        &self,
+        which: &dyn Fn(&Userid) -> bool,
+    ) -> Result<Vec<FileName>, StoreError> {
+        let mut names = self.store().names_of(self.domain())?;
+        names.retain(|name| name.kind() == Kind::Data && which(&name.userid()));
+        Ok(names)
+    }
+}

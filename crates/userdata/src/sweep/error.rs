@@ -1,0 +1,49 @@
+//! `SweepError`: why a sweep could not begin, or not go on.
+
+use thiserror::Error;
+use userdata_core::hypervisor::HypervisorError;
+use userdata_core::store::StoreError;
+
+use super::SweepTotals;
+
+/// A sweep that could not begin, or not go on. The kind says why; it is the error's source.
+#[derive(Debug, Error)]
+#[error("cannot sweep the userdata of all domains")]
+pub struct SweepError {
+    pub(super) totals: SweepTotals,
+    #[source]
+    pub(super) kind: Box<SweepErrorKind>,
+}
+
+impl SweepError {
+    /// What was done before.
+    #[must_use]
+    pub const fn totals(&self) -> SweepTotals {
+        self.totals
+    }
+
+    /// Why it ended.
+    #[must_use]
+    pub fn kind(&self) -> &SweepErrorKind {
+        &self.kind
+    }
+}
+
+/// Why a sweep ended.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SweepErrorKind {
+    /// The records cannot be listed.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The hypervisor does not answer.
+    #[error(transparent)]
+    Hypervisor(HypervisorError),
+    /// The hypervisor knows no Domain-0, which every host has: it answers for another host, or for
+    /// a part of one.
+    #[error("the hypervisor does not know Domain-0, so its answers prove nothing")]
+    NoDomain0,
+    /// The names in this layout have no domids, so that a domain cannot be asked for.
+    #[error("this layout does not name domids, so no domain can be asked for")]
+    NoDomids,
+}

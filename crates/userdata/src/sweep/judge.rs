@@ -1,0 +1,79 @@
+//! `Judge`: the questions about one incarnation, and the verdict.
+
+use std::time::Duration;
+
+use userdata_core::store::State;
+use userdata_core::{DomainKey, Domid, Hypervisor, Life};
+
+use super::sightings::Sight;
+use super::{Kept, Orphan, Sightings, SweepOptions, Verdict};
+
+/// Judges incarnations by the hypervisor's answer at this moment, and by what earlier sweeps saw.
+pub(super) struct Judge<'a, H> {
+    pub(super) hypervisor: &'a H,
+    pub(super) options: &'a SweepOptions,
+    /// The time of this sweep, by the store's clock.
+    pub(super) now: Duration,
+}
+
+impl<H: Hypervisor> Judge<'_, H> {
+    /// Judges an incarnation, asking about exactly its domid.
+    pub(super) fn judge(
+        &self,
+        domain: &DomainKey,
+        state: &State,
+        sightings: &mut Sightings,
+    ) -> Verdict {
+        if domain.domid == Domid::ZERO {
+            return Verdict::Kept(Kept::Domain0);
+        }
+        if state.closing {
+            sightings.forget(domain);
+            return Verdict::Kept(Kept::Closing);
+        }
+        match self.hypervisor.domain(domain.domid) {
+            // Unknown is not gone. What was seen before still holds.
+            Err(error) => Verdict::Kept(Kept::Unknown(error)),
+            Ok(None) => self.gone(domain, Orphan::Absent, sightings),
+            Ok(Some(found)) if found.key == *domain => match found.life {
+                Life::Dead => self.gone(domain, Orphan::Dead, sightings),
+                life => {
+                    sightings.forget(domain);
+                    Verdict::Kept(match life {
+                        Life::Dying => Kept::Dying,
+                        _ => self.alive(domain),
+                    })
+                }
+            },
+            Ok(Some(found)) if found.life == Life::Dead => {
+                self.gone(domain, Orphan::Absent, sightings)
+            }
+            Ok(Some(found)) => {
+                let uuid = found.key.uuid;
+                let seen = sightings.see(domain, Sight::OtherUuid(uuid), self.now);
+                if seen >= self.options.grace.max(self.options.settle) {
+                    Verdict::Orphan(Orphan::OtherUuid { uuid, seen })
+                } else {
+                    Verdict::Kept(Kept::OtherUuid { uuid, seen })
+                }
+            }
+        }
+    }
+
+    /// The verdict on a domain that lives. It is only named, so that no answer is as good as no.
+    pub(super) fn alive(&self, domain: &DomainKey) -> Kept {
+        let leaving = self.hypervisor.leaving(domain);
+        Kept::Alive {
+            interrupted: leaving.unwrap_or_default(),
+        }
+    }
+
+    fn gone(&self, domain: &DomainKey, orphan: Orphan, sightings: &mut Sightings) -> Verdict {
+        let seen = sightings.see(domain, Sight::Gone, self.now);
+        if seen >= self.options.settle {
+            Verdict::Orphan(orphan)
+        } else {
+            Verdict::Kept(Kept::Settling { seen })
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! `Sweep`: a sweep under way, and the order of its steps.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use userdata_core::file_name::Kind;
+use userdata_core::store::{
+    Cleared, Durability, Found, Keep, Operation, Owned, Record, Refused, State, StoreError,
+    StoreErrorKind,
+};
+use userdata_core::{DomainKey, Domid, Hypervisor, Life, Store};
+
+use super::judge::Judge;
+use super::{Kept, Sightings, SweepErrorKind, SweepOptions, SweepTotals, Swept, Verdict, What};
+use crate::Userdata;
+
+/// How long a sweep waits for the lock of one domain.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// After how many domains the hypervisor is asked again whether it answers at all.
+const DOMAINS_PER_CHECK: u64 = 1000;
+
+/// A sweep under way.
+pub(super) struct Sweep<'a, H, S, F> {
+    userdata: &'a Userdata<H, S>,
+    judge: Judge<'a, H>,
+    totals: SweepTotals,
+    /// The verdicts by which records are told at the end, in a dry run or where the caller asks for
+    /// those that stay.
+    told: BTreeMap<DomainKey, Verdict>,
+    each: F,
+}
+
+impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
+    pub(super) fn new(userdata: &'a Userdata<H, S>, options: &'a SweepOptions, each: F) -> Self {
+        Self {
+            userdata,
+            judge: Judge {
+                hypervisor: &userdata.hypervisor,
+                options,
+                now: userdata.store.now(),
+            },
+            totals: SweepTotals::default(),
+            told: BTreeMap::new(),
+            each,
+        }
+    }
+
+    pub(super) const fn totals(&self) -> SweepTotals {
+        self.totals
+    }
+
+    pub(super) fn run(&mut self, sightings: &mut Sightings) -> Result<(), SweepErrorKind> {
+        let owned = self.owned()?;
+        // Only now: a domain that is created after its data was seen is in the list.
+        self.check_hypervisor()?;
+        let alive = self.alive()?;
+        sightings.begin(self.userdata.hypervisor.boot().ok(), self.judge.now);
+        sightings.retain(|domain| owned.binary_search_by_key(domain, |(key, _)| *key).is_ok());
+        let mut suspects = Vec::new();
+        for (domain, leftovers) in owned {
+            let lives = alive.binary_search(&domain).is_ok();
+            if lives {
+                sightings.forget(&domain);
+            }
+            if domain.domid == Domid::ZERO {
+                self.tell(&domain, Verdict::Kept(Kept::Domain0));
+            } else if lives && !leftovers {
+                let kept = self.judge.alive(&domain);
+                self.tell(&domain, Verdict::Kept(kept));
+            } else {
+                suspects.push(domain);
+            }
+        }
+        if self.judge.options.dry_run {
+            for domain in suspects {
+                let verdict = self.judge.judge(&domain, &State::default(), sightings);
+                self.totals.orphans += u64::from(verdict.is_orphan());
+                self.tell(&domain, verdict);
+            }
+        } else {
+            self.clear(&suspects, sightings)?;
+            self.reclaim()?;
+        }
+        self.tell_records()
+    }
+
+    /// Every incarnation with records, and whether temporary files or marks are among them.
+    fn owned(&mut self) -> Result<Vec<(DomainKey, bool)>, SweepErrorKind> {
+        let mut nameless = false;
+        let mut found = Vec::new();
+        self.userdata
+            .store
+            .owners(&mut |owned: Owned| {
+                self.totals.domains += 1;
+                self.totals.records += u64::from(owned.records);
+                match owned.owner.key() {
+                    Some(key) => found.push((key, owned.leftovers)),
+                    None => nameless = true,
+                }
+                ControlFlow::Continue(())
+            })
+            .map_err(SweepErrorKind::Store)?;
+        match nameless {
+            true => Err(SweepErrorKind::NoDomids),
+            false => Ok(found),
+        }
+    }
+
+    /// Makes sure that the hypervisor answers, and answers for a host: every host has a Domain-0.
+    fn check_hypervisor(&self) -> Result<(), SweepErrorKind> {
+        match self.userdata.hypervisor.domain(Domid::ZERO) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(SweepErrorKind::NoDomain0),
+            Err(error) => Err(SweepErrorKind::Hypervisor(error)),
+        }
+    }
+
+    /// Every domain in the hypervisor's list that is alive, in order.
+    fn alive(&self) -> Result<Vec<DomainKey>, SweepErrorKind> {
+        let domains = self.userdata.hypervisor.domains();
+        let domains = domains.map_err(SweepErrorKind::Hypervisor)?.into_iter();
+        let alive = domains.filter(|domain| domain.life == Life::Alive);
+        let mut alive: Vec<DomainKey> = alive.map(|domain| domain.key).collect();
+        alive.sort_unstable();
+        Ok(alive)
+    }
+
+    /// Judges each suspect under its lock, and clears it by that verdict.
+    fn clear(
+        &mut self,
+        suspects: &[DomainKey],
+        sightings: &mut Sightings,
+    ) -> Result<(), SweepErrorKind> {
+        let (userdata, grace) = (self.userdata, self.judge.options.grace);
+        let timeout = userdata.options.timeout.min(LOCK_TIMEOUT);
+        let verdict = RefCell::new(None);
+        let sightings = RefCell::new(sightings);
+        let (mut judged, mut stopped) = (0, None);
+        let judge = Judge { ..self.judge };
+        let mut admit = |domain: &DomainKey, state: &State| {
+            let found = judge.judge(domain, state, &mut sightings.borrow_mut());
+            let keep = match &found {
+                Verdict::Orphan(_) => Ok(Keep::Nothing),
+                Verdict::Kept(Kept::Alive { .. }) => Ok(Keep::AllButStale { age: grace }),
+                Verdict::Kept(_) => Err(Refused::BeingDestroyed),
+            };
+            verdict.replace(Some(found));
+            keep
+        };
+        let mut each = |domain: &DomainKey, cleared: Result<Cleared, StoreError>| {
+            let verdict = verdict.take();
+            if let Some(Verdict::Orphan(_)) = verdict
+                && cleared
+                    .as_ref()
+                    .is_ok_and(|cleared| cleared.failed.is_empty())
+            {
+                sightings.borrow_mut().forget(domain);
+            }
+            self.cleared(domain, verdict, cleared);
+            judged += 1;
+            if judged % DOMAINS_PER_CHECK == 0 {
+                stopped = self.check_hypervisor().err();
+            }
+            match stopped {
+                None => ControlFlow::Continue(()),
+                Some(_) => ControlFlow::Break(()),
+            }
+        };
+        userdata
+            .store
+            .clear_each(
+                suspects,
+                timeout,
+                Durability::Process,
+                &mut admit,
+                &mut each,
+            )
+            .map_err(SweepErrorKind::Store)?;
+        stopped.map_or(Ok(()), Err)
+    }
+
+    /// Tells what came of one suspect. It has a verdict if its lock was had.
+    fn cleared(
+        &mut self,
+        domain: &DomainKey,
+        verdict: Option<Verdict>,
+        cleared: Result<Cleared, StoreError>,
+    ) {
+        let (verdict, cleared) = match (verdict, cleared) {
+            (Some(verdict), Ok(cleared)) => (verdict, cleared),
+            (Some(verdict @ Verdict::Kept(_)), Err(error))
+                if matches!(error.kind(), StoreErrorKind::Refused(_)) =>
+            {
+                (verdict, Cleared::default())
+            }
+            (None, Err(error)) if error.is_busy() => {
+                (Verdict::Kept(Kept::Busy), Cleared::default())
+            }
+            (Some(verdict), Err(error)) => {
+                let mut cleared = Cleared::default();
+                cleared.failed.push(error);
+                (verdict, cleared)
+            }
+            (None, Err(error)) => {
+                self.totals.failed += 1;
+                (Verdict::Kept(Kept::Failed(error)), Cleared::default())
+            }
+            // The contract forbids to clear without having asked.
+            (None, Ok(cleared)) => {
+                let kind = StoreErrorKind::NoOutcome;
+                let error = StoreError::new(Operation::Admit, domain.to_string(), kind);
+                (Verdict::Kept(Kept::Failed(error)), cleared)
+            }
+        };
+        self.totals.orphans += u64::from(verdict.is_orphan());
+        let values = cleared.removed.into_iter();
+        let values = values.map(|userid| Record::new(Kind::Data, userid));
+        for record in values.chain(cleared.others) {
+            self.totals.removed += 1;
+            #[cfg(feature = "tracing")]
+            tracing::info!(%domain, kind = %record.kind, userid = %record.userid, reason = %verdict, "removed");
+            self.say(domain, &verdict, What::Removed(&record));
+        }
+        for error in &cleared.failed {
+            // A lock file that another program holds is that program's.
+            if !matches!(error.kind(), StoreErrorKind::Held) {
+                self.totals.failed += 1;
+                self.say(domain, &verdict, What::Failed(error));
+            }
+        }
+        self.tell(domain, verdict);
+    }
+
+    fn reclaim(&mut self) -> Result<(), SweepErrorKind> {
+        let reclaimed = self.userdata.store.reclaim(&mut || true);
+        let reclaimed = reclaimed.map_err(SweepErrorKind::Store)?;
+        self.totals.reclaimed = reclaimed.records;
+        self.totals.failed += reclaimed.failed.len() as u64;
+        Ok(())
+    }
+
+    fn say(&mut self, domain: &DomainKey, verdict: &Verdict, what: What<'_>) {
+        (self.each)(&Swept {
+            domain: *domain,
+            verdict,
+            what,
+        });
+    }
+
+    /// Tells that an incarnation is judged, and remembers why if its records are to be told.
+    fn tell(&mut self, domain: &DomainKey, verdict: Verdict) {
+        self.say(domain, &verdict, What::Judged);
+        let options = self.judge.options;
+        let goes = verdict.is_orphan();
+        if options.dry_run && goes || options.explain && !goes {
+            self.told.insert(*domain, verdict);
+        }
+    }
+
+    /// Tells the records that stay, or would go.
+    fn tell_records(&mut self) -> Result<(), SweepErrorKind> {
+        if self.told.is_empty() {
+            return Ok(());
+        }
+        let (userdata, told) = (self.userdata, std::mem::take(&mut self.told));
+        let mut show = |found: Found| {
+            if let Some(domain) = found.owner.key()
+                && let Some(verdict) = told.get(&domain)
+            {
+                let goes = verdict.is_orphan();
+                self.totals.removed += u64::from(goes);
+                let what = match goes {
+                    true => What::WouldGo(&found),
+                    false => What::Stays(&found),
+                };
+                self.say(&domain, verdict, what);
+            }
+            ControlFlow::Continue(())
+        };
+        userdata
+            .store
+            .scan(&mut show)
+            .map_err(SweepErrorKind::Store)
+    }
+}

@@ -1,0 +1,133 @@
+//! `Sightings`: since when sweeps have seen that a domain is gone.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use userdata_core::hypervisor::BootId;
+use userdata_core::{DomainKey, Uuid};
+
+/// Since when sweeps have seen, of each incarnation that has data, that it is gone, or that its
+/// domain has another uuid. The caller of sweeps keeps it from one to the next; without it, data
+/// stays longer, and never shorter.
+///
+/// Times are those of the store's clock, which runs from the boot of the host on. Sightings of
+/// another boot count for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Sightings {
+    boot: Option<BootId>,
+    seen: BTreeMap<DomainKey, Sighting>,
+}
+
+/// What was seen of one incarnation, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Sighting {
+    sight: Sight,
+    since: Duration,
+}
+
+/// What is seen of an incarnation that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub(crate) enum Sight {
+    /// It does not exist.
+    Gone,
+    /// The domain of its domid has this uuid.
+    OtherUuid(Uuid),
+}
+
+impl Sightings {
+    /// None, as before the first sweep.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many incarnations were seen.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Whether none was seen.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
+    /// Forgets what cannot be of this boot of the host: everything, if the boot is another one or
+    /// unknown, and what was seen later than now.
+    pub(crate) fn begin(&mut self, boot: Option<BootId>, now: Duration) {
+        if boot.is_none() || self.boot != boot {
+            self.seen.clear();
+        }
+        self.boot = boot;
+        self.seen.retain(|_, sighting| sighting.since <= now);
+    }
+
+    /// Takes a sighting down, and tells for how long it was the same.
+    pub(crate) fn see(&mut self, domain: &DomainKey, sight: Sight, now: Duration) -> Duration {
+        let new = Sighting { sight, since: now };
+        let known = self.seen.entry(*domain).or_insert(new);
+        if known.sight != sight {
+            *known = new;
+        }
+        now.saturating_sub(known.since)
+    }
+
+    /// Forgets a domain that was seen otherwise, or whose data is gone.
+    pub(crate) fn forget(&mut self, domain: &DomainKey) {
+        self.seen.remove(domain);
+    }
+
+    /// Forgets every domain for which `stays` returns false.
+    pub(crate) fn retain(&mut self, mut stays: impl FnMut(&DomainKey) -> bool) {
+        self.seen.retain(|domain, _| stays(domain));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn key() -> DomainKey {
+        "5.11111111-2222-3333-4444-abcdef555555".parse().unwrap()
+    }
+
+    #[test]
+    fn only_the_same_sighting_grows_old() {
+        let other = Sight::OtherUuid(Uuid::from_u128(7));
+        let mut sightings = Sightings::new();
+        assert_eq!(sightings.see(&key(), Sight::Gone, SECOND), Duration::ZERO);
+        assert_eq!(sightings.see(&key(), Sight::Gone, SECOND * 3), SECOND * 2);
+        assert_eq!(sightings.see(&key(), other, SECOND * 4), Duration::ZERO);
+        assert_eq!(sightings.see(&key(), other, SECOND * 9), SECOND * 5);
+        let third = Sight::OtherUuid(Uuid::from_u128(8));
+        assert_eq!(sightings.see(&key(), third, SECOND * 9), Duration::ZERO);
+        sightings.forget(&key());
+        assert!(sightings.is_empty());
+    }
+
+    #[test]
+    fn another_boot_or_a_later_time_counts_for_nothing() {
+        let boots = ["one", "two"].map(|text| Some(text.parse::<BootId>().unwrap()));
+        let [one, two] = boots;
+        let mut sightings = Sightings::new();
+        sightings.begin(one.clone(), SECOND);
+        sightings.see(&key(), Sight::Gone, SECOND);
+        for (boot, now, stays) in [
+            (one.clone(), SECOND, true),
+            (two, SECOND * 9, false),
+            (None, SECOND * 9, false),
+            (one, Duration::ZERO, false),
+        ] {
+            let mut later = sightings.clone();
+            later.begin(boot, now);
+            assert_eq!(!later.is_empty(), stays);
+        }
+    }
+}
