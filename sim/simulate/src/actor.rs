@@ -1,7 +1,7 @@
 //! Actors: the tasks of simulated processes, and how each kind of program does them.
 //!
-//! A [`Task`] does not name an incarnation of a domain, because those that exist are known only when
-//! its turn comes: [`Whose`] then selects one.
+//! A [`Task`] does not name an incarnation of a domain, because those that exist are known only
+//! when its turn comes: [`Whose`] then selects one.
 
 mod adversary;
 mod directory;
