@@ -101,9 +101,9 @@ pub trait Store: Send + Sync {
         ops: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError>;
 
-    /// Shows each incarnation of a domain that has any record to `each`, once and in order, until it
-    /// breaks. Only names are read. A record that is stored or removed meanwhile may be counted or
-    /// not.
+    /// Shows each incarnation of a domain that has any record to `each`, once and in order, until
+    /// it breaks. Only names are read. A record that is stored or removed meanwhile may be counted
+    /// or not.
     ///
     /// # Errors
     ///
@@ -146,9 +146,9 @@ pub trait Store: Send + Sync {
         each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
 
-    /// Gives values of one domain to another. Asks `admit` at a point from which on no other process
-    /// can change the data of either, then moves one value after the other, each of which is at
-    /// every instant under exactly one of the two. If the process is killed, the same call
+    /// Gives values of one domain to another. Asks `admit` at a point from which on no other
+    /// process can change the data of either, then moves one value after the other, each of which
+    /// is at every instant under exactly one of the two. If the process is killed, the same call
     /// completes the transfer.
     ///
     /// The locks of the two are taken in the order of their keys, so that no two transfers wait for
@@ -157,8 +157,8 @@ pub trait Store: Send + Sync {
     /// # Errors
     ///
     /// [`StoreErrorKind::Unsupported`] if the two are the same. If `admit` refuses, or if a value
-    /// clashes and the transfer refuses that, nothing is changed. After any other error a part may be
-    /// moved; the same call completes it.
+    /// clashes and the transfer refuses that, nothing is changed. After any other error a part may
+    /// be moved; the same call completes it.
     fn transfer(
         &self,
         transfer: &Transfer<'_>,
