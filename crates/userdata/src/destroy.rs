@@ -139,8 +139,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     ///
     /// # Errors
     ///
-    /// As [`Userdata::destroy`]. [`DestroyError::NotStarted`] also if the domain cannot be marked or
-    /// the values cannot be read, and [`DestroyError::NotExported`] if `export` fails: then
+    /// As [`Userdata::destroy`]. [`DestroyError::NotStarted`] also if the domain cannot be marked
+    /// or the values cannot be read, and [`DestroyError::NotExported`] if `export` fails: then
     /// `destroy` did not run, and nothing was changed.
     ///
     /// # Example
