@@ -57,7 +57,7 @@ pub(crate) enum Failure {
     #[error("cannot destroy domain {domain}")]
     NotDestroyed {
         domain: DomainKey,
-        source: DestroyError,
+        source: Box<DestroyError>,
     },
     #[error("domain {domain} still lives, although '{command}' succeeded")]
     StillAlive { domain: DomainKey, command: String },
