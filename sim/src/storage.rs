@@ -1,7 +1,7 @@
 //! `Storage`: a file system, as programs see it and as the disk holds it.
 //!
-//! Inodes and names are each live (what programs see) and durable (what is on the disk for
-//! certain). Between the two stand an ordered journal of changes of names and, in each file, the
+//! Inodes and names each have a live state (what programs see) and a durable one (what is certainly
+//! on the disk). The difference is an ordered journal of changes of names and, in each file, the
 //! blocks that were written since it was synced. A crash keeps some of these, see [`CrashStates`].
 
 mod content;
@@ -33,11 +33,12 @@ const ROOT: NodeId = NodeId(0);
 /// The number of the root directory, as ext4 has it.
 const ROOT_NUMBER: u64 = 2;
 
-/// What a file system can take, and how it behaves.
+/// The limits of a file system, and how it behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StorageOptions {
-    /// The size in bytes of what reaches the disk at once. Without one, the bytes of one call do.
+    /// The size in bytes of a block, which reaches the disk as a whole. Without it, the bytes of
+    /// each call are a block.
     pub block: Option<NonZeroUsize>,
     /// Whether the number of an inode that is gone is used again at once, as ext4 does.
     pub reuses_inodes: bool,
@@ -54,7 +55,7 @@ pub struct StorageOptions {
 }
 
 impl Default for StorageOptions {
-    /// Blocks are what one call wrote; inode numbers are used again; nothing is limited.
+    /// The bytes of each call are a block; inode numbers are used again; nothing is limited.
     fn default() -> Self {
         Self {
             block: None,
@@ -209,7 +210,7 @@ impl Storage {
         Ok(())
     }
 
-    /// What a sync of a file leaves when the disk fails: the written bytes are lost to it.
+    /// Makes the disk lose the written bytes of a file, as a sync that fails does.
     pub(crate) fn lose_writeback(&mut self, id: NodeId) -> Result<(), Errno> {
         if let Body::File(content) = &mut self.node_mut(id)?.body {
             content.lose_writeback();
@@ -217,7 +218,7 @@ impl Storage {
         Ok(())
     }
 
-    /// Makes everything durable, as time does.
+    /// Makes everything durable, as the kernel does by itself after a while.
     pub(crate) fn settle(&mut self) {
         for node in self.nodes.values_mut() {
             if let Body::File(content) = &mut node.body {
@@ -267,7 +268,7 @@ impl Storage {
         Ok(id)
     }
 
-    /// What is answered where no more fits.
+    /// The error when no more fits.
     const fn full(&self) -> Errno {
         match self.options.quota {
             true => Errno::DQUOT,
@@ -275,8 +276,8 @@ impl Storage {
         }
     }
 
-    /// Frees what programs can no longer reach. The disk may still hold it, so the node itself
-    /// stays until no crash can bring it back.
+    /// Frees the space of a node that programs can no longer reach. The disk may still hold it, so
+    /// the node itself stays until no crash can bring it back.
     fn release_unused(&mut self, id: NodeId) {
         let Some(node) = self.nodes.get(&id).filter(|node| !node.is_used()) else {
             return;

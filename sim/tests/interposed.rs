@@ -1,4 +1,4 @@
-//! What stands before a directory does what it is told, once, and nothing else.
+//! An interceptor does what it is told, once, and nothing else.
 
 use std::ops::ControlFlow;
 
@@ -24,7 +24,7 @@ fn faulty(fault: Fault) -> (SimDisk, Interposed<SimDirectory, Faults>) {
     (disk, faulty)
 }
 
-/// One call of this kind; what failed, if it did.
+/// Makes one call of this kind, and returns its error, if it failed.
 fn call(root: &Interposed<SimDirectory, Faults>, kind: CallKind) -> Option<Errno> {
     let with_lock = |done: &dyn Fn(&_) -> Option<Errno>| {
         let file = root.open_lock(name("a")).unwrap();

@@ -1,4 +1,5 @@
-//! Removing all records of a domain, going on after a failure.
+//! Removing all records of a domain. After a failure the remaining records are removed all the
+//! same.
 
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use crate::lock::HeldLock;
 use crate::{Directory, Errno, LockMode};
 
 impl<D: Directory> HeldLock<'_, D> {
-    /// Removes the domain's files except what is to be kept, the lock that is held, and the
-    /// caller's own closing marker.
+    /// Removes the domain's files except those that are to be kept, the lock that is held, and the
+    /// caller's own closing mark.
     pub(crate) fn clear(
         &self,
         keep: Keep,
@@ -63,7 +64,8 @@ impl<D: Directory> HeldLock<'_, D> {
         Ok(cleared)
     }
 
-    /// Removes one record; false if it is gone already or another process is to remove it.
+    /// Removes one record. False if the record is gone already, or if another process will remove
+    /// it.
     fn remove(&self, name: &FileName) -> Result<bool, StoreError> {
         match name.kind() {
             Kind::Lock | Kind::Closing => self.remove_unless_held(name),
@@ -79,8 +81,9 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// Removes the lock file of another program, or a closing marker, while holding its lock: to
-    /// unlink it otherwise would let two programs hold "the" lock at once.
+    /// Removes the lock file of another program, or a closing mark, while holding its `flock`.
+    /// Without that, another process could hold a lock on the unlinked file while a third one locks
+    /// a new file of the same name.
     fn remove_unless_held(&self, name: &FileName) -> Result<bool, StoreError> {
         let directory = &*self.store().directory;
         let opened = self
@@ -100,7 +103,7 @@ impl<D: Directory> HeldLock<'_, D> {
                 let _ = directory.unlock(&file);
                 removed
             }
-            // The process that destroys the domain removes its marker itself.
+            // The process that destroys the domain removes its closing mark itself.
             Err(Errno::AGAIN) if name.kind() == Kind::Closing => Ok(false),
             Err(Errno::AGAIN) => Err(StoreError::new(
                 Operation::Remove,
@@ -129,7 +132,7 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// Whether this file stays. A closing marker that no process holds does not.
+    /// Whether this file stays. A closing mark that no process holds does not stay.
     fn is_kept(&self, keep: Keep, name: &FileName) -> bool {
         match (keep, name.kind()) {
             (Keep::Nothing, _) | (_, Kind::Closing) => false,
@@ -140,8 +143,8 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// Whether a file was written last at least so long before the lock was taken, by the clock of
-    /// the file system. If that is not known it is not older.
+    /// Whether a file was last written at least this long before the lock was taken, by the clock
+    /// of the file system. If this is unknown, the file counts as younger.
     fn is_older(&self, name: &FileName, age: Duration) -> bool {
         let found = self.store().directory.metadata_at(name.into());
         found.is_ok_and(|found| {

@@ -24,8 +24,8 @@ use crate::marker::{HeldMarker, is_closing};
 use crate::uninterrupted::Uninterrupted;
 use crate::{Directory, OsDirectory};
 
-/// A [`Store`] in one flat directory, `/var/lib/xen` on a Xen host: one file per value, in libxl's
-/// names and under libxl's lock, so that this library and real libxl can work on one host at the
+/// A [`Store`] in one flat directory, `/var/lib/xen` on a Xen host: one file per value, with
+/// libxl's names and libxl's lock, so that this library and real libxl can work on one host at the
 /// same time.
 ///
 /// Cheap to clone; clones share the descriptor of the directory.
@@ -34,7 +34,7 @@ pub struct FileStore<D> {
     pub(crate) format: NameFormat,
     pub(crate) value_max: u64,
     pub(crate) read_timeout: Duration,
-    /// Whether the directory was found to tell names that differ in case alone.
+    /// Whether a change has found that the directory distinguishes names by case.
     pub(crate) tells_case: Arc<AtomicBool>,
 }
 
@@ -169,8 +169,7 @@ impl<D: Directory> FileStore<D> {
         })
     }
 
-    /// The names of the values that this changes. Refuses what can be refused before the lock is
-    /// taken.
+    /// The names of the values that this changes. Also makes the checks that need no lock.
     fn check(&self, domain: &DomainKey, op: &Op<'_>) -> Result<Vec<FileName>, StoreError> {
         match op {
             Op::Put { userid, data, .. } => Ok(vec![self.check_put(domain, userid, *data)?]),
@@ -323,8 +322,8 @@ impl<D: Directory> Store for FileStore<D> {
     }
 }
 
-/// What went wrong with the lock after the change was made. Where records were cleared it joins the
-/// failures, so that none of these is forgotten.
+/// Reports an error of the lock after the change was made. If records were cleared, the error is
+/// added to their failures, so that those are reported, too.
 fn note_in_cleared(mut done: Vec<Done>, error: StoreError) -> Result<Vec<Done>, StoreError> {
     let last = done.iter_mut().rev().find_map(|done| match done {
         Done::Cleared(cleared) => Some(cleared),
@@ -338,19 +337,19 @@ fn note_in_cleared(mut done: Vec<Done>, error: StoreError) -> Result<Vec<Done>, 
 }
 
 impl<D: Directory> HeldLock<'_, D> {
-    /// Asks whether a change is admitted, now that no other process can make one.
+    /// Asks whether a change is admitted, at a moment when no other process can make one.
     fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
         let closing = is_closing(self)?;
         self.ask(closing, admit)
     }
 
-    /// What is known of the domain.
+    /// The state of the domain, which the caller's decision is about.
     pub(crate) fn state(&self, closing: bool) -> State {
         let shared = self.store().format == NameFormat::Seed;
         State::new(closing).with_shared_by_uuid(shared)
     }
 
-    /// The same for a caller that knows about closing markers.
+    /// The same for a caller that knows whether the domain is marked as closing.
     pub(crate) fn ask(&self, closing: bool, admit: Admit<'_>) -> Result<(), StoreError> {
         admit(&self.state(closing)).map_err(|refused| {
             let kind = StoreErrorKind::Refused(refused);
@@ -358,7 +357,8 @@ impl<D: Directory> HeldLock<'_, D> {
         })
     }
 
-    /// Makes one change, to the values of these names.
+    /// Makes one change. `names` are the names of the values that it changes; a change that clears
+    /// the domain has none.
     fn apply(&self, (op, names): (&Op<'_>, &Vec<FileName>)) -> Result<Done, StoreError> {
         match (*op, &**names) {
             (

@@ -1,13 +1,13 @@
 //! `HeldLock`: the lock of one domain's userdata, the one that libxl takes.
 //!
 //! `flock(2)` on a file that exists only while a process uses it. The lock holder unlinks the file
-//! before it unlocks it, so that a process that waited for the old file notices that the name
-//! stands for another file, or for none, and starts over. Real libxl sometimes unlinks the lock
-//! file of another process (when its own attempt fails), so the lock holder compares again before a
-//! rename that matters.
+//! before it unlocks it. A process that waited for the old file then finds that the name belongs to
+//! another file, or to none, and starts over. Real libxl sometimes unlinks the lock file of another
+//! process (when its own attempt to lock fails), so the lock holder compares the files again before
+//! a rename of a value.
 //!
-//! A lock file that is found unlocked was left by a lock holder that was killed. Then, and only
-//! then, the temporary files of the domain are looked for and removed.
+//! A lock file that no process has locked was left by a lock holder that was killed. Only in this
+//! case does the new lock holder look for temporary files of the domain and remove them.
 
 use std::time::{Duration, SystemTime};
 
@@ -20,8 +20,8 @@ use crate::link::Linked;
 use crate::wait::{Retries, Timeout};
 use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata};
 
-/// How often the file may be another one when it is locked. Each time another process had the lock
-/// in between, so this is far beyond what a timeout allows on a real clock.
+/// How often the locked file may turn out to have lost its name. Each time another process had the
+/// lock in between, so on a real clock the timeout ends long before this bound.
 const REPLACED_MAX: u32 = 100_000;
 
 /// The lock of one domain, held.
@@ -34,10 +34,11 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     made: SystemTime,
     timeout: Timeout,
     process: u32,
-    /// The temporary files of a killed lock holder could not be looked for. The lock file is the
-    /// evidence that there are some, so it stays, unlocked, unless they are seen at the release.
+    /// The search for the temporary files of a killed lock holder failed. The lock file is the
+    /// evidence that there may be some, so it is left in place, unlocked, unless the search
+    /// succeeds at the release.
     unswept: bool,
-    /// Taken out on release.
+    /// `None` once the lock is released.
     file: Option<D::File>,
 }
 
@@ -54,15 +55,15 @@ pub(crate) enum Cleaning {
 enum Opened<F> {
     /// This call made it.
     Made(F),
-    /// It was there.
+    /// It existed.
     Found(F),
-    /// It was there, and is no more.
+    /// It existed, and does not exist any more.
     Gone,
     /// Another process has a lease on it.
     Leased,
 }
 
-/// What came of one try.
+/// The result of one try.
 enum Attempt {
     Held(Metadata),
     /// Another process has it.
@@ -94,7 +95,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         let failed = |kind| StoreError::new(Operation::Lock, &name, kind);
         let mut retries = Retries::new(directory, timeout);
         let mut replaced = 0;
-        // The lock changed hands, so that it may be free at once.
+        // Another process had the lock and released it, so it may be free now.
         let mut start_over = || {
             replaced += 1;
             if replaced > REPLACED_MAX {
@@ -138,7 +139,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
             }
             let busy = matches!(attempt, Ok(Attempt::Busy));
             if !busy {
-                // A forked child may have the file too, so closing it would not unlock it.
+                // A forked child may have the file open too; then closing it would not unlock it.
                 let _ = directory.unlock(&file);
             }
             directory.close_unwritten(file);
@@ -153,7 +154,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         }
     }
 
-    /// What comes first under the lock. `found` is a lock file that was there, unlocked.
+    /// The first steps under the lock. `found` is true if the lock file existed and was unlocked.
     fn begin(&mut self, found: bool, cleaning: Cleaning) -> Result<(), StoreError> {
         self.store.check_place(Operation::Lock, &self.name)?;
         self.store.check_case(&self.name, self.identity)?;
@@ -163,13 +164,15 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         Ok(())
     }
 
-    /// Says that all files of the domain were removed, so that none is looked for at the release.
+    /// Records that all files of the domain were removed, so that the release does not search for
+    /// temporary files.
     pub(crate) fn is_clean(&mut self) {
         self.unswept = false;
     }
 
-    /// Removes the temporary files that killed lock holders left, and tells whether all were seen.
-    /// One that stays does the change no harm, so that failures are not reported.
+    /// Removes the temporary files that killed lock holders left. Returns whether the directory
+    /// could be searched. A temporary file that stays does not harm the change, so failures are not
+    /// reported.
     fn remove_temporaries(&self) -> bool {
         let Ok(names) = self.store.names_of(&self.domain) else {
             return false;
@@ -205,7 +208,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         self.timeout
     }
 
-    /// Makes sure that the lock still excludes others.
+    /// Makes sure that the lock still excludes other processes.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         if self.is_ours()? {
             Ok(())
@@ -214,8 +217,8 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         }
     }
 
-    /// Gives the lock back: compare, unlink, unlock, close. An `outcome` that is an error already
-    /// comes first; what goes wrong after a success is for `note` to report along with it.
+    /// Releases the lock: compare, unlink, unlock, close. If `outcome` is an error, it is returned.
+    /// If it is a success and the release fails, `note` adds the failure to it.
     pub(crate) fn release<T>(
         mut self,
         outcome: Result<T, StoreError>,
@@ -223,7 +226,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     ) -> Result<T, StoreError> {
         let unlinked = self.unlink_lock();
         if let Some(file) = self.file.take() {
-            // If this fails, closing unlocks.
+            // If this fails, closing the file unlocks it.
             let _ = self.store.directory.unlock(&file);
             self.store.directory.close_unwritten(file);
         }
@@ -257,7 +260,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
                     return Ok(());
                 }
                 match directory.unlink((&self.name).into()) {
-                    // Broken after it was compared.
+                    // The lock was broken after the comparison.
                     Err(Errno::NOENT) => Err(self.lost(true)),
                     unlinked => unlinked.map_err(left),
                 }
@@ -277,8 +280,8 @@ impl<'a, D: Directory> HeldLock<'a, D> {
 }
 
 impl<D: Directory> Drop for HeldLock<'_, D> {
-    /// Gives the lock back when the caller's code panicked under it. In a forked child the lock is
-    /// the parent's, and the file is only closed.
+    /// Releases the lock if the caller's code panicked while it was held. In a forked child the
+    /// lock belongs to the parent, so the file is only closed.
     fn drop(&mut self) {
         if let Some(file) = self.file.take() {
             if self.store.directory.process() == self.process {
@@ -305,7 +308,7 @@ fn attempt<D: Directory>(directory: &D, name: &FileName, file: &D::File) -> Resu
 }
 
 impl<D: Directory> FileStore<D> {
-    /// Makes the lock file, by a link where there is no space, or opens the one that is there.
+    /// Makes the lock file, as a link if there is no space for a file, or opens the existing one.
     fn open_lock_file(
         &self,
         name: &FileName,

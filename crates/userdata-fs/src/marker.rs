@@ -1,8 +1,8 @@
-//! `HeldMarker`: the closing marker of a domain.
+//! `HeldMarker`: the closing mark of a domain.
 //!
-//! A file whose `flock` a process holds while it destroys the domain. The marker is made and
-//! removed under the domain's lock. It is void as soon as no process holds its `flock`, so that a
-//! process that was killed stops no other.
+//! A file whose `flock` a process holds while it destroys the domain. It is made and removed under
+//! the domain's lock. The mark is void as soon as no process holds its `flock`, so a process that
+//! was killed blocks no other process.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,11 +18,11 @@ use crate::failure::kind_of;
 use crate::lock::HeldLock;
 use crate::{Directory, Errno, FileStore, Identity, LockMode};
 
-/// How often the marker's file may be removed while it is opened: no process should, without the
+/// How often the file may be removed while it is opened. No process should remove it without the
 /// domain's lock.
 const MADE_MAX: u32 = 8;
 
-/// Whether a process holds the closing marker of the domain whose lock this is.
+/// Whether a process holds the closing mark of the domain whose lock this is.
 pub(crate) fn is_closing<D: Directory>(lock: &HeldLock<'_, D>) -> Result<bool, StoreError> {
     let store = lock.store();
     let name = FileName::closing_marker(store.format, lock.domain());
@@ -33,7 +33,7 @@ pub(crate) fn is_closing<D: Directory>(lock: &HeldLock<'_, D>) -> Result<bool, S
         .map_err(|kind| StoreError::new(Operation::Mark, &name, kind))?;
     let file = match opened {
         Ok(file) => file,
-        // No process holds what is not there, nor what can't be opened because it is not a file.
+        // No process holds the mark if the file does not exist, or is one that can't be locked.
         Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Ok(false),
         Err(errno) => return Err(failed(errno)),
     };
@@ -46,19 +46,19 @@ pub(crate) fn is_closing<D: Directory>(lock: &HeldLock<'_, D>) -> Result<bool, S
     closing
 }
 
-/// The closing marker of a domain, held.
+/// The closing mark of a domain, held.
 pub(crate) struct HeldMarker<D: Directory> {
     store: FileStore<D>,
     domain: DomainKey,
     name: FileName,
     identity: Identity,
     process: u32,
-    /// Taken out on release.
+    /// `None` once the mark is released.
     file: Option<D::File>,
 }
 
 impl<D: Directory> HeldMarker<D> {
-    /// Makes the marker of the domain whose lock this is, or takes over a void one.
+    /// Makes the closing mark of the domain whose lock this is, or takes over a void one.
     pub(crate) fn make(lock: &HeldLock<'_, D>) -> Result<Self, StoreError> {
         let (store, domain) = (lock.store().clone(), *lock.domain());
         let name = FileName::closing_marker(store.format, &domain);
@@ -83,7 +83,7 @@ impl<D: Directory> HeldMarker<D> {
         }
     }
 
-    /// Removes the marker: compare, unlink, unlock, close. The caller has the domain's lock.
+    /// Removes the mark: compare, unlink, unlock, close. The caller has the domain's lock.
     fn remove(&mut self) -> Result<(), StoreError> {
         let directory = &*self.store.directory;
         let unlinked = match directory.metadata_at((&self.name).into()) {
@@ -101,7 +101,7 @@ impl<D: Directory> HeldMarker<D> {
     fn let_go(&mut self) {
         if let Some(file) = self.file.take() {
             let directory = &*self.store.directory;
-            // In a forked child the marker is the parent's, and the file is only closed.
+            // In a forked child the mark belongs to the parent, so the file is only closed.
             if directory.process() == self.process {
                 let _ = directory.unlock(&file);
             }
@@ -119,7 +119,7 @@ impl<D: Directory> ClosingMark for HeldMarker<D> {
     ) -> Result<Cleared, StoreError> {
         let store = self.store.clone();
         let lock = HeldLock::acquire(&store, &self.domain, timeout)?;
-        // The mark is the caller's own, so it is not one that closes the domain to the caller.
+        // The mark is the caller's own, so the domain is not closed to the caller.
         let cleared = lock
             .ask(false, admit)
             .and_then(|()| lock.clear(Keep::Nothing, durability, Some(&self.name)));
@@ -143,7 +143,7 @@ impl<D: Directory> ClosingMark for HeldMarker<D> {
 }
 
 impl<D: Directory> Drop for HeldMarker<D> {
-    /// Voids the marker. The file stays: removing it takes the domain's lock.
+    /// Voids the mark. The file stays, since its removal needs the domain's lock.
     fn drop(&mut self) {
         self.let_go();
     }
@@ -157,7 +157,7 @@ impl<D: Directory> fmt::Debug for HeldMarker<D> {
     }
 }
 
-/// Makes the marker's file, by a link where there is no space, or opens the one that is there.
+/// Makes the file, as a link if there is no space for a file, or opens the existing one.
 fn open_marker<D: Directory>(
     lock: &HeldLock<'_, D>,
     name: &FileName,

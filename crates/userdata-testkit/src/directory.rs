@@ -1,6 +1,6 @@
 //! The contract of [`Directory`], one function per statement.
 //!
-//! The real directory and every simulated or decorated one run the same list, so results on a
+//! The real directory and every simulated or decorated one pass the same list, so results on a
 //! simulated directory are valid for the real one.
 //!
 //! ```
@@ -41,7 +41,7 @@ pub use surroundings::*;
 
 type Planting<D> = dyn Fn(&D, Name<'_>, &Hostile) -> bool;
 
-/// A directory that holds nothing yet.
+/// An empty directory.
 pub struct DirectoryUnderTest<D> {
     directory: D,
     plant: Box<Planting<D>>,
@@ -50,7 +50,7 @@ pub struct DirectoryUnderTest<D> {
 impl<D: Directory> DirectoryUnderTest<D> {
     /// Takes an empty directory, and a function that plants in it a file that no call of
     /// [`Directory`] makes; the function returns false if the system can't make such a file. The
-    /// closure owns whatever keeps the directory alive, such as a temporary directory.
+    /// closure owns the value that keeps the directory alive, such as a temporary directory.
     pub fn new(directory: D, plant: impl Fn(&D, Name<'_>, &Hostile) -> bool + 'static) -> Self {
         Self {
             directory,

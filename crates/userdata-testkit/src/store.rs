@@ -52,7 +52,7 @@ pub use values::*;
 /// Damages one value, so that it is there and can't be read.
 type Damage = Box<dyn Fn(&DomainKey, &Userid) + Send + Sync>;
 
-/// A store that holds nothing yet, and a way to open clients of it.
+/// An empty store, and a way to open clients of it.
 pub struct StoreUnderTest {
     client: Box<dyn Fn() -> Box<dyn Store> + Send + Sync>,
     value_max: Option<u64>,
@@ -62,8 +62,8 @@ pub struct StoreUnderTest {
 
 impl StoreUnderTest {
     /// Takes a function that opens one client after another of the same, empty data: each client is
-    /// independent, like that of another process. The closure owns whatever keeps the data alive,
-    /// such as a temporary directory or a server.
+    /// independent, like that of another process. The closure owns the value that keeps the data
+    /// alive, such as a temporary directory or a server.
     pub fn new<S: Store + 'static>(client: impl Fn() -> S + Send + Sync + 'static) -> Self {
         Self {
             client: Box::new(move || Box::new(client())),

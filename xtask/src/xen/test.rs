@@ -19,27 +19,27 @@ use super::{NO_RESULT, image, lanes, programs, tools, without_xen};
 use crate::child::Interrupted;
 use crate::project;
 
-/// What is built once and runs in every dom0.
+/// The packages that are built once and run in every dom0.
 const PROGRAMS: &[(&str, &str)] = &[("userdata-rig", "rig"), ("userdata-cli", "userdata")];
 
 /// The release whose libxenctrl the other backend of hv-xen is tried with.
 const WITH_XENCTRL: Release = Release::V4_17;
 
-/// What the whole test found, kept as JSON.
+/// The result of the whole test, kept as JSON.
 #[derive(Debug, Serialize)]
 struct Report {
     schema: &'static str,
     /// The SHA-256 of each program: one file for all releases.
     programs: BTreeMap<String, String>,
     seconds: f64,
-    /// What was checked on this machine.
+    /// The result on this machine.
     here: Vec<Check>,
     releases: Vec<Found>,
-    /// Releases from which nothing came back, and why.
+    /// Releases that gave no result, and the reason.
     without_result: BTreeMap<String, String>,
 }
 
-/// What was found on one release.
+/// The result on one release.
 #[derive(Debug, Serialize)]
 struct Found {
     release: String,
@@ -49,7 +49,7 @@ struct Found {
     checks: Checks,
 }
 
-/// What the rig's program left in `out/checks.json`.
+/// The content of the rig's `out/checks.json`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Checks {
     /// The hypervisor's own version.

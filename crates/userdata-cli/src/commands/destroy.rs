@@ -1,4 +1,4 @@
-//! `userdata destroy`: a domain, by a command of the caller's, and its values with it.
+//! `userdata destroy`: runs the caller's command that destroys a domain, and removes its values.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -57,13 +57,14 @@ impl Destroy {
                 {
                     note(problems, output);
                 }
+                let source = Box::new(source);
                 Err(Failure::NotDestroyed { domain, source })
             }
         }
     }
 
-    /// The domain and the command. A domain whose name begins with a dash stands behind a first
-    /// `--`, and the command behind a second one.
+    /// The domain and the command. A domain whose name begins with a dash follows a first `--`, and
+    /// the command follows a second one.
     fn parts(&self) -> Result<(DomainArgument, &[OsString]), Failure> {
         match (&self.domain, self.command.as_slice()) {
             (Some(domain), command) => Ok((domain.clone(), command)),
@@ -115,7 +116,7 @@ fn destroyed_despite(
     Ok(Status::Failure)
 }
 
-/// Writes the document, if there is to be one.
+/// Writes the JSON document, if one is wanted.
 fn show(
     cleared: Option<&Cleared>,
     problems: &[UserdataError],
@@ -143,8 +144,8 @@ fn name(command: &[OsString]) -> String {
     program.to_string_lossy().into_owned()
 }
 
-/// Runs the command to its end. With `--json` standard output is for the document alone, and the
-/// command writes to standard error.
+/// Runs the command to its end. With `--json` only the document goes to standard output, and the
+/// output of the command goes to standard error.
 fn execute(command: &[OsString], output: Output) -> Result<(), CommandFailed> {
     let mut child = Command::new(command.first().map_or(OsStr::new(""), |program| program));
     child.args(command.iter().skip(1));

@@ -61,13 +61,13 @@ impl<'a> Transfer<'a> {
         (self.which)(userid)
     }
 
-    /// What becomes of a value that is there already and differs.
+    /// What the transfer does with a value that is already there and differs.
     #[must_use]
     pub const fn clash(&self) -> Clash {
         self.clash
     }
 
-    /// What the change must survive.
+    /// The durability that the transfer must reach.
     #[must_use]
     pub const fn durability(&self) -> Durability {
         self.durability
@@ -95,6 +95,6 @@ pub struct Transferred {
     /// The userids under which a different value stays with each of the two, as [`Clash::Keep`]
     /// says.
     pub kept: Vec<Userid>,
-    /// What the change survives.
+    /// The durability that the transfer reached.
     pub durability: Durability,
 }

@@ -1,4 +1,4 @@
-//! What the host may do to a store: leases, killed lock holders, nothing left, another directory.
+//! Obstacles on a host: leases, killed lock holders, no space, another directory at the path.
 
 use std::time::Duration;
 

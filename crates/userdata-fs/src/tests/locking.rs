@@ -1,4 +1,4 @@
-//! Taking and giving back the lock and the closing marker.
+//! Taking and releasing the lock and the closing mark.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

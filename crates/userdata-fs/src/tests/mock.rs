@@ -1,5 +1,5 @@
-//! A mock directory that answers as an untroubled one would, writes down every call, and fails the
-//! one it is told to.
+//! A mock directory. It answers as a directory without faults, logs every call, and fails the calls
+//! that the test chooses.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -69,7 +69,7 @@ struct State {
     replaced: Vec<(String, usize)>,
     names: Vec<FileName>,
     content: Option<Vec<u8>>,
-    /// The closing marker is there.
+    /// The closing mark exists.
     marked: bool,
     /// The path leads to another directory.
     displaced: bool,
@@ -82,7 +82,7 @@ struct State {
 }
 
 impl Script {
-    /// Makes the call with this text fail, the `before` first ones excepted.
+    /// Makes every call with this text fail after the first `before` ones.
     pub(super) fn fail(&self, call: &str, before: usize, errno: Errno) -> &Self {
         self.0
             .lock()

@@ -50,7 +50,7 @@ pub(crate) struct Protocol<'a> {
 pub(crate) const DURABILITIES: [Durability; 3] =
     [Durability::Process, Durability::File, Durability::Full];
 
-/// What a power cut may do, from the mildest on; the last one includes the others.
+/// The models of a power cut, the mildest first; the last one includes the others.
 pub(crate) const MODELS: [CrashModel; 4] = [
     model(NameOrder::Journalled, Sizes::FollowBytes),
     model(NameOrder::Journalled, Sizes::Vary),
@@ -62,7 +62,7 @@ const fn model(names: NameOrder, sizes: Sizes) -> CrashModel {
     CrashModel { names, sizes }
 }
 
-/// The blocks of three bytes that a file reaches the disk in.
+/// The size of a block: a file reaches the disk in blocks of three bytes.
 pub(crate) const BLOCK: Option<NonZeroUsize> = NonZeroUsize::new(3);
 
 impl Catalogue {
@@ -126,7 +126,7 @@ impl Catalogue {
         self.small.get(usize::try_from(number).ok()?)
     }
 
-    /// The words that replay a case.
+    /// The arguments that replay a case.
     pub(crate) fn words(&self, case: Case) -> String {
         match case.family {
             Family::History => format!("{case} --mix {}", self.mix.words),
