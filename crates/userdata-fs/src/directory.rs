@@ -127,6 +127,16 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// As [`Directory::rename`].
     fn rename_into(&self, from: Name<'_>, into: &Self, to: Name<'_>) -> Result<(), Errno>;
 
+    /// `renameat2(dir, from, dir, to, RENAME_NOREPLACE)`: gives a file another name, which nothing
+    /// has. Takes no inode. Atomic for others: they see the file under one of the two names, and of
+    /// several calls for one new name one succeeds. After a crash it has one of them.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is no `from`, otherwise `EEXIST` if anything has the name `to`, the same
+    /// file included; `EINVAL` where the file system, `ENOSYS` where the kernel has no such call.
+    fn rename_no_replace(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno>;
+
     /// `linkat(dir, from, dir, to, 0)`: gives a file one more name, which takes no inode. A
     /// symbolic link is not followed, but gets the name itself. A crash may lose the name.
     ///

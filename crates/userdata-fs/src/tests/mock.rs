@@ -37,6 +37,7 @@ mock! {
         fn rename_into<'a, 'b>(
             &self, from: Name<'a>, into: &Self, to: Name<'b>,
         ) -> Result<(), Errno>;
+        fn rename_no_replace<'a, 'b>(&self, from: Name<'a>, to: Name<'b>) -> Result<(), Errno>;
         fn link<'a, 'b>(&self, from: Name<'a>, to: Name<'b>) -> Result<(), Errno>;
         fn unlink<'a>(&self, name: Name<'a>) -> Result<(), Errno>;
         fn make_directory<'a>(&self, name: Name<'a>) -> Result<(), Errno>;
@@ -214,6 +215,11 @@ impl Script {
         let s = self.clone();
         disk.expect_unlink()
             .returning(move |name| s.called(format!("unlink {}", letter(name))).map(drop));
+        let s = self.clone();
+        disk.expect_rename_no_replace().returning(move |from, to| {
+            s.called(format!("move {} {}", letter(from), letter(to)))
+                .map(drop)
+        });
         let s = self.clone();
         disk.expect_link().returning(move |from, to| {
             s.called(format!("link {} {}", letter(from), letter(to)))
