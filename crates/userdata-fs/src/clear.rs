@@ -11,13 +11,16 @@ impl<D: Directory> HeldLock<'_, D> {
     /// Removes the domain's files except what is to be kept, the lock that is held, and the
     /// caller's own closing marker.
     pub(crate) fn clear(
-        &self,
+        &mut self,
         keep: Keep,
         durability: Durability,
         marker: Option<&FileName>,
     ) -> Result<Cleared, StoreError> {
-        let names = self.store().names_of(self.domain())?;
+        let mut names = self.store().names_of(self.domain())?;
         self.check()?;
+        names.extend(self.moved().cloned());
+        names.sort();
+        names.dedup();
         let mut cleared = Cleared::default();
         cleared.durability = durability;
         for name in names {
@@ -47,11 +50,12 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 
     /// Removes one record; false if it is gone already or another process is to remove it.
-    fn remove(&self, name: &FileName) -> Result<bool, StoreError> {
-        match name.kind() {
+    fn remove(&mut self, name: &FileName) -> Result<bool, StoreError> {
+        let removed = match name.kind() {
             Kind::Lock | Kind::Closing => self.remove_unless_held(name),
             _ => self.unlink(name),
-        }
+        }?;
+        Ok(self.remove_moved(name) || removed)
     }
 
     fn unlink(&self, name: &FileName) -> Result<bool, StoreError> {
@@ -114,7 +118,7 @@ impl<D: Directory> HeldLock<'_, D> {
 }
 
 /// Whether this file stays. A closing marker that no process holds does not.
-fn is_kept(keep: Keep, name: &FileName) -> bool {
+pub(crate) fn is_kept(keep: Keep, name: &FileName) -> bool {
     match keep {
         Keep::Nothing => false,
         _ => match name.kind() {

@@ -16,8 +16,10 @@ use userdata_core::{DomainKey, Store, Userid, Value};
 
 use crate::failure::kind_of;
 use crate::lock::HeldLock;
-use crate::marker::{HeldMarker, is_closing};
+use crate::marker::{HeldMarker, Mark, mark_of};
+use crate::moved::{Removal, Substitute};
 use crate::uninterrupted::Uninterrupted;
+use crate::wait::Timeout;
 use crate::{Directory, OsDirectory};
 
 /// A [`Store`] in one flat directory, `/var/lib/xen` on a Xen host: one file per value, in libxl's
@@ -225,7 +227,21 @@ impl<D: Directory> Store for FileStore<D> {
     ) -> Result<Vec<Done>, StoreError> {
         let checked = ops.iter().map(|op| self.check(domain, op));
         let names = checked.collect::<Result<Vec<_>, _>>()?;
-        let lock = HeldLock::acquire(self, domain, timeout)?;
+        let timeout = Timeout::start(&*self.directory, timeout);
+        let mut lock = match (ops, &*names) {
+            ([op @ (Op::Delete { .. } | Op::Clear { .. })], [name]) => {
+                let removal = Removal::new(op, name.as_ref(), &mut *admit);
+                match HeldLock::acquire(self, domain, timeout, Substitute::Removal(removal)) {
+                    Ok(lock) => lock,
+                    Err(error) => {
+                        let removal = Removal::new(op, name.as_ref(), admit);
+                        let done = self.remove_nothing(domain, timeout, removal, error)?;
+                        return Ok(vec![done]);
+                    }
+                }
+            }
+            _ => HeldLock::acquire(self, domain, timeout, Substitute::Temporary)?,
+        };
         let done = lock
             .admit(admit)
             .and_then(|()| ops.iter().zip(&names).map(|op| lock.apply(op)).collect());
@@ -238,7 +254,8 @@ impl<D: Directory> Store for FileStore<D> {
         timeout: Duration,
         admit: Admit<'_>,
     ) -> Result<Box<dyn ClosingMark>, StoreError> {
-        let lock = HeldLock::acquire(self, domain, timeout)?;
+        let timeout = Timeout::start(&*self.directory, timeout);
+        let lock = HeldLock::acquire(self, domain, timeout, Substitute::Temporary)?;
         let marker = lock.admit(admit).and_then(|()| HeldMarker::make(&lock));
         let marker = lock.release(marker, |_, error| Err(error))?;
         Ok(Box::new(marker))
@@ -263,25 +280,39 @@ fn note_in_cleared(mut done: Vec<Done>, error: StoreError) -> Result<Vec<Done>, 
     Ok(done)
 }
 
-impl<D: Directory> HeldLock<'_, D> {
-    /// Asks whether a change is admitted, now that no other process can make one.
-    fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
-        let closing = is_closing(self)?;
-        self.ask(closing, admit)
-    }
-
-    /// The same for a caller that knows about closing markers.
-    pub(crate) fn ask(&self, closing: bool, admit: Admit<'_>) -> Result<(), StoreError> {
-        let shared = self.store().format == NameFormat::Seed;
+impl<D: Directory> FileStore<D> {
+    /// Asks whether a change is admitted.
+    pub(crate) fn ask(
+        &self,
+        domain: &DomainKey,
+        closing: bool,
+        admit: Admit<'_>,
+    ) -> Result<(), StoreError> {
+        let shared = self.format == NameFormat::Seed;
         let state = State::new(closing).with_shared_by_uuid(shared);
         admit(&state).map_err(|refused| {
             let kind = StoreErrorKind::Refused(refused);
-            StoreError::new(Operation::Admit, self.domain().to_string(), kind)
+            StoreError::new(Operation::Admit, domain.to_string(), kind)
         })
+    }
+}
+
+impl<D: Directory> HeldLock<'_, D> {
+    /// Asks whether a change is admitted, now that no other process can make one.
+    fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
+        let (store, domain) = (self.store(), self.domain());
+        let mark = mark_of(store, domain, self.timeout())?;
+        store.ask(domain, mark == Mark::Held, admit)?;
+        if mark == Mark::VoidLink {
+            // If it stays, a later change removes it.
+            let marker = FileName::closing_marker(store.format, domain);
+            let _ = store.directory.unlink((&marker).into());
+        }
+        Ok(())
     }
 
     /// Makes one change, to the value of this name if it is one to a value.
-    fn apply(&self, (op, name): (&Op<'_>, &Option<FileName>)) -> Result<Done, StoreError> {
+    fn apply(&mut self, (op, name): (&Op<'_>, &Option<FileName>)) -> Result<Done, StoreError> {
         match (*op, name) {
             (
                 Op::Put {

@@ -56,6 +56,7 @@ mod link;
 mod listing;
 mod lock;
 mod marker;
+mod moved;
 mod name;
 mod os_directory;
 mod place;

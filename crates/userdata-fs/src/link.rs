@@ -66,7 +66,7 @@ impl<D: Directory> FileStore<D> {
     }
 
     /// Whether a regular file has this name, and another one, or none, the name `other`.
-    fn is_linkable(&self, name: &FileName, other: &FileName) -> bool {
+    pub(crate) fn is_linkable(&self, name: &FileName, other: &FileName) -> bool {
         let Ok(found) = self.directory.metadata_at(name.into()) else {
             return false;
         };

@@ -9,14 +9,13 @@
 //! A lock file that is found unlocked was left by a lock holder that was killed. Then, and only
 //! then, the temporary files of the domain are looked for and removed.
 
-use std::time::Duration;
-
 use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, Kind};
 use userdata_core::store::{FileType, Operation, StoreError, StoreErrorKind};
 
 use crate::failure::kind_of;
 use crate::link::Linked;
+use crate::moved::{Substitute, is_given_back};
 use crate::wait::{Retries, Timeout};
 use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata};
 
@@ -35,24 +34,28 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     /// The temporary files of a killed lock holder could not be looked for. The lock file is the
     /// evidence that there are some, so it stays, unlocked, unless they are seen at the release.
     unswept: bool,
+    /// The name that the lock file had before, if it was moved here and is not yet removed.
+    moved: Option<FileName>,
     /// Taken out on release.
     file: Option<D::File>,
 }
 
 /// A lock file that is open.
-enum Opened<F> {
+pub(crate) enum Opened<F> {
     /// This call made it.
     Made(F),
+    /// This call locked the file of this name and moved it here.
+    Moved(F, Identity, FileName),
     /// It was there.
     Found(F),
     /// It was there, and is no more.
     Gone,
-    /// Another process has a lease on it.
-    Leased,
+    /// Another process has a lease on it, or moves what could be moved here.
+    Busy,
 }
 
 /// What came of one try.
-enum Attempt {
+pub(crate) enum Attempt {
     Held(Metadata),
     /// Another process has it.
     Busy,
@@ -61,16 +64,34 @@ enum Attempt {
 }
 
 impl<'a, D: Directory> HeldLock<'a, D> {
-    /// Takes the lock, or fails when the timeout has ended. Asks no hypervisor.
+    /// Takes the lock, or fails when the timeout has ended. Asks no hypervisor, unless there is no
+    /// space for the lock file and the substitute does.
     pub(crate) fn acquire(
         store: &'a FileStore<D>,
         domain: &DomainKey,
-        timeout: Duration,
+        timeout: Timeout,
+        mut substitute: Substitute<'_, D>,
     ) -> Result<Self, StoreError> {
         let name = FileName::lock(store.format, domain);
         let directory = &*store.directory;
         let failed = |kind| StoreError::new(Operation::Lock, &name, kind);
-        let timeout = Timeout::start(directory, timeout);
+        let held = |file, identity, found: bool, moved| {
+            let mut lock = Self {
+                store,
+                domain: *domain,
+                name: name.clone(),
+                identity,
+                timeout,
+                process: directory.process(),
+                unswept: false,
+                moved,
+                file: Some(file),
+            };
+            match lock.begin(found) {
+                Ok(()) => Ok(lock),
+                Err(error) => lock.release(Err(error), |lock, _| Ok(lock)),
+            }
+        };
         let mut retries = Retries::new(directory, timeout);
         let mut replaced = 0;
         // The lock changed hands, so that it may be free at once.
@@ -83,14 +104,18 @@ impl<'a, D: Directory> HeldLock<'a, D> {
             timeout.remaining(directory).map(drop)
         };
         loop {
-            let (file, found) = match store.open_lock_file(&name, domain)? {
+            let opened = store.open_lock_file(&name, domain, timeout, &mut substitute)?;
+            let (file, found) = match opened {
                 Opened::Made(file) => (file, false),
+                Opened::Moved(file, identity, from) => {
+                    return held(file, identity, false, Some(from));
+                }
                 Opened::Found(file) => (file, true),
                 Opened::Gone => {
                     start_over().map_err(failed)?;
                     continue;
                 }
-                Opened::Leased => {
+                Opened::Busy => {
                     retries.pause().map_err(failed)?;
                     continue;
                 }
@@ -99,20 +124,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
             if let Ok(Attempt::Held(metadata)) = attempt
                 && metadata.file_type == FileType::Regular
             {
-                let mut lock = Self {
-                    store,
-                    domain: *domain,
-                    identity: metadata.identity,
-                    timeout,
-                    process: directory.process(),
-                    unswept: false,
-                    file: Some(file),
-                    name,
-                };
-                return match lock.begin(found) {
-                    Ok(()) => Ok(lock),
-                    Err(error) => lock.release(Err(error), |lock, _| Ok(lock)),
-                };
+                return held(file, metadata.identity, found, None);
             }
             let busy = matches!(attempt, Ok(Attempt::Busy));
             if !busy {
@@ -177,17 +189,36 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         if self.is_ours()? {
             Ok(())
         } else {
-            Err(self.lost(false))
+            // A value that became the lock file is gone with it.
+            Err(self.lost(self.owes_value()))
         }
     }
 
+    /// The name that the lock file had before, if it is not yet removed.
+    pub(crate) const fn moved(&self) -> Option<&FileName> {
+        self.moved.as_ref()
+    }
+
+    /// Removes the file of this name if it became the lock file, and tells whether it did: it goes
+    /// when the lock is given back.
+    pub(crate) fn remove_moved(&mut self, name: &FileName) -> bool {
+        self.moved.take_if(|moved| moved == name).is_some()
+    }
+
+    /// Whether the lock file is a value that was not to be removed so far.
+    fn owes_value(&self) -> bool {
+        self.moved.as_ref().is_some_and(is_given_back)
+    }
+
     /// Gives the lock back: compare, unlink, unlock, close. An `outcome` that is an error already
-    /// comes first; what goes wrong after a success is for `note` to report along with it.
+    /// comes first, unless a value is lost; what goes wrong after a success is for `note` to report
+    /// along with it.
     pub(crate) fn release<T>(
         mut self,
         outcome: Result<T, StoreError>,
         note: impl FnOnce(T, StoreError) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        let owes_value = self.owes_value();
         let unlinked = self.unlink_lock();
         if let Some(file) = self.file.take() {
             // If this fails, closing unlocks.
@@ -196,6 +227,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         }
         match (outcome, unlinked) {
             (Ok(value), Err(error)) => note(value, error),
+            (Err(_), Err(error)) if owes_value => Err(error),
             (outcome, _) => outcome,
         }
     }
@@ -222,6 +254,9 @@ impl<'a, D: Directory> HeldLock<'a, D> {
             Ok(metadata) if metadata.identity == self.identity => {
                 if self.unswept && !self.remove_temporaries() {
                     return Ok(());
+                }
+                if let Some(name) = self.moved.as_ref().filter(|moved| is_given_back(moved)) {
+                    return self.give_back(name).map_err(left);
                 }
                 match directory.unlink((&self.name).into()) {
                     // Broken after it was compared.
@@ -257,7 +292,12 @@ impl<D: Directory> Drop for HeldLock<'_, D> {
     }
 }
 
-fn attempt<D: Directory>(directory: &D, name: &FileName, file: &D::File) -> Result<Attempt, Errno> {
+/// Locks the file, if it has this name.
+pub(crate) fn attempt<D: Directory>(
+    directory: &D,
+    name: &FileName,
+    file: &D::File,
+) -> Result<Attempt, Errno> {
     match directory.lock(file, LockMode::Exclusive) {
         Ok(()) => {}
         Err(Errno::AGAIN) => return Ok(Attempt::Busy),
@@ -272,11 +312,14 @@ fn attempt<D: Directory>(directory: &D, name: &FileName, file: &D::File) -> Resu
 }
 
 impl<D: Directory> FileStore<D> {
-    /// Makes the lock file, by a link where there is no space, or opens the one that is there.
+    /// Makes the lock file, by a link or of the substitute where there is no space, or opens the one
+    /// that is there.
     fn open_lock_file(
         &self,
         name: &FileName,
         domain: &DomainKey,
+        timeout: Timeout,
+        substitute: &mut Substitute<'_, D>,
     ) -> Result<Opened<D::File>, StoreError> {
         let failed = |errno| Err(self.unopened(Operation::Lock, name, errno));
         let mut linked = None;
@@ -287,7 +330,8 @@ impl<D: Directory> FileStore<D> {
                 let marker = FileName::closing_marker(self.format, domain);
                 linked = self.link(domain, name, &marker);
                 if linked.is_none() {
-                    return failed(errno);
+                    let moved = self.move_to_lock(domain, name, timeout, substitute)?;
+                    return moved.map_or_else(|| failed(errno), Ok);
                 }
             }
             Err(errno) => return failed(errno),
@@ -296,7 +340,7 @@ impl<D: Directory> FileStore<D> {
             Ok(file) if linked == Some(Linked::Made) => Ok(Opened::Made(file)),
             Ok(file) => Ok(Opened::Found(file)),
             Err(Errno::NOENT) => Ok(Opened::Gone),
-            Err(Errno::AGAIN) => Ok(Opened::Leased),
+            Err(Errno::AGAIN) => Ok(Opened::Busy),
             Err(errno) => failed(errno),
         }
     }

@@ -68,6 +68,8 @@ struct State {
     failures: Vec<(String, usize, Errno)>,
     /// The inode under each name that is not the one that was opened.
     replaced: Vec<(String, usize)>,
+    /// Which file has a name since it was moved there.
+    moved: BTreeMap<char, char>,
     names: Vec<FileName>,
     content: Option<Vec<u8>>,
     /// The closing marker is there.
@@ -217,8 +219,12 @@ impl Script {
             .returning(move |name| s.called(format!("unlink {}", letter(name))).map(drop));
         let s = self.clone();
         disk.expect_rename_no_replace().returning(move |from, to| {
-            s.called(format!("move {} {}", letter(from), letter(to)))
-                .map(drop)
+            let (from, to) = (letter(from), letter(to));
+            s.called(format!("move {from} {to}"))?;
+            let moved = &mut s.0.lock().unwrap().moved;
+            let file = moved.remove(&from).unwrap_or(from);
+            moved.insert(to, file);
+            Ok(())
         });
         let s = self.clone();
         disk.expect_link().returning(move |from, to| {
@@ -292,7 +298,11 @@ impl Script {
             .replaced
             .iter()
             .any(|(text, from)| *text == call && before >= *from);
-        let inode = u64::from(u32::from(letter)) + if replaced { 1000 } else { 0 };
+        let named = match call.starts_with("stat") {
+            true => *state.moved.get(&letter).unwrap_or(&letter),
+            false => letter,
+        };
+        let inode = u64::from(u32::from(named)) + if replaced { 1000 } else { 0 };
         Ok(Metadata {
             identity: Identity { device: 1, inode },
             file_type: FileType::Regular,
