@@ -98,11 +98,17 @@ fn on_a_disk_without_inodes_the_old_value_stays_and_nothing_else() {
 }
 
 #[test]
+fn on_a_tmpfs_without_inodes_values_are_removed() {
+    if let Some(said) = on_a_tmpfs("nr_inodes=16,mode=700", "", &["free-on-a-tmpfs"]) {
+        assert_eq!(said, ["done"]);
+    }
+}
+
+#[test]
 fn on_a_disk_without_inodes_values_are_removed() {
     let scratch = tempfile::tempdir().unwrap();
     let image = scratch.path().join("image");
     let image = image.to_str().unwrap();
-    // Not a tmpfs, which counts a link as an inode.
     let mount = format!(
         "truncate -s 4M {image} && mkfs.ext4 -q -N 32 {image} && mount -o loop {image} \"$0\""
     );

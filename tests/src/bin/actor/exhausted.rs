@@ -161,10 +161,70 @@ impl Actor {
         }
         let keep = Keep::Nothing;
         let durability = Durability::Full;
-        self.change(&[Op::Clear { keep, durability }])
-            .expect("all values are removed");
+        let clear = [Op::Clear { keep, durability }];
+        self.change(&clear).expect("all values are removed");
+        fill();
+        self.change(&clear).expect("there is nothing to remove");
         assert_eq!(self.left_behind(), [""; 0]);
         assert_eq!(self.get(userid_of("c").as_userid()), None);
+        say("done");
+    }
+
+    /// On a tmpfs without room for another file, which counts a link as one, values are removed, one
+    /// or all of a domain, and one that is refused at last is there again.
+    pub(crate) fn free_on_a_tmpfs(&self) {
+        let mut numbers = 0..;
+        let mut fill = || {
+            let ballast = |number: u32| self.directory.join(format!("ballast {number}"));
+            numbers
+                .by_ref()
+                .take_while(|number| File::create_new(ballast(*number)).is_ok())
+                .count()
+        };
+        let timeout = std::time::Duration::from_secs(10);
+        for text in ["a", "b", "c", "d"] {
+            self.put(&userid_of(text), b"value", Expect::Any)
+                .expect("a value is stored");
+        }
+        let mark = self.store.close(&self.domain, timeout, &mut |_| Ok(()));
+        let mark = mark.expect("there is room for a marker");
+        assert!(fill() > 0);
+        mark.reopen(timeout).expect("the marker is its own lock");
+        assert_eq!(self.left_behind(), [""; 0]);
+        fill();
+        self.assert_out_of_space(self.put(&userid_of("a"), b"new", Expect::Any));
+        let mut asked = 0;
+        let mut admit = |_: &userdata_core::store::State| {
+            asked += 1;
+            match asked {
+                1 => Ok(()),
+                _ => Err(userdata_core::store::Refused::NoSuchDomain),
+            }
+        };
+        let (keep, durability) = (Keep::Nothing, Durability::Full);
+        let clear = [Op::Clear { keep, durability }];
+        let refused = self
+            .store
+            .change(&self.domain, timeout, &mut admit, &clear)
+            .expect_err("the second answer counts");
+        assert!(matches!(refused.kind(), StoreErrorKind::Refused(_)));
+        for text in ["a", "b", "c", "d"] {
+            let userid = userid_of(text);
+            assert_eq!(self.get(userid.as_userid()).as_deref(), Some(&b"value"[..]));
+        }
+        for text in ["a", "b"] {
+            let userid = userid_of(text);
+            self.remove(userid.as_userid()).expect("a value is removed");
+            assert_eq!(self.get(userid.as_userid()), None);
+            fill();
+        }
+        self.change(&clear).expect("all values are removed");
+        fill();
+        self.change(&clear).expect("nothing is removed");
+        assert_eq!(self.left_behind(), [""; 0]);
+        for text in ["c", "d"] {
+            assert_eq!(self.get(userid_of(text).as_userid()), None);
+        }
         say("done");
     }
 

@@ -59,6 +59,7 @@ fn main() {
         ("full-disk", []) => actor.full_disk(),
         ("no-inodes", []) => actor.no_inodes(),
         ("free-without-inodes", []) => actor.free_without_inodes(),
+        ("free-on-a-tmpfs", []) => actor.free_on_a_tmpfs(),
         ("mounted-over", []) => actor.mounted_over(),
         ("read-only", []) => actor.read_only(),
         ("not-permitted", []) => actor.not_permitted(),
