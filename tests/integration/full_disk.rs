@@ -22,7 +22,8 @@ fn gone() -> SimHost {
 fn host() -> SimHost {
     let (host, domain) = (gone(), domain());
     let new = NewDomain::new().with_domid(domain.domid);
-    host.create(new.with_uuid(domain.uuid)).unwrap();
+    host.create(new.with_uuid(domain.uuid))
+        .expect("a domain is created");
     host
 }
 

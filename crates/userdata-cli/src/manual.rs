@@ -53,6 +53,9 @@ pub(crate) const DESTROY: &str = "\
 If COMMAND fails, the exit status is 1, also if the domain is gone and its values are removed;
 standard error says so then.
 
+Where no space is left for the closing mark the domain is destroyed without it. Standard error says
+so, and the exit status is 0 if all values are removed.
+
 While COMMAND runs, SIGINT and SIGQUIT are for COMMAND alone, and SIGTERM and SIGHUP are passed on
 to it. When it has ended the values are removed, or not, as always.
 

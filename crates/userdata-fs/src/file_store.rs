@@ -15,9 +15,10 @@ use userdata_core::store::{
 use userdata_core::{DomainKey, Store, Userid, Value};
 
 use crate::failure::kind_of;
+use crate::free::Removal;
 use crate::lock::HeldLock;
 use crate::marker::{HeldMarker, Mark, mark_of};
-use crate::moved::{Removal, Substitute};
+use crate::moved::Substitute;
 use crate::uninterrupted::Uninterrupted;
 use crate::wait::Timeout;
 use crate::{Directory, OsDirectory};
@@ -228,23 +229,16 @@ impl<D: Directory> Store for FileStore<D> {
         let checked = ops.iter().map(|op| self.check(domain, op));
         let names = checked.collect::<Result<Vec<_>, _>>()?;
         let timeout = Timeout::start(&*self.directory, timeout);
-        let mut lock = match (ops, &*names) {
-            ([op @ (Op::Delete { .. } | Op::Clear { .. })], [name]) => {
-                let removal = Removal::new(op, name.as_ref(), &mut *admit);
-                match HeldLock::acquire(self, domain, timeout, Substitute::Removal(removal)) {
-                    Ok(lock) => lock,
-                    Err(error) => {
-                        let removal = Removal::new(op, name.as_ref(), admit);
-                        let done = self.remove_nothing(domain, timeout, removal, error)?;
-                        return Ok(vec![done]);
-                    }
-                }
-            }
-            _ => HeldLock::acquire(self, domain, timeout, Substitute::Temporary)?,
-        };
-        let done = lock
-            .admit(admit)
-            .and_then(|()| ops.iter().zip(&names).map(|op| lock.apply(op)).collect());
+        if let ([op @ (Op::Delete { .. } | Op::Clear { .. })], [name]) = (ops, &*names) {
+            let removal = Removal::new(op, name.as_ref(), admit);
+            return self.free(domain, timeout, removal);
+        }
+        let mut lock = HeldLock::acquire(self, domain, timeout, Substitute::Temporary)?;
+        let done = lock.admit(admit).and_then(|()| {
+            let ops = ops.iter().zip(&names);
+            ops.map(|(op, name)| lock.apply(op, name.as_ref()))
+                .collect()
+        });
         lock.release(done, note_in_cleared)
     }
 
@@ -268,7 +262,10 @@ impl<D: Directory> Store for FileStore<D> {
 
 /// What went wrong with the lock after the change was made. Where records were cleared it joins the
 /// failures, so that none of these is forgotten.
-fn note_in_cleared(mut done: Vec<Done>, error: StoreError) -> Result<Vec<Done>, StoreError> {
+pub(crate) fn note_in_cleared(
+    mut done: Vec<Done>,
+    error: StoreError,
+) -> Result<Vec<Done>, StoreError> {
     let last = done.iter_mut().rev().find_map(|done| match done {
         Done::Cleared(cleared) => Some(cleared),
         _ => None,
@@ -299,7 +296,7 @@ impl<D: Directory> FileStore<D> {
 
 impl<D: Directory> HeldLock<'_, D> {
     /// Asks whether a change is admitted, now that no other process can make one.
-    fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
+    pub(crate) fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
         let (store, domain) = (self.store(), self.domain());
         let mark = mark_of(store, domain, self.timeout())?;
         store.ask(domain, mark == Mark::Held, admit)?;
@@ -312,7 +309,11 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 
     /// Makes one change, to the value of this name if it is one to a value.
-    fn apply(&mut self, (op, name): (&Op<'_>, &Option<FileName>)) -> Result<Done, StoreError> {
+    pub(crate) fn apply(
+        &mut self,
+        op: &Op<'_>,
+        name: Option<&FileName>,
+    ) -> Result<Done, StoreError> {
         match (*op, name) {
             (
                 Op::Put {

@@ -36,9 +36,13 @@
 //! * A writer that is killed leaves a lock file and at most one temporary file. The next change of
 //!   the domain removes both. If real libxl takes the lock first, it removes the lock file alone;
 //!   the temporary file then stays until the next killed writer, or until the data is cleared.
-//! * Where no file can be made (no inode, a quota that is used up), values can still be removed:
-//!   the lock is then a link of one of the domain's files. A tmpfs counts a link as an inode, so
-//!   there one has to be free.
+//! * Where no file can be made (no inode, a quota that is used up), values can still be removed.
+//!   The lock file is then a link of one of the domain's files. A tmpfs counts a link as an inode;
+//!   there the lock file is a file that goes anyway and is renamed: a temporary file, a closing
+//!   marker, or else the value that is removed. The change is admitted before, and admitted again
+//!   under the lock; if it is refused then, the value gets its name back, and readers may have seen
+//!   no value in between. A process that is killed at that point has removed this value. A closing
+//!   marker is made where there is a file to link, and on a tmpfs only where an inode is free.
 //! * A file on which another process has a lease (Samba, the kernel's NFS server) is waited for: by
 //!   a change until its timeout, by a read as [`FileStore::with_read_timeout`] says.
 //!
@@ -52,6 +56,7 @@ mod directory;
 mod errno;
 mod failure;
 mod file_store;
+mod free;
 mod link;
 mod listing;
 mod lock;

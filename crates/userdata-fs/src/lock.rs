@@ -245,36 +245,47 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     }
 
     fn unlink_lock(&self) -> Result<(), StoreError> {
-        let left = |errno| {
-            let kind = StoreErrorKind::LockLeft(Box::new(errno));
-            StoreError::new(Operation::Unlock, &self.name, kind)
-        };
-        let directory = &*self.store.directory;
-        match directory.metadata_at((&self.name).into()) {
+        match self.store.directory.metadata_at((&self.name).into()) {
             Ok(metadata) if metadata.identity == self.identity => {
                 if self.unswept && !self.remove_temporaries() {
                     return Ok(());
                 }
-                if let Some(name) = self.moved.as_ref().filter(|moved| is_given_back(moved)) {
-                    return self.give_back(name).map_err(left);
-                }
-                match directory.unlink((&self.name).into()) {
-                    // Broken after it was compared.
-                    Err(Errno::NOENT) => Err(self.lost(true)),
-                    unlinked => unlinked.map_err(left),
+                match self.moved.as_ref().filter(|moved| is_given_back(moved)) {
+                    Some(name) => self.give_back(name),
+                    None => self.unlink_own(),
                 }
             }
             Ok(_) | Err(Errno::NOENT) => Err(self.lost(true)),
-            Err(errno) => Err(left(errno)),
+            Err(errno) => Err(self.left(errno)),
         }
+    }
+
+    pub(crate) fn unlink_own(&self) -> Result<(), StoreError> {
+        match self.store.directory.unlink((&self.name).into()) {
+            // Broken after it was compared.
+            Err(Errno::NOENT) => Err(self.lost(true)),
+            unlinked => unlinked.map_err(|errno| self.left(errno)),
+        }
+    }
+
+    /// The error of a lock file that stays, after the change was made or a value was moved there.
+    pub(crate) fn left(&self, errno: Errno) -> StoreError {
+        let kind = StoreErrorKind::LockLeft(Box::new(errno));
+        StoreError::new(Operation::Unlock, self.subject(), kind)
     }
 
     fn lost(&self, applied: bool) -> StoreError {
         StoreError::new(
             Operation::CheckLock,
-            &self.name,
+            self.subject(),
             StoreErrorKind::LockLost { applied },
         )
+    }
+
+    /// What an error is about: the value that goes with the lock, or the lock.
+    fn subject(&self) -> &FileName {
+        let owed = self.moved.as_ref().filter(|moved| is_given_back(moved));
+        owed.unwrap_or(&self.name)
     }
 }
 

@@ -11,12 +11,12 @@
 
 use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, Kind};
-use userdata_core::store::{Admit, Cleared, Done, Expect, FileType, Op};
-use userdata_core::store::{Operation, StoreError, StoreErrorKind};
+use userdata_core::store::{FileType, Operation, StoreError};
 
-use crate::clear::is_kept;
+use crate::failure::kind_of;
+use crate::free::Removal;
 use crate::lock::{Attempt, HeldLock, Opened, attempt};
-use crate::marker::{HeldMarker, Mark, mark_of};
+use crate::marker::HeldMarker;
 use crate::wait::Timeout;
 use crate::{Directory, Errno, FileStore, Identity};
 
@@ -28,28 +28,6 @@ pub(crate) enum Substitute<'a, D: Directory> {
     Removal(Removal<'a>),
     /// The closing marker that the caller holds, and is about to remove.
     Marker(&'a mut HeldMarker<D>),
-}
-
-/// A change that only removes, and its question whether it may.
-pub(crate) struct Removal<'a> {
-    op: &'a Op<'a>,
-    /// The name of the value, if it removes one.
-    name: Option<&'a FileName>,
-    admit: Admit<'a>,
-}
-
-impl<'a> Removal<'a> {
-    pub(crate) fn new(op: &'a Op<'a>, name: Option<&'a FileName>, admit: Admit<'a>) -> Self {
-        Self { op, name, admit }
-    }
-
-    /// Whether it removes the file of this name.
-    fn removes(&self, name: &FileName) -> bool {
-        match self.op {
-            Op::Clear { keep, .. } => !is_kept(*keep, name),
-            _ => self.name == Some(name),
-        }
-    }
 }
 
 /// What came of moving one file.
@@ -91,11 +69,7 @@ impl<D: Directory> FileStore<D> {
         if moved.is_some() || removed.is_empty() {
             return Ok(moved);
         }
-        let closing = mark_of(self, domain, timeout)? == Mark::Held;
-        self.ask(domain, closing, &mut *removal.admit)?;
-        if let (Op::Delete { expect, .. }, Some(name)) = (removal.op, removal.name) {
-            self.expect(name, *expect, timeout)?;
-        }
+        removal.check(self, domain, timeout)?;
         Ok(self.move_one_of(domain, removed.into_iter(), lock))
     }
 
@@ -174,61 +148,20 @@ impl<D: Directory> FileStore<D> {
             _ => None,
         }
     }
-
-    /// What a change has done where no lock can be taken for want of space, if it has nothing to
-    /// remove: no process can see the difference. Otherwise the error of the lock.
-    pub(crate) fn remove_nothing(
-        &self,
-        domain: &DomainKey,
-        timeout: Timeout,
-        removal: Removal<'_>,
-        error: StoreError,
-    ) -> Result<Done, StoreError> {
-        let no_space = matches!(error.kind(), StoreErrorKind::NoSpace(_));
-        if !no_space || error.operation() != Operation::Lock {
-            return Err(error);
-        }
-        let lock = FileName::lock(self.format, domain);
-        let closing = mark_of(self, domain, timeout)? == Mark::Held;
-        let names = self.names_of(domain)?;
-        let stays = |name: &FileName| closing && name.kind() == Kind::Closing;
-        let mut left = names.iter().filter(|name| **name != lock && !stays(name));
-        if left.any(|name| removal.removes(name)) {
-            return Err(error);
-        }
-        self.check_place(Operation::Lock, &lock)?;
-        self.ask(domain, closing, removal.admit)?;
-        match (removal.op, removal.name) {
-            (Op::Clear { durability, .. }, _) => {
-                let mut cleared = Cleared::default();
-                cleared.durability = *durability;
-                Ok(Done::Cleared(cleared))
-            }
-            (
-                Op::Delete {
-                    expect: Expect::Version(_),
-                    ..
-                },
-                Some(name),
-            ) => {
-                let kind = StoreErrorKind::PreconditionFailed { found: None };
-                Err(StoreError::new(Operation::Compare, name, kind))
-            }
-            _ => Ok(Done::NothingToRemove),
-        }
-    }
 }
 
 impl<D: Directory> HeldLock<'_, D> {
     /// Gives the value that became the lock file its own name back.
-    pub(crate) fn give_back(&self, name: &FileName) -> Result<(), Errno> {
+    pub(crate) fn give_back(&self, name: &FileName) -> Result<(), StoreError> {
         let directory = &*self.store().directory;
         match directory.rename_no_replace(self.name().into(), name.into()) {
             // The value may have been durable, and must be so again.
-            Ok(()) => directory.sync(),
+            Ok(()) => directory
+                .sync()
+                .map_err(|errno| StoreError::new(Operation::SyncDirectory, name, kind_of(errno))),
             // A program that broke the lock stored another value, which stays.
-            Err(Errno::EXIST) => directory.unlink(self.name().into()),
-            Err(errno) => Err(errno),
+            Err(Errno::EXIST) => self.unlink_own(),
+            Err(errno) => Err(self.left(errno)),
         }
     }
 }

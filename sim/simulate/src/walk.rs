@@ -13,6 +13,7 @@ mod protocols;
 mod recovery;
 mod reported;
 mod scene;
+mod shortage;
 
 pub use action::{Action, ActionKind, Report, Slot};
 pub use crash_walk::{CrashWalk, Cut, Ended, WalkError, Walked};

@@ -20,6 +20,8 @@ pub struct Setting {
     pub format: NameFormat,
     /// The size in bytes of what reaches the disk at once; values here have 3 to 12.
     pub block: Option<NonZeroUsize>,
+    /// Whether no other file fits on the disk, and no link either, as on a full tmpfs.
+    pub full: bool,
 }
 
 /// A host with two domains that live and the data of both, of an incarnation that is gone, and of
@@ -149,7 +151,16 @@ impl Scene {
     /// Its disk, each time a new one.
     #[must_use]
     pub fn disk(&self) -> SimDisk {
-        SimDisk::boot(self.storage.clone(), SimOptions::default())
+        let disk = SimDisk::boot(self.storage.clone(), SimOptions::default());
+        if self.setting.full {
+            // The root directory is one more.
+            let inodes = disk.tree().iter().count() + 1;
+            disk.reconfigure(|options| {
+                options.inodes_max = Some(inodes);
+                options.links_take_inodes = true;
+            });
+        }
+        disk
     }
 
     pub(crate) fn expectation(&self) -> Expectation {

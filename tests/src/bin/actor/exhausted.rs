@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
 use userdata_core::file_name::{FileName, Kind, NameFormat};
-use userdata_core::store::{Durability, Expect, Keep, Op, StoreError, StoreErrorKind};
+use userdata_core::store::{Done, Durability, Expect, Keep, Op, StoreError, StoreErrorKind};
 use userdata_core::{Store as _, WritableUserid};
 
 use crate::breaking::leave_files;
@@ -226,6 +226,61 @@ impl Actor {
             assert_eq!(self.get(userid_of(text).as_userid()), None);
         }
         say("done");
+    }
+
+    /// On a disk without room for another file, several threads remove the same values: each value
+    /// is removed by one of them, and none fails.
+    pub(crate) fn free_at_once(&self) {
+        let (keep, durability) = (Keep::Nothing, Durability::Process);
+        let texts = ["a", "b", "c"];
+        let userids = texts.map(userid_of);
+        let removals = userids.each_ref().map(|userid| Op::Delete {
+            userid: userid.as_userid(),
+            expect: Expect::Any,
+            durability,
+        });
+        let clear = Op::Clear { keep, durability };
+        let [a, b, _] = removals;
+        for _ in 0..200 {
+            for userid in &userids {
+                self.put(userid, b"value", Expect::Any)
+                    .expect("there is room again");
+            }
+            let ballast = |number: u32| self.directory.join(format!("ballast {number}"));
+            let made = (0..1000)
+                .take_while(|number| File::create_new(ballast(*number)).is_ok())
+                .count();
+            let mut removed: Vec<String> = std::thread::scope(|threads| {
+                let running = [a, a, b, clear, clear].map(|op| {
+                    threads.spawn(move || self.removed_by(op).expect("freeing needs no space"))
+                });
+                running
+                    .into_iter()
+                    .flat_map(|thread| thread.join().expect("a thread ends"))
+                    .collect()
+            });
+            removed.sort();
+            assert_eq!(removed, texts);
+            assert_eq!(self.left_behind(), [""; 0]);
+            for number in 0..made {
+                let number = u32::try_from(number).expect("not that many");
+                fs::remove_file(ballast(number)).expect("a file is removed");
+            }
+        }
+        say("done");
+    }
+
+    /// The values that this removed.
+    fn removed_by(&self, op: Op<'_>) -> Result<Vec<String>, StoreError> {
+        let done = self.change(&[op])?;
+        Ok(match (op, done.into_iter().next()) {
+            (Op::Delete { userid, .. }, Some(Done::Removed { .. })) => vec![userid.to_string()],
+            (_, Some(Done::Cleared(cleared))) => {
+                assert!(cleared.failed.is_empty(), "{:?}", cleared.failed);
+                cleared.removed.iter().map(ToString::to_string).collect()
+            }
+            _ => Vec::new(),
+        })
     }
 
     /// While another file system is mounted over the directory, nothing is changed in the one that
