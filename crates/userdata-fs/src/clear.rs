@@ -51,11 +51,11 @@ impl<D: Directory> HeldLock<'_, D> {
 
     /// Removes one record; false if it is gone already or another process is to remove it.
     fn remove(&mut self, name: &FileName) -> Result<bool, StoreError> {
-        let removed = match name.kind() {
+        match name.kind() {
+            _ if self.remove_moved(name) => Ok(true),
             Kind::Lock | Kind::Closing => self.remove_unless_held(name),
             _ => self.unlink(name),
-        }?;
-        Ok(self.remove_moved(name) || removed)
+        }
     }
 
     fn unlink(&self, name: &FileName) -> Result<bool, StoreError> {

@@ -72,7 +72,7 @@ impl<D: Directory> FileStore<D> {
             }
             Err(error) => self.remove_nothing(domain, timeout, removal.reborrow(), error),
         };
-        done.or_else(|error| self.removed_one(removal.op, error))
+        done.or_else(|error| self.removed_one(domain, &removal, error))
     }
 
     /// What a change has done where no lock can be taken for want of space, if it has nothing to
@@ -118,10 +118,15 @@ impl<D: Directory> FileStore<D> {
         }
     }
 
-    /// Where one value became the lock file, did not get its name back, and is the only one of the
-    /// domain that is removed, a clear says so.
-    fn removed_one(&self, op: &Op<'_>, error: StoreError) -> Result<Vec<Done>, StoreError> {
-        let gone = match op {
+    /// A value that became the lock file did not get its name back, although the change failed. A
+    /// clear says that it removed this one, and that it did not remove the others.
+    fn removed_one(
+        &self,
+        domain: &DomainKey,
+        removal: &Removal<'_>,
+        error: StoreError,
+    ) -> Result<Vec<Done>, StoreError> {
+        let gone = match removal.op {
             Op::Clear { .. } if error.is_applied() => FileName::parse(self.format, error.file()),
             _ => None,
         };
@@ -135,6 +140,19 @@ impl<D: Directory> FileStore<D> {
         }
         cleared.durability = Durability::Process;
         cleared.failed.push(error);
+        let lock = FileName::lock(self.format, domain);
+        match self.names_of(domain) {
+            Ok(names) => {
+                let stay = names.iter().filter(|name| **name != lock);
+                let not_removed = |name: &FileName| {
+                    let kind = StoreErrorKind::Failed("the removal ended before it".into());
+                    StoreError::new(Operation::Remove, name, kind)
+                };
+                let stay = stay.filter(|name| removal.removes(name));
+                cleared.failed.extend(stay.map(not_removed));
+            }
+            Err(error) => cleared.failed.push(error),
+        }
         Ok(vec![Done::Cleared(cleared)])
     }
 }

@@ -271,7 +271,11 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     /// The error of a lock file that stays, after the change was made or a value was moved there.
     pub(crate) fn left(&self, errno: Errno) -> StoreError {
         let kind = StoreErrorKind::LockLeft(Box::new(errno));
-        StoreError::new(Operation::Unlock, self.subject(), kind)
+        let error = StoreError::new(Operation::Unlock, self.subject(), kind);
+        match self.owes_value() {
+            true => error.leaving_behind(&self.name),
+            false => error,
+        }
     }
 
     fn lost(&self, applied: bool) -> StoreError {

@@ -87,13 +87,13 @@ impl<D: Directory> HeldLock<'_, D> {
         let found_under = if is_moved { self.name() } else { name };
         store.expect(found_under, expect, self.timeout())?;
         self.check()?;
-        match directory.unlink(name.into()) {
-            Ok(()) => {}
-            Err(Errno::NOENT) if is_moved => {}
-            Err(Errno::NOENT) => return Ok(Done::NothingToRemove),
-            Err(errno) => return Err(store.unopened(Operation::Remove, name, errno)),
+        if !self.remove_moved(name) {
+            match directory.unlink(name.into()) {
+                Ok(()) => {}
+                Err(Errno::NOENT) => return Ok(Done::NothingToRemove),
+                Err(errno) => return Err(store.unopened(Operation::Remove, name, errno)),
+            }
         }
-        self.remove_moved(name);
         if durability == Durability::Full {
             directory.sync().map_err(|errno| {
                 let kind = StoreErrorKind::RemovedNotDurable(Box::new(errno));

@@ -90,7 +90,6 @@ fn the_value_that_is_removed_is_locked_and_then_moved() {
         "stat L",
         "open c",
         "stat l",
-        "unlink d",
         "stat l",
         "unlink l",
         "unlock d",
@@ -266,6 +265,29 @@ fn all_values_are_cleared_and_the_moved_one_counts() {
         other => panic!("{other:?}"),
     }
     assert!(has(&script, "move d l") && has(&script, "unlink l"));
+}
+
+#[test]
+fn a_clear_that_lost_one_value_says_so_and_what_is_left() {
+    let script = full(&[("d", "other"), ("d", "xl"), ("l", "domain-userdata-lock")]);
+    script.fail("move l d", 0, Errno::IO).displace();
+    match clear(&script, Keep::Essential).unwrap() {
+        Done::Cleared(cleared) => {
+            let removed: Vec<_> = cleared.removed.iter().map(ToString::to_string).collect();
+            assert_eq!((removed, cleared.others), (vec!["other".to_owned()], 0));
+            assert_eq!(cleared.durability, Durability::Process);
+            // The mock lists the moved value, too.
+            let [lost, _, left] = cleared.failed.as_slice() else {
+                panic!("{:?}", cleared.failed);
+            };
+            assert!(lost.is_applied() && lost.file().ends_with(b".other"));
+            let lock = lost.left_behind().unwrap();
+            assert!(lock.ends_with(b"domain-userdata-lock"));
+            assert_eq!(left.operation(), Operation::Remove);
+            assert!(left.file().ends_with(b".xl"));
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
