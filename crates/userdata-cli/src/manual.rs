@@ -53,6 +53,9 @@ pub(crate) const DESTROY: &str = "\
 If COMMAND fails, the exit status is 1, even if the domain is gone and its values are removed. In
 that case a message on standard error says so.
 
+If there is no space for the closing mark, the domain is destroyed without it. A message on standard
+error says so, and the exit status is 0 if all values are removed.
+
 While COMMAND runs, SIGINT and SIGQUIT do not end userdata, and SIGTERM and SIGHUP are passed on to
 COMMAND. When COMMAND has ended, the values are removed or kept as described above.
 

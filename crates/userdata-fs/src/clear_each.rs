@@ -8,7 +8,7 @@ use userdata_core::file_name::{FileName, Kind, NameFormat};
 use userdata_core::store::{AdmitEach, Cleared, Durability, EachCleared, Keep, StoreError};
 
 use crate::lock::{Cleaning, HeldLock};
-use crate::marker::is_closing;
+use crate::moved::Substitute;
 use crate::wait::Timeout;
 use crate::{Directory, FileStore};
 
@@ -64,10 +64,16 @@ impl ClearEach {
         admit: AdmitEach<'_>,
     ) -> Result<Cleared, StoreError> {
         let timeout = Timeout::start(&*store.directory, self.timeout);
-        let mut lock = HeldLock::acquire_within(store, domain, timeout, Cleaning::Last)?;
+        let mut lock = HeldLock::acquire_cleaning(
+            store,
+            domain,
+            timeout,
+            Cleaning::Last,
+            Substitute::Temporary,
+        )?;
         let mut keep = Keep::Essential;
-        let admitted = is_closing(&lock).and_then(|closing| {
-            lock.ask(closing, &mut |state| {
+        let admitted = lock.is_closing().and_then(|closing| {
+            store.ask(domain, closing, &mut |state| {
                 keep = admit(domain, state)?;
                 Ok(())
             })

@@ -5,5 +5,6 @@ mod clearing;
 mod host;
 mod locking;
 mod mock;
+mod moving;
 mod reading;
 mod storing;

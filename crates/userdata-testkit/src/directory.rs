@@ -196,6 +196,9 @@ pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
         naming {
             an_absent_name_is_enoent_in_every_call,
             rename_gives_a_file_another_name,
+            rename_no_replace_gives_a_file_another_name,
+            rename_no_replace_replaces_nothing,
+            concurrent_renames_that_replace_nothing_succeed_once,
             rename_replaces_the_file_of_the_new_name,
             rename_to_its_own_name_changes_nothing,
             link_gives_a_file_one_more_name,

@@ -5,8 +5,8 @@ use std::io;
 use std::process::{Command, ExitStatus, Stdio};
 
 use thiserror::Error;
-use userdata::store::Cleared;
-use userdata::{DestroyError, Destroyed, DomainKey, Source, UserdataError};
+use userdata::store::{Cleared, StoreErrorKind};
+use userdata::{DestroyError, Destroyed, DomainKey, Source, UserdataError, UserdataErrorKind};
 
 use super::clear::{removed_lines, report};
 use crate::arguments::Destroy;
@@ -87,7 +87,10 @@ fn destroyed_with(
     note(problems, output);
     if let Some(first) = problems.first() {
         output.note("the domain is destroyed all the same");
-        return Ok(first.kind().into());
+        // The closing mark alone needs space. What was to be removed is removed without it.
+        if cleared.is_none() || !is_no_space(first) {
+            return Ok(first.kind().into());
+        }
     }
     Ok(cleared.map_or(Status::Done, |cleared| report(cleared, output)))
 }
@@ -130,6 +133,13 @@ fn show(
         command_error,
     };
     output.show(&document, String::new)
+}
+
+fn is_no_space(error: &UserdataError) -> bool {
+    match error.kind() {
+        UserdataErrorKind::Store(error) => matches!(error.kind(), StoreErrorKind::NoSpace(_)),
+        _ => false,
+    }
 }
 
 fn note(problems: &[UserdataError], output: Output) {

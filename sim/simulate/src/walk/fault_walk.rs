@@ -15,6 +15,7 @@ use super::interruption;
 use super::misled_host::MisledHost;
 use super::recovery::{Recovery, Violation, files_of_first};
 use super::reported::Reported;
+use super::shortage;
 use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, Swept, WalkError};
 use crate::misanswer::Misanswer;
 use userdata_sim::crash::{CrashModel, NameOrder, Sizes, Storage};
@@ -216,7 +217,8 @@ impl FaultWalk<'_> {
             why,
             tree: tree.clone(),
         };
-        if run.misanswers.is_empty() {
+        let explained = shortage::explains(self.scene, self.action, &run.report);
+        if run.misanswers.is_empty() && !explained {
             let kind = |fault: &Fault| (*fault, run.calls.get(fault.call()).copied());
             let faults: Vec<_> = run.faults.iter().map(kind).collect();
             interruption::check(&faults, &run.report)
