@@ -22,9 +22,9 @@ pub use refused::Refused;
 /// The caller's decision about a change, asked for at a point from which on no other process can
 /// change the domain's data.
 ///
-/// The function may ask a hypervisor; it must not use the store. It may be asked more than once, and
-/// the last answer counts: an engine without locks asks again when another process changed the data
-/// first, and a directory without space for a lock file asks before it takes the lock, too.
+/// The function may ask a hypervisor; it must not use the store. It may be asked more than once,
+/// and the last answer counts: an engine without locks asks again when another process changed the
+/// data first, and a directory without space for a lock file asks before it takes the lock, too.
 pub type Admit<'a> = &'a mut dyn FnMut(&State) -> Result<(), Refused>;
 
 /// Where userdata is kept: one implementation per persistence engine.

@@ -17,8 +17,8 @@ pub(crate) enum Linked {
 
 impl<D: Directory> FileStore<D> {
     /// Gives one of the domain's files the name `to` as well, so that values can be removed where
-    /// no file can be made. On a tmpfs that takes as much as a file does. `flock` works on it as on a file of its own, for libxl too. `None` if
-    /// there is no file for it.
+    /// no file can be made. On a tmpfs that takes as much as a file does. `flock` works on it as on
+    /// a file of its own, for libxl too. `None` if there is no file for it.
     ///
     /// The file that `other` names is not used: the lock and the closing marker are held at the
     /// same time, and one file can't be locked twice.

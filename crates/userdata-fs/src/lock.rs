@@ -327,8 +327,8 @@ pub(crate) fn attempt<D: Directory>(
 }
 
 impl<D: Directory> FileStore<D> {
-    /// Makes the lock file, by a link or of the substitute where there is no space, or opens the one
-    /// that is there.
+    /// Makes the lock file, where there is no space by a link or of the substitute, or opens the
+    /// one that is there.
     fn open_lock_file(
         &self,
         name: &FileName,
