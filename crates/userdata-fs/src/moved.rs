@@ -1,13 +1,13 @@
-//! A lock file where none can be made and none can be linked: a file that goes anyway gets its name.
+//! Where no lock file can be made or linked, a file that goes anyway is renamed to be it.
 //!
 //! A tmpfs counts a link as an inode, so that on a full one no file gets a second name. A file that
-//! gives up its own name for the lock's takes nothing. It is locked before it is renamed, so that no
-//! other process can take that lock in between.
+//! gives up its own name for the lock's takes nothing. It is locked before it is renamed, so that
+//! no other process can take that lock in between.
 //!
-//! A temporary file or a void closing marker is lost without harm. A value is moved only by the one
-//! change that removes it, once `admit` has admitted it; to move it is to remove it. It is asked
-//! again under the lock, and if it refuses then, or if anything else fails, the value gets its name
-//! back. A process that is killed in between was about to remove it.
+//! A temporary file or a void closing marker is lost without harm. A value is moved only by the
+//! change that removes it, once the caller has admitted it: to move the value is to remove it. The
+//! caller is asked again under the lock. If it refuses then, or if anything else fails, the value
+//! gets its name back. If the process is killed in between, the value is removed.
 
 use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, Kind};

@@ -170,8 +170,8 @@ impl Actor {
         say("done");
     }
 
-    /// On a tmpfs without room for another file, which counts a link as one, values are removed, one
-    /// or all of a domain, and one that is refused at last is there again.
+    /// On a tmpfs without room for another file, which counts a link as one, values are removed,
+    /// one or all of a domain, and one that is refused at last is there again.
     pub(crate) fn free_on_a_tmpfs(&self) {
         let mut numbers = 0..;
         let mut fill = || {
