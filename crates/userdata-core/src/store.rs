@@ -26,9 +26,9 @@ pub use transfer::{Transfer, Transferred};
 /// The caller's decision about a change. The store asks for it at a moment from which on no other
 /// process can change the domain's data.
 ///
-/// The function may ask a hypervisor; it must not use the store. It may be asked more than once, and
-/// the last answer counts: an engine without locks asks again if another process changed the data
-/// first, and a directory without space for a lock file also asks before the lock is taken.
+/// The function may ask a hypervisor; it must not use the store. It may be asked more than once,
+/// and the last answer counts: an engine without locks asks again if another process changed the
+/// data first, and a directory without space for a lock file also asks before the lock is taken.
 pub type Admit<'a> = &'a mut dyn FnMut(&State) -> Result<(), Refused>;
 
 /// The same decision for one of many domains. It returns the data that stays, so that this rests on

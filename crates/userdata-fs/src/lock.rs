@@ -367,8 +367,8 @@ pub(crate) fn attempt<D: Directory>(
 }
 
 impl<D: Directory> FileStore<D> {
-    /// Makes the lock file, or opens the existing one. If there is no space for a file, the lock file
-    /// is a link, or the substitute.
+    /// Makes the lock file, or opens the existing one. If there is no space for a file, the lock
+    /// file is a link, or the substitute.
     fn open_lock_file(
         &self,
         name: &FileName,
