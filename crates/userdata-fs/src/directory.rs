@@ -137,7 +137,8 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// # Errors
     ///
     /// `ENOENT` if `from` does not exist, otherwise `EEXIST` if anything has the name `to`, even
-    /// the same file; `EINVAL` if the file system has no such call, `ENOSYS` if the kernel has none.
+    /// the same file; `EINVAL` if the file system has no such call, `ENOSYS` if the kernel has no
+    /// such call.
     fn rename_no_replace(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno>;
 
     /// `linkat(dir, from, dir, to, 0)`: gives a file one more name, which needs no inode. A
