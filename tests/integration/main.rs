@@ -28,6 +28,8 @@ mod libxl_fixture;
 #[cfg(test)]
 mod lifetime;
 #[cfg(test)]
+mod lifetime_faults;
+#[cfg(test)]
 mod moved_directory;
 #[cfg(test)]
 mod place;
@@ -39,6 +41,8 @@ mod same_key_again;
 mod scene;
 #[cfg(test)]
 mod simulated_host;
+#[cfg(test)]
+mod stale_files;
 #[cfg(test)]
 mod store_conformance;
 #[cfg(test)]

@@ -114,9 +114,9 @@ pub trait Store: Send + Sync {
 
     /// Clears many domains, each as by a change of its own, with a timeout of its own: asks `admit`
     /// at a moment from which on no other process can change that domain's data, removes the data
-    /// that does not stay, and passes the result to `each`, until that breaks. The names of all
-    /// records are read once, before the first domain is cleared, so a value that is stored later
-    /// may stay.
+    /// that does not stay, and passes the result to `each`, in order, until that breaks. The names
+    /// of all records are read once, before the first domain is cleared, so a value that is stored
+    /// later may stay. Names that do not fit into a bounded memory are read when it is free again.
     ///
     /// `domains` must be in order, without duplicates.
     ///
@@ -136,6 +136,8 @@ pub trait Store: Send + Sync {
     /// Passes the values of a domain for which `which` returns true to `each`, in order of userid,
     /// until it breaks. They are the values of one moment: no other process that takes the domain's
     /// lock changes one meanwhile.
+    ///
+    /// `each` must not wait for a change of this domain, which may wait for the snapshot.
     ///
     /// # Errors
     ///
@@ -158,9 +160,9 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Unsupported`] if the two are the same. If `admit` refuses, or if a value
-    /// clashes and the transfer refuses that, nothing is changed. After any other error some values
-    /// may have been moved; the same call completes the transfer.
+    /// [`StoreErrorKind::Unsupported`] if the two are the same, or share their data. If `admit`
+    /// refuses, or if a value clashes and the transfer refuses that, nothing is changed. After any
+    /// other error some values may have been moved; the same call completes the transfer.
     fn transfer(
         &self,
         transfer: &Transfer<'_>,

@@ -9,18 +9,24 @@ use userdata_core::store::{AdmitEach, Cleared, Durability, EachCleared, Keep, St
 
 use crate::lock::{Cleaning, HeldLock};
 use crate::moved::Substitute;
+use crate::owners::NamesOfMany;
 use crate::wait::Timeout;
 use crate::{Directory, FileStore};
+
+/// About how many bytes of memory the names of all files may take.
+pub(crate) const NAMES_MAX: usize = 6 << 20;
 
 /// How each of many domains is cleared.
 pub(crate) struct ClearEach {
     pub(crate) timeout: Duration,
     pub(crate) durability: Durability,
+    /// About how many bytes of memory the names of the files may take.
+    pub(crate) names_max: usize,
 }
 
 impl ClearEach {
-    /// Clears the domains. Those whose names found no room come in another round, so that the
-    /// memory is bounded.
+    /// Clears the domains, in order. Those whose names found no room come in another round, for
+    /// which the directory is read again.
     pub(crate) fn run<D: Directory>(
         &self,
         store: &FileStore<D>,
@@ -28,30 +34,27 @@ impl ClearEach {
         admit: AdmitEach<'_>,
         each: EachCleared<'_>,
     ) -> Result<(), StoreError> {
-        let mut domains = domains.to_vec();
-        while !domains.is_empty() {
-            let (names, mut left) = match store.format {
+        let mut rest = domains;
+        while !rest.is_empty() {
+            let names = match store.format {
                 // Its names have no domids, by which many could be told apart.
-                NameFormat::Seed => (Default::default(), domains.clone()),
-                _ => store.names_of_many(&domains)?,
+                NameFormat::Seed => NamesOfMany::default(),
+                _ => store.names_of_many(rest, self.names_max)?,
             };
-            // One that finds no room on its own is read on its own.
-            let alone = left.len() == domains.len();
-            for (place, domain) in domains.iter().enumerate() {
-                let names = match left.binary_search(domain) {
-                    Err(_) => named(store.format, domain, names.of(place)),
-                    Ok(at) if alone => {
-                        left.remove(at);
-                        store.names_of(domain)?
-                    }
-                    Ok(_) => continue,
+            // One whose names find no room even on their own is read on its own.
+            let alone = names.domains == 0;
+            let (round, later) = rest.split_at(if alone { 1 } else { names.domains });
+            for (place, domain) in round.iter().enumerate() {
+                let names = match alone {
+                    true => store.names_of(domain)?,
+                    false => named(store.format, domain, names.of(place)),
                 };
                 let cleared = self.clear(store, domain, names, admit);
                 if each(domain, cleared).is_break() {
                     return Ok(());
                 }
             }
-            domains = left;
+            rest = later;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! `FileStore`: a store in one flat directory.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
@@ -11,12 +12,12 @@ use std::time::Duration;
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::store::{
     Admit, AdmitBoth, AdmitEach, ClosingMark, Done, Durability, EachCleared, Entry, Found, Op,
-    Operation, Owned, State, StoreError, StoreErrorKind, Transfer, Transferred,
+    Operation, Owned, Put, State, StoreError, StoreErrorKind, Transfer, Transferred,
 };
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Store, Userid, Value, WritableUserid};
 
-use crate::clear_each::ClearEach;
+use crate::clear_each::{ClearEach, NAMES_MAX};
 use crate::failure::kind_of;
 use crate::free::Removal;
 use crate::lock::HeldLock;
@@ -175,13 +176,30 @@ impl<D: Directory> FileStore<D> {
     fn check(&self, domain: &DomainKey, op: &Op<'_>) -> Result<Vec<FileName>, StoreError> {
         match op {
             Op::Put { userid, data, .. } => Ok(vec![self.check_put(domain, userid, *data)?]),
-            Op::PutAll { values, .. } => values
-                .iter()
-                .map(|put| self.check_put(domain, put.userid, put.data))
-                .collect(),
+            Op::PutAll { values, .. } => self.check_put_all(domain, values),
             Op::Delete { userid, .. } => Ok(vec![self.data_name(domain, userid)?]),
             _ => Ok(Vec::new()),
         }
+    }
+
+    fn check_put_all(
+        &self,
+        domain: &DomainKey,
+        values: &[Put<'_>],
+    ) -> Result<Vec<FileName>, StoreError> {
+        let mut seen = BTreeSet::new();
+        let checked = values.iter().map(|put| {
+            let name = self.check_put(domain, put.userid, put.data)?;
+            match seen.insert(put.userid.as_userid()) {
+                true => Ok(name),
+                // Which of the two is to stay is not said.
+                false => {
+                    let kind = StoreErrorKind::Unsupported;
+                    Err(StoreError::new(Operation::Admit, name, kind))
+                }
+            }
+        });
+        checked.collect()
     }
 
     fn check_put(
@@ -272,6 +290,7 @@ impl<D: Directory> Store for FileStore<D> {
         let clear = ClearEach {
             timeout,
             durability,
+            names_max: NAMES_MAX,
         };
         clear.run(self, domains, admit, each)
     }

@@ -5,6 +5,7 @@ use userdata_core::store::{
     Clash, Done, Durability, Operation, Put, StoreError, StoreErrorKind, StoredAll,
 };
 
+use crate::failure::kind_of;
 use crate::lock::HeldLock;
 use crate::replace::NAMES_MAX;
 use crate::{Directory, Errno};
@@ -31,7 +32,7 @@ impl<D: Directory> HeldLock<'_, D> {
         done.durability = durability;
         let mut puts = Vec::new();
         for (name, put) in names.iter().zip(values) {
-            match self.compare(name, put, clash)? {
+            match self.compare(name, put, clash, durability)? {
                 Compared::Free => puts.push((name, put)),
                 Compared::Equal => done.unchanged.push(name.userid()),
                 Compared::Kept => done.kept.push(name.userid()),
@@ -44,8 +45,8 @@ impl<D: Directory> HeldLock<'_, D> {
                 Err(error) => return Err(self.discard_all(&staged, error)),
             }
         }
-        self.name_all(&staged)?;
-        if durability == Durability::Full && !staged.is_empty() {
+        done.failed = self.name_all(&staged)?;
+        if durability == Durability::Full && !names.is_empty() {
             self.store().directory.sync().map_err(|errno| {
                 let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
                 StoreError::new(Operation::SyncDirectory, self.domain().to_string(), kind)
@@ -60,6 +61,7 @@ impl<D: Directory> HeldLock<'_, D> {
         name: &FileName,
         put: &Put<'_>,
         clash: Clash,
+        durability: Durability,
     ) -> Result<Compared, StoreError> {
         let there = match self.store().read(name, Some(self.timeout())) {
             // What can't be read is not equal, and may be replaced.
@@ -68,7 +70,13 @@ impl<D: Directory> HeldLock<'_, D> {
         };
         match there {
             None => Ok(Compared::Free),
-            Some(value) if value.as_bytes() == put.data.as_bytes() => Ok(Compared::Equal),
+            Some(value) if value.as_bytes() == put.data.as_bytes() => {
+                Ok(match self.is_durable(name, durability) {
+                    true => Compared::Equal,
+                    // It is written anew.
+                    false => Compared::Free,
+                })
+            }
             Some(value) => match clash {
                 Clash::Replace => Ok(Compared::Free),
                 Clash::Keep => Ok(Compared::Kept),
@@ -79,6 +87,24 @@ impl<D: Directory> HeldLock<'_, D> {
                 }
             },
         }
+    }
+
+    /// Whether a value that is there already is as durable as is asked for: the process that stored
+    /// it may have asked for less.
+    fn is_durable(&self, name: &FileName, durability: Durability) -> bool {
+        if durability == Durability::Process {
+            return true;
+        }
+        let directory = &*self.store().directory;
+        let opened = self
+            .store()
+            .open_leased(Some(self.timeout()), || directory.open(name.into()));
+        let Ok(Ok(file)) = opened else {
+            return false;
+        };
+        let synced = directory.sync_file(&file);
+        directory.close_unwritten(file);
+        synced.is_ok()
     }
 
     fn stage(
@@ -115,8 +141,9 @@ impl<D: Directory> HeldLock<'_, D> {
         Err(StoreError::new(Operation::Create, name, kind))
     }
 
-    /// Gives every staged value its name, or none.
-    fn name_all(&self, staged: &[Staged]) -> Result<(), StoreError> {
+    /// Gives every staged value its name, or none. The errors that are returned are those of second
+    /// names that stay, as temporary files of the domain.
+    fn name_all(&self, staged: &[Staged]) -> Result<Vec<StoreError>, StoreError> {
         let directory = &*self.store().directory;
         for (at, one) in staged.iter().enumerate() {
             let named = self.check().and_then(|()| {
@@ -126,27 +153,37 @@ impl<D: Directory> HeldLock<'_, D> {
             });
             if let Err(error) = named {
                 let (named, rest) = staged.split_at(at);
-                let error = if matches!(error.kind(), StoreErrorKind::LockLost { .. }) {
-                    // Another process may have put something there since, which stays.
-                    let formers = named.iter().filter_map(|one| one.former.as_ref());
-                    formers.fold(self.lost(at > 0), |error, former| {
-                        self.discard(former, error)
-                    })
-                } else {
-                    named
-                        .iter()
-                        .rev()
-                        .fold(error, |error, one| self.restore(one, error))
-                };
+                let error = self.take_back(named, error);
                 return Err(self.discard_all(rest, error));
             }
         }
-        for former in staged.iter().filter_map(|one| one.former.as_ref()) {
-            // All values are in place. A name that stays is that of a temporary file, which goes
-            // with the domain.
-            let _ = directory.unlink(former.into());
+        let formers = staged.iter().filter_map(|one| one.former.as_ref());
+        let removed = formers.map(|former| match directory.unlink(former.into()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => {
+                let error = StoreError::new(Operation::Remove, former, kind_of(errno));
+                Err(error.leaving_behind(former))
+            }
+        });
+        Ok(removed.filter_map(Result::err).collect())
+    }
+
+    /// Restores what stood under the names of these values, unless another process may have put
+    /// something there since. What was restored is made durable, whatever was asked for: a power
+    /// cut must not bring a change back that is reported as not made.
+    fn take_back(&self, named: &[Staged], error: StoreError) -> StoreError {
+        if matches!(error.kind(), StoreErrorKind::LockLost { .. }) {
+            let lost = self.lost(!named.is_empty());
+            let formers = named.iter().filter_map(|one| one.former.as_ref());
+            return formers.fold(lost, |error, former| self.discard(former, error));
         }
-        Ok(())
+        let latest_first = named.iter().rev();
+        let error = latest_first.fold(error, |error, one| self.restore(one, error));
+        if !named.is_empty() {
+            // The call fails in any case.
+            let _ = self.store().directory.sync();
+        }
+        error
     }
 
     /// Puts back what stood under a name before, or says that it could not.
@@ -154,10 +191,13 @@ impl<D: Directory> HeldLock<'_, D> {
         let directory = &*self.store().directory;
         let restored = match &one.former {
             Some(former) => directory.rename(former.into(), (&one.name).into()),
-            None => directory.unlink((&one.name).into()),
+            None => match directory.unlink((&one.name).into()) {
+                Err(Errno::NOENT) => Ok(()),
+                unlinked => unlinked,
+            },
         };
         match restored {
-            Ok(()) | Err(Errno::NOENT) => error,
+            Ok(()) => error,
             Err(_) => error.leaving_behind(&one.name),
         }
     }

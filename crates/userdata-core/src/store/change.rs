@@ -34,7 +34,10 @@ pub enum Op<'a> {
     /// see a part of them meanwhile, and a process that is killed may leave a part of them, but
     /// each value is whole. The same change, made again, completes it.
     PutAll {
-        /// The values, of which no two have the same userid.
+        /// The values. If two of them have the same userid, the error is [`Unsupported`], and
+        /// nothing of the whole change is made.
+        ///
+        /// [`Unsupported`]: crate::store::StoreErrorKind::Unsupported
         values: &'a [Put<'a>],
         /// What the change does with a value that is already there and differs.
         clash: Clash,
@@ -139,8 +142,8 @@ pub enum Done {
     Cleared(Cleared),
 }
 
-/// The result of an [`Op::PutAll`]: each userid is in one of the lists, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The result of an [`Op::PutAll`]: each userid is in one of the lists, in the order of the values.
+#[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct StoredAll {
     /// The values that are new or replaced another one.
@@ -151,6 +154,8 @@ pub struct StoredAll {
     pub kept: Vec<Userid>,
     /// The durability that the change reached.
     pub durability: Durability,
+    /// The temporary files that could not be removed, although all values are in place.
+    pub failed: Vec<StoreError>,
 }
 
 /// The result of [`Store::reclaim`](crate::Store::reclaim).

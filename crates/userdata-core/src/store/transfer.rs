@@ -86,7 +86,7 @@ impl fmt::Debug for Transfer<'_> {
 }
 
 /// What a transfer of values from one domain to another did: each userid is in one of the lists,
-/// in order.
+/// in order of userid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transferred {

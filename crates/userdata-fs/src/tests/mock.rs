@@ -14,8 +14,8 @@ use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
 
 use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata, Name};
 
-/// A file of the mock: the letter of its kind.
-pub(super) type File = char;
+/// A file of the mock: the letter of its kind, and the domid if it is not that of [`key`].
+pub(super) type File = String;
 
 mock! {
     pub(super) Disk {}
@@ -69,7 +69,7 @@ struct State {
     /// The inode under each name that is not the one that was opened.
     replaced: Vec<(String, usize)>,
     /// Which file has a name since it was moved there.
-    moved: BTreeMap<char, char>,
+    moved: BTreeMap<File, File>,
     names: Vec<FileName>,
     content: Option<Vec<u8>>,
     /// The closing mark exists.
@@ -191,10 +191,10 @@ impl Script {
             .returning(move |file, bytes| s.called(format!("write {file}")).map(|_| bytes.len()));
         let s = self.clone();
         disk.expect_metadata()
-            .returning(move |file| s.looked_at("fstat", *file));
+            .returning(move |file| s.looked_at("fstat", file));
         let s = self.clone();
         disk.expect_metadata_at()
-            .returning(move |name| s.looked_at("stat", letter(name)));
+            .returning(move |name| s.looked_at("stat", &letter(name)));
         let s = self.clone();
         disk.expect_lock().returning(move |file, mode| {
             let text = match mode {
@@ -274,24 +274,24 @@ impl Script {
     fn opened(&self, call: &str, name: Name<'_>) -> Result<File, Errno> {
         let letter = letter(name);
         self.called(format!("{call} {letter}"))?;
-        if call == "create" && letter == 'c' && self.0.lock().unwrap().marked {
+        if call == "create" && letter == "c" && self.0.lock().unwrap().marked {
             return Err(Errno::EXIST);
         }
-        let there = match (call, letter) {
-            ("open", 'c') => self.0.lock().unwrap().marked,
-            ("open", 'd') => self.0.lock().unwrap().content.is_some(),
+        let there = match (call, &letter[..1]) {
+            ("open", "c") => self.0.lock().unwrap().marked,
+            ("open", "d") => self.0.lock().unwrap().content.is_some(),
             _ => true,
         };
         there.then_some(letter).ok_or(Errno::NOENT)
     }
 
-    fn looked_at(&self, call: &str, letter: char) -> Result<Metadata, Errno> {
+    fn looked_at(&self, call: &str, letter: &str) -> Result<Metadata, Errno> {
         let call = format!("{call} {letter}");
         let before = self.called(call.clone())?;
         let state = self.0.lock().unwrap();
         // A name in capitals is there only where case is folded.
         let letter = match letter {
-            'L' if !state.folds_case => return Err(Errno::NOENT),
+            letter if letter.starts_with('L') && !state.folds_case => return Err(Errno::NOENT),
             letter => letter.to_ascii_lowercase(),
         };
         let replaced = state
@@ -299,10 +299,13 @@ impl Script {
             .iter()
             .any(|(text, from)| *text == call && before >= *from);
         let named = match call.starts_with("stat") {
-            true => *state.moved.get(&letter).unwrap_or(&letter),
-            false => letter,
+            true => state.moved.get(&letter).unwrap_or(&letter),
+            false => &letter,
         };
-        let inode = u64::from(u32::from(named)) + if replaced { 1000 } else { 0 };
+        let number = named
+            .bytes()
+            .fold(0, |number, byte| number * 256 + u64::from(byte));
+        let inode = number * 2 + u64::from(replaced);
         Ok(Metadata {
             identity: Identity { device: 1, inode },
             file_type: FileType::Regular,
@@ -312,20 +315,36 @@ impl Script {
     }
 }
 
-/// The letter of the name's kind, a capital if the whole name is in capitals.
-fn letter(name: Name<'_>) -> char {
+/// The letter of the name's kind, a capital if the whole name is in capitals, and the domid of
+/// another domain.
+fn letter(name: Name<'_>) -> File {
     let bytes = name.as_bytes();
     let lower = bytes.to_ascii_lowercase();
     let name = FileName::parse(NameFormat::Libxl, &lower).unwrap();
     let letter = char::from(name.kind().letter());
-    match lower == bytes {
+    let letter = match lower == bytes {
         true => letter,
         false => letter.to_ascii_uppercase(),
+    };
+    match name.owner().domid {
+        Some(domid) if domid != key().domid => format!("{letter}{domid}"),
+        _ => letter.to_string(),
     }
 }
 
 pub(super) fn key() -> DomainKey {
     DomainKey::new(Domid::new(5).unwrap(), Uuid::from_u128(0x55))
+}
+
+/// A domain whose key is the higher one.
+pub(super) fn higher() -> DomainKey {
+    DomainKey::new(Domid::new(9).unwrap(), Uuid::from_u128(0x11))
+}
+
+/// The name of a file of this domain.
+pub(super) fn file(key: &DomainKey, kind: &str, rest: &str) -> FileName {
+    let name = format!("userdata-{kind}.{key}.{rest}");
+    FileName::parse(NameFormat::Libxl, name.as_bytes()).unwrap()
 }
 
 pub(super) fn userid() -> WritableUserid {

@@ -146,7 +146,7 @@ pub fn no_other_change_comes_between_the_ops_of_a_change(under_test: &StoreUnder
 
 /// Runs `meanwhile` during the admission of a change of `key` in another thread, and returns the
 /// results of both.
-fn while_a_change_is_under_way<R: Send>(
+pub(super) fn while_a_change_is_under_way<R: Send>(
     under_test: &StoreUnderTest,
     key: &DomainKey,
     meanwhile: impl FnOnce() -> R + Send,
@@ -184,7 +184,7 @@ fn while_a_change_is_under_way<R: Send>(
 
 /// The kind of an error, without its data.
 #[derive(Debug, PartialEq)]
-enum StoreErrorKindName {
+pub(super) enum StoreErrorKindName {
     PreconditionFailed,
     DeadlinePassed,
     GaveUp,

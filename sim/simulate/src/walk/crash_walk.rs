@@ -332,7 +332,9 @@ fn check_report(
             problems.is_empty() && matches!(action, Action::DestroyInVain { .. })
         }
         Report::StoredAll(stored) => {
-            stored.durability == action.durability() && stored.kept.is_empty()
+            stored.durability == action.durability()
+                && stored.kept.is_empty()
+                && stored.failed.is_empty()
         }
         Report::Carried(carried) => carried.durability == action.durability(),
         Report::Swept(swept) => swept.error.is_none() && swept.failed.is_empty(),
