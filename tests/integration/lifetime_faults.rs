@@ -289,22 +289,18 @@ fn check_given(disk: &SimDisk) {
 
 #[test]
 fn a_failed_transfer_is_completed_by_the_same_call() {
-    with_every_fault(
-        given,
-        |store| transfer(store),
-        |run| {
-            if run.result.is_ok() {
-                assert_eq!(values_of(run.disk, &one()).len(), 1, "{}", run.fault);
-                assert_eq!(count(run.disk, Kind::Lock), 0, "{}", run.fault);
-            }
-            check_given(run.disk);
-        },
-    );
+    with_every_fault(given, transfer, |run| {
+        if run.result.is_ok() {
+            assert_eq!(values_of(run.disk, &one()).len(), 1, "{}", run.fault);
+            assert_eq!(count(run.disk, Kind::Lock), 0, "{}", run.fault);
+        }
+        check_given(run.disk);
+    });
 }
 
 #[test]
 fn a_killed_transfer_is_completed_by_the_same_call() {
-    with_every_kill(given, |store| transfer(store), check_given);
+    with_every_kill(given, transfer, check_given);
 }
 
 /// Two dead domains with files of every kind, and one that is not in the list.
@@ -359,33 +355,29 @@ fn check_cleared(disk: &SimDisk) {
 
 #[test]
 fn what_a_failed_clear_of_many_left_the_next_removes() {
-    with_every_fault(
-        dead,
-        |store| clear_both(store),
-        |run| {
-            if let Ok(told) = &run.result {
-                assert_eq!(told.len(), 2, "{}", run.fault);
-                for (key, is_clear) in [one(), other()].iter().zip(told) {
-                    // A mark that can't be locked is another process's, which removes it.
-                    let is_held = run.kind == Some(CallKind::Lock);
-                    let left = files(run.disk).into_iter().any(|(name, _)| {
-                        let is_its = name.owner().key() == Some(*key);
-                        is_its && !(is_held && name.kind() == Kind::Closing)
-                    });
-                    // Whatever else was not removed is told.
-                    assert!(!is_clear || !left, "{}: {key}", run.fault);
-                }
-                let failed = told.iter().filter(|is_clear| !**is_clear).count();
-                assert!(failed <= 1, "one fault fails two domains: {}", run.fault);
+    with_every_fault(dead, clear_both, |run| {
+        if let Ok(told) = &run.result {
+            assert_eq!(told.len(), 2, "{}", run.fault);
+            for (key, is_clear) in [one(), other()].iter().zip(told) {
+                // A mark that can't be locked is another process's, which removes it.
+                let is_held = run.kind == Some(CallKind::Lock);
+                let left = files(run.disk).into_iter().any(|(name, _)| {
+                    let is_its = name.owner().key() == Some(*key);
+                    is_its && !(is_held && name.kind() == Kind::Closing)
+                });
+                // Whatever else was not removed is told.
+                assert!(!is_clear || !left, "{}: {key}", run.fault);
             }
-            check_cleared(run.disk);
-        },
-    );
+            let failed = told.iter().filter(|is_clear| !**is_clear).count();
+            assert!(failed <= 1, "one fault fails two domains: {}", run.fault);
+        }
+        check_cleared(run.disk);
+    });
 }
 
 #[test]
 fn what_a_killed_clear_of_many_left_the_next_removes() {
-    with_every_kill(dead, |store| clear_both(store), check_cleared);
+    with_every_kill(dead, clear_both, check_cleared);
 }
 
 #[test]

@@ -114,7 +114,7 @@ impl<D: Directory> HeldLock<'_, D> {
         durability: Durability,
     ) -> Result<Staged, StoreError> {
         let temporary = self.write_temporary(put.data.as_bytes(), durability)?;
-        match self.second_name(name) {
+        match self.second_name(name, durability) {
             Ok(former) => Ok(Staged {
                 temporary,
                 name: name.clone(),
@@ -124,8 +124,13 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// Gives what stands under a name a second one, if anything does.
-    fn second_name(&self, name: &FileName) -> Result<Option<FileName>, StoreError> {
+    /// Gives what stands under a name a second one, if anything does. Where a file can have only
+    /// one name it is copied.
+    fn second_name(
+        &self,
+        name: &FileName,
+        durability: Durability,
+    ) -> Result<Option<FileName>, StoreError> {
         let directory = &*self.store().directory;
         for _ in 0..NAMES_MAX {
             let second = self.random_name()?;
@@ -133,6 +138,12 @@ impl<D: Directory> HeldLock<'_, D> {
                 Ok(()) => return Ok(Some(second)),
                 Err(Errno::NOENT) => return Ok(None),
                 Err(Errno::EXIST) => {}
+                Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
+                    let value = self.store().read(name, Some(self.timeout()))?;
+                    let copy =
+                        value.map(|value| self.write_temporary(value.as_bytes(), durability));
+                    return copy.transpose();
+                }
                 Err(errno) => return Err(self.store().unopened(Operation::Create, name, errno)),
             }
         }

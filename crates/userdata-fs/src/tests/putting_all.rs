@@ -119,6 +119,20 @@ fn what_is_replaced_has_a_second_name_until_all_is_done() {
 }
 
 #[test]
+fn without_links_what_is_replaced_is_copied() {
+    for errno in [Errno::PERM, Errno::OPNOTSUPP, Errno::MLINK] {
+        let script = filled();
+        script.fail("link d t", 0, errno);
+        put_two(&script, Clash::Replace, Durability::Full).unwrap();
+        // Both values and both copies are written and synced, and the copies go.
+        assert_eq!(made(&script, "create t"), 4);
+        assert_eq!(made(&script, "sync_file t"), 4);
+        assert_eq!(made(&script, "rename t d"), 2);
+        assert_eq!(made(&script, "unlink t"), 2);
+    }
+}
+
+#[test]
 fn values_that_are_put_together_are_synced_as_asked_for() {
     for (durability, files, names) in [
         (Durability::Process, 0, 0),
