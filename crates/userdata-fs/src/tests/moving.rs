@@ -1,10 +1,13 @@
 //! A file that goes anyway becomes the lock file where none can be made or linked.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::store::{
-    Admit, Done, Durability, Expect, Keep, Op, Operation, Refused, StoreError, StoreErrorKind,
+    Admit, Cleared, Done, Durability, Expect, Keep, Op, Operation, Refused, StoreError,
+    StoreErrorKind,
 };
 use userdata_core::{Store, Userid, Version};
 
@@ -357,4 +360,44 @@ fn a_void_marker_with_the_bytes_of_a_value_is_removed() {
     script.fail("lock_shared c", 0, Errno::AGAIN);
     remove(&script, Expect::Any, &mut admitting(1)).unwrap();
     assert!(!has(&script, "unlink c"));
+}
+
+/// Clears the domain as one of many; the caller decides each time as the next of these says.
+fn clear_each(script: &Script, decisions: &[Keep]) -> Result<Cleared, StoreError> {
+    let mut decisions = decisions.iter().copied();
+    let mut told = None;
+    let cleared = script.store().clear_each(
+        &[key()],
+        deadline(),
+        Durability::Process,
+        &mut |_, _| decisions.next().ok_or(Refused::NoSuchDomain),
+        &mut |_, cleared| {
+            told = Some(cleared);
+            ControlFlow::Continue(())
+        },
+    );
+    cleared.unwrap();
+    told.unwrap()
+}
+
+#[test]
+fn many_domains_are_cleared_without_space_for_a_lock() {
+    let script = full(&[("d", "other"), ("d", "xl"), ("z", "foreign")]);
+    let cleared = clear_each(&script, &[Keep::Nothing; 2]).unwrap();
+    assert_eq!((cleared.removed.len(), cleared.others.len()), (2, 1));
+    assert!(cleared.failed.is_empty(), "{:?}", cleared.failed);
+    assert!(has(&script, "move d l") && has(&script, "unlink l"));
+}
+
+#[test]
+fn many_domains_are_not_cleared_if_the_decision_changes() {
+    let stale = Keep::AllButStale {
+        age: Duration::ZERO,
+    };
+    let script = full(&[("d", "xl")]);
+    let error = clear_each(&script, &[Keep::Nothing, stale]).unwrap_err();
+    let StoreErrorKind::Refused(Refused::ExistsAgain) = error.kind() else {
+        panic!("{error:?}");
+    };
+    assert!(has(&script, "move l d") && !has(&script, "unlink l"));
 }

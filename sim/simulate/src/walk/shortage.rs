@@ -16,6 +16,8 @@ pub(super) fn explains(scene: &Scene, action: &Action, report: &Report) -> bool 
             | Action::Update { value, .. },
             Report::Failed(error),
         ) => !value.is_empty() && is_no_space(error),
+        // A carry renames values, but needs two locks.
+        (Action::Import { .. } | Action::Carry { .. }, Report::Failed(error)) => is_no_space(error),
         (
             Action::Destroy { durability, .. } | Action::DestroyWithError { durability, .. },
             Report::Cleared(Some(cleared), problems),
