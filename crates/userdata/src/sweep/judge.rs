@@ -15,8 +15,8 @@ pub(super) struct Judge<'a, H> {
     pub(super) options: &'a SweepOptions,
     /// The time of this sweep, by the store's clock.
     pub(super) now: Duration,
-    /// Whether the hypervisor has failed to say that a domain is leaving. It is not asked again then:
-    /// on Xen each such question waits for xenstored, which may not run yet.
+    /// Whether the hypervisor has failed to say that a domain is leaving. It is not asked again
+    /// then: on Xen each such question waits for xenstored, which may not run yet.
     pub(super) leaving_fails: Cell<bool>,
 }
 

@@ -225,7 +225,13 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         for record in values.chain(cleared.others) {
             self.totals.removed += 1;
             #[cfg(feature = "tracing")]
-            tracing::info!(%domain, kind = %record.kind, userid = %record.userid, reason = %verdict, "removed");
+            tracing::info!(
+                %domain,
+                kind = %record.kind,
+                userid = %record.userid,
+                reason = %verdict,
+                "removed"
+            );
             self.say(domain, &verdict, What::Removed(&record));
         }
         for error in &cleared.failed {

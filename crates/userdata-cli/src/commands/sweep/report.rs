@@ -85,8 +85,7 @@ impl Report {
     }
 
     fn found(&mut self, action: Action, key: &DomainKey, found: &Found, verdict: &Verdict) {
-        let modified = found.entry.modified.filter(|_| found.kind == Kind::Data);
-        let older = self.boot.zip(modified).map(|(boot, time)| time < boot);
+        let older = self.boot.and_then(|boot| is_older(found, boot));
         self.file(action, key, found.kind, &found.entry.userid, verdict, older);
     }
 
@@ -286,5 +285,42 @@ fn progress() -> ProgressBar {
     match ProgressStyle::with_template("{spinner} {human_pos} domains judged") {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
+    }
+}
+
+/// Whether a value was stored before the host was booted; `None` if that is unknown, or if it is
+/// not a value.
+fn is_older(found: &Found, boot: SystemTime) -> Option<bool> {
+    let modified = found.entry.modified.filter(|_| found.kind == Kind::Data);
+    modified.map(|modified| modified < boot)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use userdata::Uuid;
+    use userdata::file_name::Owner;
+    use userdata::store::{Condition, Entry};
+
+    use super::*;
+
+    #[test]
+    fn a_value_from_before_the_boot_is_older_and_no_other_file() {
+        let boot = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let found = |kind, modified: Option<SystemTime>| {
+            let owner = Owner {
+                domid: None,
+                uuid: Uuid::nil(),
+            };
+            let mut entry = Entry::new(Userid::new("xl").unwrap(), 1, Condition::Whole);
+            entry.modified = modified;
+            Found::new(owner, kind, entry)
+        };
+        let before = Some(boot - Duration::from_nanos(1));
+        assert_eq!(is_older(&found(Kind::Data, before), boot), Some(true));
+        assert_eq!(is_older(&found(Kind::Data, Some(boot)), boot), Some(false));
+        assert_eq!(is_older(&found(Kind::Data, None), boot), None);
+        assert_eq!(is_older(&found(Kind::New, before), boot), None);
     }
 }
