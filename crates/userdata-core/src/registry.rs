@@ -4,6 +4,7 @@
 //! without having registered them. Nothing here is enforced: a program uses a name of its own
 //! without asking.
 
+use crate::Userid;
 use crate::file_name::Kind;
 
 /// The userid of libxl's own record of a domain's configuration.
@@ -37,6 +38,9 @@ pub struct Registered {
     pub format: &'static str,
     /// The first Xen release that has it.
     pub since: &'static str,
+    /// Whether it stays behind when the data of a domain is carried, exported or imported: its
+    /// owner writes it again for the new domain.
+    pub stays_behind: bool,
 }
 
 /// Every userid that a known program uses, in libxl's order.
@@ -47,6 +51,7 @@ pub const REGISTERED: &[Registered] = &[
         owner: "xl",
         format: "domain config file in xl format, Unix line endings",
         since: "4.1",
+        stays_behind: true,
     },
     Registered {
         userid: "libvirt-xml",
@@ -54,6 +59,7 @@ pub const REGISTERED: &[Registered] = &[
         owner: "libvirt",
         format: "domain XML of libvirt, with a trailing NUL",
         since: "4.2",
+        stays_behind: true,
     },
     Registered {
         userid: USERDATA_LOCK,
@@ -61,6 +67,7 @@ pub const REGISTERED: &[Registered] = &[
         owner: "libxl",
         format: "empty lock file, not to be touched by applications",
         since: "4.5",
+        stays_behind: true,
     },
     Registered {
         userid: LIBXL_JSON,
@@ -68,6 +75,7 @@ pub const REGISTERED: &[Registered] = &[
         owner: "libxl",
         format: "libxl_domain_config as JSON, with a trailing NUL",
         since: "4.5",
+        stays_behind: true,
     },
     Registered {
         userid: "libxl-device-changes-lock",
@@ -75,6 +83,7 @@ pub const REGISTERED: &[Registered] = &[
         owner: "libxl",
         format: "empty lock file",
         since: "4.13",
+        stays_behind: true,
     },
     Registered {
         userid: "qmp-socket-lock",
@@ -82,12 +91,29 @@ pub const REGISTERED: &[Registered] = &[
         owner: "libxl",
         format: "empty lock file",
         since: "4.13",
+        stays_behind: true,
     },
 ];
+
+/// Whether the value of a userid stays behind when a domain's data follows it, unless it is asked
+/// for. Values of programs that are not registered go along.
+#[must_use]
+pub fn stays_behind(userid: &Userid) -> bool {
+    REGISTERED
+        .iter()
+        .any(|known| known.stays_behind && known.userid.as_bytes() == userid.as_bytes())
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_its_owner_writes_again_stays_behind() {
+        let stays = |userid| stays_behind(&Userid::new(userid).unwrap());
+        assert!(["libxl-json", "libvirt-xml", "xl"].into_iter().all(stays));
+        assert!(!["backup-agent", "xl2", ""].into_iter().any(stays));
+    }
 
     #[test]
     fn every_lock_is_registered_as_one() {

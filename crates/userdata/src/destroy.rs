@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use thiserror::Error;
-use userdata_core::store::{Cleared, ClosingMark, Refused};
+use userdata_core::store::{Cleared, ClosingMark, Refused, StoreError};
 use userdata_core::{DomainKey, Hypervisor, Life, Source, Store};
 
+use crate::follow::{Exported, Limits, Selection};
 use crate::protocol::{admit_clear_of_gone, find, life_of};
 use crate::{Target, Userdata, UserdataError, UserdataErrorKind};
 
@@ -31,6 +32,10 @@ pub enum DestroyError {
     /// The caller's function was not called, and nothing was changed.
     #[error(transparent)]
     NotStarted(UserdataError),
+    /// What was to take the domain's values along failed, so that the function that destroys the
+    /// domain was not called. Nothing was changed.
+    #[error("the domain was not destroyed, because its userdata could not be exported")]
+    NotExported(#[source] Source),
     /// The caller's function failed, and the domain still lives. Its data is as it was.
     #[error("the domain was not destroyed")]
     Failed {
@@ -115,21 +120,118 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     ) -> Result<Destroyed<R>, DestroyError> {
         let target = target.into();
         let failed = |kind| UserdataError::of(VERB, None, target, kind);
-        let key = find(&self.hypervisor, target)
-            .map_err(|kind| DestroyError::NotStarted(failed(kind)))?
-            .key;
+        let (key, mark) = self
+            .find_and_mark(target)
+            .map_err(|kind| DestroyError::NotStarted(failed(kind)))?;
         let mut problems = Vec::new();
-        let mark = match self.mark(&key).map_err(failed) {
-            Ok(mark) => Some(mark),
-            Err(error) if matches!(error.kind(), UserdataErrorKind::Store(_)) => {
-                problems.push(error);
-                None
-            }
-            Err(error) => return Err(DestroyError::NotStarted(error)),
-        };
-        let returned = destroy(&key).map_err(Into::into);
+        let mark = mark
+            .map_err(|error| problems.push(failed(error.into())))
+            .ok();
+        self.destroy_marked(target, &key, mark, problems, destroy)
+    }
+
+    /// The same, and the domain's values are taken along: once it is marked as closing, and before
+    /// `destroy` runs, `export` gets all values that go along, as they are from then on. When it
+    /// has put them into safety, `destroy` runs. No store comes in between, so that none is lost.
+    ///
+    /// The caller removes what `export` wrote if the domain lives on, which the kinds
+    /// [`DestroyError::Failed`] and [`DestroyError::StillAlive`] say.
+    ///
+    /// # Errors
+    ///
+    /// As [`Userdata::destroy`]. [`DestroyError::NotStarted`] also if the domain cannot be marked or
+    /// the values cannot be read, and [`DestroyError::NotExported`] if `export` fails: then
+    /// `destroy` did not run, and nothing was changed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use hv_sim::{HostOptions, NewDomain, SimHost};
+    /// # use userdata::{Userdata, WritableUserid};
+    /// # use userdata_fs::FileStore;
+    /// use userdata::follow::{Exported, Limits, Selection};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let directory = tempfile::tempdir()?;
+    /// # let host = SimHost::new(HostOptions::new(1));
+    /// # let domain = host.create(NewDomain::new())?;
+    /// # let userdata = Userdata::new(host.clone(), FileStore::open(directory.path())?);
+    /// userdata.store(domain, &WritableUserid::new("agent")?, b"state")?;
+    /// let (which, limits) = (Selection::new(), Limits::default());
+    /// let mut saved = None;
+    /// let export = |exported: Exported| -> Result<(), std::io::Error> {
+    ///     saved = Some(exported);
+    ///     Ok(())
+    /// };
+    /// userdata.destroy_with_export(domain, &which, &limits, export, |key| {
+    ///     host.destroy(key.domid)
+    /// })?;
+    /// assert_eq!(saved.expect("it was exported").values.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg_attr(feature = "tracing", tracing::instrument(skip_all))]
+    pub fn destroy_with_export<R, E: Into<Source>, X: Into<Source>>(
+        &self,
+        target: impl Into<Target>,
+        which: &Selection,
+        limits: &Limits,
+        export: impl FnOnce(Exported) -> Result<(), X>,
+        destroy: impl FnOnce(&DomainKey) -> Result<R, E>,
+    ) -> Result<Destroyed<R>, DestroyError> {
+        let target = target.into();
+        let failed = |kind| UserdataError::of(VERB, None, target, kind);
+        let not_started = |kind| DestroyError::NotStarted(failed(kind));
         let time_left = self.time_left();
-        match life_of(&self.hypervisor, &key) {
+        let (key, mark) = self.find_and_mark(target).map_err(not_started)?;
+        // Without the mark, a store could come between the export and the end of the domain.
+        let mark = mark.map_err(|error| not_started(error.into()))?;
+        let exported = self
+            .values_to_follow(&key, which, limits, time_left.get())
+            .map_err(not_started)
+            .and_then(|exported| {
+                export(exported).map_err(|error| DestroyError::NotExported(error.into()))
+            });
+        match exported {
+            Ok(()) => self.destroy_marked(target, &key, Some(mark), Vec::new(), destroy),
+            Err(error) => {
+                // A mark that can't be removed is void as soon as it is dropped.
+                let _ = mark.reopen(time_left.get());
+                Err(error)
+            }
+        }
+    }
+
+    /// The domain, and its closing mark, or why the store could not make it.
+    #[expect(
+        clippy::type_complexity,
+        reason = "a failed mark is not a failed look-up"
+    )]
+    fn find_and_mark(
+        &self,
+        target: Target,
+    ) -> Result<(DomainKey, Result<Box<dyn ClosingMark>, StoreError>), UserdataErrorKind> {
+        let key = find(&self.hypervisor, target)?.key;
+        match self.mark(&key) {
+            Ok(mark) => Ok((key, Ok(mark))),
+            Err(UserdataErrorKind::Store(error)) => Ok((key, Err(error))),
+            Err(kind) => Err(kind),
+        }
+    }
+
+    /// Runs `destroy`, and then does what the hypervisor's answer says.
+    fn destroy_marked<R, E: Into<Source>>(
+        &self,
+        target: Target,
+        key: &DomainKey,
+        mark: Option<Box<dyn ClosingMark>>,
+        mut problems: Vec<UserdataError>,
+        destroy: impl FnOnce(&DomainKey) -> Result<R, E>,
+    ) -> Result<Destroyed<R>, DestroyError> {
+        let failed = |kind| UserdataError::of(VERB, None, target, kind);
+        let returned = destroy(key).map_err(Into::into);
+        let time_left = self.time_left();
+        match life_of(&self.hypervisor, key) {
             Ok(Some(Life::Alive)) => {
                 problems.extend(reopen(mark, time_left.get()).map_err(failed).err());
                 Err(match returned {
@@ -139,7 +241,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
             }
             // A domain that is dying never comes back.
             Ok(_) => {
-                let cleared = self.clear_closed(&key, mark, time_left.get());
+                let cleared = self.clear_closed(key, mark, time_left.get());
                 let cleared = cleared.map_err(|kind| problems.push(failed(kind))).ok();
                 match returned {
                     Ok(value) => Ok(Destroyed {

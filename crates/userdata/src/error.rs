@@ -9,6 +9,7 @@ use userdata_core::userid::UseridError;
 use userdata_core::{Domid, Source, Userid};
 
 use crate::Target;
+use crate::follow::Counted;
 
 /// An operation that failed. The kind says why; it is the error's source, so that a printed chain
 /// shows each fact once.
@@ -145,6 +146,19 @@ pub enum UserdataErrorKind {
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
+    /// There is more than an export may have.
+    #[error("there are {found} {what} and the limit is {limit}")]
+    LimitExceeded {
+        /// What was counted.
+        what: Counted,
+        /// The limit.
+        limit: u64,
+        /// What was found, as far as it was counted.
+        found: u64,
+    },
+    /// The values of a domain cannot be carried to itself.
+    #[error("a domain's userdata cannot be carried to itself")]
+    SameDomain,
     /// The caller's own function failed, and nothing was changed.
     #[error("the caller's function failed")]
     ClosureFailed(#[source] Source),

@@ -50,6 +50,7 @@ mod change;
 mod clear;
 mod destroy;
 mod error;
+pub mod follow;
 mod options;
 mod outcome;
 mod protocol;

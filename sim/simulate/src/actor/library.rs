@@ -59,7 +59,7 @@ impl Library {
         self.host.scheduled().look_at_marker(key);
         for until in [Until::Leaving, Until::Dying, Until::Dead, Until::Gone] {
             match (self.host).apply_to(key, &hv_sim::Event::Destroy { domid, until }) {
-                // Somebody else was faster.
+                // Another process was faster.
                 Err(EventError::WrongPhase { .. }) => {}
                 Err(EventError::NoSuchDomain { .. }) if until > Until::Leaving => return Ok(()),
                 happened => drop(happened?),

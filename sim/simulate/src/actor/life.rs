@@ -6,7 +6,7 @@ use super::host::ScheduledHost;
 use super::libxl::Libxl;
 use super::task::{LibxlRequest, Life};
 
-/// Lets it happen. What can't happen at this moment is left out.
+/// Lets it happen. An event that can't happen at this moment is left out.
 pub(crate) fn perform(host: &ScheduledHost, libxl: &Libxl, life: &Life) {
     match life {
         Life::Create { domid, uuid } => host.create(*domid, *uuid),

@@ -18,19 +18,20 @@ pub enum Task {
     Libxl(Whose, LibxlRequest),
     /// A toolstack lets a domain live or die.
     Life(Life),
-    /// Somebody who knows nothing of this service uses its directory.
+    /// A program that knows nothing of this library uses its directory.
     Interference(Whose, Interference),
 }
 
-/// Which incarnation of which domain is meant when it is time.
+/// The incarnation of a domain that a task is about when its turn comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Whose {
     /// This one, whether or not there is such a domain.
     Exactly(DomainKey),
-    /// One that the hypervisor has, counted in order of domid, round and round.
+    /// The domain of this number that the hypervisor has, in order of domid, modulo their count.
     Living(u8),
-    /// One that the hypervisor had, counted in order of their ends, round and round.
+    /// The domain of this number that the hypervisor had, in the order in which they ended, modulo
+    /// their count.
     Gone(u8),
 }
 
@@ -38,10 +39,9 @@ pub enum Whose {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Request {
-    /// To store, whatever is there.
+    /// To store, whatever value is there.
     Store(WritableUserid, Vec<u8>, Durability),
-    /// To store if what is there is what this process read last, or if nothing is there if it read
-    /// nothing.
+    /// To store if the value is still the one that this process read last, or is still absent.
     StoreIfUnchanged(WritableUserid, Vec<u8>, Durability),
     /// To read, and to replace what was read.
     Update(WritableUserid, Vec<u8>, Durability),
@@ -51,9 +51,9 @@ pub enum Request {
     Clear(Keep, Durability),
     /// To destroy the domain and its data, phase by phase.
     Destroy(Durability),
-    /// To destroy the domain and its data by a function that returns an error all the same.
+    /// To destroy the domain and its data, with a closure that destroys it and returns an error.
     DestroyWithError(Durability),
-    /// To try to destroy the domain.
+    /// To try to destroy the domain, with a closure that fails.
     DestroyInVain,
     /// To read.
     Retrieve(WritableUserid),
@@ -81,13 +81,13 @@ pub enum LibxlRequest {
 pub enum Life {
     /// A domain is created.
     Create {
-        /// With this domid, unless it is taken, or with one that none had.
+        /// With this domid, unless it is taken, or with one that no domain had.
         domid: Option<Domid>,
-        /// With this uuid, which others may have or have had; with the next one if the domid had
-        /// it before.
+        /// With this uuid, which other domains may have or have had; with the next one if this
+        /// domid had it before.
         uuid: Uuid,
     },
-    /// The hypervisor is told to destroy a domain, and nobody else is: as xenopsd does it.
+    /// The hypervisor is told to destroy a domain, and no toolstack is, as xenopsd does it.
     Kill(Whose),
     /// Real libxl destroys a domain and creates it again, with its uuid.
     Reboot(Whose),
@@ -101,11 +101,11 @@ pub enum Life {
     SetUuid(Whose, Uuid),
     /// Once dead, the domain stays as a zombie.
     Pin(Whose),
-    /// The domain stays no longer.
+    /// The domain no longer stays.
     Unpin(Whose),
 }
 
-/// What somebody does who knows nothing of this service.
+/// What a program does that knows nothing of this library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Interference {
@@ -115,10 +115,10 @@ pub enum Interference {
         kind: u8,
         /// What follows the uuid.
         userid: Userid,
-        /// What stands there then.
+        /// What is put there.
         plant: Plant,
     },
-    /// Locks the domain's lock file, and forgets it for a while.
+    /// Locks the domain's lock file, and holds it for this time.
     HoldLock(Duration),
 }
 

@@ -130,8 +130,8 @@ impl Made<'_> {
         }
     }
 
-    /// A change that compares first is one moment only as long as the lock excludes others, which a
-    /// adversary does not ask for.
+    /// A change that compares first takes effect at one moment only as long as the lock excludes
+    /// others. An adversary does not take the lock.
     fn change(&self, need: Need, to: Content) -> Vec<Access> {
         let compares = !matches!(need, Need::Any | Need::Something);
         if compares
@@ -153,7 +153,7 @@ impl Made<'_> {
             .any(|event| matches!(event, Event::Planted { file, .. } if file == name))
     }
 
-    /// What a store says that it displaced was there a moment before.
+    /// A file that a store reports as displaced was there a moment before.
     fn displaced(&self, displaced: Option<FileType>) -> Vec<Access> {
         match displaced {
             Some(found) => self.read(Need::Is(Content::Strange(found))),
@@ -168,7 +168,7 @@ impl Made<'_> {
         }
     }
 
-    /// A value that can't be read is one that stood there.
+    /// A read that fails on a file has seen that this file is there.
     fn refused_as(
         &self,
         kind: &StoreErrorKind,
@@ -188,7 +188,7 @@ impl Made<'_> {
         };
         match report {
             Report::Cleared(Some(cleared), _) => self.cleared(cleared, kept),
-            // Nothing is removed before the whole can fail.
+            // It can fail as a whole only before it removes anything.
             _ => Vec::new(),
         }
     }
@@ -286,8 +286,8 @@ impl Made<'_> {
         self.on_one_of_several(done)
     }
 
-    /// libxl only logs what it can't unlink, a directory among it, and that the domain was gone
-    /// when it looked for its path.
+    /// libxl only logs if it can't unlink a file, or finds a directory, or if the domain was gone
+    /// when it computed the path.
     fn destroyed_by_libxl(&self) -> Vec<Access> {
         let clears = self.access(Need::Any, Some(Content::Nothing));
         let certain = !self.operation.directory_failed
@@ -307,7 +307,7 @@ impl Made<'_> {
         !self.operation.hypervisor_failed && self.facts.keys_of(self.place).len() == 1
     }
 
-    /// A call by domid that may have met another incarnation proves nothing of this one.
+    /// A call by domid that may have met another incarnation proves nothing about this one.
     fn on_one_of_several(&self, done: Vec<Access>) -> Vec<Access> {
         if self.knows_the_key() {
             return done;

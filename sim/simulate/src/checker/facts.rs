@@ -13,7 +13,7 @@ use userdata_sim::crash::Tree;
 /// A host at one moment: its domains, and the directory of the userdata.
 #[derive(Clone, Debug)]
 pub struct HostImage {
-    /// Who lives.
+    /// Its domains.
     pub host: HostState,
     /// What programs see of the directory.
     pub tree: Tree,
@@ -27,7 +27,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) operations: Vec<Operation<'a>>,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) broken_locks: BrokenLocks,
-    /// From this event on nothing counts.
+    /// Events from this one on are ignored.
     pub(crate) until: usize,
 }
 
@@ -59,8 +59,8 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// Which incarnations an operation may concern: libxl asks for the uuid of a domid while it is
-    /// at work, so that its calls may meet several.
+    /// The incarnations that an operation may concern: libxl asks for the uuid of a domid at each
+    /// step, so that one operation may meet several.
     pub(crate) fn keys_of(&self, place: usize) -> Vec<DomainKey> {
         match self.operations.get(place) {
             None => Vec::new(),

@@ -8,7 +8,7 @@ use crate::history::{Event, History};
 /// A host at each moment of a history.
 #[derive(Debug)]
 pub(crate) struct Lifetimes {
-    /// From which event on it was in which state; the first is from the beginning.
+    /// Each state, and the event from which on it held; the first held from the beginning.
     states: Vec<(usize, HostState)>,
 }
 
@@ -36,8 +36,8 @@ impl Lifetimes {
             .map(|(_, state)| state)
     }
 
-    /// Whether a domain was, at some moment of a span, as `wanted`; `None` is a domain that is not
-    /// there, or that asking for alone is not permitted.
+    /// Whether `wanted` was true of a domain at some moment of a span. `None` is a domain that is
+    /// not there, or that this process may not ask for.
     fn ever(
         &self,
         key: &DomainKey,
@@ -58,7 +58,7 @@ impl Lifetimes {
         })
     }
 
-    /// Whether it was on its way out at some moment, or only then began or ceased to be.
+    /// Whether it was leaving or dying at some moment, or came into being or ended in the span.
     pub(crate) fn ever_leaves(&self, key: &DomainKey, span: (usize, usize)) -> bool {
         self.ever(key, span, |state, domain| {
             let dying = domain.is_some_and(|domain| domain.life != Life::Alive);
@@ -86,7 +86,7 @@ impl Lifetimes {
         came.map(|(_, (at, _))| *at).next_back()
     }
 
-    /// Whether it was there at some moment, in whatever life.
+    /// Whether it was there at some moment, alive or not.
     pub(crate) fn ever_there(&self, key: &DomainKey, span: (usize, usize)) -> bool {
         self.during(span).any(|state| {
             let guest = state.guest(key.domid);

@@ -15,8 +15,7 @@ use crate::history::{Event, Invocation, LibxlCall};
 use crate::walk::Report;
 use userdata_sim::crash::Tree;
 
-/// Every register that the history knows, with what was done to it; `left` is what stands there
-/// when all is over.
+/// Every register of the history, with the accesses to it; `left` is what is there at the end.
 pub(crate) fn registers(facts: &Facts<'_>, left: Option<&Tree>) -> Vec<Register> {
     let mut names: BTreeSet<FileName> = BTreeSet::new();
     for tree in std::iter::once(&facts.before.tree).chain(left) {
@@ -71,7 +70,7 @@ pub(crate) fn registers(facts: &Facts<'_>, left: Option<&Tree>) -> Vec<Register>
     for (place, operation) in facts.operations.iter().enumerate() {
         let keys = facts.keys_of(place);
         let owners: Vec<Owner> = keys.iter().map(|key| owner(facts.format, key)).collect();
-        // A wrong answer sends libxl to the files of any uuid.
+        // A wrong answer of the hypervisor can lead libxl to the files of any uuid.
         let astray = operation.libxl().filter(|_| operation.hypervisor_failed);
         for register in &mut registers {
             let owner = register.name.owner();
@@ -100,7 +99,7 @@ pub(crate) fn registers(facts: &Facts<'_>, left: Option<&Tree>) -> Vec<Register>
     registers
 }
 
-/// What adversaries put there, all at once.
+/// The files that adversaries put there.
 fn plants(facts: &Facts<'_>, registers: &mut [Register]) {
     for (at, event) in facts.history.events.iter().enumerate().take(facts.until) {
         let Event::Planted { file, plant, .. } = event else {
@@ -109,8 +108,9 @@ fn plants(facts: &Facts<'_>, registers: &mut [Register]) {
         let Some(name) = FileName::parse(facts.format, file) else {
             continue;
         };
-        // What stands under the name of libxl's temporary file becomes the value when libxl stores;
-        // also of another uuid, if the domain gets that before libxl asks for the second name.
+        // A file under the name of libxl's temporary file becomes the value when libxl stores. It
+        // may be that of another uuid, if the domain gets that before libxl computes the value's
+        // name.
         let (ends, times) = match name.kind() {
             Kind::Data => (at, Times::Once),
             Kind::New => (usize::MAX, Times::Any),

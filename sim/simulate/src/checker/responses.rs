@@ -1,5 +1,5 @@
 //! Whether responses are honest in themselves: a refusal has its reason, a failure its cause, and
-//! what is said to be reached is what was asked.
+//! the durability that is reported is the one that was asked for.
 
 use userdata::{Outcome, UserdataErrorKind};
 use userdata_core::store::{Durability, Expect, Keep, StoreErrorKind};
@@ -18,7 +18,7 @@ pub(crate) fn check(facts: &Facts<'_>) -> Vec<Complaint> {
         .collect()
 }
 
-/// What the facade said of one operation.
+/// The facade's response to one operation.
 struct Response<'a> {
     facts: &'a Facts<'a>,
     place: usize,
@@ -46,7 +46,7 @@ impl<'a> Response<'a> {
         let (guarantee, why) = self.wrong()?;
         let destroyer = self.destroyers().next();
         let operations = std::iter::once(self.place).chain(destroyer.filter(|_| {
-            // A store that should have been refused is told together with who destroyed.
+            // A store that should have been refused is shown with the operation that destroyed.
             guarantee == Guarantee::Lifetime
         }));
         Some(Complaint::new(self.facts, guarantee, None, why, operations))
@@ -57,17 +57,17 @@ impl<'a> Response<'a> {
         match self.report {
             Report::Changed(Outcome::Stored { durability, .. }) => {
                 if *durability != self.action.durability() {
-                    return honest("another durability is reached than was asked");
+                    return honest("the reported durability is not the one that was asked for");
                 }
                 self.is_late().then(|| {
-                    let why = "a value was stored although the domain was gone, or on its way out";
+                    let why = "a value was stored although the domain was gone, dying or leaving";
                     (Guarantee::Lifetime, why.to_owned())
                 })
             }
             Report::Changed(Outcome::Removed { durability }) => {
                 match *durability == self.action.durability() {
                     true => None,
-                    false => honest("another durability is reached than was asked"),
+                    false => honest("the reported durability is not the one that was asked for"),
                 }
             }
             Report::Cleared(Some(cleared), _) => {
@@ -79,7 +79,7 @@ impl<'a> Response<'a> {
                     false => self.action.durability(),
                 };
                 if cleared.durability != reached {
-                    return honest("another durability is reached than is true");
+                    return honest("the reported durability was not reached");
                 }
                 if self.clears_living() {
                     let why = "the data of a domain that lives is cleared as if it were destroyed";
@@ -107,7 +107,7 @@ impl<'a> Response<'a> {
             && self.facts.lifetimes.always(&self.key, span, Life::Alive)
     }
 
-    /// Whether the domain takes no data any more, in all the time of the operation.
+    /// Whether the domain took no data during the whole operation.
     fn is_late(&self) -> bool {
         let life = &self.facts.lifetimes;
         !self.operation.hypervisor_failed
@@ -130,7 +130,7 @@ impl<'a> Response<'a> {
         // Unknown is not dead: only a lie is an excuse.
         let wrong = keeps && libxl_json && lived && !self.operation.hypervisor_lied;
         wrong.then(|| {
-            let why = "libxl-json of a living domain was removed although it was to be spared";
+            let why = "libxl-json of a living domain was removed although it was to be kept";
             (Guarantee::Lifetime, why.to_owned())
         })
     }
@@ -148,13 +148,13 @@ impl<'a> Response<'a> {
                 honest("it is allowed while the domain is being destroyed")
             }
             UserdataErrorKind::BeingDestroyed => {
-                // A lock that fails as if somebody held it tells that somebody destroys.
+                // A marker's lock that fails as if it were held means that a process destroys.
                 let destroyed = lifetimes.ever_leaves(&self.key, span)
                     || self.is_contended()
                     || self.operation.directory_failed;
                 match destroyed {
                     true => None,
-                    false => honest("nobody was destroying the domain"),
+                    false => honest("no process was destroying the domain"),
                 }
             }
             UserdataErrorKind::Hypervisor(_) => match lifetimes.ever_hidden(self.key.domid, span) {
@@ -166,7 +166,8 @@ impl<'a> Response<'a> {
         }
     }
 
-    /// Whether somebody who destroys the domain stops this operation: it adds data, or destroys.
+    /// Whether this operation is refused while another process destroys the domain: it adds data,
+    /// or destroys.
     fn is_refused_while_closing(&self) -> bool {
         matches!(
             self.action,
@@ -183,7 +184,7 @@ impl<'a> Response<'a> {
         let broken = self.facts.broken_locks.touch(self.operation);
         let excused = match kind {
             StoreErrorKind::LockLost { .. } => broken,
-            // Who waits for whom is not in the history; what is read is for the registers.
+            // Which process waits for which is not in the history; registers check what is read.
             StoreErrorKind::DeadlinePassed { .. }
             | StoreErrorKind::GaveUp { .. }
             | StoreErrorKind::Empty
@@ -192,14 +193,14 @@ impl<'a> Response<'a> {
             | StoreErrorKind::NameTooLong(_) => true,
             StoreErrorKind::ChangedWhileRead => broken,
             StoreErrorKind::PreconditionFailed { found } => return self.wrong_precondition(*found),
-            // Who broke the lock may have cleared our temporary file away.
+            // The process that broke the lock may have removed our temporary file.
             _ => broken || self.operation.directory_failed || self.anything_planted(),
         };
         match excused {
             true => None,
             false => Some((
                 Guarantee::HonestErrors,
-                "it fails, and nothing in the history is a reason for it".to_owned(),
+                "it failed, and the history has no reason for it".to_owned(),
             )),
         }
     }
@@ -217,7 +218,7 @@ impl<'a> Response<'a> {
             _ => true,
         };
         met.then(|| {
-            let why = "a precondition is said to have failed that was met, or that nobody made";
+            let why = "a precondition is reported to have failed that was met, or was not asked";
             (Guarantee::HonestErrors, why.to_owned())
         })
     }
@@ -229,7 +230,7 @@ impl<'a> Response<'a> {
             .any(|e| matches!(e, Event::Planted { .. }))
     }
 
-    /// Other operations that destroy this domain at the same time, by our mark or by libxl.
+    /// Other operations that destroy this domain at the same time, by this library or by libxl.
     fn destroyers(&self) -> impl Iterator<Item = usize> {
         let operations = self.facts.operations.iter().enumerate();
         operations

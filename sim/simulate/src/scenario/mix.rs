@@ -1,4 +1,4 @@
-//! `Mix`: how often what happens in the scenarios that are drawn.
+//! `Mix`: what happens in the scenarios that are drawn, and how often.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use thiserror::Error;
 
 macro_rules! mix {
     ($($(#[$doc:meta])* $field:ident: $default:expr,)*) => {
-        /// How often what happens in the scenarios that are drawn.
+        /// What happens in the scenarios that are drawn, and how often.
         ///
-        /// Written `NAME` or `NAME,FIELD=NUMBER,...`: one of [`Mix::NAMES`], and what is to be
-        /// different.
+        /// Written `NAME` or `NAME,FIELD=NUMBER,...`: one of [`Mix::NAMES`], and the fields that
+        /// differ from it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Mix {
@@ -78,16 +78,16 @@ impl Mix {
     pub fn named(name: &str) -> Option<Self> {
         let quiet = Self::default();
         let mix = match name {
-            // A few users of this library who do not get into each other's way often.
+            // A few users of this library that rarely use the same value.
             "quiet" => quiet,
-            // Everybody wants the same few values.
+            // All processes want the same few values.
             "crowd" => Self {
                 domains: 1,
                 userids: 2,
                 kills: 5,
                 ..quiet
             },
-            // Whatever can fail fails.
+            // Every call can fail.
             "faults" => Self {
                 toolstack: 1,
                 faults: 12,
@@ -136,7 +136,7 @@ impl Mix {
     }
 }
 
-/// The text is no mix.
+/// The text is not a mix.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MixError {
@@ -150,7 +150,7 @@ pub enum MixError {
     #[error("a mix has no field {0:?}; it has {fields}", fields = names())]
     Field(String),
     /// There are no processes, or they do nothing.
-    #[error("in {0:?} nobody does anything")]
+    #[error("in {0:?} no process does anything")]
     Idle(String),
 }
 
@@ -182,7 +182,7 @@ impl FromStr for Mix {
 }
 
 impl fmt::Display for Mix {
-    /// The name of the mix that is closest, and what is different.
+    /// The name of the closest mix, and the fields that differ from it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let different = |name: &&str| {
             let named = Self::named(name).unwrap_or_default().fields();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mix_is_refused() {
+    fn a_text_that_is_not_a_mix_is_refused() {
         let idle = ["quiet,tasks=0", "all,processes=0"];
         for text in ["", "loud", "quiet,tasks", "quiet,tasks=x", "quiet,x=1"]
             .into_iter()

@@ -4,12 +4,13 @@ use std::cell::Cell;
 use std::fmt;
 
 use hv_sim::SimHost;
+use strum::EnumDiscriminants;
 use thiserror::Error;
 use userdata::{DestroyError, Outcome, Source, Userdata, UserdataError};
 use userdata_core::store::{Cleared, Durability, Entry, Expect, Keep};
 use userdata_core::{DomainKey, Hypervisor, Store, Value, WritableUserid};
 
-/// Whose value under which userid.
+/// A domain and a userid: where a value is stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot {
     /// Which incarnation of which domain.
@@ -19,7 +20,13 @@ pub struct Slot {
 }
 
 /// One call of the facade.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, EnumDiscriminants)]
+#[strum_discriminants(
+    name(ActionKind),
+    derive(PartialOrd, Ord, Hash),
+    doc = "Which call of the facade.",
+    non_exhaustive
+)]
 #[non_exhaustive]
 pub enum Action {
     /// [`Userdata::store`]; no bytes remove.
@@ -60,7 +67,7 @@ pub enum Action {
     },
     /// [`Userdata::clear`].
     Clear {
-        /// Whose data.
+        /// Which domain.
         domain: DomainKey,
         /// Which of it.
         keep: Keep,
@@ -94,29 +101,12 @@ pub enum Action {
     },
     /// [`Userdata::list`].
     List {
-        /// Whose data.
+        /// Which domain.
         domain: DomainKey,
     },
 }
 
-/// Which call of the facade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "each variant is one of `Action`")]
-#[non_exhaustive]
-pub enum ActionKind {
-    Store,
-    StoreIf,
-    Update,
-    Remove,
-    Clear,
-    Destroy,
-    DestroyWithError,
-    DestroyInVain,
-    Retrieve,
-    List,
-}
-
-/// What the facade said.
+/// What the facade returned.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Report {
@@ -136,17 +126,17 @@ pub enum Report {
     Listed(Vec<Entry>),
     /// It failed.
     Failed(UserdataError),
-    /// It failed in a way that it can't fail.
+    /// It returned something that it must never return.
     Nonsense(String),
 }
 
-/// The toolstack's own function failed, as it says.
+/// The error that the toolstack's own function returns.
 #[derive(Debug, Error)]
 #[error("the exit status is not zero")]
 struct ExitStatus;
 
 impl Action {
-    /// Does it. A domain that is destroyed is gone from `host` at once.
+    /// Performs it. A domain that is destroyed is gone from `host` at once.
     pub fn perform<H: Hypervisor + Clone, S: Store + Clone>(
         &self,
         userdata: &Userdata<H, S>,
@@ -155,7 +145,7 @@ impl Action {
         self.perform_with(userdata, |key| host.destroy(key.domid))
     }
 
-    /// Does it. Domains are destroyed by `destroy`, the toolstack's own way.
+    /// Performs it. Domains are destroyed by `destroy`, the toolstack's own function.
     pub fn perform_with<H: Hypervisor + Clone, S: Store + Clone, E: Into<Source>>(
         &self,
         userdata: &Userdata<H, S>,
@@ -207,7 +197,7 @@ impl Action {
         }
     }
 
-    /// Whose value it concerns, if it is one.
+    /// The value that it concerns, if it concerns one.
     #[must_use]
     pub const fn slot(&self) -> Option<&Slot> {
         match self {
@@ -245,19 +235,8 @@ impl Action {
 
     /// Which call it is.
     #[must_use]
-    pub const fn kind(&self) -> ActionKind {
-        match self {
-            Self::Store { .. } => ActionKind::Store,
-            Self::StoreIf { .. } => ActionKind::StoreIf,
-            Self::Update { .. } => ActionKind::Update,
-            Self::Remove { .. } => ActionKind::Remove,
-            Self::Clear { .. } => ActionKind::Clear,
-            Self::Destroy { .. } => ActionKind::Destroy,
-            Self::DestroyWithError { .. } => ActionKind::DestroyWithError,
-            Self::DestroyInVain { .. } => ActionKind::DestroyInVain,
-            Self::Retrieve { .. } => ActionKind::Retrieve,
-            Self::List { .. } => ActionKind::List,
-        }
+    pub fn kind(&self) -> ActionKind {
+        self.into()
     }
 
     /// What it must survive.
@@ -277,7 +256,7 @@ impl Action {
         }
     }
 
-    /// What stands in `slot` afterwards, if this changes it: the bytes, or nothing.
+    /// What is in `slot` afterwards, if this changes it: the bytes, or nothing.
     #[must_use]
     pub fn effect_on(&self, slot: &Slot) -> Option<Option<&[u8]>> {
         match self {

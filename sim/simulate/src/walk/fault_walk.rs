@@ -29,8 +29,8 @@ pub struct FaultWalk<'a> {
     pub scene: &'a Scene,
     /// What is done.
     pub action: &'a Action,
-    /// Whether two calls go wrong as well; the second is any that follows the first in the run that
-    /// the first one leads to.
+    /// Whether pairs of calls go wrong, too: the second is any later call of the run in which the
+    /// first went wrong.
     pub pairs: bool,
     /// Whether the power is cut after each single fault, in every way.
     pub power_cuts: bool,
@@ -44,9 +44,9 @@ pub(crate) struct Run {
     /// How many questions the hypervisor was asked.
     pub(crate) asked: u64,
     report: Report,
-    /// What it left.
+    /// What it left on the disk.
     storage: Storage,
-    /// The disk on which life goes on.
+    /// The disk, for the next process.
     disk: SimDisk,
     host: SimHost,
     /// How many files it has left open.
@@ -54,7 +54,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Whether the hypervisor said what is not true.
+    /// Whether the hypervisor gave a false answer.
     fn is_lied_to(&self) -> bool {
         let mut misanswers = self.misanswers.iter();
         misanswers.any(|(number, misanswer)| *number < self.asked && misanswer.is_lie())
@@ -75,7 +75,7 @@ impl FaultWalk<'_> {
     ///
     /// # Errors
     ///
-    /// None that happens: the scene was made before.
+    /// [`WalkError`] if the simulated host of the scene can't start.
     pub fn walk(&self) -> Result<Faulted, WalkError> {
         let recovery = Recovery::new(self.scene, self.scene.host()?);
         let mut faulted = Faulted::default();
@@ -101,13 +101,13 @@ impl FaultWalk<'_> {
         Ok(faulted)
     }
 
-    /// Lets one call after another go wrong. Each number chooses among all faults that can follow
-    /// the one before in the run that those so far lead to, counted round; every such run is
-    /// checked, and the power cut after the last one if this walk cuts it.
+    /// Lets one call after another go wrong. Each number chooses, modulo their count, among all
+    /// faults that can follow those chosen before. Every run on the way is checked; if this walk
+    /// cuts the power, it does so after the last one.
     ///
     /// # Errors
     ///
-    /// None that happens: the scene was made before.
+    /// [`WalkError`] if the simulated host of the scene can't start.
     pub fn strike(&self, choices: &[usize]) -> Result<Faulted, WalkError> {
         let recovery = Recovery::new(self.scene, self.scene.host()?);
         let mut run = self.run(Vec::new())?;
@@ -208,7 +208,7 @@ impl FaultWalk<'_> {
         )
     }
 
-    /// Holds what was said against what is there.
+    /// Compares what was reported with what is there.
     fn find_fault(&self, run: &Run, recovery: &Recovery<'_>) -> Result<(), Violation> {
         let tree = run.storage.tree();
         let wrong = |guarantee, why: String| Violation {
@@ -234,11 +234,11 @@ impl FaultWalk<'_> {
                 format!("{} files are left open", run.open),
             ));
         }
-        // Nobody holds a lock any more, and whatever is left can be cleared away.
+        // No lock is held any more, and everything that is left can be cleared.
         recovery.go_on(&run.disk, &expected, Cause::Kill)
     }
 
-    /// What must be there, if what was said is true.
+    /// What must be there, if the report is true.
     fn expected(&self, run: &Run) -> Result<Expectation, String> {
         let before = self.scene.expectation();
         let action = self.believed(run);
@@ -259,7 +259,7 @@ impl FaultWalk<'_> {
             }
             Report::Failed(error) if is_applied(error) => Ok(before.after(&action, false)),
             Report::Failed(error) => {
-                // Trouble with storage never stops a toolstack; somebody else's mark does.
+                // A failure of storage never stops a toolstack; another process's mark does.
                 let refused = !matches!(error.kind(), UserdataErrorKind::Store(_));
                 let unknown = !run.misanswers.is_empty();
                 let held = run
@@ -289,7 +289,7 @@ impl FaultWalk<'_> {
             {
                 Ok(before.after(&action, false))
             }
-            // What was done before it failed is not told: it is what is there.
+
             Report::Cleared(None, problems) if !problems.is_empty() => {
                 let left = files_of_first(self.scene, &run.storage.tree());
                 let gone = |slot: &Slot| {
@@ -298,7 +298,7 @@ impl FaultWalk<'_> {
                 };
                 Ok(before.partly_after(&action, false, gone))
             }
-            Report::Cleared(None, _) => Err("nothing is said of the data".to_owned()),
+            Report::Cleared(None, _) => Err("nothing is reported of the data".to_owned()),
             Report::StillThere(_) => match self.action {
                 _ if self.action.ends_domain() && !run.is_lied_to() => {
                     Err("the domain is not there any more".to_owned())
@@ -311,7 +311,7 @@ impl FaultWalk<'_> {
             },
             Report::Read(value) => {
                 let Action::Retrieve { slot } = self.action else {
-                    return Err("nobody asked".to_owned());
+                    return Err("nothing was to be read".to_owned());
                 };
                 match value.as_ref().map(|value| value.as_bytes()) == before.live(slot) {
                     true => Ok(before),
@@ -339,8 +339,8 @@ impl FaultWalk<'_> {
         }
     }
 
-    /// What was done, given what the hypervisor said: the data of a domain of which it says that it
-    /// is gone need not be kept.
+    /// The action, as it must be if the hypervisor's answers are believed: if it answers that the
+    /// domain is gone, the data need not be kept.
     fn believed(&self, run: &Run) -> Action {
         let mut action = self.action.clone();
         if run.is_lied_to() {
@@ -369,17 +369,17 @@ impl FaultWalk<'_> {
                         && !reported.anything
                 }
                 Kind::Temporary => !reported.left_behind.contains(name.as_bytes()),
-                // An empty lock file that nobody holds is void. Success leaves none.
+                // An empty lock file that no process holds is void. Success leaves none.
                 _ => reported.nothing_wrong,
             };
             if silent {
-                return Err(format!("{name} is left, and nothing is said of it"));
+                return Err(format!("{name} is left, and not reported"));
             }
         }
         let is_there = |file: &[u8]| left.iter().any(|name| name.as_bytes() == file);
         match reported.left_behind.iter().find(|file| !is_there(file)) {
             Some(file) => Err(format!(
-                "{} is said to be left, and is not",
+                "{} is reported as left, and is not there",
                 file.escape_ascii()
             )),
             None => Ok(()),
@@ -410,7 +410,7 @@ impl FaultWalk<'_> {
             .any(|slot| is_value(name, slot) && self.action.effect_on(slot) != Some(None))
     }
 
-    /// Cuts the power after a run: what was said to be durable is.
+    /// Cuts the power after a run: what was reported as durable is.
     fn cut_power(&self, run: &Run, recovery: &Recovery<'_>, faulted: &mut Faulted) {
         let Ok(expected) = self.expected(run) else {
             return;

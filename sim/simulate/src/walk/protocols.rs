@@ -5,7 +5,7 @@ use userdata_core::store::{Durability, Keep};
 use super::{Action, Scene};
 
 impl Scene {
-    /// Every call of the facade on the first domain, once for each thing that it may meet there.
+    /// Every call of the facade on the first domain, once for each content that it may find there.
     #[must_use]
     pub fn protocols(&self, durability: Durability) -> Vec<Action> {
         let domain = self.first();

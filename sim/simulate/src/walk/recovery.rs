@@ -1,4 +1,4 @@
-//! What is checked of a host that starts again, with the real code.
+//! Checks a host that starts again, with the real code.
 
 use hv_sim::{HostOptions, SimHost};
 use userdata::{Outcome, Userdata};
@@ -15,14 +15,14 @@ use userdata_sim::{SimDirectory, SimDisk, SimOptions};
 
 pub(crate) type Recovered = Userdata<SimHost, FileStore<SimDirectory>>;
 
-/// Random numbers of a host that starts again are others than before.
+/// A host that starts again has other random numbers than before.
 const SEED: u64 = 2;
 
-/// What is stored when all is over, to see that it can be: shorter than what a killed writer may
-/// have left in a temporary file.
+/// The value that is stored at the end, to see that it can be: shorter than the bytes that a killed
+/// writer may have left in a temporary file.
 const LAST: &[u8] = b"last";
 
-/// The hosts that may come up on what was left.
+/// The hosts that may start on the disk that was left.
 pub(crate) struct Recovery<'a> {
     scene: &'a Scene,
     /// The domains are back, with the same domids and uuids.
@@ -56,8 +56,8 @@ impl<'a> Recovery<'a> {
         Self { scene, back, gone }
     }
 
-    /// Checks what a crash left: what can be read, and that life goes on, whether the domains come
-    /// back or not.
+    /// Checks what a crash left: what can be read, and that stores and removals work, whether the
+    /// domains come back or not.
     pub(crate) fn check(
         &self,
         storage: &Storage,
@@ -135,7 +135,7 @@ impl<'a> Recovery<'a> {
                     .slots()
                     .any(|s| s.domain == domain && *s.userid.as_userid() == entry.userid)
                 {
-                    let why = format!("nobody stored {} for {domain}", entry.userid);
+                    let why = format!("no operation stored {} for {domain}", entry.userid);
                     return Err(wrong(Guarantee::Isolated, why));
                 }
             }
@@ -284,7 +284,7 @@ pub(crate) fn store_once_more(
     }
 }
 
-/// The files of the first domain, of whatever kind.
+/// The files of the first domain, of any kind.
 pub(crate) fn files_of_first(scene: &Scene, tree: &Tree) -> Vec<FileName> {
     let first = scene.first();
     let is_firsts = |name: &FileName| {

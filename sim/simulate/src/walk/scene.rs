@@ -13,7 +13,7 @@ use super::expectation::Expectation;
 use userdata_sim::crash::Storage;
 use userdata_sim::{Plant, SimDisk, SimOptions};
 
-/// What differs between walks besides what is done.
+/// What differs between walks besides their actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// How files are named.
@@ -22,8 +22,8 @@ pub struct Setting {
     pub block: Option<NonZeroUsize>,
 }
 
-/// A host with two domains that live and the data of both, of an incarnation that is gone, and of
-/// nobody: what no operation on the first domain may touch.
+/// A host with two living domains and their data, the data of an incarnation that is gone, and
+/// files that are not userdata. No operation on the first domain may touch any data but its own.
 ///
 /// In libxl's names the second domain has the uuid of the first, as during a localhost migration;
 /// the seed's names can't tell such domains apart, so there it has its own.
@@ -55,7 +55,7 @@ impl Scene {
     ///
     /// # Errors
     ///
-    /// None that happens.
+    /// The `errno` of the simulated disk if the files can't be put there.
     pub fn new(setting: Setting) -> Result<Self, Errno> {
         let mut options = SimOptions::default();
         options.storage.block = setting.block;
@@ -95,7 +95,7 @@ impl Scene {
         Ok(scene)
     }
 
-    /// The domain that things are done to.
+    /// The domain that the actions are about.
     #[must_use]
     pub fn first(&self) -> DomainKey {
         key(5, UUIDS[0])
@@ -123,7 +123,7 @@ impl Scene {
         slot(self.first(), userid)
     }
 
-    /// What differs from other scenes.
+    /// The setting that it was made with.
     #[must_use]
     pub const fn setting(&self) -> Setting {
         self.setting
@@ -133,7 +133,7 @@ impl Scene {
     ///
     /// # Errors
     ///
-    /// None that happens.
+    /// [`EventError`] if the simulated host refuses to create them.
     pub fn host(&self) -> Result<SimHost, EventError> {
         let host = SimHost::new(HostOptions::new(1).with_spurious_one_in(0));
         for domain in [self.first(), self.second()] {
@@ -161,7 +161,7 @@ impl Scene {
         Expectation::certain(there.chain(absent))
     }
 
-    /// The files that are nobody's userdata.
+    /// The files that are not userdata.
     pub(crate) const fn others(&self) -> &BTreeMap<Vec<u8>, Vec<u8>> {
         &self.others
     }
@@ -174,7 +174,7 @@ fn key(domid: u16, uuid: u128) -> DomainKey {
 }
 
 fn slot(domain: DomainKey, userid: &str) -> Slot {
-    // Only `libxl-json` is no userid that anybody may write under.
+    // Of these userids, `libxl-json` is the only one that is not writable.
     let userid = WritableUserid::new(userid).unwrap_or_else(|_| WritableUserid::libxl_json());
     Slot { domain, userid }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Small {
 /// How many questions a store and a removal of all ask together, at least.
 const QUESTIONS: u64 = 6;
 
-/// Who does what, one after the other.
+/// A process, and its tasks, one after the other.
 type Part = (Role, Vec<Task>);
 
 /// Their numbers are those of the cases.
@@ -167,7 +167,7 @@ fn triples() -> Vec<[Part; 3]> {
     ]
 }
 
-/// Real libxl fails to lock, and takes away the lock of whoever holds it.
+/// Real libxl fails to lock, and unlinks the lock file of the lock holder.
 fn libxl_breaks_a_lock() -> Scenario {
     let mut scenario = scenario([
         ours(vec![put("a first value")]),

@@ -1,0 +1,77 @@
+//! `Selection`: which values go along with a domain.
+
+use std::collections::BTreeSet;
+
+use userdata_core::{Userid, registry};
+
+/// Which values go along with a domain: unless told otherwise, all but those that their owners write
+/// again for the new domain, as the [`registry`] says: `libxl-json`, `libvirt-xml` and `xl`.
+///
+/// ```
+/// use userdata::Userid;
+/// use userdata::follow::Selection;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (xl, agent) = (Userid::new("xl")?, Userid::new("agent")?);
+/// let which = Selection::new();
+/// assert!(which.has(&agent) && !which.has(&xl));
+/// let which = Selection::new().with(xl.clone()).without(agent.clone());
+/// assert!(which.has(&xl) && !which.has(&agent));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    only: BTreeSet<Userid>,
+    with: BTreeSet<Userid>,
+    without: BTreeSet<Userid>,
+}
+
+impl Selection {
+    /// What goes along by the registry.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every value of the domain.
+    #[must_use]
+    pub fn everything() -> Self {
+        registry::REGISTERED
+            .iter()
+            .filter_map(|known| Userid::new(known.userid).ok())
+            .fold(Self::new(), Self::with)
+    }
+
+    /// The value of this userid goes along, and of the others only those for which the same was
+    /// said.
+    #[must_use]
+    pub fn only(mut self, userid: Userid) -> Self {
+        self.only.insert(userid);
+        self
+    }
+
+    /// The value of this userid goes along, too.
+    #[must_use]
+    pub fn with(mut self, userid: Userid) -> Self {
+        self.with.insert(userid);
+        self
+    }
+
+    /// The value of this userid stays behind, whatever else is said.
+    #[must_use]
+    pub fn without(mut self, userid: Userid) -> Self {
+        self.without.insert(userid);
+        self
+    }
+
+    /// Whether the value of a userid goes along.
+    #[must_use]
+    pub fn has(&self, userid: &Userid) -> bool {
+        if self.without.contains(userid) {
+            return false;
+        }
+        let asked_for = self.only.contains(userid) || self.with.contains(userid);
+        asked_for || self.only.is_empty() && !registry::stays_behind(userid)
+    }
+}
