@@ -32,7 +32,8 @@ impl Sweep {
         let swept = userdata.sweep(&self.options(), &mut sightings, |swept| report.tell(swept));
         if !self.dry_run {
             if swept.is_err() {
-                // What a hypervisor said that failed soon after counts only if it is no news.
+                // A hypervisor that failed may have been wrong before: of what it said, only what
+                // earlier sweeps had seen as well counts.
                 sightings.agree_with(file.found());
             }
             if let Err(error) = file.replace(sightings, options.timeout()) {

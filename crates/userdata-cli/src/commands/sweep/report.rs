@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use userdata::file_name::{FileName, Kind, NameFormat};
-use userdata::store::Found;
+use userdata::store::{Condition, FileType, Found};
 use userdata::sweep::{Kept, SweepError, SweepTotals, Swept, Verdict, What};
 use userdata::{DomainKey, Userid};
 
@@ -41,6 +41,8 @@ pub(super) struct Report {
     progress: ProgressBar,
     domains: Vec<document::SweptDomain>,
     failed: Vec<String>,
+    /// How many files a dry run counts among those that would be removed, and could not be.
+    would_fail: u64,
 }
 
 impl Report {
@@ -60,6 +62,7 @@ impl Report {
             progress: progress(),
             domains: Vec::new(),
             failed: Vec::new(),
+            would_fail: 0,
         })
     }
 
@@ -76,6 +79,7 @@ impl Report {
                     None,
                 );
             }
+            What::WouldGo(found) if is_directory(found) => self.would_fail(key, found),
             What::WouldGo(found) => self.found(Action::WouldRemove, key, found, verdict),
             What::Stays(found) => self.found(Action::Kept, key, found, verdict),
             What::Failed(error) => self.fail(chain(error)),
@@ -168,6 +172,12 @@ impl Report {
         }
     }
 
+    fn would_fail(&mut self, key: &DomainKey, found: &Found) {
+        let file = file_name(key, found.kind, &found.entry.userid);
+        self.would_fail += 1;
+        self.fail(format!("cannot remove {file}: it is a directory"));
+    }
+
     fn note(&self, line: &str) {
         self.progress.suspend(|| self.output.note(line));
     }
@@ -199,9 +209,11 @@ impl Report {
     /// Ends the report, with the reason if the sweep did not go on.
     pub(super) fn end(
         mut self,
-        totals: SweepTotals,
+        mut totals: SweepTotals,
         error: Option<SweepError>,
     ) -> Result<Status, Failure> {
+        totals.removed = totals.removed.saturating_sub(self.would_fail);
+        totals.failed += self.would_fail;
         self.progress.finish_and_clear();
         let nothing_told = !self.begun && self.domains.is_empty() && self.failed.is_empty();
         let error = match error {
@@ -286,6 +298,10 @@ fn progress() -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
+}
+
+fn is_directory(found: &Found) -> bool {
+    found.entry.condition == Condition::NotRegular(FileType::Directory)
 }
 
 /// Whether a value was stored before the host was booted; `None` if that is unknown, or if it is
