@@ -10,6 +10,7 @@ mod remove;
 mod retrieve;
 mod sim;
 mod store;
+mod sweep;
 
 use std::ffi::OsString;
 
@@ -45,6 +46,7 @@ fn execute(arguments: &Arguments) -> Result<Status, Failure> {
         Command::List(list) => list.run(options),
         Command::Clear(clear) => clear.run(options),
         Command::Destroy(destroy) => destroy.run(options),
+        Command::Sweep(sweep) => sweep.run(options),
         Command::Registry => registry::run(options.output()),
         Command::Demo => demo::run(options.output()),
         Command::Sim(sim) => sim.run(options),

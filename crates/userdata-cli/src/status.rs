@@ -112,6 +112,9 @@ impl From<&Failure> for Status {
             Failure::NoHost(_)
             | Failure::NotDestroyed { .. }
             | Failure::StillAlive { .. }
+            | Failure::Sweep(_)
+            | Failure::SweepOfSeed
+            | Failure::SweepOfOthers { .. }
             | Failure::Demo(_) => Self::Failure,
         }
     }

@@ -57,6 +57,7 @@ impl Destroy {
                 {
                     note(problems, output);
                 }
+                let source = Box::new(source);
                 Err(Failure::NotDestroyed { domain, source })
             }
         }

@@ -23,5 +23,8 @@ mod removing;
 mod retrieving;
 mod samples;
 mod sandbox;
+mod sightings;
 mod simulated;
 mod storing;
+mod sweeping;
+mod units;

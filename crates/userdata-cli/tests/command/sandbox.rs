@@ -2,11 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
+use rustix::io::Errno;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::thread::CapabilitySet;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -197,4 +199,28 @@ impl From<Output> for Ran {
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
+}
+
+/// What a command writes to a terminal that is its standard output or error.
+pub(crate) fn on_a_terminal(
+    mut command: Command,
+    attach: impl FnOnce(&mut Command, fs::File) -> &mut Command,
+) -> String {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let terminal = openpt(flags).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let end = fs::File::options()
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let mut child = attach(&mut command, end).spawn().unwrap();
+    drop(command);
+    let mut text = Vec::new();
+    // When no process has the terminal open any more, reading ends with EIO.
+    let ended = fs::File::from(terminal).read_to_end(&mut text).unwrap_err();
+    assert_eq!(ended.raw_os_error(), Some(Errno::IO.raw_os_error()));
+    assert!(child.wait().unwrap().success());
+    String::from_utf8(text).unwrap().replace('\r', "")
 }
