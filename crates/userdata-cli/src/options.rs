@@ -219,7 +219,8 @@ impl From<Level> for Durability {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+/// A span of time on the command line.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
