@@ -100,8 +100,8 @@ const DOMAINS: &str = "\
 DOMAIN is a domid, a uuid in any case, DOMID.UUID, or a name: the first of these that it can be.
 So a domain whose name is a number or a uuid has to be named in another way. A uuid or a name that
 several domains have is refused, and the domains are listed: name one by its domid. DOMID.UUID
-names one incarnation and no other. For list, retrieve, clear, export and the first domain of carry
-that may be one that no longer exists. A name that begins with a dash is put behind --.";
+names one incarnation and no other. For list, retrieve, clear, export and the OLD of carry that may
+be one that no longer exists. A name that begins with a dash is put behind --.";
 
 /// Variables that are set to nothing count as unset.
 const ENVIRONMENT: [(&str, &str); 5] = [
@@ -147,7 +147,8 @@ Input is read whole before anything is locked, so no other process has to wait f
 with the process that holds it, and so does the mark that a domain is being destroyed. A temporary
 file that a killed command may leave, userdata-t..., is not a value; the next change of the domain
 removes it. An import or a carry that was killed is completed by the same command. A 'destroy
---export' that is killed may leave FILE, complete, although the domain lives. SIGXFSZ is not fatal: a file that becomes too large is reported as an error.";
+--export' that is killed may leave FILE, complete, although the domain lives. SIGXFSZ is not
+fatal: a file that becomes too large is reported as an error.";
 
 /// What follows the long help.
 pub(crate) fn after_help() -> String {
@@ -190,7 +191,9 @@ pub(crate) fn page(command: Command) -> io::Result<Vec<u8>> {
     for (text, example) in follow::FOLLOWING {
         following.control("PP", []);
         following.text([roman(*text)]);
-        verbatim(&mut following, example);
+        if !example.is_empty() {
+            verbatim(&mut following, example);
+        }
     }
     following.to_writer(&mut page)?;
     let mut statuses = section("EXIT STATUS");

@@ -67,8 +67,8 @@ ssh other userdata import --wait 60 web <web.userdata",
     (
         "Not carried are the values of a domain that begins a reboot by itself, since xl destroys \
          it without asking any other program, and those of a soft reset. A process that reads \
-         without the lock may see a part of an import. An archive does not belong into the folder \
-         in which xendomains saves domains: a file web.tar there keeps web from being started.",
+         without the lock may see a part of an import. An archive does not belong in the folder in \
+         which xendomains saves domains: a file web.tar there keeps web from being started.",
         "",
     ),
 ];

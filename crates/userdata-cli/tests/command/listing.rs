@@ -8,9 +8,8 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use rustix::io::Errno;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::sandbox::{Sandbox, WEB};
+use crate::sandbox::{Sandbox, WEB, terminal};
 
 /// Userids that other programs may have stored under, and how they are shown.
 const HOSTILE: [(&[u8], &str); 8] = [
@@ -210,15 +209,7 @@ fn a_terminal_gets_an_aligned_table() {
 
 /// What a command writes when its standard output is a terminal.
 fn on_a_terminal(mut command: Command) -> String {
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let terminal = openpt(flags).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let end = fs::File::options()
-        .write(true)
-        .open(name.to_str().unwrap())
-        .unwrap();
+    let (terminal, end) = terminal();
     let mut child = command.stdout(end).spawn().unwrap();
     drop(command);
     let mut text = Vec::new();

@@ -6,14 +6,18 @@
     reason = "a test may panic"
 )]
 
+mod archives;
 mod arguments;
+mod carrying;
 mod choosing;
 mod demo;
 mod descriptors;
 mod destroying;
 mod documents;
 mod exit_status;
+mod exporting;
 mod hosts;
+mod importing;
 mod interruption;
 mod listing;
 mod pipes;
@@ -23,3 +27,5 @@ mod samples;
 mod sandbox;
 mod simulated;
 mod storing;
+mod taking_along;
+mod waiting;
