@@ -147,8 +147,9 @@ Input is read whole before anything is locked, so no other process has to wait f
 with the process that holds it, and so does the mark that a domain is being destroyed. A temporary
 file that a killed command may leave, userdata-t..., is not a value; the next change of the domain
 removes it. An import or a carry that was killed is completed by the same command. A 'destroy
---export' that is killed may leave FILE, complete, although the domain lives. SIGXFSZ is not
-fatal: a file that becomes too large is reported as an error.";
+--export' that is killed may leave FILE, complete, although the domain lives. Beside a FILE that was
+being written a killed command may leave a temporary file, .tmp... SIGXFSZ is not fatal: a
+file that becomes too large is reported as an error.";
 
 /// What follows the long help.
 pub(crate) fn after_help() -> String {

@@ -64,12 +64,15 @@ impl Export {
         };
         let written = destination.write_by(&write_and_sync);
         written.map_err(failed(path))?;
-        let document = document::Exported {
-            domain: domain.into(),
-            name: archive.name().map(str::to_owned),
-            contents: contents(&archive, path.display().to_string()),
-        };
-        output.show(&document, String::new)?;
+        // Every version in the document is a digest: not for nothing.
+        if output.is_json() {
+            let document = document::Exported {
+                domain: domain.into(),
+                name: archive.name().map(str::to_owned),
+                contents: contents(&archive, path.display().to_string()),
+            };
+            output.show(&document, String::new)?;
+        }
         Ok(Status::Done)
     }
 }

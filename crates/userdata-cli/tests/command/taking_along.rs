@@ -197,7 +197,8 @@ fn the_command_does_not_run_if_the_values_cannot_be_taken_along() {
     let message = ran.refused(1);
     let expected = format!(
         "cannot destroy domain 1.{WEB}: the domain was not destroyed, because its userdata could \
-         not be exported: cannot write out: cannot write values/large of the archive: File too large"
+         not be exported: cannot write out: cannot write values/large of the archive: File too \
+         large"
     );
     assert!(message.starts_with(&expected), "{message}");
     assert_eq!(sandbox.contents(), before);
@@ -248,8 +249,18 @@ fn a_file_that_was_made_meanwhile_is_not_replaced() {
         .join(format!("userdata-l.1.{WEB}.domain-userdata-lock"));
     let held = fs::File::create(&lock).unwrap();
     held.lock().unwrap();
-    let mut command = sandbox.command(["destroy", "web", "--export", "out", "--", "touch", "ran"]);
-    let destroy = command
+    let mut command = sandbox.command([
+        "destroy",
+        "web",
+        "--timeout",
+        "600",
+        "--export",
+        "out",
+        "--",
+        "touch",
+        "ran",
+    ]);
+    let mut destroy = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -261,6 +272,7 @@ fn a_file_that_was_made_meanwhile_is_not_replaced() {
         })
     };
     while !temporary() {
+        assert!(destroy.try_wait().unwrap().is_none());
         thread::yield_now();
     }
     fs::write(sandbox.path("out"), "first").unwrap();
