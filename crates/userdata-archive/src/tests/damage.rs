@@ -35,6 +35,27 @@ fn an_archive_with_one_bit_flipped_is_refused() {
 }
 
 #[test]
+fn a_flipped_bit_is_reported_for_the_member_it_is_in() {
+    let mut bytes = written(&archive(&[("a", b"1"), ("b", b"2")]));
+    let end = bytes.len() - 1024;
+    for at in 0..bytes.len() {
+        let expected = match at {
+            _ if at >= end => Part::End,
+            _ if at >= end - 1024 => Part::member("values/b"),
+            _ if at >= end - 2048 => Part::member("values/a"),
+            _ => Part::member("userdata.json"),
+        };
+        // No digit becomes another one, as that of the schema could.
+        bytes[at] ^= 0x80;
+        match Archive::read(&bytes[..], &LIMITS) {
+            Err(ReadError::Damaged { part, .. }) => assert_eq!(part, expected, "byte {at}"),
+            other => panic!("byte {at}: {other:?}"),
+        }
+        bytes[at] ^= 0x80;
+    }
+}
+
+#[test]
 fn an_archive_that_is_cut_off_is_refused_wherever_it_is() {
     let good = small();
     for length in 0..good.len() {
