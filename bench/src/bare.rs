@@ -44,7 +44,7 @@ impl Bare {
     ///
     /// # Errors
     ///
-    /// What the kernel said, or that the file does not fit the buffer.
+    /// When a call fails, or the file does not fit the buffer.
     pub fn retrieve(&self, buffer: &mut [u8]) -> Result<usize> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = fs::openat(&self.directory, &self.data, flags, Mode::empty())?;
@@ -62,7 +62,7 @@ impl Bare {
     ///
     /// # Errors
     ///
-    /// What the kernel said, or that somebody else has the lock.
+    /// When a call fails, or another process has the lock.
     pub fn store(&self, data: &[u8], durability: Durability) -> Result<()> {
         let directory = &self.directory;
         let lock = fs::openat(directory, &self.lock, NEW, PRIVATE)?;

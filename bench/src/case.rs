@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use userdata_core::store::Durability;
 
-/// How many values a domain has that is listed or whose data is destroyed.
+/// How many values a domain has when it is listed or cleared.
 pub const VALUES: u32 = 5;
 
 /// One operation that is measured. Values are 4 KiB and differ each time.
@@ -98,7 +98,7 @@ impl Case {
         )
     }
 
-    /// What has to be done before each time, how often, and is no part of the case.
+    /// The case that has to be done before each time, and how often: it is not timed.
     #[must_use]
     pub const fn preparation(self) -> Option<(Self, u32)> {
         match self {

@@ -87,12 +87,12 @@ impl Counts {
             .stdin(Stdio::null())
             .output()
             .with_context(|| format!("cannot start {}", repeat.display()))?;
-        let said = String::from_utf8_lossy(&output.stderr);
+        let errors = String::from_utf8_lossy(&output.stderr);
         ensure!(
             output.status.success(),
             "{}: {}",
             case.get_name(),
-            said.trim()
+            errors.trim()
         );
         let allocated: Allocated = serde_json::from_slice(&output.stdout)?;
         let mut counts = Self {
@@ -126,17 +126,17 @@ impl Counts {
 ///
 /// # Errors
 ///
-/// Why not.
+/// When strace is not installed, or may not trace.
 pub fn can_trace() -> Result<()> {
     let output = Command::new("strace")
         .args(["-f", "-c", "-o", "/dev/null", "true"])
         .output()
         .context("strace is not installed")?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
         "strace may not trace: {}",
-        said.trim()
+        errors.trim()
     );
     Ok(())
 }

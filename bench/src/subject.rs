@@ -110,7 +110,7 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// Whatever fails: a benchmark of failures measures nothing.
+    /// When an operation fails: a benchmark of failures measures nothing.
     pub fn turn(&mut self, case: Case, early: u32, times: u32) -> Result<Duration> {
         if case.is_libxls() {
             let libxl = self.libxl.as_mut().context("libxl is not here")?;

@@ -64,7 +64,7 @@ struct Name {
 /// The owner of the name.
 #[derive(Arbitrary, Debug)]
 enum Other {
-    Nobody,
+    Same,
     Domid(u16),
     Uuid(u128),
     /// The domid whose text has these bytes appended.
@@ -89,7 +89,7 @@ pub fn selection(data: &[u8]) {
         };
         let mine = owned(&domid.to_string(), key.uuid);
         let owner = match &input.other {
-            Other::Nobody => mine.clone(),
+            Other::Same => mine.clone(),
             Other::Domid(other) => owned(&other.to_string(), key.uuid),
             Other::Uuid(other) => owned(&domid.to_string(), Uuid::from_u128(*other)),
             Other::LongerDomid(after) => owned(&format!("{domid}{after}"), key.uuid),

@@ -23,7 +23,7 @@ pub(crate) enum Act {
     Store(Userid, Vec<u8>, Wanted),
     Update(Userid, Vec<u8>, Wanted),
     Remove(Userid, Wanted),
-    Clear { spare: bool, wanted: Wanted },
+    Clear { essential: bool, wanted: Wanted },
     Destroy(Wanted),
     DestroyInVain,
     Retrieve(Userid),
@@ -77,9 +77,9 @@ impl Act {
                 slot: userid.slot(scene),
                 durability: wanted.durability(),
             },
-            Self::Clear { spare, wanted } => Action::Clear {
+            Self::Clear { essential, wanted } => Action::Clear {
                 domain,
-                keep: match spare {
+                keep: match essential {
                     true => Keep::Essential,
                     false => Keep::Nothing,
                 },

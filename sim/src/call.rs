@@ -1,13 +1,21 @@
-//! `Call` and `Answer`: what was asked of a directory, and what it said, as data.
+//! `Call` and `Answer`: a call of a directory and its answer, as data.
 
 use std::fmt;
 use std::time::Duration;
 
+use strum::EnumDiscriminants;
 use userdata_fs::{Errno, LockMode, Metadata, Name};
 
 /// One call of [`Directory`](userdata_fs::Directory). Files and directories are numbered in the
 /// order in which they were opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumDiscriminants)]
+#[strum_discriminants(
+    name(CallKind),
+    derive(PartialOrd, Ord),
+    doc = "Which method of [`Directory`](userdata_fs::Directory) was called.",
+    expect(missing_docs, reason = "each variant is a method"),
+    non_exhaustive
+)]
 #[expect(
     missing_docs,
     reason = "each variant is a method, each field an argument of it"
@@ -76,7 +84,7 @@ pub enum Call<'a> {
         name: Name<'a>,
     },
     List,
-    /// No call, but the moment before a listing shows a name.
+    /// Not a call, but the moment before a listing shows a name.
     Listed {
         name: Name<'a>,
     },
@@ -90,44 +98,11 @@ pub enum Call<'a> {
     Process,
 }
 
-/// Which method of [`Directory`](userdata_fs::Directory) was called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each variant is a method")]
-#[non_exhaustive]
-pub enum CallKind {
-    Create,
-    OpenLock,
-    Open,
-    Close,
-    Read,
-    Write,
-    Metadata,
-    MetadataAt,
-    Lock,
-    Unlock,
-    SyncFile,
-    Rename,
-    RenameInto,
-    Link,
-    Unlink,
-    MakeDirectory,
-    OpenDirectory,
-    RemoveDirectory,
-    List,
-    Listed,
-    Sync,
-    IsAtPath,
-    Now,
-    Pause,
-    Random,
-    Process,
-}
-
 /// What a call answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer<'a> {
-    /// Nothing but that it was done.
+    /// It was done; the call returns nothing else.
     Done,
     /// That many bytes were written.
     Written(usize),
@@ -135,7 +110,7 @@ pub enum Answer<'a> {
     Read(&'a [u8]),
     /// The file or directory of this number was opened.
     Opened(u64),
-    /// What stands there.
+    /// The metadata of the file.
     Metadata(Metadata),
     /// That many names were shown.
     Names(usize),
@@ -152,47 +127,20 @@ pub enum Answer<'a> {
 impl Call<'_> {
     /// Which method it is.
     #[must_use]
-    pub const fn kind(&self) -> CallKind {
-        match self {
-            Self::Create { .. } => CallKind::Create,
-            Self::OpenLock { .. } => CallKind::OpenLock,
-            Self::Open { .. } => CallKind::Open,
-            Self::Close { .. } => CallKind::Close,
-            Self::Read { .. } => CallKind::Read,
-            Self::Write { .. } => CallKind::Write,
-            Self::Metadata { .. } => CallKind::Metadata,
-            Self::MetadataAt { .. } => CallKind::MetadataAt,
-            Self::Lock { .. } => CallKind::Lock,
-            Self::Unlock { .. } => CallKind::Unlock,
-            Self::SyncFile { .. } => CallKind::SyncFile,
-            Self::Rename { .. } => CallKind::Rename,
-            Self::RenameInto { .. } => CallKind::RenameInto,
-            Self::Link { .. } => CallKind::Link,
-            Self::Unlink { .. } => CallKind::Unlink,
-            Self::MakeDirectory { .. } => CallKind::MakeDirectory,
-            Self::OpenDirectory { .. } => CallKind::OpenDirectory,
-            Self::RemoveDirectory { .. } => CallKind::RemoveDirectory,
-            Self::List => CallKind::List,
-            Self::Listed { .. } => CallKind::Listed,
-            Self::Sync => CallKind::Sync,
-            Self::IsAtPath => CallKind::IsAtPath,
-            Self::Now => CallKind::Now,
-            Self::Pause { .. } => CallKind::Pause,
-            Self::Random => CallKind::Random,
-            Self::Process => CallKind::Process,
-        }
+    pub fn kind(&self) -> CallKind {
+        self.into()
     }
 }
 
 impl CallKind {
-    /// What can strike this call at any time, whatever the directory holds: `errno` values for the
-    /// state of the host. Those that tell of the state of a name (`ENOENT` and the like) are left
-    /// out, because to give them without that state would be a lie.
+    /// The `errno` values that this call can return at any time, whatever the directory holds: they
+    /// tell of the state of the host. Those that tell of the state of a name (`ENOENT` and the
+    /// like) are left out, because without that state they would be false.
     #[must_use]
     pub const fn errnos(self) -> &'static [Errno] {
         use Errno as E;
         match self {
-            // A name that is taken is what a random number that was drawn before leads to.
+            // `EEXIST`: the random number in the name was drawn before.
             Self::Create => &[
                 E::ACCESS,
                 E::DQUOT,
@@ -308,7 +256,7 @@ impl CallKind {
     #[must_use]
     pub const fn shorts(self) -> &'static [usize] {
         match self {
-            // To read nothing would say that the file ends here.
+            // A read of no bytes would mean the end of the file.
             Self::Read => &[1],
             Self::Write => &[0, 1],
             Self::List => &[1],

@@ -1,7 +1,7 @@
 //! `Faults`: calls that fail when they are told to.
 //!
-//! What the kernel can answer on ext4, xfs, btrfs, tmpfs, NFS, FUSE and overlayfs, whatever the
-//! directory holds, is the list of [`CallKind::errnos`], and every walk makes all of it happen:
+//! [`CallKind::errnos`] lists what the kernel can answer on ext4, xfs, btrfs, tmpfs, NFS, FUSE and
+//! overlayfs, whatever the directory holds. Every walk makes each of these happen:
 //!
 //! | errno | calls | where it comes from |
 //! |---|---|---|
@@ -26,8 +26,8 @@
 //! | `ETXTBSY` | open_lock | the file is a program that runs |
 //! | `EXDEV` | rename, link | project quotas, overlayfs, bind mounts |
 //!
-//! What tells of the state of a name (`ENOENT`, `ELOOP`, `EISDIR`, `ENOTDIR`, `ENXIO`, `ENODEV`,
-//! `ENOTEMPTY`, `ENAMETOOLONG`) is planted in the directory instead.
+//! Errors that tell of the state of a name (`ENOENT`, `ELOOP`, `EISDIR`, `ENOTDIR`, `ENXIO`,
+//! `ENODEV`, `ENOTEMPTY`, `ENAMETOOLONG`) are not in the list: a test plants such a name instead.
 
 use std::collections::BTreeMap;
 use std::fmt;

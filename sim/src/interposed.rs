@@ -1,4 +1,4 @@
-//! `Interposed`: a directory with somebody standing before it.
+//! `Interposed`: a directory with an interceptor in front of it.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use userdata_fs::{Directory, Errno, LockMode, Metadata, Name};
 
 use crate::call::{Answer, Call};
 
-/// Who stands before a directory: sees every call, may answer it in the directory's place, and sees
-/// every answer. Faults, traces, schedules and seeded bugs are such.
+/// Stands in front of a directory: sees every call, may answer it in the directory's place, and
+/// sees every answer. Faults, traces, schedules and seeded bugs are interceptors.
 pub trait Interceptor: Send + Sync + 'static {
     /// Before a call of a process.
     fn before(&self, process: u32, call: &Call<'_>) -> Verdict {
@@ -34,7 +34,7 @@ impl<I: Interceptor> Interceptor for Arc<I> {
     }
 }
 
-/// What becomes of a call.
+/// What an interceptor does with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -111,7 +111,7 @@ impl<D: Directory, I: Interceptor> Interposed<D, I> {
         self
     }
 
-    /// Who stands before it.
+    /// The interceptor in front of it.
     #[must_use]
     pub fn interceptor(&self) -> &I {
         &self.interceptor
@@ -381,7 +381,7 @@ impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
 
     fn pause(&self, span: Duration) {
         let call = Call::Pause { span };
-        // Whoever pretends has let the time pass himself.
+        // An interceptor that pretends has let the time pass itself.
         if self.interceptor.before(self.inner.process(), &call) != Verdict::Pretend {
             self.inner.pause(span);
         }

@@ -10,7 +10,7 @@ use crate::random::Random;
 use crate::storage::{Body, NodeId, Storage};
 use crate::{SimOptions, Step};
 
-/// How far the clock moves when somebody looks at it.
+/// How far the clock moves when a process reads it.
 const TICK: Duration = Duration::from_micros(1);
 
 /// What the clock of a dead process shows: a time at which every deadline has passed.
@@ -268,8 +268,8 @@ impl Kernel {
         Ok(())
     }
 
-    /// Who holds the lock of the file under a name of the root directory alone: this process, or
-    /// another one.
+    /// The process that alone holds the lock of the file under a name of the root directory: this
+    /// one, or another one.
     pub(crate) fn holder(&self, name: &[u8], process: u32) -> Option<Holder> {
         let node = self.storage.find(Storage::root(), name).ok()??;
         let (id, _) = self.opened.iter().find(|(_, description)| {
@@ -282,7 +282,7 @@ impl Kernel {
         })
     }
 
-    /// Notes that storage changed, if anybody wants to know.
+    /// Notes that storage changed, if steps are recorded.
     pub(crate) fn stepped(&mut self, kind: CallKind, call: impl FnOnce() -> String) {
         if let Some(steps) = &mut self.steps {
             steps.push(Step {

@@ -1,4 +1,4 @@
-//! `SimDisk` and `SimProcess`: a simulated host's disk, and who works on it.
+//! `SimDisk` and `SimProcess`: a simulated host's disk, and the processes that work on it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl Default for SimOptions {
 }
 
 /// The disk of one simulated host, with the kernel that runs on it: open files, locks, a clock that
-/// moves only when somebody looks at it or pauses, and random numbers that follow from a seed.
+/// moves only when a process reads it or pauses, and random numbers that follow from a seed.
 ///
 /// Clones are the same disk. What processes do to it is deterministic to the byte.
 #[derive(Clone, Debug)]
@@ -119,8 +119,8 @@ impl SimDisk {
         Self::boot(Storage::new(options.storage.clone()), options)
     }
 
-    /// A host that starts on what another one left: nothing is open, nobody runs. The options of
-    /// the storage are the ones that it has.
+    /// A host that starts on the storage that another one left: no file is open, and no process
+    /// runs. The storage keeps its own options.
     #[must_use]
     pub fn boot(storage: Storage, options: SimOptions) -> Self {
         Self(Arc::new(Mutex::new(Kernel::new(storage, options))))

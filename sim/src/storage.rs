@@ -141,7 +141,7 @@ impl Storage {
         match &self.node(id)?.body {
             Body::File(content) => Ok(content.cached().read(at, buffer)),
             Body::Directory(_) => Err(Errno::ISDIR),
-            // Nobody writes to the other end.
+            // No process writes to the other end.
             Body::Special(FileType::Device | FileType::Fifo) => Ok(0),
             Body::Symlink(_) | Body::Special(_) => Err(Errno::INVAL),
         }
@@ -165,7 +165,7 @@ impl Storage {
         let before = node.allocated();
         let content = match &mut node.body {
             Body::File(content) => content,
-            // A pipe that nobody reads and the null device take everything.
+            // The null device, and a pipe here, take everything.
             Body::Special(FileType::Device | FileType::Fifo) => return Ok(bytes.len()),
             Body::Directory(_) | Body::Symlink(_) | Body::Special(_) => return Err(Errno::BADF),
         };

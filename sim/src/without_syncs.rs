@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::interposed::{Interceptor, Verdict};
 
 /// A store on a directory behind this believes that it syncs, and does not. Every check of crash
-/// states must find it; one that does not is no check.
+/// states must find this bug.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WithoutSyncs {
     /// Files are not synced.

@@ -2,7 +2,7 @@
 //!
 //! Files are compared by what can be told from outside: an identity is compared with those of all
 //! files that are open, since its number means nothing. The bytes in a pipe are not compared:
-//! nobody here writes to one.
+//! no test here writes to one.
 
 use std::ops::ControlFlow;
 use std::path::Path;

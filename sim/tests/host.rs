@@ -68,7 +68,7 @@ fn a_read_only_file_system_answers_as_linux_does() {
 }
 
 #[test]
-fn nothing_is_in_a_directory_that_was_removed_however_long_its_name() {
+fn a_removed_directory_holds_nothing_under_any_name() {
     let (_disk, _process, root) = host();
     root.make_directory(name("d")).unwrap();
     let child = root.open_directory(name("d")).unwrap();
@@ -182,7 +182,7 @@ fn a_lock_lasts_until_the_last_forked_child_closes_it() {
 }
 
 #[test]
-fn to_unlock_frees_the_lock_of_all_who_share_it() {
+fn an_unlock_frees_the_lock_for_all_that_share_it() {
     let (disk, process, root) = host();
     let file = root.create(name("lock")).unwrap();
     root.lock(&file, LockMode::Exclusive).unwrap();
@@ -243,7 +243,7 @@ fn a_name_that_moves_during_a_listing_is_shown_twice_or_never() {
 }
 
 #[test]
-fn a_failed_sync_shows_readers_the_new_bytes_and_the_disk_keeps_the_old() {
+fn after_a_failed_sync_readers_see_bytes_the_disk_lacks() {
     let (disk, _process, root) = host();
     root.plant(name("a"), Plant::File(b"old".to_vec())).unwrap();
     let file = root.open_lock(name("a")).unwrap();

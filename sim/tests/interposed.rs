@@ -64,7 +64,7 @@ fn call(root: &Interposed<SimDirectory, Faults>, kind: CallKind) -> Option<Errno
 }
 
 #[test]
-fn each_call_fails_with_each_errno_that_it_can_return_and_changes_nothing() {
+fn each_call_fails_with_each_errno_and_changes_nothing() {
     use CallKind as K;
     let kinds = [
         K::Close,
@@ -200,7 +200,7 @@ fn syncs_that_are_dropped_are_not_made() {
 }
 
 #[test]
-fn a_trace_says_who_asked_what_and_what_was_answered() {
+fn a_trace_shows_each_process_its_calls_and_the_answers() {
     let disk = SimDisk::new(SimOptions::default());
     let trace = Trace::default();
     let first = Interposed::new(disk.process().root().unwrap(), trace.clone());

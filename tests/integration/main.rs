@@ -40,3 +40,5 @@ mod scene;
 mod simulated_host;
 #[cfg(test)]
 mod store_conformance;
+#[cfg(test)]
+mod sweeping;

@@ -146,7 +146,7 @@ fn a_lock_of_another_process_is_waited_for_until_the_timeout() {
 }
 
 #[test]
-fn a_closing_mark_is_seen_in_other_processes_and_ends_with_its_own() {
+fn other_processes_see_a_closing_mark_until_its_process_ends() {
     let scene = Scene::new();
     let start = || -> Actor { scene.actor(&["close"]) };
     scene.put(&userid("xl"), b"value").unwrap();

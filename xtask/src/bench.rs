@@ -2,7 +2,7 @@
 //!
 //! Builds the package `userdata-bench` in release mode and runs it in scratch directories on a
 //! tmpfs and on a disk, or in images of journalled file systems that are made for it. They are
-//! removed afterwards, on Ctrl-C too. What this machine can't do is left out, and that is said.
+//! removed afterwards, on Ctrl-C too. It leaves out what this machine can't do, and says so.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

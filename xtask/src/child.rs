@@ -220,9 +220,9 @@ mod tests {
         let error = child.wait(|| ()).unwrap_err();
         assert_eq!(error.to_string(), "sh did not end within 200ms");
         drop(child);
-        let patience = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while runs(grandchild) {
-            assert!(Instant::now() < patience, "{grandchild} still runs");
+            assert!(Instant::now() < deadline, "{grandchild} still runs");
             thread::sleep(Duration::from_millis(1));
         }
     }

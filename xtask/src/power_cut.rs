@@ -1,8 +1,8 @@
 //! Power cuts on the kernel's own file systems.
 //!
 //! Builds the package `userdata-power-cut` and runs it in a mount namespace of its own, so that its
-//! mounts end with it, however it ends. Needs root, FUSE and loop devices; where one is missing
-//! nothing is run, and that is said.
+//! mounts end with it, however it ends. Needs root, FUSE and loop devices; where one is missing it
+//! runs nothing, and says so.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_without_tests_is_no_success() {
+    fn a_run_without_tests_is_not_a_success() {
         assert_eq!(
             Tally::default().verdict().unwrap_err().to_string(),
             "no test ran"

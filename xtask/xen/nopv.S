@@ -79,7 +79,7 @@ sched_op:
 
         .balign 4096
         .globl  hypercall_page
-hypercall_page:                                 /* filled by the one who builds the domain */
+hypercall_page:                                 /* filled by the builder of the domain */
         .fill   4096, 1, 0x90
 
         .data

@@ -145,7 +145,7 @@ impl SimHost {
         }
     }
 
-    /// A poisoned lock is no harm: an event is all or nothing, so a thread that panicked has left
+    /// A poisoned lock does no harm: an event is all or nothing, so a thread that panicked has left
     /// nothing half done.
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)

@@ -11,7 +11,7 @@ use userdata_core::file_name::FileName;
 pub struct Name<'a>(&'a [u8]);
 
 impl<'a> Name<'a> {
-    /// The name with these bytes, or `None` if they are no single path component.
+    /// The name with these bytes, or `None` if they are not a single path component.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Option<Self> {
         Self::without_nul(bytes).filter(|_| !bytes.contains(&0))

@@ -194,7 +194,7 @@ impl Directory for OsDirectory {
         let mut buffer = Vec::with_capacity(NAMES_LEN);
         let mut entries = RawDir::new(listing, buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
-            // `.` and `..` are no names.
+            // `.` and `..` are not names.
             if let Some(name) = Name::of_entry(entry?.file_name())
                 && each(name).is_break()
             {

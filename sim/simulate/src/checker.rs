@@ -2,21 +2,21 @@
 //!
 //! A value is a register: operations put, remove, read, and compare before they put. A history is
 //! right if for each register there is an order of the operations, each at one moment of its time,
-//! that explains every response (*linearisability*). What nobody answered may have happened or not;
-//! a failure has changed nothing, unless its kind says otherwise.
+//! that explains every response (*linearisability*). An operation without a response may have
+//! happened or not; a failure has changed nothing, unless its kind says otherwise.
 //!
 //! # What is excused
 //!
-//! A lock that real libxl or an adversary broke is broken until whoever held it is done. Until then
-//! a compare-and-swap is two moments, one at which it compared and one at which it put; a single
-//! put, removal or read still is one. Values of two libxl writers at once may be any mixture of
-//! theirs, and of no value of ours. A value may outlive its domain if its store said that the lock
-//! was lost, or if libxl worked without the right lock meanwhile; a store that says nothing of the
-//! kind leaves none. All of this is counted.
+//! A lock that real libxl or an adversary broke is broken until its holder is done. Until then a
+//! compare-and-swap takes effect at two moments, one at which it compared and one at which it put;
+//! a put, removal or read still takes effect at one. Two libxl writers at once may leave any
+//! mixture of their values, but of no value of ours. A value may outlive its domain if its store
+//! reported that the lock was lost, or if libxl worked without the right lock meanwhile; a store
+//! that reported nothing of the kind leaves none. All of this is counted.
 //!
 //! # What is not checked
 //!
-//! How long anybody waited; whether a store had to succeed; modification times; what several
+//! How long an operation waited; whether a store had to succeed; modification times; what several
 //! registers show together. Between operations that overlap, only what was read orders them, also
 //! for power cuts. An answer of the hypervisor that was wrong excuses the response it led to.
 
@@ -27,6 +27,7 @@ mod content;
 mod crash;
 mod explain;
 mod facts;
+mod last_sweep;
 mod leftovers;
 mod lifetimes;
 mod linearise;
@@ -53,6 +54,7 @@ pub use operation::MalformedHistory;
 use facts::Facts;
 
 use crate::history::{Event, History};
+use userdata_sim::crash::Storage;
 
 /// What is checked of one run.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +67,8 @@ pub struct Checker<'a> {
     pub before: &'a HostImage,
     /// The host when all processes had ended; none if the power was cut before.
     pub after: Option<&'a HostImage>,
+    /// What the disk held then, if one more sweep is to be made of it.
+    pub storage: Option<&'a Storage>,
 }
 
 /// What was found.
@@ -86,16 +90,16 @@ pub struct Tally {
     pub registers: u64,
     /// What was done to them.
     pub accesses: u64,
-    /// How often a lock was broken by somebody else.
+    /// How often another process broke a lock.
     pub locks_broken: u64,
     /// Registers in which libxl's writers may have mixed their bytes.
     pub mixed_by_libxl: u64,
     /// Files of domains that are gone, of real libxl: the leak that it has.
     pub left_by_libxl: u64,
-    /// Values of domains that nobody destroyed with their data: for a sweep.
+    /// Values of domains that no process destroyed with their data: for a sweep.
     pub left_for_a_sweep: u64,
-    /// Values of domains that are gone whose stores said that their lock was lost, or were made
-    /// while somebody worked without one.
+    /// Values of domains that are gone, whose stores reported that their lock was lost, or were
+    /// made while another process worked without the lock.
     pub left_in_known_window: u64,
     /// Temporary files, locks and markers of processes that were killed or could not remove them.
     pub left_over: u64,
@@ -108,7 +112,7 @@ impl Checker<'_> {
     ///
     /// # Errors
     ///
-    /// [`MalformedHistory`] if it is no history at all: a response without a call.
+    /// [`MalformedHistory`] if the events are not a history, such as a response without a call.
     pub fn check(&self) -> Result<Checked, MalformedHistory> {
         let facts = Facts::of(self.history, self.format, self.before, usize::MAX)?;
         let is_cut = self
@@ -139,6 +143,11 @@ impl Checker<'_> {
         if let Some(after) = after {
             let left = leftovers::check(&facts, after, &mut checked.tally);
             checked.complaints.extend(left);
+            if let Some(storage) = self.storage {
+                checked
+                    .complaints
+                    .extend(last_sweep::check(&facts, after, storage));
+            }
         }
         Ok(checked)
     }

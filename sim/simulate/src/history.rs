@@ -1,5 +1,5 @@
-//! `History`: what several processes asked of the userdata of a host, what they were told, and
-//! what happened to the host meanwhile, in one order.
+//! `History`: the invocations and responses of several processes on one host, and what happened to
+//! the host meanwhile, in one order.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use userdata_sim::Plant;
 use userdata_sim::faults::How;
 use userdata_sim::interpose::CallKind;
 
-/// Everything that can be observed of one run. What the checker judges, and what a report shows.
+/// Everything that can be observed of one run. The checker judges it, and a report shows it.
 #[derive(Debug, Default)]
 pub struct History {
     /// In the order in which it happened. The place in this list is the time.
@@ -31,68 +31,68 @@ pub struct OperationId(pub usize);
 pub enum Event {
     /// A process began an operation.
     Invoked {
-        /// Who.
+        /// The process.
         process: ProcessId,
-        /// Which one.
+        /// The operation.
         id: OperationId,
-        /// What.
+        /// The call.
         invocation: Invocation,
     },
     /// An operation ended.
     Responded {
-        /// Who.
+        /// The process.
         process: ProcessId,
-        /// Which one.
+        /// The operation.
         id: OperationId,
-        /// How.
+        /// The answer.
         response: Response,
     },
     /// A process was killed. What it was doing never returns, and may have been done or not.
     Killed {
-        /// Who.
+        /// The process.
         process: ProcessId,
     },
     /// Something happened to the host.
     Host {
-        /// What.
+        /// The event.
         event: hv_sim::Event,
         /// The domain that came of it, if it is one that creates.
         created: Option<DomainKey>,
     },
     /// Real libxl lost or ignored the lock of a domain, see [`LibxlBug`].
     Libxl {
-        /// Who.
+        /// The process.
         process: ProcessId,
-        /// How.
+        /// The defect of libxl that did it.
         bug: LibxlBug,
-        /// Whose lock.
+        /// The domain that the lock is for.
         domain: DomainKey,
     },
-    /// Somebody who knows nothing of this service put something under a name, durable at once.
+    /// A program that knows nothing of this library put something under a name, durable at once.
     Planted {
-        /// Who.
+        /// The process.
         process: ProcessId,
         /// The name.
         file: Vec<u8>,
-        /// What stands there now, in the place of whatever did.
+        /// What it put there, in place of what was there before.
         plant: Plant,
     },
     /// Something went wrong with what a process asked of its host, because the scenario says so.
     Disturbed {
-        /// Who asked.
+        /// The process that asked.
         process: ProcessId,
         /// What went wrong.
         by: Disturbance,
     },
     /// A process is about to replace a value although nothing keeps others from changing it, or
-    /// nobody may: real libxl does so where it has defects, this library never. Or it is about to
-    /// destroy a domain without keeping others from storing for it.
+    /// although no process may: real libxl does so where it has defects, this library never. Or it
+    /// is about to destroy a domain without keeping others from storing for it.
     Unguarded {
-        /// Who.
+        /// The process.
         process: ProcessId,
-        /// Whose value.
+        /// The domain that has the value, or is destroyed.
         domain: DomainKey,
-        /// What is amiss.
+        /// What is missing.
         how: Unguarded,
     },
     /// The power failed: nothing happens any more until the host boots again.
@@ -105,7 +105,7 @@ pub enum Event {
 pub enum Unguarded {
     /// The process holds no lock under the name of the domain's lock, and could have seen it.
     WithoutLock,
-    /// Somebody else holds the closing marker of the domain, and it could have been seen.
+    /// Another process holds the closing marker of the domain, and this one could have seen it.
     WhileClosing,
     /// The process is about to destroy the domain, and does not hold its closing marker.
     WithoutMarker,
@@ -194,7 +194,7 @@ pub enum LibxlCall {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum LibxlBug {
-    /// A failed attempt to lock takes away the lock file of whoever holds it.
+    /// A failed attempt to lock unlinks the lock file of the lock holder.
     UnlinksWithoutHolding,
     /// It holds the lock of an incarnation that is gone, and changes the data of the next one.
     LocksAnotherIncarnation,

@@ -71,7 +71,7 @@ impl fmt::Display for Unguarded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::WithoutLock => "without its lock",
-            Self::WhileClosing => "while somebody destroys it",
+            Self::WhileClosing => "while another process destroys it",
             Self::WithoutMarker => "without its closing marker",
         })
     }

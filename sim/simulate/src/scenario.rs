@@ -1,4 +1,4 @@
-//! `Scenario`: who does what on a simulated host, and what goes wrong, as data.
+//! `Scenario`: what each process does on a simulated host, and what goes wrong, as data.
 
 mod draw;
 mod mix;
@@ -18,32 +18,31 @@ use userdata_sim::faults::Fault;
 pub use mix::{Mix, MixError};
 pub use run::{Run, ScenarioError, Tracing};
 
-/// Who does what on a simulated host, and what goes wrong.
+/// What each process does on a simulated host, and what goes wrong.
 ///
-/// Plain data: take a task or a fault away, and it is a smaller scenario; a process without tasks
+/// Plain data: without one of its tasks or faults it is a smaller scenario; a process without tasks
 /// does nothing. The same scenario with the same [`Choices`](crate::schedule::Choices) gives the
 /// same [`Run`], to the byte.
 ///
 /// # What is scheduled, and what is not
 ///
-/// Somebody else may run before every call of the directory, every question to the hypervisor, and
-/// everything that happens to the host. Only calls of which nobody else can know anything are no
-/// such points: the time, a random number, the number of the process, a name that was read along
-/// with others. One process has one thread.
+/// Another process may run before every call of the directory, every question to the hypervisor,
+/// and everything that happens to the host. It may not run before calls that no other process can
+/// notice: the time, a random number, the number of the process, a name that was read along with
+/// others. A process has one thread.
 ///
 /// [`Exhaustive`](crate::schedule::Exhaustive) walks all schedules up to a bound on preemptions,
-/// kills and power cuts; a preemption is that somebody is kept from going on who could.
+/// kills and power cuts; in a preemption, a process that could go on is kept waiting.
 /// [`Seeded`](crate::schedule::Seeded) draws schedules of any length, and finds what needs many
 /// preemptions in the right places only by luck.
 ///
-/// The clock moves by a microsecond a step. Who sleeps wakes when his time has come; a seed may
-/// also take the others for slow and wake him before. An exhaustive walk does not, so that in it
-/// deadlines pass only when nobody else can run.
+/// The clock moves by a microsecond a step. A process that sleeps wakes when its time has come; a
+/// seed may also wake it earlier, as if the other processes were slow. An exhaustive walk does not,
+/// so that in it deadlines pass only when no other process can run.
 ///
 /// Files are named as libxl does. Real libxl is written from the source of Xen 4.22: the calls of
 /// its store, retrieve, unlink and destroy in their order, its lock, and its defects; it follows no
-/// symbolic link here, and nothing is simulated of what it does besides. No incarnation of a domain
-/// comes back within one boot, and the host does not reboot.
+/// symbolic link here, and nothing else that it does is simulated. The host does not reboot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
     /// What the random numbers of the simulated host follow from.
@@ -92,7 +91,7 @@ pub enum Role {
     Libxl,
     /// A toolstack, which lets domains live and die.
     Toolstack,
-    /// Somebody who knows nothing of this service.
+    /// It knows nothing of this library, and uses its directory.
     Adversary,
 }
 
@@ -141,7 +140,7 @@ impl fmt::Display for Role {
             Self::Library => "library",
             Self::Libxl => "libxl",
             Self::Toolstack => "toolstack",
-            Self::Adversary => "stranger",
+            Self::Adversary => "adversary",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Schedules: several simulated processes, and who of them runs next.
+//! Schedules: several simulated processes, and which of them runs next.
 
 mod bytes;
 mod choices;

@@ -5,23 +5,22 @@ use crate::scenario::{Process, Scenario};
 
 /// Something that can be made smaller.
 pub trait Reducible: Sized {
-    /// Everything that it can be made into in one step, the smallest first. Always the same, and
-    /// never itself.
+    /// Everything smaller that one step makes of it, the smallest first, and always the same.
     fn reductions(&self) -> Vec<Self>;
 }
 
-/// What shrinking came to.
+/// The result of shrinking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shrunk<T> {
-    /// Still fails, and no reduction of it does, unless the tries ran out.
+    /// The smallest found that still fails. Unless the tries ran out, no reduction of it fails.
     pub smallest: T,
     /// How many reductions were tried.
     pub tries: u64,
 }
 
-/// Takes away as much as possible of something that `fails`, by delta debugging: the first
-/// reduction that still fails is gone on with, until none does or `tries_max` were tried. With a
-/// `fails` that always says the same the result is always the same.
+/// Removes as much as possible of something that `fails`, by delta debugging: continues with the
+/// first reduction that still fails, until none does or `tries_max` were tried. If `fails` is
+/// deterministic, so is the result.
 pub fn shrink<T: Reducible>(
     failing: T,
     tries_max: u64,

@@ -39,12 +39,12 @@ fn runs_of_every_mix_keep_the_guarantees() {
     }
     assert!(all.operations > 30_000 && all.accesses > 30_000, "{all}");
     assert_eq!(all.too_many_at_once, 0);
-    // What is excused does happen.
+    // Each excuse is used.
     assert!(all.locks_broken > 50 && all.left_by_libxl > 5, "{all}");
     assert!(all.left_for_a_sweep > 20 && all.left_over > 5, "{all}");
 }
 
-/// Seeds that a checker that knew less of real libxl complained of.
+/// Seeds in which an earlier checker, which knew less about real libxl, found faults.
 #[test]
 fn what_real_libxl_does_in_rare_runs_is_known() {
     let seeds = [

@@ -68,14 +68,14 @@ fn a_run_is_kept_and_shown_on_a_page_that_needs_nothing_else() {
 }
 
 #[test]
-fn what_is_no_case_no_mix_and_no_seeds_is_refused() {
+fn unknown_cases_and_mixes_and_empty_seeds_are_refused() {
     for args in [
         &["replay", "crash"][..],
         &["replay", "crush:1"],
         &["replay", "1", "--mix", "all,kils=1"],
         &["run", "--seeds", "1-2"],
         &["run", "--only", "everything"],
-        // Of nothing it can't be said that it held.
+        // No seed at all would pass without a check.
         &["run", "--seeds", "5..1"],
         &["run", "--seeds", "5..5"],
         &["run", "--minutes", "0"],

@@ -1,5 +1,5 @@
-//! Every protocol of one process, while every call goes wrong in every way that it can: what is
-//! said is held against what is there.
+//! Every protocol of one process, while every call goes wrong in every way that it can: what it
+//! reports is compared with what is there.
 
 use std::num::NonZeroUsize;
 
@@ -81,7 +81,7 @@ fn chosen_faults_strike_one_after_another_until_no_call_is_left() {
 }
 
 #[test]
-fn no_wrong_answer_of_the_hypervisor_breaks_a_guarantee_alone_or_with_another_fault() {
+fn no_wrong_hypervisor_answer_breaks_a_guarantee() {
     let (scene, mut all) = (scene(NameFormat::Libxl), Faulted::default());
     for action in scene.protocols(Durability::Full) {
         let (scene, action) = (&scene, &action);

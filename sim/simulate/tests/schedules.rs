@@ -121,10 +121,10 @@ fn bytes_are_schedules_and_none_of_them_is_endless() {
 }
 
 /// Real libxl, which waited for the lock of a domain that is gone, clears the data of the next one
-/// with its domid, temporary files included. A store that meets it used to say that the directory
-/// is not there.
+/// with its domid, temporary files included. A store that met this used to report that the
+/// directory is not there.
 #[test]
-fn a_store_that_lost_its_temporary_file_says_that_the_lock_was_broken() {
+fn a_store_without_its_temporary_file_reports_a_lost_lock() {
     let mix: Mix = "life".parse().unwrap();
     let mut lost = 0;
     for seed in 100_200..100_400 {

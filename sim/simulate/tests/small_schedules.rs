@@ -51,8 +51,8 @@ fn two(first: impl IntoIterator<Item = Task>, second: impl IntoIterator<Item = T
         .with(Role::Library, second)
 }
 
-/// Walks all schedules within the bounds, and holds each against the guarantees and what `check`
-/// says besides; there are `at_least` so many.
+/// Walks all schedules within the bounds, at least `at_least`, and checks each against the
+/// guarantees and with `check`.
 fn walk(
     scenario: &Scenario,
     bounds: Bounds,
@@ -79,6 +79,7 @@ fn walk(
             format: NameFormat::Libxl,
             before: &before,
             after: (run.end == Ending::Quiet).then_some(&after),
+            storage: Some(&run.storage),
         };
         let complaints = checker.check().unwrap().complaints;
         let first = complaints.first().map(ToString::to_string);
@@ -141,7 +142,7 @@ fn two_stores_leave_one_whole_value() {
 }
 
 #[test]
-fn of_two_who_expect_nothing_one_stores() {
+fn one_of_two_stores_that_expect_no_value_succeeds() {
     let store = |value: &[u8]| ours(Request::StoreIfUnchanged(xl(), value.to_vec(), FULL));
     let scenario = two([store(b"the first")], [store(b"the second")]);
     walk(&scenario, preemptions(3), 3_000, |run| match stored(run) {
@@ -191,14 +192,14 @@ fn a_store_and_a_destroy_in_vain_leave_what_was_stored() {
 }
 
 #[test]
-fn two_who_destroy_a_domain_leave_nothing() {
+fn two_destroys_of_a_domain_leave_nothing() {
     let destroy = || ours(Request::Destroy(FULL));
     let scenario = two([store(b"the first"), destroy()], [destroy()]);
     walk(&scenario, preemptions(3), 16_000, |run| only(run, &[]));
 }
 
 #[test]
-fn who_is_killed_while_he_destroys_stops_nobody() {
+fn a_killed_destroyer_stops_no_other_process() {
     let scenario = two([ours(Request::Destroy(FULL))], [store(b"the first")]);
     let bounds = Bounds {
         preemptions: 2,
@@ -210,7 +211,7 @@ fn who_is_killed_while_he_destroys_stops_nobody() {
         let mut events = run.history.events.iter();
         let killed = events.position(|event| matches!(event, Event::Killed { .. }));
         let called = events.any(|event| matches!(event, Event::Invoked { .. }));
-        // One event created the domain, and nobody has begun to destroy it.
+        // One event created the domain, and no process has begun to destroy it.
         if killed.is_some() && called && run.counts.host_events == 1 {
             after += 1;
             assert_eq!(stored(run), 1, "{:?}", reports(run));
@@ -233,7 +234,7 @@ fn two_stores_and_real_libxls_destroy_leave_nothing() {
     walk(&scenario, preemptions(2), 7_000, |run| only(run, &[]));
 }
 
-/// What real libxl does to its own data: the control for the two above.
+/// Real libxl leaks its own data in the same situation: the control for the two tests above.
 #[test]
 fn real_libxl_leaks_what_it_stores_while_it_destroys() {
     let scenario = two([libxl_store(b"the first")], [libxls(LibxlRequest::Destroy)]);
@@ -288,7 +289,7 @@ fn values_stay_whole_while_real_libxl_breaks_the_lock() {
 }
 
 #[test]
-fn a_store_to_a_domain_whose_handle_changes_is_no_others() {
+fn a_store_while_the_handle_changes_reaches_no_other_domain() {
     let uuid = "66666666-7777-8888-9999-abcdef000000".parse().unwrap();
     let scenario = two(
         [store(b"the first")],

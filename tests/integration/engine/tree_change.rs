@@ -132,9 +132,9 @@ impl<D: Directory> TreeStore<D> {
         let mut cleared = Cleared::default();
         cleared.durability = durability;
         for (kind, entry) in Self::records(&lock.directory)? {
-            let spared =
+            let kept =
                 keep == Keep::Essential && kind == Kind::Data && entry.userid.is_libxl_json();
-            if spared || (kind == Kind::Closing && closing) {
+            if kept || (kind == Kind::Closing && closing) {
                 continue;
             }
             let file = [&[kind.letter(), b'.'], entry.userid.as_bytes()].concat();

@@ -16,7 +16,7 @@ pub(crate) enum Outcome {
     /// With a line about what was seen.
     Passed(String),
     Failed(Error),
-    /// With the reason why that is no failure.
+    /// With the reason why that is not a failure.
     Skipped(Error, &'static str),
 }
 

@@ -1,20 +1,28 @@
-//! Plain English: a few words and turns that a reader stumbles over.
+//! Plain English: a few words and turns of phrase that make a reader stumble.
 
 use super::finding::Finding;
 use super::texts::{Text, Texts};
 
-/// Where the rule holds: folders of Rust, of which it reads the comments, and of Markdown.
-const PLAIN: [&str; 3] = ["crates/userdata-core/", "crates/userdata/", "docs/"];
-
 /// A process is "it", and has a name: "the lock holder", "another process".
-const WORDS: [&str; 8] = [
-    "he", "him", "his", "nobody", "somebody", "someone", "who's", "whoever",
+const WORDS: [&str; 12] = [
+    "he",
+    "him",
+    "his",
+    "anybody",
+    "everybody",
+    "nobody",
+    "somebody",
+    "someone",
+    "stranger",
+    "strangers",
+    "who's",
+    "whoever",
 ];
 
 /// Comments and documents name what acts, and deny with "not".
 pub(crate) fn prose_is_plain(texts: &Texts) -> Vec<Finding> {
     let mut found = Vec::new();
-    for text in texts.all().iter().filter(|text| is_held(text)) {
+    for text in texts.all() {
         for (number, line) in text.lines() {
             let what = prose(text, line).and_then(objection);
             found.extend(what.map(|what| Finding::at(&text.path, number, what)));
@@ -23,23 +31,23 @@ pub(crate) fn prose_is_plain(texts: &Texts) -> Vec<Finding> {
     found
 }
 
-fn is_held(text: &Text) -> bool {
-    let is_prose = text.is_rust() || text.path.ends_with(".md");
-    is_prose && PLAIN.iter().any(|folder| text.path.starts_with(folder))
-}
-
-/// What of a line is for people.
+/// The part of a line that people read: of Rust the comment, of other files all of it.
 fn prose<'l>(text: &Text, line: &'l str) -> Option<&'l str> {
     if !text.is_rust() {
         return Some(line);
     }
-    line.split_once("//").map(|(_, comment)| comment)
+    let (code, comment) = line.split_once("//")?;
+    let quotes = code.replace("\\\"", "").matches('"').count();
+    quotes.is_multiple_of(2).then_some(comment)
 }
 
+/// What is wrong with a line, outside of its quotations.
 fn objection(line: &str) -> Option<String> {
     let lower = line.to_ascii_lowercase();
     let words: Vec<&str> = lower
-        .split(|c: char| !c.is_alphanumeric() && !"'_".contains(c))
+        .split('"')
+        .step_by(2)
+        .flat_map(|part| part.split(|c: char| !c.is_alphanumeric() && !"'_".contains(c)))
         .filter(|word| !word.is_empty())
         .collect();
     if let Some(word) = words.iter().find(|word| WORDS.contains(word)) {
@@ -73,10 +81,13 @@ mod tests {
             "let x = 1; // Somebody else has it.",
             "//! The name is no directory.",
             "// Is no file.",
+            "let x = \"a\"; // Not he.",
         ] {
             assert_eq!(found("crates/userdata/src/a.rs", line), 1, "{line}");
+            assert_eq!(found("xtask/src/a.rs", line), 1, "{line}");
         }
         assert_eq!(found("docs/a.md", "Nobody waits, and `l` is no lock.\n"), 1);
+        assert_eq!(found("sim/a.toml", "bug = 1 # Somebody waits.\n"), 1);
     }
 
     #[test]
@@ -86,9 +97,10 @@ mod tests {
             "/// The other process is not a lock holder; its name is the thesis.",
             "/// assert!(error.is_no_such_domain()); `a_killed_holder_stops_nobody`",
             "let his = \"is no file\";",
+            "let quoted = \"// He is no file.\";",
+            "/// Say \"it\" and not \"he\".",
         ] {
             assert_eq!(found("crates/userdata/src/a.rs", line), 0, "{line}");
         }
-        assert_eq!(found("elsewhere/a.rs", "// He is no file.\n"), 0);
     }
 }

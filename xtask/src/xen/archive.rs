@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_holds_what_was_added_sorted_below_its_folders_and_as_roots() {
+    fn an_archive_is_sorted_has_its_folders_and_belongs_to_root() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("file"), "plain").unwrap();
         fs::write(dir.path().join("left-out"), "").unwrap();

@@ -22,8 +22,8 @@ pub(crate) struct Limit {
     seconds: u64,
 }
 
-/// Xen's command line. One processor and no protection from side channels: there is nobody to
-/// protect from, and emulation is slow enough.
+/// Xen's command line. One processor and no protection from side channels: no other user shares the
+/// emulated machine, and emulation is slow enough.
 const XEN: &str = "com1=115200,8n1 console=com1 dom0_mem=256M,max:256M dom0_max_vcpus=1 \
     spec-ctrl=no xpti=no bootscrub=0";
 

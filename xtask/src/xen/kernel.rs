@@ -1,7 +1,7 @@
 //! The kernel of dom0 as plain ELF.
 //!
 //! Debian's kernel unpacks itself, or Xen unpacks it: both take seconds on an emulated processor,
-//! so we do it before. Where the packed kernel lies is said by the boot protocol of x86 Linux
+//! so we do it before. The boot protocol of x86 Linux tells where the packed kernel lies
 //! (`setup_sects`, `payload_offset`, `payload_length`).
 
 use std::fs::{self, File};
@@ -17,7 +17,7 @@ const UNPACK: Duration = Duration::from_secs(120);
 /// Writes the ELF kernel that is packed in the bzImage `from`.
 pub(super) fn unpack(from: &Path, to: &Path) -> Result<()> {
     let image = fs::read(from).with_context(|| format!("cannot read {}", from.display()))?;
-    let packed = payload(&image).with_context(|| format!("{} is no bzImage", from.display()))?;
+    let packed = payload(&image).with_context(|| format!("{} is not a bzImage", from.display()))?;
     let program = match packed {
         [0xfd, b'7', b'z', b'X', b'Z', ..] => "xz",
         [0x28, 0xb5, 0x2f, 0xfd, ..] => "zstd",

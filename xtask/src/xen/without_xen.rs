@@ -29,10 +29,10 @@ pub(super) fn check(rig: &Path) -> Result<String> {
     let log = folder.path().join("calls");
     let mut strace = child::command("strace");
     strace.arg("-f").arg("-o").arg(&log).arg(rig).arg("open");
-    let said = child::output(&mut strace, LIMIT).context("opening Xen where there is none")?;
+    let output = child::output(&mut strace, LIMIT).context("opening Xen where there is none")?;
     ensure!(
-        said.trim_end().ends_with("privcmd is not there"),
-        "the error is not that there is no Xen: {said}"
+        output.trim_end().ends_with("privcmd is not there"),
+        "the error is not that there is no Xen: {output}"
     );
     let calls = fs::read_to_string(&log).context("strace left no log")?;
     let calls = between(&calls)?;

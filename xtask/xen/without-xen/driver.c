@@ -1,4 +1,4 @@
-/* The real libxl's userdata on a machine without Xen, at somebody's command.
+/* The real libxl's userdata on a machine without Xen, as commands on standard input ask for it.
  *
  * usage: libxl-driver RUN-DIRECTORY
  *

@@ -107,7 +107,7 @@ int glob(const char *restrict pattern, int flags, int (*error)(const char *, int
     return REAL(glob)(placed(pattern, &at), flags, error, found);
 }
 
-/* Says "waits" before libxl begins to wait for a lock that somebody else has. */
+/* Says "waits" before libxl begins to wait for a lock that another process has. */
 int flock(int fd, int operation)
 {
     if (operation == LOCK_EX) {

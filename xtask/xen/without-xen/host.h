@@ -1,4 +1,4 @@
-/* A host that is not there: who exists on it, and where its files are. */
+/* A host that is not there: which domains exist on it, and where its files are. */
 #include <stdbool.h>
 #include <stdint.h>
 

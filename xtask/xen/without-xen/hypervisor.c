@@ -85,7 +85,7 @@ bool host_has(uint32_t domid)
 
 /* ---- libxenctrl ---- */
 
-/* A page that is no handle of anything. */
+/* A page that is not the handle of anything. */
 static char no_handle[4096];
 
 xc_interface *xc_interface_open(xentoollog_logger *log, xentoollog_logger *dom, unsigned flags)
@@ -135,7 +135,7 @@ int xc_domain_pause(xc_interface *xch, uint32_t domid)
     return 0;
 }
 
-/* A dead domain stays for as long as somebody refers to it. */
+/* A dead domain stays for as long as its memory is referred to. */
 int xc_domain_destroy(xc_interface *xch, uint32_t domid)
 {
     struct table *t = known();

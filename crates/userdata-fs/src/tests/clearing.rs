@@ -108,7 +108,7 @@ fn after_a_failure_the_rest_is_removed_and_each_failure_reported() {
 }
 
 #[test]
-fn a_lock_file_that_stays_hides_no_record_that_could_not_be_removed() {
+fn a_value_and_a_lock_file_that_stay_are_both_reported() {
     let script = Script::default();
     script
         .fail("unlink d", 1, Errno::IO)
@@ -138,7 +138,7 @@ fn the_lock_file_of_another_program_that_holds_it_stays() {
 }
 
 #[test]
-fn a_removal_that_is_not_durable_is_said_to_be_so() {
+fn a_removal_that_is_not_durable_is_reported() {
     let script = Script::default();
     script.fail("sync", 0, Errno::IO);
     let cleared = clear(&script, Keep::Nothing).unwrap();

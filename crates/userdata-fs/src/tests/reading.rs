@@ -98,7 +98,7 @@ fn an_empty_value_is_an_error_of_its_own() {
 }
 
 #[test]
-fn a_listing_that_fails_is_no_empty_list() {
+fn a_listing_that_fails_is_not_an_empty_list() {
     let script = Script::default();
     script.fail("list", 0, Errno::IO);
     let store = script.store();

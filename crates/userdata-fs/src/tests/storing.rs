@@ -28,7 +28,7 @@ fn sequence(parts: &[&[&str]]) -> Vec<String> {
 }
 
 #[test]
-fn a_durable_store_syncs_the_file_before_and_the_directory_after_the_rename() {
+fn a_durable_store_syncs_file_then_renames_then_syncs_directory() {
     let script = Script::default();
     let done = store(&script, Durability::Full).unwrap();
     assert!(matches!(
@@ -68,7 +68,7 @@ fn a_store_syncs_no_more_than_was_asked_for() {
 }
 
 #[test]
-fn admission_is_asked_under_the_lock_and_before_anything_is_written() {
+fn admission_is_asked_under_the_lock_before_any_write() {
     let script = Script::default();
     let seen = script.clone();
     let error = script
@@ -218,7 +218,7 @@ fn a_lock_broken_before_the_rename_stops_the_store() {
 }
 
 #[test]
-fn a_temporary_file_that_somebody_took_away_means_that_the_lock_did_not_hold() {
+fn a_missing_temporary_file_means_that_the_lock_was_lost() {
     let script = Script::default();
     script.fail("rename t d", 0, Errno::NOENT);
     let error = store(&script, Durability::Full).unwrap_err();

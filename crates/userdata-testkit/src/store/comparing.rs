@@ -46,8 +46,8 @@ pub fn a_version_can_be_expected(under_test: &StoreUnderTest) {
     }
 }
 
-/// A put that expects a version changes nothing if the stored value has another version or if there
-/// is no value, and the error has the version that is stored.
+/// A put that expects a version changes nothing if another version is stored, or no value; the
+/// error has the version that is stored.
 pub fn a_stale_version_changes_nothing(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     let stale = Expect::Version(Version::of(b"stale"));

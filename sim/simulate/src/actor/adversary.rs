@@ -1,4 +1,4 @@
-//! Somebody who knows nothing of this service, and uses its directory all the same.
+//! The adversary: a program that knows nothing of this library, and uses its directory.
 
 use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, NameFormat};

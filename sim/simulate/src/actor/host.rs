@@ -91,7 +91,7 @@ impl ScheduledHost {
         Ok(created)
     }
 
-    /// Which incarnation is meant at this moment; none if there never was one.
+    /// The incarnation that is meant at this moment; `None` if there never was one.
     pub(crate) fn resolve(&self, whose: Whose) -> Option<DomainKey> {
         let state = self.host.state();
         let living: Vec<DomainKey> = state
@@ -111,9 +111,9 @@ impl ScheduledHost {
         }
     }
 
-    /// Creates a domain: with this domid, or with one that none had. No incarnation is like one
-    /// before it, so that a uuid that would make it so is changed: within one boot Xen gives a
-    /// domid again only when all others have been given.
+    /// Creates a domain: with this domid, or with one that no domain had. If a domain before it had
+    /// the same domid and uuid, it gets another uuid: within one boot Xen gives a domid again only
+    /// when all others have been given.
     pub(crate) fn create(&self, domid: Option<Domid>, uuid: Uuid) {
         if !self.scheduled.wait(Point::Step) {
             return;
@@ -137,7 +137,7 @@ impl ScheduledHost {
         let _ = self.apply(&hv_sim::Event::Create(new));
     }
 
-    /// Changes the handle of a domain, to one that it never had.
+    /// Changes the handle of a domain to one that it never had.
     pub(crate) fn set_uuid(&self, key: &DomainKey, uuid: Uuid) {
         let before = self.scheduled.recorder().lock().incarnations.clone();
         let domid = key.domid;
@@ -161,13 +161,13 @@ impl ScheduledHost {
         }
     }
 
-    /// The seat that it stands behind.
+    /// The process that asks.
     pub(crate) fn scheduled(&self) -> &Arc<ScheduledProcess> {
         &self.scheduled
     }
 }
 
-/// The uuid, or the next one with which this domid is no incarnation that was there before.
+/// The uuid, or the next one that this domid did not have before.
 fn fresh(before: &[DomainKey], domid: Option<Domid>, uuid: Uuid) -> Uuid {
     let mut uuids = (0..).map(|more| Uuid::from_u128(uuid.as_u128().wrapping_add(more)));
     let is_fresh =

@@ -59,7 +59,7 @@ impl Library {
         self.host.scheduled().look_at_marker(key);
         for until in [Until::Leaving, Until::Dying, Until::Dead, Until::Gone] {
             match (self.host).apply_to(key, &hv_sim::Event::Destroy { domid, until }) {
-                // Somebody else was faster.
+                // Another process was faster.
                 Err(EventError::WrongPhase { .. }) => {}
                 Err(EventError::NoSuchDomain { .. }) if until > Until::Leaving => return Ok(()),
                 happened => drop(happened?),
@@ -109,6 +109,21 @@ impl Library {
                 Action::DestroyWithError { domain, durability }
             }
             Request::DestroyInVain => Action::DestroyInVain { domain },
+            Request::Import(values, durability) => Action::Import {
+                domain,
+                values,
+                durability,
+            },
+            Request::CarryFrom(whose, durability) => Action::Carry {
+                from: self.host.resolve(whose).unwrap_or(domain),
+                to: domain,
+                values: Vec::new(),
+                durability,
+            },
+            Request::Sweep(grace) => Action::Sweep {
+                grace,
+                orphans: Vec::new(),
+            },
             Request::Retrieve(userid) => Action::Retrieve {
                 slot: slot(&userid),
             },

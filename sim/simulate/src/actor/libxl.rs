@@ -1,10 +1,9 @@
 //! Real libxl, call by call: how it stores, retrieves, unlinks, and destroys a domain.
 //!
-//! Written from its source (Xen 4.22). Its lock is in `libxl_lock`; what else it gets wrong is
-//! here. It asks whether *some* domain has the domid, and computes paths anew each time, so that it
-//! may hold the lock of one incarnation and change the files of the next. It takes a domain's data
-//! away before the hypervisor takes the domain. It crashes when it could not lock a domain that is
-//! gone.
+//! Written from its source (Xen 4.22). Its lock is in `libxl_lock`; its other defects are here. It
+//! asks whether *some* domain has the domid, and computes paths anew each time, so that it may hold
+//! the lock of one incarnation and change the files of the next. It removes a domain's data before
+//! the hypervisor destroys the domain. It crashes when it could not lock a domain that is gone.
 
 use hv_sim::Until;
 use userdata_core::file_name::{FileName, NameFormat};
@@ -20,7 +19,7 @@ use crate::history::{Event, Invocation, LibxlBug, LibxlCall, Response};
 
 /// `ERROR_FAIL`.
 const FAIL: i32 = -3;
-/// `ERROR_NOMEM`, for whatever keeps a path from being computed.
+/// `ERROR_NOMEM`, whenever a path can't be computed.
 const NOMEM: i32 = -5;
 /// `ERROR_LOCK_FAIL`.
 const LOCK_FAIL: i32 = -15;
@@ -28,7 +27,7 @@ const LOCK_FAIL: i32 = -15;
 /// The largest file that it reads, `INT_MAX`.
 const SIZE_MAX: u64 = i32::MAX as u64;
 
-/// What libxl's clean-up passes over.
+/// The part of a name that makes libxl's clean-up leave a file.
 const LOCK_WORD: &[u8] = b"domain-userdata-lock";
 
 /// A process that uses real libxl.
@@ -83,7 +82,7 @@ impl Libxl {
         });
     }
 
-    /// `libxl_domain_info`: the handle of whoever has the domid now, in whatever phase.
+    /// `libxl_domain_info`: the key of the domain that has the domid now, in whatever phase.
     fn domain_info(&self, domid: Domid) -> Option<DomainKey> {
         let domain = self.host.domain(domid).ok().flatten()?;
         Some(domain.key)
@@ -109,7 +108,7 @@ impl Libxl {
                 None
             }
             (Err(_), Some(_)) => None,
-            // It unlocks what it has not got: a null pointer.
+            // It unlocks a lock that it does not have: a null pointer.
             (Err(_), None) => {
                 self.scheduled().record_kill();
                 self.scheduled().kill();
@@ -118,7 +117,7 @@ impl Libxl {
         }
     }
 
-    /// `libxl__userdata_path` for something that is about to be changed.
+    /// `libxl__userdata_path` for a value that is about to be changed.
     fn changed_path(&self, domid: Domid, locked: DomainKey) -> Option<DomainKey> {
         let domain = self.domain_info(domid)?;
         if domain != locked {
@@ -150,7 +149,7 @@ impl Libxl {
         }
     }
 
-    /// Writes the temporary file, the same for everybody, and renames it. A failure leaves it.
+    /// Writes the temporary file, the same for all writers, and renames it. A failure leaves it.
     fn replace(&self, new: &[u8], target: &FileName, data: &[u8]) -> Result<(), Errno> {
         let new = Name::new(new).ok_or(Errno::INVAL)?;
         let file = open_or_create(&self.directory, new)?;
@@ -216,14 +215,14 @@ impl Libxl {
         self.directory.unlink((&target).into()).map_err(|_| FAIL)
     }
 
-    /// `libxl_domain_destroy`: takes the domain out of xenstore, then its userdata away, and only
-    /// then tells the hypervisor. If it can't lock, the domain stays, half destroyed.
+    /// `libxl_domain_destroy`: removes the domain from xenstore, then its userdata, and only then
+    /// tells the hypervisor. If it can't lock, the domain stays, half destroyed.
     fn destroy(&self, domid: Domid) -> i32 {
         if self.domain_info(domid).is_none() {
             return FAIL;
         }
         let until = |until| hv_sim::Event::Destroy { domid, until };
-        // That others are destroying it, too, stops nobody.
+        // It goes on if another process is destroying the domain, too.
         let _ = self.host.apply(&until(Until::Leaving));
         if !self.clear_locked(domid) {
             return LOCK_FAIL;
@@ -234,7 +233,7 @@ impl Libxl {
         0
     }
 
-    /// Takes a domain's userdata away; false if it could not lock.
+    /// Removes a domain's userdata; false if it could not lock.
     pub(crate) fn clear_locked(&self, domid: Domid) -> bool {
         let Some(lock) = self.lock(domid) else {
             return false;
@@ -244,7 +243,7 @@ impl Libxl {
         true
     }
 
-    /// `libxl__userdata_destroyall`: says nothing of what went wrong.
+    /// `libxl__userdata_destroyall`: returns no errors.
     fn destroy_all(&self, domid: Domid, locked: DomainKey) {
         let Some(domain) = self.changed_path(domid, locked) else {
             return;
@@ -264,7 +263,7 @@ impl Libxl {
             }
             std::ops::ControlFlow::Continue(())
         });
-        // GLOB_ERR: nothing is matched then.
+        // GLOB_ERR: then nothing matches.
         if listed.is_err() {
             return;
         }
@@ -281,7 +280,7 @@ fn data_file(userid: &Userid) -> impl Fn(DomainKey) -> Option<FileName> {
     |domain| FileName::data(NameFormat::Libxl, &domain, userid).ok()
 }
 
-/// libxl's temporary file, which has no name of its own.
+/// The name of libxl's temporary file: all its writers use the same.
 fn new_file(userid: &Userid) -> impl Fn(DomainKey) -> Vec<u8> {
     |domain| {
         [

@@ -20,12 +20,12 @@ pub(crate) struct LibxlLock {
     file: ScheduledFile,
 }
 
-/// A lock that was not had: its name is no more, either.
+/// The lock was not taken, and its file was unlinked.
 pub(crate) struct NotLocked;
 
 impl LibxlLock {
     /// Waits for the lock, for ever. When it can't be had for another reason, the lock file is
-    /// taken away, whoever holds it.
+    /// unlinked, even if another process holds it.
     pub(crate) fn take(
         scheduled: &ScheduledProcess,
         directory: &ScheduledDirectory,
@@ -69,12 +69,13 @@ impl LibxlLock {
         }
     }
 
-    /// Whose lock it is.
+    /// The domain that it locks.
     pub(crate) const fn domain(&self) -> DomainKey {
         self.domain
     }
 
-    /// Unlinks the lock file, whoever's it is by now, then closes it, which unlocks it.
+    /// Unlinks what now has the lock file's name, even if that is the file of another lock holder;
+    /// then closes its own file, which unlocks it.
     pub(crate) fn release(self, scheduled: &ScheduledProcess, directory: &ScheduledDirectory) {
         let ours = is_named(directory, &self.name, &self.file);
         let unlinked = directory.unlink((&self.name).into());
@@ -85,8 +86,8 @@ impl LibxlLock {
     }
 }
 
-/// `open(path, O_RDWR|O_CREAT)`. The two calls take turns until one of them does what the one of
-/// libxl does at once.
+/// `open(path, O_RDWR|O_CREAT)`, which the seam does not have: tries to open and to create in turn
+/// until one of them succeeds.
 pub(crate) fn open_or_create(
     directory: &ScheduledDirectory,
     name: Name<'_>,
@@ -114,14 +115,14 @@ fn flock(directory: &ScheduledDirectory, file: &ScheduledFile) -> Result<(), Err
     }
 }
 
-/// Whether the name stands for this file, looked at from outside.
+/// Whether the name is that of this file. Not a call of the process, so it takes no turn.
 fn is_named(directory: &ScheduledDirectory, name: &FileName, file: &ScheduledFile) -> bool {
     let named = directory.inner().metadata_at(name.into());
     let opened = directory.inner().metadata(file.inner());
     matches!((named, opened), (Ok(named), Ok(opened)) if named.identity == opened.identity)
 }
 
-/// Notes that somebody else's lock file was taken away.
+/// Notes that the lock file of another process was unlinked.
 fn record(scheduled: &ScheduledProcess, domain: DomainKey) {
     scheduled.record(Event::Libxl {
         process: scheduled.id(),

@@ -6,7 +6,7 @@ use super::host::ScheduledHost;
 use super::libxl::Libxl;
 use super::task::{LibxlRequest, Life};
 
-/// Lets it happen. What can't happen at this moment is left out.
+/// Lets it happen. An event that can't happen at this moment is left out.
 pub(crate) fn perform(host: &ScheduledHost, libxl: &Libxl, life: &Life) {
     match life {
         Life::Create { domid, uuid } => host.create(*domid, *uuid),
@@ -33,7 +33,11 @@ pub(crate) fn perform(host: &ScheduledHost, libxl: &Libxl, life: &Life) {
                 libxl.perform(key.domid, &LibxlRequest::Destroy);
             }
         }
-        Life::Return(key) => host.create_again(*key),
+        Life::Return(whose) => {
+            if let Some(key) = host.resolve(*whose) {
+                host.create_again(key);
+            }
+        }
         Life::SetUuid(whose, uuid) => {
             if let Some(key) = host.resolve(*whose) {
                 host.set_uuid(&key, *uuid);

@@ -27,7 +27,7 @@ pub(crate) struct Performer {
 }
 
 impl Performer {
-    /// A process on this seat, before anything was done.
+    /// The performer of this process's tasks, none of which is done.
     pub(crate) fn new(
         scheduled: Arc<ScheduledProcess>,
         host: &SimHost,

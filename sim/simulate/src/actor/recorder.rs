@@ -27,7 +27,7 @@ pub struct Counts {
     pub host_events: u64,
     /// Steps that were made, each by one process.
     pub steps: u64,
-    /// How often somebody could have gone on while another was let run.
+    /// How often a process that could have gone on was kept waiting, and another ran.
     pub preemptions: u64,
 }
 
@@ -35,7 +35,7 @@ pub struct Counts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Line {
-    /// Who.
+    /// The process.
     pub process: ProcessId,
     /// When, on the simulated clock.
     pub clock: Duration,

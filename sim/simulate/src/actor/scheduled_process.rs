@@ -1,4 +1,4 @@
-//! `ScheduledProcess`: a process's place in a run, before which all of its calls pass.
+//! `ScheduledProcess`: a process in a run, through which all of its calls pass.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use userdata_sim::faults::{Fault, Faults, How};
 use userdata_sim::interpose::{Answer, Call, Interceptor, Verdict};
 use userdata_sim::{Holder, SimProcess};
 
-/// A process's place in a run: it waits here for its turn, and here its calls go wrong.
+/// A process in a run: its calls wait here for their turn, and go wrong here.
 #[derive(Debug)]
 pub(crate) struct ScheduledProcess {
     id: ProcessId,
@@ -24,7 +24,7 @@ pub(crate) struct ScheduledProcess {
     faults: Faults,
     misanswers: Mutex<Misanswers>,
     dead: AtomicBool,
-    /// How many names the listing on its way has shown.
+    /// How many names the listing under way has shown.
     shown: AtomicUsize,
 }
 
@@ -123,8 +123,8 @@ impl ScheduledProcess {
         }
     }
 
-    /// Notes that a value is about to be replaced that nothing guards. Nobody else had a turn since
-    /// the last call of this process, so that this is what it could have seen.
+    /// Notes that a value is about to be replaced that nothing guards. No other process had a turn
+    /// since the last call of this one, so this one could have seen it.
     fn look_at_lock(&self, name: &[u8]) {
         let format = NameFormat::Libxl;
         let named = FileName::parse(format, name).filter(|name| name.kind() == Kind::Data);
@@ -159,11 +159,11 @@ impl ScheduledProcess {
         }
     }
 
-    /// Whether others can notice this call, or be noticed by it.
+    /// Whether other processes can notice this call, or it can notice what they do.
     fn is_point(&self, call: &Call<'_>) -> bool {
         match call {
             Call::Now | Call::Random | Call::Process => false,
-            // Names are read so many at a time.
+            // The kernel returns names in batches of this size.
             Call::Listed { .. } => {
                 let shown = self.shown.fetch_add(1, Ordering::Relaxed);
                 let at_once = self.process.disk().options().listed_at_once.max(1);

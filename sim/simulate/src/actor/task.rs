@@ -18,19 +18,20 @@ pub enum Task {
     Libxl(Whose, LibxlRequest),
     /// A toolstack lets a domain live or die.
     Life(Life),
-    /// Somebody who knows nothing of this service uses its directory.
+    /// A program that knows nothing of this library uses its directory.
     Interference(Whose, Interference),
 }
 
-/// Which incarnation of which domain is meant when it is time.
+/// The incarnation of a domain that a task is about when its turn comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Whose {
     /// This one, whether or not there is such a domain.
     Exactly(DomainKey),
-    /// One that the hypervisor has, counted in order of domid, round and round.
+    /// The domain of this number that the hypervisor has, in order of domid, modulo their count.
     Living(u8),
-    /// One that the hypervisor had, counted in order of their ends, round and round.
+    /// The domain of this number that the hypervisor had, in the order in which they ended, modulo
+    /// their count.
     Gone(u8),
 }
 
@@ -38,10 +39,9 @@ pub enum Whose {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Request {
-    /// To store, whatever is there.
+    /// To store, whatever value is there.
     Store(WritableUserid, Vec<u8>, Durability),
-    /// To store if what is there is what this process read last, or if nothing is there if it read
-    /// nothing.
+    /// To store if the value is still the one that this process read last, or is still absent.
     StoreIfUnchanged(WritableUserid, Vec<u8>, Durability),
     /// To read, and to replace what was read.
     Update(WritableUserid, Vec<u8>, Durability),
@@ -51,10 +51,16 @@ pub enum Request {
     Clear(Keep, Durability),
     /// To destroy the domain and its data, phase by phase.
     Destroy(Durability),
-    /// To destroy the domain and its data by a function that returns an error all the same.
+    /// To destroy the domain and its data, with a closure that destroys it and returns an error.
     DestroyWithError(Durability),
-    /// To try to destroy the domain.
+    /// To try to destroy the domain, with a closure that fails.
     DestroyInVain,
+    /// To store several values at once.
+    Import(Vec<(WritableUserid, Vec<u8>)>, Durability),
+    /// To give the domain all values of another incarnation.
+    CarryFrom(Whose, Durability),
+    /// To sweep all domains, with this grace.
+    Sweep(Duration),
     /// To read.
     Retrieve(WritableUserid),
     /// To list.
@@ -81,13 +87,13 @@ pub enum LibxlRequest {
 pub enum Life {
     /// A domain is created.
     Create {
-        /// With this domid, unless it is taken, or with one that none had.
+        /// With this domid, unless it is taken, or with one that no domain had.
         domid: Option<Domid>,
-        /// With this uuid, which others may have or have had; with the next one if the domid had
-        /// it before.
+        /// With this uuid, which other domains may have or have had; with the next one if this
+        /// domid had it before.
         uuid: Uuid,
     },
-    /// The hypervisor is told to destroy a domain, and nobody else is: as xenopsd does it.
+    /// The hypervisor is told to destroy a domain, and no toolstack is, as xenopsd does it.
     Kill(Whose),
     /// Real libxl destroys a domain and creates it again, with its uuid.
     Reboot(Whose),
@@ -96,16 +102,16 @@ pub enum Life {
     Migrate(Whose),
     /// A domain that is gone comes back with its domid and its uuid, as after `xl save -D` and
     /// `xl restore` with a fixed domid.
-    Return(DomainKey),
+    Return(Whose),
     /// The handle of a living domain changes.
     SetUuid(Whose, Uuid),
     /// Once dead, the domain stays as a zombie.
     Pin(Whose),
-    /// The domain stays no longer.
+    /// The domain no longer stays.
     Unpin(Whose),
 }
 
-/// What somebody does who knows nothing of this service.
+/// What a program does that knows nothing of this library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Interference {
@@ -115,10 +121,10 @@ pub enum Interference {
         kind: u8,
         /// What follows the uuid.
         userid: Userid,
-        /// What stands there then.
+        /// What is put there.
         plant: Plant,
     },
-    /// Locks the domain's lock file, and forgets it for a while.
+    /// Locks the domain's lock file, and holds it for this time.
     HoldLock(Duration),
 }
 
@@ -162,6 +168,16 @@ impl fmt::Display for Request {
             Self::Destroy(durability) => write!(f, "destroy ({durability})"),
             Self::DestroyWithError(durability) => write!(f, "destroy and fail ({durability})"),
             Self::DestroyInVain => f.write_str("destroy in vain"),
+            Self::Import(values, durability) => {
+                f.write_str("import")?;
+                for (userid, value) in values {
+                    let (userid, value) = (userid.as_userid(), value.escape_ascii());
+                    write!(f, " {userid} \"{value}\"")?;
+                }
+                write!(f, " ({durability})")
+            }
+            Self::CarryFrom(whose, durability) => write!(f, "carry from {whose} ({durability})"),
+            Self::Sweep(grace) => write!(f, "sweep with a grace of {grace:?}"),
             Self::Retrieve(userid) => write!(f, "retrieve {}", userid.as_userid()),
             Self::List => f.write_str("list"),
         }
@@ -190,7 +206,7 @@ impl fmt::Display for Life {
             Self::Kill(whose) => write!(f, "kill {whose}"),
             Self::Reboot(whose) => write!(f, "reboot {whose}"),
             Self::Migrate(whose) => write!(f, "migrate {whose}"),
-            Self::Return(key) => write!(f, "return {key}"),
+            Self::Return(whose) => write!(f, "return {whose}"),
             Self::SetUuid(whose, uuid) => write!(f, "set handle of {whose} to {uuid}"),
             Self::Pin(whose) => write!(f, "pin {whose}"),
             Self::Unpin(whose) => write!(f, "unpin {whose}"),

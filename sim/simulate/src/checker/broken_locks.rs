@@ -1,4 +1,4 @@
-//! `BrokenLocks`: while what the lock of a domain excluded nobody, through no fault of this
+//! `BrokenLocks`: when the lock of a domain excluded no other process, through no fault of this
 //! library.
 
 use userdata_core::Domid;
@@ -7,23 +7,23 @@ use userdata_core::file_name::{FileName, Kind, NameFormat};
 use super::operation::Operation;
 use crate::history::{Event, History, LibxlBug};
 
-/// When locks did not exclude.
+/// When locks excluded no other process.
 #[derive(Debug, Default)]
 pub(crate) struct BrokenLocks(Vec<BrokenLock>);
 
 #[derive(Clone, Copy, Debug)]
 struct BrokenLock {
-    /// Whose lock; everybody's where a name does not tell.
+    /// The domain; every domain where a name does not tell.
     domid: Option<Domid>,
     from: usize,
     to: usize,
-    /// Whether somebody worked on the data without its lock at all.
+    /// Whether a process worked on the data without any lock.
     unlocked: bool,
 }
 
 impl BrokenLocks {
-    /// A lock that was broken stays so until whoever held it is done. What libxl does meanwhile may
-    /// break the next one, since it unlinks the lock file by its name, whoever's it is.
+    /// A lock that was broken stays so until its holder is done. What libxl does meanwhile may
+    /// break the next one, since it unlinks the lock file by its name, even that of another holder.
     pub(crate) fn of(history: &History, operations: &[Operation<'_>], format: NameFormat) -> Self {
         let broken = history.events.iter().enumerate().filter_map(|(at, event)| {
             let (domid, unlocked) = match event {
@@ -57,12 +57,12 @@ impl BrokenLocks {
             .filter(|this| this.concerns(operation) && operation.overlaps((this.from, this.to)))
     }
 
-    /// Whether somebody may have done something although this operation had the lock.
+    /// Whether another process may have changed something although this operation had the lock.
     pub(crate) fn touch(&self, operation: &Operation<'_>) -> bool {
         self.of_operation(operation).next().is_some()
     }
 
-    /// Whether somebody may have worked without the lock at all meanwhile.
+    /// Whether another process may have worked without any lock meanwhile.
     pub(crate) fn leave_unlocked(&self, operation: &Operation<'_>) -> bool {
         self.of_operation(operation).any(|this| this.unlocked)
     }
@@ -105,6 +105,7 @@ impl BrokenLock {
     }
 
     fn concerns(&self, operation: &Operation<'_>) -> bool {
-        self.domid.is_none_or(|domid| domid == operation.domid())
+        self.domid
+            .is_none_or(|domid| operation.concerns_domid(domid))
     }
 }

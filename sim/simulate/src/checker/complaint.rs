@@ -13,7 +13,7 @@ use crate::walk::Guarantee;
 pub struct Complaint {
     /// Which one.
     pub guarantee: Guarantee,
-    /// The file that it is about: of a value, or another one that should not be there.
+    /// The file that it is about: a value, or a file that should not be there.
     pub file: Option<String>,
     /// What is wrong, in words.
     pub why: String,
@@ -23,18 +23,18 @@ pub struct Complaint {
     pub kept: Option<String>,
 }
 
-/// An operation that has a part in it.
+/// An operation that is involved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Involved {
     /// Which one.
     pub invocation: OperationId,
-    /// Whose.
+    /// The process that began it.
     pub process: ProcessId,
     /// The place in the history at which it began.
     pub began: usize,
     /// The place at which it ended, if it did.
     pub ended: Option<usize>,
-    /// What it was, and what it said.
+    /// The operation, and its response.
     pub text: String,
 }
 

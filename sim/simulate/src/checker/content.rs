@@ -16,18 +16,18 @@ const VALUE_MAX: u64 = 1 << 20;
 pub(crate) enum Content {
     Nothing,
     Value(Vec<u8>),
-    /// A file without a byte.
+    /// A file without bytes.
     Empty,
-    /// Something that can't be read as a value; a regular file here is one that is too large.
+    /// A file that can't be read as a value; if it is a regular file, it is too large.
     Strange(FileType),
 }
 
-/// What must stand there for an operation to go as it went.
+/// What must be there for an operation to return what it returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     Any,
     Is(Content),
-    /// Whatever it is, there is something.
+    /// There is something, of any kind.
     Something,
     /// None of the values of a domain that came back with the same key; with `something`, a value.
     NoneOf {

@@ -1,5 +1,5 @@
-//! `CrashCheck`: what a power cut may leave of a run, read with the real code and held against what
-//! its history says, and that life goes on from there.
+//! `CrashCheck`: reads with the real code what a power cut may leave of a run, compares it with the
+//! history, and checks that stores and removals work from there on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -26,7 +26,7 @@ use userdata_sim::crash::{CrashModel, Storage, Tree};
 use userdata_sim::random::Random;
 use userdata_sim::{SimDisk, SimOptions};
 
-/// Random numbers of a host that starts again are others than before.
+/// A host that starts again has other random numbers than before.
 const SEED: u64 = 2;
 
 /// What is checked of one power cut.
@@ -42,9 +42,9 @@ pub struct CrashCheck<'a> {
     pub storage: &'a Storage,
     /// What a power cut may keep.
     pub models: &'a [CrashModel],
-    /// How many states of each model are checked; if there are more, so many are drawn.
+    /// How many states of each model are checked; if there are more, this many are drawn.
     pub states_max: u128,
-    /// What is drawn follows from it.
+    /// The seed of what is drawn.
     pub seed: u64,
 }
 
@@ -54,12 +54,12 @@ pub struct CrashCheck<'a> {
 pub struct CrashChecked {
     /// How many states there were, equal ones included.
     pub states: u128,
-    /// How many were made and looked at: all that differ, or those that were drawn.
+    /// How many of them were checked: all that differ, or those that were drawn.
     pub checked: u64,
-    /// How many values were read with the real code; that of a file that was read before is known.
+    /// How many values were read with the real code. A file that was read before is not read again.
     pub reads: u64,
-    /// From how many states life went on; from others with the same names it would go on the same,
-    /// since neither a store nor a removal reads a value.
+    /// From how many states stores and removals were tried. States with the same names are tried
+    /// once, since neither a store nor a removal reads a value.
     pub recovered: u64,
     /// What is wrong; the first of each model.
     pub complaints: Vec<Complaint>,
@@ -81,7 +81,7 @@ impl CrashCheck<'_> {
     ///
     /// # Errors
     ///
-    /// [`MalformedHistory`] if it is no history at all.
+    /// [`MalformedHistory`] if the events are not a history.
     pub fn check(&self) -> Result<CrashChecked, MalformedHistory> {
         let facts = Facts::of(self.history, self.format, self.before, usize::MAX)?;
         let registers = registers(&facts, None);
@@ -126,7 +126,7 @@ struct Aftermath<'a> {
     left: BTreeMap<&'a FileName, Vec<Survivor>>,
     /// What was read under which name and may be there.
     known: BTreeSet<(&'a FileName, Option<TreeEntry>)>,
-    /// The names from which life went on.
+    /// The sets of names from which stores and removals were tried.
     names: BTreeSet<Vec<Vec<u8>>>,
     checked: CrashChecked,
 }
@@ -181,7 +181,7 @@ impl Aftermath<'_> {
         };
         match names.find(unknown) {
             Some(name) => {
-                let why = "nobody stored anything there".to_owned();
+                let why = "no operation stored anything there".to_owned();
                 Err(self.complaint(Guarantee::Isolated, Some(&name), why, Vec::new()))
             }
             None => Ok(()),
@@ -221,7 +221,7 @@ impl Aftermath<'_> {
         let when = "after the power cut";
         if let Some(older) = left.iter().find(|left| left.may_be(found)) {
             let why =
-                format!("{found} is there {when}, although a later change is said to be durable");
+                format!("{found} is there {when}, although a later change is reported as durable");
             let operations = older
                 .operation
                 .into_iter()
@@ -241,13 +241,13 @@ impl Aftermath<'_> {
             ),
             _ => (
                 Guarantee::Atomic,
-                format!("{found} is there {when}, and is no value that was stored whole"),
+                format!("{found} is there {when}, and is not a value that was stored whole"),
             ),
         };
         self.complaint(guarantee, Some(name), why, operations)
     }
 
-    /// A value can be stored, and all data of everybody can be removed.
+    /// A value can be stored, and all data of all domains can be removed.
     fn go_on(&self, state: &Storage, tree: &Tree) -> Result<(), Complaint> {
         let owners: BTreeSet<Owner> = tree
             .iter()
@@ -328,7 +328,7 @@ fn empty_host() -> SimHost {
 fn host_of(key: DomainKey) -> SimHost {
     let host = empty_host();
     let new = NewDomain::new().with_domid(key.domid).with_uuid(key.uuid);
-    // It is the first one there.
+    // It is the first domain on that host.
     let _ = host.create(new);
     host
 }

@@ -56,11 +56,11 @@ struct Story<'a> {
     facts: &'a Facts<'a>,
     registers: &'a [Register],
     register: &'a Register,
-    /// What has a part in it.
+    /// The operations that are involved.
     core: Vec<&'a Access>,
 }
 
-/// The guarantee, the words, and operations that have a part in it besides.
+/// The guarantee, the explanation, and other operations that are involved.
 type Explanation = (Guarantee, String, Vec<usize>);
 
 impl Story<'_> {
@@ -75,18 +75,18 @@ impl Story<'_> {
             (Need::Is(Content::Empty), None) => self.never_written(
                 Guarantee::Empty,
                 &Content::Empty,
-                format!("an empty value {seen}, and nobody left one"),
+                format!("an empty value {seen}, and no operation left one"),
             ),
             (Need::Is(Content::Nothing), None) => self.nothing(last, seen),
             (Need::Is(strange @ Content::Strange(_)), None) => self.never_written(
                 Guarantee::Isolated,
                 strange,
-                format!("{strange} {seen}, and nobody put one there"),
+                format!("{strange} {seen}, and no process put one there"),
             ),
             (need, None) => match self.is_precondition(last) {
                 true => (
                     Guarantee::HonestErrors,
-                    format!("a precondition is said to have met {need}, which was never there"),
+                    format!("a precondition is reported to have met {need}, which was never there"),
                     Vec::new(),
                 ),
                 false => (
@@ -103,15 +103,15 @@ impl Story<'_> {
             (need, Some(to)) => (
                 Guarantee::Atomic,
                 format!(
-                    "it went from {need} to {to}, as is said, but no order of the changes leaves \
-                     {need} there at that time"
+                    "it is reported to have gone from {need} to {to}, but no order of the changes \
+                     leaves {need} there at that time"
                 ),
                 Vec::new(),
             ),
         }
     }
 
-    /// A content that stood there at no time, or at another.
+    /// A content that was never there, or at another time.
     fn never_written(&self, guarantee: Guarantee, content: &Content, never: String) -> Explanation {
         if self.was_ever(content) {
             let why = format!("{content} was seen at a time at which it can't have stood there");
@@ -131,7 +131,7 @@ impl Story<'_> {
             return self.another_time(&value, seen);
         }
         if let Some(place) = self.stored_in_vain(bytes) {
-            let why = format!("{value} {seen}, and the store of it said that it changed nothing");
+            let why = format!("{value} {seen}, and its store reported that it changed nothing");
             return (Guarantee::HonestErrors, why, vec![place]);
         }
         if let Some((other, operation)) = self.elsewhere(&value) {
@@ -144,7 +144,7 @@ impl Story<'_> {
                 (Guarantee::Atomic, why, writers)
             }
             None => {
-                let why = format!("{value} {seen}, and nobody stored it");
+                let why = format!("{value} {seen}, and no operation stored it");
                 (Guarantee::Atomic, why, Vec::new())
             }
         }
@@ -222,13 +222,13 @@ impl Story<'_> {
             ),
             None => (
                 Guarantee::Isolated,
-                format!("no value {seen}, and nobody removed the one that stood there"),
+                format!("no value {seen}, and no operation removed the one that stood there"),
                 Vec::new(),
             ),
         }
     }
 
-    /// Whether a register's access is what a store says of its precondition.
+    /// Whether a register's access is a store's report of its precondition.
     fn is_precondition(&self, access: &Access) -> bool {
         let operation = access
             .operation
@@ -252,7 +252,7 @@ impl Story<'_> {
         })
     }
 
-    /// The operation that stored these bytes here, and said that it did not.
+    /// The operation that stored these bytes here, and reported that it did not.
     fn stored_in_vain(&self, bytes: &[u8]) -> Option<usize> {
         self.facts.operations.iter().position(|operation| {
             let Some(slot) = operation.action().and_then(Action::slot) else {
@@ -267,7 +267,7 @@ impl Story<'_> {
         })
     }
 
-    /// Another register that ever held this value, and who stored it there.
+    /// Another register that ever held this value, and the operation that stored it there.
     fn elsewhere(&self, value: &Content) -> Option<(&Register, Option<usize>)> {
         self.registers
             .iter()

@@ -8,12 +8,13 @@ use super::broken_locks::BrokenLocks;
 use super::lifetimes::Lifetimes;
 use super::operation::{MalformedHistory, Operation};
 use crate::history::{Event, History, Invocation, LibxlCall};
+use crate::walk::Action;
 use userdata_sim::crash::Tree;
 
 /// A host at one moment: its domains, and the directory of the userdata.
 #[derive(Clone, Debug)]
 pub struct HostImage {
-    /// Who lives.
+    /// Its domains.
     pub host: HostState,
     /// What programs see of the directory.
     pub tree: Tree,
@@ -27,7 +28,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) operations: Vec<Operation<'a>>,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) broken_locks: BrokenLocks,
-    /// From this event on nothing counts.
+    /// Events from this one on are ignored.
     pub(crate) until: usize,
 }
 
@@ -59,12 +60,13 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// Which incarnations an operation may concern: libxl asks for the uuid of a domid while it is
-    /// at work, so that its calls may meet several.
+    /// The incarnations that an operation may concern: libxl asks for the uuid of a domid at each
+    /// step, so that one operation may meet several.
     pub(crate) fn keys_of(&self, place: usize) -> Vec<DomainKey> {
         match self.operations.get(place) {
             None => Vec::new(),
             Some(operation) => match operation.invocation {
+                Invocation::Userdata(Action::Carry { from, to, .. }) => vec![*from, *to],
                 Invocation::Userdata(action) => vec![action.domain()],
                 Invocation::Libxl(_) => self.lifetimes.keys(operation.domid(), operation.span()),
             },

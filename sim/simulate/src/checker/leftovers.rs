@@ -1,5 +1,5 @@
-//! What may be left when all is over: no data of a domain that is gone, and no file that nobody
-//! spoke of.
+//! What may be left when all is over: no data of a domain that is gone, and no file unless a
+//! response reported it.
 
 use std::collections::BTreeSet;
 
@@ -53,6 +53,12 @@ fn leaked(
     let content = Content::found(after.tree.get(name.as_bytes()));
     let of_name = |owned: Owner| owned == name.owner();
     let stored = |operation: &Operation<'_>| match operation.invocation {
+        Invocation::Userdata(Action::Import { domain, values, .. }) => {
+            of_name(owner(facts.format, domain))
+                && values.iter().any(|(userid, value)| {
+                    *userid.as_userid() == name.userid() && Content::of(value) == content
+                })
+        }
         Invocation::Userdata(action) => action.slot().is_some_and(|slot| {
             let effect = action.effect_on(slot).flatten();
             *slot.userid.as_userid() == name.userid()
@@ -84,7 +90,7 @@ fn leaked(
         .iter()
         .enumerate()
         .filter(|(at, operation)| {
-            // Of this incarnation and no other, and it did not come back.
+            // The destroyed incarnation is this one, and it did not come back.
             let keys = facts.keys_of(*at);
             let is_its = |key| of_name(owner(facts.format, key));
             operation.ended >= store.began
@@ -103,7 +109,7 @@ fn leaked(
         return None;
     };
     let why = format!(
-        "{content} is left of a domain that is gone, although who destroyed it removed all data"
+        "{content} is left of a domain that is gone, although the data was destroyed with it"
     );
     let file = Some(name.to_string());
     let operations = [place, destroyer];
@@ -116,9 +122,10 @@ fn leaked(
     ))
 }
 
-/// Whether a store held its lock to the end, as it says, and nobody worked without one meanwhile:
-/// then it left nothing that outlives its domain. One that is told *lock lost* after its change may
-/// have made it when the domain had been cleared already, and a failed sync comes before that word.
+/// Whether a store held its lock to the end, as it reports, and no process worked without a lock
+/// meanwhile: then it left nothing that outlives its domain. A store that reports *lock lost* after
+/// its change may have made it when the domain had been cleared already. A store whose sync failed
+/// reports that in place of *lock lost*, so it counts only if no lock was broken meanwhile.
 fn is_sound(facts: &Facts<'_>, operation: &Operation<'_>) -> bool {
     if operation.hypervisor_failed || facts.broken_locks.leave_unlocked(operation) {
         return false;
@@ -132,13 +139,13 @@ fn is_sound(facts: &Facts<'_>, operation: &Operation<'_>) -> bool {
             }
             _ => false,
         },
-        // Killed: its lock ended with it, and whoever clears comes later.
+        // Killed: its lock ended with it, so that any clear comes later.
         None => operation.is_cut_off() && !facts.broken_locks.touch(operation),
         _ => false,
     }
 }
 
-/// Whether a domain was destroyed with all its data, as who did it says.
+/// Whether a domain was destroyed with all its data, as the operation that did it reports.
 fn is_clean_destroy(operation: &Operation<'_>) -> bool {
     match operation.invocation {
         Invocation::Userdata(Action::Destroy { .. } | Action::DestroyWithError { .. }) => {
@@ -155,8 +162,8 @@ fn is_clean_destroy(operation: &Operation<'_>) -> bool {
     }
 }
 
-/// Whether somebody kept the lock beyond the deadline: then the file, which this operation may have
-/// made, is that one's, and stays if he only closes it.
+/// Whether another process kept the lock beyond the deadline. This operation may have made the lock
+/// file, but the file is then that holder's, and stays if the holder only closes it.
 fn waited_in_vain(operation: &Operation<'_>) -> bool {
     let problems = match operation.report() {
         Some(Report::Failed(error)) => std::slice::from_ref(error),
@@ -182,7 +189,7 @@ fn is_about_lock(error: &StoreError) -> bool {
     )
 }
 
-/// A temporary file, a lock file or a marker that nobody uses any more.
+/// A temporary file, a lock file or a marker that no process uses any more.
 fn left_over(facts: &Facts<'_>, name: &FileName, tally: &mut Tally) -> Option<Complaint> {
     let concerns = |place: usize| {
         let keys = facts.keys_of(place);
@@ -227,7 +234,7 @@ fn left_over(facts: &Facts<'_>, name: &FileName, tally: &mut Tally) -> Option<Co
         return None;
     }
     let why = format!(
-        "the {} file is left, and nothing is said of it",
+        "the {} file is left, and no response reports it",
         name.kind()
     );
     let last = facts
@@ -246,7 +253,8 @@ fn left_over(facts: &Facts<'_>, name: &FileName, tally: &mut Tally) -> Option<Co
     ))
 }
 
-/// Whether whoever destroyed a domain said that not all went well, or could not say it.
+/// Whether the operation that destroyed a domain reported that not all went well, or could not
+/// report it.
 pub(super) fn reports_problems(operation: &Operation<'_>) -> bool {
     match operation.report() {
         Some(Report::Cleared(Some(cleared), problems)) => {
@@ -265,7 +273,7 @@ fn is_stopped(facts: &Facts<'_>) -> bool {
     events.any(|event| matches!(event, Event::Killed { .. }))
 }
 
-/// Every temporary file that somebody said he could not remove.
+/// Every temporary file that a process reported it could not remove.
 fn reported_left<'a>(facts: &Facts<'a>) -> BTreeSet<&'a [u8]> {
     let errors = facts
         .operations

@@ -8,7 +8,7 @@ use crate::history::{Event, History};
 /// A host at each moment of a history.
 #[derive(Debug)]
 pub(crate) struct Lifetimes {
-    /// From which event on it was in which state; the first is from the beginning.
+    /// Each state, and the event from which on it held; the first held from the beginning.
     states: Vec<(usize, HostState)>,
 }
 
@@ -36,8 +36,8 @@ impl Lifetimes {
             .map(|(_, state)| state)
     }
 
-    /// Whether a domain was, at some moment of a span, as `wanted`; `None` is a domain that is not
-    /// there, or that asking for alone is not permitted.
+    /// Whether `wanted` was true of a domain at some moment of a span. `None` is a domain that is
+    /// not there, or that this process may not ask for.
     fn ever(
         &self,
         key: &DomainKey,
@@ -58,7 +58,7 @@ impl Lifetimes {
         })
     }
 
-    /// Whether it was on its way out at some moment, or only then began or ceased to be.
+    /// Whether it was leaving or dying at some moment, or came into being or ended in the span.
     pub(crate) fn ever_leaves(&self, key: &DomainKey, span: (usize, usize)) -> bool {
         self.ever(key, span, |state, domain| {
             let dying = domain.is_some_and(|domain| domain.life != Life::Alive);
@@ -70,6 +70,15 @@ impl Lifetimes {
     pub(crate) fn ever_gone(&self, key: &DomainKey, span: (usize, usize)) -> bool {
         self.ever(key, span, |_, domain| {
             domain.is_none_or(|domain| domain.life == Life::Dead)
+        })
+    }
+
+    /// Whether, at some moment, no domain that is alive or dying had this domid.
+    pub(crate) fn ever_vacant(&self, domid: Domid, span: (usize, usize)) -> bool {
+        self.during(span).any(|state| {
+            let guest = state.guest(domid);
+            guest.is_none()
+                || matches!(state.domain(domid), Ok(Some(found)) if found.life == Life::Dead)
         })
     }
 
@@ -86,7 +95,7 @@ impl Lifetimes {
         came.map(|(_, (at, _))| *at).next_back()
     }
 
-    /// Whether it was there at some moment, in whatever life.
+    /// Whether it was there at some moment, alive or not.
     pub(crate) fn ever_there(&self, key: &DomainKey, span: (usize, usize)) -> bool {
         self.during(span).any(|state| {
             let guest = state.guest(key.domid);

@@ -1,9 +1,9 @@
 //! Linearisability of one register: is there an order of the accesses, each at one moment between
 //! its beginning and its end, that explains what every one of them saw?
 //!
-//! Just-in-time linearisation: an access is put into the order no sooner than the end of one that
-//! needs it. What is remembered after each event is the set of pairs of the register's content and
-//! the accesses under way that have happened already, so that equal pasts are looked at once.
+//! Just-in-time linearisation: an access is put into the order only when one that ends needs it.
+//! After each event the search remembers a set of pairs: the register's content, and the accesses
+//! under way that have happened already. So it looks at equal pasts only once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::content::{Content, Need};
 /// One access to a register.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
-    /// Which operation made it; none for what stands at the end.
+    /// The operation that made it; `None` for the content at the end.
     pub(crate) operation: Option<usize>,
     /// The first and the last moment at which it may have happened.
     pub(crate) begins: usize,
@@ -28,21 +28,21 @@ pub(crate) struct Access {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Times {
     Once,
-    /// At most once: whoever did it was killed, or never told.
+    /// At most once: the process was killed, or got no response.
     Maybe,
     /// As often as it likes.
     Any,
 }
 
-/// Too many accesses at once for a checker that counts them in bits.
+/// More accesses are under way at once than the checker has bits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
-/// What came of it.
+/// The result of the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Found,
-    /// At the end of this access there is none.
+    /// When this access ends, no order is left.
     None(usize),
 }
 
@@ -69,7 +69,7 @@ impl Access {
         self
     }
 
-    /// The same without any claim of when, how often, and on what it happened.
+    /// The same, but at any time, any number of times, and on any content.
     fn relaxed(&self) -> Option<Self> {
         self.to.is_some().then(|| Self {
             begins: 0,
@@ -124,7 +124,7 @@ pub(crate) fn linearise(initial: &Content, accesses: &[Access]) -> Result<Order,
     let mut moments: Vec<(usize, bool, usize)> = Vec::with_capacity(accesses.len() * 2);
     for (at, access) in accesses.iter().enumerate() {
         moments.push((access.begins, false, at));
-        // What never ends need not have happened.
+        // An access that never ends need not have happened.
         if access.ends < usize::MAX || access.times == Times::Once {
             moments.push((access.ends, true, at));
         }
@@ -201,9 +201,9 @@ fn happened(
 
 /// The accesses without which there would be an order, each with whether what it found matters.
 ///
-/// What an access found is left out where that changes nothing; a change is left out by letting it
-/// happen at any time and any number of times. Both only make more orders possible, so that what is
-/// left has none by itself.
+/// The search leaves out what an access found where that changes nothing. It leaves out a change by
+/// letting it happen at any time, any number of times. Both only make more orders possible, so the
+/// accesses that remain have no order by themselves.
 pub(crate) fn core(initial: &Content, accesses: &[Access], fails: usize) -> Vec<(usize, bool)> {
     let mut kept: Vec<(usize, Option<Access>, bool)> = accesses
         .iter()
@@ -215,7 +215,7 @@ pub(crate) fn core(initial: &Content, accesses: &[Access], fails: usize) -> Vec<
         matches!(linearise(initial, &accesses), Ok(Order::None(_)))
     };
     let mut core = Vec::new();
-    // The latest first, and the one that fails last: it is what the story is about.
+    // The latest first, and the one that fails last: the complaint is about that one.
     let order = (0..accesses.len()).rev().filter(|at| *at != fails);
     for at in order.chain([fails]) {
         let Some(access) = accesses.get(at) else {

@@ -1,9 +1,9 @@
 //! What real libxl may leave of values when two of its writers share their temporary file.
 //!
-//! libxl writes every new value under one name and renames that. With its lock broken, a second
-//! writer empties the file of the first, and goes on writing into it when it has become the value:
-//! readers see any mixture of the two, or an empty file. Nothing of that kind can happen to a value
-//! that this library writes, whose temporary names are its own.
+//! libxl writes every new value under one temporary name and renames that file. With its lock
+//! broken, a second writer empties the file of the first, and still writes into it when it has
+//! become the value: readers see any mixture of the two, or an empty file. This can't happen to a
+//! value that this library writes, because each of its writers has its own temporary name.
 
 use super::content::{Content, Need};
 use super::facts::Facts;
@@ -24,7 +24,7 @@ impl Mixture {
         mixture
     }
 
-    /// Whether these bytes may have come of it: each is one that a writer put there, or a zero.
+    /// Whether these bytes may be such a mixture: each is one that a writer put there, or a zero.
     pub(crate) fn may_give(&self, bytes: &[u8]) -> bool {
         bytes.iter().enumerate().all(|(at, byte)| {
             *byte == 0 && self.values.iter().any(|value| at < value.len())
@@ -33,7 +33,7 @@ impl Mixture {
     }
 }
 
-/// Lets a register hold what a mixture may give, as long as libxl may have mixed.
+/// Lets a register hold any such mixture, as long as libxl may have mixed values.
 pub(crate) fn allow(facts: &Facts<'_>, register: &mut Register) {
     let writers: Vec<(usize, usize, Vec<u8>)> = register
         .accesses
@@ -79,7 +79,7 @@ pub(crate) fn allow(facts: &Facts<'_>, register: &mut Register) {
     let sizes: Vec<usize> = mixture.values.iter().map(Vec::len).collect();
     for value in &mixture.values {
         mixtures.push(Content::of(value));
-        // Of every length that one has, for listings.
+        // One of each length, for listings.
         mixtures.extend(
             sizes
                 .iter()
@@ -100,7 +100,7 @@ pub(crate) fn allow(facts: &Facts<'_>, register: &mut Register) {
     register.mixture = Some(mixture);
 }
 
-/// Stores of libxl that failed, and may have written into what is the value all the same.
+/// Stores of libxl that failed, and may have written into the value nevertheless.
 fn failed_writers(facts: &Facts<'_>, register: &Register) -> Vec<(usize, usize, Vec<u8>)> {
     let failed = facts
         .operations

@@ -20,11 +20,11 @@ impl HostImage {
 }
 
 impl Run {
-    /// Holds it against the guarantees.
+    /// Checks it against the guarantees.
     ///
     /// # Errors
     ///
-    /// None that happens: a run writes a history.
+    /// [`MalformedHistory`] if its events are not a history.
     pub fn check(&self, scenario: &Scenario) -> Result<Checked, MalformedHistory> {
         let before = HostImage::before(scenario);
         let after = HostImage {
@@ -36,16 +36,17 @@ impl Run {
             format: NameFormat::Libxl,
             before: &before,
             after: (self.end == Ending::Quiet).then_some(&after),
+            storage: Some(&self.storage),
         };
         checker.check()
     }
 
-    /// Cuts the power at its end, in every way of these models or in so many that are drawn by its
-    /// seed, and holds what is left against the guarantees.
+    /// Cuts the power at its end, in every way of these models or in `states_max` ways that are
+    /// drawn by its seed, and checks what is left against the guarantees.
     ///
     /// # Errors
     ///
-    /// None that happens: a run writes a history.
+    /// [`MalformedHistory`] if its events are not a history.
     pub fn check_crashes(
         &self,
         scenario: &Scenario,

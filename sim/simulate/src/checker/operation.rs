@@ -18,14 +18,14 @@ pub(crate) struct Operation<'a> {
     pub(crate) process: ProcessId,
     pub(crate) invocation: &'a Invocation,
     pub(crate) began: usize,
-    /// After this it did nothing any more.
+    /// The event after which it did nothing.
     pub(crate) ended: usize,
     pub(crate) end: End<'a>,
     /// Whether a call of the directory went wrong meanwhile.
     pub(crate) directory_failed: bool,
     /// Whether an answer of the hypervisor was wrong meanwhile, or missing.
     pub(crate) hypervisor_failed: bool,
-    /// Whether there was such an answer, and not only none.
+    /// Whether there was a wrong answer, not only a missing one.
     pub(crate) hypervisor_lied: bool,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Operation<'a> {
 pub(crate) enum End<'a> {
     Responded(&'a Response),
     Killed,
-    /// Not at all.
+    /// It did not end.
     Open,
 }
 
@@ -141,7 +141,7 @@ impl<'a> Operation<'a> {
         self.began <= to && from <= self.ended
     }
 
-    /// What the facade was asked to do.
+    /// The call of the facade, if it is one.
     pub(crate) fn action(&self) -> Option<&'a Action> {
         match self.invocation {
             Invocation::Userdata(action) => Some(action),
@@ -149,7 +149,7 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// What real libxl was asked to do.
+    /// The call of real libxl, if it is one.
     pub(crate) fn libxl(&self) -> Option<&'a LibxlCall> {
         match self.invocation {
             Invocation::Libxl(call) => Some(call),
@@ -157,7 +157,7 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// What the facade said.
+    /// The facade's response.
     pub(crate) fn report(&self) -> Option<&'a Report> {
         match self.end {
             End::Responded(Response::Userdata(report)) => Some(report),
@@ -165,7 +165,7 @@ impl<'a> Operation<'a> {
         }
     }
 
-    /// What real libxl said.
+    /// Real libxl's response.
     pub(crate) fn libxl_response(&self) -> Option<(i32, Option<&'a [u8]>)> {
         match self.end {
             End::Responded(Response::Libxl { rc, data }) => Some((*rc, data.as_deref())),
@@ -176,6 +176,17 @@ impl<'a> Operation<'a> {
     /// Whether it was cut off in the middle.
     pub(crate) const fn is_cut_off(&self) -> bool {
         !matches!(self.end, End::Responded(_))
+    }
+
+    /// Whether it may concern the domains that have this domid.
+    pub(crate) fn concerns_domid(&self, domid: Domid) -> bool {
+        match self.invocation {
+            Invocation::Userdata(Action::Sweep { .. }) => true,
+            Invocation::Userdata(Action::Carry { from, to, .. }) => {
+                from.domid == domid || to.domid == domid
+            }
+            _ => self.domid() == domid,
+        }
     }
 
     pub(crate) fn domid(&self) -> Domid {

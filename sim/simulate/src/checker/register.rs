@@ -8,15 +8,15 @@ use super::content::Content;
 use super::linearise::Access;
 use super::mixture::Mixture;
 
-/// The value under one userid of one domain: what file would hold it, what stood there at first,
-/// and all that was done to it.
+/// The value under one userid of one domain: the name of its file, its first content, and all
+/// accesses to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Register {
     pub(crate) name: FileName,
     pub(crate) userid: Userid,
     pub(crate) initial: Content,
     pub(crate) accesses: Vec<Access>,
-    /// What libxl may have mixed up in it.
+    /// The values that libxl may have mixed in it.
     pub(crate) mixture: Option<Mixture>,
 }
 
@@ -25,7 +25,7 @@ impl Register {
         self.name.owner() == owner
     }
 
-    /// Whether something other than a value may ever stand there.
+    /// Whether something other than a value may ever have been there.
     pub(crate) fn may_be_strange(&self) -> bool {
         let strange = |content: &Content| match content {
             Content::Strange(found) => *found != FileType::Regular,
@@ -40,7 +40,7 @@ impl Register {
     }
 }
 
-/// Whose name a domain's files have.
+/// The owner in the names of a domain's files.
 pub(crate) fn owner(format: NameFormat, key: &DomainKey) -> Owner {
     Owner {
         domid: Some(key.domid).filter(|_| format != NameFormat::Seed),

@@ -1,9 +1,9 @@
 //! Whether responses are honest in themselves: a refusal has its reason, a failure its cause, and
-//! what is said to be reached is what was asked.
+//! the durability that is reported is the one that was asked for.
 
 use userdata::{Outcome, UserdataErrorKind};
 use userdata_core::store::{Durability, Expect, Keep, StoreErrorKind};
-use userdata_core::{DomainKey, Life, Version};
+use userdata_core::{DomainKey, Domid, Life, Version};
 
 use super::complaint::Complaint;
 use super::facts::Facts;
@@ -18,7 +18,7 @@ pub(crate) fn check(facts: &Facts<'_>) -> Vec<Complaint> {
         .collect()
 }
 
-/// What the facade said of one operation.
+/// The facade's response to one operation.
 struct Response<'a> {
     facts: &'a Facts<'a>,
     place: usize,
@@ -46,7 +46,7 @@ impl<'a> Response<'a> {
         let (guarantee, why) = self.wrong()?;
         let destroyer = self.destroyers().next();
         let operations = std::iter::once(self.place).chain(destroyer.filter(|_| {
-            // A store that should have been refused is told together with who destroyed.
+            // A store that should have been refused is shown with the operation that destroyed.
             guarantee == Guarantee::Lifetime
         }));
         Some(Complaint::new(self.facts, guarantee, None, why, operations))
@@ -57,17 +57,14 @@ impl<'a> Response<'a> {
         match self.report {
             Report::Changed(Outcome::Stored { durability, .. }) => {
                 if *durability != self.action.durability() {
-                    return honest("another durability is reached than was asked");
+                    return honest("the reported durability is not the one that was asked for");
                 }
-                self.is_late().then(|| {
-                    let why = "a value was stored although the domain was gone, or on its way out";
-                    (Guarantee::Lifetime, why.to_owned())
-                })
+                self.late()
             }
             Report::Changed(Outcome::Removed { durability }) => {
                 match *durability == self.action.durability() {
                     true => None,
-                    false => honest("another durability is reached than was asked"),
+                    false => honest("the reported durability is not the one that was asked for"),
                 }
             }
             Report::Cleared(Some(cleared), _) => {
@@ -79,13 +76,28 @@ impl<'a> Response<'a> {
                     false => self.action.durability(),
                 };
                 if cleared.durability != reached {
-                    return honest("another durability is reached than is true");
+                    return honest("the reported durability was not reached");
                 }
                 if self.clears_living() {
                     let why = "the data of a domain that lives is cleared as if it were destroyed";
                     return Some((Guarantee::Lifetime, why.to_owned()));
                 }
                 self.takes_what_is_to_be_kept(cleared.removed.iter().any(|u| u.is_libxl_json()))
+            }
+            Report::StoredAll(stored) => match stored.durability == self.action.durability() {
+                true => self.late(),
+                false => honest("the reported durability is not the one that was asked for"),
+            },
+            Report::Carried(carried) => match carried.durability == self.action.durability() {
+                true => self.late(),
+                false => honest("the reported durability is not the one that was asked for"),
+            },
+            Report::Swept(swept) => {
+                let living = swept.removed.iter().find(|(domain, _)| self.lived(domain));
+                living.map(|(domain, userid)| {
+                    let why = format!("a sweep removed {userid} of {domain}, which was not gone");
+                    (Guarantee::Lifetime, why)
+                })
             }
             Report::Failed(error) => self.wrong_error(error.kind()),
             Report::Nonsense(why) if !self.operation.hypervisor_failed && !self.is_contended() => {
@@ -107,12 +119,27 @@ impl<'a> Response<'a> {
             && self.facts.lifetimes.always(&self.key, span, Life::Alive)
     }
 
-    /// Whether the domain takes no data any more, in all the time of the operation.
-    fn is_late(&self) -> bool {
+    /// The complaint of a value that was stored although the domain took no data during the whole
+    /// operation.
+    fn late(&self) -> Option<(Guarantee, String)> {
         let life = &self.facts.lifetimes;
-        !self.operation.hypervisor_failed
-            && self.action.slot().is_some()
-            && !life.ever_takes_data(&self.key, self.operation.span())
+        let is_late = !self.operation.hypervisor_failed
+            && !life.ever_takes_data(&self.key, self.operation.span());
+        is_late.then(|| {
+            let why = "a value was stored although the domain was gone, dying or leaving";
+            (Guarantee::Lifetime, why.to_owned())
+        })
+    }
+
+    /// Whether a sweep had no reason to take this incarnation for gone. That its domid belongs to
+    /// another uuid is a reason only without a grace.
+    fn lived(&self, domain: &DomainKey) -> bool {
+        let (life, span) = (&self.facts.lifetimes, self.operation.span());
+        let is_gone = match self.action {
+            Action::Sweep { grace, .. } if !grace.is_zero() => life.ever_vacant(domain.domid, span),
+            _ => life.ever_gone(domain, span),
+        };
+        !self.operation.hypervisor_lied && (domain.domid == Domid::ZERO || !is_gone)
     }
 
     fn takes_what_is_to_be_kept(&self, libxl_json: bool) -> Option<(Guarantee, String)> {
@@ -130,7 +157,7 @@ impl<'a> Response<'a> {
         // Unknown is not dead: only a lie is an excuse.
         let wrong = keeps && libxl_json && lived && !self.operation.hypervisor_lied;
         wrong.then(|| {
-            let why = "libxl-json of a living domain was removed although it was to be spared";
+            let why = "libxl-json of a living domain was removed although it was to be kept";
             (Guarantee::Lifetime, why.to_owned())
         })
     }
@@ -148,13 +175,13 @@ impl<'a> Response<'a> {
                 honest("it is allowed while the domain is being destroyed")
             }
             UserdataErrorKind::BeingDestroyed => {
-                // A lock that fails as if somebody held it tells that somebody destroys.
+                // A marker's lock that fails as if it were held means that a process destroys.
                 let destroyed = lifetimes.ever_leaves(&self.key, span)
                     || self.is_contended()
                     || self.operation.directory_failed;
                 match destroyed {
                     true => None,
-                    false => honest("nobody was destroying the domain"),
+                    false => honest("no process was destroying the domain"),
                 }
             }
             UserdataErrorKind::Hypervisor(_) => match lifetimes.ever_hidden(self.key.domid, span) {
@@ -166,13 +193,16 @@ impl<'a> Response<'a> {
         }
     }
 
-    /// Whether somebody who destroys the domain stops this operation: it adds data, or destroys.
+    /// Whether this operation is refused while another process destroys the domain: it adds data,
+    /// or destroys.
     fn is_refused_while_closing(&self) -> bool {
         matches!(
             self.action,
             Action::Store { .. }
                 | Action::StoreIf { .. }
                 | Action::Update { .. }
+                | Action::Import { .. }
+                | Action::Carry { .. }
                 | Action::Destroy { .. }
                 | Action::DestroyWithError { .. }
                 | Action::DestroyInVain { .. }
@@ -183,7 +213,7 @@ impl<'a> Response<'a> {
         let broken = self.facts.broken_locks.touch(self.operation);
         let excused = match kind {
             StoreErrorKind::LockLost { .. } => broken,
-            // Who waits for whom is not in the history; what is read is for the registers.
+            // Which process waits for which is not in the history; registers check what is read.
             StoreErrorKind::DeadlinePassed { .. }
             | StoreErrorKind::GaveUp { .. }
             | StoreErrorKind::Empty
@@ -192,14 +222,14 @@ impl<'a> Response<'a> {
             | StoreErrorKind::NameTooLong(_) => true,
             StoreErrorKind::ChangedWhileRead => broken,
             StoreErrorKind::PreconditionFailed { found } => return self.wrong_precondition(*found),
-            // Who broke the lock may have cleared our temporary file away.
+            // The process that broke the lock may have removed our temporary file.
             _ => broken || self.operation.directory_failed || self.anything_planted(),
         };
         match excused {
             true => None,
             false => Some((
                 Guarantee::HonestErrors,
-                "it fails, and nothing in the history is a reason for it".to_owned(),
+                "it failed, and the history has no reason for it".to_owned(),
             )),
         }
     }
@@ -217,7 +247,7 @@ impl<'a> Response<'a> {
             _ => true,
         };
         met.then(|| {
-            let why = "a precondition is said to have failed that was met, or that nobody made";
+            let why = "a precondition is reported to have failed that was met, or was not asked";
             (Guarantee::HonestErrors, why.to_owned())
         })
     }
@@ -229,7 +259,7 @@ impl<'a> Response<'a> {
             .any(|e| matches!(e, Event::Planted { .. }))
     }
 
-    /// Other operations that destroy this domain at the same time, by our mark or by libxl.
+    /// Other operations that destroy this domain at the same time, by this library or by libxl.
     fn destroyers(&self) -> impl Iterator<Item = usize> {
         let operations = self.facts.operations.iter().enumerate();
         operations

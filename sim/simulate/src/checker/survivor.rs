@@ -13,12 +13,12 @@ use userdata_core::store::Durability;
 /// A change of a register, as the disk may hold it.
 #[derive(Clone, Debug)]
 pub(crate) struct Survivor {
-    /// Which operation made it; none if it was there before, or was planted.
+    /// The operation that made it; `None` if it was there before, or was planted.
     pub(crate) operation: Option<usize>,
     pub(crate) content: Content,
     /// What may be found of bytes that were not synced.
     decays: Option<Mixture>,
-    /// The change that is certain to be on the disk and came later, so that this is not found.
+    /// A later change that is certain to be on the disk, so that this one is not found.
     pub(crate) superseded: Option<Option<usize>>,
 }
 
@@ -34,9 +34,9 @@ impl Survivor {
 
 /// Everything that was put into a register, with whether it may still be found.
 ///
-/// A change is on the disk for certain when its operation said that it is, or when any operation
-/// that began after its end did: they are all in one directory, and a sync of it takes all its
-/// names. What ended before such a change began is gone.
+/// A change is on the disk for certain when its operation reported so, or when an operation that
+/// began after its end did: all values are in one directory, and a sync of it persists all its
+/// names. A change that ended before such a change began is gone.
 pub(crate) fn survivors(facts: &Facts<'_>, register: &Register) -> Vec<Survivor> {
     let synced = facts.operations.iter().filter(|operation| syncs(operation));
     let last_sync = synced.map(|operation| operation.began).max().unwrap_or(0);
@@ -51,7 +51,7 @@ pub(crate) fn survivors(facts: &Facts<'_>, register: &Register) -> Vec<Survivor>
         .iter()
         .filter(|access| access.times == Times::Once)
         .filter(|access| match operation_of(access) {
-            // What is planted is durable at once.
+            // A planted file is durable at once.
             None => true,
             Some(operation) => syncs(operation) || access.ends < last_sync,
         })
@@ -76,13 +76,13 @@ pub(crate) fn survivors(facts: &Facts<'_>, register: &Register) -> Vec<Survivor>
     std::iter::once(before).chain(changed).collect()
 }
 
-/// Whether an operation said that it synced the directory.
+/// Whether an operation reported that it synced the directory.
 fn syncs(operation: &Operation<'_>) -> bool {
     operation.report().is_some_and(Report::says_synced)
 }
 
-/// What is found of a value whose bytes were not synced before its name was changed. libxl writes
-/// into a temporary file that a killed writer may have left, so that bytes of that may come back.
+/// What may be found of a value whose bytes were not synced before its rename. libxl writes into a
+/// temporary file that a killed writer may have left, so that bytes of that may come back.
 fn decays(facts: &Facts<'_>, register: &Register, operation: &Operation<'_>) -> Option<Mixture> {
     if let Some(action) = operation.action() {
         let (Action::Store { value, .. }
@@ -110,7 +110,7 @@ fn decays(facts: &Facts<'_>, register: &Register, operation: &Operation<'_>) -> 
             }
             _ => None,
         });
-    // What was planted in its place is written over, and may come back as well.
+    // The bytes of a file that was planted there are overwritten, and may come back as well.
     let planted = register
         .accesses
         .iter()

@@ -1,5 +1,5 @@
-//! Whether this library replaces values only while nobody else can, and destroys domains only while
-//! nobody stores for them.
+//! Whether this library replaces values only while no other process can, and destroys domains only
+//! while no other process stores for them.
 
 use super::complaint::Complaint;
 use super::facts::Facts;
@@ -7,8 +7,8 @@ use super::leftovers::reports_problems;
 use crate::history::{Event, History, Unguarded};
 use crate::walk::Guarantee;
 
-/// Checks every value that was about to be replaced without a guard. What real libxl does is none
-/// of this library's making.
+/// Checks every value that was about to be replaced without a guard. Those that real libxl replaces
+/// are not counted against this library.
 pub(crate) fn check(facts: &Facts<'_>, history: &History) -> Vec<Complaint> {
     let events = history.events.iter().enumerate();
     let complaint = |(at, event): (usize, &Event)| {
@@ -42,7 +42,7 @@ pub(crate) fn check(facts: &Facts<'_>, history: &History) -> Vec<Complaint> {
             ),
             Unguarded::WhileClosing => (
                 Guarantee::Lifetime,
-                "a value is stored although somebody is destroying the domain",
+                "a value is stored although another process is destroying the domain",
             ),
             Unguarded::WithoutMarker => (
                 Guarantee::Lifetime,

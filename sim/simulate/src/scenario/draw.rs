@@ -15,7 +15,8 @@ use userdata_sim::faults::{At, Fault, How};
 use userdata_sim::interpose::CallKind;
 use userdata_sim::random::Random;
 
-/// The domids that are used: one begins with another's digits, and the first ones of a boot.
+/// The domids that are used: the first ones of a boot, and two of which one begins with the other's
+/// digits.
 const DOMIDS: [u16; 4] = [5, 50, 1, 2];
 
 /// The uuids that are used; domains share them, and get them again.
@@ -37,7 +38,7 @@ const USERIDS: [&str; 8] = [
     "libxl-json",
 ];
 
-/// Calls of the directory that can fail, those most often that a change depends on.
+/// Calls of the directory that can fail; those that a change depends on are listed more often.
 const FAILING: [CallKind; 14] = [
     CallKind::Create,
     CallKind::OpenLock,
@@ -88,7 +89,7 @@ struct Draw {
 
 impl Draw {
     fn new(seed: u64, mix: Mix) -> Self {
-        // Choices follow from the seed, too, and are to be others.
+        // Choices follow from the seed, too, and are to be independent of these.
         let random = Random::new(seed ^ 0x5ce9_a710);
         let mut draw = Self {
             random,
@@ -155,7 +156,7 @@ impl Draw {
             adversary,
             ..
         } = self.mix;
-        // One at least uses this library.
+        // At least one uses this library.
         let role = match number {
             0 => 0,
             _ => self.weighed(&[library, libxl, toolstack, adversary]),
@@ -182,7 +183,7 @@ impl Draw {
         process
     }
 
-    /// What it does. Who destroys a domain creates another, so that there is one for others to use.
+    /// What it does. A process that destroys a domain creates another, for the others to use.
     fn tasks(&mut self, role: Role) -> Vec<Task> {
         let mut tasks = Vec::new();
         for _ in 0..self.mix.tasks {
@@ -245,7 +246,7 @@ impl Draw {
     fn userid(&mut self) -> WritableUserid {
         let userids = self.userids.clone();
         let userid = self.pick(&userids).unwrap_or_default();
-        // Only `libxl-json` is no userid that anybody may write under.
+        // Of these userids, `libxl-json` is the only one that is not writable.
         WritableUserid::new(userid).unwrap_or_else(|_| WritableUserid::libxl_json())
     }
 
@@ -279,8 +280,16 @@ impl Draw {
 
     fn request(&mut self) -> Request {
         let (userid, durability) = (self.userid(), self.durability());
-        let destroys = self.mix.destroys;
-        let weights = [300, 150, 80, 80, 20, destroys, destroys / 2, 280, 60];
+        let Mix {
+            destroys,
+            sweeps,
+            follows,
+            ..
+        } = self.mix;
+        let half = destroys / 2;
+        let weights = [
+            300, 150, 80, 80, 20, destroys, half, 280, 60, sweeps, follows,
+        ];
         match self.weighed(&weights) {
             0 => Request::Store(userid, self.value(), durability),
             1 => Request::StoreIfUnchanged(userid, self.value(), durability),
@@ -291,6 +300,19 @@ impl Draw {
             5 => Request::Destroy(durability),
             6 => Request::DestroyInVain,
             7 => Request::Retrieve(userid),
+            // Longer than any run: only what is gone goes. Without a grace, what has another uuid
+            // goes at once.
+            9 if self.one_in(2) => Request::Sweep(Duration::from_secs(1 << 20)),
+            9 => Request::Sweep(Duration::ZERO),
+            10 if self.one_in(2) => Request::CarryFrom(self.whose(), durability),
+            10 => {
+                let second = self.userid();
+                let mut values = vec![(userid.clone(), self.value())];
+                if second != userid {
+                    values.push((second, self.value()));
+                }
+                Request::Import(values, durability)
+            }
             _ => Request::List,
         }
     }
@@ -307,6 +329,12 @@ impl Draw {
     }
 
     fn toolstack_task(&mut self, whose: Whose) -> Task {
+        if self.mix.returns > 0 && self.percent(self.mix.returns) {
+            return Task::Life(match self.one_in(2) {
+                true => Life::Return(Whose::Gone(u8::try_from(self.below(4)).unwrap_or_default())),
+                false => Life::SetUuid(whose, self.uuid()),
+            });
+        }
         let life = match self.below(20) {
             0..4 => return self.create(),
             4 => Life::Kill(whose),
@@ -336,12 +364,12 @@ impl Draw {
             Plant::Zeros(1 << 40),
         ];
         let plant = self.pick(&plants).unwrap_or(Plant::Fifo);
-        // Lock files and markers are whose who locks them.
+        // Lock files and markers belong to the process that locks them.
         let kind = match (self.below(4), &plant) {
             (0, _) => b'n',
             (1, _) => b't',
             (2, _) => b'x',
-            // A file that somebody else stored there is a store, and no mischief.
+            // A data file with bytes would be a store, not an interference.
             (_, Plant::File(bytes)) if !bytes.is_empty() => b'x',
             _ => b'd',
         };

@@ -1,4 +1,4 @@
-//! `Mix`: how often what happens in the scenarios that are drawn.
+//! `Mix`: what happens in the scenarios that are drawn, and how often.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use thiserror::Error;
 
 macro_rules! mix {
     ($($(#[$doc:meta])* $field:ident: $default:expr,)*) => {
-        /// How often what happens in the scenarios that are drawn.
+        /// What happens in the scenarios that are drawn, and how often.
         ///
-        /// Written `NAME` or `NAME,FIELD=NUMBER,...`: one of [`Mix::NAMES`], and what is to be
-        /// different.
+        /// Written `NAME` or `NAME,FIELD=NUMBER,...`: one of [`Mix::NAMES`], and the fields that
+        /// differ from it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Mix {
@@ -59,6 +59,13 @@ mix! {
     adversary: 0,
     /// How many in a thousand calls of this library destroy a domain.
     destroys: 10,
+    /// How many in a thousand calls of this library sweep.
+    sweeps: 0,
+    /// How many in a thousand calls of this library import values or carry them.
+    follows: 0,
+    /// How many in a hundred tasks of a toolstack bring a domain back with the domid and uuid that it
+    /// had, or change the uuid of one.
+    returns: 0,
     /// How many faults of the directory a process meets, at most.
     faults: 0,
     /// How many wrong answers of the hypervisor a process meets, at most.
@@ -71,23 +78,25 @@ mix! {
 
 impl Mix {
     /// The mixes that have a name.
-    pub const NAMES: [&str; 7] = ["quiet", "crowd", "faults", "libxl", "life", "power", "all"];
+    pub const NAMES: [&str; 8] = [
+        "quiet", "crowd", "faults", "libxl", "life", "lifetime", "power", "all",
+    ];
 
     /// The mix of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let quiet = Self::default();
         let mix = match name {
-            // A few users of this library who do not get into each other's way often.
+            // A few users of this library that rarely use the same value.
             "quiet" => quiet,
-            // Everybody wants the same few values.
+            // All processes want the same few values.
             "crowd" => Self {
                 domains: 1,
                 userids: 2,
                 kills: 5,
                 ..quiet
             },
-            // Whatever can fail fails.
+            // Every call can fail.
             "faults" => Self {
                 toolstack: 1,
                 faults: 12,
@@ -111,6 +120,19 @@ impl Mix {
                 kills: 10,
                 ..quiet
             },
+            // Data is swept, follows its domain, and meets a domain that comes back.
+            "lifetime" => Self {
+                libxl: 2,
+                toolstack: 6,
+                destroys: 60,
+                sweeps: 100,
+                follows: 80,
+                returns: 20,
+                faults: 3,
+                misanswers: 3,
+                kills: 15,
+                ..quiet
+            },
             // The power fails.
             "power" => Self {
                 libxl: 1,
@@ -124,6 +146,8 @@ impl Mix {
                 toolstack: 3,
                 adversary: 1,
                 destroys: 40,
+                sweeps: 20,
+                follows: 20,
                 faults: 6,
                 misanswers: 3,
                 kills: 15,
@@ -136,7 +160,7 @@ impl Mix {
     }
 }
 
-/// The text is no mix.
+/// The text is not a mix.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MixError {
@@ -150,7 +174,7 @@ pub enum MixError {
     #[error("a mix has no field {0:?}; it has {fields}", fields = names())]
     Field(String),
     /// There are no processes, or they do nothing.
-    #[error("in {0:?} nobody does anything")]
+    #[error("in {0:?} no process does anything")]
     Idle(String),
 }
 
@@ -182,7 +206,7 @@ impl FromStr for Mix {
 }
 
 impl fmt::Display for Mix {
-    /// The name of the mix that is closest, and what is different.
+    /// The name of the closest mix, and the fields that differ from it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let different = |name: &&str| {
             let named = Self::named(name).unwrap_or_default().fields();
@@ -218,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_mix_is_refused() {
+    fn a_text_that_is_not_a_mix_is_refused() {
         let idle = ["quiet,tasks=0", "all,processes=0"];
         for text in ["", "loud", "quiet,tasks", "quiet,tasks=x", "quiet,x=1"]
             .into_iter()

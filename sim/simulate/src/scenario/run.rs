@@ -1,4 +1,4 @@
-//! `Run`: what came of a scenario with one schedule.
+//! `Run`: the result of a scenario with one schedule.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use crate::schedule::{Choices, Decision, Ending, Player, Stage};
 use userdata_sim::crash::Storage;
 use userdata_sim::{SimDisk, SimOptions};
 
-/// What came of a scenario with one schedule.
+/// The result of a scenario with one schedule.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Run {
-    /// What could be observed.
+    /// What was observed.
     pub history: History,
     /// How it ended.
     pub end: Ending,
@@ -28,8 +28,7 @@ pub struct Run {
     pub host: HostState,
     /// How much happened.
     pub counts: Counts,
-    /// What was chosen, where it was not to go on: [`Recorded`](crate::schedule::Recorded) chooses
-    /// so again.
+    /// The choices that were not to go on: [`Recorded`](crate::schedule::Recorded) repeats them.
     pub decisions: Vec<Decision>,
     /// What each process did, in order, if that was asked for.
     pub trace: Vec<Line>,
@@ -49,7 +48,7 @@ pub enum Tracing {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ScenarioError {
-    /// A domain that is to live at the beginning can't.
+    /// A domain of the beginning can't be created.
     #[error("the domains can't live at once")]
     Domains(#[source] EventError),
     /// The directory can't be opened.
@@ -58,7 +57,7 @@ pub enum ScenarioError {
 }
 
 impl Scenario {
-    /// Lets it happen, with these choices.
+    /// Runs it with these choices.
     ///
     /// # Errors
     ///

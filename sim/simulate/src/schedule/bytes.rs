@@ -2,12 +2,12 @@
 
 use super::{Choice, Choices, Moment};
 
-/// Choices read from bytes, two for each: how many steps go by, then what happens. Where the bytes
-/// end, everybody goes on; so every prefix is a schedule.
+/// Choices read from bytes, two for each: how many steps are made first, then what happens. Where
+/// the bytes end, every process goes on; so every prefix is a schedule.
 #[derive(Clone, Debug)]
 pub struct Bytes<'a> {
     rest: &'a [u8],
-    /// Steps that still go by before the next choice.
+    /// How many steps are made before the next choice.
     gap: Option<u8>,
 }
 
@@ -47,10 +47,10 @@ impl Choices for Bytes<'_> {
         };
         let number = usize::from(what);
         let all = moment.ready.len() + moment.asleep.len();
-        let mut everybody = moment.ready.iter().chain(moment.asleep);
+        let mut processes = moment.ready.iter().chain(moment.asleep);
         let chosen = number
             .checked_rem(all)
-            .and_then(|number| everybody.nth(number));
+            .and_then(|number| processes.nth(number));
         match (what, chosen) {
             (CUT, _) => Choice::CutPower,
             (KILL.., Some(chosen)) => Choice::Kill(*chosen),

@@ -1,4 +1,4 @@
-//! `Choices`: where it comes from who runs next, who is killed, and when the power fails.
+//! `Choices`: decides which process runs next, which is killed, and when the power fails.
 
 use crate::history::ProcessId;
 
@@ -9,38 +9,38 @@ pub trait Choices {
     fn choose(&mut self, moment: &Moment<'_>) -> Choice;
 }
 
-/// A moment in which a choice is made. Somebody is ready or asleep.
+/// A moment in which a choice is made. At least one process is ready or asleep.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Moment<'a> {
     /// How many steps were made before.
     pub step: u64,
-    /// Who made the last one, and how many he has made.
+    /// The process that made the last one, and how many it has made.
     pub last: Option<(ProcessId, u64)>,
-    /// Who made the last one, if he can go on.
+    /// The process that made the last one, if it can go on.
     pub current: Option<ProcessId>,
-    /// Who can make the next one, in order of their numbers.
+    /// The processes that can make the next one, in order of their numbers.
     pub ready: &'a [ProcessId],
-    /// Who sleeps, in the order in which they will wake. To let one of them run makes the clock
-    /// advance: the others were slow.
+    /// The processes that sleep, in the order in which they will wake. To let one of them run
+    /// makes the clock advance, as if the others were slow.
     pub asleep: &'a [ProcessId],
 }
 
-/// What happens next. To let somebody run who can't is the same as to go on.
+/// What happens next. To choose a process that can't run is the same as to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Choice {
-    /// He makes a step.
+    /// This process makes a step.
     Run(ProcessId),
-    /// He is killed.
+    /// This process is killed.
     Kill(ProcessId),
     /// The power fails.
     CutPower,
 }
 
 impl Moment<'_> {
-    /// Who runs if nothing is to be decided: who ran before, else the first who can, else the
-    /// first who wakes.
+    /// The process that runs if nothing is to be decided: the one that ran before, else the first
+    /// that can, else the first that wakes.
     #[must_use]
     pub fn go_on(&self) -> ProcessId {
         let next = self.current.as_ref().or_else(|| self.ready.first());

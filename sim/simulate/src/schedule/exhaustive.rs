@@ -5,8 +5,8 @@ use super::{Choice, Choices, Moment};
 /// How much a schedule may disturb the processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bounds {
-    /// How often somebody who could go on may be kept from it. That somebody else runs when one
-    /// has ended or sleeps is free.
+    /// How often a process that could go on may be kept waiting. A change of process because one
+    /// has ended or sleeps is not counted.
     pub preemptions: u32,
     /// How many processes may be killed, each at any point.
     pub kills: u32,
@@ -17,13 +17,13 @@ pub struct Bounds {
 /// Walks all schedules within [`Bounds`], depth first: one for each time that
 /// [`Exhaustive::begin`] says that there is another.
 ///
-/// A sleeper is let run when nobody else can, or when his time has come.
+/// A process that sleeps runs when no other can, or when its time has come.
 #[derive(Clone, Debug)]
 pub struct Exhaustive {
     bounds: Bounds,
     /// The choices of this schedule where there was one.
     path: Vec<Fork>,
-    /// How many of them were made again.
+    /// How many of them were repeated so far.
     depth: usize,
     preemptions: u32,
     kills: u32,

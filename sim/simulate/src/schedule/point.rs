@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Where a process stands when somebody else may run.
+/// Where a process stands when another one may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
     /// Before it does something that others may notice, or that shows it what they did.
@@ -20,7 +20,7 @@ pub(crate) enum Point {
               behind a `Directory`, which is 'static"
 )]
 pub(crate) fn reach(point: Point) {
-    // What a panic unwinds runs to its end.
+    // A process that a panic unwinds takes no more turns.
     if !std::thread::panicking() {
         generator::yield_with(point);
     }

@@ -8,14 +8,15 @@ use crate::history::ProcessId;
 /// A choice that was not the one to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// When: a process had made its step of this number, counted from one; none at the beginning.
+    /// The step after which it was made, by its process and number, counted from one; `None` at the
+    /// beginning.
     pub after: Option<(ProcessId, u64)>,
-    /// What was chosen.
+    /// The choice.
     pub choice: Choice,
 }
 
-/// Makes [`Decision`]s again. In a scenario that is smaller than the one that they come from, those
-/// that still can be made are; take some away, and it is a simpler schedule.
+/// Makes [`Decision`]s again. In a smaller scenario than the one that they come from, it makes
+/// those that are still possible. With fewer decisions it is a simpler schedule.
 #[derive(Clone, Debug)]
 pub struct Recorded(BTreeMap<Option<(ProcessId, u64)>, VecDeque<Choice>>);
 

@@ -4,10 +4,10 @@ use super::{Choice, Choices, Moment};
 use crate::history::ProcessId;
 use userdata_sim::random::Random;
 
-/// How many steps a run has, roughly: where priorities change.
+/// Priorities change within this many steps: about as many as a run has.
 const HORIZON: u64 = 4_000;
 
-/// How often, on average, somebody is woken before his time when another is let run.
+/// When another process gets its turn, one time in this many it is one that still sleeps.
 const EARLY_ONE_IN: u64 = 16;
 
 /// Choices drawn by chance, in one of several styles, so that processes run on for a while, hardly
@@ -20,10 +20,10 @@ pub struct Seeded {
 
 #[derive(Clone, Debug)]
 enum Style {
-    /// Somebody else is let run in one of so many steps.
+    /// Another process gets its turn in one of so many steps.
     Turns { one_in: u64 },
-    /// Who comes first in this order runs, and goes to its end at some steps: what finds orderings
-    /// of few constraints best (probabilistic concurrency testing).
+    /// The first process in this order runs, and at some steps it moves to the end of the order.
+    /// This finds orderings of few constraints best (probabilistic concurrency testing).
     Priorities {
         order: Vec<ProcessId>,
         /// From the last to the first.

@@ -24,11 +24,11 @@ pub enum Ending {
     Quiet,
     /// The power failed.
     PowerCut,
-    /// It took too many steps; who had not ended was killed.
+    /// It took too many steps; the processes that had not ended were killed.
     Endless,
 }
 
-/// What a process does, as far as it got.
+/// What a process does, at the point that it has reached.
 type Body = Generator<'static, (), Point>;
 
 /// A process on a stage.
@@ -50,7 +50,7 @@ enum State {
 }
 
 impl Player {
-    /// A process that does `body`, sitting on its `seat`.
+    /// The process `scheduled`, which does `body`.
     pub(crate) fn new(
         scheduled: Arc<ScheduledProcess>,
         kill: Option<u64>,
@@ -77,7 +77,7 @@ impl Player {
         };
     }
 
-    /// Ends it: what it still does changes nothing and takes no turns.
+    /// Kills it: from now on its calls change nothing and take no turns.
     fn kill(&mut self, disk: &SimDisk) {
         self.scheduled.kill();
         while self.state != State::Over {
@@ -86,7 +86,7 @@ impl Player {
     }
 }
 
-/// What takes turns, and in which bounds.
+/// The processes that take turns, and their bounds.
 pub(crate) struct Stage<'a> {
     pub(crate) disk: &'a SimDisk,
     pub(crate) players: Vec<Player>,
@@ -96,15 +96,15 @@ pub(crate) struct Stage<'a> {
     pub(crate) steps_max: u64,
     /// How many were made.
     pub(crate) steps: u64,
-    /// How often somebody could have gone on while another was let run.
+    /// How often a process that could have gone on was kept waiting, and another ran.
     pub(crate) preemptions: u64,
-    /// What was chosen, where it was not to go on.
+    /// Every choice that was not to go on.
     pub(crate) decisions: Vec<Decision>,
 }
 
 impl Stage<'_> {
-    /// Lets the processes run until all have ended, or the power fails. Who has not ended then
-    /// still is where he was; see [`Stage::clear`].
+    /// Lets the processes run until all have ended, or the power fails. A process that has not
+    /// ended then still is where it was; see [`Stage::clear`].
     pub(crate) fn play(&mut self, choices: &mut dyn Choices) -> Ending {
         let (mut ready, mut asleep) = (Vec::new(), Vec::new());
         let mut current = None;
@@ -143,7 +143,7 @@ impl Stage<'_> {
         }
     }
 
-    /// Ends who has not ended; `killed` if that is to be known.
+    /// Ends the processes that have not ended; `killed` if that is to be recorded.
     pub(crate) fn clear(&mut self, killed: bool) {
         for player in &mut self.players {
             if player.state != State::Over {
@@ -184,7 +184,7 @@ impl Stage<'_> {
             return;
         };
         if player.kill == Some(player.steps) {
-            // It counts, so that decisions before and after it are told apart.
+            // The kill counts as a step, to tell decisions before it from those after it.
             player.steps += 1;
             self.kill(id);
             return;

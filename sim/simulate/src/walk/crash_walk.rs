@@ -25,20 +25,20 @@ pub struct CrashWalk<'a> {
     pub actions: &'a [Action],
     /// What a power cut may keep.
     pub model: CrashModel,
-    /// A bug to be found.
+    /// A seeded bug.
     pub bug: WithoutSyncs,
-    /// How many states of one moment are walked; if there are more, so many are drawn.
+    /// How many states of one moment are walked; if there are more, this many are drawn.
     pub states_max: u128,
-    /// What is drawn follows from it.
+    /// The seed of what is drawn.
     pub seed: u64,
 }
 
 /// One power cut of all that a [`CrashWalk`] can make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// After which step; counted round.
+    /// After which step, modulo their count.
     pub moment: usize,
-    /// What it leaves: the index of a state of [`CrashStates`], counted round.
+    /// What it leaves: the index of a state of [`CrashStates`], modulo their count.
     pub state: u128,
 }
 
@@ -51,16 +51,17 @@ pub struct Walked {
     pub kills: u64,
     /// In how many ways the power could be cut, equal ones included.
     pub states: u128,
-    /// How many of them were recovered from: each that differs from those before it while the same
-    /// action was on its way, or those that were drawn.
+    /// How many of them were recovered from: those that differ from all before them during the same
+    /// action, or those that were drawn.
     pub recovered: u64,
-    /// Where the end came: after a step of this kind, or after all, of an action of that kind.
+    /// The ends by place: the kind of the action, and of the step after which the end came; `None`
+    /// after all of them.
     pub ended: BTreeMap<(ActionKind, Option<CallKind>), Ended>,
     /// What was broken.
     pub broken: Vec<Broken>,
 }
 
-/// How often everything ended at one place.
+/// How often a run ended at one place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ended {
     /// How many times the process was killed.
@@ -104,11 +105,11 @@ impl fmt::Display for Walked {
     }
 }
 
-/// A point in time at which everything may end.
+/// A moment at which a run may end.
 struct Moment {
-    /// Which expectation it is.
+    /// The number of its expectation.
     number: usize,
-    /// The action that is on its way or done, and the step that was made.
+    /// The action that is under way or done, and the step that was made.
     place: Option<(ActionKind, Option<CallKind>)>,
     step: Option<usize>,
     storage: Storage,
@@ -177,13 +178,13 @@ impl CrashWalk<'_> {
     ///
     /// # Errors
     ///
-    /// None that happens: the scene was made before.
+    /// [`WalkError`] if the simulated host of the scene can't start.
     pub fn walk(&self) -> Result<Walked, WalkError> {
         self.walk_through(|moments, recovery, walked| {
             let mut random = Random::new(self.seed);
             let (mut seen, mut action) = (BTreeSet::new(), None);
             moments.iter().try_for_each(|moment| {
-                // While nothing else is expected, the same files need no second look.
+                // While the expectation is the same, equal states are checked only once.
                 if action.replace(moment.number) != Some(moment.number) {
                     seen.clear();
                 }
@@ -200,7 +201,7 @@ impl CrashWalk<'_> {
     ///
     /// # Errors
     ///
-    /// None that happens: the scene was made before.
+    /// [`WalkError`] if the simulated host of the scene can't start.
     pub fn make_cuts(&self, cuts: &[Cut]) -> Result<Walked, WalkError> {
         self.walk_through(|moments, recovery, walked| {
             cuts.iter().try_for_each(|cut| {
@@ -260,7 +261,7 @@ impl CrashWalk<'_> {
         }
     }
 
-    /// Does everything once, and notes what may be expected after each step.
+    /// Performs all actions once, and notes what is expected after each step.
     fn moments(&self) -> Result<Vec<Moment>, Stopped> {
         let disk = self.scene.disk();
         let host = self.scene.host().map_err(WalkError::from)?;
@@ -306,7 +307,7 @@ impl CrashWalk<'_> {
     }
 }
 
-/// Without faults everything succeeds, and what is said to be durable is what was asked.
+/// Without faults everything succeeds, and the reported durability is the one that was asked for.
 fn check_report(
     number: usize,
     action: &Action,
@@ -325,6 +326,11 @@ fn check_report(
         Report::StillThere(problems) => {
             problems.is_empty() && matches!(action, Action::DestroyInVain { .. })
         }
+        Report::StoredAll(stored) => {
+            stored.durability == action.durability() && stored.kept.is_empty()
+        }
+        Report::Carried(carried) => carried.durability == action.durability(),
+        Report::Swept(swept) => swept.error.is_none() && swept.failed.is_empty(),
         Report::Changed(_) | Report::Read(_) | Report::Listed(_) => true,
         Report::Cleared(None, _) | Report::Unknown(_) | Report::Failed(_) | Report::Nonsense(_) => {
             false

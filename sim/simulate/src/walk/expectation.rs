@@ -1,4 +1,4 @@
-//! `Expectation`: what may be found, given what was done.
+//! `Expectation`: what may be found after some actions.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use userdata_core::store::Durability;
 
 use super::action::{Action, Slot};
 
-/// After what something is found.
+/// What happened before something was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// The process was killed, or nothing happened at all.
@@ -16,17 +16,17 @@ pub(crate) enum Cause {
     PowerCut,
 }
 
-/// What may stand in each slot.
+/// What may be in each slot.
 #[derive(Clone, Debug)]
 pub(crate) struct Expectation(BTreeMap<Slot, Possible>);
 
 #[derive(Clone, Debug)]
 struct Possible {
-    /// What was there before, and may be there again after a power cut.
+    /// Former contents, which may be there again after a power cut.
     older: Vec<Content>,
-    /// What is there.
+    /// The present content.
     live: Content,
-    /// What an action that has not returned is about to put there.
+    /// The content that an action that has not returned is about to put there.
     coming: Option<Content>,
 }
 
@@ -42,12 +42,12 @@ struct Content {
 pub(crate) enum Found {
     Nothing,
     Value(Vec<u8>),
-    /// A value without a byte, reported as such.
+    /// A value without bytes, reported as such.
     Empty,
 }
 
 impl Expectation {
-    /// What was stored and is durable.
+    /// A value that was stored and is durable.
     pub(crate) fn certain(values: impl IntoIterator<Item = (Slot, Option<Vec<u8>>)>) -> Self {
         let possible = |value| Possible {
             older: Vec::new(),
@@ -69,7 +69,7 @@ impl Expectation {
         self.0.keys()
     }
 
-    /// The same while `action` is on its way.
+    /// The same while `action` is under way.
     pub(crate) fn during(&self, action: &Action) -> Self {
         let mut during = self.clone();
         for (slot, possible) in &mut during.0 {
@@ -113,12 +113,12 @@ impl Expectation {
         partly
     }
 
-    /// What is in a slot when nothing is on its way.
+    /// What is in a slot when no action is under way.
     pub(crate) fn live(&self, slot: &Slot) -> Option<&[u8]> {
         self.0.get(slot)?.live.value.as_deref()
     }
 
-    /// Whether something was stored and reported as durable that is not what was found.
+    /// Whether a value that was reported as durable is not what was found.
     pub(crate) fn is_lost(&self, slot: &Slot) -> bool {
         self.0.get(slot).is_some_and(|possible| {
             possible.older.is_empty() && possible.coming.is_none() && possible.live.synced
@@ -154,7 +154,7 @@ impl Content {
         }
     }
 
-    /// What is left of bytes that were not synced: any part of them, with zeros in between.
+    /// Whether this may be left of bytes that were not synced: any part, with zeros in between.
     fn may_decay_to(&self, found: &Found) -> bool {
         let Some(value) = self.value.as_ref().filter(|_| !self.synced) else {
             return false;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use hv_sim::SimHost;
 use userdata::{Outcome, Userdata, UserdataError, UserdataErrorKind};
-use userdata_core::Hypervisor as _;
 use userdata_core::file_name::{FileName, Kind};
 use userdata_core::store::{Condition, Keep, StoreErrorKind};
+use userdata_core::{DomainKey, Hypervisor as _};
 use userdata_fs::{Errno, FileStore};
 
 use super::expectation::{Cause, Expectation};
@@ -15,12 +15,20 @@ use super::interruption;
 use super::misled_host::MisledHost;
 use super::recovery::{Recovery, Violation, files_of_first};
 use super::reported::Reported;
-use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, WalkError};
+use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, Swept, WalkError};
 use crate::misanswer::Misanswer;
 use userdata_sim::crash::{CrashModel, NameOrder, Sizes, Storage};
 use userdata_sim::faults::{Fault, Faults, How, every_fault};
 use userdata_sim::interpose::{CallKind, Interposed};
+use userdata_sim::random::Random;
 use userdata_sim::{SimDirectory, SimDisk};
+
+/// How many states of a power cut are all walked. Where several values are written without a sync
+/// there are more.
+const STATES_MAX: u128 = 1 << 14;
+
+/// How many are drawn where there are more.
+const STATES_DRAWN: u32 = 256;
 
 /// What one process does, and what disturbs it.
 #[derive(Clone, Debug)]
@@ -29,8 +37,8 @@ pub struct FaultWalk<'a> {
     pub scene: &'a Scene,
     /// What is done.
     pub action: &'a Action,
-    /// Whether two calls go wrong as well; the second is any that follows the first in the run that
-    /// the first one leads to.
+    /// Whether pairs of calls go wrong, too: the second is any later call of the run in which the
+    /// first went wrong.
     pub pairs: bool,
     /// Whether the power is cut after each single fault, in every way.
     pub power_cuts: bool,
@@ -44,9 +52,9 @@ pub(crate) struct Run {
     /// How many questions the hypervisor was asked.
     pub(crate) asked: u64,
     report: Report,
-    /// What it left.
+    /// What it left on the disk.
     storage: Storage,
-    /// The disk on which life goes on.
+    /// The disk, for the next process.
     disk: SimDisk,
     host: SimHost,
     /// How many files it has left open.
@@ -54,7 +62,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Whether the hypervisor said what is not true.
+    /// Whether the hypervisor gave a false answer.
     fn is_lied_to(&self) -> bool {
         let mut misanswers = self.misanswers.iter();
         misanswers.any(|(number, misanswer)| *number < self.asked && misanswer.is_lie())
@@ -75,7 +83,7 @@ impl FaultWalk<'_> {
     ///
     /// # Errors
     ///
-    /// None that happens: the scene was made before.
+    /// [`WalkError`] if the simulated host of the scene can't start.
     pub fn walk(&self) -> Result<Faulted, WalkError> {
         let recovery = Recovery::new(self.scene, self.scene.host()?);
         let mut faulted = Faulted::default();
@@ -101,13 +109,13 @@ impl FaultWalk<'_> {
         Ok(faulted)
     }
 
-    /// Lets one call after another go wrong. Each number chooses among all faults that can follow
-    /// the one before in the run that those so far lead to, counted round; every such run is
-    /// checked, and the power cut after the last one if this walk cuts it.
+    /// Lets one call after another go wrong. Each number chooses, modulo their count, among all
+    /// faults that can follow those chosen before. Every run on the way is checked; if this walk
+    /// cuts the power, it does so after the last one.
     ///
     /// # Errors
     ///
-    /// None that happens: the scene was made before.
+    /// [`WalkError`] if the simulated host of the scene can't start.
     pub fn strike(&self, choices: &[usize]) -> Result<Faulted, WalkError> {
         let recovery = Recovery::new(self.scene, self.scene.host()?);
         let mut run = self.run(Vec::new())?;
@@ -208,7 +216,7 @@ impl FaultWalk<'_> {
         )
     }
 
-    /// Holds what was said against what is there.
+    /// Compares what was reported with what is there.
     fn find_fault(&self, run: &Run, recovery: &Recovery<'_>) -> Result<(), Violation> {
         let tree = run.storage.tree();
         let wrong = |guarantee, why: String| Violation {
@@ -234,11 +242,11 @@ impl FaultWalk<'_> {
                 format!("{} files are left open", run.open),
             ));
         }
-        // Nobody holds a lock any more, and whatever is left can be cleared away.
+        // No lock is held any more, and everything that is left can be cleared.
         recovery.go_on(&run.disk, &expected, Cause::Kill)
     }
 
-    /// What must be there, if what was said is true.
+    /// What must be there, if the report is true.
     fn expected(&self, run: &Run) -> Result<Expectation, String> {
         let before = self.scene.expectation();
         let action = self.believed(run);
@@ -257,9 +265,26 @@ impl FaultWalk<'_> {
                 }
                 Ok(before.after(&action, synced))
             }
+            Report::StoredAll(stored) => match stored.kept.is_empty() {
+                true => Ok(before.after(&action, synced)),
+                false => Err("a value was kept that was to be replaced".to_owned()),
+            },
+            Report::Carried(carried) => {
+                let moved = |slot: &Slot| carried.moved.contains(slot.userid.as_userid());
+                Ok(before.partly_after(&action, synced, moved))
+            }
+            Report::Swept(swept) => self.swept(run, swept),
+            // Another process may have put something there since; what it put stays.
+            Report::Failed(error) if is_lock_lost(error) => {
+                Ok(before.partly_after(&action, false, |slot| self.is_made(run, slot)))
+            }
+            // Each value is with one of the two, and the same call completes the carry.
+            Report::Failed(_) if matches!(action, Action::Carry { .. }) => {
+                Ok(before.partly_after(&action, false, |slot| self.is_made(run, slot)))
+            }
             Report::Failed(error) if is_applied(error) => Ok(before.after(&action, false)),
             Report::Failed(error) => {
-                // Trouble with storage never stops a toolstack; somebody else's mark does.
+                // A failure of storage never stops a toolstack; another process's mark does.
                 let refused = !matches!(error.kind(), UserdataErrorKind::Store(_));
                 let unknown = !run.misanswers.is_empty();
                 let held = run
@@ -289,7 +314,7 @@ impl FaultWalk<'_> {
             {
                 Ok(before.after(&action, false))
             }
-            // What was done before it failed is not told: it is what is there.
+
             Report::Cleared(None, problems) if !problems.is_empty() => {
                 let left = files_of_first(self.scene, &run.storage.tree());
                 let gone = |slot: &Slot| {
@@ -298,7 +323,7 @@ impl FaultWalk<'_> {
                 };
                 Ok(before.partly_after(&action, false, gone))
             }
-            Report::Cleared(None, _) => Err("nothing is said of the data".to_owned()),
+            Report::Cleared(None, _) => Err("nothing is reported of the data".to_owned()),
             Report::StillThere(_) => match self.action {
                 _ if self.action.ends_domain() && !run.is_lied_to() => {
                     Err("the domain is not there any more".to_owned())
@@ -311,7 +336,7 @@ impl FaultWalk<'_> {
             },
             Report::Read(value) => {
                 let Action::Retrieve { slot } = self.action else {
-                    return Err("nobody asked".to_owned());
+                    return Err("nothing was to be read".to_owned());
                 };
                 match value.as_ref().map(|value| value.as_bytes()) == before.live(slot) {
                     true => Ok(before),
@@ -339,8 +364,64 @@ impl FaultWalk<'_> {
         }
     }
 
-    /// What was done, given what the hypervisor said: the data of a domain of which it says that it
-    /// is gone need not be kept.
+    /// What must be there after a sweep, if what it told is true.
+    fn swept(&self, run: &Run, swept: &Swept) -> Result<Expectation, String> {
+        let before = self.scene.expectation();
+        let Action::Sweep { orphans, grace } = self.action else {
+            return Err("there was no sweep".to_owned());
+        };
+        let mut removed: Vec<DomainKey> = swept.removed.iter().map(|(of, _)| *of).collect();
+        removed.dedup();
+        let living = removed.iter().find(|domain| !orphans.contains(domain));
+        if let Some(living) = living.filter(|_| !run.is_lied_to()) {
+            return Err(format!(
+                "a value of {living} was removed, which is not gone"
+            ));
+        }
+        let is_said = swept.error.is_some() || !swept.failed.is_empty();
+        let stays = |slot: &Slot| {
+            let is_there = orphans.contains(&slot.domain) && before.live(slot).is_some();
+            is_there && !swept.has_removed(&slot.domain, slot.userid.as_userid())
+        };
+        let silent = before
+            .slots()
+            .find(|slot| stays(slot) && !swept.unknown.contains(&slot.domain));
+        if let Some(slot) = silent.filter(|_| !is_said && run.misanswers.is_empty()) {
+            return Err(format!(
+                "{} {slot} stays, and nothing is said of it",
+                slot.domain
+            ));
+        }
+        let action = Action::Sweep {
+            grace: *grace,
+            orphans: removed,
+        };
+        let is_removed = |slot: &Slot| swept.has_removed(&slot.domain, slot.userid.as_userid());
+        Ok(before.partly_after(&action, false, is_removed))
+    }
+
+    /// Whether the effect of the action on a slot is on the disk. A value that is carried is with
+    /// the new domain exactly if it is no longer with the old one.
+    fn is_made(&self, run: &Run, slot: &Slot) -> bool {
+        let slot = match self.action {
+            Action::Carry { from, .. } => &Slot {
+                domain: *from,
+                userid: slot.userid.clone(),
+            },
+            _ => slot,
+        };
+        let name = FileName::data(
+            self.scene.setting().format,
+            &slot.domain,
+            slot.userid.as_userid(),
+        );
+        let tree = run.storage.tree();
+        let found = name.ok().and_then(|name| tree.file(name.as_bytes()));
+        self.action.effect_on(slot) == Some(found)
+    }
+
+    /// The action, as it must be if the hypervisor's answers are believed: if it answers that the
+    /// domain is gone, the data need not be kept.
     fn believed(&self, run: &Run) -> Action {
         let mut action = self.action.clone();
         if run.is_lied_to() {
@@ -369,17 +450,17 @@ impl FaultWalk<'_> {
                         && !reported.anything
                 }
                 Kind::Temporary => !reported.left_behind.contains(name.as_bytes()),
-                // An empty lock file that nobody holds is void. Success leaves none.
+                // An empty lock file that no process holds is void. Success leaves none.
                 _ => reported.nothing_wrong,
             };
             if silent {
-                return Err(format!("{name} is left, and nothing is said of it"));
+                return Err(format!("{name} is left, and not reported"));
             }
         }
         let is_there = |file: &[u8]| left.iter().any(|name| name.as_bytes() == file);
         match reported.left_behind.iter().find(|file| !is_there(file)) {
             Some(file) => Err(format!(
-                "{} is said to be left, and is not",
+                "{} is reported as left, and is not there",
                 file.escape_ascii()
             )),
             None => Ok(()),
@@ -410,7 +491,7 @@ impl FaultWalk<'_> {
             .any(|slot| is_value(name, slot) && self.action.effect_on(slot) != Some(None))
     }
 
-    /// Cuts the power after a run: what was said to be durable is.
+    /// Cuts the power after a run: what was reported as durable is.
     fn cut_power(&self, run: &Run, recovery: &Recovery<'_>, faulted: &mut Faulted) {
         let Ok(expected) = self.expected(run) else {
             return;
@@ -420,21 +501,43 @@ impl FaultWalk<'_> {
             sizes: Sizes::Vary,
         };
         let states = run.storage.crash_states(model);
-        for (index, state) in states.distinct(&mut BTreeSet::new()) {
+        let mut check = |index: u128, state: &Storage| {
             faulted.recovered += 1;
-            if let Err(violation) = recovery.check(&state, &expected, Cause::PowerCut) {
+            let checked = recovery.check(state, &expected, Cause::PowerCut);
+            checked.map_err(|violation| {
                 let after = format!("{}, power cut {index}", self.describe(run));
                 let incident = run.incident(Some(End::PowerCut(index)));
-                faulted.broken.push(violation.after(after, incident));
-                return;
-            }
-        }
+                violation.after(after, incident)
+            })
+        };
+        let checked = if states.count() <= STATES_MAX {
+            let mut distinct = BTreeSet::new();
+            let mut distinct = states.distinct(&mut distinct);
+            distinct.try_for_each(|(index, state)| check(index, &state))
+        } else {
+            let mut random = Random::new(run.calls.len() as u64);
+            (0..STATES_DRAWN).try_for_each(|_| {
+                let index = states.draw(&mut random);
+                check(index, &states.state(index))
+            })
+        };
+        faulted.broken.extend(checked.err());
     }
 }
 
 /// Whether the hypervisor did not answer.
 fn is_unknown(error: &UserdataError) -> bool {
     matches!(error.kind(), UserdataErrorKind::Hypervisor(_))
+}
+
+/// Whether another program broke the lock in the middle of several changes.
+fn is_lock_lost(error: &UserdataError) -> bool {
+    match error.kind() {
+        UserdataErrorKind::Store(error) => {
+            matches!(error.kind(), StoreErrorKind::LockLost { applied: true })
+        }
+        _ => false,
+    }
 }
 
 /// Whether an error says that the change is made all the same.

@@ -11,7 +11,7 @@ use super::Broken;
 /// How far a walk went, and what it found.
 #[derive(Clone, Debug, Default)]
 pub struct Faulted {
-    /// How many calls can go wrong when none does.
+    /// How many calls of the run without faults can go wrong.
     pub calls: u64,
     /// How many runs had one fault.
     pub singles: u64,
@@ -19,7 +19,7 @@ pub struct Faulted {
     pub pairs: u64,
     /// How many runs had more.
     pub more: u64,
-    /// How many of the runs failed; the others got over it.
+    /// How many of the runs failed; the others succeeded despite the fault.
     pub failed: u64,
     /// How many different states were recovered from after a power cut.
     pub recovered: u64,

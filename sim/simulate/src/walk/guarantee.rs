@@ -8,9 +8,9 @@ use userdata_sim::faults::Fault;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Guarantee {
-    /// G2: whoever reads sees the whole old value, the whole new one, or none.
+    /// G2: a reader sees the whole old value, the whole new one, or none.
     Atomic,
-    /// G3: nobody else's data is changed or returned.
+    /// G3: no other domain's data is changed or returned.
     Isolated,
     /// G4: no data is left for a domain that does not exist.
     Lifetime,
@@ -24,18 +24,18 @@ pub enum Guarantee {
     Durability,
 }
 
-/// A guarantee that does not hold, where, and why.
+/// A guarantee that does not hold, with the place and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     /// Which one.
     pub guarantee: Guarantee,
     /// After what: the actions, the step, the crash or the faults.
     pub after: String,
-    /// What was found instead of what.
+    /// What was found, and what should have been.
     pub why: String,
     /// What the directory held.
     pub tree: String,
-    /// What it takes to see it again.
+    /// What reproduces it.
     pub incident: Box<Incident>,
 }
 

@@ -1,5 +1,5 @@
-//! What is not a failure: a call that a signal interrupted is made again, one that got only so far
-//! is continued, and a file on which another process has a lease is opened again.
+//! Faults that must not make an action fail: a call that a signal interrupted is made again, a call
+//! that stopped early is continued, and a file that another process leases is opened again.
 
 use userdata_fs::Errno;
 
@@ -7,7 +7,7 @@ use super::Report;
 use userdata_sim::faults::{Fault, How};
 use userdata_sim::interpose::CallKind;
 
-/// Complains of an action that failed although nothing else happened. A sync is the exception: it
+/// Reports an action that failed although there were only such faults. A sync is the exception: it
 /// is never made a second time.
 pub(super) fn check(
     faults: &[(Fault, Option<CallKind>)],

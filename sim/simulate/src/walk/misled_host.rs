@@ -1,4 +1,4 @@
-//! `MisledHost`: a hypervisor some of whose answers are wrong.
+//! `MisledHost`: a hypervisor that answers some questions wrongly.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,8 +9,8 @@ use userdata_core::{Domain, DomainKey, Domid, Hypervisor};
 
 use crate::misanswer::Misanswer;
 
-/// A host whose answers to the questions of some numbers, counted from zero, are wrong. Clones
-/// count together.
+/// A host that answers the questions of some numbers, counted from zero, wrongly. Clones share the
+/// count.
 #[derive(Clone, Debug)]
 pub(crate) struct MisledHost {
     host: SimHost,

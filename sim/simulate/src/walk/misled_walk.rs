@@ -26,7 +26,7 @@ impl FaultWalk<'_> {
     ///
     /// # Errors
     ///
-    /// None that happens: the scene was made before.
+    /// [`WalkError`] if the simulated host of the scene can't start.
     pub fn walk_misled(&self) -> Result<Faulted, WalkError> {
         let recovery = Recovery::new(self.scene, self.scene.host()?);
         let mut faulted = Faulted::default();

@@ -1,6 +1,7 @@
-//! What is checked of a host that starts again, with the real code.
+//! Checks a host that starts again, with the real code.
 
 use hv_sim::{HostOptions, SimHost};
+use userdata::sweep::{Sightings, SweepOptions, What};
 use userdata::{Outcome, Userdata};
 use userdata_core::WritableUserid;
 use userdata_core::file_name::{FileName, Kind, NameFormat};
@@ -15,14 +16,14 @@ use userdata_sim::{SimDirectory, SimDisk, SimOptions};
 
 pub(crate) type Recovered = Userdata<SimHost, FileStore<SimDirectory>>;
 
-/// Random numbers of a host that starts again are others than before.
+/// A host that starts again has other random numbers than before.
 const SEED: u64 = 2;
 
-/// What is stored when all is over, to see that it can be: shorter than what a killed writer may
-/// have left in a temporary file.
+/// The value that is stored at the end, to see that it can be: shorter than the bytes that a killed
+/// writer may have left in a temporary file.
 const LAST: &[u8] = b"last";
 
-/// The hosts that may come up on what was left.
+/// The hosts that may start on the disk that was left.
 pub(crate) struct Recovery<'a> {
     scene: &'a Scene,
     /// The domains are back, with the same domids and uuids.
@@ -56,8 +57,8 @@ impl<'a> Recovery<'a> {
         Self { scene, back, gone }
     }
 
-    /// Checks what a crash left: what can be read, and that life goes on, whether the domains come
-    /// back or not.
+    /// Checks what a crash left: what can be read, and that stores and removals work, whether the
+    /// domains come back or not.
     pub(crate) fn check(
         &self,
         storage: &Storage,
@@ -119,13 +120,7 @@ impl<'a> Recovery<'a> {
                 return Err(wrong(guarantee, format!("{slot} holds {found}")));
             }
         }
-        let tree = disk.tree();
-        for (name, bytes) in self.scene.others() {
-            if tree.file(name) != Some(bytes) {
-                let why = format!("{} was touched", name.escape_ascii());
-                return Err(wrong(Guarantee::Isolated, why));
-            }
-        }
+        self.others_are_whole(disk)?;
         for domain in [self.scene.first(), self.scene.second(), self.scene.before()] {
             let entries = userdata
                 .list(domain)
@@ -135,12 +130,26 @@ impl<'a> Recovery<'a> {
                     .slots()
                     .any(|s| s.domain == domain && *s.userid.as_userid() == entry.userid)
                 {
-                    let why = format!("nobody stored {} for {domain}", entry.userid);
+                    let why = format!("no operation stored {} for {domain}", entry.userid);
                     return Err(wrong(Guarantee::Isolated, why));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Files that are not userdata are as they were.
+    fn others_are_whole(&self, disk: &SimDisk) -> Result<(), Violation> {
+        let tree = disk.tree();
+        let mut others = self.scene.others().iter();
+        match others.find(|(name, bytes)| tree.file(name) != Some(bytes.as_slice())) {
+            Some((name, _)) => Err(Violation {
+                guarantee: Guarantee::Isolated,
+                why: format!("{} was touched", name.escape_ascii()),
+                tree,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// A value can be stored, survives, and can be removed, and so can all the rest.
@@ -193,8 +202,37 @@ impl<'a> Recovery<'a> {
         cause: Cause,
     ) -> Result<(), Violation> {
         let userdata = self.open(disk, &self.gone)?;
+        if self.scene.setting().format == NameFormat::Libxl {
+            return self.sweep(&userdata, disk);
+        }
         self.clear(&userdata, disk)?;
         self.others_stand(disk, expectation, cause)
+    }
+
+    /// The host booted again, and no domain was created yet: one sweep removes all data.
+    fn sweep(&self, userdata: &Recovered, disk: &SimDisk) -> Result<(), Violation> {
+        let wrong = |why| Violation {
+            guarantee: Guarantee::Lifetime,
+            why,
+            tree: disk.tree(),
+        };
+        let mut failed = Vec::new();
+        let options = SweepOptions::default();
+        let swept = userdata.sweep(&options, &mut Sightings::new(), |told| {
+            if let What::Failed(error) = told.what {
+                failed.push(error.to_string());
+            }
+        });
+        if swept.is_err() || !failed.is_empty() {
+            return Err(wrong(format!("sweeping afterwards: {swept:?}, {failed:?}")));
+        }
+        let tree = disk.tree();
+        let format = self.scene.setting().format;
+        let mut names = tree.iter().map(|(path, _)| path);
+        match names.find_map(|path| FileName::parse(format, path)) {
+            Some(left) => Err(wrong(format!("{left} outlasts a sweep"))),
+            None => self.others_are_whole(disk),
+        }
     }
 
     fn clear(&self, userdata: &Recovered, disk: &SimDisk) -> Result<(), Violation> {
@@ -284,7 +322,7 @@ pub(crate) fn store_once_more(
     }
 }
 
-/// The files of the first domain, of whatever kind.
+/// The files of the first domain, of any kind.
 pub(crate) fn files_of_first(scene: &Scene, tree: &Tree) -> Vec<FileName> {
     let first = scene.first();
     let is_firsts = |name: &FileName| {

@@ -1,4 +1,4 @@
-//! `Said`: what a report says of what is left.
+//! `Reported`: what a report says of what is left.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use userdata_core::store::{Cleared, StoreError};
 
 use super::Report;
 
-/// What was said of what is left.
+/// What a report says of what is left.
 pub(crate) struct Reported<'a> {
     /// That everything went well.
     pub(crate) nothing_wrong: bool,
     /// That data was cleared away.
     pub(crate) clears: bool,
-    /// That something went wrong that has no file of its own to it.
+    /// That there was a failure that names no file.
     pub(crate) anything: bool,
     errors: Vec<&'a StoreError>,
     pub(crate) left_behind: BTreeSet<&'a [u8]>,

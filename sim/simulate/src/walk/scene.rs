@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use hv_sim::{EventError, HostOptions, NewDomain, SimHost};
 use userdata_core::file_name::{FileName, NameFormat};
@@ -13,7 +14,7 @@ use super::expectation::Expectation;
 use userdata_sim::crash::Storage;
 use userdata_sim::{Plant, SimDisk, SimOptions};
 
-/// What differs between walks besides what is done.
+/// What differs between walks besides their actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// How files are named.
@@ -22,8 +23,8 @@ pub struct Setting {
     pub block: Option<NonZeroUsize>,
 }
 
-/// A host with two domains that live and the data of both, of an incarnation that is gone, and of
-/// nobody: what no operation on the first domain may touch.
+/// A host with two living domains and their data, the data of an incarnation that is gone, and
+/// files that are not userdata. No operation on the first domain may touch any data but its own.
 ///
 /// In libxl's names the second domain has the uuid of the first, as during a localhost migration;
 /// the seed's names can't tell such domains apart, so there it has its own.
@@ -45,8 +46,14 @@ impl Scene {
     /// The userids that have values at the beginning, for both domains.
     pub const USERIDS: [&str; 3] = ["xl", "xl.backup", "libxl-json"];
 
+    /// The userid of a value that the incarnation which is gone has, and no other domain.
+    pub const CARRIED: &str = "agent";
+
     /// A userid without a value, of which another is a part.
     pub const ABSENT: &str = "x";
+
+    /// The grace of sweeps.
+    pub const GRACE: Duration = Duration::from_secs(3600);
 
     /// A value of three blocks of four bytes.
     pub const NEW: &[u8] = b"a new one";
@@ -55,7 +62,7 @@ impl Scene {
     ///
     /// # Errors
     ///
-    /// None that happens.
+    /// The `errno` of the simulated disk if the files can't be put there.
     pub fn new(setting: Setting) -> Result<Self, Errno> {
         let mut options = SimOptions::default();
         options.storage.block = setting.block;
@@ -74,6 +81,8 @@ impl Scene {
                 scene.values.insert(slot, value);
             }
         }
+        let carried = slot(scene.before(), Self::CARRIED);
+        scene.values.insert(carried, b"of one gone".to_vec());
         for (slot, value) in &scene.values {
             let name = FileName::data(setting.format, &slot.domain, slot.userid.as_userid())
                 .map_err(|_| Errno::NAMETOOLONG)?;
@@ -95,7 +104,7 @@ impl Scene {
         Ok(scene)
     }
 
-    /// The domain that things are done to.
+    /// The domain that the actions are about.
     #[must_use]
     pub fn first(&self) -> DomainKey {
         key(5, UUIDS[0])
@@ -123,7 +132,7 @@ impl Scene {
         slot(self.first(), userid)
     }
 
-    /// What differs from other scenes.
+    /// The setting that it was made with.
     #[must_use]
     pub const fn setting(&self) -> Setting {
         self.setting
@@ -133,7 +142,7 @@ impl Scene {
     ///
     /// # Errors
     ///
-    /// None that happens.
+    /// [`EventError`] if the simulated host refuses to create them.
     pub fn host(&self) -> Result<SimHost, EventError> {
         let host = SimHost::new(HostOptions::new(1).with_spurious_one_in(0));
         for domain in [self.first(), self.second()] {
@@ -149,11 +158,18 @@ impl Scene {
     /// Its disk, each time a new one.
     #[must_use]
     pub fn disk(&self) -> SimDisk {
-        SimDisk::boot(self.storage.clone(), SimOptions::default())
+        let disk = SimDisk::boot(self.storage.clone(), SimOptions::default());
+        // Everything on it is older than the grace of a sweep.
+        disk.pass(Self::GRACE * 2);
+        disk
     }
 
     pub(crate) fn expectation(&self) -> Expectation {
-        let absent = [self.first(), self.second()].map(|domain| (slot(domain, Self::ABSENT), None));
+        let domains = [self.first(), self.second()];
+        let absent = domains
+            .into_iter()
+            .flat_map(|domain| [Self::ABSENT, Self::CARRIED].map(|userid| slot(domain, userid)))
+            .map(|slot| (slot, None));
         let there = self
             .values
             .iter()
@@ -161,7 +177,15 @@ impl Scene {
         Expectation::certain(there.chain(absent))
     }
 
-    /// The files that are nobody's userdata.
+    /// The values of a domain at the beginning.
+    pub(crate) fn values_of(&self, domain: DomainKey) -> Vec<(WritableUserid, Vec<u8>)> {
+        let of_domain = self.values.iter().filter(|(slot, _)| slot.domain == domain);
+        of_domain
+            .map(|(slot, value)| (slot.userid.clone(), value.clone()))
+            .collect()
+    }
+
+    /// The files that are not userdata.
     pub(crate) const fn others(&self) -> &BTreeMap<Vec<u8>, Vec<u8>> {
         &self.others
     }
@@ -174,7 +198,7 @@ fn key(domid: u16, uuid: u128) -> DomainKey {
 }
 
 fn slot(domain: DomainKey, userid: &str) -> Slot {
-    // Only `libxl-json` is no userid that anybody may write under.
+    // Of these userids, `libxl-json` is the only one that is not writable.
     let userid = WritableUserid::new(userid).unwrap_or_else(|_| WritableUserid::libxl_json());
     Slot { domain, userid }
 }

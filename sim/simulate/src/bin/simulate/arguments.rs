@@ -155,7 +155,9 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
 }
 
 fn minutes(text: &str) -> Result<Duration, String> {
-    let minutes: f64 = text.parse().map_err(|_| "that is no number".to_owned())?;
+    let minutes: f64 = text
+        .parse()
+        .map_err(|_| "that is not a number".to_owned())?;
     match Duration::try_from_secs_f64(minutes * 60.0) {
         Ok(Duration::ZERO) => Err("in no time nothing is run".to_owned()),
         span => span.map_err(|error| error.to_string()),

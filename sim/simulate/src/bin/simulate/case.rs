@@ -34,7 +34,7 @@ pub(crate) struct Case {
     pub(crate) number: u64,
 }
 
-/// A word that names no case.
+/// A word that does not name a case.
 #[derive(Debug, Error)]
 #[error("a case is a SEED, or one of {}, a colon, and a number", names())]
 pub(crate) struct CaseError;

@@ -22,7 +22,7 @@ pub(crate) struct Catalogue {
     pub(crate) mix: NamedMix,
 }
 
-/// What histories are made of, and how it was said on the command line.
+/// What histories are made of, and how the command line gave it.
 #[derive(Clone, Debug)]
 pub(crate) struct NamedMix {
     pub(crate) mix: Mix,

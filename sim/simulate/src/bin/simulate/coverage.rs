@@ -25,7 +25,7 @@ pub(crate) struct Coverage {
     pub(crate) kills: Table,
     /// States after a power cut, by operation and the step that was made last.
     pub(crate) power_cuts: Table,
-    /// What operations of several processes said, by operation.
+    /// What operations of several processes returned, by operation.
     pub(crate) responses: Table,
     /// What disturbed them, by operation.
     pub(crate) disturbed: Table,

@@ -1,4 +1,4 @@
-//! A run of several processes as a picture: who did what when, around what went wrong.
+//! A run of several processes as a picture: what each did and when, around what went wrong.
 
 use std::ops::RangeInclusive;
 
@@ -60,15 +60,15 @@ fn window(run: &Run, complaint: &Complaint) -> RangeInclusive<usize> {
     began.unwrap_or(0)..=ended.unwrap_or(all)
 }
 
-/// How lines begin that say what events say, too, or nothing that matters.
+/// How lines begin that repeat what events tell, or tell nothing that matters.
 const TOLD: [&str; 4] = ["[", "now ", "process ", "random "];
 
 struct Film {
     /// The events that are shown.
     window: RangeInclusive<usize>,
-    /// Whose calls are shown even where they change nothing.
+    /// The processes whose calls are shown even where they change nothing.
     actors: Vec<ProcessId>,
-    /// Whose next call fails because the scenario says so.
+    /// The process whose next call fails because the scenario says so.
     disturbed: Option<ProcessId>,
     tree: Tree,
     moments: Vec<Moment>,

@@ -65,7 +65,7 @@ pub(crate) struct Counts {
     pub(crate) operations: u64,
     /// Answers that were disturbed in histories.
     pub(crate) faults: u64,
-    /// Times that somebody could have gone on while another was let run.
+    /// Times that a process that could have gone on was kept waiting, and another ran.
     pub(crate) preemptions: u64,
     /// Values with too many operations at once to be checked.
     pub(crate) unchecked: u64,
@@ -79,7 +79,7 @@ pub(crate) struct Failure {
     pub(crate) guarantee: String,
     /// After what.
     pub(crate) after: String,
-    /// What was found instead of what.
+    /// What was found, and what should have been.
     pub(crate) why: String,
     /// What the directory held.
     pub(crate) tree: String,

@@ -191,5 +191,5 @@ fn pick<T: Clone>(random: &mut Random, of: &[T]) -> Option<T> {
 fn reported(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("it said nothing")
+        .unwrap_or("it gave no message")
 }

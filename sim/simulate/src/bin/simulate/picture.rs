@@ -18,7 +18,7 @@ const UUID_LEN: usize = 36;
 /// What happened, one moment after the other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Picture {
-    /// Who takes part.
+    /// The processes that take part.
     pub(crate) lanes: Vec<String>,
     pub(crate) moments: Vec<Moment>,
 }
@@ -93,7 +93,7 @@ impl Recorder {
         }
     }
 
-    /// Notes something that is no call.
+    /// Notes something that is not a call.
     pub(crate) fn note(&self, lane: Option<usize>, what: What, text: String) {
         let tree = self.disk.tree();
         let steps = self.disk.steps_len();

@@ -90,7 +90,7 @@ fn first(checked: &CrashChecked) -> (Guarantee, String) {
 }
 
 #[test]
-fn no_power_cut_breaks_what_the_real_code_said() {
+fn no_power_cut_breaks_what_the_real_code_reported() {
     let all = [Durability::Process, Durability::File, FULL];
     for durability in all {
         for more in [None, Some(remove(xl())), Some(destroy_all(5))] {
@@ -111,7 +111,7 @@ fn no_power_cut_breaks_what_the_real_code_said() {
 }
 
 #[test]
-fn a_value_that_was_said_to_be_durable_and_is_lost_is_found() {
+fn a_lost_value_that_was_reported_as_durable_is_found() {
     let bug = WithoutSyncs {
         files: false,
         directories: true,
@@ -119,7 +119,7 @@ fn a_value_that_was_said_to_be_durable_and_is_lost_is_found() {
     let (guarantee, text) = first(&cut_after(&stores(FULL), bug, true));
     assert_eq!(guarantee, Guarantee::Durability, "{text}");
     assert!(
-        text.contains("a later change is said to be durable"),
+        text.contains("a later change is reported as durable"),
         "{text}"
     );
     assert!(text.contains("store 5.xl \"old value\""), "{text}");

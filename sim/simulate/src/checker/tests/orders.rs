@@ -1,5 +1,5 @@
-//! Random histories of one register: what can be explained is accepted, what no order explains is
-//! refused, as trying every order says.
+//! Random histories of one register: the checker accepts exactly those that some order explains, as
+//! found by trying every order.
 
 use proptest::prelude::*;
 use userdata_core::Version;
@@ -22,7 +22,7 @@ enum Ask {
     Swap(usize, usize),
 }
 
-/// What is answered; none by who was killed.
+/// The answer; a process that was killed has none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Reported {
     Saw(usize),
@@ -63,7 +63,7 @@ fn ask() -> impl Strategy<Value = Ask> {
 }
 
 /// Runs processes that each begin, take effect and end, in the order that `turns` says; a turn of
-/// 4 or more kills. Whoever is not done at the end is killed.
+/// 4 or more kills. A process that is not done at the end is killed.
 fn run(turns: &[(usize, usize)], asks: &[Ask]) -> Vec<Done> {
     let (mut holds, mut time) = (0, 0);
     let mut done: Vec<Done> = Vec::new();

@@ -140,7 +140,7 @@ fn listings_see_each_value_at_a_moment_of_its_own() {
 }
 
 #[test]
-fn a_store_is_refused_while_somebody_destroys_or_tries_to() {
+fn a_store_is_refused_while_another_process_destroys() {
     let refused = || StoreErrorKind::Refused(Refused::BeingDestroyed);
     is_right(&[], |s| {
         let destroy = s.call(1, Action::DestroyInVain { domain: key(5) });
@@ -187,7 +187,7 @@ fn what_real_libxl_leaks_is_counted() {
 }
 
 #[test]
-fn a_domain_that_nobody_destroyed_with_its_data_is_for_a_sweep() {
+fn data_that_no_destroy_removed_is_left_for_a_sweep() {
     let tally = is_right(&[], |s| {
         s.stores(0, xl(), "a");
         s.destroys_domain(5, Until::Gone);
@@ -197,7 +197,7 @@ fn a_domain_that_nobody_destroyed_with_its_data_is_for_a_sweep() {
 }
 
 #[test]
-fn a_value_may_be_left_behind_where_the_store_says_that_its_lock_was_lost() {
+fn a_store_that_reports_a_lost_lock_may_leave_its_value() {
     let domid = key(5).domid;
     let tally = is_right(&[], |s| {
         let late = s.call(0, store(xl(), "a"));
@@ -213,7 +213,7 @@ fn a_value_may_be_left_behind_where_the_store_says_that_its_lock_was_lost() {
 }
 
 #[test]
-fn a_swap_whose_lock_libxl_broke_may_replace_what_it_did_not_compare() {
+fn a_swap_with_a_broken_lock_may_replace_another_value() {
     let swaps = |broken: bool| {
         move |s: &mut Story| {
             let one = s.call(0, swap(xl(), Some("old"), "a"));
@@ -234,7 +234,7 @@ fn a_swap_whose_lock_libxl_broke_may_replace_what_it_did_not_compare() {
 }
 
 #[test]
-fn two_writers_of_libxl_may_mix_their_bytes_while_its_lock_is_broken() {
+fn two_libxl_writers_with_a_broken_lock_may_mix_their_bytes() {
     let (domid, userid) = (key(5).domid, userdata_core::Userid::new("xl").unwrap());
     let writes = |data: &[u8]| LibxlCall::Store {
         domid,
@@ -262,7 +262,7 @@ fn two_writers_of_libxl_may_mix_their_bytes_while_its_lock_is_broken() {
 }
 
 #[test]
-fn what_strangers_plant_is_seen_as_what_it_is() {
+fn planted_files_are_seen_as_what_they_are() {
     is_right(&[(xl(), b"old")], |s| {
         let name = userdata_core::file_name::FileName::data(
             userdata_core::file_name::NameFormat::Libxl,
@@ -282,15 +282,15 @@ fn what_strangers_plant_is_seen_as_what_it_is() {
         s.event(plant(Plant::File(Vec::new())));
         let reported = failed(&retrieve, || StoreErrorKind::Empty);
         s.does(0, retrieve, reported);
-        s.event(plant(Plant::File(b"stranger".to_vec())));
-        s.reads(0, xl(), Some("stranger"));
+        s.event(plant(Plant::File(b"planted".to_vec())));
+        s.reads(0, xl(), Some("planted"));
         s.stores(0, xl(), "a");
         s.leaves(&[(xl(), b"a")]);
     });
 }
 
 #[test]
-fn a_domain_destroyed_with_its_data_leaves_nothing_and_others_alone() {
+fn destroying_a_domain_removes_its_data_and_no_other() {
     let tally = is_right(&[(xl(), b"old"), (slot(50, "xl"), b"other")], |s| {
         let destroy = s.call(0, destroy(5));
         let late = s.call(1, store(xl(), "a"));
@@ -306,7 +306,7 @@ fn a_domain_destroyed_with_its_data_leaves_nothing_and_others_alone() {
 }
 
 #[test]
-fn a_stranger_may_come_between_a_comparison_and_its_change() {
+fn an_adversary_may_write_between_a_comparison_and_its_change() {
     is_right(&[], |s| {
         let name = userdata_core::file_name::FileName::data(
             userdata_core::file_name::NameFormat::Libxl,
@@ -317,7 +317,7 @@ fn a_stranger_may_come_between_a_comparison_and_its_change() {
         s.event(Event::Planted {
             process: ProcessId(1),
             file: name.as_ref().unwrap().as_bytes().to_vec(),
-            plant: Plant::File(b"stranger".to_vec()),
+            plant: Plant::File(b"planted".to_vec()),
         });
         s.end(0, swap, stored());
         s.reads(0, xl(), Some("new"));

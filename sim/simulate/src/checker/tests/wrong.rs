@@ -14,7 +14,7 @@ use crate::walk::{Action, Guarantee, Report};
 struct Wrong {
     guarantee: Guarantee,
     why: &'static str,
-    /// How many operations have a part in it.
+    /// How many operations are involved.
     involved: usize,
     story: Story,
 }
@@ -109,7 +109,7 @@ fn values_that_no_order_explains_are_found() {
             s.stores(0, xl(), "aaaa");
             s.reads(1, xl(), Some("aa\0\0"));
         }),
-        wrong(Atomic, 1, "nobody stored it", |s| {
+        wrong(Atomic, 1, "no operation stored it", |s| {
             s.reads(1, xl(), Some("z"))
         }),
         wrong(Empty, 1, "an empty value", |s| {
@@ -132,7 +132,7 @@ fn values_that_no_order_explains_are_found() {
             s.stores(0, slot(5, "xl.backup"), "another's");
             s.reads(1, xl(), Some("another's"));
         }),
-        wrong_after(&old, Isolated, 0, "nobody removed the one", |s| {
+        wrong_after(&old, Isolated, 0, "no operation removed the one", |s| {
             s.does(0, destroy_all(50), cleared(&[]));
             s.leaves(&[]);
         }),
@@ -192,16 +192,16 @@ fn swaps_that_compared_with_something_else_are_found() {
     let old = [(xl(), &b"old"[..])];
     let precondition = |action: &Action, found: fn() -> StoreErrorKind| failed(action, found);
     all_are_found(vec![
-        wrong_after(&old, Atomic, 1, "it went from version", |s| {
+        wrong_after(&old, Atomic, 1, "to have gone from version", |s| {
             s.does(0, swap(xl(), Some("older"), "a"), stored());
         }),
-        wrong_after(&old, Atomic, 2, "it went from version", |s| {
+        wrong_after(&old, Atomic, 2, "to have gone from version", |s| {
             let one = s.call(0, swap(xl(), Some("old"), "a"));
             let two = s.call(1, swap(xl(), Some("old"), "b"));
             s.end(0, one, stored());
             s.end(1, two, stored());
         }),
-        wrong(Atomic, 2, "it went from no value", |s| {
+        wrong(Atomic, 2, "to have gone from no value", |s| {
             s.stores(0, xl(), "a");
             s.does(1, swap(xl(), None, "b"), stored());
         }),
@@ -241,7 +241,7 @@ fn replies_that_are_not_true_are_found() {
     let old = [(xl(), &b"old"[..])];
     let no_space = || StoreErrorKind::NoSpace("no space".into());
     all_are_found(vec![
-        wrong_after(&old, HonestErrors, 2, "said that it changed nothing", |s| {
+        wrong_after(&old, HonestErrors, 2, "that it changed nothing", |s| {
             s.does(
                 0,
                 store(xl(), "a"),
@@ -251,10 +251,10 @@ fn replies_that_are_not_true_are_found() {
             );
             s.reads(1, xl(), Some("a"));
         }),
-        wrong(HonestErrors, 1, "nothing in the history is a reason", |s| {
+        wrong(HonestErrors, 1, "the history has no reason", |s| {
             s.does(0, store(xl(), "a"), failed(&store(xl(), "a"), no_space));
         }),
-        wrong(HonestErrors, 1, "nothing in the history is a reason", |s| {
+        wrong(HonestErrors, 1, "the history has no reason", |s| {
             let lost = || StoreErrorKind::LockLost { applied: false };
             s.does(0, store(xl(), "a"), failed(&store(xl(), "a"), lost));
         }),
@@ -262,7 +262,7 @@ fn replies_that_are_not_true_are_found() {
             let gone = || StoreErrorKind::Refused(Refused::NoSuchDomain);
             s.does(0, store(xl(), "a"), failed(&store(xl(), "a"), gone));
         }),
-        wrong(HonestErrors, 1, "nobody was destroying", |s| {
+        wrong(HonestErrors, 1, "no process was destroying", |s| {
             let dying = || StoreErrorKind::Refused(Refused::BeingDestroyed);
             s.does(0, store(xl(), "a"), failed(&store(xl(), "a"), dying));
         }),
@@ -272,10 +272,10 @@ fn replies_that_are_not_true_are_found() {
             s.does(0, remove(xl()), failed(&remove(xl()), dying));
             s.end(1, destroying, Report::StillThere(Vec::new()));
         }),
-        wrong(HonestErrors, 1, "another durability", |s| {
+        wrong(HonestErrors, 1, "the reported durability", |s| {
             s.does(0, store(xl(), "a"), stored_at(Durability::File));
         }),
-        wrong(HonestErrors, 1, "another durability", |s| {
+        wrong(HonestErrors, 1, "the reported durability", |s| {
             s.does(0, store_at(xl(), "a", Durability::File), stored());
         }),
         wrong(HonestErrors, 1, "nonsense", |s| {
@@ -285,7 +285,7 @@ fn replies_that_are_not_true_are_found() {
             &[(slot(5, "libxl-json"), b"{}")],
             Lifetime,
             1,
-            "to be spared",
+            "to be kept",
             |s| {
                 let keep = Action::Clear {
                     domain: key(5),
@@ -352,7 +352,7 @@ fn data_that_outlives_its_domain_is_found() {
             s.stores(0, xl(), "a");
         }),
         // For one that libxl has begun to take apart.
-        wrong(Lifetime, 2, "on its way out", |s| {
+        wrong(Lifetime, 2, "gone, dying or leaving", |s| {
             let destroy = s.libxl(1, LibxlCall::Destroy { domid });
             s.destroys_domain(5, Until::Leaving);
             s.stores(0, xl(), "a");
@@ -389,7 +389,7 @@ fn data_that_outlives_its_domain_is_found() {
     ]);
 }
 
-/// A tree with one file more, which is no value.
+/// A tree with one file more, which is not a value.
 fn with_file(
     values: &[(crate::walk::Slot, &[u8])],
     name: &userdata_core::file_name::FileName,
@@ -449,7 +449,7 @@ fn a_value_that_nothing_guards_is_replaced_by_real_libxl_alone() {
         wrong(
             Guarantee::Lifetime,
             1,
-            "a value is stored although somebody is destroying the domain",
+            "a value is stored although another process is destroying the domain",
             unguarded(Unguarded::WhileClosing),
         ),
         wrong(
