@@ -5,6 +5,7 @@ mod follow;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _};
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
@@ -13,7 +14,7 @@ use userdata::{Domid, Uuid, Version};
 
 use crate::domain::DomainArgument;
 use crate::manual;
-use crate::options::Options;
+use crate::options::{Options, span};
 
 pub(crate) use follow::{Carry, Export, Import, Which};
 
@@ -106,6 +107,16 @@ pub(crate) enum Command {
     /// with other bytes, is a failure, and nothing is changed.
     #[command(after_long_help = manual::CARRY)]
     Carry(Carry),
+    /// Removes the files of every domain that no longer exists
+    ///
+    /// A domain that was destroyed without its values leaves them behind: libxl stores some while
+    /// it destroys a domain, and a host that crashes or reboots removes none. The hypervisor is
+    /// asked about each domain that is not in its list, under the domain's lock, and the files are
+    /// removed on that answer alone. What cannot be asked stays. Files of Domain-0 and of living
+    /// domains stay; of the latter, temporary files older than --grace and marks that no process
+    /// holds are removed. The command may be interrupted: the next sweep does the rest.
+    #[command(after_long_help = manual::SWEEP)]
+    Sweep(Sweep),
     /// Lists the userids that are registered
     Registry,
     /// Shows what userdata does, on a simulated host in a scratch directory
@@ -225,6 +236,32 @@ pub(crate) struct Destroy {
     /// The program that destroys the domain, with its arguments; run without a shell
     #[arg(last = true, required = true, value_hint = ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Sweep {
+    /// Removes nothing, takes no lock and writes nothing; shows what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Shows each file that stays as well, and why, and marks values that are older than this boot
+    /// of the host
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// For how long sweeps must have seen that the domain of a domid has another uuid than its
+    /// files, before the files are removed: toolstacks change the uuid of a living domain during a
+    /// migration
+    #[arg(long, value_name = "SECONDS", default_value = "3600")]
+    #[arg(value_parser = span, allow_negative_numbers = true)]
+    pub(crate) grace: Duration,
+    /// For how long sweeps must have seen that a domain does not exist, before its files are
+    /// removed: for sweeps by a timer, so that a toolstack can still take over the values
+    #[arg(long, value_name = "SECONDS", default_value = "0")]
+    #[arg(value_parser = span, allow_negative_numbers = true)]
+    pub(crate) settle: Duration,
+    /// The file in which one sweep tells the next what it has seen. Default:
+    /// /run/userdata/sightings.json on Xen; HOST.sightings beside a simulated host's file HOST
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) state: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

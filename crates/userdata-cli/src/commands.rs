@@ -14,6 +14,7 @@ mod remove;
 mod retrieve;
 mod sim;
 mod store;
+mod sweep;
 
 use std::ffi::OsString;
 
@@ -52,6 +53,7 @@ fn execute(arguments: &Arguments) -> Result<Status, Failure> {
         Command::Export(export) => export.run(options),
         Command::Import(import) => import.run(options),
         Command::Carry(carry) => carry.run(options),
+        Command::Sweep(sweep) => sweep.run(options),
         Command::Registry => registry::run(options.output()),
         Command::Demo => demo::run(options.output()),
         Command::Sim(sim) => sim.run(options),

@@ -211,6 +211,74 @@ pub(crate) struct Carried {
     pub(crate) durability: Option<String>,
 }
 
+/// The beginning of the document of `sweep`. It is written piece by piece, since there may be any
+/// number of files: this, each [`SweptFile`] with commas between them, and [`SWEEP_FILES_END`] with
+/// the fields of [`SweepEnd`].
+pub(crate) const SWEEP_HEAD: &[u8] = br#"{"schema":"userdata/sweep/1","files":["#;
+/// What stands between the last file and the fields behind the files.
+pub(crate) const SWEEP_FILES_END: &[u8] = b"],";
+
+/// `sweep`: one file.
+#[derive(Serialize)]
+pub(crate) struct SweptFile {
+    /// `removed`, `would_remove` or `kept`.
+    pub(crate) action: &'static str,
+    pub(crate) file: String,
+    #[serde(flatten)]
+    pub(crate) domain: Domain,
+    pub(crate) kind: char,
+    #[serde(flatten)]
+    pub(crate) userid: Name,
+    pub(crate) verdict: &'static str,
+    pub(crate) reason: String,
+    /// Null if it is unknown, or not a value.
+    pub(crate) older_than_boot: Option<bool>,
+}
+
+/// `sweep`: what follows the files.
+#[derive(Serialize)]
+pub(crate) struct SweepEnd {
+    pub(crate) dry_run: bool,
+    /// Domains that need attention.
+    pub(crate) domains: Vec<SweptDomain>,
+    /// A message for each file that could not be removed.
+    pub(crate) failed: Vec<String>,
+    pub(crate) totals: SweepTotals,
+    /// Why the sweep did not go on; null if it judged every domain.
+    pub(crate) error: Option<String>,
+}
+
+/// `sweep`: a domain that could not be judged, or whose destruction was interrupted.
+#[derive(Serialize)]
+pub(crate) struct SweptDomain {
+    #[serde(flatten)]
+    pub(crate) domain: Domain,
+    pub(crate) verdict: &'static str,
+    pub(crate) reason: String,
+}
+
+/// `sweep`: the numbers.
+#[derive(Serialize)]
+pub(crate) struct SweepTotals {
+    domains: u64,
+    orphans: u64,
+    files: u64,
+    removed: u64,
+    failed: u64,
+}
+
+impl From<userdata::sweep::SweepTotals> for SweepTotals {
+    fn from(totals: userdata::sweep::SweepTotals) -> Self {
+        Self {
+            domains: totals.domains,
+            orphans: totals.orphans,
+            files: totals.records,
+            removed: totals.removed,
+            failed: totals.failed,
+        }
+    }
+}
+
 /// `registry`.
 #[derive(Serialize)]
 #[serde(tag = "schema", rename = "userdata/registry/1")]

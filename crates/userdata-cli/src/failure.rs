@@ -1,11 +1,13 @@
 //! `Failure`: why a command failed.
 
 use std::io;
+use std::path::PathBuf;
 
 use hv_sim::HostFileError;
 use thiserror::Error;
 use userdata::hypervisor::HypervisorError;
 use userdata::store::{StoreError, StoreErrorKind};
+use userdata::sweep::SweepError;
 use userdata::{DestroyError, DomainKey, Source, UserdataError, UserdataErrorKind, Version};
 use userdata_archive::{ContentsError, ReadError};
 
@@ -69,6 +71,18 @@ pub(crate) enum Failure {
         domain: DomainKey,
         source: Box<DestroyError>,
     },
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    #[error(
+        "files in the seed layout do not name a domid, so that the hypervisor cannot be asked \
+         whether their domain exists: they are not swept"
+    )]
+    SweepOfSeed,
+    #[error(
+        "there is no Xen here, and the simulated host knows nothing of the domains in \
+         {directory}: name the host with --hypervisor"
+    )]
+    SweepOfOthers { directory: PathBuf },
     #[error("domain {domain} still lives, although '{command}' succeeded")]
     StillAlive { domain: DomainKey, command: String },
     #[error(transparent)]

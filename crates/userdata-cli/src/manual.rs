@@ -72,6 +72,42 @@ Examples:
   userdata destroy -- -web -- xl destroy -web
   userdata destroy web -- userdata sim destroy web";
 
+pub(crate) const SWEEP: &str = "\
+For each file that is removed there is a line: removed, the file's name, a word for the reason, and
+the reason, separated by tabs. With --dry-run the first field is would-remove; files that --explain
+shows have kept. With --explain a fifth field marks values that are older than this boot of the
+host: they may be of another domain that had the same domid and uuid before the reboot. A line that
+begins with domain names a domain whose destruction was begun and not completed. The last line has
+totals.
+
+  absent       the domain does not exist: its files are removed
+  dead         the hypervisor has destroyed it: its files are removed
+  other-uuid   the domid belongs to a domain with another uuid: its files are removed when sweeps
+               have seen that for as long as --grace says
+  settling     it does not exist, and sweeps have not seen that for as long as --settle says
+  alive        it lives
+  interrupted  it lives, but its destruction was begun: destroy it again
+  dying        the hypervisor is destroying it
+  closing      another process is destroying it together with its values
+  domain-0     Domain-0 keeps its files
+  unknown      the hypervisor does not say whether it exists
+  busy         another process holds its lock for longer than a second
+  failed       its files cannot be locked or read
+
+A dry run asks without the locks, and shows no temporary files and marks of living domains, which a
+sweep may remove.
+
+The exit status is 0 if every domain was judged, those that stay included; 1 if the sweep was
+refused, or if something could not be removed. The rest is done all the same.
+
+Nothing is removed if the hypervisor does not answer or knows no Domain-0, in the seed layout, and
+where --hypervisor auto found no Xen and --dir is not the simulated host's own directory.
+
+Examples:
+  userdata sweep --dry-run --explain
+  userdata sweep
+  userdata sweep --settle 600 --json | jq .totals";
+
 pub(crate) const SIM: &str = "\
 The host is the file that --hypervisor sim:FILE names, or the default one on a machine without Xen.
 The first event makes it. A symbolic link to it is followed.
@@ -118,7 +154,7 @@ const ENVIRONMENT: [(&str, &str); 5] = [
     ("NO_COLOR", "If set, no colours are used on a terminal."),
 ];
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     (
         "/var/lib/xen/userdata-d.DOMID.UUID.USERID",
         "A value on a Xen host, as libxl stores it: its bytes and nothing else.",
@@ -130,6 +166,11 @@ const FILES: [(&str, &str); 3] = [
     (
         "~/.local/state/userdata/host.json.userdata",
         "The directory of its values.",
+    ),
+    (
+        "/run/userdata/sightings.json",
+        "What sweeps of a Xen host have seen, for --grace and --settle. If it is missing, damaged \
+         or of another boot, it is begun anew, and files stay longer.",
     ),
 ];
 

@@ -117,7 +117,12 @@ impl From<&Failure> for Status {
             | Failure::ExportNotToFile
             | Failure::NoJson(_) => Self::Usage,
             Failure::NotDestroyed { source, .. } => (&**source).into(),
-            Failure::NoHost(_) | Failure::StillAlive { .. } | Failure::Demo(_) => Self::Failure,
+            Failure::NoHost(_)
+            | Failure::StillAlive { .. }
+            | Failure::Sweep(_)
+            | Failure::SweepOfSeed
+            | Failure::SweepOfOthers { .. }
+            | Failure::Demo(_) => Self::Failure,
         }
     }
 }

@@ -86,7 +86,7 @@ fn refused(sandbox: &Sandbox, archive: &[u8], status: i32, arguments: &[&str]) -
     let message = message
         .strip_prefix("cannot import archive: ")
         .unwrap_or_else(|| panic!("{ran:?}"));
-    // From standard input it is no better, and neither is a part of it.
+    // From standard input it is refused as well.
     let piped = sandbox.feed([&["import", "web"], arguments].concat(), archive);
     let expected = format!("cannot import standard input: {message}");
     assert_eq!(piped.refused(status), expected);

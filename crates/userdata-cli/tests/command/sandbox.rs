@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::thread::CapabilitySet;
 use serde_json::Value;
@@ -242,4 +243,20 @@ impl From<Output> for Ran {
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
+}
+
+/// What a command writes to a terminal that is its standard output or error.
+pub(crate) fn on_a_terminal(
+    mut command: Command,
+    attach: impl FnOnce(&mut Command, File) -> &mut Command,
+) -> String {
+    let (terminal, end) = terminal();
+    let mut child = attach(&mut command, end).spawn().unwrap();
+    drop(command);
+    let mut text = Vec::new();
+    // When no process has the terminal open any more, reading ends with EIO.
+    let ended = File::from(terminal).read_to_end(&mut text).unwrap_err();
+    assert_eq!(ended.raw_os_error(), Some(Errno::IO.raw_os_error()));
+    assert!(child.wait().unwrap().success());
+    String::from_utf8(text).unwrap().replace('\r', "")
 }

@@ -1,6 +1,6 @@
 //! `Sweep`: a sweep under way, and the order of its steps.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -41,6 +41,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
                 hypervisor: &userdata.hypervisor,
                 options,
                 now: userdata.store.now(),
+                leaving_fails: Cell::new(false),
             },
             totals: SweepTotals::default(),
             told: BTreeMap::new(),
@@ -139,7 +140,10 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         let verdict = RefCell::new(None);
         let sightings = RefCell::new(sightings);
         let (mut judged, mut stopped) = (0, None);
-        let judge = Judge { ..self.judge };
+        let judge = Judge {
+            leaving_fails: self.judge.leaving_fails.clone(),
+            ..self.judge
+        };
         let mut admit = |domain: &DomainKey, state: &State| {
             let found = judge.judge(domain, state, &mut sightings.borrow_mut());
             let keep = match &found {
@@ -221,7 +225,13 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         for record in values.chain(cleared.others) {
             self.totals.removed += 1;
             #[cfg(feature = "tracing")]
-            tracing::info!(%domain, kind = %record.kind, userid = %record.userid, reason = %verdict, "removed");
+            tracing::info!(
+                %domain,
+                kind = %record.kind,
+                userid = %record.userid,
+                reason = %verdict,
+                "removed"
+            );
             self.say(domain, &verdict, What::Removed(&record));
         }
         for error in &cleared.failed {
