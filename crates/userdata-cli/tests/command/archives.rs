@@ -316,7 +316,7 @@ fn a_newer_form_is_named_with_the_one_that_is_understood() {
 }
 
 #[test]
-fn a_userid_that_may_not_be_written_is_refused_even_if_it_is_left_out() {
+fn a_userid_that_may_not_be_written_is_refused_if_left_out_too() {
     let sandbox = sandbox();
     for userid in [
         "domain-userdata-lock",

@@ -81,7 +81,7 @@ fn the_same_values_give_the_same_bytes_wherever_they_go() {
 }
 
 #[test]
-fn what_its_owner_writes_again_stays_behind_unless_it_is_asked_for() {
+fn what_its_owner_writes_again_goes_along_only_if_asked_for() {
     let sandbox = Sandbox::with_web();
     for userid in ["agent", "libvirt-xml", "other", "xl"] {
         sandbox.store_for_web(userid, b"x");

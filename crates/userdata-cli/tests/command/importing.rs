@@ -115,7 +115,7 @@ fn libxl_json_is_written_only_if_it_is_asked_for() {
 }
 
 #[test]
-fn another_value_that_is_there_is_kept_or_replaced_only_if_that_is_said() {
+fn another_value_is_kept_or_replaced_only_if_that_is_said() {
     let sandbox = web_and_new();
     let there = sandbox.feed(["store", "new", "other"], b"there");
     assert_eq!(there.status, 0);
@@ -180,7 +180,7 @@ fn an_archive_without_values_is_imported_into_a_living_domain_only() {
 }
 
 #[test]
-fn an_input_that_is_no_archive_or_no_file_is_an_error() {
+fn an_input_that_is_not_an_archive_or_not_a_file_is_an_error() {
     let sandbox = web_and_new();
     let message = sandbox.refused(1, ["import", "web", "none"]);
     assert!(
@@ -219,7 +219,7 @@ fn an_input_that_is_no_archive_or_no_file_is_an_error() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_is_a_failure_of_an_import_that_is_made() {
+fn an_import_is_made_even_if_its_report_cannot_be_written() {
     let sandbox = web_and_new();
     for redirection in [">&-", ">/dev/full"] {
         let ran = sandbox.shell(&format!("$0 import new archive {redirection}"));

@@ -155,7 +155,7 @@ fn a_file_that_the_command_put_there_is_not_removed() {
 }
 
 #[test]
-fn the_file_stays_if_the_domain_is_gone_whatever_the_command_returns() {
+fn the_file_of_a_gone_domain_stays_whatever_the_command_returns() {
     for phase in ["", "--stop-at dying", "--stop-at dead"] {
         for end in ["exit 0", "exit 3", "kill -9 $$"] {
             let sandbox = web();
@@ -168,7 +168,7 @@ fn the_file_stays_if_the_domain_is_gone_whatever_the_command_returns() {
 }
 
 #[test]
-fn the_file_and_the_values_stay_if_the_hypervisor_does_not_answer() {
+fn file_and_values_stay_if_the_hypervisor_does_not_answer() {
     for end in ["exit 0", "exit 3"] {
         let sandbox = web();
         let before = sandbox.contents();

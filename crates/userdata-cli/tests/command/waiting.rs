@@ -82,6 +82,7 @@ fn a_domain_that_is_leaving_is_not_there_yet() {
         ["import", "--wait", "0.05", "1", "archive"],
     );
     assert_eq!(message, format!("domain 1.{WEB} is being destroyed"));
+    sandbox.refused(BEING_DESTROYED, ["import", "1", "archive"]);
     assert!(sandbox.files().is_empty());
     let import = waiting(&sandbox, "1");
     // Replaced at once, as the command does it: a half-written host would not be one.
