@@ -140,7 +140,8 @@ DOMAIN is a domid, a uuid in upper or lower case, DOMID.UUID, or a name: the fir
 that fits. A domain whose name is a number or a uuid can be named by its domid. If several domains
 have the uuid or the name, the command fails and lists them; name one of them by its domid.
 DOMID.UUID names one life of a domain, from its creation to its end. With list, retrieve, clear,
-export and the OLD of carry the domain may be gone. If a name begins with a dash, put -- before it.";
+export and the OLD of carry the domain may be gone. If a name begins with a dash, put -- before
+it.";
 
 /// A variable that is set to the empty string counts as unset.
 const ENVIRONMENT: [(&str, &str); 5] = [
