@@ -147,7 +147,6 @@ impl Mix {
                 adversary: 1,
                 destroys: 40,
                 sweeps: 20,
-                follows: 20,
                 faults: 6,
                 misanswers: 3,
                 kills: 15,
