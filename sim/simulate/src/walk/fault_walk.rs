@@ -21,7 +21,7 @@ use super::shortage;
 use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, WalkError};
 use crate::misanswer::Misanswer;
 use userdata_sim::crash::{CrashModel, NameOrder, Sizes, Storage};
-use userdata_sim::faults::{Fault, Faults, How, every_fault};
+use userdata_sim::faults::{Fault, Faults, every_fault};
 use userdata_sim::interpose::{CallKind, Interposed};
 use userdata_sim::random::Random;
 use userdata_sim::{SimDirectory, SimDisk};
