@@ -304,6 +304,12 @@ impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
         self.pass_done(call, || self.inner.rename_into(from, &into.inner, to))
     }
 
+    fn rename_no_replace(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        self.pass_done(Call::RenameNoReplace { from, to }, || {
+            self.inner.rename_no_replace(from, to)
+        })
+    }
+
     fn link(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
         self.pass_done(Call::Link { from, to }, || self.inner.link(from, to))
     }

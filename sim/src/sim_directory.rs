@@ -247,6 +247,19 @@ impl Directory for SimDirectory {
         Ok(())
     }
 
+    fn rename_no_replace(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let directory = self.node(&mut kernel)?;
+        let (from_bytes, to_bytes) = (from.as_bytes(), to.as_bytes());
+        kernel
+            .storage
+            .rename_no_replace(directory, from_bytes, to_bytes)?;
+        kernel.stepped(CallKind::RenameNoReplace, || {
+            format!("rename {from} {to}, replacing nothing")
+        });
+        Ok(())
+    }
+
     fn link(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
         let mut kernel = self.kernel();
         let directory = self.node(&mut kernel)?;

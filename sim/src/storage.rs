@@ -46,6 +46,8 @@ pub struct StorageOptions {
     pub capacity: Option<u64>,
     /// How many inodes fit, the root included; `ENOSPC` beyond.
     pub inodes_max: Option<usize>,
+    /// Whether each name of a file after the first takes an inode, too, as on a tmpfs.
+    pub links_take_inodes: bool,
     /// Whether what fits is limited by a quota: `EDQUOT` in place of `ENOSPC`.
     pub quota: bool,
     /// Whether names that differ in the case of ASCII letters alone are the same name.
@@ -62,6 +64,7 @@ impl Default for StorageOptions {
             reuses_inodes: true,
             capacity: None,
             inodes_max: None,
+            links_take_inodes: false,
             quota: false,
             folds_case: false,
             read_only: false,
@@ -242,13 +245,7 @@ impl Storage {
     }
 
     fn add(&mut self, body: Body, clock: Duration) -> Result<NodeId, Errno> {
-        if self
-            .options
-            .inodes_max
-            .is_some_and(|max| self.inodes >= max)
-        {
-            return Err(self.full());
-        }
+        self.check_inode_free()?;
         let number = self.free_numbers.pop_first().unwrap_or_else(|| {
             self.next_number += 1;
             self.next_number - 1
@@ -268,11 +265,31 @@ impl Storage {
         Ok(id)
     }
 
+    fn check_inode_free(&self) -> Result<(), Errno> {
+        let max = self.options.inodes_max;
+        match max.is_some_and(|max| self.inodes >= max) {
+            true => Err(self.full()),
+            false => Ok(()),
+        }
+    }
+
     /// The error when no more fits.
     const fn full(&self) -> Errno {
         match self.options.quota {
             true => Errno::DQUOT,
             false => Errno::NOSPC,
+        }
+    }
+
+    /// Frees the space of a name that was removed.
+    fn release_name(&mut self, id: NodeId) {
+        match self.nodes.get(&id) {
+            Some(node) if node.links > 0 => {
+                if self.options.links_take_inodes {
+                    self.inodes = self.inodes.saturating_sub(1);
+                }
+            }
+            _ => self.release_unused(id),
         }
     }
 

@@ -33,6 +33,7 @@ fn call(root: &Interposed<SimDirectory, Faults>, kind: CallKind) -> Option<Errno
     match kind {
         CallKind::Close => root.close(root.open(name("a")).unwrap()).err(),
         CallKind::Link => root.link(name("a"), name("c")).err(),
+        CallKind::RenameNoReplace => root.rename_no_replace(name("a"), name("c")).err(),
         CallKind::IsAtPath => root.is_at_path().err(),
         CallKind::Create => root.create(name("new")).err(),
         CallKind::OpenLock => root.open_lock(name("a")).err(),
@@ -69,6 +70,7 @@ fn each_call_fails_with_each_errno_and_changes_nothing() {
     let kinds = [
         K::Close,
         K::Link,
+        K::RenameNoReplace,
         K::IsAtPath,
         K::Create,
         K::OpenLock,

@@ -16,6 +16,7 @@ mod engine;
 mod exhausted;
 #[cfg(test)]
 mod forked_child;
+mod full_disk;
 #[cfg(test)]
 mod hostile_directory;
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! The command line. Help, completions and the manual page are made from it.
 
+mod follow;
+
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _};
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
@@ -11,7 +14,9 @@ use userdata::{Domid, Uuid, Version};
 
 use crate::domain::DomainArgument;
 use crate::manual;
-use crate::options::Options;
+use crate::options::{Options, span};
+
+pub(crate) use follow::{Carry, Export, Import, Which};
 
 /// Per-domain data of Xen hosts: store, read and remove the values that programs keep for a domain.
 ///
@@ -80,7 +85,38 @@ pub(crate) enum Command {
     /// dead, its values are removed; if it lives, they stay.
     #[command(after_long_help = manual::DESTROY)]
     #[command(override_usage = "userdata destroy [OPTIONS] <DOMAIN> -- <COMMAND>...")]
+    #[command(mut_arg("only", |only| only.requires("export")))]
+    #[command(mut_arg("not", |not| not.requires("export")))]
+    #[command(mut_arg("with", |with| with.requires("export")))]
     Destroy(Destroy),
+    /// Writes the values of a domain to an archive, all as they are at one instant
+    ///
+    /// The archive is a tar. Values that their owners write again for another domain stay behind:
+    /// libxl-json, libvirt-xml and xl.
+    #[command(after_long_help = manual::EXPORT)]
+    Export(Export),
+    /// Stores the values of an archive for a domain, all of them or none
+    ///
+    /// The archive is read whole and verified before anything is locked or changed. A value that
+    /// the domain has already, with other bytes, is a failure, and nothing is changed.
+    #[command(after_long_help = manual::IMPORT)]
+    Import(Import),
+    /// Gives the values of a domain to another one on the same host
+    ///
+    /// Each value is at every instant under exactly one of the two. A value that NEW has already,
+    /// with other bytes, is a failure, and nothing is changed.
+    #[command(after_long_help = manual::CARRY)]
+    Carry(Carry),
+    /// Removes the files of every domain that no longer exists
+    ///
+    /// A domain that was destroyed without its values leaves them behind: libxl stores some while
+    /// it destroys a domain, and a host that crashes or reboots removes none. The hypervisor is
+    /// asked about each domain that is not in its list, under the domain's lock, and the files are
+    /// removed on that answer alone. What cannot be asked stays. Files of Domain-0 and of living
+    /// domains stay; of the latter, temporary files older than --grace and marks that no process
+    /// holds are removed. The command may be interrupted: the next sweep does the rest.
+    #[command(after_long_help = manual::SWEEP)]
+    Sweep(Sweep),
     /// Lists the userids of known programs
     Registry,
     /// Shows what userdata does, on a simulated host in a temporary directory
@@ -191,9 +227,41 @@ pub(crate) struct Destroy {
     // `None` if the domain follows a `--` of its own.
     #[arg(help = format!("{DOMAIN_HELP}; if it begins with a dash, put another -- before it"))]
     pub(crate) domain: Option<DomainArgument>,
+    /// Takes the domain's values along in an archive, FILE, which must not exist. It is complete
+    /// and synced before COMMAND runs, and removed again if the domain lives on afterwards
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) export: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) which: Which,
     /// The program that destroys the domain, with its arguments; it is run without a shell
     #[arg(last = true, required = true, value_hint = ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Sweep {
+    /// Removes nothing, takes no lock and writes nothing; shows what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Shows each file that stays as well, and why, and marks values that are older than this boot
+    /// of the host
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// For how long sweeps must have seen that the domain of a domid has another uuid than its
+    /// files, before the files are removed: toolstacks change the uuid of a living domain during a
+    /// migration
+    #[arg(long, value_name = "SECONDS", default_value = "3600")]
+    #[arg(value_parser = span, allow_negative_numbers = true)]
+    pub(crate) grace: Duration,
+    /// For how long sweeps must have seen that a domain does not exist, before its files are
+    /// removed: for sweeps by a timer, so that a toolstack can still take over the values
+    #[arg(long, value_name = "SECONDS", default_value = "0")]
+    #[arg(value_parser = span, allow_negative_numbers = true)]
+    pub(crate) settle: Duration,
+    /// The file in which one sweep tells the next what it has seen. Default:
+    /// /run/userdata/sightings.json on Xen; HOST.sightings beside a simulated host's file HOST
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) state: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

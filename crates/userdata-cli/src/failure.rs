@@ -1,12 +1,15 @@
 //! `Failure`: why a command failed.
 
 use std::io;
+use std::path::PathBuf;
 
 use hv_sim::HostFileError;
 use thiserror::Error;
 use userdata::hypervisor::HypervisorError;
 use userdata::store::{StoreError, StoreErrorKind};
+use userdata::sweep::SweepError;
 use userdata::{DestroyError, DomainKey, Source, UserdataError, UserdataErrorKind, Version};
+use userdata_archive::{ContentsError, ReadError};
 
 use crate::domain::{DomainArgumentError, DomainNotFound};
 use crate::hypervisor::NoHost;
@@ -37,6 +40,17 @@ pub(crate) enum Failure {
     InputTooLarge { input: String, limit: u64 },
     #[error("{input} is empty; with --empty-removes this removes the value")]
     InputEmpty { input: String },
+    #[error("cannot import {input}")]
+    Archive { input: String, source: ReadError },
+    #[error("cannot export the userdata of domain {domain}")]
+    Contents {
+        domain: DomainKey,
+        source: ContentsError,
+    },
+    #[error("an archive is not {0} a terminal; name a file, or redirect it")]
+    Terminal(&'static str),
+    #[error("--export needs a file of its own, which is complete and synced before COMMAND runs")]
+    ExportNotToFile,
     #[error("cannot {doing}")]
     Io { doing: String, source: io::Error },
     #[error("cannot write to standard output")]
@@ -59,6 +73,18 @@ pub(crate) enum Failure {
         domain: DomainKey,
         source: Box<DestroyError>,
     },
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    #[error(
+        "files in the seed layout do not name a domid, so that the hypervisor cannot be asked \
+         whether their domain exists: they are not swept"
+    )]
+    SweepOfSeed,
+    #[error(
+        "there is no Xen here, and the simulated host knows nothing of the domains in \
+         {directory}: name the host with --hypervisor"
+    )]
+    SweepOfOthers { directory: PathBuf },
     #[error("domain {domain} still lives, although '{command}' succeeded")]
     StillAlive { domain: DomainKey, command: String },
     #[error(transparent)]

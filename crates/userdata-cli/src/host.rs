@@ -11,6 +11,9 @@ use userdata::{Domain, DomainKey, Domid, Hypervisor};
 /// libxl's directory on a Xen host.
 const XEN_LIB_DIR: &str = "/var/lib/xen";
 
+/// What one sweep of a Xen host tells the next. It is gone after a reboot, as it should be.
+const XEN_SIGHTINGS: &str = "/run/userdata/sightings.json";
+
 /// One of two types: the real host, or a simulated one.
 #[derive(Debug)]
 pub(crate) enum Chosen<X, S> {
@@ -49,16 +52,27 @@ impl Host {
                 path: XEN_LIB_DIR.into(),
                 ours: false,
             },
-            Self::Simulated(file) => {
-                let mut path = OsString::from(file.path());
-                path.push(".userdata");
-                DefaultDirectory {
-                    path: path.into(),
-                    ours: true,
-                }
-            }
+            Self::Simulated(file) => DefaultDirectory {
+                path: beside(file, ".userdata"),
+                ours: true,
+            },
         }
     }
+
+    /// The file in which one sweep tells the next what it has seen, if none is chosen.
+    pub(crate) fn default_sightings(&self) -> PathBuf {
+        match self {
+            Self::Xen(_) => XEN_SIGHTINGS.into(),
+            Self::Simulated(file) => beside(file, ".sightings"),
+        }
+    }
+}
+
+/// The path of a simulated host's file with something appended.
+fn beside(file: &HostFile, end: &str) -> PathBuf {
+    let mut path = OsString::from(file.path());
+    path.push(end);
+    path.into()
 }
 
 impl<X: Hypervisor, S: Hypervisor> Hypervisor for Chosen<X, S> {

@@ -1,5 +1,7 @@
 //! The parts of the help that are not made from the arguments, and the manual page.
 
+mod follow;
+
 use std::io;
 
 use clap::Command;
@@ -7,6 +9,8 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::status::Status;
+
+pub(crate) use follow::{CARRY, EXPORT, IMPORT};
 
 pub(crate) const STORE: &str = "\
 Examples:
@@ -53,15 +57,59 @@ pub(crate) const DESTROY: &str = "\
 If COMMAND fails, the exit status is 1, even if the domain is gone and its values are removed. In
 that case a message on standard error says so.
 
+If there is no space for the closing mark, the domain is destroyed without it, unless --export is
+given. A message on standard error says so, and the exit status is 0 if all values are removed.
+
 While COMMAND runs, SIGINT and SIGQUIT do not end userdata, and SIGTERM and SIGHUP are passed on to
 COMMAND. When COMMAND has ended, the values are removed or kept as described above.
 
 With --json, the output of COMMAND goes to standard error, and only the document to standard output.
 
+With --export, COMMAND runs only after the closing mark is set and the domain's values are in FILE,
+for 'userdata import'. If the domain is gone afterwards, FILE stays, whatever COMMAND returned. FILE
+also stays if the hypervisor does not answer. If the domain lives, FILE is removed.
+
 Examples:
   userdata destroy web -- xl destroy web
+  userdata destroy web --export web.userdata -- xl save web web.save
   userdata destroy -- -web -- xl destroy -web
   userdata destroy web -- userdata sim destroy web";
+
+pub(crate) const SWEEP: &str = "\
+For each file that is removed there is a line: removed, the file's name, a word for the reason, and
+the reason, separated by tabs. With --dry-run the first field is would-remove; files that --explain
+shows have kept. With --explain a fifth field marks values that are older than this boot of the
+host: they may be of another domain that had the same domid and uuid before the reboot. A line that
+begins with domain names a domain whose destruction was begun and not completed. The last line has
+totals.
+
+  absent       the domain does not exist: its files are removed
+  dead         the hypervisor has destroyed it: its files are removed
+  other-uuid   the domid belongs to a domain with another uuid: its files are removed when sweeps
+               have seen that for as long as --grace says
+  settling     it does not exist, and sweeps have not seen that for as long as --settle says
+  alive        it lives
+  interrupted  it lives, but its destruction was begun: destroy it again
+  dying        the hypervisor is destroying it
+  closing      another process is destroying it together with its values
+  domain-0     Domain-0 keeps its files
+  unknown      the hypervisor does not say whether it exists
+  busy         another process holds its lock for longer than a second
+  failed       its files cannot be locked or read
+
+A dry run asks without the locks, and shows no temporary files and marks of living domains, which a
+sweep may remove.
+
+The exit status is 0 if every domain was judged, those that stay included; 1 if the sweep was
+refused, or if something could not be removed. The rest is done all the same.
+
+Nothing is removed if the hypervisor does not answer or knows no Domain-0, in the seed layout, and
+where --hypervisor auto found no Xen and --dir is not the simulated host's own directory.
+
+Examples:
+  userdata sweep --dry-run --explain
+  userdata sweep
+  userdata sweep --settle 600 --json | jq .totals";
 
 pub(crate) const SIM: &str = "\
 The host is kept in the file that --hypervisor sim:FILE names, or in the default file on a machine
@@ -91,8 +139,9 @@ const DOMAINS: &str = "\
 DOMAIN is a domid, a uuid in upper or lower case, DOMID.UUID, or a name: the first of these forms
 that fits. A domain whose name is a number or a uuid can be named by its domid. If several domains
 have the uuid or the name, the command fails and lists them; name one of them by its domid.
-DOMID.UUID names one life of a domain, from its creation to its end. With list, retrieve and clear
-the domain may be gone. If a name begins with a dash, put -- before it.";
+DOMID.UUID names one life of a domain, from its creation to its end. With list, retrieve, clear,
+export and the OLD of carry the domain may be gone. If a name begins with a dash, put -- before
+it.";
 
 /// A variable that is set to the empty string counts as unset.
 const ENVIRONMENT: [(&str, &str); 5] = [
@@ -109,7 +158,7 @@ const ENVIRONMENT: [(&str, &str); 5] = [
     ("NO_COLOR", "If set, no colours are used on a terminal."),
 ];
 
-const FILES: [(&str, &str); 3] = [
+const FILES: [(&str, &str); 4] = [
     (
         "/var/lib/xen/userdata-d.DOMID.UUID.USERID",
         "A value on a Xen host, as libxl stores it: its bytes and nothing else.",
@@ -121,6 +170,11 @@ const FILES: [(&str, &str); 3] = [
     (
         "~/.local/state/userdata/host.json.userdata",
         "The directory of its values.",
+    ),
+    (
+        "/run/userdata/sightings.json",
+        "What sweeps of a Xen host have seen, for --grace and --settle. If it is missing, damaged \
+         or of another boot, it is begun anew, and files stay longer.",
     ),
 ];
 
@@ -137,8 +191,10 @@ The command may be interrupted or killed at any time. A value is replaced as a w
 Input is read to its end before anything is locked, so no other process has to wait for it. A lock
 ends with the process that holds it, and so does the mark that a domain is being destroyed. A
 killed command may leave a temporary file, userdata-t...; it is not a value, and the next change of
-the domain removes it. SIGXFSZ does not end the command: a file that becomes too large is reported
-as an error.";
+the domain removes it. An import or a carry that was killed is completed by the same command. A
+killed 'destroy --export' may leave FILE, complete, although the domain lives. A command that is
+killed while it writes FILE may leave a temporary file beside it, .tmp... SIGXFSZ does not end the
+command: a file that becomes too large is reported as an error.";
 
 /// The text after the options in the long help.
 pub(crate) fn after_help() -> String {
@@ -177,6 +233,15 @@ pub(crate) fn page(command: Command) -> io::Result<Vec<u8>> {
         describe(subcommand, &mut page)?;
     }
     paragraphs("DOMAINS", DOMAINS).to_writer(&mut page)?;
+    let mut following = section("DATA FOLLOWS ITS DOMAIN");
+    for (text, example) in follow::FOLLOWING {
+        following.control("PP", []);
+        following.text([roman(*text)]);
+        if !example.is_empty() {
+            verbatim(&mut following, example);
+        }
+    }
+    following.to_writer(&mut page)?;
     let mut statuses = section("EXIT STATUS");
     for status in Status::ALL {
         item(

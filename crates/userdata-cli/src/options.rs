@@ -25,6 +25,9 @@ use crate::output::Output;
 /// needs time to answer.
 const XENSTORE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
+/// Longer than this is a mistake where sweeps wait: ten years.
+const SPAN_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// The userdata of a host, as the commands use it.
 pub(crate) type HostData<'host> = Userdata<&'host Host, FileStore<OsDirectory>>;
 
@@ -109,6 +112,10 @@ impl Options {
         Output::new(self.json)
     }
 
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     pub(crate) const fn max_size(&self) -> u64 {
         self.max_size
     }
@@ -124,6 +131,24 @@ impl Options {
                 Ok(Host::Xen(Xen::open(options)?))
             }
         }
+    }
+
+    /// The host whose domains decide which files a sweep removes. Refused where they cannot.
+    pub(crate) fn host_to_sweep(&self) -> Result<Host, Failure> {
+        if self.layout == Layout::Seed {
+            return Err(Failure::SweepOfSeed);
+        }
+        let host = self.host()?;
+        // A simulated host that was not asked for knows its own domains alone, and would have those
+        // of a Xen host that was booted without Xen removed.
+        if let (HypervisorChoice::Auto, Host::Simulated(_), Some(directory)) =
+            (&self.hypervisor, &host, &self.dir)
+            && !is_same_file(directory, &host.default_directory().path)
+        {
+            let directory = directory.clone();
+            return Err(Failure::SweepOfOthers { directory });
+        }
+        Ok(host)
     }
 
     /// The simulated host if the options choose one, `None` if they choose the real one.
@@ -221,7 +246,27 @@ impl From<Level> for Durability {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
+/// Whether both paths name the same file or directory, which exists.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (fs::canonicalize(one), fs::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// A span of time that sweeps wait for.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        span if span <= SPAN_MAX => Ok(span),
+        _ => Err(format!(
+            "{} seconds, ten years, is the limit",
+            SPAN_MAX.as_secs()
+        )),
+    }
+}
+
+/// A span of time on the command line.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())

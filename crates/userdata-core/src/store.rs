@@ -26,8 +26,9 @@ pub use transfer::{Transfer, Transferred};
 /// The caller's decision about a change. The store asks for it at a moment from which on no other
 /// process can change the domain's data.
 ///
-/// The function may ask a hypervisor; it must not use the store. An engine without locks asks again
-/// if another process changed the data first; then the last answer counts.
+/// The function may ask a hypervisor; it must not use the store. It may be asked more than once,
+/// and the last answer counts: an engine without locks asks again if another process changed the
+/// data first, and a directory without space for a lock file also asks before the lock is taken.
 pub type Admit<'a> = &'a mut dyn FnMut(&State) -> Result<(), Refused>;
 
 /// The same decision for one of many domains. It returns the data that stays, so that this rests on
@@ -115,7 +116,7 @@ pub trait Store: Send + Sync {
     /// at a moment from which on no other process can change that domain's data, removes the data
     /// that does not stay, and passes the result to `each`, in order, until that breaks. The names
     /// of all records are read once, before the first domain is cleared, so a value that is stored
-    /// later may stay. Names beyond what fits into a bounded memory are read when it is free again.
+    /// later may stay. Names that do not fit into a bounded memory are read when it is free again.
     ///
     /// `domains` must be in order, without duplicates.
     ///

@@ -16,7 +16,7 @@ impl<D: Directory> HeldLock<'_, D> {
     /// Removes the domain's files except those that are to be kept, the lock that is held, and the
     /// caller's own closing mark.
     pub(crate) fn clear(
-        &self,
+        &mut self,
         keep: Keep,
         durability: Durability,
         marker: Option<&FileName>,
@@ -25,19 +25,22 @@ impl<D: Directory> HeldLock<'_, D> {
         self.clear_names(names, keep, durability, marker)
     }
 
-    /// The same of the files of these names, which are the domain's own.
+    /// The same for the files of these names, which are the domain's own.
     pub(crate) fn clear_names(
-        &self,
-        names: Vec<FileName>,
+        &mut self,
+        mut names: Vec<FileName>,
         keep: Keep,
         durability: Durability,
         marker: Option<&FileName>,
     ) -> Result<Cleared, StoreError> {
         self.check()?;
+        names.extend(self.moved().cloned());
+        names.sort();
+        names.dedup();
         let mut cleared = Cleared::default();
         cleared.durability = durability;
         for name in names {
-            if name == *self.name() || marker == Some(&name) || self.is_kept(keep, &name) {
+            if name == *self.name() || marker == Some(&name) || self.stays(keep, &name) {
                 continue;
             }
             match self.remove(&name) {
@@ -66,8 +69,9 @@ impl<D: Directory> HeldLock<'_, D> {
 
     /// Removes one record. False if the record is gone already, or if another process will remove
     /// it.
-    fn remove(&self, name: &FileName) -> Result<bool, StoreError> {
+    fn remove(&mut self, name: &FileName) -> Result<bool, StoreError> {
         match name.kind() {
+            _ if self.remove_moved(name) => Ok(true),
             Kind::Lock | Kind::Closing => self.remove_unless_held(name),
             _ => self.unlink(name),
         }
@@ -132,14 +136,13 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// Whether this file stays. A closing mark that no process holds does not stay.
-    fn is_kept(&self, keep: Keep, name: &FileName) -> bool {
+    /// Whether this file stays. A temporary file that became the lock file goes with the lock.
+    fn stays(&self, keep: Keep, name: &FileName) -> bool {
         match (keep, name.kind()) {
-            (Keep::Nothing, _) | (_, Kind::Closing) => false,
-            (_, Kind::Lock) => true,
-            (Keep::AllButStale { age }, Kind::Temporary | Kind::New) => !self.is_older(name, age),
-            (Keep::AllButStale { .. }, _) => true,
-            (_, kind) => kind == Kind::Data && name.userid().is_libxl_json(),
+            (Keep::AllButStale { age }, Kind::Temporary | Kind::New) => {
+                self.moved() != Some(name) && !self.is_older(name, age)
+            }
+            _ => is_kept(keep, name),
         }
     }
 
@@ -151,5 +154,17 @@ impl<D: Directory> HeldLock<'_, D> {
             let older = self.made().duration_since(found.modified);
             older.is_ok_and(|older| older >= age)
         })
+    }
+}
+
+/// Whether the file of this name stays, whatever its age. A closing mark that no process holds does
+/// not stay.
+pub(crate) fn is_kept(keep: Keep, name: &FileName) -> bool {
+    match (keep, name.kind()) {
+        (Keep::Nothing, _) | (_, Kind::Closing) => false,
+        (_, Kind::Lock) => true,
+        (Keep::AllButStale { .. }, Kind::Temporary | Kind::New) => false,
+        (Keep::AllButStale { .. }, _) => true,
+        (_, kind) => kind == Kind::Data && name.userid().is_libxl_json(),
     }
 }

@@ -5,10 +5,15 @@ use std::time::Duration;
 use userdata_core::DomainKey;
 use userdata_core::Userid;
 use userdata_core::file_name::{FileName, Kind, NameFormat};
-use userdata_core::store::{AdmitEach, Cleared, Durability, EachCleared, Keep, StoreError};
+use userdata_core::store::{
+    AdmitEach, Cleared, Done, Durability, EachCleared, Keep, Op, Refused, State, StoreError,
+    StoreErrorKind,
+};
 
+use crate::free::Removal;
 use crate::lock::{Cleaning, HeldLock};
-use crate::marker::is_closing;
+use crate::marker::{Mark, mark_of};
+use crate::moved::Substitute;
 use crate::owners::NamesOfMany;
 use crate::wait::Timeout;
 use crate::{Directory, FileStore};
@@ -67,10 +72,17 @@ impl ClearEach {
         admit: AdmitEach<'_>,
     ) -> Result<Cleared, StoreError> {
         let timeout = Timeout::start(&*store.directory, self.timeout);
-        let mut lock = HeldLock::acquire_within(store, domain, timeout, Cleaning::Last)?;
+        let substitute = Substitute::Temporary;
+        let lock = HeldLock::acquire_cleaning(store, domain, timeout, Cleaning::Last, substitute);
+        let mut lock = match lock {
+            Err(error) if is_no_space(&error) => {
+                return self.clear_full(store, domain, timeout, admit);
+            }
+            lock => lock?,
+        };
         let mut keep = Keep::Essential;
-        let admitted = is_closing(&lock).and_then(|closing| {
-            lock.ask(closing, &mut |state| {
+        let admitted = lock.is_closing().and_then(|closing| {
+            store.ask(domain, closing, &mut |state| {
                 keep = admit(domain, state)?;
                 Ok(())
             })
@@ -84,6 +96,42 @@ impl ClearEach {
             Ok(cleared)
         })
     }
+
+    /// Clears a domain if there is no space for its lock file. The caller decides what stays before
+    /// a file becomes the lock file, and must not decide otherwise under the lock.
+    fn clear_full<D: Directory>(
+        &self,
+        store: &FileStore<D>,
+        domain: &DomainKey,
+        timeout: Timeout,
+        admit: AdmitEach<'_>,
+    ) -> Result<Cleared, StoreError> {
+        let closing = mark_of(store, domain, timeout)? == Mark::Held;
+        let mut keep = Keep::Essential;
+        store.ask(domain, closing, &mut |state| {
+            keep = admit(domain, state)?;
+            Ok(())
+        })?;
+        let op = Op::Clear {
+            keep,
+            durability: self.durability,
+        };
+        let mut admit_again = |state: &State| match admit(domain, state)? {
+            again if again == keep => Ok(()),
+            Keep::Nothing => Err(Refused::BeingDestroyed),
+            _ => Err(Refused::ExistsAgain),
+        };
+        let done = store.free(domain, timeout, Removal::new(&op, &[], &mut admit_again))?;
+        let cleared = done.into_iter().find_map(|done| match done {
+            Done::Cleared(cleared) => Some(cleared),
+            _ => None,
+        });
+        Ok(cleared.unwrap_or_default())
+    }
+}
+
+fn is_no_space(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::NoSpace(_))
 }
 
 /// The names of a domain's files, in order.

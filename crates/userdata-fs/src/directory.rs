@@ -129,6 +129,18 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// As [`Directory::rename`].
     fn rename_into(&self, from: Name<'_>, into: &Self, to: Name<'_>) -> Result<(), Errno>;
 
+    /// `renameat2(dir, from, dir, to, RENAME_NOREPLACE)`: gives a file another name, which no file
+    /// has. This needs no inode. Atomic for other processes: they see the file under one of the two
+    /// names, and of several calls for one new name one succeeds. After a crash the file has one of
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if `from` does not exist, otherwise `EEXIST` if anything has the name `to`, even
+    /// the same file; `EINVAL` if the file system has no such call, `ENOSYS` if the kernel has no
+    /// such call.
+    fn rename_no_replace(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno>;
+
     /// `linkat(dir, from, dir, to, 0)`: gives a file one more name, which needs no inode. A
     /// symbolic link is not followed: the link itself gets the name. A crash may lose the name.
     ///

@@ -19,9 +19,12 @@ use userdata_core::{DomainKey, Store, Userid, Value, WritableUserid};
 
 use crate::clear_each::{ClearEach, NAMES_MAX};
 use crate::failure::kind_of;
+use crate::free::Removal;
 use crate::lock::HeldLock;
-use crate::marker::{HeldMarker, is_closing};
+use crate::marker::{HeldMarker, Mark, mark_of};
+use crate::moved::Substitute;
 use crate::uninterrupted::Uninterrupted;
+use crate::wait::Timeout;
 use crate::{Directory, OsDirectory};
 
 /// A [`Store`] in one flat directory, `/var/lib/xen` on a Xen host: one file per value, with
@@ -256,10 +259,16 @@ impl<D: Directory> Store for FileStore<D> {
     ) -> Result<Vec<Done>, StoreError> {
         let checked = ops.iter().map(|op| self.check(domain, op));
         let names = checked.collect::<Result<Vec<_>, _>>()?;
-        let lock = HeldLock::acquire(self, domain, timeout)?;
-        let done = lock
-            .admit(admit)
-            .and_then(|()| ops.iter().zip(&names).map(|op| lock.apply(op)).collect());
+        let timeout = Timeout::start(&*self.directory, timeout);
+        if let ([op @ (Op::Delete { .. } | Op::Clear { .. })], [names]) = (ops, &*names) {
+            let removal = Removal::new(op, names, admit);
+            return self.free(domain, timeout, removal);
+        }
+        let mut lock = HeldLock::acquire(self, domain, timeout, Substitute::Temporary)?;
+        let done = lock.admit(admit).and_then(|()| {
+            let ops = ops.iter().zip(&names);
+            ops.map(|(op, names)| lock.apply(op, names)).collect()
+        });
         lock.release(done, note_in_cleared)
     }
 
@@ -311,7 +320,8 @@ impl<D: Directory> Store for FileStore<D> {
         timeout: Duration,
         admit: Admit<'_>,
     ) -> Result<Box<dyn ClosingMark>, StoreError> {
-        let lock = HeldLock::acquire(self, domain, timeout)?;
+        let timeout = Timeout::start(&*self.directory, timeout);
+        let lock = HeldLock::acquire(self, domain, timeout, Substitute::Temporary)?;
         let marker = lock.admit(admit).and_then(|()| HeldMarker::make(&lock));
         let marker = lock.release(marker, |_, error| Err(error))?;
         Ok(Box::new(marker))
@@ -324,7 +334,10 @@ impl<D: Directory> Store for FileStore<D> {
 
 /// Reports an error of the lock after the change was made. If records were cleared, the error is
 /// added to their failures, so that those are reported, too.
-fn note_in_cleared(mut done: Vec<Done>, error: StoreError) -> Result<Vec<Done>, StoreError> {
+pub(crate) fn note_in_cleared(
+    mut done: Vec<Done>,
+    error: StoreError,
+) -> Result<Vec<Done>, StoreError> {
     let last = done.iter_mut().rev().find_map(|done| match done {
         Done::Cleared(cleared) => Some(cleared),
         _ => None,
@@ -336,31 +349,46 @@ fn note_in_cleared(mut done: Vec<Done>, error: StoreError) -> Result<Vec<Done>, 
     Ok(done)
 }
 
-impl<D: Directory> HeldLock<'_, D> {
-    /// Asks whether a change is admitted, at a moment when no other process can make one.
-    fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
-        let closing = is_closing(self)?;
-        self.ask(closing, admit)
-    }
-
-    /// The state of the domain, which the caller's decision is about.
+impl<D: Directory> FileStore<D> {
+    /// The state of a domain, which the caller's decision is about.
     pub(crate) fn state(&self, closing: bool) -> State {
-        let shared = self.store().format == NameFormat::Seed;
+        let shared = self.format == NameFormat::Seed;
         State::new(closing).with_shared_by_uuid(shared)
     }
 
-    /// The same for a caller that knows whether the domain is marked as closing.
-    pub(crate) fn ask(&self, closing: bool, admit: Admit<'_>) -> Result<(), StoreError> {
+    /// Asks whether a change is admitted, for a caller that knows whether the domain is marked as
+    /// closing.
+    pub(crate) fn ask(
+        &self,
+        domain: &DomainKey,
+        closing: bool,
+        admit: Admit<'_>,
+    ) -> Result<(), StoreError> {
         admit(&self.state(closing)).map_err(|refused| {
             let kind = StoreErrorKind::Refused(refused);
-            StoreError::new(Operation::Admit, self.domain().to_string(), kind)
+            StoreError::new(Operation::Admit, domain.to_string(), kind)
         })
+    }
+}
+
+impl<D: Directory> HeldLock<'_, D> {
+    /// Asks whether a change is admitted, at a moment when no other process can make one.
+    pub(crate) fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
+        let (store, domain) = (self.store(), self.domain());
+        let mark = mark_of(store, domain, self.timeout())?;
+        store.ask(domain, mark == Mark::Held, admit)?;
+        if mark == Mark::VoidLink {
+            // If it stays, a later change removes it.
+            let marker = FileName::closing_marker(store.format, domain);
+            let _ = store.directory.unlink((&marker).into());
+        }
+        Ok(())
     }
 
     /// Makes one change. `names` are the names of the values that it changes; a change that clears
     /// the domain has none.
-    fn apply(&self, (op, names): (&Op<'_>, &Vec<FileName>)) -> Result<Done, StoreError> {
-        match (*op, &**names) {
+    pub(crate) fn apply(&mut self, op: &Op<'_>, names: &[FileName]) -> Result<Done, StoreError> {
+        match (*op, names) {
             (
                 Op::Put {
                     data,

@@ -40,7 +40,12 @@
 //!   the data is cleared.
 //! * If no file can be made (no inode is free, or a quota is used up), values can still be removed:
 //!   the lock file is then a hard link to one of the domain's files. A tmpfs counts a link as an
-//!   inode, so a removal there needs a free inode.
+//!   inode. On a full one the lock file is a file that is removed anyway, and is renamed: a
+//!   temporary file, a closing mark, or else the value that is removed. The caller admits the
+//!   change before the rename and again under the lock. If it refuses then, the value gets its name
+//!   back; readers may have found no value meanwhile. A process that is killed in between has
+//!   removed this value. A closing mark can be made if there is a file to link, on a tmpfs only if
+//!   an inode is free.
 //! * If another process (Samba, the kernel's NFS server) has a lease on a file, a call waits for
 //!   it: a change until its timeout, a read as [`FileStore::with_read_timeout`] says.
 //!
@@ -55,10 +60,12 @@ mod directory;
 mod errno;
 mod failure;
 mod file_store;
+mod free;
 mod link;
 mod listing;
 mod lock;
 mod marker;
+mod moved;
 mod name;
 mod os_directory;
 mod owners;

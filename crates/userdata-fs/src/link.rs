@@ -17,8 +17,9 @@ pub(crate) enum Linked {
 
 impl<D: Directory> FileStore<D> {
     /// Gives one of the domain's files the additional name `to`, so that values can be removed
-    /// although no file can be made. `flock` works on the link as on a file of its own, for libxl
-    /// too. `None` if no file of the domain can be linked.
+    /// although no file can be made. A tmpfs needs an inode for it, as for a file. `flock` works on
+    /// the link as on a file of its own, for libxl too. `None` if no file of the domain can be
+    /// linked.
     ///
     /// The file that has the name `other` is not used: the lock and the closing mark are held at
     /// the same time, and one file can't be locked twice.
@@ -67,7 +68,7 @@ impl<D: Directory> FileStore<D> {
 
     /// Whether this name belongs to a regular file, and the name `other` does not belong to the
     /// same file.
-    fn is_linkable(&self, name: &FileName, other: &FileName) -> bool {
+    pub(crate) fn is_linkable(&self, name: &FileName, other: &FileName) -> bool {
         let Ok(found) = self.directory.metadata_at(name.into()) else {
             return false;
         };

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RawDir, Stat};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RawDir, RenameFlags, Stat};
 use rustix::rand::GetRandomFlags;
 use rustix::thread::{ClockId, NanosleepRelativeResult};
 use userdata_core::store::FileType;
@@ -148,6 +148,16 @@ impl Directory for OsDirectory {
             from.as_bytes(),
             &into.descriptor,
             to.as_bytes(),
+        )?)
+    }
+
+    fn rename_no_replace(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        Ok(rustix::fs::renameat_with(
+            &self.descriptor,
+            from.as_bytes(),
+            &self.descriptor,
+            to.as_bytes(),
+            RenameFlags::NOREPLACE,
         )?)
     }
 

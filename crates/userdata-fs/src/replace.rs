@@ -8,7 +8,8 @@ use userdata_core::value::NonEmpty;
 
 use crate::failure::kind_of;
 use crate::lock::HeldLock;
-use crate::{Directory, Errno};
+use crate::wait::Timeout;
+use crate::{Directory, Errno, FileStore};
 
 /// How many random names are tried if files with these names exist.
 pub(crate) const NAMES_MAX: u32 = 8;
@@ -23,7 +24,7 @@ impl<D: Directory> HeldLock<'_, D> {
         durability: Durability,
     ) -> Result<Done, StoreError> {
         let directory = &*self.store().directory;
-        self.expect(name, expect)?;
+        self.store().expect(name, expect, self.timeout())?;
         let temporary = self.write_temporary(data.as_bytes(), durability)?;
         let displaced = self
             .displaced(name)
@@ -75,18 +76,23 @@ impl<D: Directory> HeldLock<'_, D> {
 
     /// Removes a value, or whatever else has its name.
     pub(crate) fn delete(
-        &self,
+        &mut self,
         name: &FileName,
         expect: Expect,
         durability: Durability,
     ) -> Result<Done, StoreError> {
-        let directory = &*self.store().directory;
-        self.expect(name, expect)?;
+        let store = self.store();
+        let directory = &*store.directory;
+        let is_moved = self.moved() == Some(name);
+        let found_under = if is_moved { self.name() } else { name };
+        store.expect(found_under, expect, self.timeout())?;
         self.check()?;
-        match directory.unlink(name.into()) {
-            Ok(()) => {}
-            Err(Errno::NOENT) => return Ok(Done::NothingToRemove),
-            Err(errno) => return Err(self.store().unopened(Operation::Remove, name, errno)),
+        if !self.remove_moved(name) {
+            match directory.unlink(name.into()) {
+                Ok(()) => {}
+                Err(Errno::NOENT) => return Ok(Done::NothingToRemove),
+                Err(errno) => return Err(store.unopened(Operation::Remove, name, errno)),
+            }
         }
         if durability == Durability::Full {
             directory.sync().map_err(|errno| {
@@ -95,24 +101,6 @@ impl<D: Directory> HeldLock<'_, D> {
             })?;
         }
         Ok(Done::Removed { durability })
-    }
-
-    fn expect(&self, name: &FileName, expect: Expect) -> Result<(), StoreError> {
-        if expect == Expect::Any {
-            return Ok(());
-        }
-        let found = self.store().read(name, Some(self.timeout()))?;
-        let found = found.map(|value| value.version());
-        let wanted = match expect {
-            Expect::Version(version) => Some(version),
-            _ => None,
-        };
-        if found == wanted {
-            Ok(())
-        } else {
-            let kind = StoreErrorKind::PreconditionFailed { found };
-            Err(StoreError::new(Operation::Compare, name, kind))
-        }
     }
 
     /// Writes a new temporary file with these bytes and closes it. After a failure the file is
@@ -180,6 +168,32 @@ impl<D: Directory> HeldLock<'_, D> {
         match self.store().directory.unlink(temporary.into()) {
             Ok(()) | Err(Errno::NOENT) => error,
             Err(_) => error.leaving_behind(temporary),
+        }
+    }
+}
+
+impl<D: Directory> FileStore<D> {
+    /// Fails unless the value is the expected one.
+    pub(crate) fn expect(
+        &self,
+        name: &FileName,
+        expect: Expect,
+        timeout: Timeout,
+    ) -> Result<(), StoreError> {
+        if expect == Expect::Any {
+            return Ok(());
+        }
+        let found = self.read(name, Some(timeout))?;
+        let found = found.map(|value| value.version());
+        let wanted = match expect {
+            Expect::Version(version) => Some(version),
+            _ => None,
+        };
+        if found == wanted {
+            Ok(())
+        } else {
+            let kind = StoreErrorKind::PreconditionFailed { found };
+            Err(StoreError::new(Operation::Compare, name, kind))
         }
     }
 }

@@ -6,6 +6,7 @@ mod clearing_many;
 mod host;
 mod locking;
 mod mock;
+mod moving;
 mod putting_all;
 mod reading;
 mod snapshots;

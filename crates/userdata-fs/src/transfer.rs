@@ -9,8 +9,8 @@ use userdata_core::store::{
 };
 
 use crate::failure::kind_of;
-use crate::lock::{Cleaning, HeldLock};
-use crate::marker::is_closing;
+use crate::lock::HeldLock;
+use crate::moved::Substitute;
 use crate::wait::Timeout;
 use crate::{Directory, Errno, FileStore};
 
@@ -35,7 +35,7 @@ impl<D: Directory> FileStore<D> {
             _ => [to, from],
         };
         let timeout = Timeout::start(&*self.directory, timeout);
-        let acquire = |key| HeldLock::acquire_within(self, &key, timeout, Cleaning::First);
+        let acquire = |key| HeldLock::acquire(self, &key, timeout, Substitute::Temporary);
         let first = acquire(lower)?;
         let second = match acquire(higher) {
             Ok(second) => second,
@@ -68,8 +68,8 @@ impl<D: Directory> HeldLock<'_, D> {
     /// either.
     fn admit_with(&self, target: &Self, admit: AdmitBoth<'_>) -> Result<(), StoreError> {
         let states = [
-            self.state(is_closing(self)?),
-            target.state(is_closing(target)?),
+            self.store().state(self.is_closing()?),
+            target.store().state(target.is_closing()?),
         ];
         let [source, target] = &states;
         admit(source, target).map_err(|refused| {

@@ -90,6 +90,10 @@ impl<D: Directory> Directory for Uninterrupted<D> {
         repeat(|| self.0.rename_into(from, &into.0, to))
     }
 
+    fn rename_no_replace(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        repeat(|| self.0.rename_no_replace(from, to))
+    }
+
     fn link(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
         repeat(|| self.0.link(from, to))
     }

@@ -116,7 +116,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     ///
     /// If the sweep could not begin or go on: the hypervisor does not answer, or knows no Domain-0,
     /// or the layout of the store does not name the domids. What was told to `each` before has
-    /// happened. A record that could not be removed is told to `each`, and is not an error.
+    /// happened. A record that could not be removed is told to `each`, and does not end the sweep.
     ///
     /// # Example
     ///

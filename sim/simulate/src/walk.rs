@@ -14,6 +14,7 @@ mod recovery;
 mod report;
 mod reported;
 mod scene;
+mod shortage;
 mod swept;
 
 pub use action::{Action, ActionKind, Slot};

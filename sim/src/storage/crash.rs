@@ -308,6 +308,11 @@ impl<'a> CrashStates<'a> {
             storage.nodes.insert(id, node);
         }
         storage.inodes = storage.nodes.len();
+        if storage.options.links_take_inodes {
+            let nodes = storage.nodes.values();
+            let more = nodes.map(|node| node.links.saturating_sub(1) as usize);
+            storage.inodes += more.sum::<usize>();
+        }
         if storage.options.reuses_inodes {
             let all = super::ROOT_NUMBER + 1..storage.next_number;
             storage.free_numbers = all.filter(|number| !numbers.contains(number)).collect();

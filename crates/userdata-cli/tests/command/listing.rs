@@ -2,15 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use rustix::io::Errno;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-use crate::sandbox::{Sandbox, WEB};
+use crate::sandbox::{Sandbox, WEB, on_a_terminal};
 
 /// Userids that other programs may have stored under, and how they are shown.
 const HOSTILE: [(&[u8], &str); 8] = [
@@ -194,7 +189,7 @@ fn a_terminal_gets_an_aligned_table() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"12345");
     sandbox.store_for_web("a-longer-userid", b"1");
-    let text = on_a_terminal(sandbox.command(["list"]));
+    let text = on_a_terminal(sandbox.command(["list"]), |list, end| list.stdout(end));
     let lines: Vec<_> = text.lines().collect();
     assert!(lines[0].starts_with("DOMID  NAME  DOMAIN  UUID"), "{text}");
     let column = lines[0].find("SIZE").unwrap();
@@ -206,27 +201,6 @@ fn a_terminal_gets_an_aligned_table() {
         lines[2].contains(&format!("1      web   alive   {WEB}  xl")),
         "{text}"
     );
-}
-
-/// What a command writes when its standard output is a terminal.
-fn on_a_terminal(mut command: Command) -> String {
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let terminal = openpt(flags).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let end = fs::File::options()
-        .write(true)
-        .open(name.to_str().unwrap())
-        .unwrap();
-    let mut child = command.stdout(end).spawn().unwrap();
-    drop(command);
-    let mut text = Vec::new();
-    // When no process has the terminal open any more, reading ends with EIO.
-    let ended = fs::File::from(terminal).read_to_end(&mut text).unwrap_err();
-    assert_eq!(ended.raw_os_error(), Some(Errno::IO.raw_os_error()));
-    assert!(child.wait().unwrap().success());
-    String::from_utf8(text).unwrap().replace('\r', "")
 }
 
 #[test]

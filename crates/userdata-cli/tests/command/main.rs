@@ -6,20 +6,31 @@
     reason = "a test may panic"
 )]
 
+mod archives;
 mod arguments;
+mod carrying;
 mod choosing;
 mod demo;
 mod descriptors;
 mod destroying;
 mod documents;
 mod exit_status;
+mod exporting;
+mod full_tmpfs;
 mod hosts;
+mod importing;
 mod interruption;
+mod leases;
 mod listing;
 mod pipes;
 mod removing;
 mod retrieving;
 mod samples;
 mod sandbox;
+mod sightings;
 mod simulated;
 mod storing;
+mod sweeping;
+mod taking_along;
+mod units;
+mod waiting;

@@ -37,6 +37,7 @@ mock! {
         fn rename_into<'a, 'b>(
             &self, from: Name<'a>, into: &Self, to: Name<'b>,
         ) -> Result<(), Errno>;
+        fn rename_no_replace<'a, 'b>(&self, from: Name<'a>, to: Name<'b>) -> Result<(), Errno>;
         fn link<'a, 'b>(&self, from: Name<'a>, to: Name<'b>) -> Result<(), Errno>;
         fn unlink<'a>(&self, name: Name<'a>) -> Result<(), Errno>;
         fn make_directory<'a>(&self, name: Name<'a>) -> Result<(), Errno>;
@@ -67,6 +68,8 @@ struct State {
     failures: Vec<(String, usize, Errno)>,
     /// The inode under each name that is not the one that was opened.
     replaced: Vec<(String, usize)>,
+    /// Which file has a name since it was moved there.
+    moved: BTreeMap<File, File>,
     names: Vec<FileName>,
     content: Option<Vec<u8>>,
     /// The closing mark exists.
@@ -215,6 +218,15 @@ impl Script {
         disk.expect_unlink()
             .returning(move |name| s.called(format!("unlink {}", letter(name))).map(drop));
         let s = self.clone();
+        disk.expect_rename_no_replace().returning(move |from, to| {
+            let (from, to) = (letter(from), letter(to));
+            s.called(format!("move {from} {to}"))?;
+            let moved = &mut s.0.lock().unwrap().moved;
+            let file = moved.remove(&from).unwrap_or(from);
+            moved.insert(to, file);
+            Ok(())
+        });
+        let s = self.clone();
         disk.expect_link().returning(move |from, to| {
             s.called(format!("link {} {}", letter(from), letter(to)))
                 .map(drop)
@@ -286,7 +298,11 @@ impl Script {
             .replaced
             .iter()
             .any(|(text, from)| *text == call && before >= *from);
-        let number = letter
+        let named = match call.starts_with("stat") {
+            true => state.moved.get(&letter).unwrap_or(&letter),
+            false => &letter,
+        };
+        let number = named
             .bytes()
             .fold(0, |number, byte| number * 256 + u64::from(byte));
         let inode = number * 2 + u64::from(replaced);

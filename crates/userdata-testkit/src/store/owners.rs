@@ -55,7 +55,7 @@ pub fn each_owner_is_shown_once_in_order_with_its_count(under_test: &StoreUnderT
     }
 }
 
-/// Values are no leftovers: an incarnation that has nothing else is shown without any.
+/// Values do not count as leftovers: an incarnation that has nothing else is shown without any.
 pub fn an_owner_of_values_alone_has_no_leftovers(under_test: &StoreUnderTest) {
     let client = under_test.client();
     fill_several(&*client);

@@ -91,7 +91,7 @@ pub fn all_values_are_put(under_test: &StoreUnderTest) {
     assert_eq!(there.as_deref(), Some(&b"another domain's"[..]));
 }
 
-/// A value that is there with the same bytes is no clash, and is named as unchanged.
+/// A value that is there with the same bytes does not clash, and is named as unchanged.
 pub fn an_equal_value_is_unchanged(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let values = Values::new(&[("b", b"2"), ("a", b"1"), ("c", b"3")]);

@@ -91,7 +91,8 @@ pub fn a_transfer_moves_the_values_asked_for(under_test: &StoreUnderTest) {
     }
 }
 
-/// A value that the other domain has already, with the same bytes, is no clash. It is moved.
+/// A value that the other domain has already, with the same bytes, does not clash. It is
+/// moved.
 pub fn an_equal_value_is_no_clash_of_a_transfer(under_test: &StoreUnderTest) {
     let client = under_test.client();
     for clash in [Clash::Refuse, Clash::Replace, Clash::Keep] {
@@ -257,7 +258,7 @@ pub fn a_transfer_leaves_the_other_domains(under_test: &StoreUnderTest) {
 }
 
 /// A transfer that ended before all was moved is completed by the same transfer; a third one moves
-/// nothing more and is no error.
+/// nothing more and succeeds.
 pub fn a_transfer_that_is_made_again_completes(under_test: &StoreUnderTest) {
     let client = under_test.client();
     for (from, to) in directions() {

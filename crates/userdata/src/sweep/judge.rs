@@ -1,5 +1,6 @@
 //! `Judge`: the questions about one incarnation, and the verdict.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use userdata_core::store::State;
@@ -14,6 +15,9 @@ pub(super) struct Judge<'a, H> {
     pub(super) options: &'a SweepOptions,
     /// The time of this sweep, by the store's clock.
     pub(super) now: Duration,
+    /// Whether the hypervisor has failed to say that a domain is leaving. It is not asked again
+    /// then: on Xen each such question waits for xenstored, which may not run yet.
+    pub(super) leaving_fails: Cell<bool>,
 }
 
 impl<H: Hypervisor> Judge<'_, H> {
@@ -62,7 +66,11 @@ impl<H: Hypervisor> Judge<'_, H> {
 
     /// The verdict on a domain that lives. It is only named, so that no answer is as good as no.
     pub(super) fn alive(&self, domain: &DomainKey) -> Kept {
+        if self.leaving_fails.get() {
+            return Kept::Alive { interrupted: false };
+        }
         let leaving = self.hypervisor.leaving(domain);
+        self.leaving_fails.set(leaving.is_err());
         Kept::Alive {
             interrupted: leaving.unwrap_or_default(),
         }
@@ -75,5 +83,30 @@ impl<H: Hypervisor> Judge<'_, H> {
         } else {
             Verdict::Kept(Kept::Settling { seen })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hv_sim::{Call, Failure, HostOptions, NewDomain, SimHost, When};
+
+    use super::*;
+
+    #[test]
+    fn after_a_question_that_fails_no_domain_is_asked_about_leaving() {
+        let host = SimHost::new(HostOptions::new(1));
+        let domains = [(); 3].map(|()| host.create(NewDomain::new()).unwrap());
+        host.fail(Call::Leaving, When::Always, Failure::Unavailable);
+        let judge = Judge {
+            hypervisor: &host,
+            options: &SweepOptions::default(),
+            now: Duration::ZERO,
+            leaving_fails: Cell::new(false),
+        };
+        for domain in &domains {
+            let kept = judge.alive(domain);
+            assert!(matches!(kept, Kept::Alive { interrupted: false }));
+        }
+        assert_eq!(host.asked(Call::Leaving), 1);
     }
 }

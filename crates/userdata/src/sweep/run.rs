@@ -1,6 +1,6 @@
 //! `Sweep`: a sweep under way, and the order of its steps.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -41,6 +41,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
                 hypervisor: &userdata.hypervisor,
                 options,
                 now: userdata.store.now(),
+                leaving_fails: Cell::new(false),
             },
             totals: SweepTotals::default(),
             told: BTreeMap::new(),
@@ -139,7 +140,10 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         let verdict = RefCell::new(None);
         let sightings = RefCell::new(sightings);
         let (mut judged, mut stopped) = (0, None);
-        let judge = Judge { ..self.judge };
+        let judge = Judge {
+            leaving_fails: self.judge.leaving_fails.clone(),
+            ..self.judge
+        };
         let mut admit = |domain: &DomainKey, state: &State| {
             let found = judge.judge(domain, state, &mut sightings.borrow_mut());
             let keep = match &found {

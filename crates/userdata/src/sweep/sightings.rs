@@ -57,6 +57,23 @@ impl Sightings {
         self.seen.is_empty()
     }
 
+    /// Keeps only what the other sightings have as well, and since the later of both times. For a
+    /// caller that finds that another sweep has replaced the sightings from which its own began:
+    /// what only one of the two saw is not known to have been so all the time.
+    pub fn agree_with(&mut self, other: &Self) {
+        if self.boot != other.boot {
+            self.seen.clear();
+        }
+        self.seen.retain(|domain, mine| {
+            let theirs = other.seen.get(domain);
+            let theirs = theirs.filter(|theirs| theirs.sight == mine.sight);
+            if let Some(theirs) = theirs {
+                mine.since = mine.since.max(theirs.since);
+            }
+            theirs.is_some()
+        });
+    }
+
     /// Forgets what cannot be of this boot of the host: everything, if the boot is another one or
     /// unknown, and what was seen later than now.
     pub(crate) fn begin(&mut self, boot: Option<BootId>, now: Duration) {
@@ -110,6 +127,29 @@ mod tests {
         assert_eq!(sightings.see(&key(), third, SECOND * 9), Duration::ZERO);
         sightings.forget(&key());
         assert!(sightings.is_empty());
+    }
+
+    #[test]
+    fn of_two_sweeps_only_what_both_saw_counts() {
+        let other_uuid = Sight::OtherUuid(Uuid::from_u128(7));
+        let [mine, theirs, both, differs] = [1, 2, 3, 4].map(|n| {
+            let domid = userdata_core::Domid::new(n).unwrap();
+            DomainKey::new(domid, key().uuid)
+        });
+        let (mut own, mut other) = (Sightings::new(), Sightings::new());
+        own.see(&mine, Sight::Gone, SECOND);
+        own.see(&both, Sight::Gone, SECOND * 2);
+        own.see(&differs, Sight::Gone, SECOND);
+        other.see(&theirs, Sight::Gone, SECOND);
+        other.see(&both, Sight::Gone, SECOND * 5);
+        other.see(&differs, other_uuid, SECOND);
+        own.agree_with(&other);
+        let mut expected = Sightings::new();
+        expected.see(&both, Sight::Gone, SECOND * 5);
+        assert_eq!(own, expected);
+        other.begin(Some("one".parse().unwrap()), SECOND * 9);
+        own.agree_with(&other);
+        assert!(own.is_empty());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use userdata_simulate::walk::{Action, Scene, Setting, WalkError};
 use crate::case::{Case, Family};
 use crate::small::{self, Small};
 
-/// Every protocol of one process, under every layout and durability.
+/// Every protocol of one process, under every layout and durability, and on a full tmpfs.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
     scenes: Vec<Scene>,
@@ -67,14 +67,19 @@ pub(crate) const BLOCK: Option<NonZeroUsize> = NonZeroUsize::new(3);
 
 impl Catalogue {
     pub(crate) fn new(mix: NamedMix) -> Result<Self, WalkError> {
-        let formats = [NameFormat::Libxl, NameFormat::Seed];
-        let scene = |format| {
+        let settings = [
+            (NameFormat::Libxl, false),
+            (NameFormat::Seed, false),
+            (NameFormat::Libxl, true),
+        ];
+        let scene = |(format, full)| {
             Scene::new(Setting {
                 format,
                 block: BLOCK,
+                full,
             })
         };
-        let scenes = formats
+        let scenes = settings
             .into_iter()
             .map(scene)
             .collect::<Result<Vec<_>, _>>()?;

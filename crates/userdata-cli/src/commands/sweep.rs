@@ -1,0 +1,84 @@
+//! `userdata sweep`: removes the files of every domain that does not exist.
+
+mod report;
+mod sightings;
+
+use std::time::{Duration, SystemTime};
+
+use rustix::time::{ClockId, clock_gettime};
+use userdata::sweep::{SweepOptions, SweepTotals};
+
+use crate::arguments::Sweep;
+use crate::failure::Failure;
+use crate::host::Host;
+use crate::options::Options;
+use crate::status::Status;
+use report::Report;
+use sightings::SightingsFile;
+
+impl Sweep {
+    pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
+        let output = options.output();
+        let host = options.host_to_sweep()?;
+        let boot = self.explain.then(|| boot_time(&host)).flatten();
+        let mut report = Report::new(output, self.dry_run, boot)?;
+        let Some(userdata) = options.userdata_to_read(&host)? else {
+            return report.end(SweepTotals::default(), None);
+        };
+        let path = self.state.clone();
+        let path = path.unwrap_or_else(|| host.default_sightings());
+        let file = SightingsFile::read(path, output);
+        let mut sightings = file.found().clone();
+        let swept = userdata.sweep(&self.options(), &mut sightings, |swept| report.tell(swept));
+        if !self.dry_run {
+            if swept.is_err() {
+                // A hypervisor that failed may have been wrong before: of what it said, only what
+                // earlier sweeps had seen as well counts.
+                sightings.agree_with(file.found());
+            }
+            if let Err(error) = file.replace(sightings, options.timeout()) {
+                output.note(format_args!(
+                    "{error}; files that wait for --grace or --settle stay longer"
+                ));
+            }
+        }
+        match swept {
+            Ok(totals) => report.end(totals, None),
+            Err(error) => report.end(error.totals(), Some(error)),
+        }
+    }
+
+    fn options(&self) -> SweepOptions {
+        let mut options = SweepOptions::default();
+        options.grace = self.grace;
+        options.settle = self.settle;
+        options.dry_run = self.dry_run;
+        options.explain = self.explain;
+        options
+    }
+}
+
+/// When this host was booted. A simulated host has no such time.
+fn boot_time(host: &Host) -> Option<SystemTime> {
+    match host {
+        Host::Xen(_) => booted_before(SystemTime::now()),
+        Host::Simulated(_) => None,
+    }
+}
+
+fn booted_before(now: SystemTime) -> Option<SystemTime> {
+    let up = clock_gettime(ClockId::Boottime);
+    let up = Duration::new(up.tv_sec.try_into().ok()?, up.tv_nsec.try_into().ok()?);
+    now.checked_sub(up)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_was_booted_before_now() {
+        let now = SystemTime::now();
+        assert!(booted_before(now).unwrap() < now);
+    }
+}

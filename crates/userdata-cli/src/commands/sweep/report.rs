@@ -1,0 +1,342 @@
+//! `Report`: what a sweep does, told while it does it.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::time::SystemTime;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use userdata::file_name::{FileName, Kind, NameFormat};
+use userdata::store::{Condition, FileType, Found};
+use userdata::sweep::{Kept, SweepError, SweepTotals, Swept, Verdict, What};
+use userdata::{DomainKey, Userid};
+
+use crate::chain::chain;
+use crate::document;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::standard;
+use crate::status::Status;
+use crate::userid::shown;
+
+/// What becomes of a file.
+#[derive(Clone, Copy)]
+enum Action {
+    Removed,
+    WouldRemove,
+    Kept,
+}
+
+/// The report of a sweep: lines, or one document. There may be any number of files, so each is
+/// written at once and none is remembered.
+pub(super) struct Report {
+    output: Output,
+    dry_run: bool,
+    /// When the host was booted, if values that are older are to be marked.
+    boot: Option<SystemTime>,
+    stdout: BufWriter<File>,
+    /// Whether a file was written.
+    begun: bool,
+    /// The first error of standard output. The sweep goes on without it.
+    written: io::Result<()>,
+    progress: ProgressBar,
+    domains: Vec<document::SweptDomain>,
+    failed: Vec<String>,
+    /// How many files a dry run counts among those that would be removed, and could not be.
+    would_fail: u64,
+}
+
+impl Report {
+    /// Fails if there is no standard output, before anything is removed.
+    pub(super) fn new(
+        output: Output,
+        dry_run: bool,
+        boot: Option<SystemTime>,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            output,
+            dry_run,
+            boot,
+            stdout: BufWriter::new(standard::output().map_err(Failure::Output)?),
+            begun: false,
+            written: Ok(()),
+            progress: progress(),
+            domains: Vec::new(),
+            failed: Vec::new(),
+            would_fail: 0,
+        })
+    }
+
+    pub(super) fn tell(&mut self, swept: &Swept<'_>) {
+        let (key, verdict) = (&swept.domain, swept.verdict);
+        match swept.what {
+            What::Removed(record) => {
+                self.file(
+                    Action::Removed,
+                    key,
+                    record.kind,
+                    &record.userid,
+                    verdict,
+                    None,
+                );
+            }
+            What::WouldGo(found) if is_directory(found) => self.would_fail(key, found),
+            What::WouldGo(found) => self.found(Action::WouldRemove, key, found, verdict),
+            What::Stays(found) => self.found(Action::Kept, key, found, verdict),
+            What::Failed(error) => self.fail(chain(error)),
+            What::Judged => self.judged(key, verdict),
+            _ => {}
+        }
+    }
+
+    fn found(&mut self, action: Action, key: &DomainKey, found: &Found, verdict: &Verdict) {
+        let older = self.boot.and_then(|boot| is_older(found, boot));
+        self.file(action, key, found.kind, &found.entry.userid, verdict, older);
+    }
+
+    fn file(
+        &mut self,
+        action: Action,
+        key: &DomainKey,
+        kind: Kind,
+        userid: &Userid,
+        verdict: &Verdict,
+        older: Option<bool>,
+    ) {
+        let file = file_name(key, kind, userid);
+        if !self.output.is_json() {
+            let first = action.in_lines();
+            let mark = if older == Some(true) {
+                "\tolder than this boot"
+            } else {
+                ""
+            };
+            self.line(&format!(
+                "{first}\t{file}\t{}\t{verdict}{mark}\n",
+                verdict.word()
+            ));
+            return;
+        }
+        let document = document::SweptFile {
+            action: action.in_documents(),
+            file,
+            domain: (*key).into(),
+            kind: kind.letter().into(),
+            userid: userid.into(),
+            verdict: verdict.word(),
+            reason: verdict.to_string(),
+            older_than_boot: older,
+        };
+        let before = if self.begun {
+            b","
+        } else {
+            document::SWEEP_HEAD
+        };
+        self.write(before);
+        self.write_json(&document);
+    }
+
+    /// Tells of a domain that is judged, if it needs attention.
+    fn judged(&mut self, key: &DomainKey, verdict: &Verdict) {
+        self.progress.inc(1);
+        let Verdict::Kept(kept) = verdict else { return };
+        let reason = match kept {
+            Kept::Alive { interrupted: true } => {
+                if !self.output.is_json() {
+                    self.line(&format!("domain\t{key}\t{}\t{verdict}\n", verdict.word()));
+                }
+                verdict.to_string()
+            }
+            Kept::Unknown(error) => self.cannot_judge(key, format!("{verdict}: {}", chain(error))),
+            Kept::Failed(error) => self.cannot_judge(key, format!("{verdict}: {}", chain(error))),
+            Kept::Busy => self.cannot_judge(key, verdict.to_string()),
+            _ => return,
+        };
+        if self.output.is_json() {
+            self.domains.push(document::SweptDomain {
+                domain: (*key).into(),
+                verdict: verdict.word(),
+                reason,
+            });
+        }
+    }
+
+    fn cannot_judge(&self, key: &DomainKey, reason: String) -> String {
+        self.note(&format!("domain {key} keeps its files: {reason}"));
+        reason
+    }
+
+    fn fail(&mut self, message: String) {
+        self.note(&message);
+        if self.output.is_json() {
+            self.failed.push(message);
+        }
+    }
+
+    fn would_fail(&mut self, key: &DomainKey, found: &Found) {
+        let file = file_name(key, found.kind, &found.entry.userid);
+        self.would_fail += 1;
+        self.fail(format!("cannot remove {file}: it is a directory"));
+    }
+
+    fn note(&self, line: &str) {
+        self.progress.suspend(|| self.output.note(line));
+    }
+
+    /// Writes a line at once: of a sweep that is killed, all that it did is told.
+    fn line(&mut self, line: &str) {
+        let progress = self.progress.clone();
+        progress.suspend(|| {
+            self.write(line.as_bytes());
+            if self.written.is_ok() {
+                self.written = self.stdout.flush();
+            }
+        });
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.begun = true;
+        if self.written.is_ok() {
+            self.written = self.stdout.write_all(bytes);
+        }
+    }
+
+    fn write_json(&mut self, document: &impl serde::Serialize) {
+        if self.written.is_ok() {
+            self.written = serde_json::to_writer(&mut self.stdout, document).map_err(Into::into);
+        }
+    }
+
+    /// Ends the report, with the reason if the sweep did not go on.
+    pub(super) fn end(
+        mut self,
+        mut totals: SweepTotals,
+        error: Option<SweepError>,
+    ) -> Result<Status, Failure> {
+        totals.removed = totals.removed.saturating_sub(self.would_fail);
+        totals.failed += self.would_fail;
+        self.progress.finish_and_clear();
+        let nothing_told = !self.begun && self.domains.is_empty() && self.failed.is_empty();
+        let error = match error {
+            Some(error) if nothing_told => return Err(error.into()),
+            error => error,
+        };
+        if self.output.is_json() {
+            self.end_document(totals, error.as_ref());
+        } else {
+            let removed = if self.dry_run {
+                "would be removed"
+            } else {
+                "removed"
+            };
+            self.line(&format!(
+                "domains: {}, orphans: {}; files: {}, {removed}: {}, failures: {}\n",
+                totals.domains, totals.orphans, totals.records, totals.removed, totals.failed
+            ));
+        }
+        if let Some(error) = &error {
+            self.output.note(chain(error));
+        }
+        self.written.map_err(Failure::Output)?;
+        Ok(match (error, totals.failed) {
+            (None, 0) => Status::Done,
+            _ => Status::Failure,
+        })
+    }
+
+    fn end_document(&mut self, totals: SweepTotals, error: Option<&SweepError>) {
+        if !self.begun {
+            self.write(document::SWEEP_HEAD);
+        }
+        self.write(document::SWEEP_FILES_END);
+        let end = document::SweepEnd {
+            dry_run: self.dry_run,
+            domains: std::mem::take(&mut self.domains),
+            failed: std::mem::take(&mut self.failed),
+            totals: totals.into(),
+            error: error.map(|error| chain(error)),
+        };
+        match serde_json::to_vec(&end) {
+            // Its opening brace is that of the whole document.
+            Ok(fields) => self.write(fields.get(1..).unwrap_or_default()),
+            Err(error) => self.written = Err(error.into()),
+        }
+        self.line("\n");
+    }
+}
+
+impl Action {
+    const fn in_lines(self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::WouldRemove => "would-remove",
+            Self::Kept => "kept",
+        }
+    }
+
+    const fn in_documents(self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::WouldRemove => "would_remove",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+/// A file's name as one word of printable ASCII.
+fn file_name(key: &DomainKey, kind: Kind, userid: &Userid) -> String {
+    match FileName::of(NameFormat::Libxl, kind, key, userid) {
+        Ok(name) => name.to_string().replace(' ', r"\x20"),
+        // No file has such a name.
+        Err(_) => shown(userid),
+    }
+}
+
+/// A count of the domains that are judged, on standard error if that is a terminal.
+fn progress() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    match ProgressStyle::with_template("{spinner} {human_pos} domains judged") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn is_directory(found: &Found) -> bool {
+    found.entry.condition == Condition::NotRegular(FileType::Directory)
+}
+
+/// Whether a value was stored before the host was booted; `None` if that is unknown, or if it is
+/// not a value.
+fn is_older(found: &Found, boot: SystemTime) -> Option<bool> {
+    let modified = found.entry.modified.filter(|_| found.kind == Kind::Data);
+    modified.map(|modified| modified < boot)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use userdata::Uuid;
+    use userdata::file_name::Owner;
+    use userdata::store::{Condition, Entry};
+
+    use super::*;
+
+    #[test]
+    fn a_value_from_before_the_boot_is_older_and_no_other_file() {
+        let boot = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let found = |kind, modified: Option<SystemTime>| {
+            let owner = Owner {
+                domid: None,
+                uuid: Uuid::nil(),
+            };
+            let mut entry = Entry::new(Userid::new("xl").unwrap(), 1, Condition::Whole);
+            entry.modified = modified;
+            Found::new(owner, kind, entry)
+        };
+        let before = Some(boot - Duration::from_nanos(1));
+        assert_eq!(is_older(&found(Kind::Data, before), boot), Some(true));
+        assert_eq!(is_older(&found(Kind::Data, Some(boot)), boot), Some(false));
+        assert_eq!(is_older(&found(Kind::Data, None), boot), None);
+        assert_eq!(is_older(&found(Kind::New, before), boot), None);
+    }
+}
