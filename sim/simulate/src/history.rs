@@ -107,6 +107,8 @@ pub enum Unguarded {
     WithoutLock,
     /// Another process holds the closing marker of the domain, and this one could have seen it.
     WhileClosing,
+    /// The process sweeps, and another one holds the closing mark of the domain.
+    SweptWhileClosing,
     /// The process is about to destroy the domain, and does not hold its closing marker.
     WithoutMarker,
 }

@@ -71,6 +71,7 @@ impl fmt::Display for Unguarded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::WithoutLock => "without its lock",
+            Self::SweptWhileClosing => "although another process destroys it",
             Self::WhileClosing => "while another process destroys it",
             Self::WithoutMarker => "without its closing marker",
         })

@@ -2,6 +2,7 @@
 
 mod action;
 mod crash_walk;
+mod damaged;
 mod expectation;
 mod fault_walk;
 mod faulted;

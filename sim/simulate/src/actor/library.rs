@@ -42,7 +42,9 @@ impl Library {
         let invocation = Invocation::Userdata(action.clone());
         let id = scheduled.recorder().begin(process, invocation);
         scheduled.trace(|| format!("[{}] {action}", id.0));
+        scheduled.set_sweeps(matches!(action, Action::Sweep { .. }));
         let report = action.perform_with(&self.userdata, |key| self.destroy(key));
+        scheduled.set_sweeps(false);
         self.remember(&action, &report);
         scheduled.trace(|| format!("[{}] {report}", id.0));
         let response = Response::Userdata(report);
@@ -107,6 +109,9 @@ impl Library {
             Request::Destroy(durability) => Action::Destroy { domain, durability },
             Request::DestroyWithError(durability) => {
                 Action::DestroyWithError { domain, durability }
+            }
+            Request::DestroyWithExport(durability) => {
+                Action::DestroyWithExport { domain, durability }
             }
             Request::DestroyInVain => Action::DestroyInVain { domain },
             Request::Import(values, durability) => Action::Import {

@@ -24,6 +24,8 @@ pub(crate) struct ScheduledProcess {
     faults: Faults,
     misanswers: Mutex<Misanswers>,
     dead: AtomicBool,
+    /// Whether its operation is a sweep.
+    sweeps: AtomicBool,
     /// How many names the listing under way has shown.
     shown: AtomicUsize,
 }
@@ -53,6 +55,7 @@ impl ScheduledProcess {
                 to_come: misanswers.to_vec(),
             }),
             dead: AtomicBool::new(false),
+            sweeps: AtomicBool::new(false),
             shown: AtomicUsize::new(0),
         }
     }
@@ -147,6 +150,29 @@ impl ScheduledProcess {
         });
     }
 
+    /// Whether what it does from now on is a sweep.
+    pub(crate) fn set_sweeps(&self, sweeps: bool) {
+        self.sweeps.store(sweeps, Ordering::Relaxed);
+    }
+
+    /// Notes that a sweep is about to remove a value although another process destroys the domain
+    /// with its data, which may still be to be exported or carried.
+    fn look_before_removal(&self, name: &[u8]) {
+        let format = NameFormat::Libxl;
+        let named = FileName::parse(format, name).filter(|name| name.kind() == Kind::Data);
+        let Some(domain) = named.and_then(|name| name.owner().key()) else {
+            return;
+        };
+        let marker = FileName::closing_marker(format, &domain);
+        if self.process.lock_holder(Name::from(&marker)) == Some(Holder::Another) {
+            self.record(Event::Unguarded {
+                process: self.id,
+                domain,
+                how: Unguarded::SweptWhileClosing,
+            });
+        }
+    }
+
     /// Notes that a domain is about to be destroyed although nothing stops stores for it.
     pub(crate) fn look_at_marker(&self, domain: &DomainKey) {
         let marker = FileName::closing_marker(NameFormat::Libxl, domain);
@@ -187,8 +213,12 @@ impl Interceptor for ScheduledProcess {
             self.wait(Point::Pause(*span));
             return Verdict::Pretend;
         }
-        if let Call::Rename { to, .. } = call {
-            self.look_at_lock(to.as_bytes());
+        match call {
+            Call::Rename { to, .. } => self.look_at_lock(to.as_bytes()),
+            Call::Unlink { name } if self.sweeps.load(Ordering::Relaxed) => {
+                self.look_before_removal(name.as_bytes());
+            }
+            _ => {}
         }
         if self.is_point(call) && !self.wait(Point::Step) {
             return Verdict::Proceed;

@@ -53,6 +53,8 @@ pub enum Request {
     Destroy(Durability),
     /// To destroy the domain and its data, with a closure that destroys it and returns an error.
     DestroyWithError(Durability),
+    /// To export all values of the domain, and to destroy it.
+    DestroyWithExport(Durability),
     /// To try to destroy the domain, with a closure that fails.
     DestroyInVain,
     /// To store several values at once.
@@ -167,6 +169,9 @@ impl fmt::Display for Request {
             Self::Clear(keep, durability) => write!(f, "clear, keep {keep:?} ({durability})"),
             Self::Destroy(durability) => write!(f, "destroy ({durability})"),
             Self::DestroyWithError(durability) => write!(f, "destroy and fail ({durability})"),
+            Self::DestroyWithExport(durability) => {
+                write!(f, "destroy with an export ({durability})")
+            }
             Self::DestroyInVain => f.write_str("destroy in vain"),
             Self::Import(values, durability) => {
                 f.write_str("import")?;

@@ -69,6 +69,9 @@ impl Made<'_> {
             Action::Destroy { domain, .. } | Action::DestroyWithError { domain, .. } => {
                 self.destroyed(domain)
             }
+            Action::DestroyWithExport { domain, .. } => self.exported(domain),
+            // Every archive is refused.
+            Action::ImportDamaged { .. } => Vec::new(),
             // It clears only if another process destroyed the domain meanwhile.
             Action::DestroyInVain { domain } => {
                 let span = self.operation.span();
@@ -325,6 +328,32 @@ impl Made<'_> {
     /// came back with the same key meanwhile.
     fn destroyed(&self, domain: &DomainKey) -> Vec<Access> {
         self.of_the_gone(domain, self.clear(Keep::Nothing))
+    }
+
+    /// The same of a domain that was destroyed with an export: what was removed is what was
+    /// exported, since no store came in between. Real libxl knows nothing of the closing mark.
+    fn exported(&self, domain: &DomainKey) -> Vec<Access> {
+        let mut destroyed = self.destroyed(domain);
+        let libxl_is_there = self
+            .facts
+            .operations
+            .iter()
+            .any(|operation| operation.libxl().is_some() && operation.domid() == domain.domid);
+        let is_disturbed = libxl_is_there
+            || self.operation.directory_failed
+            || self.operation.hypervisor_lied
+            || self.facts.broken_locks.touch(self.operation)
+            || self.is_planted_meanwhile();
+        let Some(values) = self.operation.exported().filter(|_| !is_disturbed) else {
+            return destroyed;
+        };
+        let mut values = values.iter();
+        let value = values.find(|(userid, _)| *userid == self.register.userid);
+        let content = value.map_or(Content::Nothing, |(_, value)| Content::of(value.as_bytes()));
+        for access in destroyed.iter_mut().filter(|access| access.to.is_some()) {
+            access.need = Need::Is(content.clone());
+        }
+        destroyed
     }
 
     /// The same accesses, which leave alone what was stored since a domain came back with the key.

@@ -148,12 +148,10 @@ fn is_sound(facts: &Facts<'_>, operation: &Operation<'_>) -> bool {
 /// Whether a domain was destroyed with all its data, as the operation that did it reports.
 fn is_clean_destroy(operation: &Operation<'_>) -> bool {
     match operation.invocation {
-        Invocation::Userdata(Action::Destroy { .. } | Action::DestroyWithError { .. }) => {
-            match operation.report() {
-                Some(Report::Cleared(Some(cleared), _)) => cleared.failed.iter().all(is_about_lock),
-                _ => false,
-            }
-        }
+        Invocation::Userdata(action) if action.ends_domain() => match operation.report() {
+            Some(Report::Cleared(Some(cleared), _)) => cleared.failed.iter().all(is_about_lock),
+            _ => false,
+        },
         Invocation::Libxl(LibxlCall::Destroy { .. }) => {
             let undisturbed = !operation.directory_failed && !operation.hypervisor_failed;
             operation.libxl_response().is_some_and(|(rc, _)| rc == 0) && undisturbed

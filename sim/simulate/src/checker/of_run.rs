@@ -1,12 +1,20 @@
 //! Checking what came of a scenario.
 
+use std::time::Duration;
+
 use hv_sim::HostState;
 use userdata_core::file_name::NameFormat;
 
-use super::{Checked, Checker, CrashCheck, CrashChecked, HostImage, MalformedHistory};
-use crate::scenario::{Run, Scenario};
+use super::{Checked, Checker, Complaint, CrashCheck, CrashChecked, HostImage, MalformedHistory};
+use crate::history::{Event, Response};
+use crate::scenario::{Role, Run, Scenario};
 use crate::schedule::Ending;
+use crate::walk::{Guarantee, Report};
 use userdata_sim::crash::{CrashModel, Tree};
+
+/// How long a call waits at least, so that only processes that wait for each other are too late:
+/// runs are much shorter by the simulated clock.
+const PATIENCE_MIN: Duration = Duration::from_secs(10);
 
 impl HostImage {
     /// The host of a scenario before anything happens to it.
@@ -38,7 +46,45 @@ impl Run {
             after: (self.end == Ending::Quiet).then_some(&after),
             storage: Some(&self.storage),
         };
-        checker.check()
+        let mut checked = checker.check()?;
+        checked.complaints.extend(self.waits_for_ever(scenario));
+        Ok(checked)
+    }
+
+    /// A call that waited until its deadline, although no process was disturbed and each had ten
+    /// seconds: each waited for the other.
+    fn waits_for_ever(&self, scenario: &Scenario) -> Option<Complaint> {
+        let is_calm = scenario.processes.iter().all(|process| {
+            matches!(process.role, Role::Library | Role::Toolstack)
+                && process.faults.is_empty()
+                && process.misanswers.is_empty()
+                && process.kill.is_none()
+                && process.deadline >= PATIENCE_MIN
+        });
+        let events = &self.history.events;
+        let is_killed = |event: &Event| {
+            matches!(
+                event,
+                Event::Killed { .. } | Event::Libxl { .. } | Event::PowerCut
+            )
+        };
+        if !is_calm || events.iter().any(is_killed) {
+            return None;
+        }
+        let is_late = |event: &&Event| match event {
+            Event::Responded {
+                response: Response::Userdata(Report::Failed(error)),
+                ..
+            } => error.is_busy(),
+            _ => false,
+        };
+        events.iter().find(is_late).map(|event| Complaint {
+            guarantee: Guarantee::Bounded,
+            file: None,
+            why: format!("two calls wait for each other until a deadline passes: {event:?}"),
+            involved: Vec::new(),
+            kept: None,
+        })
     }
 
     /// Cuts the power at its end, in every way of these models or in `states_max` ways that are

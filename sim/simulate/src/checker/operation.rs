@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hv_sim::Fault;
 use thiserror::Error;
-use userdata_core::Domid;
+use userdata_core::{Domid, Userid, Value};
 
 use crate::history::Response;
 use crate::history::{Disturbance, Event, History, Invocation, LibxlCall, OperationId, ProcessId};
@@ -160,7 +160,16 @@ impl<'a> Operation<'a> {
     /// The facade's response.
     pub(crate) fn report(&self) -> Option<&'a Report> {
         match self.end {
+            End::Responded(Response::Userdata(Report::Exported { then, .. })) => Some(then),
             End::Responded(Response::Userdata(report)) => Some(report),
+            _ => None,
+        }
+    }
+
+    /// The values that were exported, if it exports.
+    pub(crate) fn exported(&self) -> Option<&'a [(Userid, Value)]> {
+        match self.end {
+            End::Responded(Response::Userdata(Report::Exported { values, .. })) => Some(values),
             _ => None,
         }
     }

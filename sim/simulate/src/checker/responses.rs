@@ -111,7 +111,10 @@ impl<'a> Response<'a> {
     fn clears_living(&self) -> bool {
         let destroys = matches!(
             self.action,
-            Action::Destroy { .. } | Action::DestroyWithError { .. } | Action::DestroyInVain { .. }
+            Action::Destroy { .. }
+                | Action::DestroyWithError { .. }
+                | Action::DestroyWithExport { .. }
+                | Action::DestroyInVain { .. }
         );
         let span = self.operation.span();
         destroys
@@ -204,6 +207,7 @@ impl<'a> Response<'a> {
                 | Action::Import { .. }
                 | Action::Carry { .. }
                 | Action::Destroy { .. }
+                | Action::DestroyWithExport { .. }
                 | Action::DestroyWithError { .. }
                 | Action::DestroyInVain { .. }
         )
@@ -271,6 +275,7 @@ impl<'a> Response<'a> {
             .filter(|(_, operation)| match operation.invocation {
                 Invocation::Userdata(
                     Action::Destroy { domain, .. }
+                    | Action::DestroyWithExport { domain, .. }
                     | Action::DestroyWithError { domain, .. }
                     | Action::DestroyInVain { domain },
                 ) => *domain == self.key,

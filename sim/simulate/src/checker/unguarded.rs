@@ -26,7 +26,9 @@ pub(crate) fn check(facts: &Facts<'_>, history: &History) -> Vec<Complaint> {
             Unguarded::WithoutLock => false,
             // The closing mark that it passed was made under a lock that libxl had broken, and is
             // given up when its maker compares the lock.
-            Unguarded::WhileClosing => facts.broken_locks.touch(done),
+            Unguarded::WhileClosing | Unguarded::SweptWhileClosing => {
+                facts.broken_locks.touch(done)
+            }
             // A failure of the storage does not stop a destroy, but is reported.
             Unguarded::WithoutMarker => {
                 done.is_cut_off() || reports_problems(done) || facts.broken_locks.touch(done)
@@ -43,6 +45,10 @@ pub(crate) fn check(facts: &Facts<'_>, history: &History) -> Vec<Complaint> {
             Unguarded::WhileClosing => (
                 Guarantee::Lifetime,
                 "a value is stored although another process is destroying the domain",
+            ),
+            Unguarded::SweptWhileClosing => (
+                Guarantee::Lifetime,
+                "a sweep removes a value although another process destroys the domain with its data",
             ),
             Unguarded::WithoutMarker => (
                 Guarantee::Lifetime,

@@ -8,11 +8,12 @@ use hv_sim::SimHost;
 use strum::EnumDiscriminants;
 use thiserror::Error;
 use userdata::follow::Selection;
-use userdata::{DestroyError, Outcome, Source, Userdata};
+use userdata::{DestroyError, Destroyed, Outcome, Source, Userdata, follow};
 use userdata_core::store::{Clash, Durability, Expect, Keep, Put};
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Domid, Hypervisor, Store, Uuid, WritableUserid};
 
+use super::damaged::import_damaged;
 use super::report::Report;
 use super::swept::Swept;
 
@@ -95,6 +96,13 @@ pub enum Action {
         /// What it must survive.
         durability: Durability,
     },
+    /// [`Userdata::destroy_with_export`] of all values, and the domain is gone.
+    DestroyWithExport {
+        /// Which domain.
+        domain: DomainKey,
+        /// What it must survive.
+        durability: Durability,
+    },
     /// [`Userdata::destroy`], where the toolstack's own function fails and the domain lives on.
     DestroyInVain {
         /// Which domain.
@@ -108,6 +116,12 @@ pub enum Action {
         values: Vec<(WritableUserid, Vec<u8>)>,
         /// What it must survive.
         durability: Durability,
+    },
+    /// [`Userdata::import`] of a whole archive in which one bit of a value is not what it was, once
+    /// for each bit: every such archive is refused.
+    ImportDamaged {
+        /// Which domain.
+        domain: DomainKey,
     },
     /// [`Userdata::carry`] of all values that go along.
     Carry {
@@ -194,6 +208,24 @@ impl Action {
                 destroy(key).map_err(Into::into)?;
                 Err(ExitStatus.into())
             }),
+            Self::DestroyWithExport { domain, .. } => {
+                let mut values = None;
+                let destroyed = userdata.destroy_with_export(
+                    *domain,
+                    &Selection::everything(),
+                    &follow::Limits::default(),
+                    |exported| -> Result<(), Source> {
+                        values = Some(exported.values);
+                        Ok(())
+                    },
+                    |key| destroy(key).map_err(Into::into),
+                );
+                let then = Box::new(of_destroy(destroyed));
+                match values {
+                    Some(values) => Report::Exported { values, then },
+                    None => *then,
+                }
+            }
             Self::DestroyInVain { domain } => {
                 destroyed(&userdata, *domain, |_| Err(ExitStatus.into()))
             }
@@ -206,6 +238,7 @@ impl Action {
                     .import(*domain, &puts, Clash::Replace)
                     .map_or_else(Report::Failed, Report::StoredAll)
             }
+            Self::ImportDamaged { domain } => import_damaged(&userdata, *domain),
             Self::Carry { from, to, .. } => userdata
                 .carry(*from, *to, &Selection::everything())
                 .map_or_else(Report::Failed, Report::Carried),
@@ -244,7 +277,9 @@ impl Action {
             Self::Clear { domain, .. }
             | Self::Destroy { domain, .. }
             | Self::DestroyWithError { domain, .. }
+            | Self::DestroyWithExport { domain, .. }
             | Self::DestroyInVain { domain }
+            | Self::ImportDamaged { domain }
             | Self::Import { domain, .. }
             | Self::List { domain } => *domain,
             Self::Carry { to, .. } => *to,
@@ -266,7 +301,10 @@ impl Action {
     /// Whether the domain is gone afterwards, so that nothing can be stored for it any more.
     #[must_use]
     pub const fn ends_domain(&self) -> bool {
-        matches!(self, Self::Destroy { .. } | Self::DestroyWithError { .. })
+        matches!(
+            self,
+            Self::Destroy { .. } | Self::DestroyWithError { .. } | Self::DestroyWithExport { .. }
+        )
     }
 
     /// Which call it is.
@@ -286,12 +324,14 @@ impl Action {
             | Self::Clear { durability, .. }
             | Self::Destroy { durability, .. }
             | Self::DestroyWithError { durability, .. }
+            | Self::DestroyWithExport { durability, .. }
             | Self::Import { durability, .. }
             | Self::Carry { durability, .. } => *durability,
             Self::Sweep { .. } => Durability::Process,
-            Self::DestroyInVain { .. } | Self::Retrieve { .. } | Self::List { .. } => {
-                Durability::default()
-            }
+            Self::DestroyInVain { .. }
+            | Self::ImportDamaged { .. }
+            | Self::Retrieve { .. }
+            | Self::List { .. } => Durability::default(),
         }
     }
 
@@ -320,9 +360,9 @@ impl Action {
                 let kept = *keep == Keep::Essential && slot.userid.as_userid().is_libxl_json();
                 (*domain == slot.domain && !kept).then_some(None)
             }
-            Self::Destroy { domain, .. } | Self::DestroyWithError { domain, .. } => {
-                (*domain == slot.domain).then_some(None)
-            }
+            Self::Destroy { domain, .. }
+            | Self::DestroyWithError { domain, .. }
+            | Self::DestroyWithExport { domain, .. } => (*domain == slot.domain).then_some(None),
             Self::Import { domain, values, .. } => (*domain == slot.domain)
                 .then(|| value_of(values, slot).map(Some))
                 .flatten(),
@@ -337,7 +377,10 @@ impl Action {
                 }
             }
             Self::Sweep { orphans, .. } => orphans.contains(&slot.domain).then_some(None),
-            Self::DestroyInVain { .. } | Self::Retrieve { .. } | Self::List { .. } => None,
+            Self::DestroyInVain { .. }
+            | Self::ImportDamaged { .. }
+            | Self::Retrieve { .. }
+            | Self::List { .. } => None,
         }
     }
 }
@@ -368,6 +411,10 @@ fn destroyed<H: Hypervisor, S: Store>(
     if says_failed != fails.get() {
         return Report::Nonsense("it misreports the error of the toolstack".to_owned());
     }
+    of_destroy(result)
+}
+
+fn of_destroy(result: Result<Destroyed<()>, DestroyError>) -> Report {
     match result {
         Ok(destroyed) => Report::Cleared(destroyed.cleared, destroyed.problems),
         Err(DestroyError::NotStarted(error)) => Report::Failed(error),
@@ -440,6 +487,12 @@ impl fmt::Display for Action {
             }
             Self::DestroyWithError { domain, durability } => {
                 write!(f, "destroy {} and fail ({durability})", domain.domid)
+            }
+            Self::DestroyWithExport { domain, durability } => {
+                write!(f, "destroy {} with an export ({durability})", domain.domid)
+            }
+            Self::ImportDamaged { domain } => {
+                write!(f, "import damaged archives into {}", domain.domid)
             }
             Self::DestroyInVain { domain } => write!(f, "destroy {} in vain", domain.domid),
             Self::Import {

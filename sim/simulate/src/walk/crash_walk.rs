@@ -338,6 +338,8 @@ fn check_report(
         }
         Report::Carried(carried) => carried.durability == action.durability(),
         Report::Swept(swept) => swept.error.is_none() && swept.failed.is_empty(),
+        Report::AllRefused => matches!(action, Action::ImportDamaged { .. }),
+        Report::Exported { .. } => false,
         Report::Changed(_) | Report::Read(_) | Report::Listed(_) => true,
         Report::Cleared(None, _) | Report::Unknown(_) | Report::Failed(_) | Report::Nonsense(_) => {
             false

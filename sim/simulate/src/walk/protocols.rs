@@ -57,6 +57,7 @@ impl Scene {
                     .to_vec(),
                 durability,
             },
+            Action::ImportDamaged { domain },
             // The values that both have are equal.
             Action::Carry {
                 from: self.before(),

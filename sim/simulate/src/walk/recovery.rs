@@ -3,9 +3,9 @@
 use hv_sim::{HostOptions, SimHost};
 use userdata::sweep::{Sightings, SweepOptions, What};
 use userdata::{Outcome, Userdata};
-use userdata_core::WritableUserid;
 use userdata_core::file_name::{FileName, Kind, NameFormat};
 use userdata_core::store::{Durability, Keep, StoreErrorKind};
+use userdata_core::{Domid, WritableUserid};
 use userdata_fs::FileStore;
 
 use super::action::Slot;
@@ -230,8 +230,11 @@ impl<'a> Recovery<'a> {
         }
         let tree = disk.tree();
         let format = self.scene.setting().format;
-        let mut names = tree.iter().map(|(path, _)| path);
-        match names.find_map(|path| FileName::parse(format, path)) {
+        let names = tree.iter().map(|(path, _)| path);
+        let mut left = names
+            .filter_map(|path| FileName::parse(format, path))
+            .filter(|name| name.owner().domid != Some(Domid::ZERO));
+        match left.next() {
             Some(left) => Err(wrong(format!("{left} outlasts a sweep"))),
             None => self.others_are_whole(disk),
         }

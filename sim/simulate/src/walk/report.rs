@@ -3,8 +3,8 @@
 use std::fmt;
 
 use userdata::{Outcome, UserdataError};
-use userdata_core::Value;
 use userdata_core::store::{Cleared, Durability, Entry, StoredAll, Transferred};
+use userdata_core::{Userid, Value};
 
 use super::swept::Swept;
 
@@ -30,6 +30,15 @@ pub enum Report {
     StoredAll(StoredAll),
     /// Values were carried to another domain.
     Carried(Transferred),
+    /// Every archive was refused.
+    AllRefused,
+    /// All values of a domain were exported, and then it was destroyed.
+    Exported {
+        /// The values.
+        values: Vec<(Userid, Value)>,
+        /// The report of the destroy.
+        then: Box<Report>,
+    },
     /// All domains were judged.
     Swept(Swept),
     /// It failed.
@@ -106,6 +115,8 @@ impl fmt::Display for Report {
                 let (moved, kept) = (carried.moved.len(), carried.kept.len());
                 write!(f, "carried {moved}, kept {kept} ({})", carried.durability)
             }
+            Self::AllRefused => f.write_str("every archive was refused"),
+            Self::Exported { values, then } => write!(f, "exported {}; {then}", values.len()),
             Self::Swept(swept) => swept.fmt(f),
             Self::Failed(error) => write!(f, "{}", Chain(error)),
             Self::Nonsense(why) => f.write_str(why),

@@ -139,6 +139,10 @@ fn pairs() -> Vec<[Part; 2]> {
             ours(vec![carry(Whose::Exactly(second()), first())]),
         ],
         [store(), ours(vec![carry(theirs(), second())])],
+        [
+            store(),
+            ours(vec![ask(Request::DestroyWithExport(Durability::Full))]),
+        ],
     ]
 }
 

@@ -40,6 +40,8 @@ impl FaultWalk<'_> {
                 let moved = |slot: &Slot| carried.moved.contains(slot.userid.as_userid());
                 Ok(before.partly_after(&action, synced, moved))
             }
+            Report::AllRefused => Ok(before),
+            Report::Exported { .. } => Err("nothing was to be exported".to_owned()),
             Report::Swept(swept) => self.swept(run, swept),
             // Another process may have put something there since; what it put stays.
             Report::Failed(error) if is_lock_lost(error) => {
