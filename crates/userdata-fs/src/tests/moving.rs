@@ -383,7 +383,7 @@ fn clear_each(script: &Script, decisions: &[Keep]) -> Result<Cleared, StoreError
 #[test]
 fn many_domains_are_cleared_without_space_for_a_lock() {
     let script = full(&[("d", "other"), ("d", "xl"), ("z", "foreign")]);
-    let cleared = clear_each(&script, &[Keep::Nothing; 2]).unwrap();
+    let cleared = clear_each(&script, &[Keep::Nothing; 3]).unwrap();
     assert_eq!((cleared.removed.len(), cleared.others.len()), (2, 1));
     assert!(cleared.failed.is_empty(), "{:?}", cleared.failed);
     assert!(has(&script, "move d l") && has(&script, "unlink l"));
@@ -395,7 +395,7 @@ fn many_domains_are_not_cleared_if_the_decision_changes() {
         age: Duration::ZERO,
     };
     let script = full(&[("d", "xl")]);
-    let error = clear_each(&script, &[Keep::Nothing, stale]).unwrap_err();
+    let error = clear_each(&script, &[Keep::Nothing, Keep::Nothing, stale]).unwrap_err();
     let StoreErrorKind::Refused(Refused::ExistsAgain) = error.kind() else {
         panic!("{error:?}");
     };
