@@ -92,19 +92,7 @@ impl<D: Directory> HeldLock<'_, D> {
     /// Whether a value that is there already is as durable as is asked for: the process that stored
     /// it may have asked for less.
     fn is_durable(&self, name: &FileName, durability: Durability) -> bool {
-        if durability == Durability::Process {
-            return true;
-        }
-        let directory = &*self.store().directory;
-        let opened = self
-            .store()
-            .open_leased(Some(self.timeout()), || directory.open(name.into()));
-        let Ok(Ok(file)) = opened else {
-            return false;
-        };
-        let synced = directory.sync_file(&file);
-        directory.close_unwritten(file);
-        synced.is_ok()
+        durability == Durability::Process || self.sync_value(name).is_ok()
     }
 
     fn stage(

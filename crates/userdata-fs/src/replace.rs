@@ -74,6 +74,20 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
+    /// Syncs a value that another process may have stored without a sync.
+    pub(crate) fn sync_value(&self, name: &FileName) -> Result<(), StoreError> {
+        let directory = &*self.store().directory;
+        let opened = self
+            .store()
+            .open_leased(Some(self.timeout()), || directory.open(name.into()))
+            .map_err(|kind| StoreError::new(Operation::SyncFile, name, kind))?;
+        let file =
+            opened.map_err(|errno| self.store().unopened(Operation::SyncFile, name, errno))?;
+        let synced = directory.sync_file(&file);
+        directory.close_unwritten(file);
+        synced.map_err(|errno| StoreError::new(Operation::SyncFile, name, kind_of(errno)))
+    }
+
     /// Removes a value, or whatever else has its name.
     pub(crate) fn delete(
         &mut self,

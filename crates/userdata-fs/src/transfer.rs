@@ -90,6 +90,12 @@ impl<D: Directory> HeldLock<'_, D> {
                 Plan::Gone => {}
             }
         }
+        // The process that stored a value may have asked for less than this transfer promises.
+        if transfer.durability() > Durability::Process {
+            for (from, _) in &moves {
+                self.sync_value(from)?;
+            }
+        }
         for (from, to) in moves {
             self.give_one(target, &from, &to).map_err(|error| {
                 // What was moved before stays moved.

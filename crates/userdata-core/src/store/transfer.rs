@@ -36,7 +36,8 @@ impl<'a> Transfer<'a> {
         self
     }
 
-    /// The same with another durability. It is that of the names: the bytes are not written again.
+    /// The same with another durability. A value that was stored with less is synced before it is
+    /// moved.
     #[must_use]
     pub const fn with_durability(mut self, durability: Durability) -> Self {
         self.durability = durability;

@@ -38,6 +38,7 @@ fn names(of: &DomainKey) -> Vec<FileName> {
 fn from(giver: &DomainKey) -> Script {
     let script = Script::default();
     let there = if *giver == key() { "stat d9" } else { "stat d" };
+    script.content(b"value");
     script.names(names(giver)).fail(there, 0, Errno::NOENT);
     script
 }
@@ -75,10 +76,21 @@ fn the_lower_key_is_locked_first_whichever_domain_gives() {
     let plan = [
         "open c", "open c9", "list", "stat d", "stat d9", "stat d", "stat d9",
     ];
+    let synced = ["open d", "sync_file d", "close d"];
     let one = [&CHECKS[..], &["rename d d9"]].concat();
     assert_eq!(
         script.calls(),
-        sequence(&[&FIRST, &SECOND, &plan, &one, &one, &["sync"], &RELEASE])
+        sequence(&[
+            &FIRST,
+            &SECOND,
+            &plan,
+            &synced,
+            &synced,
+            &one,
+            &one,
+            &["sync"],
+            &RELEASE
+        ])
     );
 
     let script = from(&higher());
@@ -134,6 +146,8 @@ fn a_failure_of_a_transfer_gives_both_locks_back() {
         ("list", 0, 0),
         ("stat d", 0, 0),
         ("stat d", 1, 0),
+        ("open d", 1, 0),
+        ("sync_file d", 1, 0),
         ("stat l", 1, 0),
         ("rename d d9", 0, 1),
         ("rename d d9", 1, 2),
