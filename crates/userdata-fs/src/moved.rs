@@ -4,7 +4,7 @@
 //! gives up its own name for the lock's takes nothing. It is locked before it is renamed, so that
 //! no other process can take that lock in between.
 //!
-//! A temporary file or a void closing marker is lost without harm. A value is moved only by the
+//! A temporary file or a void closing mark is lost without harm. A value is moved only by the
 //! change that removes it, once the caller has admitted it: to move the value is to remove it. The
 //! caller is asked again under the lock. If it refuses then, or if anything else fails, the value
 //! gets its name back. If the process is killed in between, the value is removed.
@@ -24,9 +24,9 @@ use crate::{Directory, Errno, FileStore, Identity, Metadata};
 pub(crate) enum Substitute<'a, D: Directory> {
     /// A temporary file that a killed writer left.
     Temporary,
-    /// That, a void closing marker, or what the change removes.
+    /// That, a void closing mark, or what the change removes.
     Removal(Removal<'a>),
-    /// The closing marker that the caller holds, and is about to remove.
+    /// The closing mark that the caller holds, and is about to remove.
     Marker(&'a mut HeldMarker<D>),
 }
 
@@ -87,7 +87,7 @@ impl<D: Directory> FileStore<D> {
                     return Some(Opened::Moved(file, metadata, name.clone()));
                 }
                 Moved::Exists => return Some(Opened::Gone),
-                // A process that moves a value too has it for a moment; one that holds a marker, or
+                // A process that moves a value too has it for a moment; one that holds a mark, or
                 // the lock of another program, has it for long.
                 Moved::Busy if !matches!(name.kind(), Kind::Closing | Kind::Lock) => {
                     busy = Some(Opened::Busy);
@@ -100,7 +100,7 @@ impl<D: Directory> FileStore<D> {
 
     fn move_one(&self, from: &FileName, lock: &FileName, marker: &FileName) -> Moved<D::File> {
         let directory = &*self.directory;
-        // The lock and the marker are held at the same time, and one file can't be locked twice.
+        // The lock and the mark are held at the same time, and one file can't be locked twice.
         if from != marker && !self.is_linkable(from, marker) {
             return Moved::Unusable;
         }

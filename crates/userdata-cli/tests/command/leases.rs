@@ -47,7 +47,7 @@ fn the_timeout_bounds_the_wait_for_a_leased_value() {
     };
     for timeout in ["0", "0.05"] {
         let message = sandbox.refused(7, ["--timeout", timeout, "retrieve", "web", "xl"]);
-        assert!(message.contains("another process kept it for"), "{message}");
+        assert!(message.contains("another process held it for"), "{message}");
     }
     // What does not open the value does not wait.
     assert!(

@@ -36,7 +36,8 @@ impl<'a> Transfer<'a> {
         self
     }
 
-    /// The same with another durability. A value that was stored with less is synced before it is moved.
+    /// The same with another durability. A value that was stored with less is synced before it is
+    /// moved.
     #[must_use]
     pub const fn with_durability(mut self, durability: Durability) -> Self {
         self.durability = durability;

@@ -10,8 +10,8 @@ use userdata_fs::{Errno, FileStore};
 
 use super::expectation::{Cause, Expectation};
 use super::recovery::Recovery;
-use super::shortage;
 use super::{Action, ActionKind, Broken, End, Guarantee, Incident, Report, Scene};
+use super::{carry, shortage};
 use userdata_sim::SimDisk;
 use userdata_sim::crash::{CrashModel, CrashStates, Storage, Tree};
 use userdata_sim::interpose::{CallKind, Interposed, WithoutSyncs};
@@ -281,11 +281,20 @@ impl CrashWalk<'_> {
         }];
         for (number, action) in self.actions.iter().enumerate() {
             disk.record_steps();
+            let action = &carry::by_now(action, &expectation);
+            let refused = carry::is_refused(action, &expectation);
             let report = action.perform(&userdata, &host);
-            if !shortage::explains(self.scene, action, &report) {
-                check_report(number, action, &report, &disk)?;
+            let is_fine = match refused {
+                true => carry::says_refused(&report),
+                false => is_fine(action, &report),
+            };
+            if !is_fine && !shortage::explains(self.scene, action, &report) {
+                return Err(broken(number, action, &report, &disk));
             }
-            let during = expectation.during(action);
+            let during = match refused {
+                true => expectation.clone(),
+                false => expectation.during(action),
+            };
             if !matches!(report, Report::Failed(_)) {
                 expectation = expectation.after(action, report.says_synced());
             }
@@ -313,13 +322,8 @@ impl CrashWalk<'_> {
 }
 
 /// Without faults everything succeeds, and the reported durability is the one that was asked for.
-fn check_report(
-    number: usize,
-    action: &Action,
-    report: &Report,
-    disk: &SimDisk,
-) -> Result<(), Stopped> {
-    let fine = match report {
+fn is_fine(action: &Action, report: &Report) -> bool {
+    match report {
         Report::Changed(
             userdata::Outcome::Stored { durability, .. }
             | userdata::Outcome::Removed { durability },
@@ -344,11 +348,11 @@ fn check_report(
         Report::Cleared(None, _) | Report::Unknown(_) | Report::Failed(_) | Report::Nonsense(_) => {
             false
         }
-    };
-    if fine {
-        return Ok(());
     }
-    Err(Stopped::Broken(Box::new(Broken {
+}
+
+fn broken(number: usize, action: &Action, report: &Report, disk: &SimDisk) -> Stopped {
+    Stopped::Broken(Box::new(Broken {
         guarantee: Guarantee::HonestErrors,
         after: action.to_string(),
         why: format!("it says: {report}"),
@@ -357,7 +361,7 @@ fn check_report(
             actions: number + 1,
             ..Incident::default()
         }),
-    })))
+    }))
 }
 
 /// A walk that could not begin.

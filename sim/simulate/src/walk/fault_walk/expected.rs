@@ -52,6 +52,11 @@ impl FaultWalk<'_> {
                 Ok(before.partly_after(&action, false, |slot| self.is_made(run, slot)))
             }
             Report::Failed(error) if is_applied(error) => Ok(before.after(&action, false)),
+            // A value that the import could not restore is named.
+            Report::Failed(error) if matches!(action, Action::Import { .. }) => {
+                let stays = |slot: &Slot| self.is_left(error, slot) && self.is_made(run, slot);
+                Ok(before.partly_after(&action, false, stays))
+            }
             Report::Failed(error) => {
                 // A failure of storage never stops a toolstack; another process's mark does.
                 let refused = !matches!(error.kind(), UserdataErrorKind::Store(_));
@@ -166,6 +171,17 @@ impl FaultWalk<'_> {
         };
         let is_removed = |slot: &Slot| swept.has_removed(&slot.domain, slot.userid.as_userid());
         Ok(before.partly_after(&action, false, is_removed))
+    }
+
+    /// Whether an error names the value of this slot as left behind.
+    fn is_left(&self, error: &UserdataError, slot: &Slot) -> bool {
+        let UserdataErrorKind::Store(error) = error.kind() else {
+            return false;
+        };
+        let format = self.scene.setting().format;
+        let left = error.left_behind();
+        let left = left.and_then(|name| FileName::parse(format, name));
+        slot.domain == self.scene.first() && left.is_some_and(|name| is_value(&name, slot))
     }
 
     /// Whether the effect of the action on a slot is on the disk. A value that is carried is with
