@@ -197,7 +197,13 @@ impl<D: Directory> HeldLock<'_, D> {
         };
         match restored {
             Ok(()) => error,
-            Err(_) => error.leaving_behind(&one.name),
+            Err(_) => {
+                // The new value stays, and is named. A temporary file would not last.
+                if let Some(former) = &one.former {
+                    let _ = directory.unlink(former.into());
+                }
+                error.leaving_behind(&one.name)
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Walks: the real code on a simulated host, stopped or disturbed at every point.
 
 mod action;
+mod action_text;
 mod carry;
 mod crash_walk;
 mod damaged;

@@ -48,7 +48,7 @@ pub(crate) fn check(facts: &Facts<'_>, history: &History) -> Vec<Complaint> {
             ),
             Unguarded::SweptWhileClosing => (
                 Guarantee::Lifetime,
-                "a sweep removes a value although another process destroys the domain with its data",
+                "a sweep removes a value of a domain whose closing mark another process holds",
             ),
             Unguarded::WithoutMarker => (
                 Guarantee::Lifetime,
