@@ -42,8 +42,8 @@ pub(crate) struct CaseError;
 impl Family {
     pub(crate) const ALL: [Self; 6] = [
         Self::Crash,
-        Self::Fault,
         Self::Schedule,
+        Self::Fault,
         Self::Pair,
         Self::Sequence,
         Self::History,

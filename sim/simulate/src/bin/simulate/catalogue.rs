@@ -84,11 +84,17 @@ impl Catalogue {
             .map(scene)
             .collect::<Result<Vec<_>, _>>()?;
         let of_scene = |(number, scene): (usize, &Scene)| {
-            DURABILITIES
-                .iter()
-                .flat_map(|durability| scene.protocols(*durability))
-                .map(|action| (number, action))
-                .collect::<Vec<_>>()
+            let mut protocols: Vec<(usize, Action)> = Vec::new();
+            for durability in DURABILITIES {
+                // Those that have no durability are the same each time.
+                for action in scene.protocols(durability) {
+                    let protocol = (number, action);
+                    if !protocols.contains(&protocol) {
+                        protocols.push(protocol);
+                    }
+                }
+            }
+            protocols
         };
         let protocols = scenes.iter().enumerate().flat_map(of_scene).collect();
         Ok(Self {
