@@ -333,7 +333,8 @@ impl<D: Directory> Store for FileStore<D> {
 }
 
 /// Reports an error of the lock after the change was made. If records were cleared, the error is
-/// added to their failures, so that those are reported, too.
+/// added to their failures, so that those are reported, too. A temporary file that several values
+/// left is named along with it.
 pub(crate) fn note_in_cleared(
     mut done: Vec<Done>,
     error: StoreError,
@@ -342,10 +343,17 @@ pub(crate) fn note_in_cleared(
         Done::Cleared(cleared) => Some(cleared),
         _ => None,
     });
-    match last {
-        Some(cleared) => cleared.failed.push(error),
-        None => return Err(error),
-    }
+    let Some(cleared) = last else {
+        let left = done.iter().find_map(|done| match done {
+            Done::StoredAll(stored) => stored.failed.first()?.left_behind(),
+            _ => None,
+        });
+        return Err(match left {
+            Some(left) => error.leaving_behind(left),
+            None => error,
+        });
+    };
+    cleared.failed.push(error);
     Ok(done)
 }
 
