@@ -1,15 +1,23 @@
 /* Stores a different value each time through the real libxl and reads it back, again and again,
- * until libxl refuses or another value than the last is there.
+ * until it is told to end (SIGTERM), libxl fails, or another value than the last is there.
  *
  * usage: libxl-reread DOMID USERID
  *
  * Writes "stores=<n> rc=<last> lost=<0 or 1>" at the end. Exit status: 0; 2 usage; 3 no libxl.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <libxl.h>
+
+static volatile sig_atomic_t told;
+
+static void tell(int signal)
+{
+    told = signal;
+}
 
 int main(int argc, char **argv)
 {
@@ -22,9 +30,10 @@ int main(int argc, char **argv)
 
     if (!log || libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, log))
         return 3;
+    signal(SIGTERM, tell);
     unsigned long stores = 0;
     int rc = 0, lost = 0;
-    while (!rc && !lost) {
+    while (!rc && !lost && !told) {
         char value[32];
         uint8_t *found = NULL;
         int room = snprintf(value, sizeof value, "%lu", stores + 1), length = 0;

@@ -23,6 +23,9 @@ const ROUNDS: usize = 50;
 /// Rounds of a check whose domains xl creates and destroys, which takes a second.
 const ROUNDS_OF_XL: usize = 10;
 
+/// The same with stores of ours and of libxl's at once; `leak.rs` has 40 rounds of either.
+const ROUNDS_OF_STORMS: usize = 5;
+
 /// The domains that live on in each check.
 const LIVING: usize = 5;
 
@@ -39,7 +42,7 @@ pub(super) fn a_sweep_after_stores_during_xl_destroy_leaves_nothing_dead() -> Re
     ours::store("neighbour", STAYS, b"value")?;
     let stand = sweep::values(&living)?;
     let mut dead = Vec::new();
-    for _ in 0..ROUNDS_OF_XL {
+    for _ in 0..ROUNDS_OF_STORMS {
         let guest = Guest::create("storm")?;
         dead.push(guest.key);
         let theirs = libxl::storm(guest.domid, "leaked")?;
@@ -56,7 +59,7 @@ pub(super) fn a_sweep_after_stores_during_xl_destroy_leaves_nothing_dead() -> Re
         "a living domain has lost values"
     );
     program::say(&format!(
-        "{leaked} values left by {ROUNDS_OF_XL} destructions, {} files removed",
+        "{leaked} values left by {ROUNDS_OF_STORMS} destructions, {} files removed",
         swept.removed().len()
     ))?;
     ensure!(leaked > 0, "nothing was left for the sweep");
@@ -213,10 +216,14 @@ pub(super) fn a_sweep_after_xl_destroy_was_killed_keeps_all_that_lives() -> Resu
             half.push(guest);
         }
     }
-    let named: Vec<_> = half
-        .iter()
-        .map(|guest| (guest.key, "interrupted"))
-        .collect();
+    // Of a domain that has no file any more, a sweep knows nothing.
+    let mut named = Vec::new();
+    for guest in &half {
+        if !host::files(Some(guest.domid))?.is_empty() {
+            named.push((guest.key, "interrupted"));
+        }
+    }
+    let halves = half.len();
     let alive: Vec<_> = half.into_iter().chain(untouched).collect();
     let keys: Vec<_> = alive.iter().map(|guest| guest.key).collect();
     let stand = sweep::values(&keys)?;
@@ -234,7 +241,7 @@ pub(super) fn a_sweep_after_xl_destroy_was_killed_keeps_all_that_lives() -> Resu
     program::say(&format!(
         "of {ROUNDS_OF_XL} destructions that were killed, {} were done and {} half done",
         dead.len(),
-        named.len()
+        halves
     ))?;
     alive.into_iter().try_for_each(Guest::destroy)?;
     sweep::once()?;
@@ -267,14 +274,14 @@ pub(super) fn libxl_loses_no_store_beside_1000_sweeps() -> Result<()> {
             program::output(&["xl", "list", "-l", &domain])?;
         }
     }
-    guest.destroy()?;
+    // Not beside xl destroy, which does remove the value.
+    program::output(&["kill", &theirs.pid().to_string()])?;
     let ended = theirs.wait()?;
     let said = String::from_utf8_lossy(&ended.stdout).trim_end().to_owned();
     ensure!(
-        said.ends_with(" rc=-15 lost=0"),
+        said.ends_with(" rc=0 lost=0"),
         "beside {SWEEPS} sweeps libxl says {said}"
     );
     program::say(&format!("beside {SWEEPS} sweeps libxl says {said}"))?;
-    sweep::once()?;
-    Ok(())
+    guest.destroy()
 }

@@ -50,9 +50,8 @@ pub(super) fn libxl_without_the_lock_removes_the_lock_holders_file() -> Result<(
     let holder = holder::start_process(&guest.key)?;
     // With fewer files libxl does not start; with more it waits for the lock, until it is ended.
     let script = "for files in $(seq 3 40); do
-        ulimit -S -n $files
-        timeout -s KILL 2 libxl-userdata \"$1\" \"$2\" retrieve 2>/dev/null
-        [ $? = 1 ] && echo $files && break
+        (ulimit -S -n $files; exec timeout -s KILL 2 libxl-userdata \"$1\" \"$2\" retrieve) 2>/tmp/tried
+        grep -q rc=-15 /tmp/tried && echo $files && break
     done";
     let tried = program::output(&["sh", "-c", script, "sh", &domain, USERID])?;
     let files = host::files(Some(guest.domid))?;
