@@ -4,6 +4,7 @@
 //! Errors are fine, panics are bugs. The targets in `fuzz_targets/` are three lines each, and the
 //! tests of this crate replay the committed corpus through the same functions on any compiler.
 
+mod archive;
 mod crashes;
 mod decoders;
 mod events;
@@ -15,6 +16,7 @@ mod operations;
 mod schedules;
 mod walks;
 
+pub use archive::archive;
 pub use crashes::crashes;
 pub use decoders::{privcmd, xenstore};
 pub use events::events;
@@ -29,6 +31,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target with its name, which is also the name of its directory in `corpus/`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("archive", archive),
     ("crashes", crashes),
     ("events", events),
     ("faults", faults),

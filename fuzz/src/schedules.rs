@@ -69,6 +69,7 @@ pub fn schedules(data: &[u8]) {
         format: NameFormat::Libxl,
         before: &before,
         after: (run.end == Ending::Quiet).then_some(&after),
+        storage: Some(&run.storage),
     };
     match checker.check() {
         Ok(checked) => {

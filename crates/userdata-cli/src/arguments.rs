@@ -1,5 +1,7 @@
 //! The command line. Help, completions and the manual page are made from it.
 
+mod follow;
+
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -13,6 +15,8 @@ use userdata::{Domid, Uuid, Version};
 use crate::domain::DomainArgument;
 use crate::manual;
 use crate::options::{Options, span};
+
+pub(crate) use follow::{Carry, Export, Import, Which};
 
 /// Per-domain data of Xen hosts: store, read and remove what toolstacks keep with a domain.
 ///
@@ -81,7 +85,28 @@ pub(crate) enum Command {
     /// stay.
     #[command(after_long_help = manual::DESTROY)]
     #[command(override_usage = "userdata destroy [OPTIONS] <DOMAIN> -- <COMMAND>...")]
+    #[command(mut_arg("only", |only| only.requires("export")))]
+    #[command(mut_arg("not", |not| not.requires("export")))]
+    #[command(mut_arg("with", |with| with.requires("export")))]
     Destroy(Destroy),
+    /// Writes the values of a domain to an archive, all as they are at one instant
+    ///
+    /// The archive is a tar. Values that their owners write again for another domain stay behind:
+    /// libxl-json, libvirt-xml and xl.
+    #[command(after_long_help = manual::EXPORT)]
+    Export(Export),
+    /// Stores the values of an archive for a domain, all of them or none
+    ///
+    /// The archive is read whole and verified before anything is locked or changed. A value that
+    /// the domain has already, with other bytes, is a failure, and nothing is changed.
+    #[command(after_long_help = manual::IMPORT)]
+    Import(Import),
+    /// Gives the values of a domain to another one on the same host
+    ///
+    /// Each value is at every instant under exactly one of the two. A value that NEW has already,
+    /// with other bytes, is a failure, and nothing is changed.
+    #[command(after_long_help = manual::CARRY)]
+    Carry(Carry),
     /// Removes the files of every domain that no longer exists
     ///
     /// A domain that was destroyed without its values leaves them behind: libxl stores some while
@@ -202,6 +227,12 @@ pub(crate) struct Destroy {
     // Not there if it stands behind a `--` of its own.
     #[arg(help = format!("{DOMAIN_HELP}; if it begins with a dash, put another -- before it"))]
     pub(crate) domain: Option<DomainArgument>,
+    /// Takes the domain's values along in an archive, FILE, which must not exist. It is complete
+    /// and synced before COMMAND runs, and removed again if the domain lives on afterwards
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) export: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) which: Which,
     /// The program that destroys the domain, with its arguments; run without a shell
     #[arg(last = true, required = true, value_hint = ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,

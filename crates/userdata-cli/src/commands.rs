@@ -1,9 +1,13 @@
 //! The commands, one file each, and how one of them is run.
 
+mod archive;
+mod carry;
 mod census;
 mod clear;
 mod destroy;
+mod export;
 mod generate;
+mod import;
 mod list;
 mod registry;
 mod remove;
@@ -46,6 +50,9 @@ fn execute(arguments: &Arguments) -> Result<Status, Failure> {
         Command::List(list) => list.run(options),
         Command::Clear(clear) => clear.run(options),
         Command::Destroy(destroy) => destroy.run(options),
+        Command::Export(export) => export.run(options),
+        Command::Import(import) => import.run(options),
+        Command::Carry(carry) => carry.run(options),
         Command::Sweep(sweep) => sweep.run(options),
         Command::Registry => registry::run(options.output()),
         Command::Demo => demo::run(options.output()),

@@ -1,4 +1,4 @@
-//! `Destination`: where `retrieve -o` writes.
+//! `Destination`: where `retrieve -o` and `export -o` write.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -14,7 +14,10 @@ use crate::standard;
 /// How many symbolic links are followed, as many as Linux follows.
 const LINKS_MAX: usize = 40;
 
-/// Where `retrieve -o` writes.
+/// What writes all that is to be written.
+pub(crate) type Write<'a> = &'a dyn Fn(&mut File) -> io::Result<()>;
+
+/// Where `retrieve -o` and `export -o` write.
 #[derive(Debug)]
 pub(crate) enum Destination {
     /// A descriptor that is open, by its path: `/dev/stdout`, `/dev/fd/3`.
@@ -56,9 +59,15 @@ impl Destination {
     /// and the new one has its mode and owner. (Its other hard links keep the old bytes.) What
     /// can't be replaced is written to.
     pub(crate) fn write(self, bytes: &[u8]) -> io::Result<()> {
+        self.write_by(&|file| file.write_all(bytes))
+    }
+
+    /// The same with the bytes that `write` writes. If a file can't be replaced it is called again,
+    /// to write to the file itself.
+    pub(crate) fn write_by(self, write: Write<'_>) -> io::Result<()> {
         match self {
-            Self::Descriptor(mut file) => file.write_all(bytes),
-            Self::Path(path) => write_file(&path, bytes),
+            Self::Descriptor(mut file) => write(&mut file),
+            Self::Path(path) => write_file(&path, write),
         }
     }
 }
@@ -92,7 +101,7 @@ fn descriptor(number: i32) -> io::Result<File> {
     }
 }
 
-fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_file(path: &Path, write: Write<'_>) -> io::Result<()> {
     let old = match fs::metadata(path) {
         Ok(old) => Some(old),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -101,22 +110,22 @@ fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     match &old {
         // A device or a named pipe, or a link in /proc.
         Some(old) if !old.is_file() || path.starts_with("/proc") => {
-            return OpenOptions::new().append(true).open(path)?.write_all(bytes);
+            return write(&mut OpenOptions::new().append(true).open(path)?);
         }
         // Standard output or error goes to it: what is there, and what comes later, stays.
         Some(old) => {
             if let Some(mut file) = standard_file(old) {
-                return file.write_all(bytes);
+                return write(&mut file);
             }
         }
         None => {}
     }
-    match replace(path, old.as_ref(), bytes) {
+    match replace(path, old.as_ref(), write) {
         // A mount point, or a folder in which nothing may be created or renamed, or an owner that
         // only a superuser can give: the file itself may be writable all the same.
         Err(error) if old.is_some() && is_refusal(&error) => {
             let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
-            file.write_all(bytes)
+            write(&mut file)
         }
         done => done,
     }
@@ -132,7 +141,7 @@ fn standard_file(old: &Metadata) -> Option<File> {
 }
 
 /// A new file is readable by its owner alone, as the value was.
-fn replace(path: &Path, old: Option<&Metadata>, bytes: &[u8]) -> io::Result<()> {
+fn replace(path: &Path, old: Option<&Metadata>, write: Write<'_>) -> io::Result<()> {
     let mut new = NamedTempFile::new_in(folder(path))?;
     if let Some(old) = old {
         let made = new.as_file().metadata()?;
@@ -142,7 +151,7 @@ fn replace(path: &Path, old: Option<&Metadata>, bytes: &[u8]) -> io::Result<()> 
         let mode = Permissions::from_mode(old.mode() & 0o7777);
         new.as_file().set_permissions(mode)?;
     }
-    new.write_all(bytes)?;
+    write(new.as_file_mut())?;
     new.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
@@ -156,7 +165,8 @@ fn is_refusal(error: &io::Error) -> bool {
     )
 }
 
-fn folder(path: &Path) -> &Path {
+/// The folder of a file.
+pub(crate) fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),

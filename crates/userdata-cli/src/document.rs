@@ -144,6 +144,71 @@ pub(crate) struct Destroyed {
     pub(crate) problems: Vec<String>,
     /// The error of the command that was run; null if it succeeded.
     pub(crate) command_error: Option<String>,
+    /// Where the domain's values are; absent if they were not to be taken along.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) export: Option<Contents>,
+}
+
+/// `export`.
+#[derive(Serialize)]
+#[serde(tag = "schema", rename = "userdata/exported/1")]
+pub(crate) struct Exported {
+    #[serde(flatten)]
+    pub(crate) domain: Domain,
+    /// Null if it is not known.
+    pub(crate) name: Option<String>,
+    #[serde(flatten)]
+    pub(crate) contents: Contents,
+}
+
+/// What an archive has.
+#[derive(Serialize)]
+pub(crate) struct Contents {
+    pub(crate) file: String,
+    pub(crate) values: Vec<Archived>,
+}
+
+/// One value in an archive.
+#[derive(Serialize)]
+pub(crate) struct Archived {
+    #[serde(flatten)]
+    pub(crate) userid: Name,
+    pub(crate) size: usize,
+    pub(crate) version: String,
+}
+
+/// `import`.
+#[derive(Serialize)]
+#[serde(tag = "schema", rename = "userdata/imported/1")]
+pub(crate) struct Imported {
+    #[serde(flatten)]
+    pub(crate) domain: Domain,
+    /// The domain from which the archive is.
+    pub(crate) from: Domain,
+    /// The name that it had; null if it was not known.
+    pub(crate) from_name: Option<String>,
+    pub(crate) stored: Vec<Name>,
+    /// The values that were there already, with the same bytes.
+    pub(crate) unchanged: Vec<Name>,
+    /// The userids of which the domain keeps another value.
+    pub(crate) kept: Vec<Name>,
+    /// The userids of the archive that were not to go along.
+    pub(crate) left_out: Vec<Name>,
+    /// What the change survives; null if there was nothing to change.
+    pub(crate) durability: Option<String>,
+}
+
+/// `carry`.
+#[derive(Serialize)]
+#[serde(tag = "schema", rename = "userdata/carried/1")]
+pub(crate) struct Carried {
+    #[serde(flatten)]
+    pub(crate) domain: Domain,
+    /// The domain that had the values.
+    pub(crate) from: Domain,
+    pub(crate) moved: Vec<Name>,
+    /// What the change survives; null if there was nothing to change.
+    pub(crate) durability: Option<String>,
 }
 
 /// The beginning of the document of `sweep`. It is written piece by piece, since there may be any
@@ -229,6 +294,8 @@ pub(crate) struct Registered {
     pub(crate) owner: &'static str,
     pub(crate) format: &'static str,
     pub(crate) since: &'static str,
+    /// Whether it stays behind when a domain's data follows it, unless it is asked for.
+    pub(crate) stays_behind: bool,
 }
 
 /// `demo`.

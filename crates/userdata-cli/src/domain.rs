@@ -32,6 +32,8 @@ pub(crate) enum DomainArgumentError {
 pub(crate) enum DomainNotFound {
     #[error("there is no {0}")]
     NoSuchDomain(DomainArgument),
+    #[error("domain {0} is being destroyed")]
+    BeingDestroyed(DomainKey),
     #[error("{} domains have the {what}: {}; name one by its domid", .keys.len(), list(.keys))]
     Shared {
         /// What they share: a uuid or a name.
@@ -109,6 +111,22 @@ impl DomainArgument {
         host: &(impl Hypervisor + DomainNames),
     ) -> Result<DomainKey, DomainNotFound> {
         self.find(host, |_| true)
+    }
+
+    /// The incarnation that is named, which is alive and which no toolstack has begun to destroy.
+    pub(crate) fn living(
+        &self,
+        host: &(impl Hypervisor + DomainNames),
+    ) -> Result<DomainKey, DomainNotFound> {
+        match self.find(host, |domain| domain.life == Life::Alive) {
+            // A domain that is dying is one that is being destroyed.
+            Err(DomainNotFound::NoSuchDomain(_)) => {
+                let dying = self.find(host, |domain| domain.life != Life::Dead)?;
+                Err(DomainNotFound::BeingDestroyed(dying))
+            }
+            Ok(key) if host.leaving(&key)? => Err(DomainNotFound::BeingDestroyed(key)),
+            found => found,
+        }
     }
 
     fn shareable(&self) -> String {

@@ -9,6 +9,7 @@ use userdata::hypervisor::HypervisorError;
 use userdata::store::{StoreError, StoreErrorKind};
 use userdata::sweep::SweepError;
 use userdata::{DestroyError, DomainKey, Source, UserdataError, UserdataErrorKind, Version};
+use userdata_archive::{ContentsError, ReadError};
 
 use crate::domain::{DomainArgumentError, DomainNotFound};
 use crate::hypervisor::NoHost;
@@ -39,6 +40,17 @@ pub(crate) enum Failure {
     InputTooLarge { input: String, limit: u64 },
     #[error("{input} has no bytes to store; with --empty-removes that removes the value")]
     InputEmpty { input: String },
+    #[error("cannot import {input}")]
+    Archive { input: String, source: ReadError },
+    #[error("cannot export the userdata of domain {domain}")]
+    Contents {
+        domain: DomainKey,
+        source: ContentsError,
+    },
+    #[error("an archive is not {0} a terminal; name a file, or redirect it")]
+    Terminal(&'static str),
+    #[error("--export needs a file of its own, which is complete and synced before COMMAND runs")]
+    ExportNotToFile,
     #[error("cannot {doing}")]
     Io { doing: String, source: io::Error },
     #[error("cannot write to standard output")]

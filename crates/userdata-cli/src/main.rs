@@ -14,12 +14,14 @@ mod failure;
 mod host;
 mod hypervisor;
 mod manual;
+mod new_file;
 mod options;
 mod output;
 mod signals;
 mod standard;
 mod status;
 mod userid;
+mod waiting;
 
 use std::process::ExitCode;
 

@@ -1,5 +1,7 @@
 //! The parts of the help that are not made from the arguments, and the manual page.
 
+mod follow;
+
 use std::io;
 
 use clap::Command;
@@ -7,6 +9,8 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::status::Status;
+
+pub(crate) use follow::{CARRY, EXPORT, IMPORT};
 
 pub(crate) const STORE: &str = "\
 Examples:
@@ -58,8 +62,13 @@ to it. When it has ended the values are removed, or not, as always.
 
 With --json, COMMAND writes to standard error, since standard output is for the document.
 
+With --export, COMMAND runs only when the domain's values are in FILE, for 'userdata import'. If the
+domain is gone afterwards FILE stays, whatever COMMAND returned, and also if the hypervisor does not
+answer; if the domain lives, FILE is removed.
+
 Examples:
   userdata destroy web -- xl destroy web
+  userdata destroy web --export web.userdata -- xl save web web.save
   userdata destroy -- -web -- xl destroy -web
   userdata destroy web -- userdata sim destroy web";
 
@@ -127,8 +136,8 @@ const DOMAINS: &str = "\
 DOMAIN is a domid, a uuid in any case, DOMID.UUID, or a name: the first of these that it can be.
 So a domain whose name is a number or a uuid has to be named in another way. A uuid or a name that
 several domains have is refused, and the domains are listed: name one by its domid. DOMID.UUID
-names one incarnation and no other. For list, retrieve and clear that may be one that no longer
-exists. A name that begins with a dash is put behind --.";
+names one incarnation and no other. For list, retrieve, clear, export and the OLD of carry that may
+be one that no longer exists. A name that begins with a dash is put behind --.";
 
 /// Variables that are set to nothing count as unset.
 const ENVIRONMENT: [(&str, &str); 5] = [
@@ -178,7 +187,10 @@ The command may be interrupted or killed at any time. A value is replaced at onc
 Input is read whole before anything is locked, so no other process has to wait for it. A lock ends
 with the process that holds it, and so does the mark that a domain is being destroyed. A temporary
 file that a killed command may leave, userdata-t..., is not a value; the next change of the domain
-removes it. SIGXFSZ is not fatal: a file that becomes too large is reported as an error.";
+removes it. An import or a carry that was killed is completed by the same command. A 'destroy
+--export' that is killed may leave FILE, complete, although the domain lives. Beside a FILE that was
+being written a killed command may leave a temporary file, .tmp... SIGXFSZ is not fatal: a
+file that becomes too large is reported as an error.";
 
 /// What follows the long help.
 pub(crate) fn after_help() -> String {
@@ -217,6 +229,15 @@ pub(crate) fn page(command: Command) -> io::Result<Vec<u8>> {
         describe(subcommand, &mut page)?;
     }
     paragraphs("DOMAINS", DOMAINS).to_writer(&mut page)?;
+    let mut following = section("DATA FOLLOWS ITS DOMAIN");
+    for (text, example) in follow::FOLLOWING {
+        following.control("PP", []);
+        following.text([roman(*text)]);
+        if !example.is_empty() {
+            verbatim(&mut following, example);
+        }
+    }
+    following.to_writer(&mut page)?;
     let mut statuses = section("EXIT STATUS");
     for status in Status::ALL {
         item(

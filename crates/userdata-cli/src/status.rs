@@ -4,9 +4,10 @@ use std::io;
 use std::process::ExitCode;
 
 use hv_sim::{EventError, HostFileErrorKind};
-use userdata::UserdataErrorKind;
 use userdata::hypervisor::HypervisorErrorKind;
 use userdata::store::{Refused, StoreErrorKind};
+use userdata::{DestroyError, UserdataErrorKind};
+use userdata_archive::{ContentsError, ReadError, WriteError};
 
 use crate::domain::DomainNotFound;
 use crate::failure::Failure;
@@ -74,10 +75,12 @@ impl Status {
             Self::Usage => "wrong usage; a userid that is refused, or no bytes to store",
             Self::NoSuchDomain => "no such domain: absent, or dead",
             Self::NoData => "the domain has no value under this userid",
-            Self::Damaged => "the value is empty or damaged",
-            Self::PreconditionFailed => "--if-version or --if-absent is not met",
+            Self::Damaged => "the value is empty or damaged, or an archive is",
+            Self::PreconditionFailed => {
+                "the value that is there is not the expected one, or an archive has another"
+            }
             Self::DeadlinePassed => "the deadline passed",
-            Self::LimitExceeded => "the value is larger than --max-size",
+            Self::LimitExceeded => "a value is larger than --max-size, or an archive has too many",
             Self::NotPermitted => "not permitted",
             Self::BeingDestroyed => "the domain is being destroyed",
         }
@@ -101,6 +104,8 @@ impl From<&Failure> for Status {
             Failure::Domain(error) => error.into(),
             Failure::NoData { .. } => Self::NoData,
             Failure::InputTooLarge { .. } => Self::LimitExceeded,
+            Failure::Archive { source, .. } => source.into(),
+            Failure::Contents { source, .. } => source.into(),
             Failure::Io { source, .. } | Failure::Output(source) => source.into(),
             Failure::Userid(_)
             | Failure::DomainArgument(_)
@@ -108,9 +113,11 @@ impl From<&Failure> for Status {
             | Failure::NotSimulated
             | Failure::NothingToDestroy
             | Failure::NoTreeLayout
+            | Failure::Terminal(_)
+            | Failure::ExportNotToFile
             | Failure::NoJson(_) => Self::Usage,
+            Failure::NotDestroyed { source, .. } => (&**source).into(),
             Failure::NoHost(_)
-            | Failure::NotDestroyed { .. }
             | Failure::StillAlive { .. }
             | Failure::Sweep(_)
             | Failure::SweepOfSeed
@@ -124,6 +131,7 @@ impl From<&DomainNotFound> for Status {
     fn from(error: &DomainNotFound) -> Self {
         match error {
             DomainNotFound::NoSuchDomain(_) => Self::NoSuchDomain,
+            DomainNotFound::BeingDestroyed(_) => Self::BeingDestroyed,
             DomainNotFound::Shared { .. } => Self::Usage,
             DomainNotFound::Hypervisor(error) => error.kind().into(),
         }
@@ -135,10 +143,23 @@ impl From<&UserdataErrorKind> for Status {
         match kind {
             UserdataErrorKind::NoSuchDomain => Self::NoSuchDomain,
             UserdataErrorKind::BeingDestroyed => Self::BeingDestroyed,
-            UserdataErrorKind::Userid(_) => Self::Usage,
+            UserdataErrorKind::Userid(_) | UserdataErrorKind::SameDomain => Self::Usage,
+            UserdataErrorKind::LimitExceeded { .. } => Self::LimitExceeded,
             UserdataErrorKind::Hypervisor(error) => error.kind().into(),
             UserdataErrorKind::Store(error) => error.kind().into(),
             UserdataErrorKind::GaveUp { .. } => Self::PreconditionFailed,
+            _ => Self::Failure,
+        }
+    }
+}
+
+impl From<&DestroyError> for Status {
+    fn from(error: &DestroyError) -> Self {
+        match error {
+            // The command did not run: why the values were not taken along says it all.
+            DestroyError::NotExported(source) => source
+                .downcast_ref::<Failure>()
+                .map_or(Self::Failure, Self::from),
             _ => Self::Failure,
         }
     }
@@ -184,10 +205,34 @@ impl From<&HostFileErrorKind> for Status {
     }
 }
 
+impl From<&ReadError> for Status {
+    fn from(error: &ReadError) -> Self {
+        match error {
+            ReadError::Damaged { .. } => Self::Damaged,
+            ReadError::Limit(_) => Self::LimitExceeded,
+            ReadError::Userid { .. } => Self::Usage,
+            ReadError::Io { source, .. } => source.into(),
+            _ => Self::Failure,
+        }
+    }
+}
+
+impl From<&ContentsError> for Status {
+    fn from(error: &ContentsError) -> Self {
+        match error {
+            ContentsError::Userid { .. } => Self::Usage,
+            ContentsError::Empty { .. } => Self::Damaged,
+            _ => Self::Failure,
+        }
+    }
+}
+
 impl From<&io::Error> for Status {
     fn from(error: &io::Error) -> Self {
+        let archive = error.get_ref().and_then(|error| error.downcast_ref());
         match error.kind() {
             io::ErrorKind::PermissionDenied => Self::NotPermitted,
+            _ if matches!(archive, Some(WriteError::Limit(_))) => Self::LimitExceeded,
             _ => Self::Failure,
         }
     }

@@ -133,10 +133,7 @@ impl<D: Directory> HeldLock<'_, D> {
                         self.discard(former, error)
                     })
                 } else {
-                    named
-                        .iter()
-                        .rev()
-                        .fold(error, |error, one| self.restore(one, error))
+                    self.restore_all(named, error)
                 };
                 return Err(self.discard_all(rest, error));
             }
@@ -147,6 +144,18 @@ impl<D: Directory> HeldLock<'_, D> {
             let _ = directory.unlink(former.into());
         }
         Ok(())
+    }
+
+    /// Puts back what stood under these names before. What was restored is made durable, whatever
+    /// was asked for: a power cut must not bring a change back that is reported as not made.
+    fn restore_all(&self, named: &[Staged], error: StoreError) -> StoreError {
+        let last_first = named.iter().rev();
+        let error = last_first.fold(error, |error, one| self.restore(one, error));
+        if !named.is_empty() {
+            // The call fails in any case.
+            let _ = self.store().directory.sync();
+        }
+        error
     }
 
     /// Puts back what stood under a name before, or says that it could not.

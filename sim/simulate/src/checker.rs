@@ -27,6 +27,7 @@ mod content;
 mod crash;
 mod explain;
 mod facts;
+mod last_sweep;
 mod leftovers;
 mod lifetimes;
 mod linearise;
@@ -53,6 +54,7 @@ pub use operation::MalformedHistory;
 use facts::Facts;
 
 use crate::history::{Event, History};
+use userdata_sim::crash::Storage;
 
 /// What is checked of one run.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +67,8 @@ pub struct Checker<'a> {
     pub before: &'a HostImage,
     /// The host when all processes had ended; none if the power was cut before.
     pub after: Option<&'a HostImage>,
+    /// What the disk held then, if one more sweep is to be made of it.
+    pub storage: Option<&'a Storage>,
 }
 
 /// What was found.
@@ -139,6 +143,11 @@ impl Checker<'_> {
         if let Some(after) = after {
             let left = leftovers::check(&facts, after, &mut checked.tally);
             checked.complaints.extend(left);
+            if let Some(storage) = self.storage {
+                checked
+                    .complaints
+                    .extend(last_sweep::check(&facts, after, storage));
+            }
         }
         Ok(checked)
     }

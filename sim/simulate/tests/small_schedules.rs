@@ -79,6 +79,7 @@ fn walk(
             format: NameFormat::Libxl,
             before: &before,
             after: (run.end == Ending::Quiet).then_some(&after),
+            storage: Some(&run.storage),
         };
         let complaints = checker.check().unwrap().complaints;
         let first = complaints.first().map(ToString::to_string);

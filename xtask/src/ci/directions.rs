@@ -11,6 +11,7 @@ use super::workspace;
 /// What each crate under `crates/` may be built on, and no other one of ours.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("userdata-core", &[]),
+    ("userdata-archive", &["userdata-core"]),
     ("userdata-fs", &["userdata-core"]),
     ("hv-sim", &["userdata-core"]),
     ("hv-xen", &["userdata-core"]),
@@ -25,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "hv-sim",
             "hv-xen",
             "userdata",
+            "userdata-archive",
             "userdata-core",
             "userdata-fs",
             "userdata-testkit",

@@ -2,18 +2,23 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use thiserror::Error;
+use userdata::follow::{Exported, Limits};
 use userdata::store::Cleared;
 use userdata::{DestroyError, Destroyed, DomainKey, Source, UserdataError};
+use userdata_archive::Archive;
 
+use super::archive::{archive, contents, write};
 use super::clear::{removed_lines, report};
 use crate::arguments::Destroy;
 use crate::chain::chain;
 use crate::document;
 use crate::domain::DomainArgument;
 use crate::failure::Failure;
+use crate::new_file::{Made, NewFile};
 use crate::options::Options;
 use crate::output::Output;
 use crate::signals;
@@ -32,11 +37,28 @@ impl Destroy {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
         let (domain, command) = self.parts()?;
+        let which = self.which.selection()?;
+        let file = self.new_file()?;
         let host = options.host()?;
         let domain = options.key(&domain, &host)?;
         let userdata = options.userdata(&host)?;
-        let error = match userdata.destroy(domain, |_| execute(command, output)) {
-            Ok(destroyed) => return destroyed_with(&destroyed, domain, output),
+        let destroy = |_: &DomainKey| execute(command, output);
+        let mut export = None;
+        let result = match file {
+            None => userdata.destroy(domain, destroy),
+            Some(file) => {
+                let limits = userdata_archive::Limits::new(options.max_size());
+                let take_along = |exported: Exported| -> Result<(), Failure> {
+                    let archive = archive(domain, &host, exported.values)?;
+                    export = Some(Export::write(archive, file, &limits)?);
+                    Ok(())
+                };
+                let limits = Limits::default();
+                userdata.destroy_with_export(domain, &which, &limits, take_along, destroy)
+            }
+        };
+        let error = match result {
+            Ok(destroyed) => return destroyed_with(&destroyed, export.as_ref(), domain, output),
             Err(error) => error,
         };
         match error {
@@ -45,22 +67,44 @@ impl Destroy {
                 source,
                 cleared,
                 problems,
-            } => destroyed_despite(source, cleared.as_ref(), &problems, domain, output),
+            } => {
+                let (cleared, export) = (cleared.as_ref(), export.as_ref());
+                destroyed_despite(source, cleared, &problems, export, domain, output)
+            }
             DestroyError::StillAlive { problems } => {
                 note(&problems, output);
+                remove(export, output);
                 let command = name(command);
                 Err(Failure::StillAlive { domain, command })
             }
             source => {
-                if let DestroyError::Failed { problems, .. }
-                | DestroyError::Unknown { problems, .. } = &source
-                {
-                    note(problems, output);
+                match &source {
+                    DestroyError::Failed { problems, .. } => {
+                        note(problems, output);
+                        remove(export, output);
+                    }
+                    DestroyError::Unknown { problems, .. } => {
+                        note(problems, output);
+                        keep(export, output);
+                    }
+                    _ => {}
                 }
                 let source = Box::new(source);
                 Err(Failure::NotDestroyed { domain, source })
             }
         }
+    }
+
+    /// The file that takes the values along, which does not exist yet.
+    fn new_file(&self) -> Result<Option<NewFile>, Failure> {
+        let Some(path) = &self.export else {
+            return Ok(None);
+        };
+        if path == Path::new("-") {
+            return Err(Failure::ExportNotToFile);
+        }
+        let failed = Failure::io(format!("create {}", path.display()));
+        NewFile::at(path).map(Some).map_err(failed)
     }
 
     /// The domain and the command. A domain whose name begins with a dash stands behind a first
@@ -80,11 +124,12 @@ impl Destroy {
 /// The command succeeded, and the domain is destroyed.
 fn destroyed_with(
     destroyed: &Destroyed<()>,
+    export: Option<&Export>,
     domain: DomainKey,
     output: Output,
 ) -> Result<Status, Failure> {
     let (cleared, problems) = (destroyed.cleared.as_ref(), &destroyed.problems);
-    show(cleared, problems, None, domain, output)?;
+    show(cleared, problems, None, export, domain, output)?;
     note(problems, output);
     if let Some(first) = problems.first() {
         output.note("the domain is destroyed all the same");
@@ -98,6 +143,7 @@ fn destroyed_despite(
     source: Source,
     cleared: Option<&Cleared>,
     problems: &[UserdataError],
+    export: Option<&Export>,
     domain: DomainKey,
     output: Output,
 ) -> Result<Status, Failure> {
@@ -112,7 +158,14 @@ fn destroyed_despite(
         report(cleared, output);
     }
     note(problems, output);
-    show(cleared, problems, Some(command_error), domain, output)?;
+    show(
+        cleared,
+        problems,
+        Some(command_error),
+        export,
+        domain,
+        output,
+    )?;
     Ok(Status::Failure)
 }
 
@@ -121,6 +174,7 @@ fn show(
     cleared: Option<&Cleared>,
     problems: &[UserdataError],
     command_error: Option<String>,
+    export: Option<&Export>,
     domain: DomainKey,
     output: Output,
 ) -> Result<(), Failure> {
@@ -129,6 +183,7 @@ fn show(
         cleared: cleared.map(document::Removed::from),
         problems: problems.iter().map(|error| chain(error)).collect(),
         command_error,
+        export: export.map(|export| contents(&export.archive, export.file())),
     };
     output.show(&document, String::new)
 }
@@ -136,6 +191,50 @@ fn show(
 fn note(problems: &[UserdataError], output: Output) {
     for error in problems {
         output.note(chain(error));
+    }
+}
+
+/// The domain's values, taken along.
+struct Export {
+    archive: Archive,
+    made: Made,
+}
+
+impl Export {
+    fn write(
+        archive: Archive,
+        file: NewFile,
+        limits: &userdata_archive::Limits,
+    ) -> Result<Self, Failure> {
+        let failed = Failure::io(format!("write {}", file.path().display()));
+        let made = file.complete(&|file| write(&archive, file, limits));
+        made.map(|made| Self { archive, made }).map_err(failed)
+    }
+
+    fn file(&self) -> String {
+        self.made.path().display().to_string()
+    }
+}
+
+/// The domain lives and has its values.
+fn remove(export: Option<Export>, output: Output) {
+    let Some(export) = export else { return };
+    let file = export.file();
+    match export.made.remove() {
+        Ok(()) => output.note(format_args!("{file} is removed, since the domain lives")),
+        Err(error) => output.note(format_args!(
+            "cannot remove {file}, although the domain lives: {error}"
+        )),
+    }
+}
+
+/// The domain may be gone, and its values with it.
+fn keep(export: Option<Export>, output: Output) {
+    if let Some(export) = export {
+        let file = export.file();
+        output.note(format_args!(
+            "{file} stays: it has the values as they were before the command ran"
+        ));
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) fn run(output: Output) -> Result<Status, Failure> {
         owner: known.owner,
         format: known.format,
         since: known.since,
+        stays_behind: known.stays_behind,
     });
     let document = document::Registry {
         userids: userids.collect(),
@@ -25,14 +26,20 @@ pub(crate) fn run(output: Output) -> Result<Status, Failure> {
                 &known.kind,
                 known.owner,
                 known.since,
+                if known.stays_behind { "yes" } else { "no" },
                 known.format,
             ];
             words.map(str::to_owned)
         });
-        table(
-            ["USERID", "KIND", "OWNER", "SINCE XEN", "FORMAT"],
-            rows.collect(),
-        )
+        let head = [
+            "USERID",
+            "KIND",
+            "OWNER",
+            "SINCE XEN",
+            "STAYS BEHIND",
+            "FORMAT",
+        ];
+        table(head, rows.collect())
     })?;
     Ok(Status::Done)
 }

@@ -7,13 +7,16 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use crate::sandbox::{Ran, Sandbox, USERDATA, WEB};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 15] = [
     "store",
     "retrieve",
     "remove",
     "list",
     "clear",
     "destroy",
+    "export",
+    "import",
+    "carry",
     "sweep",
     "registry",
     "demo",
@@ -221,6 +224,10 @@ fn wrong_arguments_are_explained() {
         ),
         (&["sim", "destroy", "1", "--stop-at", "gone"], "dying, dead"),
         (&["completions", "tcsh"], "bash"),
+        (&["import", "web", "f", "--wait", "-1"], "not negative"),
+        (&["import", "web", "f", "g"], "unexpected argument 'g'"),
+        (&["export", "--replace", "web"], "unexpected argument"),
+        (&["carry", "web"], "<NEW>"),
         (&["sweep", "web"], "unexpected argument 'web'"),
         (&["help"], "unrecognized subcommand 'help'"),
     ] {
@@ -313,6 +320,7 @@ fn the_manual_page_has_every_command_option_and_status() {
         assert!(plain.contains(&format!("userdata sim {word}")), "{word}");
     }
     for heading in [
+        "DATA FOLLOWS ITS DOMAIN",
         "EXIT STATUS",
         "ENVIRONMENT",
         "FILES",
@@ -328,6 +336,13 @@ fn the_manual_page_has_every_command_option_and_status() {
         "--libxl-json",
         "--stop-at",
         "--max-size",
+        "--export",
+        "--only",
+        "--wait 60 web",
+        "xl reboot -ww web",
+        "xl restore -p web.save",
+        "soft reset",
+        "xendomains",
     ] {
         assert!(plain.contains(option), "{option}");
     }
@@ -343,7 +358,9 @@ fn completions_are_written_for_every_shell() {
     let sandbox = Sandbox::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = sandbox.done(["completions", shell]);
-        assert!(script.contains("boot-host"), "{shell}");
+        for word in ["boot-host", "export", "import", "carry", "replace"] {
+            assert!(script.contains(word), "{shell} {word}");
+        }
     }
     for arguments in [&["man"][..], &["completions", "bash"]] {
         let ran = sandbox.run([arguments, &["--json"]].concat());

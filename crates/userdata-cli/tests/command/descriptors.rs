@@ -71,6 +71,7 @@ fn a_command_without_output_needs_no_standard_output() {
     for arguments in [
         "store web xl /proc/self/comm",
         "retrieve web xl -o out",
+        "export web --with xl -o archive",
         "remove web xl",
         "sim shutdown web",
     ] {

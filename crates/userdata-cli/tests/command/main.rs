@@ -6,14 +6,18 @@
     reason = "a test may panic"
 )]
 
+mod archives;
 mod arguments;
+mod carrying;
 mod choosing;
 mod demo;
 mod descriptors;
 mod destroying;
 mod documents;
 mod exit_status;
+mod exporting;
 mod hosts;
+mod importing;
 mod interruption;
 mod listing;
 mod pipes;
@@ -25,4 +29,6 @@ mod sightings;
 mod simulated;
 mod storing;
 mod sweeping;
+mod taking_along;
 mod units;
+mod waiting;

@@ -3,9 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::process::Command;
 
-use crate::sandbox::{Ran, Sandbox, USERDATA, WEB};
+use crate::sandbox::{Sandbox, WEB};
 
 #[test]
 fn bytes_come_back_as_they_are() {
@@ -110,19 +109,6 @@ fn a_replaced_file_keeps_its_mode_and_owner() {
     assert_eq!(fs::read(sandbox.path("link")).unwrap(), b"value");
 }
 
-/// Runs a script with the command as `$0`.
-fn shell(sandbox: &Sandbox, script: &str) -> Ran {
-    let environment = sandbox.command([""; 0]);
-    let mut command = Command::new("sh");
-    command.args(["-c", script, USERDATA]);
-    command.envs(
-        environment
-            .get_envs()
-            .map(|(name, value)| (name, value.unwrap())),
-    );
-    Ran::from(command.current_dir(sandbox.path("")).output().unwrap())
-}
-
 #[test]
 fn the_path_of_an_open_descriptor_is_written_to() {
     let sandbox = Sandbox::with_web();
@@ -143,14 +129,14 @@ fn the_path_of_an_open_descriptor_is_written_to() {
                 "{{ echo before >&{number}; $0 retrieve web xl -o {path}; \
                  echo after >&{number}; }} {number}{redirection}log"
             );
-            let ran = shell(&sandbox, &script);
+            let ran = sandbox.shell(&script);
             assert_eq!(ran.status, 0, "{script}: {ran:?}");
             let log = fs::read_to_string(sandbox.path("log")).unwrap();
             assert_eq!(log, "before\nvalue\nafter\n", "{script}");
             fs::remove_file(sandbox.path("log")).unwrap();
         }
     }
-    let ran = shell(&sandbox, "$0 retrieve web xl -o /dev/fd/9");
+    let ran = sandbox.shell("$0 retrieve web xl -o /dev/fd/9");
     assert!(ran.refused(1).contains("Bad file descriptor"));
 }
 
@@ -159,9 +145,9 @@ fn a_named_pipe_and_a_device_are_written_to() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"value");
     let script = "mkfifo pipe && { $0 retrieve web xl -o pipe & cat pipe; wait; } && test -p pipe";
-    let ran = shell(&sandbox, script);
+    let ran = sandbox.shell(script);
     assert_eq!((ran.status, ran.text()), (0, "value"), "{ran:?}");
-    let ran = shell(&sandbox, "$0 retrieve web xl -o /dev/full");
+    let ran = sandbox.shell("$0 retrieve web xl -o /dev/full");
     assert!(ran.refused(1).contains("No space left"));
 }
 
@@ -203,7 +189,7 @@ fn a_file_that_is_a_mount_point_is_written_in_place() {
     let script = "unshare --user --map-root-user --mount sh -c \
                   'mount --bind source out || exit 77; \
                   \"$0\" retrieve web xl -o out' \"$0\" 2>&1";
-    let ran = shell(&sandbox, script);
+    let ran = sandbox.shell(script);
     // Where no user may have a name space of mounts, none is there to be tried.
     if ran.status == 77 || ran.text().contains("unshare") {
         return;

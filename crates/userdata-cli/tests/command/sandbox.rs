@@ -1,12 +1,16 @@
 //! `Sandbox`: a scratch directory with a simulated host and a store of its own.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::thread::CapabilitySet;
@@ -78,6 +82,30 @@ impl Sandbox {
             .collect();
         names.sort();
         names
+    }
+
+    /// The names and bytes in the store's directory.
+    pub(crate) fn contents(&self) -> BTreeMap<String, Vec<u8>> {
+        let names = self.files().into_iter();
+        names
+            .map(|name| {
+                let bytes = fs::read(self.store().join(&name)).unwrap();
+                (name, bytes)
+            })
+            .collect()
+    }
+
+    /// Runs a script with the command as `$0`.
+    pub(crate) fn shell(&self, script: &str) -> Ran {
+        let environment = self.command([""; 0]);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script, USERDATA])
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        let variables = environment.get_envs();
+        command.envs(variables.map(|(name, value)| (name, value.unwrap())));
+        Ran::from(command.output().unwrap())
     }
 
     /// The command, with nothing of this machine in its environment but PATH.
@@ -169,6 +197,22 @@ impl Sandbox {
     }
 }
 
+/// A terminal: the end of the user, and that of a command.
+pub(crate) fn terminal() -> (OwnedFd, File) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let terminal = openpt(flags).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let mut options = File::options();
+    let end = options
+        .read(true)
+        .write(true)
+        .custom_flags(OFlags::NOCTTY.bits() as i32)
+        .open(name.to_str().unwrap());
+    (terminal, end.unwrap())
+}
+
 impl Ran {
     /// The one line on standard error of a run that failed, without the command's name.
     pub(crate) fn refused(&self, status: i32) -> String {
@@ -204,22 +248,14 @@ impl From<Output> for Ran {
 /// What a command writes to a terminal that is its standard output or error.
 pub(crate) fn on_a_terminal(
     mut command: Command,
-    attach: impl FnOnce(&mut Command, fs::File) -> &mut Command,
+    attach: impl FnOnce(&mut Command, File) -> &mut Command,
 ) -> String {
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let terminal = openpt(flags).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let end = fs::File::options()
-        .write(true)
-        .open(name.to_str().unwrap())
-        .unwrap();
+    let (terminal, end) = terminal();
     let mut child = attach(&mut command, end).spawn().unwrap();
     drop(command);
     let mut text = Vec::new();
     // When no process has the terminal open any more, reading ends with EIO.
-    let ended = fs::File::from(terminal).read_to_end(&mut text).unwrap_err();
+    let ended = File::from(terminal).read_to_end(&mut text).unwrap_err();
     assert_eq!(ended.raw_os_error(), Some(Errno::IO.raw_os_error()));
     assert!(child.wait().unwrap().success());
     String::from_utf8(text).unwrap().replace('\r', "")

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::io::Read as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
@@ -292,6 +293,64 @@ fn special_files_are_not_followed_and_a_directory_is_reported() {
     assert_eq!(fs::read(sandbox.path("target")).unwrap(), b"stays");
     let document = sandbox.run(["sweep", "--json"]).document();
     assert_eq!(document["failed"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_domain_whose_lock_cannot_be_taken_is_a_failure_and_stops_no_other() {
+    let sandbox = Sandbox::with_web();
+    plant(&sandbox, &orphans());
+    let other = format!("userdata-d.98.{WEB}.xl");
+    plant(&sandbox, &[&other]);
+    let lock = format!("userdata-l.{NEVER}.domain-userdata-lock");
+    fs::create_dir(sandbox.store().join(&lock)).unwrap();
+    let ran = sandbox.run(["sweep", "--json"]);
+    assert_eq!((ran.status, ran.stderr.lines().count()), (1, 1), "{ran:?}");
+    let noted = format!("userdata: domain {NEVER} keeps its files: its data cannot be locked: ");
+    assert!(ran.stderr.starts_with(&noted), "{ran:?}");
+    let document = ran.document();
+    assert_eq!(document["files"][0]["file"], *other);
+    assert_eq!(document["domains"][0]["verdict"], "failed");
+    assert_eq!(document["totals"]["failed"], 1);
+    assert_eq!(sandbox.files().len(), orphans().len() + 1);
+}
+
+#[test]
+fn what_may_not_be_removed_is_a_failure() {
+    let sandbox = Sandbox::with_web();
+    plant(&sandbox, &orphans());
+    fs::set_permissions(sandbox.store(), fs::Permissions::from_mode(0o500)).unwrap();
+    let ran = sandbox.run_confined(["sweep"]);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.stderr.contains("Permission denied"), "{ran:?}");
+    fs::set_permissions(sandbox.store(), fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(sandbox.files().len(), orphans().len());
+}
+
+#[test]
+fn what_a_killed_sweep_left_the_next_removes() {
+    let sandbox = Sandbox::with_web();
+    let names: Vec<String> = (100..2100)
+        .map(|n| format!("userdata-d.{n}.{WEB}.xl"))
+        .collect();
+    plant(&sandbox, &names);
+    sandbox.store_for_web("xl", b"value");
+    let mut command = sandbox.command(["sweep"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    // The pipe holds less than it has to tell, so that it is killed on its way.
+    let mut told = [0; 8];
+    child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut told)
+        .unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(&told, b"removed\t");
+    assert!(sandbox.files().len() > 2, "it was killed too late");
+    let text = sandbox.done(["sweep"]);
+    assert!(text.contains("removed\t"));
+    assert_eq!(sandbox.files(), [format!("userdata-d.1.{WEB}.xl")]);
 }
 
 #[test]

@@ -109,6 +109,21 @@ impl Library {
                 Action::DestroyWithError { domain, durability }
             }
             Request::DestroyInVain => Action::DestroyInVain { domain },
+            Request::Import(values, durability) => Action::Import {
+                domain,
+                values,
+                durability,
+            },
+            Request::CarryFrom(whose, durability) => Action::Carry {
+                from: self.host.resolve(whose).unwrap_or(domain),
+                to: domain,
+                values: Vec::new(),
+                durability,
+            },
+            Request::Sweep(grace) => Action::Sweep {
+                grace,
+                orphans: Vec::new(),
+            },
             Request::Retrieve(userid) => Action::Retrieve {
                 slot: slot(&userid),
             },

@@ -33,7 +33,11 @@ pub(crate) fn perform(host: &ScheduledHost, libxl: &Libxl, life: &Life) {
                 libxl.perform(key.domid, &LibxlRequest::Destroy);
             }
         }
-        Life::Return(key) => host.create_again(*key),
+        Life::Return(whose) => {
+            if let Some(key) = host.resolve(*whose) {
+                host.create_again(key);
+            }
+        }
         Life::SetUuid(whose, uuid) => {
             if let Some(key) = host.resolve(*whose) {
                 host.set_uuid(&key, *uuid);

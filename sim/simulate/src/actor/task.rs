@@ -55,6 +55,12 @@ pub enum Request {
     DestroyWithError(Durability),
     /// To try to destroy the domain, with a closure that fails.
     DestroyInVain,
+    /// To store several values at once.
+    Import(Vec<(WritableUserid, Vec<u8>)>, Durability),
+    /// To give the domain all values of another incarnation.
+    CarryFrom(Whose, Durability),
+    /// To sweep all domains, with this grace.
+    Sweep(Duration),
     /// To read.
     Retrieve(WritableUserid),
     /// To list.
@@ -96,7 +102,7 @@ pub enum Life {
     Migrate(Whose),
     /// A domain that is gone comes back with its domid and its uuid, as after `xl save -D` and
     /// `xl restore` with a fixed domid.
-    Return(DomainKey),
+    Return(Whose),
     /// The handle of a living domain changes.
     SetUuid(Whose, Uuid),
     /// Once dead, the domain stays as a zombie.
@@ -162,6 +168,16 @@ impl fmt::Display for Request {
             Self::Destroy(durability) => write!(f, "destroy ({durability})"),
             Self::DestroyWithError(durability) => write!(f, "destroy and fail ({durability})"),
             Self::DestroyInVain => f.write_str("destroy in vain"),
+            Self::Import(values, durability) => {
+                f.write_str("import")?;
+                for (userid, value) in values {
+                    let (userid, value) = (userid.as_userid(), value.escape_ascii());
+                    write!(f, " {userid} \"{value}\"")?;
+                }
+                write!(f, " ({durability})")
+            }
+            Self::CarryFrom(whose, durability) => write!(f, "carry from {whose} ({durability})"),
+            Self::Sweep(grace) => write!(f, "sweep with a grace of {grace:?}"),
             Self::Retrieve(userid) => write!(f, "retrieve {}", userid.as_userid()),
             Self::List => f.write_str("list"),
         }
@@ -190,7 +206,7 @@ impl fmt::Display for Life {
             Self::Kill(whose) => write!(f, "kill {whose}"),
             Self::Reboot(whose) => write!(f, "reboot {whose}"),
             Self::Migrate(whose) => write!(f, "migrate {whose}"),
-            Self::Return(key) => write!(f, "return {key}"),
+            Self::Return(whose) => write!(f, "return {whose}"),
             Self::SetUuid(whose, uuid) => write!(f, "set handle of {whose} to {uuid}"),
             Self::Pin(whose) => write!(f, "pin {whose}"),
             Self::Unpin(whose) => write!(f, "unpin {whose}"),

@@ -1,14 +1,14 @@
 //! What an operation did to one register, as far as its response tells.
 
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
-use userdata_core::DomainKey;
 use userdata_core::store::{Cleared, Expect, FileType, Keep, StoreErrorKind};
+use userdata_core::{DomainKey, Userid, WritableUserid};
 
 use super::content::{Content, Listed, Need};
 use super::facts::Facts;
-use super::linearise::Access;
+use super::linearise::{Access, Times};
 use super::operation::Operation;
-use super::register::Register;
+use super::register::{Register, owner};
 use crate::history::{Event, Invocation, LibxlCall};
 use crate::walk::is_applied;
 use crate::walk::{Action, Report};
@@ -80,6 +80,24 @@ impl Made<'_> {
                     false => Vec::new(),
                 }
             }
+            Action::Import { domain, values, .. } => {
+                let is_this = |userid: &WritableUserid| {
+                    *userid.as_userid() == self.register.userid
+                        && self.register.is_of(owner(self.facts.format, domain))
+                };
+                let mut values = values.iter();
+                match values.find(|(userid, _)| is_this(userid)) {
+                    Some((_, value)) => self.imported(value),
+                    None => Vec::new(),
+                }
+            }
+            Action::Carry { from, .. } => {
+                match self.register.is_of(owner(self.facts.format, from)) {
+                    true => self.carried_away(),
+                    false => self.anything_stored(),
+                }
+            }
+            Action::Sweep { .. } => self.swept(),
             Action::Retrieve { .. } => match self.operation.report() {
                 Some(Report::Read(Some(value))) => {
                     self.read(Need::Is(Content::of(value.as_bytes())))
@@ -96,6 +114,116 @@ impl Made<'_> {
                 }
                 _ => Vec::new(),
             },
+        }
+    }
+
+    /// A value that is put along with others. If one of them can't be put, those that were are
+    /// restored, and may have been seen in between.
+    fn imported(&self, value: &[u8]) -> Vec<Access> {
+        let to = Content::stored(value);
+        let has = |userids: &[Userid]| userids.contains(&self.register.userid);
+        match self.operation.report() {
+            Some(Report::StoredAll(stored)) if has(&stored.stored) => {
+                vec![self.access(Need::Any, Some(to))]
+            }
+            Some(Report::StoredAll(stored)) if has(&stored.unchanged) => self.read(Need::Is(to)),
+            Some(Report::StoredAll(_)) => Vec::new(),
+            Some(Report::Failed(error)) if is_applied(error) => {
+                vec![self.access(Need::Any, Some(to)).maybe()]
+            }
+            Some(Report::Failed(_)) if !self.operation.directory_failed => Vec::new(),
+            _ => {
+                let mut done = self.anything_stored();
+                done.push(self.access(Need::Any, Some(to)).maybe());
+                done
+            }
+        }
+    }
+
+    /// What a carry does to the domain that gives.
+    fn carried_away(&self) -> Vec<Access> {
+        match self.operation.report() {
+            Some(Report::Carried(carried)) if carried.moved.contains(&self.register.userid) => {
+                vec![self.access(Need::Something, Some(Content::Nothing))]
+            }
+            Some(Report::Carried(_)) => Vec::new(),
+            _ => vec![self.access(Need::Any, Some(Content::Nothing)).maybe()],
+        }
+    }
+
+    /// Any value that was ever put under this userid, for whichever domain: which one it was, the
+    /// history does not tell.
+    fn anything_stored(&self) -> Vec<Access> {
+        if let Some(Report::Carried(carried)) = self.operation.report()
+            && !carried.moved.contains(&self.register.userid)
+        {
+            return Vec::new();
+        }
+        let put = |operation: &Operation<'_>| -> Option<Content> {
+            match operation.invocation {
+                Invocation::Userdata(Action::Import { values, .. }) => {
+                    let mut values = values.iter();
+                    let (_, value) =
+                        values.find(|(userid, _)| *userid.as_userid() == self.register.userid)?;
+                    Some(Content::stored(value))
+                }
+                _ => self.stored_by(operation),
+            }
+        };
+        let mut contents: Vec<Content> = self.facts.operations.iter().filter_map(put).collect();
+        contents.push(self.register.initial.clone());
+        for event in &self.facts.history.events {
+            if let Event::Planted { plant, .. } = event {
+                contents.push(Content::planted(plant));
+            }
+        }
+        let contents = contents.into_iter();
+        contents
+            .map(|content| Access {
+                times: Times::Any,
+                ..self.access(Need::Any, Some(content))
+            })
+            .collect()
+    }
+
+    /// What an operation puts under this userid.
+    fn stored_by(&self, operation: &Operation<'_>) -> Option<Content> {
+        match operation.invocation {
+            Invocation::Userdata(action) => action
+                .slot()
+                .filter(|slot| *slot.userid.as_userid() == self.register.userid)
+                .and_then(|slot| action.effect_on(slot).flatten())
+                .map(Content::of),
+            Invocation::Libxl(LibxlCall::Store { userid, data, .. }) => {
+                (*userid == self.register.userid).then(|| Content::of(data))
+            }
+            Invocation::Libxl(_) => None,
+        }
+    }
+
+    /// What a sweep removed, as it told.
+    fn swept(&self) -> Vec<Access> {
+        let Some(key) = self.register.name.owner().key() else {
+            return Vec::new();
+        };
+        let span = self.operation.span();
+        let removed = match self.operation.report() {
+            Some(Report::Swept(swept)) => swept.has_removed(&key, &self.register.userid),
+            _ => {
+                let gone = self.facts.lifetimes.ever_gone(&key, span);
+                if !gone && !self.operation.hypervisor_lied {
+                    return Vec::new();
+                }
+                let access = self.access(Need::Any, Some(Content::Nothing)).maybe();
+                return self.of_the_gone(&key, vec![access]);
+            }
+        };
+        match removed {
+            true => {
+                let access = self.access(Need::Something, Some(Content::Nothing));
+                self.of_the_gone(&key, vec![access])
+            }
+            false => Vec::new(),
         }
     }
 
@@ -196,7 +324,11 @@ impl Made<'_> {
     /// All data of a domain was cleared because it was destroyed: not the data of a domain that
     /// came back with the same key meanwhile.
     fn destroyed(&self, domain: &DomainKey) -> Vec<Access> {
-        let mut cleared = self.clear(Keep::Nothing);
+        self.of_the_gone(domain, self.clear(Keep::Nothing))
+    }
+
+    /// The same accesses, which leave alone what was stored since a domain came back with the key.
+    fn of_the_gone(&self, domain: &DomainKey, mut cleared: Vec<Access>) -> Vec<Access> {
         let Some(back) = self
             .facts
             .lifetimes
@@ -207,21 +339,10 @@ impl Made<'_> {
         if self.operation.hypervisor_lied || self.facts.broken_locks.touch(self.operation) {
             return cleared;
         }
-        let stored = |operation: &Operation<'_>| match operation.invocation {
-            Invocation::Userdata(action) => action
-                .slot()
-                .filter(|slot| *slot.userid.as_userid() == self.register.userid)
-                .and_then(|slot| action.effect_on(slot).flatten())
-                .map(Content::of),
-            Invocation::Libxl(LibxlCall::Store { userid, data, .. }) => {
-                (*userid == self.register.userid).then(|| Content::of(data))
-            }
-            Invocation::Libxl(_) => None,
-        };
         let operations = self.facts.operations.iter();
         let newer: Vec<Content> = operations
             .filter(|operation| operation.began > back)
-            .filter_map(stored)
+            .filter_map(|operation| self.stored_by(operation))
             .collect();
         for access in cleared.iter_mut().filter(|access| access.to.is_some()) {
             access.need = Need::NoneOf {

@@ -105,6 +105,7 @@ impl BrokenLock {
     }
 
     fn concerns(&self, operation: &Operation<'_>) -> bool {
-        self.domid.is_none_or(|domid| domid == operation.domid())
+        self.domid
+            .is_none_or(|domid| operation.concerns_domid(domid))
     }
 }

@@ -8,6 +8,7 @@ use super::broken_locks::BrokenLocks;
 use super::lifetimes::Lifetimes;
 use super::operation::{MalformedHistory, Operation};
 use crate::history::{Event, History, Invocation, LibxlCall};
+use crate::walk::Action;
 use userdata_sim::crash::Tree;
 
 /// A host at one moment: its domains, and the directory of the userdata.
@@ -65,6 +66,7 @@ impl<'a> Facts<'a> {
         match self.operations.get(place) {
             None => Vec::new(),
             Some(operation) => match operation.invocation {
+                Invocation::Userdata(Action::Carry { from, to, .. }) => vec![*from, *to],
                 Invocation::Userdata(action) => vec![action.domain()],
                 Invocation::Libxl(_) => self.lifetimes.keys(operation.domid(), operation.span()),
             },

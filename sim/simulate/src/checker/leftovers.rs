@@ -53,6 +53,12 @@ fn leaked(
     let content = Content::found(after.tree.get(name.as_bytes()));
     let of_name = |owned: Owner| owned == name.owner();
     let stored = |operation: &Operation<'_>| match operation.invocation {
+        Invocation::Userdata(Action::Import { domain, values, .. }) => {
+            of_name(owner(facts.format, domain))
+                && values.iter().any(|(userid, value)| {
+                    *userid.as_userid() == name.userid() && Content::of(value) == content
+                })
+        }
         Invocation::Userdata(action) => action.slot().is_some_and(|slot| {
             let effect = action.effect_on(slot).flatten();
             *slot.userid.as_userid() == name.userid()

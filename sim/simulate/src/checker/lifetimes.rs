@@ -73,6 +73,15 @@ impl Lifetimes {
         })
     }
 
+    /// Whether, at some moment, no domain that is alive or dying had this domid.
+    pub(crate) fn ever_vacant(&self, domid: Domid, span: (usize, usize)) -> bool {
+        self.during(span).any(|state| {
+            let guest = state.guest(domid);
+            guest.is_none()
+                || matches!(state.domain(domid), Ok(Some(found)) if found.life == Life::Dead)
+        })
+    }
+
     /// When it came back, for the last time in a span in which it was gone before.
     pub(crate) fn came_back(&self, key: &DomainKey, (from, to): (usize, usize)) -> Option<usize> {
         let is_there = |state: &HostState| {

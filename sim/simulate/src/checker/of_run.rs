@@ -36,6 +36,7 @@ impl Run {
             format: NameFormat::Libxl,
             before: &before,
             after: (self.end == Ending::Quiet).then_some(&after),
+            storage: Some(&self.storage),
         };
         checker.check()
     }

@@ -178,6 +178,17 @@ impl<'a> Operation<'a> {
         !matches!(self.end, End::Responded(_))
     }
 
+    /// Whether it may concern the domains that have this domid.
+    pub(crate) fn concerns_domid(&self, domid: Domid) -> bool {
+        match self.invocation {
+            Invocation::Userdata(Action::Sweep { .. }) => true,
+            Invocation::Userdata(Action::Carry { from, to, .. }) => {
+                from.domid == domid || to.domid == domid
+            }
+            _ => self.domid() == domid,
+        }
+    }
+
     pub(crate) fn domid(&self) -> Domid {
         match self.invocation {
             Invocation::Userdata(action) => action.domain().domid,

@@ -12,7 +12,7 @@ use super::linearise::{Access, Times};
 use super::mixture;
 use super::register::{Register, owner};
 use crate::history::{Event, Invocation, LibxlCall};
-use crate::walk::Report;
+use crate::walk::{Action, Report};
 use userdata_sim::crash::Tree;
 
 /// Every register of the history, with the accesses to it; `left` is what is there at the end.
@@ -31,6 +31,26 @@ pub(crate) fn registers(facts: &Facts<'_>, left: Option<&Tree>) -> Vec<Register>
             names.extend(FileName::data(facts.format, key, userid).ok());
         };
         match operation.invocation {
+            Invocation::Userdata(Action::Import { domain, values, .. }) => {
+                for (userid, _) in values {
+                    add(domain, userid.as_userid());
+                }
+            }
+            Invocation::Userdata(Action::Carry { from, to, .. }) => {
+                if let Some(Report::Carried(carried)) = operation.report() {
+                    for userid in &carried.moved {
+                        add(from, userid);
+                        add(to, userid);
+                    }
+                }
+            }
+            Invocation::Userdata(Action::Sweep { .. }) => {
+                if let Some(Report::Swept(swept)) = operation.report() {
+                    for (domain, userid) in &swept.removed {
+                        add(domain, userid);
+                    }
+                }
+            }
             Invocation::Userdata(action) => {
                 if let Some(slot) = action.slot() {
                     add(&slot.domain, slot.userid.as_userid());
@@ -70,11 +90,16 @@ pub(crate) fn registers(facts: &Facts<'_>, left: Option<&Tree>) -> Vec<Register>
     for (place, operation) in facts.operations.iter().enumerate() {
         let keys = facts.keys_of(place);
         let owners: Vec<Owner> = keys.iter().map(|key| owner(facts.format, key)).collect();
+        let sweeps = matches!(
+            operation.invocation,
+            Invocation::Userdata(Action::Sweep { .. })
+        );
         // A wrong answer of the hypervisor can lead libxl to the files of any uuid.
         let astray = operation.libxl().filter(|_| operation.hypervisor_failed);
         for register in &mut registers {
             let owner = register.name.owner();
-            if owners.contains(&owner)
+            if sweeps
+                || owners.contains(&owner)
                 || astray.is_some() && owner.domid.is_none_or(|domid| domid == operation.domid())
             {
                 let done = accesses(facts, place, register);

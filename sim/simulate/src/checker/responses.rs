@@ -3,7 +3,7 @@
 
 use userdata::{Outcome, UserdataErrorKind};
 use userdata_core::store::{Durability, Expect, Keep, StoreErrorKind};
-use userdata_core::{DomainKey, Life, Version};
+use userdata_core::{DomainKey, Domid, Life, Version};
 
 use super::complaint::Complaint;
 use super::facts::Facts;
@@ -59,10 +59,7 @@ impl<'a> Response<'a> {
                 if *durability != self.action.durability() {
                     return honest("the reported durability is not the one that was asked for");
                 }
-                self.is_late().then(|| {
-                    let why = "a value was stored although the domain was gone, dying or leaving";
-                    (Guarantee::Lifetime, why.to_owned())
-                })
+                self.late()
             }
             Report::Changed(Outcome::Removed { durability }) => {
                 match *durability == self.action.durability() {
@@ -87,6 +84,21 @@ impl<'a> Response<'a> {
                 }
                 self.takes_what_is_to_be_kept(cleared.removed.iter().any(|u| u.is_libxl_json()))
             }
+            Report::StoredAll(stored) => match stored.durability == self.action.durability() {
+                true => self.late(),
+                false => honest("the reported durability is not the one that was asked for"),
+            },
+            Report::Carried(carried) => match carried.durability == self.action.durability() {
+                true => self.late(),
+                false => honest("the reported durability is not the one that was asked for"),
+            },
+            Report::Swept(swept) => {
+                let living = swept.removed.iter().find(|(domain, _)| self.lived(domain));
+                living.map(|(domain, userid)| {
+                    let why = format!("a sweep removed {userid} of {domain}, which was not gone");
+                    (Guarantee::Lifetime, why)
+                })
+            }
             Report::Failed(error) => self.wrong_error(error.kind()),
             Report::Nonsense(why) if !self.operation.hypervisor_failed && !self.is_contended() => {
                 Some((Guarantee::HonestErrors, why.clone()))
@@ -107,12 +119,27 @@ impl<'a> Response<'a> {
             && self.facts.lifetimes.always(&self.key, span, Life::Alive)
     }
 
-    /// Whether the domain took no data during the whole operation.
-    fn is_late(&self) -> bool {
+    /// The complaint of a value that was stored although the domain took no data during the whole
+    /// operation.
+    fn late(&self) -> Option<(Guarantee, String)> {
         let life = &self.facts.lifetimes;
-        !self.operation.hypervisor_failed
-            && self.action.slot().is_some()
-            && !life.ever_takes_data(&self.key, self.operation.span())
+        let is_late = !self.operation.hypervisor_failed
+            && !life.ever_takes_data(&self.key, self.operation.span());
+        is_late.then(|| {
+            let why = "a value was stored although the domain was gone, dying or leaving";
+            (Guarantee::Lifetime, why.to_owned())
+        })
+    }
+
+    /// Whether a sweep had no reason to take this incarnation for gone. That its domid belongs to
+    /// another uuid is a reason only without a grace.
+    fn lived(&self, domain: &DomainKey) -> bool {
+        let (life, span) = (&self.facts.lifetimes, self.operation.span());
+        let is_gone = match self.action {
+            Action::Sweep { grace, .. } if !grace.is_zero() => life.ever_vacant(domain.domid, span),
+            _ => life.ever_gone(domain, span),
+        };
+        !self.operation.hypervisor_lied && (domain.domid == Domid::ZERO || !is_gone)
     }
 
     fn takes_what_is_to_be_kept(&self, libxl_json: bool) -> Option<(Guarantee, String)> {
@@ -174,6 +201,8 @@ impl<'a> Response<'a> {
             Action::Store { .. }
                 | Action::StoreIf { .. }
                 | Action::Update { .. }
+                | Action::Import { .. }
+                | Action::Carry { .. }
                 | Action::Destroy { .. }
                 | Action::DestroyWithError { .. }
                 | Action::DestroyInVain { .. }

@@ -280,8 +280,16 @@ impl Draw {
 
     fn request(&mut self) -> Request {
         let (userid, durability) = (self.userid(), self.durability());
-        let destroys = self.mix.destroys;
-        let weights = [300, 150, 80, 80, 20, destroys, destroys / 2, 280, 60];
+        let Mix {
+            destroys,
+            sweeps,
+            follows,
+            ..
+        } = self.mix;
+        let half = destroys / 2;
+        let weights = [
+            300, 150, 80, 80, 20, destroys, half, 280, 60, sweeps, follows,
+        ];
         match self.weighed(&weights) {
             0 => Request::Store(userid, self.value(), durability),
             1 => Request::StoreIfUnchanged(userid, self.value(), durability),
@@ -292,6 +300,19 @@ impl Draw {
             5 => Request::Destroy(durability),
             6 => Request::DestroyInVain,
             7 => Request::Retrieve(userid),
+            // Longer than any run: only what is gone goes. Without a grace, what has another uuid
+            // goes at once.
+            9 if self.one_in(2) => Request::Sweep(Duration::from_secs(1 << 20)),
+            9 => Request::Sweep(Duration::ZERO),
+            10 if self.one_in(2) => Request::CarryFrom(self.whose(), durability),
+            10 => {
+                let second = self.userid();
+                let mut values = vec![(userid.clone(), self.value())];
+                if second != userid {
+                    values.push((second, self.value()));
+                }
+                Request::Import(values, durability)
+            }
             _ => Request::List,
         }
     }
@@ -308,6 +329,12 @@ impl Draw {
     }
 
     fn toolstack_task(&mut self, whose: Whose) -> Task {
+        if self.mix.returns > 0 && self.percent(self.mix.returns) {
+            return Task::Life(match self.one_in(2) {
+                true => Life::Return(Whose::Gone(u8::try_from(self.below(4)).unwrap_or_default())),
+                false => Life::SetUuid(whose, self.uuid()),
+            });
+        }
         let life = match self.below(20) {
             0..4 => return self.create(),
             4 => Life::Kill(whose),

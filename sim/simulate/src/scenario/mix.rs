@@ -59,6 +59,13 @@ mix! {
     adversary: 0,
     /// How many in a thousand calls of this library destroy a domain.
     destroys: 10,
+    /// How many in a thousand calls of this library sweep.
+    sweeps: 0,
+    /// How many in a thousand calls of this library import values or carry them.
+    follows: 0,
+    /// How many in a hundred tasks of a toolstack bring a domain back with the domid and uuid that it
+    /// had, or change the uuid of one.
+    returns: 0,
     /// How many faults of the directory a process meets, at most.
     faults: 0,
     /// How many wrong answers of the hypervisor a process meets, at most.
@@ -71,7 +78,9 @@ mix! {
 
 impl Mix {
     /// The mixes that have a name.
-    pub const NAMES: [&str; 7] = ["quiet", "crowd", "faults", "libxl", "life", "power", "all"];
+    pub const NAMES: [&str; 8] = [
+        "quiet", "crowd", "faults", "libxl", "life", "lifetime", "power", "all",
+    ];
 
     /// The mix of this name.
     #[must_use]
@@ -111,6 +120,19 @@ impl Mix {
                 kills: 10,
                 ..quiet
             },
+            // Data is swept, follows its domain, and meets a domain that comes back.
+            "lifetime" => Self {
+                libxl: 2,
+                toolstack: 6,
+                destroys: 60,
+                sweeps: 100,
+                follows: 80,
+                returns: 20,
+                faults: 3,
+                misanswers: 3,
+                kills: 15,
+                ..quiet
+            },
             // The power fails.
             "power" => Self {
                 libxl: 1,
@@ -124,6 +146,8 @@ impl Mix {
                 toolstack: 3,
                 adversary: 1,
                 destroys: 40,
+                sweeps: 20,
+                follows: 20,
                 faults: 6,
                 misanswers: 3,
                 kills: 15,

@@ -2,13 +2,19 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::time::Duration;
 
 use hv_sim::SimHost;
 use strum::EnumDiscriminants;
 use thiserror::Error;
-use userdata::{DestroyError, Outcome, Source, Userdata, UserdataError};
-use userdata_core::store::{Cleared, Durability, Entry, Expect, Keep};
-use userdata_core::{DomainKey, Hypervisor, Store, Value, WritableUserid};
+use userdata::follow::Selection;
+use userdata::{DestroyError, Outcome, Source, Userdata};
+use userdata_core::store::{Clash, Durability, Expect, Keep, Put};
+use userdata_core::value::NonEmpty;
+use userdata_core::{DomainKey, Domid, Hypervisor, Store, Uuid, WritableUserid};
+
+use super::report::Report;
+use super::swept::Swept;
 
 /// A domain and a userid: where a value is stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +100,33 @@ pub enum Action {
         /// Which domain.
         domain: DomainKey,
     },
+    /// [`Userdata::import`], which replaces values that are there and differ.
+    Import {
+        /// Which domain.
+        domain: DomainKey,
+        /// The values, each with at least one byte.
+        values: Vec<(WritableUserid, Vec<u8>)>,
+        /// What it must survive.
+        durability: Durability,
+    },
+    /// [`Userdata::carry`] of all values that go along.
+    Carry {
+        /// The incarnation that has them.
+        from: DomainKey,
+        /// The domain that gets them.
+        to: DomainKey,
+        /// The values that are known to go along, if they are.
+        values: Vec<(WritableUserid, Vec<u8>)>,
+        /// What it must survive.
+        durability: Durability,
+    },
+    /// [`Userdata::sweep`].
+    Sweep {
+        /// For how long another uuid must have been seen. It is longer than any run.
+        grace: Duration,
+        /// The incarnations that are known to go, if they are.
+        orphans: Vec<DomainKey>,
+    },
     /// [`Userdata::retrieve`].
     Retrieve {
         /// Where.
@@ -104,30 +137,6 @@ pub enum Action {
         /// Which domain.
         domain: DomainKey,
     },
-}
-
-/// What the facade returned.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Report {
-    /// A value was stored or removed.
-    Changed(Outcome),
-    /// A domain's data was removed; with the problems that a toolstack would log.
-    Cleared(Option<Cleared>, Vec<UserdataError>),
-    /// The domain was not destroyed, and its data stays; with the problems that a toolstack would
-    /// log.
-    StillThere(Vec<UserdataError>),
-    /// The hypervisor does not answer whether the domain was destroyed, and its data stays; with
-    /// the problems that a toolstack would log.
-    Unknown(Vec<UserdataError>),
-    /// What was read.
-    Read(Option<Value>),
-    /// What was listed.
-    Listed(Vec<Entry>),
-    /// It failed.
-    Failed(UserdataError),
-    /// It returned something that it must never return.
-    Nonsense(String),
 }
 
 /// The error that the toolstack's own function returns.
@@ -188,6 +197,19 @@ impl Action {
             Self::DestroyInVain { domain } => {
                 destroyed(&userdata, *domain, |_| Err(ExitStatus.into()))
             }
+            Self::Import { domain, values, .. } => {
+                let puts = values.iter().filter_map(|(userid, value)| {
+                    NonEmpty::new(value).map(|value| Put::new(userid, value))
+                });
+                let puts: Vec<Put<'_>> = puts.collect();
+                userdata
+                    .import(*domain, &puts, Clash::Replace)
+                    .map_or_else(Report::Failed, Report::StoredAll)
+            }
+            Self::Carry { from, to, .. } => userdata
+                .carry(*from, *to, &Selection::everything())
+                .map_or_else(Report::Failed, Report::Carried),
+            Self::Sweep { grace, .. } => Report::Swept(Swept::by(&userdata, *grace)),
             Self::Retrieve { slot } => userdata
                 .retrieve(slot.domain, &slot.userid)
                 .map_or_else(Report::Failed, Report::Read),
@@ -223,7 +245,21 @@ impl Action {
             | Self::Destroy { domain, .. }
             | Self::DestroyWithError { domain, .. }
             | Self::DestroyInVain { domain }
+            | Self::Import { domain, .. }
             | Self::List { domain } => *domain,
+            Self::Carry { to, .. } => *to,
+            // It concerns all domains but this one.
+            Self::Sweep { .. } => DomainKey::new(Domid::ZERO, Uuid::nil()),
+        }
+    }
+
+    /// Whether it may concern this incarnation.
+    #[must_use]
+    pub fn concerns(&self, key: &DomainKey) -> bool {
+        match self {
+            Self::Sweep { .. } => true,
+            Self::Carry { from, to, .. } => from == key || to == key,
+            _ => self.domain() == *key,
         }
     }
 
@@ -249,7 +285,10 @@ impl Action {
             | Self::Remove { durability, .. }
             | Self::Clear { durability, .. }
             | Self::Destroy { durability, .. }
-            | Self::DestroyWithError { durability, .. } => *durability,
+            | Self::DestroyWithError { durability, .. }
+            | Self::Import { durability, .. }
+            | Self::Carry { durability, .. } => *durability,
+            Self::Sweep { .. } => Durability::Process,
             Self::DestroyInVain { .. } | Self::Retrieve { .. } | Self::List { .. } => {
                 Durability::default()
             }
@@ -284,9 +323,29 @@ impl Action {
             Self::Destroy { domain, .. } | Self::DestroyWithError { domain, .. } => {
                 (*domain == slot.domain).then_some(None)
             }
+            Self::Import { domain, values, .. } => (*domain == slot.domain)
+                .then(|| value_of(values, slot).map(Some))
+                .flatten(),
+            Self::Carry {
+                from, to, values, ..
+            } => {
+                let value = value_of(values, slot)?;
+                match slot.domain {
+                    domain if domain == *from => Some(None),
+                    domain if domain == *to => Some(Some(value)),
+                    _ => None,
+                }
+            }
+            Self::Sweep { orphans, .. } => orphans.contains(&slot.domain).then_some(None),
             Self::DestroyInVain { .. } | Self::Retrieve { .. } | Self::List { .. } => None,
         }
     }
+}
+
+fn value_of<'v>(values: &'v [(WritableUserid, Vec<u8>)], slot: &Slot) -> Option<&'v [u8]> {
+    let mut values = values.iter();
+    let (_, value) = values.find(|(userid, _)| *userid == slot.userid)?;
+    Some(value)
 }
 
 /// Destroys a domain by the toolstack's own function. The result must say whether that function
@@ -320,77 +379,6 @@ fn destroyed<H: Hypervisor, S: Store>(
         }) => Report::Cleared(cleared, problems),
         Err(DestroyError::Unknown { problems, .. }) => Report::Unknown(problems),
         Err(other) => Report::Nonsense(other.to_string()),
-    }
-}
-
-impl Report {
-    /// Whether names that were changed before are on the disk for certain, as it says.
-    #[must_use]
-    pub fn says_synced(&self) -> bool {
-        match self {
-            Self::Changed(Outcome::Stored { durability, .. } | Outcome::Removed { durability }) => {
-                *durability == Durability::Full
-            }
-            Self::Cleared(Some(cleared), _) => {
-                cleared.durability == Durability::Full
-                    && (!cleared.removed.is_empty() || !cleared.others.is_empty())
-            }
-            _ => false,
-        }
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Changed(outcome) => write!(f, "{outcome:?}"),
-            Self::Cleared(Some(cleared), problems) => {
-                let (removed, others) = (cleared.removed.len(), cleared.others.len());
-                write!(f, "removed {removed} and {others} ({})", cleared.durability)?;
-                cleared
-                    .failed
-                    .iter()
-                    .try_for_each(|error| write!(f, "; {}", Chain(error)))?;
-                problems
-                    .iter()
-                    .try_for_each(|error| write!(f, "; {}", Chain(error)))
-            }
-            Self::Cleared(None, problems)
-            | Self::StillThere(problems)
-            | Self::Unknown(problems) => {
-                f.write_str(match self {
-                    Self::Cleared(..) => "destroyed",
-                    Self::Unknown(_) => "unknown whether destroyed",
-                    _ => "still there",
-                })?;
-                problems
-                    .iter()
-                    .try_for_each(|error| write!(f, "; {}", Chain(error)))
-            }
-            Self::Read(None) => f.write_str("no value"),
-            Self::Read(Some(value)) => write!(f, "\"{}\"", value.as_bytes().escape_ascii()),
-            Self::Listed(entries) => {
-                let mut entries = entries.iter();
-                entries.try_for_each(|entry| write!(f, "{} ", entry.userid))
-            }
-            Self::Failed(error) => write!(f, "{}", Chain(error)),
-            Self::Nonsense(why) => f.write_str(why),
-        }
-    }
-}
-
-/// An error with all its causes.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }
 
@@ -454,6 +442,25 @@ impl fmt::Display for Action {
                 write!(f, "destroy {} and fail ({durability})", domain.domid)
             }
             Self::DestroyInVain { domain } => write!(f, "destroy {} in vain", domain.domid),
+            Self::Import {
+                domain,
+                values,
+                durability,
+            } => {
+                write!(f, "import {}", domain.domid)?;
+                for (userid, value) in values {
+                    let (userid, value) = (userid.as_userid(), value.escape_ascii());
+                    write!(f, " {userid} \"{value}\"")?;
+                }
+                write!(f, " ({durability})")
+            }
+            Self::Carry {
+                from,
+                to,
+                durability,
+                ..
+            } => write!(f, "carry {from} to {to} ({durability})"),
+            Self::Sweep { grace, .. } => write!(f, "sweep with a grace of {grace:?}"),
             Self::Retrieve { slot } => write!(f, "retrieve {slot}"),
             Self::List { domain } => write!(f, "list {}", domain.domid),
         }

@@ -326,6 +326,11 @@ fn check_report(
         Report::StillThere(problems) => {
             problems.is_empty() && matches!(action, Action::DestroyInVain { .. })
         }
+        Report::StoredAll(stored) => {
+            stored.durability == action.durability() && stored.kept.is_empty()
+        }
+        Report::Carried(carried) => carried.durability == action.durability(),
+        Report::Swept(swept) => swept.error.is_none() && swept.failed.is_empty(),
         Report::Changed(_) | Report::Read(_) | Report::Listed(_) => true,
         Report::Cleared(None, _) | Report::Unknown(_) | Report::Failed(_) | Report::Nonsense(_) => {
             false

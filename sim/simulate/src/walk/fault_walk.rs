@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use hv_sim::SimHost;
 use userdata::{Outcome, Userdata, UserdataError, UserdataErrorKind};
-use userdata_core::Hypervisor as _;
 use userdata_core::file_name::{FileName, Kind};
 use userdata_core::store::{Condition, Keep, StoreErrorKind};
+use userdata_core::{DomainKey, Hypervisor as _};
 use userdata_fs::{Errno, FileStore};
 
 use super::expectation::{Cause, Expectation};
@@ -15,12 +15,20 @@ use super::interruption;
 use super::misled_host::MisledHost;
 use super::recovery::{Recovery, Violation, files_of_first};
 use super::reported::Reported;
-use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, WalkError};
+use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, Swept, WalkError};
 use crate::misanswer::Misanswer;
 use userdata_sim::crash::{CrashModel, NameOrder, Sizes, Storage};
 use userdata_sim::faults::{Fault, Faults, How, every_fault};
 use userdata_sim::interpose::{CallKind, Interposed};
+use userdata_sim::random::Random;
 use userdata_sim::{SimDirectory, SimDisk};
+
+/// How many states of a power cut are all walked. Where several values are written without a sync
+/// there are more.
+const STATES_MAX: u128 = 1 << 14;
+
+/// How many are drawn where there are more.
+const STATES_DRAWN: u32 = 256;
 
 /// What one process does, and what disturbs it.
 #[derive(Clone, Debug)]
@@ -257,6 +265,23 @@ impl FaultWalk<'_> {
                 }
                 Ok(before.after(&action, synced))
             }
+            Report::StoredAll(stored) => match stored.kept.is_empty() {
+                true => Ok(before.after(&action, synced)),
+                false => Err("a value was kept that was to be replaced".to_owned()),
+            },
+            Report::Carried(carried) => {
+                let moved = |slot: &Slot| carried.moved.contains(slot.userid.as_userid());
+                Ok(before.partly_after(&action, synced, moved))
+            }
+            Report::Swept(swept) => self.swept(run, swept),
+            // Another process may have put something there since; what it put stays.
+            Report::Failed(error) if is_lock_lost(error) => {
+                Ok(before.partly_after(&action, false, |slot| self.is_made(run, slot)))
+            }
+            // Each value is with one of the two, and the same call completes the carry.
+            Report::Failed(_) if matches!(action, Action::Carry { .. }) => {
+                Ok(before.partly_after(&action, false, |slot| self.is_made(run, slot)))
+            }
             Report::Failed(error) if is_applied(error) => Ok(before.after(&action, false)),
             Report::Failed(error) => {
                 // A failure of storage never stops a toolstack; another process's mark does.
@@ -337,6 +362,62 @@ impl FaultWalk<'_> {
             }
             Report::Nonsense(why) => Err(why.clone()),
         }
+    }
+
+    /// What must be there after a sweep, if what it told is true.
+    fn swept(&self, run: &Run, swept: &Swept) -> Result<Expectation, String> {
+        let before = self.scene.expectation();
+        let Action::Sweep { orphans, grace } = self.action else {
+            return Err("there was no sweep".to_owned());
+        };
+        let mut removed: Vec<DomainKey> = swept.removed.iter().map(|(of, _)| *of).collect();
+        removed.dedup();
+        let living = removed.iter().find(|domain| !orphans.contains(domain));
+        if let Some(living) = living.filter(|_| !run.is_lied_to()) {
+            return Err(format!(
+                "a value of {living} was removed, which is not gone"
+            ));
+        }
+        let is_said = swept.error.is_some() || !swept.failed.is_empty();
+        let stays = |slot: &Slot| {
+            let is_there = orphans.contains(&slot.domain) && before.live(slot).is_some();
+            is_there && !swept.has_removed(&slot.domain, slot.userid.as_userid())
+        };
+        let silent = before
+            .slots()
+            .find(|slot| stays(slot) && !swept.unknown.contains(&slot.domain));
+        if let Some(slot) = silent.filter(|_| !is_said && run.misanswers.is_empty()) {
+            return Err(format!(
+                "{} {slot} stays, and nothing is said of it",
+                slot.domain
+            ));
+        }
+        let action = Action::Sweep {
+            grace: *grace,
+            orphans: removed,
+        };
+        let is_removed = |slot: &Slot| swept.has_removed(&slot.domain, slot.userid.as_userid());
+        Ok(before.partly_after(&action, false, is_removed))
+    }
+
+    /// Whether the effect of the action on a slot is on the disk. A value that is carried is with
+    /// the new domain exactly if it is no longer with the old one.
+    fn is_made(&self, run: &Run, slot: &Slot) -> bool {
+        let slot = match self.action {
+            Action::Carry { from, .. } => &Slot {
+                domain: *from,
+                userid: slot.userid.clone(),
+            },
+            _ => slot,
+        };
+        let name = FileName::data(
+            self.scene.setting().format,
+            &slot.domain,
+            slot.userid.as_userid(),
+        );
+        let tree = run.storage.tree();
+        let found = name.ok().and_then(|name| tree.file(name.as_bytes()));
+        self.action.effect_on(slot) == Some(found)
     }
 
     /// The action, as it must be if the hypervisor's answers are believed: if it answers that the
@@ -420,21 +501,43 @@ impl FaultWalk<'_> {
             sizes: Sizes::Vary,
         };
         let states = run.storage.crash_states(model);
-        for (index, state) in states.distinct(&mut BTreeSet::new()) {
+        let mut check = |index: u128, state: &Storage| {
             faulted.recovered += 1;
-            if let Err(violation) = recovery.check(&state, &expected, Cause::PowerCut) {
+            let checked = recovery.check(state, &expected, Cause::PowerCut);
+            checked.map_err(|violation| {
                 let after = format!("{}, power cut {index}", self.describe(run));
                 let incident = run.incident(Some(End::PowerCut(index)));
-                faulted.broken.push(violation.after(after, incident));
-                return;
-            }
-        }
+                violation.after(after, incident)
+            })
+        };
+        let checked = if states.count() <= STATES_MAX {
+            let mut distinct = BTreeSet::new();
+            let mut distinct = states.distinct(&mut distinct);
+            distinct.try_for_each(|(index, state)| check(index, &state))
+        } else {
+            let mut random = Random::new(run.calls.len() as u64);
+            (0..STATES_DRAWN).try_for_each(|_| {
+                let index = states.draw(&mut random);
+                check(index, &states.state(index))
+            })
+        };
+        faulted.broken.extend(checked.err());
     }
 }
 
 /// Whether the hypervisor did not answer.
 fn is_unknown(error: &UserdataError) -> bool {
     matches!(error.kind(), UserdataErrorKind::Hypervisor(_))
+}
+
+/// Whether another program broke the lock in the middle of several changes.
+fn is_lock_lost(error: &UserdataError) -> bool {
+    match error.kind() {
+        UserdataErrorKind::Store(error) => {
+            matches!(error.kind(), StoreErrorKind::LockLost { applied: true })
+        }
+        _ => false,
+    }
 }
 
 /// Whether an error says that the change is made all the same.

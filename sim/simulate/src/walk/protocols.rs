@@ -1,5 +1,8 @@
 //! Everything that one process can do to one domain.
 
+use std::time::Duration;
+
+use userdata_core::file_name::NameFormat;
 use userdata_core::store::{Durability, Keep};
 
 use super::{Action, Scene};
@@ -31,7 +34,7 @@ impl Scene {
             keep,
             durability,
         };
-        vec![
+        let mut all = vec![
             store(Self::ABSENT, Self::NEW),
             store("xl", Self::NEW),
             store("libxl-json", Self::NEW),
@@ -47,9 +50,30 @@ impl Scene {
             Action::Destroy { domain, durability },
             Action::DestroyWithError { domain, durability },
             Action::DestroyInVain { domain },
+            Action::Import {
+                domain,
+                values: ["xl", Self::ABSENT]
+                    .map(|userid| (self.slot(userid).userid, Self::NEW.to_vec()))
+                    .to_vec(),
+                durability,
+            },
+            // The values that both have are equal.
+            Action::Carry {
+                from: self.before(),
+                to: domain,
+                values: self.values_of(self.before()),
+                durability,
+            },
             retrieve("xl"),
             retrieve(Self::ABSENT),
             Action::List { domain },
-        ]
+        ];
+        // In the seed's names a sweep is refused.
+        if self.setting().format == NameFormat::Libxl {
+            let sweep = |grace, orphans| Action::Sweep { grace, orphans };
+            all.push(sweep(Duration::ZERO, vec![self.before()]));
+            all.push(sweep(Self::GRACE, Vec::new()));
+        }
+        all
     }
 }

@@ -1,6 +1,7 @@
 //! Checks a host that starts again, with the real code.
 
 use hv_sim::{HostOptions, SimHost};
+use userdata::sweep::{Sightings, SweepOptions, What};
 use userdata::{Outcome, Userdata};
 use userdata_core::WritableUserid;
 use userdata_core::file_name::{FileName, Kind, NameFormat};
@@ -119,13 +120,7 @@ impl<'a> Recovery<'a> {
                 return Err(wrong(guarantee, format!("{slot} holds {found}")));
             }
         }
-        let tree = disk.tree();
-        for (name, bytes) in self.scene.others() {
-            if tree.file(name) != Some(bytes) {
-                let why = format!("{} was touched", name.escape_ascii());
-                return Err(wrong(Guarantee::Isolated, why));
-            }
-        }
+        self.others_are_whole(disk)?;
         for domain in [self.scene.first(), self.scene.second(), self.scene.before()] {
             let entries = userdata
                 .list(domain)
@@ -141,6 +136,20 @@ impl<'a> Recovery<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Files that are not userdata are as they were.
+    fn others_are_whole(&self, disk: &SimDisk) -> Result<(), Violation> {
+        let tree = disk.tree();
+        let mut others = self.scene.others().iter();
+        match others.find(|(name, bytes)| tree.file(name) != Some(bytes.as_slice())) {
+            Some((name, _)) => Err(Violation {
+                guarantee: Guarantee::Isolated,
+                why: format!("{} was touched", name.escape_ascii()),
+                tree,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// A value can be stored, survives, and can be removed, and so can all the rest.
@@ -193,8 +202,37 @@ impl<'a> Recovery<'a> {
         cause: Cause,
     ) -> Result<(), Violation> {
         let userdata = self.open(disk, &self.gone)?;
+        if self.scene.setting().format == NameFormat::Libxl {
+            return self.sweep(&userdata, disk);
+        }
         self.clear(&userdata, disk)?;
         self.others_stand(disk, expectation, cause)
+    }
+
+    /// The host booted again, and no domain was created yet: one sweep removes all data.
+    fn sweep(&self, userdata: &Recovered, disk: &SimDisk) -> Result<(), Violation> {
+        let wrong = |why| Violation {
+            guarantee: Guarantee::Lifetime,
+            why,
+            tree: disk.tree(),
+        };
+        let mut failed = Vec::new();
+        let options = SweepOptions::default();
+        let swept = userdata.sweep(&options, &mut Sightings::new(), |told| {
+            if let What::Failed(error) = told.what {
+                failed.push(error.to_string());
+            }
+        });
+        if swept.is_err() || !failed.is_empty() {
+            return Err(wrong(format!("sweeping afterwards: {swept:?}, {failed:?}")));
+        }
+        let tree = disk.tree();
+        let format = self.scene.setting().format;
+        let mut names = tree.iter().map(|(path, _)| path);
+        match names.find_map(|path| FileName::parse(format, path)) {
+            Some(left) => Err(wrong(format!("{left} outlasts a sweep"))),
+            None => self.others_are_whole(disk),
+        }
     }
 
     fn clear(&self, userdata: &Recovered, disk: &SimDisk) -> Result<(), Violation> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use hv_sim::{EventError, HostOptions, NewDomain, SimHost};
 use userdata_core::file_name::{FileName, NameFormat};
@@ -45,8 +46,14 @@ impl Scene {
     /// The userids that have values at the beginning, for both domains.
     pub const USERIDS: [&str; 3] = ["xl", "xl.backup", "libxl-json"];
 
+    /// The userid of a value that the incarnation which is gone has, and no other domain.
+    pub const CARRIED: &str = "agent";
+
     /// A userid without a value, of which another is a part.
     pub const ABSENT: &str = "x";
+
+    /// The grace of sweeps.
+    pub const GRACE: Duration = Duration::from_secs(3600);
 
     /// A value of three blocks of four bytes.
     pub const NEW: &[u8] = b"a new one";
@@ -74,6 +81,8 @@ impl Scene {
                 scene.values.insert(slot, value);
             }
         }
+        let carried = slot(scene.before(), Self::CARRIED);
+        scene.values.insert(carried, b"of one gone".to_vec());
         for (slot, value) in &scene.values {
             let name = FileName::data(setting.format, &slot.domain, slot.userid.as_userid())
                 .map_err(|_| Errno::NAMETOOLONG)?;
@@ -149,16 +158,31 @@ impl Scene {
     /// Its disk, each time a new one.
     #[must_use]
     pub fn disk(&self) -> SimDisk {
-        SimDisk::boot(self.storage.clone(), SimOptions::default())
+        let disk = SimDisk::boot(self.storage.clone(), SimOptions::default());
+        // Everything on it is older than the grace of a sweep.
+        disk.pass(Self::GRACE * 2);
+        disk
     }
 
     pub(crate) fn expectation(&self) -> Expectation {
-        let absent = [self.first(), self.second()].map(|domain| (slot(domain, Self::ABSENT), None));
+        let domains = [self.first(), self.second()];
+        let absent = domains
+            .into_iter()
+            .flat_map(|domain| [Self::ABSENT, Self::CARRIED].map(|userid| slot(domain, userid)))
+            .map(|slot| (slot, None));
         let there = self
             .values
             .iter()
             .map(|(slot, value)| (slot.clone(), Some(value.clone())));
         Expectation::certain(there.chain(absent))
+    }
+
+    /// The values of a domain at the beginning.
+    pub(crate) fn values_of(&self, domain: DomainKey) -> Vec<(WritableUserid, Vec<u8>)> {
+        let of_domain = self.values.iter().filter(|(slot, _)| slot.domain == domain);
+        of_domain
+            .map(|(slot, value)| (slot.userid.clone(), value.clone()))
+            .collect()
     }
 
     /// The files that are not userdata.

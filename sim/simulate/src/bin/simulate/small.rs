@@ -10,6 +10,7 @@ use userdata_simulate::actor::{LibxlRequest, Life, Request, Task, Whose};
 use userdata_simulate::misanswer::Misanswer;
 use userdata_simulate::scenario::{Role, Scenario};
 use userdata_simulate::schedule::Bounds;
+use userdata_simulate::walk::Scene;
 
 /// A scenario, and how much its schedules may disturb it.
 #[derive(Clone, Debug)]
@@ -124,6 +125,20 @@ fn pairs() -> Vec<[Part; 2]> {
             store(),
             ours(vec![ask(Request::DestroyWithError(Durability::Full))]),
         ],
+        [store(), sweeps()],
+        [destroy(), sweeps()],
+        [put_and_destroy(), sweeps()],
+        [leaves_data(), sweeps()],
+        [leaves_data_and_comes_back(), sweeps()],
+        [sweeps(), libxls(LibxlRequest::Destroy)],
+        [store(), ours(vec![import()])],
+        [read(), ours(vec![import()])],
+        [destroy(), ours(vec![import()])],
+        [
+            ours(vec![put("a value"), carry(theirs(), second())]),
+            ours(vec![carry(Whose::Exactly(second()), first())]),
+        ],
+        [store(), ours(vec![carry(theirs(), second())])],
     ]
 }
 
@@ -164,6 +179,8 @@ fn triples() -> Vec<[Part; 3]> {
             libxls(LibxlRequest::Destroy),
             lifetimes(vec![again]),
         ],
+        [leaves_data(), sweeps(), sweeps()],
+        [store("one"), libxls(LibxlRequest::Destroy), sweeps()],
     ]
 }
 
@@ -225,8 +242,37 @@ fn put_and_destroy() -> Part {
 fn comes_back() -> Part {
     let value = b"of the second domain".to_vec();
     let store = LibxlRequest::Store(libxls_own(), value);
-    let back = Task::Life(Life::Return(first()));
+    let back = Task::Life(Life::Return(Whose::Exactly(first())));
     (Role::Toolstack, vec![back, Task::Libxl(theirs(), store)])
+}
+
+/// The hypervisor destroys a domain, and no toolstack removes its data.
+fn leaves_data() -> Part {
+    let kill = Task::Life(Life::Kill(theirs()));
+    (Role::Toolstack, vec![put("a first value"), kill])
+}
+
+/// The same, and then the domain comes back with the same key, and real libxl stores for it.
+fn leaves_data_and_comes_back() -> Part {
+    let (_, mut tasks) = leaves_data();
+    tasks.extend(comes_back().1);
+    (Role::Toolstack, tasks)
+}
+
+fn sweeps() -> Part {
+    ours(vec![ask(Request::Sweep(Scene::GRACE))])
+}
+
+fn import() -> Task {
+    let x = WritableUserid::new("x").unwrap_or_else(|_| xl());
+    let values = vec![(x, b"of an import".to_vec()), (xl(), b"imported".to_vec())];
+    ask(Request::Import(values, Durability::Full))
+}
+
+/// Gives the values of one domain to another.
+fn carry(from: Whose, to: DomainKey) -> Task {
+    let request = Request::CarryFrom(from, Durability::Full);
+    Task::Userdata(Whose::Exactly(to), request)
 }
 
 fn lifetimes(lifetimes: Vec<Life>) -> Part {

@@ -30,6 +30,7 @@ fn a_malformed_history_is_refused() {
         format: userdata_core::file_name::NameFormat::Libxl,
         before: &before,
         after: None,
+        storage: None,
     };
     assert_eq!(checker.check().unwrap_err().at, 0);
     assert_eq!(tree(&[]), before.tree);

@@ -201,6 +201,7 @@ impl Story {
             format: NameFormat::Libxl,
             before: &self.before,
             after: self.after.as_ref(),
+            storage: None,
         };
         checker.check().unwrap()
     }

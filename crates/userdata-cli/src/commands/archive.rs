@@ -1,0 +1,74 @@
+//! The archive, as the commands write it.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+
+use userdata::follow::Selection;
+use userdata::hypervisor::DomainNames as _;
+use userdata::{DomainKey, Hypervisor as _, Userid, Value};
+use userdata_archive::{Archive, Limits, WriteError};
+
+use crate::arguments::Which;
+use crate::document;
+use crate::failure::Failure;
+use crate::host::Host;
+use crate::userid::{UseridRefused, existing};
+
+impl Which {
+    /// The values that go along.
+    pub(super) fn selection(&self) -> Result<Selection, UseridRefused> {
+        let all = |userids: &[OsString], selection, add: fn(Selection, Userid) -> Selection| {
+            let mut userids = userids.iter().map(|userid| existing(userid, false));
+            userids.try_fold(selection, |selection, userid| Ok(add(selection, userid?)))
+        };
+        let selection = all(&self.only, Selection::new(), Selection::only)?;
+        let selection = all(&self.with, selection, Selection::with)?;
+        all(&self.not, selection, Selection::without)
+    }
+}
+
+/// The archive of a domain's values.
+pub(super) fn archive(
+    domain: DomainKey,
+    host: &Host,
+    values: Vec<(Userid, Value)>,
+) -> Result<Archive, Failure> {
+    Archive::new(domain, name(domain, host), values)
+        .map_err(|source| Failure::Contents { domain, source })
+}
+
+/// The domain's name, if it is known: a domain is exported without one as well.
+fn name(domain: DomainKey, host: &Host) -> Option<String> {
+    let host = host.snapshot().ok()?;
+    let found = host.domain(domain.domid).ok()??;
+    let name = host.name(domain.domid).ok()?;
+    name.filter(|_| found.key == domain)
+}
+
+/// Writes an archive.
+pub(super) fn write(archive: &Archive, file: &mut File, limits: &Limits) -> io::Result<()> {
+    archive.write(&mut *file, limits).map_err(|error| {
+        let kind = match &error {
+            WriteError::Io { source, .. } => source.kind(),
+            _ => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
+    })
+}
+
+/// What an archive has, for a document.
+pub(super) fn contents(archive: &Archive, file: String) -> document::Contents {
+    let values = archive.values().iter().map(|(userid, value)| {
+        let userid = userid.as_userid();
+        document::Archived {
+            userid: userid.into(),
+            size: value.as_bytes().len(),
+            version: value.version().to_string(),
+        }
+    });
+    document::Contents {
+        file,
+        values: values.collect(),
+    }
+}

@@ -1,0 +1,148 @@
+//! `NewFile`: a file that is made exclusively, and is there when it is complete.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use tempfile::NamedTempFile;
+
+use crate::destination::{Write, folder};
+
+/// A file that is to be made where there is none. Until it is complete it has another name, a
+/// temporary one in the same folder.
+#[derive(Debug)]
+pub(crate) struct NewFile {
+    path: PathBuf,
+    temporary: NamedTempFile,
+}
+
+/// A file that was made, complete and synced.
+#[derive(Debug)]
+pub(crate) struct Made {
+    path: PathBuf,
+    file: File,
+}
+
+impl NewFile {
+    /// A file that can be made. An existing one, or anything else at the path, is an error.
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        match fs::symlink_metadata(path) {
+            Ok(_) => return Err(Errno::EXIST.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            temporary: NamedTempFile::new_in(folder(path))?,
+        })
+    }
+
+    /// The path that it is to have.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the file, syncs it, and gives it its name, which it has after a power cut, too. It is
+    /// readable by its owner alone. If something fails, there is no file.
+    pub(crate) fn complete(mut self, write: Write<'_>) -> io::Result<Made> {
+        write(self.temporary.as_file_mut())?;
+        self.temporary.as_file().sync_all()?;
+        let persisted = self.temporary.persist_noclobber(&self.path);
+        let made = Made {
+            file: persisted.map_err(|error| error.error)?,
+            path: self.path,
+        };
+        match File::open(folder(&made.path)).and_then(|folder| folder.sync_all()) {
+            Ok(()) => Ok(made),
+            Err(error) => {
+                made.remove()?;
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Made {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes the file. If the path is that of another one by now, it stays.
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        let there = match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            there => there?,
+        };
+        let made = self.file.metadata()?;
+        if (there.dev(), there.ino()) != (made.dev(), made.ino()) {
+            return Err(io::Error::other("it is another file by now"));
+        }
+        fs::remove_file(&self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn names(folder: &Path) -> usize {
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    #[test]
+    fn it_is_made_private_and_is_removed_if_it_is_still_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new");
+        let new = NewFile::at(&path).unwrap();
+        assert!(!path.exists());
+        let made = new.complete(&|file| file.write_all(b"all")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"all");
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!((mode & 0o7777, names(folder.path())), (0o600, 1));
+
+        fs::rename(&path, folder.path().join("moved")).unwrap();
+        made.remove().unwrap();
+        fs::write(&path, "another").unwrap();
+        assert!(made.remove().is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"another");
+        fs::rename(folder.path().join("moved"), &path).unwrap();
+        made.remove().unwrap();
+        assert_eq!(names(folder.path()), 0);
+    }
+
+    #[test]
+    fn nothing_that_exists_is_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name);
+        fs::write(path("file"), "old").unwrap();
+        symlink("nowhere", path("link")).unwrap();
+        for there in [path("file"), path("link"), folder.path().to_owned()] {
+            let error = NewFile::at(&there).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        }
+        let late = NewFile::at(&path("late")).unwrap();
+        fs::write(path("late"), "first").unwrap();
+        let error = late.complete(&|_| Ok(())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(path("late")).unwrap(), b"first");
+        assert_eq!(names(folder.path()), 3);
+    }
+
+    #[test]
+    fn a_file_that_was_not_written_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = NewFile::at(&folder.path().join("new")).unwrap();
+        let failed = new.complete(&|file| {
+            file.write_all(b"a part")?;
+            Err(io::Error::other("broken"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(names(folder.path()), 0);
+        assert!(NewFile::at(&folder.path().join("none/new")).is_err());
+    }
+}

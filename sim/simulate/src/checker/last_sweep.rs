@@ -1,0 +1,82 @@
+//! One sweep when all is over: afterwards no data exists for a domain that does not exist, and all
+//! data of the living stands.
+
+use std::time::Duration;
+
+use hv_sim::SimHost;
+use userdata::Userdata;
+use userdata::sweep::{Sightings, SweepOptions};
+use userdata_core::file_name::{FileName, Kind, NameFormat};
+use userdata_core::{DomainKey, Hypervisor as _, Life};
+use userdata_fs::FileStore;
+use userdata_sim::crash::Storage;
+use userdata_sim::{SimDisk, SimOptions};
+
+use super::complaint::Complaint;
+use super::facts::{Facts, HostImage};
+use crate::walk::Guarantee;
+
+/// Random numbers of the sweeper are others than those of the run.
+const SEED: u64 = 3;
+
+/// Sweeps what a run left, by the real code.
+pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, storage: &Storage) -> Vec<Complaint> {
+    // In other names no domain can be asked for.
+    if facts.format != NameFormat::Libxl {
+        return Vec::new();
+    }
+    let complaint = |file: Option<&FileName>, why: String| {
+        let file = file.map(ToString::to_string);
+        Complaint::new(facts, Guarantee::Lifetime, file, why, [])
+    };
+    let disk = SimDisk::boot(storage.killed(), SimOptions::default().with_seed(SEED));
+    let root = match disk.process().root() {
+        Ok(root) => root,
+        Err(errno) => return vec![complaint(None, format!("no sweep can be made: {errno:?}"))],
+    };
+    let host = SimHost::from(after.host.clone());
+    let userdata = Userdata::new(host.clone(), FileStore::new(root));
+    let mut options = SweepOptions::default();
+    options.grace = Duration::ZERO;
+    if let Err(error) = userdata.sweep(&options, &mut Sightings::new(), |_| ()) {
+        return vec![complaint(None, format!("the last sweep fails: {error:?}"))];
+    }
+    let tree = disk.tree();
+    let parse = |path: &[u8]| FileName::parse(facts.format, path);
+    let left = tree.iter().filter_map(|(path, _)| parse(path));
+    // A directory can't be unlinked; what a program planted is reported by the sweep.
+    let outlasts = left
+        .filter(|name| !facts.is_planted(name) && is_gone(&host, name))
+        .map(|name| complaint(Some(&name), "it outlasts its domain and a sweep".to_owned()));
+    let lost = after.tree.iter().filter_map(|(path, entry)| {
+        let name = parse(path).filter(|name| name.kind() == Kind::Data && is_alive(&host, name))?;
+        (tree.get(path) != Some(entry)).then(|| {
+            complaint(
+                Some(&name),
+                "a sweep took it from a living domain".to_owned(),
+            )
+        })
+    });
+    outlasts.chain(lost).collect()
+}
+
+fn key(name: &FileName) -> Option<DomainKey> {
+    name.owner().key()
+}
+
+/// Whether the hypervisor says that the domain of a file does not exist.
+fn is_gone(host: &SimHost, name: &FileName) -> bool {
+    let Some(key) = key(name) else {
+        return false;
+    };
+    host.domain(key.domid)
+        .is_ok_and(|found| found.is_none_or(|found| found.key != key || found.life == Life::Dead))
+}
+
+fn is_alive(host: &SimHost, name: &FileName) -> bool {
+    let Some(key) = key(name) else {
+        return false;
+    };
+    let found = host.domain(key.domid).ok().flatten();
+    found.is_some_and(|found| found.key == key && found.life != Life::Dead)
+}

@@ -1,0 +1,129 @@
+//! `Report`: what the facade returned.
+
+use std::fmt;
+
+use userdata::{Outcome, UserdataError};
+use userdata_core::Value;
+use userdata_core::store::{Cleared, Durability, Entry, StoredAll, Transferred};
+
+use super::swept::Swept;
+
+/// What the facade returned.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Report {
+    /// A value was stored or removed.
+    Changed(Outcome),
+    /// A domain's data was removed; with the problems that a toolstack would log.
+    Cleared(Option<Cleared>, Vec<UserdataError>),
+    /// The domain was not destroyed, and its data stays; with the problems that a toolstack would
+    /// log.
+    StillThere(Vec<UserdataError>),
+    /// The hypervisor does not answer whether the domain was destroyed, and its data stays; with
+    /// the problems that a toolstack would log.
+    Unknown(Vec<UserdataError>),
+    /// What was read.
+    Read(Option<Value>),
+    /// What was listed.
+    Listed(Vec<Entry>),
+    /// Several values were stored.
+    StoredAll(StoredAll),
+    /// Values were carried to another domain.
+    Carried(Transferred),
+    /// All domains were judged.
+    Swept(Swept),
+    /// It failed.
+    Failed(UserdataError),
+    /// It returned something that it must never return.
+    Nonsense(String),
+}
+
+impl Report {
+    /// Whether names that were changed before are on the disk for certain, as it says.
+    #[must_use]
+    pub fn says_synced(&self) -> bool {
+        match self {
+            Self::Changed(Outcome::Stored { durability, .. } | Outcome::Removed { durability }) => {
+                *durability == Durability::Full
+            }
+            Self::Cleared(Some(cleared), _) => {
+                cleared.durability == Durability::Full
+                    && (!cleared.removed.is_empty() || !cleared.others.is_empty())
+            }
+            Self::StoredAll(stored) => {
+                stored.durability == Durability::Full && !stored.stored.is_empty()
+            }
+            Self::Carried(carried) => {
+                carried.durability == Durability::Full && !carried.moved.is_empty()
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed(outcome) => write!(f, "{outcome:?}"),
+            Self::Cleared(Some(cleared), problems) => {
+                let (removed, others) = (cleared.removed.len(), cleared.others.len());
+                write!(f, "removed {removed} and {others} ({})", cleared.durability)?;
+                cleared
+                    .failed
+                    .iter()
+                    .try_for_each(|error| write!(f, "; {}", Chain(error)))?;
+                problems
+                    .iter()
+                    .try_for_each(|error| write!(f, "; {}", Chain(error)))
+            }
+            Self::Cleared(None, problems)
+            | Self::StillThere(problems)
+            | Self::Unknown(problems) => {
+                f.write_str(match self {
+                    Self::Cleared(..) => "destroyed",
+                    Self::Unknown(_) => "unknown whether destroyed",
+                    _ => "still there",
+                })?;
+                problems
+                    .iter()
+                    .try_for_each(|error| write!(f, "; {}", Chain(error)))
+            }
+            Self::Read(None) => f.write_str("no value"),
+            Self::Read(Some(value)) => write!(f, "\"{}\"", value.as_bytes().escape_ascii()),
+            Self::Listed(entries) => {
+                let mut entries = entries.iter();
+                entries.try_for_each(|entry| write!(f, "{} ", entry.userid))
+            }
+            Self::StoredAll(stored) => {
+                let (new, unchanged) = (stored.stored.len(), stored.unchanged.len());
+                write!(
+                    f,
+                    "stored {new}, {unchanged} unchanged ({})",
+                    stored.durability
+                )
+            }
+            Self::Carried(carried) => {
+                let (moved, kept) = (carried.moved.len(), carried.kept.len());
+                write!(f, "carried {moved}, kept {kept} ({})", carried.durability)
+            }
+            Self::Swept(swept) => swept.fmt(f),
+            Self::Failed(error) => write!(f, "{}", Chain(error)),
+            Self::Nonsense(why) => f.write_str(why),
+        }
+    }
+}
+
+/// An error with all its causes.
+pub(super) struct Chain<'a>(pub(super) &'a dyn std::error::Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
