@@ -25,6 +25,8 @@ mod leases;
 #[cfg(test)]
 mod libxl_fixture;
 #[cfg(test)]
+mod libxls_bugs;
+#[cfg(test)]
 mod lifetime;
 #[cfg(test)]
 mod moved_directory;

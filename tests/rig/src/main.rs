@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         _ => {
             let _ = writeln!(
                 io::stderr(),
-                "usage: rig RESULTS.json [PART-OF-A-NAME] | open | hold DOMID.UUID | churn DOMID.UUID"
+                "usage: rig RESULTS.json [PART-OF-A-NAME] | open | (hold | churn) DOMID.UUID"
             );
             return ExitCode::from(2);
         }

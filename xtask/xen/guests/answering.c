@@ -51,7 +51,7 @@ static start_info_t *start;
 static uint8_t shared[PAGE] __attribute__((aligned(PAGE)));
 #define SHARED ((volatile shared_info_t *)shared)
 
-/* What a saved guest tells of its memory: a list of the pages of a list of the pages of `mfn_list`. */
+/* What a saved guest tells of its memory: the pages of a list of the pages of `mfn_list`. */
 static uint64_t frame_list[PAGE / 8] __attribute__((aligned(PAGE)));
 static uint64_t frame_lists[PAGE / 8] __attribute__((aligned(PAGE)));
 

@@ -1,5 +1,5 @@
-//! Failures of real libxl for which `docs/upstream.md` describes a change. Each check passes as long
-//! as the failure is there; two more are in `leak.rs` and `sweeping.rs`.
+//! Failures of real libxl for which `docs/upstream.md` describes a change. Each check passes as
+//! long as the failure is there; two more are in `leak.rs` and `sweeping.rs`.
 
 use std::fs;
 use std::path::Path;
@@ -49,8 +49,9 @@ pub(super) fn libxl_without_the_lock_removes_the_lock_holders_file() -> Result<(
     let lock = format!("userdata-l.{}.domain-userdata-lock", guest.key);
     let holder = holder::start_process(&guest.key)?;
     // With fewer files libxl does not start; with more it waits for the lock, until it is ended.
-    let script = "for files in $(seq 3 40); do
-        (ulimit -S -n $files; exec timeout -s KILL 2 libxl-userdata \"$1\" \"$2\" retrieve) 2>/tmp/tried
+    let script = "retrieve=\"libxl-userdata $1 $2 retrieve\"
+    for files in $(seq 3 40); do
+        (ulimit -S -n $files; exec timeout -s KILL 2 $retrieve) 2>/tmp/tried
         grep -q rc=-15 /tmp/tried && echo $files && break
     done";
     let tried = program::output(&["sh", "-c", script, "sh", &domain, USERID])?;
