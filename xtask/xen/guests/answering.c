@@ -71,7 +71,7 @@ static uint64_t frame(const void *address)
     return ((const uint64_t *)start->mfn_list)[(uintptr_t)address / PAGE];
 }
 
-/* The address of a page of our own with this machine frame: its number and address go together. */
+/* The address of the guest's page that has this machine frame. Page n is at n * PAGE. */
 static void *page_of(uint64_t mfn)
 {
     const uint64_t *list = (const uint64_t *)start->mfn_list;
@@ -189,7 +189,7 @@ static void suspend(void)
     watch();
 }
 
-/* Obeys the first letters of "poweroff", "reboot" and "suspend", once xenstored has confirmed. */
+/* Does what `control/shutdown` told: "poweroff", "halt", "reboot" or "suspend". */
 static void obey(const char *what)
 {
     switch (what[0]) {

@@ -42,12 +42,24 @@ pub(super) fn xen_init_dom0_clears_the_domid_history_and_no_userdata() -> Result
     guest.destroy()
 }
 
-/// A process that can open no more files fails to open the lock file, and removes it.
+/// A process that can open no more files fails to open the lock file, and removes it. Our command
+/// fails, too, and leaves it.
 pub(super) fn libxl_without_the_lock_removes_the_lock_holders_file() -> Result<()> {
     let guest = Guest::create("held")?;
     let domain = guest.domid.to_string();
     let lock = format!("userdata-l.{}.domain-userdata-lock", guest.key);
     let holder = holder::start_process(&guest.key)?;
+    for files in 3..=9 {
+        let store = "ulimit -S -n $1; exec userdata --timeout 0.1 store $2 rig";
+        let words = ["sh", "-c", store, "sh", &files.to_string(), &domain];
+        let ended = program::run(&words, b"value")?;
+        ensure!(
+            !ended.status.success(),
+            "our command stored beside the lock"
+        );
+        let left = host::files(Some(guest.domid))?;
+        ensure!(left.contains(&lock), "our command removed the lock file");
+    }
     // With fewer files libxl does not start; with more it waits for the lock, until it is ended.
     let script = "retrieve=\"libxl-userdata $1 $2 retrieve\"
     for files in $(seq 3 40); do
