@@ -1,5 +1,5 @@
-//! `Bare`: the fewest system calls that retrieve or store as libxl's protocol asks, and nothing
-//! around them: no allocation, no name made, no error explained.
+//! `Bare`: the fewest system calls that retrieve or store as libxl's protocol asks. It allocates
+//! nothing, makes no names and explains no errors.
 
 use std::ffi::CString;
 use std::os::fd::OwnedFd;

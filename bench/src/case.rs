@@ -50,9 +50,9 @@ pub enum Case {
 }
 
 impl Case {
-    /// All of them, in the order of their turns: a case is beside what it is compared with, and
-    /// those that sync are together, far from those that read the directory, because the disk goes
-    /// on working for a while.
+    /// All of them, in the order of their turns. A case is beside the one that it is compared with.
+    /// Those that sync are together, far from those that read the directory, because the disk still
+    /// works for a while after a sync.
     pub const ALL: [Self; 16] = [
         Self::UserdataRetrieve,
         Self::BareRetrieve,
@@ -72,8 +72,8 @@ impl Case {
         Self::StoreFull,
     ];
 
-    /// What a case is compared with: ours with the bare sequence that does the same, libxl's with
-    /// ours.
+    /// The case that this one is compared with: for ours it is the bare sequence that does the
+    /// same, for libxl's it is ours.
     #[must_use]
     pub const fn compared_with(self) -> Option<Self> {
         match self {
@@ -107,9 +107,9 @@ impl Case {
         }
     }
 
-    /// In one of how many rounds this is done among so many other files. What reads the whole
-    /// directory takes long among many. The numbers are odd, because every second round goes
-    /// backwards.
+    /// The case is timed in one of this many rounds, among this many other files: a case that reads
+    /// the whole directory takes long among many. The numbers are odd, because every second round
+    /// goes backwards.
     #[must_use]
     pub const fn one_round_in(self, others: u32) -> usize {
         match self {
@@ -120,8 +120,9 @@ impl Case {
         }
     }
 
-    /// How often a case is done before a turn of so many times is timed: the turn before may have
-    /// left the processor's caches to other files. A sync takes far longer than that.
+    /// How often a case is done, untimed, before a turn of this many times: the turn before may
+    /// have filled the processor's caches with other files. A sync takes far longer than that, so a
+    /// case that syncs needs none.
     #[must_use]
     pub const fn early(self, times: u32) -> u32 {
         match self.durability() {
@@ -130,7 +131,7 @@ impl Case {
         }
     }
 
-    /// What a store of this case survives; nothing for the other cases.
+    /// The durability of this case's store; `None` for the other cases.
     #[must_use]
     pub const fn durability(self) -> Option<Durability> {
         match self {

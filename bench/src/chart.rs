@@ -12,7 +12,7 @@ use crate::report::Measured;
 const SIZE: (u32, u32) = (960, 800);
 const FONT: (&str, u32) = ("sans-serif", 15);
 
-/// What is drawn together: ours, then what it is held against.
+/// The cases in one chart: ours, then those that it is compared with.
 const PANELS: [&[Case]; 4] = [
     &[Case::Retrieve, Case::BareRetrieve, Case::LibxlRetrieve],
     &[Case::Store, Case::BareStore, Case::LibxlStore],

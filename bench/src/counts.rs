@@ -1,6 +1,6 @@
 //! `Counts`: system calls and allocations per operation.
 //!
-//! A short run is subtracted from a long one, so that what starts and ends a program is left out.
+//! A short run is subtracted from a long one, which leaves out the start and end of the program.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::Case;
 
-/// The short run warms up, the long one repeats so often in addition.
+/// The short run warms up; the long one repeats the case this often in addition.
 const SHORT: u32 = 5;
 const REPEATED: u32 = 40;
 
@@ -31,7 +31,7 @@ pub struct Allocated {
 pub struct Counts {
     /// System calls by name.
     pub calls: BTreeMap<String, f64>,
-    /// All of them; none if they could not be counted.
+    /// All of them; `None` if they could not be counted.
     pub calls_total: Option<f64>,
     /// Allocations.
     pub allocations: f64,
@@ -40,7 +40,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts a case in a directory, what prepares it left out. Without `tracing` system calls are
+    /// Counts a case in a directory, without its preparation. Without `tracing` system calls are
     /// not counted.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Counts {
         Ok(counts)
     }
 
-    /// What remains of these when the others are taken away so often.
+    /// What remains when the other counts are subtracted this often.
     fn less(mut self, others: &Self, times: f64) -> Self {
         for (call, count) in &others.calls {
             *self.calls.entry(call.clone()).or_default() -= times * count;

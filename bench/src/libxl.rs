@@ -1,7 +1,7 @@
 //! `Libxl`: real libxl in a process of its own, which times its calls itself.
 //!
-//! libxl is C, and calling it from here would take `unsafe`. What a turn takes is measured in the
-//! process that makes the calls, so nothing of the conversation with it is part of the time.
+//! libxl is C, and calling it from here would take `unsafe`. The process that makes the calls also
+//! measures the time of a turn, so the messages to and from it are not part of the time.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -52,8 +52,8 @@ impl Libxl {
         Ok(libxl)
     }
 
-    /// Does a case of libxl's this often, after some that are not timed. The time was measured
-    /// there, what prepares a call left out.
+    /// Does a case of libxl's this often, after some that are not timed. The time was measured in
+    /// that process, without the preparation of each call.
     ///
     /// # Errors
     ///

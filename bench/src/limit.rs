@@ -1,4 +1,4 @@
-//! `Limit`: what is promised of the store's speed, and whether it was kept.
+//! `Limit`: the promises about the store's speed, and whether they were kept.
 
 use std::fmt;
 
@@ -16,8 +16,8 @@ const RETRIEVE_CALLS: f64 = 4.0;
 const RETRIEVE_RATIO: f64 = 1.3;
 /// A store at `Process` against the bare one.
 const STORE_RATIO: f64 = 1.5;
-/// How much more than the bare sequence an operation may slow down among more files. Below this
-/// two ratios can't be told apart.
+/// How much more than the bare sequence an operation may slow down among more files. Smaller
+/// differences between two ratios can't be measured.
 const GROWTH: f64 = 1.15;
 /// Bytes allocated for one name.
 const NAME_BYTES: f64 = 255.0;
@@ -27,8 +27,8 @@ const RETRIEVE_NAMES: f64 = 1.0;
 /// closing marker's, the temporary file's.
 /// Its other allocation is the answer.
 const STORE_NAMES: f64 = 5.0;
-/// What libxl's case takes, in times of ours, at least. Of a store this is asked on a tmpfs only: a
-/// disk's own work drowns the difference.
+/// The least ratio of the time of libxl's case to ours. For a store it holds on a tmpfs only: on a
+/// disk, the disk's own work hides the difference.
 const LIBXL_RATIOS: [(Case, f64); 4] = [
     (Case::LibxlRetrieve, 6.0),
     (Case::LibxlStore, 1.0),
@@ -43,12 +43,12 @@ pub struct Limit {
     pub what: String,
     /// The figure, if it could be measured.
     pub measured: Option<f64>,
-    /// How near to the limit the figure may come, as far as the rounds agree: its least value below
-    /// an upper limit, its greatest above a lower one.
+    /// The end of the figure's confidence interval that is nearest to the limit: the lower end for
+    /// an upper limit, the upper end for a lower one.
     pub at_best: Option<f64>,
-    /// What it may be.
+    /// The bound.
     pub bound: Bound,
-    /// What follows.
+    /// Whether it was kept.
     pub verdict: Verdict,
 }
 
@@ -139,7 +139,7 @@ impl fmt::Display for Limit {
     }
 }
 
-/// Every limit, held against what was measured on one file system.
+/// Every limit, compared with what was measured on one file system.
 #[must_use]
 pub fn limits(measured: &Measured) -> Vec<Limit> {
     let mut limits = Vec::new();
@@ -178,7 +178,7 @@ fn count_limits(measured: &Measured, case: Case) -> Vec<Limit> {
         .others()
         .filter_map(|others| measured.counts(case, others));
     let counts: Vec<&Counts> = counts.collect();
-    // The most that was counted among any number of files.
+    // The highest count among any number of files.
     let most = |count: fn(&Counts) -> f64| counts.iter().map(|c| count(c)).reduce(f64::max);
     let calls: Option<Vec<f64>> = counts.iter().map(|counts| counts.calls_total).collect();
     let calls = calls.unwrap_or_default();

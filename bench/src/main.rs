@@ -1,5 +1,4 @@
-//! Times the store against bare system calls and real libxl, and holds the result against the
-//! limits.
+//! Times the store, bare system calls and real libxl, and compares the result with the limits.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -157,7 +156,7 @@ fn measure_at(
     Ok(Measured::new(&place.name, times, counts))
 }
 
-/// A short text that the kernel tells.
+/// A short text from a file of the kernel.
 fn system(path: &str) -> Result<String> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
     Ok(text.trim().to_owned())

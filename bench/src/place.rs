@@ -11,7 +11,7 @@ use userdata_core::{DomainKey, Domid, Userid, Uuid};
 
 use crate::subject::FIRST_DOMID;
 
-/// What programs keep for the other domains.
+/// The values that each other domain has.
 const USERIDS: [&str; 5] = [
     "libxl-json",
     "xl",
@@ -25,7 +25,7 @@ const USERIDS: [&str; 5] = [
 pub struct Place {
     /// Where it is.
     pub path: PathBuf,
-    /// What its file system is called in tables and files.
+    /// The name of its file system in tables and files.
     pub name: String,
 }
 

@@ -15,7 +15,7 @@ use crate::series::Series;
 /// All that was measured on one file system.
 #[derive(Clone, Debug, Serialize)]
 pub struct Measured {
-    /// What the file system is called.
+    /// The name of the file system.
     pub file_system: String,
     /// Every case among every number of other files.
     pub rows: Vec<Row>,
@@ -30,11 +30,11 @@ pub struct Row {
     pub other_files: u32,
     /// Nanoseconds per operation: the median of the rounds.
     pub median_ns: Option<f64>,
-    /// How many times as much as what it is compared with: the median of the rounds.
+    /// The ratio to the case that it is compared with: the median of the rounds.
     pub ratio: Option<f64>,
     /// Nanoseconds per operation, round by round.
     pub rounds_ns: Series,
-    /// What the kernel and the allocator were asked for.
+    /// How much it asked of the kernel and the allocator.
     pub counts: Option<Counts>,
 }
 
@@ -75,7 +75,7 @@ impl Measured {
             .find(|row| row.case == case && row.other_files == others)
     }
 
-    /// Nanoseconds per operation, round by round; none if it was not measured.
+    /// Nanoseconds per operation, round by round; empty if it was not measured.
     #[must_use]
     pub fn times(&self, case: Case, others: u32) -> Series {
         self.row(case, others)
@@ -83,7 +83,8 @@ impl Measured {
             .unwrap_or_default()
     }
 
-    /// How many times as much as what it is compared with, round by round; none if that is nothing.
+    /// The ratio to the case that it is compared with, round by round; empty if there is no such
+    /// case.
     #[must_use]
     pub fn ratio(&self, case: Case, others: u32) -> Series {
         case.compared_with()
@@ -99,8 +100,8 @@ impl Measured {
 }
 
 impl fmt::Display for Measured {
-    /// A table: microseconds and, in brackets, the ratio to what the case is compared with and the
-    /// ratios between which half of the rounds lie; then what was counted among the most files.
+    /// A table: microseconds and, in brackets, the ratio to the case's counterpart and the range of
+    /// ratios of the middle half of the rounds; then the counts among the most files.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::new();
         table.load_style(ASCII_MARKDOWN);

@@ -1,8 +1,8 @@
 //! `measure`: all cases in one run, interleaved.
 //!
-//! What disturbs the machine for a while disturbs the neighbours in a round alike, so ratios are
-//! taken within a round and their median over all of them. Turns are far shorter than the time for
-//! which a scheduler lets another program run, so that most of them are not interrupted at all.
+//! A disturbance of the machine affects neighbours in a round alike. So ratios are taken within a
+//! round, and the result is their median over all rounds. A turn is far shorter than a scheduler's
+//! time slice, so that most turns are not interrupted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::case::Case;
 use crate::series::Series;
 use crate::subject::Subject;
 
-/// How often a turn that takes too long is tried again: something may have come in between.
+/// How often a turn that takes too long is tried again: another program may have interrupted it.
 const TRIES: u32 = 4;
 
 /// How often a case is done in a turn at most.
@@ -80,7 +80,7 @@ pub fn measure(subjects: &mut BTreeMap<u32, Subject>, effort: Effort) -> Result<
 }
 
 /// The turns of a round: each round begins with another one, and every second goes backwards.
-/// Neighbours stay neighbours, so that a case stands near what it is compared with.
+/// Neighbours stay neighbours, so that a case stays near the one that it is compared with.
 fn order(turns: &[Turn], round: usize) -> Vec<&Turn> {
     let is_due = |turn: &&Turn| round.is_multiple_of(turn.case.one_round_in(turn.others));
     let mut order: Vec<&Turn> = turns.iter().filter(is_due).collect();

@@ -1,4 +1,4 @@
-//! `Series`: what one case took, round by round.
+//! `Series`: the time of one case, round by round.
 
 use serde::Serialize;
 
@@ -8,33 +8,32 @@ use serde::Serialize;
 pub struct Series(pub Vec<f64>);
 
 impl Series {
-    /// Round by round, how many times as much this is as the other.
+    /// The ratio of this to the other, round by round.
     #[must_use]
     pub fn over(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(a, b)| a / b).collect())
     }
 
-    /// The median; of no number, none.
+    /// The median; `None` without numbers.
     #[must_use]
     pub fn median(&self) -> Option<f64> {
         self.quantile(0.5)
     }
 
-    /// A value that the median of many more rounds would hardly be below: the lower end of the
-    /// interval that holds it with a probability of 95 % (order statistics, normal approximation).
+    /// The lower end of the interval that has the true median with a probability of 95 % (order
+    /// statistics, normal approximation).
     #[must_use]
     pub fn median_at_least(&self) -> Option<f64> {
         self.quantile((0.5 - 0.98 / (self.0.len() as f64).sqrt()).max(0.0))
     }
 
-    /// A value that the median of many more rounds would hardly be above: the upper end of the same
-    /// interval.
+    /// The upper end of the same interval.
     #[must_use]
     pub fn median_at_most(&self) -> Option<f64> {
         self.quantile((0.5 + 0.98 / (self.0.len() as f64).sqrt()).min(1.0))
     }
 
-    /// The value that this part of the rounds stays below.
+    /// The quantile: this part of the rounds is below it.
     #[must_use]
     pub fn quantile(&self, part: f64) -> Option<f64> {
         let mut sorted = self.0.clone();

@@ -41,7 +41,7 @@ pub struct Subject {
     libxl_cleared: DomainKey,
     userid: WritableUserid,
     userids: Vec<WritableUserid>,
-    /// What is stored next; the first bytes count on.
+    /// The next value to store; its first bytes are a counter.
     value: Vec<u8>,
     buffer: Vec<u8>,
     stored: u64,
@@ -105,8 +105,8 @@ impl Subject {
             .filter(move |case| libxl || !case.is_libxls())
     }
 
-    /// Does a case this often, after some times that are not timed; the time does not include what
-    /// prepares it either.
+    /// Does a case this often, after some times that are not timed. The time does not include its
+    /// preparation.
     ///
     /// # Errors
     ///
@@ -227,7 +227,7 @@ impl Subject {
         }
     }
 
-    /// Makes sure that both kinds of store did store, and both kinds of retrieve do read.
+    /// Makes sure that both kinds of store store, and both kinds of retrieve read.
     fn verify(&mut self) -> Result<()> {
         let first = |subject: &Self| -> Result<Vec<u8>> {
             let userid: &Userid = subject.userid.as_userid();

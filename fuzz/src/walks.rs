@@ -52,7 +52,11 @@ impl Place {
             false => NameFormat::Libxl,
         };
         let block = NonZeroUsize::new(4 << (self.block % 3));
-        match Scene::new(Setting { format, block }) {
+        match Scene::new(Setting {
+            format,
+            block,
+            full: false,
+        }) {
             Ok(scene) => scene,
             Err(errno) => panic!("there is no scene: {errno:?}"),
         }

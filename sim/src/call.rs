@@ -67,6 +67,10 @@ pub enum Call<'a> {
         into: u64,
         to: Name<'a>,
     },
+    RenameNoReplace {
+        from: Name<'a>,
+        to: Name<'a>,
+    },
     Link {
         from: Name<'a>,
         to: Name<'a>,
@@ -209,6 +213,22 @@ impl CallKind {
                 E::STALE,
                 E::XDEV,
             ],
+            // A file system, or an old kernel, may not have the call.
+            Self::RenameNoReplace => &[
+                E::ACCESS,
+                E::BUSY,
+                E::DQUOT,
+                E::INTR,
+                E::INVAL,
+                E::IO,
+                E::NOMEM,
+                E::NOSPC,
+                E::NOSYS,
+                E::PERM,
+                E::ROFS,
+                E::STALE,
+                E::XDEV,
+            ],
             Self::Link => &[
                 E::ACCESS,
                 E::DQUOT,
@@ -281,6 +301,7 @@ impl fmt::Display for Call<'_> {
             Self::SyncFile { file } => write!(f, "sync_file {file}"),
             Self::Rename { from, to } => write!(f, "rename {from} {to}"),
             Self::RenameInto { from, into, to } => write!(f, "rename_into {from} {into} {to}"),
+            Self::RenameNoReplace { from, to } => write!(f, "rename_no_replace {from} {to}"),
             Self::Link { from, to } => write!(f, "link {from} {to}"),
             Self::Unlink { name } => write!(f, "unlink {name}"),
             Self::MakeDirectory { name } => write!(f, "make_directory {name}"),

@@ -8,13 +8,14 @@
 //! | `EACCES`, `EPERM` | by name | modes, an immutable file or directory, a server's own rules |
 //! | `EAGAIN` | open, open_lock; lock | a lease of another process; its lock |
 //! | `EBADF` | lock | NFS: an exclusive lock of a file that is open for reading |
-//! | `EBUSY` | rename, unlink | a mount point; FUSE |
-//! | `EDQUOT`, `ENOSPC` | create, write, sync, close, rename, link | quota, space (NFS: late) |
+//! | `EBUSY` | renames, unlink | a mount point; FUSE |
+//! | `EDQUOT`, `ENOSPC` | create, write, sync, close, renames, link | quota, space (NFS: late) |
 //! | `ENOSPC` | unlink | btrfs, which copies on write |
 //! | `EEXIST` | create | a random number that was drawn before |
 //! | `EFBIG` | write | `RLIMIT_FSIZE`, where `SIGXFSZ` is ignored |
 //! | `EINTR` | most | a signal during a call to a server (NFS with `intr`, FUSE) |
 //! | `EINVAL` | sync of a directory | network file systems that cannot |
+//! | `EINVAL`, `ENOSYS` | rename_no_replace | a file system, or a kernel, without this call |
 //! | `EIO` | all | the device or the server |
 //! | `EMFILE`, `ENFILE`, `ENOMEM` | opens, list | limits of the process and the host |
 //! | `EMLINK` | link | too many names of one file |
@@ -24,7 +25,7 @@
 //! | `EROFS` | whatever changes | mounted read-only, or remounted after an error |
 //! | `ESTALE` | all of NFS | the server has lost the file |
 //! | `ETXTBSY` | open_lock | the file is a program that runs |
-//! | `EXDEV` | rename, link | project quotas, overlayfs, bind mounts |
+//! | `EXDEV` | renames, link | project quotas, overlayfs, bind mounts |
 //!
 //! Errors that tell of the state of a name (`ENOENT`, `ELOOP`, `EISDIR`, `ENOTDIR`, `ENXIO`,
 //! `ENODEV`, `ENOTEMPTY`, `ENAMETOOLONG`) are not in the list: a test plants such a name instead.

@@ -40,14 +40,14 @@ impl<I: Interceptor> Interceptor for Arc<I> {
 pub enum Verdict {
     /// It is made.
     Proceed,
-    /// It is not made, and answers this. A sync of a file that fails so has lost the bytes. A close
-    /// is made all the same, and unless a signal interrupted it the bytes are lost.
+    /// It is not made, and returns this error. A sync of a file that fails in this way has lost the
+    /// bytes. A close is made nevertheless, and the bytes are lost unless the error is `EINTR`.
     Fail(Errno),
     /// It reads or writes at most this many bytes, or shows this many names and then fails with
     /// `EIO`. For all other calls the same as [`Verdict::Proceed`].
     Short(usize),
-    /// It is not made, and answers that it was done. For calls that have more to answer the same
-    /// as [`Verdict::Proceed`].
+    /// It is not made, and returns success. For calls that return a value the same as
+    /// [`Verdict::Proceed`].
     Pretend,
 }
 
@@ -56,9 +56,9 @@ pub enum Verdict {
 pub struct Interposed<D: Directory, I> {
     inner: D,
     interceptor: Arc<I>,
-    /// What the disk loses when a sync of a file is made to fail.
+    /// Makes the disk lose the bytes when a sync of a file is made to fail.
     lose: fn(&D, &D::File),
-    /// What readers lose, too, when a close is made to fail.
+    /// Makes readers, too, lose the bytes when a close is made to fail.
     lose_written: fn(&D, &D::File),
     number: u64,
     /// The number of what is opened next.
@@ -94,16 +94,16 @@ impl<D: Directory, I: Interceptor> Interposed<D, I> {
         }
     }
 
-    /// The same where a sync that is made to fail also loses the bytes, in the way in which this
-    /// directory can: [`SimDirectory::lose_writeback`](crate::SimDirectory::lose_writeback).
+    /// The same, but a sync that is made to fail also calls `lose`, which makes this directory lose
+    /// the bytes: [`SimDirectory::lose_writeback`](crate::SimDirectory::lose_writeback).
     #[must_use]
     pub fn losing(mut self, lose: fn(&D, &D::File)) -> Self {
         self.lose = lose;
         self
     }
 
-    /// The same where a close that is made to fail also loses the bytes that were written, in the
-    /// way in which this directory can:
+    /// The same, but a close that is made to fail also calls `lose`, which makes this directory
+    /// lose the bytes that were written:
     /// [`SimDirectory::lose_written`](crate::SimDirectory::lose_written).
     #[must_use]
     pub fn losing_at_close(mut self, lose: fn(&D, &D::File)) -> Self {
@@ -149,7 +149,7 @@ impl<D: Directory, I: Interceptor> Interposed<D, I> {
         made
     }
 
-    /// Makes a call that has nothing to answer, unless the interceptor fails it or pretends.
+    /// Makes a call that returns no value, unless the interceptor fails it or pretends.
     fn pass_done(
         &self,
         call: Call<'_>,
@@ -302,6 +302,12 @@ impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
             to,
         };
         self.pass_done(call, || self.inner.rename_into(from, &into.inner, to))
+    }
+
+    fn rename_no_replace(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        self.pass_done(Call::RenameNoReplace { from, to }, || {
+            self.inner.rename_no_replace(from, to)
+        })
     }
 
     fn link(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {

@@ -13,7 +13,7 @@ use crate::{SimOptions, Step};
 /// How far the clock moves when a process reads it.
 const TICK: Duration = Duration::from_micros(1);
 
-/// What the clock of a dead process shows: a time at which every deadline has passed.
+/// The time that a dead process reads: every deadline has passed.
 const END_OF_TIME: Duration = Duration::from_secs(u32::MAX as u64);
 
 #[derive(Debug)]
@@ -32,13 +32,13 @@ pub(crate) struct Kernel {
 #[derive(Debug, Default)]
 struct Process {
     dead: bool,
-    /// Which open file description stands behind each descriptor.
+    /// The open file description of each descriptor.
     descriptors: BTreeMap<u32, u64>,
     /// How many descriptors it may have.
     descriptors_max: Option<usize>,
 }
 
-/// An open file description: what forked processes share.
+/// An open file description, which forked processes share.
 #[derive(Debug)]
 struct Description {
     node: NodeId,
@@ -50,7 +50,7 @@ struct Description {
     descriptors: u32,
 }
 
-/// Which process holds a lock, seen from one of them.
+/// The process that holds a lock, as seen by one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// The process that asks.
@@ -82,7 +82,7 @@ impl Kernel {
         self.clock = self.clock.saturating_add(span).min(END_OF_TIME);
     }
 
-    /// What the clock shows to a process.
+    /// The time that a process reads.
     pub(crate) fn now(&mut self, process: u32) -> Duration {
         if self.check_alive(process).is_err() {
             return END_OF_TIME;

@@ -1,7 +1,7 @@
 //! `Random`: numbers that follow from a seed and from nothing else.
 
-/// SplitMix64: the same numbers for the same seed, in every version of every dependency, so that a
-/// seed that was written down once replays for ever.
+/// SplitMix64: the same numbers for the same seed, whatever the versions of dependencies, so that a
+/// recorded seed can always be replayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Random(u64);
 

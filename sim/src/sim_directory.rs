@@ -77,9 +77,9 @@ impl SimDirectory {
         Ok(())
     }
 
-    /// What a failed [`Directory::sync_file`] leaves: the kernel takes the written pages for clean,
-    /// readers see the new bytes until the host goes down, the disk keeps the old ones, and the
-    /// next sync succeeds.
+    /// Makes the disk lose the written bytes, as a failed [`Directory::sync_file`] does: the kernel
+    /// takes the pages for clean, readers see the new bytes until the host goes down, the disk
+    /// keeps the old ones, and the next sync succeeds.
     pub fn lose_writeback(&self, file: &SimFile) {
         let mut kernel = self.kernel();
         if let Ok(node) = kernel.node_of(self.process.id(), file.descriptor) {
@@ -88,8 +88,8 @@ impl SimDirectory {
         }
     }
 
-    /// What a failed [`Directory::close`] leaves of a file that was written: the server of a
-    /// network file system has refused the bytes, and readers find none.
+    /// Makes a file that was written lose its bytes, as a failed [`Directory::close`] does: the
+    /// server of a network file system has refused them, and readers find an empty file.
     pub fn lose_written(&self, file: &SimFile) {
         let mut kernel = self.kernel();
         if let Some(node) = kernel.written(self.process.id(), file.descriptor) {
@@ -114,14 +114,14 @@ impl SimDirectory {
         })
     }
 
-    /// The node under a name, and the directory, of a call that opens it.
+    /// The node under a name that a call opens, and the directory.
     fn opening(&self, kernel: &mut Kernel) -> Result<NodeId, Errno> {
         let node = self.node(kernel)?;
         kernel.check_descriptors(self.process.id())?;
         Ok(node)
     }
 
-    /// One look into the directory.
+    /// The next batch of names of a listing.
     fn names_after(&self, after: Option<&[u8]>) -> Result<Vec<Arc<[u8]>>, Errno> {
         let mut kernel = self.kernel();
         let count = kernel.options.listed_at_once.max(1);
@@ -244,6 +244,19 @@ impl Directory for SimDirectory {
         if kernel.storage.rename((old, from_bytes), (new, to_bytes))? {
             kernel.stepped(CallKind::Rename, || format!("rename {from} {to}"));
         }
+        Ok(())
+    }
+
+    fn rename_no_replace(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let directory = self.node(&mut kernel)?;
+        let (from_bytes, to_bytes) = (from.as_bytes(), to.as_bytes());
+        kernel
+            .storage
+            .rename_no_replace(directory, from_bytes, to_bytes)?;
+        kernel.stepped(CallKind::RenameNoReplace, || {
+            format!("rename {from} {to}, replacing nothing")
+        });
         Ok(())
     }
 

@@ -18,12 +18,12 @@ use crate::storage::{Body, Storage, StorageOptions};
 pub struct SimOptions {
     /// Its file system.
     pub storage: StorageOptions,
-    /// What its random numbers follow from.
+    /// The seed of its random numbers.
     pub seed: u64,
     /// How many files and directories a process may have open; `EMFILE` beyond.
     pub open_files_max: Option<usize>,
-    /// How many names one look into a directory gives. A listing looks again until there are no
-    /// more, so that names that move meanwhile are shown twice or never, as on a real host.
+    /// How many names a listing reads at a time. It reads until there are no more, so that names
+    /// that move meanwhile are shown twice or never, as on a real host.
     pub listed_at_once: usize,
     /// Whether `flock` has NFS's rule: an exclusive lock needs a file that is open for writing,
     /// `EBADF` otherwise.
@@ -50,10 +50,10 @@ impl Default for SimOptions {
 #[derive(Clone, Debug)]
 pub struct SimDisk(Arc<Mutex<Kernel>>);
 
-/// A call that changed what storage holds, or what of it is durable.
+/// A call that changed the storage, or made some of it durable.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// The kind of call: an open that truncated, a sync that failed are of their kind, too.
+    /// The kind of call; also of an open that truncated, or a sync that failed.
     pub kind: CallKind,
     /// The call, for people.
     pub call: String,
@@ -68,7 +68,7 @@ pub struct SimProcess {
     id: u32,
 }
 
-/// Something that another program left under a name.
+/// A file that another program left under a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Plant {
@@ -76,7 +76,7 @@ pub enum Plant {
     File(Vec<u8>),
     /// A regular file of this many zeros that takes up no space.
     Zeros(u64),
-    /// A symbolic link that says this.
+    /// A symbolic link to this target.
     Symlink(Vec<u8>),
     /// A named pipe without a writer.
     Fifo,
@@ -89,7 +89,7 @@ pub enum Plant {
 }
 
 impl Plant {
-    /// What stands under the name.
+    /// The type of the file.
     #[must_use]
     pub const fn file_type(&self) -> FileType {
         match self {
@@ -136,7 +136,7 @@ impl SimDisk {
         }
     }
 
-    /// What storage holds at this moment.
+    /// The storage at this moment.
     #[must_use]
     pub fn storage(&self) -> Storage {
         self.kernel().storage.clone()
@@ -148,29 +148,29 @@ impl SimDisk {
         self.kernel().storage.tree()
     }
 
-    /// Makes everything durable, as a quiet minute does.
+    /// Makes everything durable, as the kernel does by itself after a while.
     pub fn settle(&self) {
         self.kernel().storage.settle();
     }
 
-    /// Begins to note every step; what was noted so far is dropped.
+    /// Begins to record every step, and drops those that were recorded before.
     pub fn record_steps(&self) {
         self.kernel().steps = Some(Vec::new());
     }
 
-    /// How many steps were noted.
+    /// How many steps were recorded.
     #[must_use]
     pub fn steps_len(&self) -> usize {
         self.kernel().steps.as_ref().map_or(0, Vec::len)
     }
 
-    /// Stops noting, and gives what was noted.
+    /// Stops recording, and returns the recorded steps.
     #[must_use]
     pub fn take_steps(&self) -> Vec<Step> {
         self.kernel().steps.take().unwrap_or_default()
     }
 
-    /// Changes what the file system can take, from now on: fills it up, or mounts it read-only.
+    /// Changes the options of the file system from now on: fills it up, or mounts it read-only.
     pub fn reconfigure(&self, change: impl FnOnce(&mut StorageOptions)) {
         change(&mut self.kernel().storage.options);
     }
@@ -186,7 +186,7 @@ impl SimDisk {
         self.kernel().clock()
     }
 
-    /// What the disk and its kernel can do.
+    /// The disk and its kernel, locked.
     #[must_use]
     pub fn options(&self) -> SimOptions {
         self.kernel().options.clone()
@@ -203,7 +203,7 @@ impl SimDisk {
 }
 
 impl SimProcess {
-    /// Which process has the file of this name in the root directory exclusively locked.
+    /// The process that has the file of this name in the root directory exclusively locked.
     #[must_use]
     pub fn lock_holder(&self, name: Name<'_>) -> Option<Holder> {
         self.disk.kernel().holder(name.as_bytes(), self.id)
@@ -226,8 +226,8 @@ impl SimProcess {
     ///
     /// # Errors
     ///
-    /// `ENOENT` if there is none, `ENOTDIR` if it is something else, `EMFILE`; `EBADF` if the
-    /// process is dead.
+    /// `ENOENT` if the path does not exist, `ENOTDIR` if it is not a directory, `EMFILE`; `EBADF`
+    /// if the process is dead.
     pub fn directory(&self, name: Name<'_>) -> Result<SimDirectory, Errno> {
         let mut kernel = self.disk.kernel();
         kernel.check_alive(self.id)?;
@@ -243,8 +243,8 @@ impl SimProcess {
         ))
     }
 
-    /// `SIGKILL`: closes the files of the process and releases its locks. Whatever it does from
-    /// here on fails with `EBADF` and changes nothing.
+    /// `SIGKILL`: closes the files of the process and releases its locks. Its later calls fail with
+    /// `EBADF` and change nothing.
     pub fn kill(&self) {
         self.disk.kernel().kill(self.id);
     }
@@ -288,7 +288,7 @@ impl SimProcess {
 }
 
 impl SimDirectory {
-    /// Puts something under a name as if it had always been there, whatever was there before.
+    /// Puts a file under a name, durable at once, in place of the one that was there, if any.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! `Storage`: a file system, as programs see it and as the disk holds it.
 //!
-//! Inodes and names are each live (what programs see) and durable (what is on the disk for
-//! certain). Between the two stand an ordered journal of changes of names and, in each file, the
+//! Inodes and names each have a live state (what programs see) and a durable one (what is certainly
+//! on the disk). The difference is an ordered journal of changes of names and, in each file, the
 //! blocks that were written since it was synced. A crash keeps some of these, see [`CrashStates`].
 
 mod content;
@@ -33,11 +33,12 @@ const ROOT: NodeId = NodeId(0);
 /// The number of the root directory, as ext4 has it.
 const ROOT_NUMBER: u64 = 2;
 
-/// What a file system can take, and how it behaves.
+/// The limits of a file system, and how it behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StorageOptions {
-    /// The size in bytes of what reaches the disk at once. Without one, the bytes of one call do.
+    /// The size in bytes of a block, which reaches the disk as a whole. Without it, the bytes of
+    /// each call are a block.
     pub block: Option<NonZeroUsize>,
     /// Whether the number of an inode that is gone is used again at once, as ext4 does.
     pub reuses_inodes: bool,
@@ -45,6 +46,8 @@ pub struct StorageOptions {
     pub capacity: Option<u64>,
     /// How many inodes fit, the root included; `ENOSPC` beyond.
     pub inodes_max: Option<usize>,
+    /// Whether each name of a file after the first takes an inode, too, as on a tmpfs.
+    pub links_take_inodes: bool,
     /// Whether what fits is limited by a quota: `EDQUOT` in place of `ENOSPC`.
     pub quota: bool,
     /// Whether names that differ in the case of ASCII letters alone are the same name.
@@ -54,13 +57,14 @@ pub struct StorageOptions {
 }
 
 impl Default for StorageOptions {
-    /// Blocks are what one call wrote; inode numbers are used again; nothing is limited.
+    /// The bytes of each call are a block; inode numbers are used again; nothing is limited.
     fn default() -> Self {
         Self {
             block: None,
             reuses_inodes: true,
             capacity: None,
             inodes_max: None,
+            links_take_inodes: false,
             quota: false,
             folds_case: false,
             read_only: false,
@@ -209,7 +213,7 @@ impl Storage {
         Ok(())
     }
 
-    /// What a sync of a file leaves when the disk fails: the written bytes are lost to it.
+    /// Makes the disk lose the written bytes of a file, as a sync that fails does.
     pub(crate) fn lose_writeback(&mut self, id: NodeId) -> Result<(), Errno> {
         if let Body::File(content) = &mut self.node_mut(id)?.body {
             content.lose_writeback();
@@ -217,7 +221,7 @@ impl Storage {
         Ok(())
     }
 
-    /// Makes everything durable, as time does.
+    /// Makes everything durable, as the kernel does by itself after a while.
     pub(crate) fn settle(&mut self) {
         for node in self.nodes.values_mut() {
             if let Body::File(content) = &mut node.body {
@@ -241,13 +245,7 @@ impl Storage {
     }
 
     fn add(&mut self, body: Body, clock: Duration) -> Result<NodeId, Errno> {
-        if self
-            .options
-            .inodes_max
-            .is_some_and(|max| self.inodes >= max)
-        {
-            return Err(self.full());
-        }
+        self.check_inode_free()?;
         let number = self.free_numbers.pop_first().unwrap_or_else(|| {
             self.next_number += 1;
             self.next_number - 1
@@ -267,7 +265,15 @@ impl Storage {
         Ok(id)
     }
 
-    /// What is answered where no more fits.
+    fn check_inode_free(&self) -> Result<(), Errno> {
+        let max = self.options.inodes_max;
+        match max.is_some_and(|max| self.inodes >= max) {
+            true => Err(self.full()),
+            false => Ok(()),
+        }
+    }
+
+    /// The error when no more fits.
     const fn full(&self) -> Errno {
         match self.options.quota {
             true => Errno::DQUOT,
@@ -275,8 +281,20 @@ impl Storage {
         }
     }
 
-    /// Frees what programs can no longer reach. The disk may still hold it, so the node itself
-    /// stays until no crash can bring it back.
+    /// Frees the space of a name that was removed.
+    fn release_name(&mut self, id: NodeId) {
+        match self.nodes.get(&id) {
+            Some(node) if node.links > 0 => {
+                if self.options.links_take_inodes {
+                    self.inodes = self.inodes.saturating_sub(1);
+                }
+            }
+            _ => self.release_unused(id),
+        }
+    }
+
+    /// Frees the space of a node that programs can no longer reach. The disk may still hold it, so
+    /// the node itself stays until no crash can bring it back.
     fn release_unused(&mut self, id: NodeId) {
         let Some(node) = self.nodes.get(&id).filter(|node| !node.is_used()) else {
             return;

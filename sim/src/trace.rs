@@ -1,4 +1,4 @@
-//! `Trace`: every call and its answer, noted.
+//! `Trace`: records every call and its answer.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,26 +8,26 @@ use userdata_fs::Errno;
 use crate::call::{Answer, Call, CallKind};
 use crate::interposed::Interceptor;
 
-/// What was asked of directories, in order. Clones are the same trace. Two runs of one seed give
-/// the same trace, to the byte.
+/// The calls of directories, in order. Clones are the same trace. Two runs of one seed give the
+/// same trace, to the byte.
 #[derive(Clone, Debug, Default)]
 pub struct Trace(Arc<Mutex<Vec<Traced>>>);
 
 /// One call that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Traced {
-    /// Which process made it.
+    /// The process that made it.
     pub process: u32,
-    /// Which method it called.
+    /// The method that it called.
     pub kind: CallKind,
     /// The call with its arguments.
     pub call: String,
-    /// What was answered.
+    /// The answer.
     pub answer: Result<String, Errno>,
 }
 
 impl Trace {
-    /// What was noted so far.
+    /// The calls so far.
     #[must_use]
     pub fn calls(&self) -> Vec<Traced> {
         self.noted().clone()

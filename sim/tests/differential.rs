@@ -22,6 +22,7 @@ enum Op {
     Create(usize, usize),
     OpenLock(usize, usize),
     Link(usize, usize, usize),
+    RenameNoReplace(usize, usize, usize),
     Open(usize, usize),
     Close(usize),
     Read(usize, usize),
@@ -100,6 +101,9 @@ impl<D: Directory, P: Fn(Name<'_>, Hostile)> Arm<D, P> {
                 self.files.push(file);
             }
             Op::Link(in_, from, to) => directory(in_).link(name(from), name(to))?,
+            Op::RenameNoReplace(in_, from, to) => {
+                directory(in_).rename_no_replace(name(from), name(to))?;
+            }
             Op::Open(in_, n) => {
                 let file = directory(in_).open(name(n))?;
                 self.files.push(file);
@@ -292,6 +296,7 @@ fn ops() -> impl Strategy<Value = Vec<Op>> {
     ];
     let change = prop_oneof![
         4 => (in_(), name(), in_(), name()).prop_map(|(d, n, e, m)| Op::Rename(d, n, e, m)),
+        2 => (in_(), name(), name()).prop_map(|(d, n, m)| Op::RenameNoReplace(d, n, m)),
         2 => (in_(), name()).prop_map(|(d, n)| Op::Unlink(d, n)),
         2 => (in_(), name()).prop_map(|(d, n)| Op::MakeDirectory(d, n)),
         2 => (in_(), name()).prop_map(|(d, n)| Op::RemoveDirectory(d, n)),

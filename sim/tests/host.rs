@@ -103,6 +103,32 @@ fn a_full_disk_takes_what_fits_and_then_nothing() {
 }
 
 #[test]
+fn a_link_takes_an_inode_where_links_do() {
+    let (disk, _process, root) = host();
+    disk.reconfigure(|options| {
+        options.inodes_max = Some(3);
+        options.links_take_inodes = true;
+    });
+    root.close(root.create(name("a")).unwrap()).unwrap();
+    root.link(name("a"), name("b")).unwrap();
+    assert_eq!(root.link(name("a"), name("c")), Err(Errno::NOSPC));
+    assert_eq!(root.create(name("c")).err(), Some(Errno::NOSPC));
+    let free_and_fill = |gone: &str| {
+        root.unlink(name(gone)).unwrap();
+        root.close(root.create(name(gone)).unwrap()).unwrap();
+        assert_eq!(root.create(name("c")).err(), Some(Errno::NOSPC));
+    };
+    free_and_fill("a");
+    free_and_fill("b");
+    // A rename takes none, and frees one where it replaces.
+    root.rename_no_replace(name("a"), name("d")).unwrap();
+    assert_eq!(root.create(name("c")).err(), Some(Errno::NOSPC));
+    root.rename(name("d"), name("b")).unwrap();
+    root.link(name("b"), name("c")).unwrap();
+    assert_eq!(root.link(name("b"), name("d")), Err(Errno::NOSPC));
+}
+
+#[test]
 fn a_process_without_descriptors_opens_nothing() {
     let (_disk, process, root) = host();
     root.make_directory(name("d")).unwrap();

@@ -1,4 +1,4 @@
-//! What stands before a directory does what it is told, once, and nothing else.
+//! An interceptor does what it is told, once, and nothing else.
 
 use std::ops::ControlFlow;
 
@@ -24,7 +24,7 @@ fn faulty(fault: Fault) -> (SimDisk, Interposed<SimDirectory, Faults>) {
     (disk, faulty)
 }
 
-/// One call of this kind; what failed, if it did.
+/// Makes one call of this kind, and returns its error, if it failed.
 fn call(root: &Interposed<SimDirectory, Faults>, kind: CallKind) -> Option<Errno> {
     let with_lock = |done: &dyn Fn(&_) -> Option<Errno>| {
         let file = root.open_lock(name("a")).unwrap();
@@ -33,6 +33,7 @@ fn call(root: &Interposed<SimDirectory, Faults>, kind: CallKind) -> Option<Errno
     match kind {
         CallKind::Close => root.close(root.open(name("a")).unwrap()).err(),
         CallKind::Link => root.link(name("a"), name("c")).err(),
+        CallKind::RenameNoReplace => root.rename_no_replace(name("a"), name("c")).err(),
         CallKind::IsAtPath => root.is_at_path().err(),
         CallKind::Create => root.create(name("new")).err(),
         CallKind::OpenLock => root.open_lock(name("a")).err(),
@@ -69,6 +70,7 @@ fn each_call_fails_with_each_errno_and_changes_nothing() {
     let kinds = [
         K::Close,
         K::Link,
+        K::RenameNoReplace,
         K::IsAtPath,
         K::Create,
         K::OpenLock,

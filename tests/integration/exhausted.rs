@@ -98,15 +98,35 @@ fn on_a_disk_without_inodes_the_old_value_stays_and_nothing_else() {
 }
 
 #[test]
-fn on_a_disk_without_inodes_values_are_removed() {
-    let scratch = tempfile::tempdir().unwrap();
+fn on_a_tmpfs_without_inodes_values_are_removed() {
+    if let Some(said) = on_a_tmpfs("nr_inodes=16,mode=700", "", &["free-on-a-tmpfs"]) {
+        assert_eq!(said, ["done"]);
+    }
+}
+
+/// Starts an actor on an ext4 with few inodes.
+fn on_a_small_ext4(arguments: &[&str]) -> Option<Vec<String>> {
+    let scratch = tempfile::tempdir().expect("a scratch directory");
     let image = scratch.path().join("image");
-    let image = image.to_str().unwrap();
-    // Not a tmpfs, which counts a link as an inode.
+    let image = image.to_str().expect("a path of text");
     let mount = format!(
         "truncate -s 4M {image} && mkfs.ext4 -q -N 32 {image} && mount -o loop {image} \"$0\""
     );
-    if let Some(said) = mounted(&mount, "", &["free-without-inodes"]) {
+    mounted(&mount, "", arguments)
+}
+
+#[test]
+fn on_a_disk_without_inodes_values_are_removed() {
+    if let Some(said) = on_a_small_ext4(&["free-without-inodes"]) {
+        assert_eq!(said, ["done"]);
+    }
+}
+
+#[test]
+fn without_inodes_each_value_is_removed_once() {
+    let on_a_tmpfs = on_a_tmpfs("nr_inodes=16,mode=700", "", &["free-at-once"]);
+    let on_ext4 = on_a_small_ext4(&["free-at-once"]);
+    for said in on_a_tmpfs.into_iter().chain(on_ext4) {
         assert_eq!(said, ["done"]);
     }
 }

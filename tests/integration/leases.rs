@@ -14,7 +14,7 @@ use crate::scene::{Scene, userid};
 
 const SHORT: Duration = Duration::from_millis(30);
 
-/// The program of `lease.c`.
+/// The program of `lease.c`, with which the command is tested, too.
 struct Lease {
     _scratch: TempDir,
     program: PathBuf,
@@ -24,7 +24,8 @@ impl Lease {
     fn new() -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let program = scratch.path().join("lease");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("integration/lease.c");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../crates/userdata-cli/tests/fixtures/lease.c");
         let compiled = Command::new("cc")
             .arg("-o")
             .args([&program, &source])

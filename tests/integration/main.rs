@@ -16,6 +16,7 @@ mod engine;
 mod exhausted;
 #[cfg(test)]
 mod forked_child;
+mod full_disk;
 #[cfg(test)]
 mod hostile_directory;
 #[cfg(test)]
@@ -29,6 +30,8 @@ mod libxls_bugs;
 #[cfg(test)]
 mod lifetime;
 #[cfg(test)]
+mod lifetime_faults;
+#[cfg(test)]
 mod moved_directory;
 #[cfg(test)]
 mod place;
@@ -40,6 +43,8 @@ mod same_key_again;
 mod scene;
 #[cfg(test)]
 mod simulated_host;
+#[cfg(test)]
+mod stale_files;
 #[cfg(test)]
 mod store_conformance;
 #[cfg(test)]

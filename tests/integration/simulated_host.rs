@@ -1,8 +1,6 @@
 //! The store on a simulated host: NFS, a quota, folded case, sizes that no memory holds.
 
-use hv_sim::{HostOptions, NewDomain, SimHost};
-use userdata::Userdata;
-use userdata_core::store::{Durability, Expect, Keep, Op, StoreErrorKind};
+use userdata_core::store::{Durability, Expect, Op, StoreErrorKind};
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Store as _};
 use userdata_fs::{Directory as _, Errno, FileStore, LockMode, Name};
@@ -10,23 +8,23 @@ use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions};
 
 use crate::scene::{PATIENT, userid};
 
-fn domain() -> DomainKey {
+pub(crate) fn domain() -> DomainKey {
     "5.11111111-2222-3333-4444-abcdef555555"
         .parse()
         .expect("DOMID.UUID")
 }
 
-fn disk(change: impl FnOnce(&mut SimOptions)) -> SimDisk {
+pub(crate) fn disk(change: impl FnOnce(&mut SimOptions)) -> SimDisk {
     let mut options = SimOptions::default();
     change(&mut options);
     SimDisk::new(options)
 }
 
-fn store(disk: &SimDisk) -> FileStore<SimDirectory> {
+pub(crate) fn store(disk: &SimDisk) -> FileStore<SimDirectory> {
     FileStore::new(disk.process().root().unwrap())
 }
 
-fn put(store: &FileStore<SimDirectory>, text: &str) {
+pub(crate) fn put(store: &FileStore<SimDirectory>, text: &str) {
     let userid = userid(text);
     let op = Op::Put {
         userid: &userid,
@@ -39,14 +37,14 @@ fn put(store: &FileStore<SimDirectory>, text: &str) {
         .unwrap();
 }
 
-fn plant(disk: &SimDisk, name: &str, plant: Plant) {
+pub(crate) fn plant(disk: &SimDisk, name: &str, plant: Plant) {
     let root = disk.process().root().unwrap();
     let name = format!("userdata-{name}");
     root.plant(Name::new(name.as_bytes()).unwrap(), plant)
         .unwrap();
 }
 
-fn files(disk: &SimDisk) -> usize {
+pub(crate) fn files(disk: &SimDisk) -> usize {
     disk.tree().iter().count()
 }
 
@@ -70,87 +68,6 @@ fn with_the_locks_of_nfs_a_clear_removes_other_locks() {
         .unwrap();
     assert!(cleared.failed.is_empty(), "{:?}", cleared.failed);
     assert_eq!(files(&disk), 0);
-}
-
-#[test]
-fn without_a_free_inode_everything_can_be_removed() {
-    for quota in [false, true] {
-        let disk = disk(|options| options.storage.quota = quota);
-        let host = SimHost::new(HostOptions::new(1).with_spurious_one_in(0));
-        let domain = domain();
-        host.create(
-            NewDomain::new()
-                .with_domid(domain.domid)
-                .with_uuid(domain.uuid),
-        )
-        .unwrap();
-        let userdata = Userdata::new(host.clone(), store(&disk));
-        for text in ["a", "b", "c", "d"] {
-            userdata.store(domain, &userid(text), b"value").unwrap();
-        }
-        let full = files(&disk) + 1;
-        disk.reconfigure(|options| options.inodes_max = Some(full));
-        userdata.store(domain, &userid("a"), b"new").unwrap_err();
-        assert_eq!(files(&disk), 4, "nothing is left of a store that failed");
-        userdata.remove(domain, userid("a")).unwrap();
-        let full = files(&disk) + 1;
-        disk.reconfigure(|options| options.inodes_max = Some(full));
-        // The lock and the closing marker are links of different files.
-        let destroyed = userdata
-            .destroy(domain, |key| host.destroy(key.domid))
-            .unwrap();
-        assert!(destroyed.problems.is_empty(), "{:?}", destroyed.problems);
-        assert_eq!(files(&disk), 0);
-    }
-}
-
-#[test]
-fn without_a_free_inode_a_gone_domain_is_cleared() {
-    let disk = disk(|_| {});
-    let host = SimHost::new(HostOptions::new(1).with_spurious_one_in(0));
-    put(&store(&disk), "only");
-    disk.reconfigure(|options| options.inodes_max = Some(2));
-    let userdata = Userdata::new(host, store(&disk));
-    let cleared = userdata.clear(domain(), Keep::Nothing).unwrap();
-    assert_eq!(cleared.removed.len(), 1);
-    assert_eq!(files(&disk), 0);
-}
-
-#[test]
-fn with_one_file_and_no_inode_a_destroy_goes_on_unmarked() {
-    let disk = disk(|_| {});
-    let host = SimHost::new(HostOptions::new(1).with_spurious_one_in(0));
-    let domain = domain();
-    host.create(
-        NewDomain::new()
-            .with_domid(domain.domid)
-            .with_uuid(domain.uuid),
-    )
-    .unwrap();
-    put(&store(&disk), "only");
-    disk.reconfigure(|options| options.inodes_max = Some(2));
-    let userdata = Userdata::new(host.clone(), store(&disk));
-    let destroyed = userdata
-        .destroy(domain, |key| host.destroy(key.domid))
-        .unwrap();
-    assert_eq!(destroyed.problems.len(), 1, "{:?}", destroyed.problems);
-    assert_eq!(files(&disk), 0);
-}
-
-#[test]
-fn nothing_but_a_regular_file_is_linked_to_the_lock() {
-    let disk = disk(|_| {});
-    let host = SimHost::new(HostOptions::new(1).with_spurious_one_in(0));
-    for (name, strange) in [
-        ("a", Plant::Symlink(b"nowhere".to_vec())),
-        ("b", Plant::Fifo),
-    ] {
-        plant(&disk, &format!("d.{}.{name}", domain()), strange);
-    }
-    disk.reconfigure(|options| options.inodes_max = Some(3));
-    let userdata = Userdata::new(host, store(&disk));
-    userdata.clear(domain(), Keep::Nothing).unwrap_err();
-    assert_eq!(files(&disk), 2);
 }
 
 #[test]

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use userdata_core::file_name::NameFormat;
+use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::hypervisor::BootId;
-use userdata_fs::{Directory, FileStore, OsDirectory};
+use userdata_fs::{Directory, FileStore, Name, OsDirectory};
 use userdata_sim::{SimDisk, SimOptions};
 use userdata_testkit::store::{self, StoreUnderTest};
 
 use crate::engine::database::Database;
 use crate::engine::database_store::DatabaseStore;
-use crate::engine::tree::TreeStore;
+use crate::engine::tree::{TreeStore, value_name};
 use crate::place::Place;
 
 /// An empty directory. Each call opens it again, as another process would.
@@ -30,9 +30,23 @@ fn simulated() -> Opened<userdata_sim::SimDirectory> {
     })
 }
 
+/// Puts an empty file in the place of a value, as a power cut leaves one that libxl stored.
+fn empty<D: Directory>(directory: &D, name: &[u8]) {
+    let name = Name::new(name).expect("the name of a file");
+    directory.unlink(name).expect("a value is there");
+    let file = directory.create(name).expect("an empty file is made");
+    directory.close(file).expect("an empty file is closed");
+}
+
 fn file_store<D: Directory>(open: Opened<D>, format: NameFormat) -> StoreUnderTest {
+    let open = Arc::new(open);
+    let again = Arc::clone(&open);
     let store = StoreUnderTest::new(move || FileStore::new(open()).with_name_format(format))
-        .with_value_max(FileStore::<D>::VALUE_MAX);
+        .with_value_max(FileStore::<D>::VALUE_MAX)
+        .with_damage(move |domain, userid| {
+            let name = FileName::data(format, domain, userid).expect("a short name");
+            empty(&again(), name.as_bytes());
+        });
     match format {
         NameFormat::Seed => store.keeping_data_by_uuid_alone(),
         _ => store,
@@ -41,8 +55,18 @@ fn file_store<D: Directory>(open: Opened<D>, format: NameFormat) -> StoreUnderTe
 
 fn tree_store<D: Directory>(open: Opened<D>) -> StoreUnderTest {
     let boot: BootId = "boot-1".parse().expect("the name of a boot");
+    let (open, of_boot) = (Arc::new(open), boot.to_string());
+    let again = Arc::clone(&open);
     StoreUnderTest::new(move || TreeStore::new(open(), boot.clone()))
         .with_value_max(TreeStore::<D>::VALUE_MAX)
+        .with_damage(move |domain, userid| {
+            let child = |directory: D, name: &str| {
+                let name = Name::new(name.as_bytes()).expect("the name of a directory");
+                directory.open_directory(name).expect("it is there")
+            };
+            let directory = child(child(again(), &of_boot), &domain.to_string());
+            empty(&directory, &value_name(userid));
+        })
 }
 
 #[test]

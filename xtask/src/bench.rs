@@ -26,18 +26,18 @@ const INSTALL: Duration = Duration::from_secs(600);
 const BUILD: Duration = Duration::from_secs(3600);
 const RUN: Duration = Duration::from_secs(3600);
 
-/// What counts system calls.
+/// The program that counts system calls.
 const STRACE: Need = Need::of("strace", &["apt-get", "install", "strace"]);
 
-/// What makes and mounts images.
+/// The programs that make and mount images.
 const FOR_IMAGES: [Need; 3] = [
     Need::of("mkfs.ext4", &["apt-get", "install", "e2fsprogs"]).probed_by(&["mkfs.ext4", "-V"]),
     Need::of("mkfs.xfs", &["apt-get", "install", "xfsprogs"]).probed_by(&["mkfs.xfs", "-V"]),
     Need::of("mount", &["apt-get", "install", "mount"]),
 ];
 
-/// The images, with what makes each. An inode for every 8 KiB is enough for all files, and what
-/// ext4 would do in the background is done at once.
+/// The images, with the command that makes each. An inode for every 8 KiB is enough for all files,
+/// and the work that ext4 would do in the background is done at once.
 const IMAGES: [(&str, &str, &[&str]); 2] = [
     (
         "ext4",
@@ -56,7 +56,7 @@ const IMAGES: [(&str, &str, &[&str]); 2] = [
 /// The size of an image in bytes; it has holes.
 const IMAGE_LEN: u64 = 2 << 30;
 
-/// What `statfs(2)` calls a tmpfs.
+/// The number of tmpfs in `statfs(2)`.
 const TMPFS: u64 = 0x0102_1994;
 
 /// Options of `cargo xtask bench`.
@@ -72,7 +72,7 @@ pub(crate) struct Task {
     /// mounted]
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// A directory on a tmpfs; left out if it is none
+    /// A directory on a tmpfs; left out if it is on another file system
     #[arg(long, value_name = "DIR", default_value = "/dev/shm")]
     tmpfs: PathBuf,
     #[command(flatten)]
@@ -120,7 +120,7 @@ impl Task {
         let mut command = if images.is_empty() {
             child::command(program)
         } else {
-            // What is mounted in a namespace of its own goes with the program, however that ends.
+            // The mounts are in a namespace of the program's own, and end with it.
             let mut command = child::command("unshare");
             command.args(["--mount", "--"]).arg(program);
             command
@@ -156,7 +156,7 @@ fn build() -> Result<()> {
     Child::start(&mut command, BUILD)?.succeed()
 }
 
-/// Says what is left out, unless the user asked us to end.
+/// Prints what is left out, unless the user asked us to end.
 fn leave_out(what: &str, error: &anyhow::Error) -> Result<()> {
     child::check_interrupt()?;
     writeln!(io::stdout(), "{what}: {error:#}\n")?;

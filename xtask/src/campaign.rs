@@ -1,8 +1,8 @@
-//! One campaign of the simulation: the figures, what they are held against, and the page.
+//! One campaign of the simulation: the figures, their targets, and the page.
 //!
-//! Builds the command `simulate` in release mode and lets it run everything that it has: all
-//! exhaustive families, then seeds until time is up. Unless told otherwise the planted bugs are
-//! hunted, too. What was found is kept in `target/campaign`.
+//! Builds the command `simulate` in release mode and runs all exhaustive families, then seeds until
+//! time is up. Unless told otherwise it hunts the planted bugs, too. The findings are kept in
+//! `target/campaign`.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ use crate::{canaries, project};
 
 const BUILD: Duration = Duration::from_secs(3600);
 
-/// How long the report may take, and what the last case of a run may take beyond its time.
+/// How long the report may take, and how much longer than asked the last case of a run may take.
 const GRACE: Duration = Duration::from_secs(15 * 60);
 
 /// Options of `cargo xtask campaign`.
@@ -28,20 +28,20 @@ pub(crate) struct Task {
     /// What histories are made of, see `simulate run --help`
     #[arg(long, default_value = "all")]
     mix: String,
-    /// What becomes of the planted bugs
+    /// How to treat the planted bugs
     #[arg(long, value_enum, default_value_t = Canaries::Hunt)]
     canaries: Canaries,
-    /// Show figures that depend on the speed of the machine, and hold them against nothing
+    /// Show figures that depend on the speed of the machine without comparing them with a target
     #[arg(long)]
     any_speed: bool,
 }
 
-/// What becomes of the planted bugs.
+/// How the planted bugs are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Canaries {
     /// They are hunted
     Hunt,
-    /// What `cargo xtask canaries` found last is shown
+    /// The last result of `cargo xtask canaries` is shown
     Last,
     /// They are left out
     None,

@@ -1,8 +1,8 @@
 //! Bugs that are planted in a copy of the source, and the campaign that has to find each.
 //!
-//! Nothing of them is in the product: a canary is a text that is replaced by another in a copy of
-//! the workspace, out of which the command `simulate` is built. One that is not found is a failure
-//! of the checks, one that no longer fits the source has to be written anew.
+//! They are not in the product: a canary replaces one text by another in a copy of the workspace,
+//! from which the command `simulate` is built. If a canary is not found, the checks have failed; if
+//! it no longer fits the source, it has to be written anew.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -28,7 +28,7 @@ mod families;
 /// How long each is hunted at most, unless told otherwise.
 const MINUTES: f64 = 2.0;
 
-/// The seeds of what is drawn. Those of the exhaustive families that come first find most.
+/// The seeds. The exhaustive families come first, and find most.
 const SEEDS: &str = "0..400";
 
 /// Options of `cargo xtask canaries`.
@@ -49,14 +49,14 @@ pub(crate) struct Task {
 struct Hunted {
     name: String,
     bug: String,
-    /// What was found, for the report; `None` if nothing was.
+    /// The first failure, for the report; `None` if there was none.
     failure: Option<Value>,
     /// How many cases were run until it was found.
     cases: u64,
     seconds: f64,
 }
 
-/// What is needed of what `simulate run --out` keeps.
+/// The part of the file of `simulate run --out` that is needed here.
 #[derive(Debug, Deserialize)]
 struct Findings {
     families: BTreeMap<String, Tally>,
@@ -68,12 +68,12 @@ struct Tally {
     cases: u64,
 }
 
-/// Where everything of them is built and kept.
+/// The folder in which the canaries are built and kept.
 fn folder() -> PathBuf {
     project::target().join("canaries")
 }
 
-/// What the last hunt found, for `simulate report`.
+/// The result of the last hunt, for `simulate report`.
 pub(crate) fn found() -> PathBuf {
     folder().join("canaries.json")
 }
@@ -106,7 +106,7 @@ impl Task {
         let sound = hunt(None)?;
         writeln!(io::stdout(), "{sound}")?;
         if sound.failure.is_some() {
-            bail!("the code without a bug is complained about");
+            bail!("the simulation reports a failure of the code without a bug");
         }
         if self.families {
             return families::measure(&copy, &canaries, self.minutes);
@@ -132,7 +132,7 @@ impl Task {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Builds with the bug, or without one, and runs until something is found.
+    /// Builds with the bug, or without one, and runs until a failure is found.
     fn hunt(&self, copy: &Copy, canary: Option<&Canary>) -> Result<Hunted> {
         let simulate = copy.build(canary)?;
         let started = Instant::now();
@@ -147,7 +147,7 @@ impl Task {
     }
 }
 
-/// Runs cases until something is found, for so long at most.
+/// Runs cases until a failure is found, for this long at most.
 fn simulate_run(simulate: &Path, minutes: f64, options: &[&str]) -> Result<Findings> {
     let out = folder().join("hunt.json");
     let mut command = child::command(simulate);

@@ -1,4 +1,4 @@
-//! Child processes that do not outlive us.
+//! Child processes that do not outlive this one.
 //!
 //! Each runs in a process group of its own, which is killed at a deadline, on Ctrl-C and when the
 //! handle is dropped. The kernel kills the child itself when we are killed outright.
@@ -19,7 +19,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// The user pressed Ctrl-C, or we were told to end.
+/// The user pressed Ctrl-C, or a signal asked this process to end.
 #[derive(Debug)]
 pub(crate) struct Interrupted;
 
@@ -31,7 +31,8 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// From now on Ctrl-C, SIGTERM and SIGHUP end every child first. A second one ends us at once.
+/// From now on Ctrl-C, SIGTERM and SIGHUP end every child first. A second one ends this process at
+/// once.
 pub(crate) fn catch_interrupts() -> Result<()> {
     ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
@@ -92,7 +93,7 @@ impl Child {
         })
     }
 
-    /// What the child writes, if it was started with a pipe.
+    /// The output of the child, if it was started with a pipe.
     pub(crate) fn take_stdout(&mut self) -> Result<ChildStdout> {
         self.inner
             .stdout
@@ -150,8 +151,8 @@ impl Drop for Child {
     }
 }
 
-/// Runs a command to its end and returns what it wrote to its standard output. A failure shows the
-/// end of what it wrote to either.
+/// Runs a command to its end and returns its standard output. An error shows the end of its output
+/// and its errors.
 pub(crate) fn output(command: &mut Command, limit: Duration) -> Result<String> {
     let mut out = tempfile::tempfile().context("cannot make a temporary file")?;
     let mut err = tempfile::tempfile().context("cannot make a temporary file")?;

@@ -1,7 +1,7 @@
 //! Every check there is, in one list.
 //!
-//! All steps run, also after a failure. A step that needs something which is not there gets it:
-//! packages of Debian where we are root, tools and components of cargo anywhere.
+//! All steps run, also after a failure. What a step needs is installed if it is missing: packages
+//! of Debian if the user is root, tools and components of cargo in any case.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -46,7 +46,7 @@ const HACK: Need = Need::of(
 /// The steps: cheap ones first, each after those that tell more about the same mistake.
 #[rustfmt::skip]
 const STEPS: &[Step] = &[
-    Step::cargo("lock", "Cargo.lock answers every manifest", &[&["fetch", "--locked"]]),
+    Step::cargo("lock", "Cargo.lock fits every manifest", &[&["fetch", "--locked"]]),
     Step::cargo("fmt", "rustfmt changes nothing", &[&["fmt", "--all", "--check"]])
         .needs(&[RUSTFMT]),
     Step::check("tidy", "the house rules hold", |_| tidy::check()),
@@ -57,8 +57,8 @@ const STEPS: &[Step] = &[
     Step::check("advisories", "no dependency has a known vulnerability", advisories::check)
         .needs(&[DENY])
         .or_left_out("hosted CI asks"),
-    // Published packages alone, in each selection of features, so that none lives on features that
-    // another one switches on; then all targets. `xenctrl` needs Xen's headers: step `xen`.
+    // Published packages alone, in each selection of features, so that none depends on features
+    // that another one enables; then all targets. `xenctrl` needs Xen's headers: step `xen`.
     Step::cargo("clippy", "no warning in any package alone", &[
         &[
             "hack", "clippy", "--locked", "--ignore-private", "--each-feature",
@@ -78,7 +78,7 @@ const STEPS: &[Step] = &[
             "-p", "userdata-fs", "-p", "hv-xen", "-p", "userdata-testkit", "-p", "userdata-cli",
         ],
     ]).with_env("RUSTFLAGS", "--cfg rustix_use_libc"),
-    // One by one, so that no package lives on features that another one switches on.
+    // One by one, so that no package depends on features that another one enables.
     Step::cargo("doc", "docs build without a warning, for users and for us", &[
         &[
             "hack", "doc", "--locked", "--no-deps",
@@ -106,7 +106,7 @@ const STEPS: &[Step] = &[
         .or_left_out("the simulated power cuts are in the everyday test").within(30),
     Step::cargo("canaries", "the simulation finds every planted bug", &[&["xtask", "canaries"]])
         .within(40),
-    // How fast it is depends on the machine.
+    // Its speed depends on the machine.
     Step::cargo("campaign", "two minutes of simulation break no guarantee", &[
         &["xtask", "campaign", "--minutes", "2", "--canaries", "last", "--any-speed"],
     ]).within(40),

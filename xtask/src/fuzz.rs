@@ -1,8 +1,8 @@
 //! Fuzzing: every target of `fuzz/` for as long as asked, and the figures of all of them.
 //!
-//! cargo-fuzz builds and runs them. What is done with one target or one input are its own commands,
-//! `cargo +nightly fuzz run`, `tmin`, `cmin` and `coverage`; see docs/fuzzing.md. What a target
-//! learns stays in `target/fuzz/TARGET`, what it fails on in `fuzz/artifacts/TARGET`.
+//! cargo-fuzz builds and runs them. For one target or one input use its own commands,
+//! `cargo +nightly fuzz run`, `tmin`, `cmin` and `coverage`; see docs/fuzzing.md. The inputs that a
+//! target finds are kept in `target/fuzz/TARGET`, those that fail in `fuzz/artifacts/TARGET`.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -42,7 +42,7 @@ const CXX: Need = Need::of("g++", &["apt-get", "install", "g++"]);
 /// What fuzzing needs beside the Rust toolchain.
 pub(crate) const NEEDS: &[Need] = &[NIGHTLY, CARGO_FUZZ, CXX];
 
-/// What a target may take beyond its time: it is built, and runs all inputs that there are.
+/// How much longer than asked a target may take: it is built, and runs all known inputs first.
 const GRACE: Duration = Duration::from_secs(1800);
 
 /// Options of `cargo xtask fuzz`.
@@ -59,7 +59,7 @@ pub(crate) struct Task {
     jobs: u8,
 }
 
-/// How one target did.
+/// The result of one target.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Run {
     target: String,
@@ -79,7 +79,7 @@ impl Task {
         let mut runs = Vec::new();
         for target in targets {
             runs.push(self.fuzz(&target, &folder)?);
-            // So that an interrupted run keeps what was found until then.
+            // Written after each target, so that an interrupted run keeps its results.
             fs::write(folder.join("report.json"), serde_json::to_string(&runs)?)?;
         }
         let failed = runs.iter().filter(|run| run.failed).count();
@@ -103,7 +103,7 @@ impl Task {
         let run = Run::new(target, !ended.success(), self.minutes, &told);
         writeln!(io::stdout(), "{run}")?;
         if run.failed {
-            // With the commands that replay and shrink the input.
+            // The error includes the commands that replay and shrink the input.
             writeln!(io::stdout(), "{}", child::tail(&told, 60))?;
         }
         Ok(run)
@@ -130,14 +130,14 @@ impl Task {
         if dictionary.is_file() {
             command.arg(format!("-dict={}", dictionary.display()));
         }
-        // They would lead it back to the compiler that built us.
+        // These variables would select the compiler that built this program.
         command.env_remove("CARGO").env_remove("RUSTC");
         command
     }
 }
 
 impl Run {
-    /// From what libFuzzer wrote, alone or as one of several processes.
+    /// Reads the output of libFuzzer, alone or as one of several processes.
     fn new(target: &str, failed: bool, span: Duration, log: &str) -> Self {
         let after = |name: &str| {
             let (_, after) = log.rsplit_once(name)?;

@@ -24,7 +24,7 @@ const BUILD: Duration = Duration::from_secs(3600);
 const INSTALL: Duration = Duration::from_secs(600);
 const RUN: Duration = Duration::from_secs(24 * 3600);
 
-/// So often it is looked whether a loop device is gone, a tenth of a second apart.
+/// How many times to look, a tenth of a second apart, whether a loop device is gone.
 const LOOKS_MAX: u32 = 50;
 
 /// The programs that make, mount and repair the file systems.
@@ -46,13 +46,13 @@ pub(crate) struct Task {
     /// full-without-directory-sync, one-barrier, rename-then-sync); may be given again
     #[arg(long, value_name = "FORM")]
     form: Vec<String>,
-    /// So many power cuts in all
+    /// How many power cuts in all
     #[arg(long, default_value_t = 2000)]
     states: u32,
-    /// From which the changes and the power cuts follow
+    /// The seed of the changes and the power cuts
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// So many file systems at a time [default: all]
+    /// How many file systems at a time [default: all]
     #[arg(long)]
     jobs: Option<u32>,
     /// Show one power cut of a recording again, and run no others
@@ -105,7 +105,7 @@ impl Task {
     }
 }
 
-/// Can power cuts be tried on this machine? If not, the error says what is missing.
+/// Checks that power cuts can be tried on this machine. The error says what is missing.
 pub(crate) fn possible() -> Result<(), Unavailable> {
     if !geteuid().is_root() {
         return Err(Unavailable("only root may mount file systems"));
@@ -128,7 +128,7 @@ pub(crate) fn possible() -> Result<(), Unavailable> {
     }
 }
 
-/// Where the report and the recordings of failures are kept.
+/// The folder of the report and the recordings of failures.
 fn out() -> Result<PathBuf> {
     let out = project::target().join("power-cut");
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
@@ -158,8 +158,8 @@ fn run(command: &mut Command) -> Result<bool> {
     Ok(Child::start(command, RUN)?.wait(|| ())?.success())
 }
 
-/// The kernel takes a loop device away when its mount ends, which is soon after the rig has. One
-/// that stays is an error, and removed.
+/// The kernel removes a loop device when its mount ends, soon after the rig. A device that stays is
+/// removed, and is an error.
 fn remove_loop_devices(scratch: &Path) -> Result<()> {
     let name = scratch.file_name().unwrap_or_default().to_string_lossy();
     for _ in 0..LOOKS_MAX {

@@ -1,5 +1,5 @@
-//! The everyday test: what a newcomer runs, and what takes less than five minutes on two idle
-//! processors, with everything that is compiled for it.
+//! The everyday test, which a newcomer runs. It takes less than five minutes on two idle
+//! processors, compilation included.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{ChildStdout, ExitCode, Stdio};
@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::{child, project};
 
-/// Far more than the tests take; a test that hangs ends here.
+/// The limit, far more than the tests take: it ends a test that hangs.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// Options of `cargo xtask test`.
@@ -51,7 +51,7 @@ impl Task {
     }
 }
 
-/// Shows what the tests write, and counts.
+/// Shows the output of the tests, and counts them.
 fn forward(lines: ChildStdout) -> Result<Tally> {
     let mut tally = Tally::default();
     for line in BufReader::new(lines).split(b'\n') {
@@ -94,7 +94,7 @@ impl Tally {
         }
     }
 
-    /// The closing line; an error where nothing was shown by it.
+    /// The closing line; an error if a test failed or none ran.
     fn verdict(&self) -> Result<String> {
         let Self {
             passed,

@@ -1,7 +1,7 @@
 //! The house rules that rustfmt and clippy do not know.
 //!
-//! Each rule is a function from the project's texts to what it finds wrong in them, and has a test
-//! of its own in which it catches a bad sample.
+//! Each rule is a function from the project's texts to its findings, and has a test in which it
+//! catches a bad sample.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -102,7 +102,7 @@ impl Task {
     }
 }
 
-/// Holds every rule against the project. The error lists all that was found.
+/// Checks every rule. The error lists all findings.
 pub(crate) fn check() -> Result<String> {
     let texts = Texts::read(project::root())?;
     let mut found = String::new();

@@ -1,13 +1,12 @@
 //! Real Xen with a real dom0, in qemu.
 //!
-//! Debian's packages of a release (hypervisor, kernel, xl, xenstored and their libraries) are
-//! fetched by apt-get, unpacked and never installed. Out of them come a hypervisor image, a dom0
-//! kernel and a small dom0 that lives in memory; what is to be run in it is a second archive
-//! beside. qemu emulates the processor (no KVM: a `/dev/kvm` that opens may still be unable to run
-//! Xen).
+//! apt-get fetches Debian's packages of a release (hypervisor, kernel, xl, xenstored and their
+//! libraries). They are unpacked and never installed. They give a hypervisor image, a dom0 kernel
+//! and a small dom0 in memory; the programs to be run in it are a second archive. qemu emulates the
+//! processor (no KVM: a `/dev/kvm` that opens may still be unable to run Xen).
 //!
-//! `cargo xtask xen` ends with what ran inside ended with; 125 means that nothing came back from
-//! there, 130 that it was interrupted.
+//! The exit status of `cargo xtask xen` is that of the program that ran inside. 125 means that no
+//! result came back from there, 130 that it was interrupted.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,13 +42,13 @@ mod test;
 mod tools;
 mod without_xen;
 
-/// Nothing came back from dom0, or it was never reached.
+/// No result came back from dom0, or it did not start.
 const NO_RESULT: u8 = 125;
 
 /// What `cargo xtask xen` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// Fetch the packages of a release and make hypervisor, kernel and dom0 of them
+    /// Fetch the packages of a release, and make its hypervisor, kernel and dom0
     Build {
         /// The release of Xen [default: all]
         #[arg(long, value_enum)]
@@ -79,9 +78,9 @@ pub(crate) enum Task {
         #[command(flatten)]
         limit: boot::Limit,
     },
-    /// Take the same steps by real libxl, without a hypervisor, and by this library, and compare
+    /// Compare the same steps through real libxl, without a hypervisor, and through this library
     LibxlDiff(libxl_diff::Options),
-    /// Run a script inside dom0; what it leaves in the folder `out` comes back
+    /// Run a script inside dom0; the files in its folder `out` come back
     ShellScript {
         /// The script: busybox's sh, unless its first line names another program
         file: PathBuf,

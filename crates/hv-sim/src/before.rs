@@ -7,8 +7,8 @@ use userdata_core::Domid;
 use crate::state::Counters;
 use crate::{Guest, HostState};
 
-/// The way back to the state before one event. It has only what the event changed, because a host
-/// may have 32 751 guests.
+/// Restores the state before one event. It keeps only the domains that the event changed, because a
+/// host may have 32 751 guests.
 #[derive(Debug)]
 pub(crate) struct Before {
     counters: Counters,
@@ -24,7 +24,7 @@ impl Before {
         }
     }
 
-    /// Makes `state` what it was before the event.
+    /// Sets `state` back to the state before the event.
     pub(crate) fn restore(self, state: &mut HostState) {
         state.counters = self.counters;
         for (domid, guest) in self.touched {

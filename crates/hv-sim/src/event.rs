@@ -1,4 +1,4 @@
-//! `Event`: what can happen on a host, as data.
+//! `Event`: something that can happen on a host, as data.
 
 use serde::{Deserialize, Serialize};
 use userdata_core::{Domid, Uuid};
@@ -18,43 +18,44 @@ use crate::ShutdownReason;
 pub enum Event {
     /// The toolstack creates a domain.
     Create(NewDomain),
-    /// The domain shuts down: the hypervisor still has it, alive.
+    /// The domain shuts down. To the hypervisor it is still alive.
     Shutdown {
-        /// Which domain, running.
+        /// The domain, which is running.
         domid: Domid,
-        /// Why.
+        /// The reason.
         reason: ShutdownReason,
     },
     /// A domain that has shut down is resumed, as after a suspend for a checkpoint.
     Resume {
-        /// Which domain, shut down.
+        /// The domain, which has shut down.
         domid: Domid,
     },
     /// The toolstack reboots a domain as `xl` does: destroys it, then creates one with its uuid and
     /// name. To see the steps between, use [`Event::Shutdown`], [`Event::Destroy`] and
     /// [`Event::Create`].
     Reboot {
-        /// Which domain, running or shut down.
+        /// The domain, which is running or has shut down.
         domid: Domid,
     },
-    /// The toolstack destroys a domain, or continues to.
+    /// The toolstack destroys a domain, or continues to destroy it.
     Destroy {
-        /// Which domain, in any phase up to `until`.
+        /// The domain, in any phase up to `until`.
         domid: Domid,
-        /// How far. A pinned domain gets no further than [`Until::Dead`].
+        /// The stage at which the destruction stops. For a pinned domain it stops at
+        /// [`Until::Dead`].
         until: Until,
     },
-    /// The hypervisor begins to destroy a domain without any step of its toolstack before: a bare
+    /// The hypervisor begins to destroy a domain before its toolstack has taken any step: a bare
     /// `xc_domain_destroy`, as xenopsd calls it. The domain keeps its xenstore directory and is not
     /// *leaving*.
     Kill {
-        /// Which domain, alive and not leaving.
+        /// The domain, which is alive and not leaving.
         domid: Domid,
     },
     /// A localhost migration begins: a second domain with the uuid of the first, called
     /// `NAME--incoming`.
     MigrateBegin {
-        /// Which domain is to be migrated, running or shut down.
+        /// The domain to migrate, which is running or has shut down.
         domid: Domid,
     },
     /// A localhost migration ends: the source is destroyed until it is gone, and the target gets
@@ -66,43 +67,46 @@ pub enum Event {
         target: Domid,
     },
     /// The domain is reset in place: domid, uuid, name and incarnation stay. A domain that was
-    /// leaving no longer is: libxl removes the xenstore directory for a soft reset, too.
+    /// leaving is not leaving afterwards: libxl removes the xenstore directory for a soft reset,
+    /// too.
     SoftReset {
-        /// Which domain, alive.
+        /// The domain, which is alive.
         domid: Domid,
     },
-    /// The handle of a domain changes while it lives (`xc_domain_sethandle`). Domain-0's may, too.
+    /// The handle of a domain changes while it lives (`xc_domain_sethandle`). The handle of
+    /// Domain-0 may change, too.
     SetUuid {
-        /// Which domain, in any phase.
+        /// The domain, in any phase.
         domid: Domid,
         /// Its handle from now on.
         uuid: Uuid,
     },
     /// The toolstack gives a domain another name.
     Rename {
-        /// Which domain, alive and not leaving.
+        /// The domain, which is alive and not leaving.
         domid: Domid,
         /// Its name from now on, 1 to [`NAME_BYTES_MAX`](crate::NAME_BYTES_MAX) bytes.
         name: String,
     },
     /// A security policy hides a domain: lists omit it, and looking it up is not permitted.
     Hide {
-        /// Which domain, Domain-0 included.
+        /// The domain, which may be Domain-0.
         domid: Domid,
     },
     /// The policy no longer hides the domain.
     Show {
-        /// Which domain.
+        /// The domain.
         domid: Domid,
     },
-    /// Something takes a reference on the domain's memory: once it is dead, it stays as a zombie.
+    /// Another domain takes a reference on the domain's memory. Once the domain is dead, it stays
+    /// as a zombie.
     Pin {
-        /// Which domain, in any phase.
+        /// The domain, in any phase.
         domid: Domid,
     },
     /// The last reference is dropped. If the domain is dead, it is gone now; no watch fires.
     Unpin {
-        /// Which domain, in any phase.
+        /// The domain, in any phase.
         domid: Domid,
     },
     /// `@releaseDomain` fires without a reason.
@@ -160,17 +164,17 @@ impl NewDomain {
     }
 }
 
-/// How far the destruction of a domain goes.
+/// The stage at which the destruction of a domain stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Until {
-    /// The toolstack has begun: the domain's xenstore directory is removed, and the hypervisor has
-    /// not been told yet.
+    /// The toolstack has begun: it has removed the domain's xenstore directory, and has not called
+    /// the hypervisor yet.
     Leaving,
     /// The hypervisor is destroying the domain (`DOMDYING_dying`).
     Dying,
-    /// Destroyed, but the hypervisor still has it (`DOMDYING_dead`).
+    /// The domain is destroyed, but the hypervisor still has it (`DOMDYING_dead`).
     Dead,
     /// The domain no longer exists.
     Gone,

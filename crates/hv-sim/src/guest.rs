@@ -1,11 +1,11 @@
-//! `Guest`: everything that a simulated host knows of one domain.
+//! `Guest`: everything that a simulated host knows about one domain.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use userdata_core::{Life, Uuid};
 
-/// One domain of a simulated host, with what a policy hides as well. Domain-0 is one too.
+/// One domain of a simulated host, even if a policy hides it. Domain-0 is a guest, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guest {
     pub(crate) uuid: Uuid,
@@ -70,8 +70,8 @@ impl Guest {
         self.leaving
     }
 
-    /// Whether something has a reference on its memory, so that it stays as a zombie once it is
-    /// dead.
+    /// Whether another domain has a reference on its memory, so that it stays as a zombie once it
+    /// is dead.
     #[must_use]
     pub const fn pinned(&self) -> bool {
         self.pinned
@@ -115,7 +115,7 @@ pub enum Phase {
     Leaving,
     /// The hypervisor is destroying it (`DOMDYING_dying`).
     Dying,
-    /// Destroyed, but the hypervisor still has it (`DOMDYING_dead`): a zombie.
+    /// It is destroyed, but the hypervisor still has it (`DOMDYING_dead`): a zombie.
     Dead,
 }
 
@@ -141,7 +141,7 @@ impl fmt::Display for Phase {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ShutdownReason {
-    /// `SHUTDOWN_poweroff`: done; the toolstack may destroy it.
+    /// `SHUTDOWN_poweroff`: it has finished; the toolstack may destroy it.
     Poweroff,
     /// `SHUTDOWN_reboot`: the toolstack is to start it anew.
     Reboot,

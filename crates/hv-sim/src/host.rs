@@ -17,10 +17,10 @@ use crate::{
 
 /// A simulated host. Clones are the same host, and may be used by several threads.
 ///
-/// A test decides what happens on it, by [`SimHost::apply`] or by the method named for the event.
-/// An event happens at once and as a whole: no other thread sees half of it.
+/// A test makes events happen with [`SimHost::apply`] or with the method that is named for the
+/// event. An event is atomic: no other thread sees half of it.
 ///
-/// A test also decides which answers are wrong, by [`SimHost::fail`], [`SimHost::script`] and
+/// A test also decides which answers are wrong, with [`SimHost::fail`], [`SimHost::script`] and
 /// [`SimHost::before_each`]. The script is not part of the state and is not serialised.
 ///
 /// It never panics, has no clock and uses no entropy. Its serialised form is that of its state: see
@@ -49,7 +49,7 @@ impl SimHost {
     }
 
     /// The same host without its script: questions to this handle meet no fault and no hook, and
-    /// are not counted. With it a test learns what is true.
+    /// are not counted. A test uses it to get true answers.
     #[must_use]
     pub fn unscripted(&self) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl SimHost {
         self.lock().state.clone()
     }
 
-    /// Lets `event` happen. The result is the domain that it created, if it is one that creates.
+    /// Makes `event` happen. Returns the domain that it created, if it creates one.
     ///
     /// # Errors
     ///
@@ -91,12 +91,12 @@ impl SimHost {
         self.lock().watches.register()
     }
 
-    /// Lets a question fail: [`SimHost::script`] with [`Fault::Fail`].
+    /// Makes a question fail: [`SimHost::script`] with [`Fault::Fail`].
     pub fn fail(&self, call: Call, when: When, failure: Failure) {
         self.script(call, when, Fault::Fail(failure));
     }
 
-    /// Makes the answer to a question wrong, or lets it fail.
+    /// Makes the answer to a question wrong, or makes the question fail.
     pub fn script(&self, call: Call, when: When, fault: Fault) {
         self.lock().script.add(call, when, fault);
     }
@@ -107,9 +107,8 @@ impl SimHost {
     }
 
     /// Calls `hook` before each question is answered, in the thread that asks. It replaces a hook
-    /// that was set before. The hook may wait, and may let events happen through the handle that it
-    /// gets, which is [`unscripted`](SimHost::unscripted): so a test changes the host between two
-    /// questions.
+    /// that was set before. The hook may wait. It may also make events happen through its handle,
+    /// which is [`unscripted`](SimHost::unscripted), and so change the host between two questions.
     pub fn before_each(&self, hook: impl Fn(&Self, Asked) + Send + Sync + 'static) {
         self.lock().hook = Some(Arc::new(hook));
     }
@@ -145,8 +144,8 @@ impl SimHost {
         }
     }
 
-    /// A poisoned lock does no harm: an event is all or nothing, so a thread that panicked has left
-    /// nothing half done.
+    /// A poisoned lock is harmless: an event is all or nothing, so a thread that panicked has not
+    /// left a part of one.
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }

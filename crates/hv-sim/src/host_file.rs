@@ -72,14 +72,15 @@ impl HostFile {
         }
     }
 
-    /// What the host is like if there is no file yet. Default: [`HostOptions::new`] with seed 0.
+    /// Sets the options of the host that is used if there is no file yet. Default:
+    /// [`HostOptions::new`] with seed 0.
     #[must_use]
     pub fn with_options(mut self, fresh: HostOptions) -> Self {
         self.fresh = fresh;
         self
     }
 
-    /// How long an event waits for the lock. Default: 10 s.
+    /// Sets how long an event waits for the lock. Default: 10 s.
     #[must_use]
     pub const fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -101,7 +102,7 @@ impl HostFile {
         read(&self.path, &self.fresh).map_err(|kind| HostFileError::new("read", &self.path, kind))
     }
 
-    /// The host at this moment, to be asked many questions: the file is read once.
+    /// The host at this moment, for many questions: the file is read once.
     ///
     /// # Errors
     ///
@@ -110,7 +111,7 @@ impl HostFile {
         self.state().map(HostSnapshot::new)
     }
 
-    /// Lets `event` happen. The result is the domain that it created, if it is one that creates.
+    /// Makes `event` happen. Returns the domain that it created, if it creates one.
     ///
     /// # Errors
     ///
@@ -173,7 +174,7 @@ fn read(path: &Path, fresh: &HostOptions) -> Result<HostState, HostFileErrorKind
     HostState::from_json(&json).map_err(HostFileErrorKind::Malformed)
 }
 
-/// Where a chain of symbolic links ends, whether or not there is a file.
+/// The path at the end of a chain of symbolic links, whether or not there is a file.
 fn followed(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..=LINKS_MAX {
@@ -219,7 +220,7 @@ fn lock(host: &Path, timeout: Duration) -> Result<File, HostFileErrorKind> {
     }
 }
 
-/// Only under the lock: no other process writes the new file meanwhile.
+/// To be called only under the lock, so that no other process writes the new file meanwhile.
 fn replace(path: &Path, json: &[u8]) -> Result<(), HostFileErrorKind> {
     let new = NewFile(beside(path, ".new"));
     new.remove()
@@ -240,7 +241,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(path)
 }
 
-/// The new file until it takes the old one's place; after that there is nothing left to remove.
+/// The new file until it replaces the old one. Dropping it removes the file if it is still there.
 struct NewFile(PathBuf);
 
 impl NewFile {
@@ -254,13 +255,13 @@ impl NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        // The failure that led here is the one to report.
+        // The caller reports the failure that led here.
         drop(self.remove());
     }
 }
 
-/// Whether there is such a file; an error if it is not a regular one. To open a named pipe would
-/// wait for the process at its other end.
+/// Whether the file exists; an error if it is not a regular file. Opening a named pipe would wait
+/// for the process at its other end.
 fn is_regular(path: &Path) -> Result<bool, HostFileErrorKind> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(true),
@@ -301,7 +302,7 @@ impl Hypervisor for HostFile {
 }
 
 /// Unlike [`SimHost`](crate::SimHost), a host in a file knows a domain by its name until the domain
-/// is gone: people also name a domain that they have just begun to destroy.
+/// is gone: an administrator may still name a domain whose destruction has begun.
 impl DomainNames for HostFile {
     fn name(&self, domid: Domid) -> Result<Option<String>, HypervisorError> {
         self.ask(

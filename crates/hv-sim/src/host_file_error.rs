@@ -9,8 +9,8 @@ use userdata_core::hypervisor::{HypervisorError, HypervisorErrorKind};
 
 use crate::{EventError, MalformedHost};
 
-/// A simulated host's file that could not be read or changed. The kind says why, and is the error's
-/// source, so that a printed chain shows each fact once.
+/// A simulated host's file that could not be read or changed. [`HostFileError::kind`] says why. The
+/// kind is also the error's source, so that a printed chain of errors shows each fact once.
 #[derive(Debug, Error)]
 #[error("cannot {operation} the simulated host {}", path.display())]
 pub struct HostFileError {
@@ -47,7 +47,7 @@ impl HostFileError {
         &self.kind
     }
 
-    /// The same error as the answer to a question: what was asked, and why there is no answer.
+    /// The same error as the error of a question: the question, and why it has no answer.
     pub(crate) fn into_hypervisor_error(self, asked: impl Into<Box<str>>) -> HypervisorError {
         let kind = match self.kind {
             HostFileErrorKind::Io { call, source }
@@ -79,7 +79,7 @@ pub enum HostFileErrorKind {
     /// The file or its lock file is a directory, a device or the like.
     #[error("{} is not a regular file", path.display())]
     NotRegular {
-        /// The one of the two.
+        /// The path of that file.
         path: PathBuf,
     },
     /// The file is longer than any host can be.

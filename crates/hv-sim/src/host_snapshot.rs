@@ -10,7 +10,7 @@ use crate::HostState;
 /// The host of a [`HostFile`](crate::HostFile) as it was at one moment: the file is read once, and
 /// all answers are about that moment. As in the file, a domain has its name until it is gone.
 ///
-/// An answer that a change depends on has to be asked anew, of the `HostFile`.
+/// If a change depends on an answer, ask the `HostFile` again.
 #[derive(Clone, Debug)]
 pub struct HostSnapshot {
     state: HostState,

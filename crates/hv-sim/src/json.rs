@@ -11,7 +11,7 @@ use crate::state::{Counters, DOMAIN_ZERO};
 use crate::{Guest, HostOptions, HostState, NAME_BYTES_MAX, ShutdownReason};
 
 impl HostState {
-    /// The state as JSON, in its one stable form, `hv-sim/host/1`.
+    /// The state as JSON, in the stable form `hv-sim/host/1`.
     ///
     /// One object; written in exactly this order, two spaces deep, with a newline at the end:
     ///
@@ -140,18 +140,20 @@ impl<'de> Deserialize<'de> for HostState {
     }
 }
 
-/// Why there can be no such host, although its form is right.
+/// Why the host is impossible, although the form of the JSON is right.
 #[derive(Debug, Error)]
 enum Impossible {
     #[error("Domain-0 is missing")]
     NoDomainZero,
-    #[error("domain 0 is not Domain-0 as every host has it: alive and of that name")]
+    #[error("domain 0 is not the Domain-0 that every host has: alive, and with that name")]
     NotDomainZero,
     #[error("the boots are counted from 1")]
     NoBoot,
-    #[error("domain {0} is not after the one before it: the order is that of domids")]
+    #[error("domain {0} is not after the one before it: domains must be in order of domid")]
     Order(Domid),
-    #[error("domain {0} has the incarnation of another, or one above the count of incarnations")]
+    #[error(
+        "domain {0} has the incarnation of another, or a number above the count of incarnations"
+    )]
     Incarnation(Domid),
     #[error("domain {0} has a name that is empty or too long")]
     NameLength(Domid),
@@ -236,7 +238,7 @@ impl From<DomainForm> for Guest {
 }
 
 impl Guest {
-    /// Whether it has all that no event takes from Domain-0.
+    /// Whether it has all properties that Domain-0 keeps in every event.
     fn is_domain_zero(&self) -> bool {
         self.name() == Some(DOMAIN_ZERO)
             && self.stage == Stage::Alive
@@ -325,12 +327,12 @@ mod tests {
                 "\"Domain-0\"",
                 "domain 1 has the name of another",
             ),
-            ("Domain-0", "Domain-1", "domain 0 is not Domain-0"),
-            ("\"alive\"", "\"dead\"", "domain 0 is not Domain-0"),
+            ("Domain-0", "Domain-1", "domain 0 is not the Domain-0"),
+            ("\"alive\"", "\"dead\"", "domain 0 is not the Domain-0"),
             (
                 "\"shutdown\": null",
                 "\"shutdown\": \"crash\"",
-                "domain 0 is not Domain-0",
+                "domain 0 is not the Domain-0",
             ),
             ("\"alive\"", "\"undead\"", "unknown variant `undead`"),
         ] {

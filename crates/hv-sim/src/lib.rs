@@ -1,29 +1,29 @@
 //! A simulated Xen host: every life-cycle event a host can show, with scripted faults.
 //!
-//! For authors of toolstacks: let your code run against [`SimHost`] through the traits
+//! For authors of toolstacks: run your code on [`SimHost`] through the traits
 //! [`Hypervisor`](userdata_core::Hypervisor) and
-//! [`DomainNames`](userdata_core::hypervisor::DomainNames), let happen to it what happens to
-//! domains, and let the hypervisor misbehave.
+//! [`DomainNames`](userdata_core::hypervisor::DomainNames), make every event happen that can happen
+//! to domains, and make the hypervisor misbehave.
 //!
-//! What it promises:
+//! The crate promises:
 //!
-//! * **It shows all that a host can show**, and only that: domids are given in round-robin order as
-//!   in Xen, a zombie keeps its domid, a domain that is destroyed is *leaving*, *dying*, *dead* and
-//!   *gone*, two domains may have one uuid, the handle of a living domain may change. Each
+//! * **It behaves as a real host can**, and in no other way: domids are given in round-robin order
+//!   as in Xen, a zombie keeps its domid, a domain that is destroyed is *leaving*, *dying*, *dead*
+//!   and *gone*, two domains may have one uuid, the handle of a living domain may change. Each
 //!   [`Event`] says what it does.
 //! * **It is deterministic.** It uses no clock, no entropy and no order of hashing: the same events
-//!   on the same [`HostOptions`] give the same state, byte for byte.
+//!   with the same [`HostOptions`] give the same state, byte for byte.
 //! * **Misuse is a typed error**, [`EventError`], and changes nothing. So any generated history can
 //!   be replayed: the events that can't happen are left out.
 //!
 //! [`HostFile`] is the same host kept in a file, for processes that share it.
 //!
-//! What it does not do: it runs no guest, and it has no memory and no devices. Of xenstore it has
+//! It does not run guests, and has no memory and no devices. It simulates three things of xenstore:
 //! names, whether a domain is *leaving*, and the watch on `@releaseDomain` ([`ReleaseWatch`]).
 //!
 //! # Example
 //!
-//! A toolstack of twenty lines that reserves memory for domains, on a host that makes it hard:
+//! A toolstack of twenty lines that reserves memory for domains, on a host that misbehaves:
 //!
 //! ```
 //! use std::collections::BTreeMap;

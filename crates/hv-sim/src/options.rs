@@ -4,14 +4,14 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HostOptions {
-    /// Uuids, boot ids and spurious events are made from it.
+    /// The seed of uuids, boot ids and spurious events.
     pub seed: u64,
     /// One in how many events, on average, fires `@releaseDomain` without a reason; 0 for none.
     /// Default: 8.
     pub spurious_one_in: u32,
     /// Whether the hypervisor distinguishes *dying* from *alive* and numbers its incarnations, as
-    /// Xen 4.21 and later do. If not, it reports what Xen 4.20 and earlier have flags for: a domain
-    /// is alive until it is dead. Default: true.
+    /// Xen 4.21 and later do. If not, it reports as Xen 4.20 and earlier do: a domain is alive
+    /// until it is dead. Default: true.
     pub reports_dying: bool,
 }
 

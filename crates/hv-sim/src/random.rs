@@ -1,7 +1,7 @@
 //! Pseudorandom numbers: each is a function of the host's seed, a purpose and a counter.
 //!
-//! They do not come from a stream. So a host keeps no state of a generator, and a new purpose
-//! changes none of the other numbers.
+//! They do not come from a stream. So a host need not keep the state of a generator, and a new
+//! purpose does not change the other numbers.
 
 use userdata_core::Uuid;
 

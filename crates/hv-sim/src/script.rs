@@ -34,13 +34,13 @@ impl Call {
     ];
 }
 
-/// Which of the questions to come.
+/// The future questions that meet a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum When {
     /// The next one.
     Next,
-    /// The one after this many others; `After(0)` is the next one.
+    /// The question after this many others; `After(0)` is the next one.
     After(u64),
     /// All of them.
     Always,
@@ -54,9 +54,9 @@ pub enum Fault {
     Fail(Failure),
     /// The answer is about the moment before the last event.
     Stale,
-    /// The answer is that of a host of another boot, without any domain, not even Domain-0.
+    /// The answer comes from a host of another boot without any domain, not even Domain-0.
     Absent,
-    /// The answer is that of this other host.
+    /// The answer comes from this other host.
     Lie(Box<HostState>),
 }
 
@@ -110,7 +110,7 @@ impl Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Asked {
-    /// Which one.
+    /// The question.
     pub call: Call,
     /// How many questions of this kind there have been, this one included.
     pub number: u64,
@@ -127,7 +127,7 @@ pub(crate) struct Script {
 struct Line {
     call: Call,
     fault: Fault,
-    /// How many more questions it lets pass.
+    /// How many more questions it leaves alone.
     passes: u64,
     always: bool,
 }

@@ -11,8 +11,8 @@ use crate::{Guest, HostOptions};
 
 /// A simulated host at one moment, as a value.
 ///
-/// It is a [`Hypervisor`] too, that of a host on which nothing happens. Two states are equal if and
-/// only if their JSON is.
+/// It is a [`Hypervisor`] too: the one of a host on which nothing happens. Two states are equal if
+/// and only if their JSON is equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostState {
     pub(crate) options: HostOptions,
@@ -107,7 +107,8 @@ impl HostState {
         self.counters.events
     }
 
-    /// A host of another boot without any domain. There is no such host; it is for wrong answers.
+    /// A host of another boot without any domain. No real host is like that; it is used for wrong
+    /// answers.
     pub(crate) fn deserted(&self) -> Self {
         let mut counters = self.counters;
         counters.boot = counters.boot.wrapping_add(1);
@@ -157,7 +158,8 @@ impl Hypervisor for HostState {
             .collect())
     }
 
-    /// Answered from xenstore, which no policy hides; `false` for a domain that is not there.
+    /// The answer comes from xenstore, from which a policy hides nothing; `false` for a domain that
+    /// does not exist.
     fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError> {
         Ok(self
             .guests

@@ -1,4 +1,4 @@
-//! `HostState::apply`: what an event does to a host.
+//! `HostState::apply`: how an event changes a host.
 
 use userdata_core::{DomainKey, Domid};
 
@@ -9,7 +9,7 @@ use crate::{
     Event, EventError, Guest, HostState, NAME_BYTES_MAX, NewDomain, ShutdownReason, Until,
 };
 
-/// What an event changed.
+/// The result of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Applied {
@@ -21,7 +21,7 @@ pub struct Applied {
 }
 
 impl HostState {
-    /// Lets `event` happen.
+    /// Makes `event` happen.
     ///
     /// # Errors
     ///
@@ -34,7 +34,7 @@ impl HostState {
         })
     }
 
-    /// Lets `change` happen as one event.
+    /// Makes `change` happen as one event.
     pub(crate) fn transition<T>(
         &mut self,
         change: impl FnOnce(&mut Transition<'_>) -> Result<T, EventError>,
@@ -81,12 +81,12 @@ impl HostState {
 pub(crate) struct Happened<T> {
     pub(crate) result: T,
     pub(crate) fires: bool,
-    /// The way back.
+    /// The changes, to undo the event.
     pub(crate) before: Before,
 }
 
 /// An event that is happening. Every change goes through [`Before`], so that it can be undone if
-/// the event turns out half way to be one that can't happen.
+/// the event proves impossible half way.
 pub(crate) struct Transition<'a> {
     state: &'a mut HostState,
     before: Before,
@@ -285,7 +285,7 @@ impl Transition<'_> {
         self.domain(domid)
     }
 
-    /// A guest that is alive and that its toolstack has not begun to destroy.
+    /// A guest that is alive and not leaving.
     fn managed(&mut self, domid: Domid) -> Result<&mut Guest, EventError> {
         let guest = self.guest(domid)?;
         if guest.stage == Stage::Alive && !guest.leaving {

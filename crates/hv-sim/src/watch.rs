@@ -5,12 +5,12 @@ use std::time::Duration;
 
 /// A watch on `@releaseDomain`: when it fires, something *may* have changed.
 ///
-/// As in xenstore, a firing names no domain, may stand for several events, and may have no reason.
-/// It fires
+/// As in xenstore, a firing does not name a domain, may stand for several events, and may have no
+/// reason. The watch fires
 ///
 /// * when it is registered, so that a program can register first and then look;
-/// * when a domain shuts down, and again when it does so after a resume;
-/// * when a domain is dead or gone, but not when a zombie, which was dead before, is gone at last;
+/// * when a domain shuts down, and again when it shuts down after a resume;
+/// * when a domain is dead or gone, but not when a zombie, which was dead already, is gone;
 /// * after a soft reset, although the domain still lives;
 /// * after a reboot of the host, when watches have to be registered anew.
 ///
@@ -23,14 +23,14 @@ pub struct ReleaseWatch {
 }
 
 impl ReleaseWatch {
-    /// Whether it has fired since the last call of this or of [`ReleaseWatch::wait`].
+    /// Whether the watch has fired since the last call of this method or of [`ReleaseWatch::wait`].
     #[must_use]
     pub fn take(&self) -> bool {
         std::mem::take(&mut *self.bell.rung())
     }
 
-    /// Waits until it has fired since the last call of this or of [`ReleaseWatch::take`]; `false`
-    /// if `timeout` passes before.
+    /// Waits until the watch has fired since the last call of this method or of
+    /// [`ReleaseWatch::take`]; `false` if `timeout` passes before.
     #[must_use]
     pub fn wait(&self, timeout: Duration) -> bool {
         let (mut rung, _) = self

@@ -12,10 +12,10 @@ const RELEASE_DOMAIN: &str = "@releaseDomain";
 
 /// Hints that it is time to look at the domains again.
 ///
-/// They are hints and nothing more: the first wait always returns one, a hint may come although
-/// nothing has changed, one hint may stand for several domains, and no hint comes when a domain
-/// that has been dead for long disappears. So watch first, then look at the domains, and look from
-/// time to time even without a hint.
+/// They are only hints. The first wait always returns one, a hint may come although nothing has
+/// changed, one hint may stand for several domains, and no hint comes when a domain that was dead
+/// already disappears. So watch first, then look at the domains, and look from time to time even
+/// without a hint.
 #[derive(Debug)]
 pub struct Changes {
     xenstore: Xenstore,

@@ -1,9 +1,9 @@
 //! Calls out of Rust: `ioctl` on the privcmd device and, with the feature `xenctrl`, libxenctrl.
 //! The one module with `unsafe` code.
 //!
-//! Every hypercall through the device gets memory of its own, which lives no longer than the call.
-//! So threads share nothing, and a child that is forked meanwhile inherits nothing of its parent's
-//! calls.
+//! Every hypercall through the device gets memory of its own, which is unmapped when the call
+//! returns. So threads share nothing, and a child that is forked meanwhile does not inherit the
+//! memory of its parent's calls.
 #![expect(
     unsafe_code,
     reason = "hypercalls pass addresses, and C's promises are in its headers"

@@ -1,7 +1,7 @@
 //! Domain identity and life cycle read from a real Xen host.
 //!
 //! [`Xen`] is the [`Hypervisor`](userdata_core::Hypervisor) of a host that runs Xen. It works in
-//! domain 0, and in any other domain that the hypervisor permits to ask.
+//! domain 0, and in any other domain from which the hypervisor accepts these calls.
 //!
 //! ```no_run
 //! use hv_xen::{Options, Xen};
@@ -17,22 +17,22 @@
 //!
 //! The crate promises:
 //!
-//! * one binary for every release from Xen 4.11 to 4.22, without Xen's libraries: [`Privcmd`] talks
-//!   to the hypervisor itself, and knows the layout of each release's answers. It knows that of
-//!   4.10 too, and the tests decode it, but 4.10 is not supported;
-//! * an answer is about the domain that was asked for. A question that can't be asked and an answer
-//!   that can't be read are errors, and never "no such domain";
-//! * every wait has a deadline, every message a size limit, every retry a bound, and no answer of
-//!   the hypervisor or of xenstored causes a panic. The one exception is a wait inside the kernel:
-//!   see [`Xenstore::watch`](xenstore::Xenstore::watch).
+//! * One binary works on every release from Xen 4.11 to 4.22, without Xen's libraries: [`Privcmd`]
+//!   calls the hypervisor itself, and knows the layout of each release's answers. (It also knows
+//!   the layout of 4.10, which is tested and not supported.)
+//! * An answer is about the domain that was asked for. A question that can't be asked, or an answer
+//!   that can't be decoded, is an error and never "no such domain".
+//! * Every wait has a deadline, every message a size limit, every retry a bound, and no answer of
+//!   the hypervisor or of xenstored causes a panic. One wait has no deadline, because it is inside
+//!   the kernel: see [`Xenstore::watch`](xenstore::Xenstore::watch).
 //!
-//! It changes neither domains nor xenstore's nodes, and it takes no identity from xenstore, where
-//! uuids may be outdated.
+//! It does not change domains or xenstore's nodes. It takes the identity of a domain from the
+//! hypervisor, because uuids in xenstore may be outdated.
 //!
 //! # Platforms
 //!
-//! Calls of the hypervisor need Linux on x86_64 or on little-endian 64-bit Arm. On Linux on any
-//! other processor, 32-bit ones included, the crate compiles, and [`Xen::open`] fails with
+//! Hypercalls need Linux on x86_64 or on little-endian 64-bit Arm. On Linux on any other processor,
+//! 32-bit ones included, the crate compiles, and [`Xen::open`] fails with
 //! [`Unsupported`](userdata_core::hypervisor::HypervisorErrorKind::Unsupported).
 //!
 //! # Features

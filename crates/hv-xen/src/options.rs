@@ -1,4 +1,4 @@
-//! `Options`: how xenstore is asked.
+//! `Options`: how the crate uses xenstore.
 
 use std::time::Duration;
 
@@ -34,8 +34,8 @@ impl Options {
     /// [`xenstore_timeout`](Self::xenstore_timeout) says.
     ///
     /// A healthy xenstored answers within a millisecond, but it answers one client after another,
-    /// and pauses while it is updated. A caller that wants to wait for no lock ("try once") does
-    /// not want to fail for such a pause.
+    /// and pauses while it is updated. A caller that does not want to wait for a lock should not
+    /// fail because of such a pause.
     pub const XENSTORE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
     /// The defaults, which fit a host whose toolstack is built on libxl.
@@ -45,7 +45,7 @@ impl Options {
     }
 
     /// Sets whether [`Hypervisor::leaving`](userdata_core::Hypervisor::leaving) asks xenstore. If
-    /// it does not, no domain is ever said to be leaving.
+    /// not, no domain is reported as leaving.
     ///
     /// Turn it off where the toolstack doesn't write `/local/domain/<domid>/vm`, or where there is
     /// no xenstore. Data that is stored while the toolstack destroys the domain may then be left
@@ -74,16 +74,16 @@ impl Options {
 
     /// Sets how long one question to xenstore may take, connecting included.
     ///
-    /// A time below [`XENSTORE_TIMEOUT_MIN`](Self::XENSTORE_TIMEOUT_MIN) is taken as that. It
-    /// bounds the answers of a xenstored that hangs, and adds to the time that a store waits for
-    /// its lock: a store asks one question.
+    /// A shorter time than [`XENSTORE_TIMEOUT_MIN`](Self::XENSTORE_TIMEOUT_MIN) counts as that
+    /// minimum. The timeout matters if xenstored hangs. A store asks one question, so it may take
+    /// that much longer than its wait for the lock.
     #[must_use]
     pub const fn with_xenstore_timeout(mut self, timeout: Duration) -> Self {
         self.xenstore_timeout = timeout;
         self
     }
 
-    /// How long one question may take, the least time observed.
+    /// How long one question may take, at least the minimum.
     pub(crate) fn question_timeout(&self) -> Duration {
         self.xenstore_timeout.max(Self::XENSTORE_TIMEOUT_MIN)
     }

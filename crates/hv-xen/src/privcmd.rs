@@ -1,4 +1,4 @@
-//! `Privcmd`: questions to the hypervisor through Linux's privcmd device.
+//! `Privcmd`: hypercalls through Linux's privcmd device.
 
 pub(crate) mod hypercall;
 mod interface;
@@ -39,7 +39,7 @@ use device::Device;
 use hypercall::{Hypercall, Refusal, malformed, settled};
 use interface::Interface;
 
-/// Domain identity straight from the hypervisor, without Xen's libraries.
+/// Reads the identity of domains from the hypervisor, without Xen's libraries.
 ///
 /// Replaces libxenctrl's `xc_interface_open`, `xc_domain_getinfo_single` and
 /// `xc_domain_getinfolist`. One binary works with every release from 4.11 to 4.22: the interface
@@ -129,8 +129,8 @@ impl Privcmd {
         let request = domctl::get_domain_state(domid);
         let state = match settled(|| self.hypercall.domctl(&request)) {
             Ok(answer) => domctl::domain_state(&answer).map_err(|m| unreadable(domid, &m))?,
-            // The policy denies this call only: the record alone still says what it said before
-            // 4.21.
+            // The policy denies only this call. The record alone still has the fields that it had
+            // before Xen 4.21.
             Err(Refusal::Hypervisor(Errno::ACCESS | Errno::PERM)) => {
                 return Ok(Some(info.domain()));
             }
@@ -170,7 +170,7 @@ impl Privcmd {
     /// for up to 255 domains. If the hypervisor refuses lists, every domid is looked up instead.
     ///
     /// Domains that a security policy hides are missing. No entry has an incarnation number, and a
-    /// dying domain appears alive: [`domain`](Self::domain) knows more.
+    /// dying domain appears alive: [`domain`](Self::domain) reports both.
     ///
     /// # Errors
     ///

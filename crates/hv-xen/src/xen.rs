@@ -14,9 +14,9 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// A real Xen host.
 ///
-/// A domain's identity comes from the hypervisor alone. xenstore knows the domain's name, and
-/// whether its toolstack has begun to destroy it. Each question to xenstore goes over a connection
-/// of its own, so that several threads, and forked children, may use a value of this type.
+/// The identity of a domain comes from the hypervisor alone. Its name, and whether its toolstack
+/// has begun to destroy it, come from xenstore. Each question to xenstore goes over a connection of
+/// its own, so that several threads, and forked children, may use a value of this type.
 #[derive(Debug)]
 pub struct Xen {
     hypervisor: Backend,
@@ -123,7 +123,7 @@ impl Xen {
     ///
     /// # Errors
     ///
-    /// There is no xenstore, this user may not watch, or no answer came in time.
+    /// If there is no xenstore, if this user may not watch, or if no answer came in time.
     pub fn changes(&self) -> Result<Changes, HypervisorError> {
         const OPERATION: &str = "watch for domains that end";
         self.xenstore(OPERATION).and_then(|xenstore| {
@@ -188,7 +188,7 @@ impl Hypervisor for Xen {
     /// it has created a domain, and removes it before it begins to delete userdata. False for
     /// domain 0, and false for every domain if [`Options::check_leaving`] is off.
     ///
-    /// A host without xenstore is an error, and so is an answer that does not come in time.
+    /// On a host without xenstore this fails, and also if the answer does not come in time.
     ///
     /// ```no_run
     /// # use hv_xen::{Options, Xen};
@@ -206,7 +206,10 @@ impl Hypervisor for Xen {
         if !self.options.check_leaving || domain.domid == Domid::ZERO {
             return Ok(false);
         }
-        let operation = format!("see whether domain {} is being destroyed", domain.domid);
+        let operation = format!(
+            "find out whether domain {} is being destroyed",
+            domain.domid
+        );
         let path = format!("/local/domain/{}/vm", domain.domid);
         self.read(&operation, &path).map(|node| node.is_none())
     }
@@ -256,7 +259,7 @@ fn boot_from(path: &str) -> Result<BootId, HypervisorError> {
         })
     };
     let mut text = String::new();
-    // One byte more than the longest id and its newline.
+    // One byte more than the longest id with its newline, to notice a longer one.
     let file = File::open(path).map_err(failed)?;
     file.take(66).read_to_string(&mut text).map_err(failed)?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -320,7 +323,7 @@ mod tests {
         let error = xen.leaving(&domain).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "cannot see whether domain 5 is being destroyed"
+            "cannot find out whether domain 5 is being destroyed"
         );
         assert_eq!(
             error.kind().to_string(),

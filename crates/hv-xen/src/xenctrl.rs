@@ -1,4 +1,4 @@
-//! `Xenctrl`: questions to the hypervisor through Xen's own library.
+//! `Xenctrl`: hypercalls through Xen's own library.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,8 +15,9 @@ use crate::privcmd::hypercall::{Refusal, malformed};
 /// How many domains one call asks for.
 const DOMAINS_MAX: u16 = 256;
 
-/// Domain identity through libxenctrl, the library of Xen's own tools. It serves for comparison
-/// with [`Privcmd`](crate::Privcmd), and on hosts whose release of Xen that type does not know.
+/// Reads the identity of domains through libxenctrl, the library of Xen's own tools. It is for
+/// comparison with [`Privcmd`](crate::Privcmd), and for hosts with a release of Xen that `Privcmd`
+/// does not know.
 ///
 /// It needs the feature `xenctrl`, which is off by default: the bindings are GPL-3.0-only, need
 /// Xen's headers to build, and tie the program to the release of Xen that it was built for. Domains
@@ -116,7 +117,7 @@ impl Xenctrl {
     }
 
     fn locked(&self) -> MutexGuard<'_, Interface> {
-        // A thread that panicked under the lock has left nothing half done.
+        // A thread that panicked while it held the mutex has left the handle usable.
         self.interface
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,12 +1,12 @@
 //! A small client of xenstore: read, directory, watch, unwatch.
 //!
-//! xenstore is the tree in which toolstacks keep their knowledge of domains: the names, and whether
-//! the toolstack has begun to destroy a domain. A domain's uuid in xenstore may be outdated, so
+//! xenstore is the tree in which toolstacks keep what they know about domains: names, and whether a
+//! toolstack has begun to destroy a domain. A domain's uuid in xenstore may be outdated, so the
 //! identity comes from the hypervisor.
 //!
 //! Every request has a deadline, every message a size limit, and no bytes of xenstored cause a
-//! panic. After a failure other than a refusal the connection is closed, because a late answer
-//! would otherwise be taken for the answer to the next request.
+//! panic. If a request fails and xenstored did not refuse it, the connection is closed: a late
+//! answer would otherwise be taken for the answer to the next request.
 //!
 //! ```no_run
 //! use std::time::Duration;

@@ -18,12 +18,12 @@ use crate::options::{Options, span};
 
 pub(crate) use follow::{Carry, Export, Import, Which};
 
-/// Per-domain data of Xen hosts: store, read and remove what toolstacks keep with a domain.
+/// Per-domain data of Xen hosts: store, read and remove the values that programs keep for a domain.
 ///
-/// Each program keeps a value of its own per domain, under its userid: 'xl' for xl's configuration
-/// file, 'libvirt-xml' for libvirt's XML. A value is replaced atomically, and is removed with its
-/// domain. On a Xen host the files are those that libxl reads and writes. On a machine without Xen
-/// the command works on a simulated host.
+/// For each domain a program may keep a value under its userid: xl keeps its configuration file
+/// under 'xl', libvirt its XML under 'libvirt-xml'. A value is replaced atomically, and is removed
+/// when its domain is destroyed. On a Xen host the command uses the files that libxl reads and
+/// writes. On a machine without Xen it works on a simulated host.
 #[derive(Debug, Parser)]
 #[command(
     name = "userdata",
@@ -52,10 +52,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Replaces a value, or stores a first one
     ///
-    /// The value is read whole before anything is locked or changed. Other processes that read
-    /// meanwhile see the whole old or the whole new value. No bytes are refused, unless
-    /// --empty-removes is given: a FILE that was forgotten or a program that failed must not remove
-    /// the value.
+    /// The input is read to its end before anything is locked or changed. Other processes that read
+    /// the value meanwhile see the whole old or the whole new one. Empty input is an error, unless
+    /// --empty-removes is given: an empty FILE or a program that failed must not remove the value.
     #[command(after_long_help = manual::STORE)]
     Store(Store),
     /// Writes a value to standard output, byte for byte
@@ -65,24 +64,25 @@ pub(crate) enum Command {
     Retrieve(Retrieve),
     /// Removes a value
     ///
-    /// Removes the value of any program. It is not a failure if there is none.
+    /// Any userid is accepted, no matter which program stored the value. If there is no value, the
+    /// command succeeds.
     #[command(after_long_help = manual::REMOVE)]
     Remove(Remove),
-    /// Lists values of one domain, or of all domains, also of those that are gone
+    /// Lists the values of one domain, or of all domains, including domains that are gone
     #[command(after_long_help = manual::LIST)]
     List(List),
     /// Removes all values of a domain
     ///
-    /// The domain itself stays as it is. A living domain keeps what it needs: libxl-json and lock
-    /// files. Of a domain that is gone, named as DOMID.UUID, all files are removed.
+    /// The domain itself is not changed. A living domain keeps libxl-json and lock files, which it
+    /// needs. A domain that is gone is named as DOMID.UUID, and all its files are removed.
     #[command(after_long_help = manual::CLEAR)]
     Clear(Clear),
-    /// Destroys a domain by a command of yours, and its values with it
+    /// Runs your command that destroys a domain, and removes its values
     ///
-    /// From before COMMAND runs until all is removed no process can store a value for the domain,
-    /// so none stays behind. Afterwards the hypervisor is asked, whatever the exit status of
-    /// COMMAND: if the domain is gone, dying or dead, its values are removed; if it lives, they
-    /// stay.
+    /// From before COMMAND runs until the values are removed, this command and its library refuse
+    /// to store a value for the domain, so that none of their values is left behind. When COMMAND
+    /// has ended, with any exit status, the hypervisor is asked: if the domain is gone, dying or
+    /// dead, its values are removed; if it lives, they stay.
     #[command(after_long_help = manual::DESTROY)]
     #[command(override_usage = "userdata destroy [OPTIONS] <DOMAIN> -- <COMMAND>...")]
     #[command(mut_arg("only", |only| only.requires("export")))]
@@ -117,16 +117,16 @@ pub(crate) enum Command {
     /// holds are removed. The command may be interrupted: the next sweep does the rest.
     #[command(after_long_help = manual::SWEEP)]
     Sweep(Sweep),
-    /// Lists the userids that are registered
+    /// Lists the userids of known programs
     Registry,
-    /// Shows what userdata does, on a simulated host in a scratch directory
+    /// Shows what userdata does, on a simulated host in a temporary directory
     ///
-    /// Uses none of your hosts and files. Every step is verified, and the exit status is not 0 if
-    /// one fails.
+    /// It does not touch your hosts and files. Every step is verified. If a step fails, the exit
+    /// status is not 0.
     Demo,
     /// Changes a simulated host: creates, destroys and reboots domains
     ///
-    /// Never changes values, like a toolstack that does not know about them.
+    /// Values are never changed: the simulated toolstack does not know about them.
     #[command(after_long_help = manual::SIM)]
     #[command(disable_help_subcommand = true)]
     Sim(Sim),
@@ -147,22 +147,22 @@ const DOMAIN_HELP: &str = "A domid, a uuid, a name, or DOMID.UUID";
 pub(crate) struct Store {
     #[arg(help = DOMAIN_HELP)]
     pub(crate) domain: DomainArgument,
-    /// The name of the program that keeps the value: 1 to 128 printable ASCII characters
+    /// The name under which a program keeps the value: 1 to 128 printable ASCII characters
     pub(crate) userid: OsString,
-    /// The file with the value; standard input if it is - or not given
+    /// The file with the value; standard input if FILE is - or not given
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
-    /// Only if the present value has this version, as 'retrieve --json' shows it
+    /// Fails unless the present value has this version, as 'retrieve --json' shows it
     #[arg(long, value_name = "VERSION", conflicts_with = "if_absent")]
     pub(crate) if_version: Option<Version>,
-    /// Only if there is no value
+    /// Fails if there is a value
     #[arg(long)]
     pub(crate) if_absent: bool,
-    /// Permits to store no bytes, which removes the value. Without it they are refused
+    /// Removes the value if the input is empty. Without this option empty input is an error
     #[arg(long)]
     pub(crate) empty_removes: bool,
-    /// Permits the userid libxl-json, libxl's own record of the domain. With a wrong one xl can no
-    /// longer manage the domain
+    /// Permits the userid libxl-json, libxl's own record of the domain. With a wrong record xl can
+    /// no longer manage the domain
     #[arg(long)]
     pub(crate) libxl_json: bool,
 }
@@ -173,9 +173,9 @@ pub(crate) struct Retrieve {
     pub(crate) domain: DomainArgument,
     /// Any userid, byte for byte
     pub(crate) userid: OsString,
-    /// Writes to FILE instead, which is replaced atomically and keeps its mode and owner. A FILE
-    /// that can't be replaced is written to: a device, a mount point, an open descriptor. - is
-    /// standard output
+    /// Writes to FILE instead. FILE is replaced atomically and keeps its mode and owner. If it
+    /// can't be replaced (a device, a mount point, an open descriptor), it is written in place. A
+    /// FILE of - is standard output
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
@@ -190,7 +190,7 @@ pub(crate) struct Remove {
     pub(crate) userid: OsString,
     #[command(flatten)]
     pub(crate) escaped: Escaped,
-    /// Only if the present value has this version, as 'retrieve --json' shows it
+    /// Fails unless the present value has this version, as 'retrieve --json' shows it
     #[arg(long, value_name = "VERSION")]
     pub(crate) if_version: Option<Version>,
     /// Permits the userid libxl-json, libxl's own record of the domain. Without the record xl
@@ -201,8 +201,8 @@ pub(crate) struct Remove {
 
 #[derive(Args, Debug)]
 pub(crate) struct Escaped {
-    /// Reads USERID in the form in which 'list' shows it: \xNN is a byte, \\ a backslash, "" the
-    /// empty userid
+    /// Takes USERID in the form that 'list' shows: \xNN is a byte, \\ a backslash, "" the empty
+    /// userid
     #[arg(long, short)]
     pub(crate) escaped: bool,
 }
@@ -224,7 +224,7 @@ pub(crate) struct Clear {
 
 #[derive(Args, Debug)]
 pub(crate) struct Destroy {
-    // Not there if it stands behind a `--` of its own.
+    // `None` if the domain follows a `--` of its own.
     #[arg(help = format!("{DOMAIN_HELP}; if it begins with a dash, put another -- before it"))]
     pub(crate) domain: Option<DomainArgument>,
     /// Takes the domain's values along in an archive, FILE, which must not exist. It is complete
@@ -233,7 +233,7 @@ pub(crate) struct Destroy {
     pub(crate) export: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) which: Which,
-    /// The program that destroys the domain, with its arguments; run without a shell
+    /// The program that destroys the domain, with its arguments; it is run without a shell
     #[arg(last = true, required = true, value_hint = ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
 }
@@ -274,27 +274,28 @@ pub(crate) struct Sim {
 pub(crate) enum SimCommand {
     /// Creates a domain and writes its DOMID.UUID
     Create(Create),
-    /// Destroys a domain, or begins to
+    /// Destroys a domain, completely or up to a stage
     Destroy {
         #[arg(help = DOMAIN_HELP)]
         domain: DomainArgument,
-        /// Stops before the end: dying, while the hypervisor destroys it; dead, as a zombie
+        /// Stops at this stage. dying: the hypervisor is destroying the domain. dead: the domain is
+        /// a zombie
         #[arg(long, value_name = "PHASE", value_enum)]
         stop_at: Option<StopAt>,
     },
-    /// Shuts a domain down; it can be rebooted or destroyed then
+    /// Shuts a domain down; it can then be rebooted or destroyed
     Shutdown {
         #[arg(help = DOMAIN_HELP)]
         domain: DomainArgument,
     },
-    /// Reboots a domain: same uuid and name, new domid. Writes its new DOMID.UUID
+    /// Reboots a domain: it keeps its uuid and name and gets a new domid. Writes its new DOMID.UUID
     Reboot {
         #[arg(help = DOMAIN_HELP)]
         domain: DomainArgument,
     },
     /// Lists the domains, Domain-0 included
     List,
-    /// Reboots the host: all domains but Domain-0 are gone, and domids start again
+    /// Reboots the host: all domains but Domain-0 are gone, and domids begin at 1 again
     BootHost,
 }
 
@@ -303,7 +304,7 @@ pub(crate) struct Create {
     /// Its name, which no other domain may have
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// Its uuid, which other domains may have too, as during a localhost migration
+    /// Its uuid, which other domains may have too, as during a migration on the same host
     #[arg(long)]
     pub(crate) uuid: Option<Uuid>,
     /// Its domid; the next free one if not given
@@ -318,8 +319,8 @@ pub(crate) enum StopAt {
 }
 
 impl Arguments {
-    /// Parses the arguments, the program's name first. A variable of the environment that is set to
-    /// nothing is unset.
+    /// Parses the arguments, the program's name first. An environment variable that is set to the
+    /// empty string counts as unset.
     pub(crate) fn of(arguments: &[OsString]) -> Result<Self, clap::Error> {
         let is_empty = |name: &OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
         let mut command = Self::command().mut_args(|argument| {

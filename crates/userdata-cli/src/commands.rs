@@ -25,7 +25,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::status::Status;
 
-/// Runs the command that these arguments, the program's name first, ask for.
+/// Runs the command of these arguments; the first argument is the program's name.
 pub(crate) fn run(arguments: &[OsString]) -> Status {
     match Arguments::of(arguments) {
         Ok(arguments) => {
@@ -73,7 +73,7 @@ fn show_help(help: &clap::Error) -> Status {
 }
 
 fn wrong_usage(error: &clap::Error, arguments: &[OsString]) -> Status {
-    // If this fails, it could be reported nowhere.
+    // If this fails, the failure cannot be reported.
     let _ = error.print();
     let mut options = arguments.iter().take_while(|word| *word != "--");
     if options.any(|word| word == "--json") {

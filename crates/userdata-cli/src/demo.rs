@@ -25,9 +25,9 @@ pub(crate) fn run(output: Output) -> Result<Status, Failure> {
     let scratch = tempfile::Builder::new()
         .prefix("userdata-demo-")
         .tempdir()
-        .map_err(Failure::io("make a scratch directory"))?;
+        .map_err(Failure::io("make a temporary directory"))?;
     let folder = scratch.path().join("xen");
-    std::fs::create_dir(&folder).map_err(Failure::io("make a scratch directory"))?;
+    std::fs::create_dir(&folder).map_err(Failure::io("make a temporary directory"))?;
     let mut narrator = Narrator::new(!output.is_json());
     let opening = format!("A simulated Xen host, its userdata in {}", folder.display());
     narrator.say(&opening).map_err(failed)?;
@@ -38,7 +38,7 @@ pub(crate) fn run(output: Output) -> Result<Status, Failure> {
         .map_err(failed)?;
     scratch
         .close()
-        .map_err(Failure::io("remove the scratch directory"))?;
+        .map_err(Failure::io("remove the temporary directory"))?;
     let steps = narrator.into_steps();
     if output.is_json() {
         output.show(&document::Demo { steps }, String::new)?;

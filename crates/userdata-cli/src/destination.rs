@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use crate::standard;
 
-/// How many symbolic links are followed, as many as Linux follows.
+/// How many symbolic links are followed: as many as Linux follows.
 const LINKS_MAX: usize = 40;
 
 /// What writes all that is to be written.
@@ -20,15 +20,15 @@ pub(crate) type Write<'a> = &'a dyn Fn(&mut File) -> io::Result<()>;
 /// Where `retrieve -o` and `export -o` write.
 #[derive(Debug)]
 pub(crate) enum Destination {
-    /// A descriptor that is open, by its path: `/dev/stdout`, `/dev/fd/3`.
+    /// An open descriptor, named by a path: `/dev/stdout`, `/dev/fd/3`.
     Descriptor(File),
-    /// Any other path, its symbolic links followed. There need not be a file.
+    /// Any other path, after its symbolic links were followed. The file need not exist.
     Path(PathBuf),
 }
 
 impl Destination {
-    /// What a path names. To be called before this command opens files of its own: then a
-    /// descriptor is one that the caller has opened.
+    /// The destination that a path names. To be called before this command opens files of its own,
+    /// so that every open descriptor is one of the caller.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let mut path = path.to_owned();
         for _ in 0..=LINKS_MAX {
@@ -36,11 +36,11 @@ impl Destination {
                 return descriptor(number).map(Self::Descriptor);
             }
             match fs::read_link(&path) {
-                // The files behind another process's descriptors are written to as they are: a
-                // link in /proc is not a name that could be replaced.
+                // A file that another process has open is written in place: a link in /proc is not
+                // a name that could be replaced.
                 Ok(_) if path.starts_with("/proc") => return Ok(Self::Path(path)),
                 Ok(target) => path = folder(&path).join(target),
-                // It is not a link, or does not exist.
+                // The path is not a link, or does not exist.
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -55,9 +55,9 @@ impl Destination {
         Err(Errno::LOOP.into())
     }
 
-    /// Writes all bytes. A file is replaced as a whole, so that a half-written one is never seen,
-    /// and the new one has its mode and owner. (Its other hard links keep the old bytes.) What
-    /// can't be replaced is written to.
+    /// Writes all bytes. A regular file is replaced as a whole, so that no reader sees a part of
+    /// it, and the new file gets its mode and owner. (Other hard links keep the old bytes.) A file
+    /// that can't be replaced is written in place.
     pub(crate) fn write(self, bytes: &[u8]) -> io::Result<()> {
         self.write_by(&|file| file.write_all(bytes))
     }
@@ -72,7 +72,7 @@ impl Destination {
     }
 }
 
-/// The number of a descriptor of this process, if the path is its name in `/proc`, `/dev/fd` or the
+/// The number of a descriptor of this process, if the path names one in `/proc`, `/dev/fd` or the
 /// like.
 fn own_descriptor(path: &Path) -> Option<i32> {
     let number = path.file_name()?.to_str()?.parse().ok()?;
@@ -81,8 +81,8 @@ fn own_descriptor(path: &Path) -> Option<i32> {
     (folder.starts_with(own) && folder.ends_with("fd")).then_some(number)
 }
 
-/// The open file of the caller's, at its position and in its mode. To open the path would be
-/// another open file: at the beginning, and over what others have written.
+/// The file that the caller has opened, at its position and in its mode. To open the path again
+/// would begin at offset 0 and overwrite what others have written.
 fn descriptor(number: i32) -> io::Result<File> {
     match number {
         0 => return standard::input(),
@@ -93,7 +93,7 @@ fn descriptor(number: i32) -> io::Result<File> {
     let own = pidfd_open(getpid(), PidfdFlags::empty());
     match own.and_then(|own| pidfd_getfd(own, number, PidfdGetfdFlags::empty())) {
         Ok(descriptor) => Ok(File::from(descriptor)),
-        // Linux before 5.6, or a sandbox: at least nothing is written over.
+        // Linux before 5.6, or a sandbox: opening to append at least overwrites nothing.
         Err(Errno::NOSYS | Errno::PERM) => OpenOptions::new()
             .append(true)
             .open(format!("/proc/self/fd/{number}")),
@@ -112,7 +112,7 @@ fn write_file(path: &Path, write: Write<'_>) -> io::Result<()> {
         Some(old) if !old.is_file() || path.starts_with("/proc") => {
             return write(&mut OpenOptions::new().append(true).open(path)?);
         }
-        // Standard output or error goes to it: what is there, and what comes later, stays.
+        // Standard output or error goes to this file, so its content, and later output, must stay.
         Some(old) => {
             if let Some(mut file) = standard_file(old) {
                 return write(&mut file);
@@ -121,8 +121,8 @@ fn write_file(path: &Path, write: Write<'_>) -> io::Result<()> {
         None => {}
     }
     match replace(path, old.as_ref(), write) {
-        // A mount point, or a folder in which nothing may be created or renamed, or an owner that
-        // only a superuser can give: the file itself may be writable all the same.
+        // The file is a mount point, or its folder permits no new file, or only a superuser can set
+        // its owner. The file itself may be writable all the same.
         Err(error) if old.is_some() && is_refusal(&error) => {
             let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
             write(&mut file)
@@ -140,7 +140,7 @@ fn standard_file(old: &Metadata) -> Option<File> {
     })
 }
 
-/// A new file is readable by its owner alone, as the value was.
+/// Only the owner can read a new file, as is the case for the value.
 fn replace(path: &Path, old: Option<&Metadata>, write: Write<'_>) -> io::Result<()> {
     let mut new = NamedTempFile::new_in(folder(path))?;
     if let Some(old) = old {

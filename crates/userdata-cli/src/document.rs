@@ -1,5 +1,5 @@
-//! The JSON documents. Their form is part of the interface and is described in `docs/json.md`. A
-//! change that is not a compatible addition gets another number in the schema.
+//! The JSON documents. Their form is part of the interface, and `docs/json.md` describes it. A
+//! change that is not a compatible addition needs a new number in the schema.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -30,7 +30,7 @@ impl From<DomainKey> for Domain {
     }
 }
 
-/// A userid for people and, since it may be any bytes, for programs.
+/// A userid: as text for people and, since it may be any bytes, in base64 for programs.
 #[derive(Serialize)]
 pub(crate) struct Name {
     userid: String,
@@ -68,13 +68,13 @@ pub(crate) struct Outcome {
     #[serde(flatten)]
     pub(crate) userid: Name,
     pub(crate) outcome: &'static str,
-    /// What the change survives; null if there was nothing to change.
+    /// The durability of the change; null if there was nothing to change.
     pub(crate) durability: Option<String>,
-    /// The type of what was replaced if it was not a regular file, such as `symbolic link`; absent
-    /// otherwise.
+    /// The type of the file that was replaced, such as `symbolic link`; absent if it was a regular
+    /// file or there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) displaced: Option<String>,
-    /// The version of the value that is there now; null if there is none.
+    /// The version of the value after the change; null if there is none.
     pub(crate) version: Option<String>,
 }
 
@@ -112,7 +112,7 @@ pub(crate) struct Cleared {
     pub(crate) kept: Vec<Name>,
 }
 
-/// What was removed of a domain.
+/// The data of a domain that was removed.
 #[derive(Serialize)]
 pub(crate) struct Removed {
     removed: Vec<Name>,
@@ -138,9 +138,9 @@ impl From<&store::Cleared> for Removed {
 pub(crate) struct Destroyed {
     #[serde(flatten)]
     pub(crate) domain: Domain,
-    /// Null if the data stays.
+    /// The data that was removed; null if the data stays.
     pub(crate) cleared: Option<Removed>,
-    /// Errors with the data, although the domain is destroyed.
+    /// Errors about the data. The domain is destroyed all the same.
     pub(crate) problems: Vec<String>,
     /// The error of the command that was run; null if it succeeded.
     pub(crate) command_error: Option<String>,
@@ -348,7 +348,8 @@ pub(crate) struct Error {
     pub(crate) message: String,
     /// Whether the change is in place although there was a failure.
     pub(crate) changed: bool,
-    /// Only if a precondition failed: the version that is there, null if there is no value.
+    /// Present only if a precondition failed: the version of the value that was found, null if
+    /// there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) found: Option<Option<String>>,
 }

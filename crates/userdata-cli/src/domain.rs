@@ -8,8 +8,8 @@ use userdata::hypervisor::{DomainNames, HypervisorError};
 use userdata::{Domain, DomainKey, Domid, Hypervisor, Life, Uuid};
 use userdata_core::domain::DomidError;
 
-/// A domid, a uuid, `DOMID.UUID`, or a name: the first of these that the text can be. So a domain
-/// whose name is a number or a uuid is not found by its name.
+/// A domid, a uuid, `DOMID.UUID`, or a name: the first of these forms that the text has. So a
+/// domain whose name is a number or a uuid cannot be named by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DomainArgument {
     Domid(Domid),
@@ -21,13 +21,13 @@ pub(crate) enum DomainArgument {
 /// Why an argument can't name a domain.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub(crate) enum DomainArgumentError {
-    #[error("a domain is named by its domid, its uuid, both as DOMID.UUID, or its name")]
+    #[error("a domain is named by its domid, its uuid, DOMID.UUID, or its name")]
     Empty,
     #[error("no domain can have a domid above {}", Domid::MAX)]
     Reserved,
 }
 
-/// Why no one domain is found.
+/// Why an argument does not name exactly one domain.
 #[derive(Debug, Error)]
 pub(crate) enum DomainNotFound {
     #[error("there is no {0}")]
@@ -36,7 +36,7 @@ pub(crate) enum DomainNotFound {
     BeingDestroyed(DomainKey),
     #[error("{} domains have the {what}: {}; name one by its domid", .keys.len(), list(.keys))]
     Shared {
-        /// What they share: a uuid or a name.
+        /// What the domains have in common: a uuid or a name.
         what: String,
         keys: Vec<DomainKey>,
     },
@@ -67,7 +67,7 @@ impl FromStr for DomainArgument {
     }
 }
 
-/// Only the form with hyphens is a uuid; 32 digits without may be a name.
+/// Only the form with hyphens is a uuid; 32 digits without hyphens may be a name.
 fn uuid_of(text: &str) -> Option<Uuid> {
     let hyphenated = text.len() == 36;
     Uuid::try_parse(text).ok().filter(|_| hyphenated)
@@ -85,7 +85,7 @@ impl fmt::Display for DomainArgument {
 }
 
 impl DomainArgument {
-    /// The incarnation, if it is named by domid and uuid. It need not exist: each operation decides
+    /// The incarnation, if it is named as `DOMID.UUID`. It need not exist: each operation decides
     /// whether it must.
     pub(crate) const fn exact(&self) -> Option<DomainKey> {
         match self {
@@ -94,7 +94,7 @@ impl DomainArgument {
         }
     }
 
-    /// The incarnation that is named, which exists and is not dead, or which is named exactly.
+    /// The incarnation that is named. It exists and is not dead, or it is named as `DOMID.UUID`.
     pub(crate) fn key(
         &self,
         host: &(impl Hypervisor + DomainNames),
@@ -105,7 +105,7 @@ impl DomainArgument {
         }
     }
 
-    /// The incarnation that is named, which exists and may be dead.
+    /// The incarnation that is named. It exists, and may be dead.
     pub(crate) fn key_on(
         &self,
         host: &(impl Hypervisor + DomainNames),

@@ -36,9 +36,9 @@ pub(crate) enum Failure {
     NoHost(#[from] NoHost),
     #[error("domain {domain} has no value under '{userid}'")]
     NoData { domain: DomainKey, userid: String },
-    #[error("{input} has more than {limit} bytes, the limit (--max-size)")]
+    #[error("{input} has more than {limit} bytes, the limit set by --max-size")]
     InputTooLarge { input: String, limit: u64 },
-    #[error("{input} has no bytes to store; with --empty-removes that removes the value")]
+    #[error("{input} is empty; with --empty-removes this removes the value")]
     InputEmpty { input: String },
     #[error("cannot import {input}")]
     Archive { input: String, source: ReadError },
@@ -64,7 +64,9 @@ pub(crate) enum Failure {
     NoTreeLayout,
     #[error("'{0}' has no JSON form")]
     NoJson(&'static str),
-    #[error("no domain is named: destroy DOMAIN -- COMMAND..., or destroy -- DOMAIN -- COMMAND...")]
+    #[error(
+        "no domain is named; use destroy DOMAIN -- COMMAND..., or destroy -- DOMAIN -- COMMAND..."
+    )]
     NothingToDestroy,
     #[error("cannot destroy domain {domain}")]
     NotDestroyed {
@@ -95,7 +97,7 @@ impl Failure {
         |source| Self::Io { doing, source }
     }
 
-    /// Whether the reader of our output has gone. Then no message is due: nothing is wrong here.
+    /// Whether the program that reads our output has closed it. That is not an error to report.
     pub(crate) fn is_broken_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
@@ -109,7 +111,7 @@ impl Failure {
         }
     }
 
-    /// What the user can do about it, if there is something.
+    /// A way out that the user has, if there is one.
     pub(crate) fn advice(&self) -> Option<&'static str> {
         let error = match self {
             Self::Store(error) => error,
@@ -127,8 +129,8 @@ impl Failure {
         .then_some("if this file system cannot sync a directory, use --durability file")
     }
 
-    /// The version of the value that is there in place of the expected one; the inner `None` if
-    /// there is no value.
+    /// The version of the value that was found in place of the expected one; the inner option is
+    /// `None` if there is no value.
     pub(crate) fn found(&self) -> Option<Option<Version>> {
         let Self::Userdata(error) = self else {
             return None;

@@ -14,7 +14,7 @@ const XEN_LIB_DIR: &str = "/var/lib/xen";
 /// What one sweep of a Xen host tells the next. It is gone after a reboot, as it should be.
 const XEN_SIGHTINGS: &str = "/run/userdata/sightings.json";
 
-/// The real host or a simulated one: a hypervisor of one of two types.
+/// One of two types: the real host, or a simulated one.
 #[derive(Debug)]
 pub(crate) enum Chosen<X, S> {
     Xen(X),
@@ -24,15 +24,16 @@ pub(crate) enum Chosen<X, S> {
 /// The host that the command works on.
 pub(crate) type Host = Chosen<Xen, HostFile>;
 
-/// A host at one moment, to find and show its domains. A simulated host is read once; real Xen is
-/// asked for each answer.
+/// A host as it is used to find and show domains. A simulated host is read once; real Xen is asked
+/// each question anew.
 pub(crate) type Snapshot<'host> = Chosen<&'host Xen, HostSnapshot>;
 
 /// The directory of a host's userdata if none is chosen.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DefaultDirectory {
     pub(crate) path: PathBuf,
-    /// Whether a change makes it if it does not exist. libxl's directory is never made here.
+    /// Whether a change creates the directory if it does not exist. libxl's directory is never
+    /// created.
     pub(crate) ours: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `HypervisorChoice`: the hypervisor that is asked.
+//! `HypervisorChoice`: which hypervisor the command uses.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -7,7 +7,7 @@ use std::{env, fs};
 
 use thiserror::Error;
 
-/// The devices by which domain 0 talks to Xen; one of them is enough.
+/// The devices through which domain 0 calls Xen; one of them is enough.
 const PRIVCMD: [&str; 2] = ["dev/xen/privcmd", "proc/xen/privcmd"];
 /// The file in which Linux names the hypervisor that it runs on.
 const HYPERVISOR_TYPE: &str = "sys/hypervisor/type";
@@ -17,7 +17,7 @@ const SIMULATED_HOST: &str = "userdata/host.json";
 /// The value of `--hypervisor`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HypervisorChoice {
-    /// Real Xen if it is there, else the default simulated host.
+    /// Real Xen if the machine has it, else the default simulated host.
     Auto,
     /// Real Xen.
     Xen,
@@ -25,9 +25,9 @@ pub(crate) enum HypervisorChoice {
     Simulated(PathBuf),
 }
 
-/// Why an argument is not a choice.
+/// Why the value of `--hypervisor` is refused.
 #[derive(Debug, PartialEq, Eq, Error)]
-#[error("a hypervisor is one of auto, xen and sim:FILE")]
+#[error("the hypervisor must be auto, xen or sim:FILE")]
 pub(crate) struct HypervisorChoiceError;
 
 /// Why `auto` found no host.

@@ -34,15 +34,15 @@ Examples:
   userdata remove web --escaped 'back\\x20up'";
 
 pub(crate) const LIST: &str = "\
-On a terminal this is a table. Otherwise it is a line for each value and no head line: domid, name,
-domain, uuid, userid, size in bytes, time of the last change in UTC, and state, separated by tabs,
-with - for what is unknown.
+On a terminal the output is a table. Otherwise it has one line for each value and no head line. The
+fields are domid, name, domain, uuid, userid, size in bytes, time of the last change in UTC, and
+state. Tabs separate them, and - stands for a field that is unknown.
 
   domain  alive, dying or dead as the hypervisor reports; gone if the domain no longer exists;
           unknown if the hypervisor does not answer
   userid  in printable ASCII: \\xNN for other bytes and blanks, \\\\ for a backslash, \"\" for the
           empty userid; 'retrieve --escaped' and 'remove --escaped' read this form
-  state   whole; empty, which is damage; or the type of what is there in place of a regular file
+  state   whole; empty, which means damaged; or the type of the file if it is not a regular file
 
 Examples:
   userdata list
@@ -54,17 +54,20 @@ Examples:
   userdata clear 7.dd0432cd-1e00-4034-a9f8-262cf3743e99";
 
 pub(crate) const DESTROY: &str = "\
-If COMMAND fails, the exit status is 1, also if the domain is gone and its values are removed;
-standard error says so then.
+If COMMAND fails, the exit status is 1, even if the domain is gone and its values are removed. In
+that case a message on standard error says so.
 
-While COMMAND runs, SIGINT and SIGQUIT are for COMMAND alone, and SIGTERM and SIGHUP are passed on
-to it. When it has ended the values are removed, or not, as always.
+If there is no space for the closing mark, the domain is destroyed without it, unless --export is
+given. A message on standard error says so, and the exit status is 0 if all values are removed.
 
-With --json, COMMAND writes to standard error, since standard output is for the document.
+While COMMAND runs, SIGINT and SIGQUIT do not end userdata, and SIGTERM and SIGHUP are passed on to
+COMMAND. When COMMAND has ended, the values are removed or kept as described above.
 
-With --export, COMMAND runs only when the domain's values are in FILE, for 'userdata import'. If the
-domain is gone afterwards FILE stays, whatever COMMAND returned, and also if the hypervisor does not
-answer; if the domain lives, FILE is removed.
+With --json, the output of COMMAND goes to standard error, and only the document to standard output.
+
+With --export, COMMAND runs only after the closing mark is set and the domain's values are in FILE,
+for 'userdata import'. If the domain is gone afterwards, FILE stays, whatever COMMAND returned. FILE
+also stays if the hypervisor does not answer. If the domain lives, FILE is removed.
 
 Examples:
   userdata destroy web -- xl destroy web
@@ -109,8 +112,8 @@ Examples:
   userdata sweep --settle 600 --json | jq .totals";
 
 pub(crate) const SIM: &str = "\
-The host is the file that --hypervisor sim:FILE names, or the default one on a machine without Xen.
-The first event makes it. A symbolic link to it is followed.
+The host is kept in the file that --hypervisor sim:FILE names, or in the default file on a machine
+without Xen. The first event creates the file. A symbolic link to the file is followed.
 
 Examples:
   userdata sim create --name web
@@ -133,17 +136,18 @@ userdata retrieve web xl
 userdata destroy web -- userdata sim destroy web";
 
 const DOMAINS: &str = "\
-DOMAIN is a domid, a uuid in any case, DOMID.UUID, or a name: the first of these that it can be.
-So a domain whose name is a number or a uuid has to be named in another way. A uuid or a name that
-several domains have is refused, and the domains are listed: name one by its domid. DOMID.UUID
-names one incarnation and no other. For list, retrieve, clear, export and the OLD of carry that may
-be one that no longer exists. A name that begins with a dash is put behind --.";
+DOMAIN is a domid, a uuid in upper or lower case, DOMID.UUID, or a name: the first of these forms
+that fits. A domain whose name is a number or a uuid can be named by its domid. If several domains
+have the uuid or the name, the command fails and lists them; name one of them by its domid.
+DOMID.UUID names one life of a domain, from its creation to its end. With list, retrieve, clear,
+export and the OLD of carry the domain may be gone. If a name begins with a dash, put -- before
+it.";
 
-/// Variables that are set to nothing count as unset.
+/// A variable that is set to the empty string counts as unset.
 const ENVIRONMENT: [(&str, &str); 5] = [
     (
         "USERDATA_DIR",
-        "The default of --dir. Like the others, unset if it is set to nothing.",
+        "The default of --dir. An empty variable counts as unset; this holds for all of them.",
     ),
     ("USERDATA_LAYOUT", "The default of --layout."),
     ("USERDATA_HYPERVISOR", "The default of --hypervisor."),
@@ -176,23 +180,23 @@ const FILES: [(&str, &str); 4] = [
 
 const JSON: &str = "\
 With --json, every command but completions and man writes one JSON document on one line to
-standard output, also if it fails, and messages for people to standard error as always. Its field
-schema names its form, such as userdata/list/1. Fields may be added to a form; any other change
-gives it another number. A userid is given in the form that list shows, and its bytes in base64;
-values are in base64. The form of each document is described in crates/userdata-cli/docs/json.md
-of the source.";
+standard output, even if it fails. Messages for people go to standard error as always. The field
+schema of a document names its form, such as userdata/list/1. Later releases may add fields to a
+form; any other change gives the form another number. A userid is given both in the form that list
+shows and in base64; values are in base64. crates/userdata-cli/docs/json.md in the source describes
+the form of each document.";
 
 const INTERRUPTION: &str = "\
-The command may be interrupted or killed at any time. A value is replaced at once or not at all.
-Input is read whole before anything is locked, so no other process has to wait for it. A lock ends
-with the process that holds it, and so does the mark that a domain is being destroyed. A temporary
-file that a killed command may leave, userdata-t..., is not a value; the next change of the domain
-removes it. An import or a carry that was killed is completed by the same command. A 'destroy
---export' that is killed may leave FILE, complete, although the domain lives. Beside a FILE that was
-being written a killed command may leave a temporary file, .tmp... SIGXFSZ is not fatal: a
-file that becomes too large is reported as an error.";
+The command may be interrupted or killed at any time. A value is replaced as a whole or not at all.
+Input is read to its end before anything is locked, so no other process has to wait for it. A lock
+ends with the process that holds it, and so does the mark that a domain is being destroyed. A
+killed command may leave a temporary file, userdata-t...; it is not a value, and the next change of
+the domain removes it. An import or a carry that was killed is completed by the same command. A
+killed 'destroy --export' may leave FILE, complete, although the domain lives. A command that is
+killed while it writes FILE may leave a temporary file beside it, .tmp... SIGXFSZ does not end the
+command: a file that becomes too large is reported as an error.";
 
-/// What follows the long help.
+/// The text after the options in the long help.
 pub(crate) fn after_help() -> String {
     let statuses = Status::ALL.iter();
     let lines: String = statuses

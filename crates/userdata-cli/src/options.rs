@@ -21,8 +21,8 @@ use crate::host::Host;
 use crate::hypervisor::{HypervisorChoice, default_simulated, is_xen};
 use crate::output::Output;
 
-/// Less time than this is not a limit for xenstore: a timeout of 0 means that a lock is tried once,
-/// and not that no question is answered.
+/// The least timeout for xenstore. A timeout of 0 means that a lock is tried once; xenstore still
+/// needs time to answer.
 const XENSTORE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
 /// Longer than this is a mistake where sweeps wait: ten years.
@@ -34,30 +34,31 @@ pub(crate) type HostData<'host> = Userdata<&'host Host, FileStore<OsDirectory>>;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options of every command, before or after it")]
 pub(crate) struct Options {
-    /// The directory of the files. Default: /var/lib/xen on Xen; FILE.userdata beside a simulated
-    /// host's FILE
+    /// The directory of the files. Default: /var/lib/xen on Xen; FILE.userdata for a host that is
+    /// simulated in FILE
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     #[arg(env = "USERDATA_DIR", hide_env_values = true)]
     dir: Option<PathBuf>,
 
-    /// How files are named. libxl: as real libxl names them
+    /// How files are named. libxl: by domid and uuid, as libxl names them. seed: by uuid alone, as
+    /// in an early libxl that was in no release
     #[arg(long, global = true, value_enum, default_value_t)]
     #[arg(env = "USERDATA_LAYOUT", hide_env_values = true)]
     layout: Layout,
 
-    /// The host: auto, xen, or sim:FILE for a host that is simulated in FILE. auto is xen where
-    /// there is a privcmd device, else a simulated host in your state directory
+    /// The host: auto, xen, or sim:FILE for a host that is simulated in FILE. auto: xen if the
+    /// machine has a privcmd device, else a simulated host in your state directory
     #[arg(long, global = true, value_name = "HYPERVISOR", default_value = "auto")]
     #[arg(env = "USERDATA_HYPERVISOR", hide_env_values = true)]
     #[arg(value_parser = OsStringValueParser::new().try_map(HypervisorChoice::parse))]
     hypervisor: HypervisorChoice,
 
-    /// Writes one JSON document instead of text, on failure as well
+    /// Writes one JSON document instead of text, even after a failure
     #[arg(long, global = true)]
     json: bool,
 
     /// How long a change may wait for the domain's lock, and a read for a file on which another
-    /// process has a lease. Each answer of xenstore may take as long, and at least a second
+    /// process has a lease. Each answer of xenstore may take as long, but never less than a second
     #[arg(long, global = true, value_name = "SECONDS", default_value = "10")]
     #[arg(value_parser = seconds, allow_negative_numbers = true)]
     timeout: Duration,
@@ -68,12 +69,13 @@ pub(crate) struct Options {
     #[arg(long, global = true)]
     no_leaving_check: bool,
 
-    /// What a change must survive. process: the end of this command. file: after a power cut there
-    /// is the old value or the new one, whole. full: after a power cut there is the new value
+    /// What a change must survive. process: the end of this command, but not a power cut. file:
+    /// after a power cut there is the whole old value or the whole new one. full: after a power cut
+    /// there is the new value
     #[arg(long, global = true, value_name = "LEVEL", value_enum, default_value_t)]
     durability: Level,
 
-    /// The largest value that is stored or read
+    /// The size of the largest value that is stored or read
     #[arg(long, global = true, value_name = "BYTES")]
     #[arg(default_value_t = FileStore::<OsDirectory>::VALUE_MAX)]
     max_size: u64,
@@ -84,7 +86,7 @@ enum Layout {
     #[default]
     Libxl,
     Seed,
-    /// Does not exist yet, and is refused with a message of its own.
+    /// A layout that does not exist yet. It is refused with an error of its own.
     #[value(hide = true)]
     Tree,
 }
@@ -118,7 +120,7 @@ impl Options {
         self.max_size
     }
 
-    /// The host that is asked.
+    /// The host that the options choose.
     pub(crate) fn host(&self) -> Result<Host, Failure> {
         match self.simulated()? {
             Some(file) => Ok(Host::Simulated(file)),
@@ -149,7 +151,7 @@ impl Options {
         Ok(host)
     }
 
-    /// The simulated host if one is chosen, `None` if the real one is.
+    /// The simulated host if the options choose one, `None` if they choose the real one.
     pub(crate) fn simulated(&self) -> Result<Option<HostFile>, Failure> {
         let path = match &self.hypervisor {
             HypervisorChoice::Xen => return Ok(None),
@@ -177,8 +179,8 @@ impl Options {
         }
     }
 
-    /// The userdata of a host's domains, for commands that change it: a default directory of ours
-    /// is made.
+    /// The userdata of a host's domains, for commands that change it. The default directory of a
+    /// simulated host is created.
     pub(crate) fn userdata<'host>(&self, host: &'host Host) -> Result<HostData<'host>, Failure> {
         let (path, ours) = self.directory(host);
         if ours {
@@ -194,8 +196,8 @@ impl Options {
         self.open(host, &path)
     }
 
-    /// The same for commands that only read, and so make nothing: `None` if a default directory of
-    /// ours does not exist yet, so that there are no values.
+    /// The same for commands that only read, and create nothing: `None` if the default directory of
+    /// a simulated host does not exist yet, so that there are no values.
     pub(crate) fn userdata_to_read<'host>(
         &self,
         host: &'host Host,
@@ -203,7 +205,7 @@ impl Options {
         let (path, ours) = self.directory(host);
         match fs::metadata(&path) {
             Err(error) if ours && error.kind() == io::ErrorKind::NotFound => Ok(None),
-            // Opening it tells what is wrong.
+            // The error of opening it says what is wrong.
             _ => self.open(host, &path).map(Some),
         }
     }
@@ -222,7 +224,7 @@ impl Options {
             .with_durability(self.durability.into()))
     }
 
-    /// The directory of the values, and whether it is a default one of ours.
+    /// The directory of the values, and whether it is the default one of a simulated host.
     fn directory(&self, host: &Host) -> (PathBuf, bool) {
         match &self.dir {
             Some(chosen) => (chosen.clone(), false),
@@ -268,5 +270,8 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "seconds are a number, not negative, such as 10 or 0.5".to_owned())
+        .ok_or_else(|| {
+            "the timeout must be a number of seconds that is not negative, such as 10 or 0.5"
+                .to_owned()
+        })
 }

@@ -29,7 +29,7 @@ impl Output {
         self.json
     }
 
-    /// Writes a result: as the document if JSON is chosen, else as the text.
+    /// Writes a result: with `--json` the document, otherwise the text.
     pub(crate) fn show(
         self,
         document: &impl Serialize,
@@ -44,7 +44,7 @@ impl Output {
 
     /// Writes bytes as they are.
     pub(crate) fn write(self, bytes: &[u8]) -> Result<(), Failure> {
-        // A command without output does not need a standard output.
+        // A command that writes nothing works without a standard output.
         if bytes.is_empty() {
             return Ok(());
         }
@@ -53,19 +53,20 @@ impl Output {
             .map_err(Failure::Output)
     }
 
-    /// Writes text with styles, which only a terminal shows, and only without `NO_COLOR`.
+    /// Writes text with styles. They are removed unless the output is a terminal and `NO_COLOR` is
+    /// unset.
     pub(crate) fn write_styled(self, text: &str) -> Result<(), Failure> {
         standard::output()
             .and_then(|stdout| AutoStream::auto(stdout).write_all(text.as_bytes()))
             .map_err(Failure::Output)
     }
 
-    /// Writes one line to standard error. If that fails, it could be reported nowhere.
+    /// Writes one line to standard error. If that fails, the failure cannot be reported.
     pub(crate) fn note(self, line: impl Display) {
         let _ = writeln!(io::stderr(), "userdata: {line}");
     }
 
-    /// Reports why the command failed, also as JSON if that is chosen.
+    /// Reports why the command failed, with `--json` as a document as well.
     pub(crate) fn fail(self, failure: &Failure) -> Status {
         let status = Status::from(failure);
         if failure.is_broken_pipe() {
@@ -100,7 +101,7 @@ pub(crate) fn json(document: &impl Serialize) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// A domain's name escaped so that it stays on one line: guests and administrators choose names.
+/// A domain's name, escaped so that it stays on one line: it may contain any characters.
 pub(crate) fn printable(name: &str) -> String {
     let escaped = name.chars().flat_map(|c| {
         let quote = matches!(c, '\'' | '"');

@@ -1,4 +1,5 @@
-//! Signals: one that would hide an error, and those that belong to a command that is run.
+//! Signals: SIGXFSZ, which would hide an error, and the signals that are for the command that
+//! `destroy` runs.
 
 use std::ffi::c_int;
 use std::io;
@@ -14,8 +15,8 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 /// Makes a write beyond the limit of file sizes (`ulimit -f`) fail with `EFBIG`. By default the
-/// signal SIGXFSZ ends the process there, without a message. A handler does it, and not `SIG_IGN`:
-/// in programs that this command runs a handler is reset to the default.
+/// signal SIGXFSZ ends the process there, without a message. A handler is used and not `SIG_IGN`,
+/// because programs that this command runs would inherit `SIG_IGN`.
 pub(crate) fn report_large_files() {
     if !is_ignored(SIGXFSZ) {
         // If this fails, the signal keeps its default.
@@ -23,13 +24,13 @@ pub(crate) fn report_large_files() {
     }
 }
 
-/// Runs a command to its end. Meanwhile, and from then on, none of the signals that end a program
-/// from outside ends this one, since it has to clean up after the command:
+/// Runs a command to its end. From now on, the signals that usually end a program do not end this
+/// one, since it has to clean up after the command:
 ///
-/// * SIGINT and SIGQUIT are the command's alone: a terminal sends them to both;
+/// * SIGINT and SIGQUIT are left to the command: a terminal sends them to both processes;
 /// * SIGTERM and SIGHUP are passed on to the command.
 pub(crate) fn run(command: &mut Command) -> io::Result<ExitStatus> {
-    // A signal that is ignored, as SIGHUP is under nohup, stays so for the command as well.
+    // A signal that is ignored, as SIGHUP is under nohup, stays ignored, for the command as well.
     let all = [SIGINT, SIGQUIT, SIGTERM, SIGHUP];
     let taken = all.into_iter().filter(|signal| !is_ignored(*signal));
     let mut signals = Signals::new(taken)?;
@@ -42,7 +43,7 @@ pub(crate) fn run(command: &mut Command) -> io::Result<ExitStatus> {
                 pass_on(signal, &child, &running);
             }
         };
-        // If no thread can be had, signals are not passed on.
+        // If the thread cannot be started, signals are not passed on.
         let _ = thread::Builder::new().spawn_scoped(threads, pass_on);
         wait_unreaped(&child);
         *running.lock().unwrap_or_else(PoisonError::into_inner) = false;
@@ -57,15 +58,15 @@ fn pass_on(signal: c_int, child: &Child, running: &Mutex<bool>) {
         SIGHUP => Signal::HUP,
         _ => return,
     };
-    // As long as this is true nothing has waited for the child, so no other process has its pid.
+    // As long as this is true, the child has not been reaped, so no other process has its pid.
     let running = running.lock().unwrap_or_else(PoisonError::into_inner);
     if *running {
-        // It may have ended by itself.
+        // The child may have ended by itself.
         let _ = kill_process(Pid::from_child(child), signal);
     }
 }
 
-/// Waits until the child has ended, and leaves it a zombie. If that fails, the caller's own wait
+/// Waits until the child has ended, and does not reap it. If that fails, the caller's own wait
 /// reports it.
 fn wait_unreaped(child: &Child) {
     let id = WaitId::Pid(Pid::from_child(child));
@@ -73,7 +74,8 @@ fn wait_unreaped(child: &Child) {
     while matches!(waitid(id.clone(), options), Err(Errno::INTR)) {}
 }
 
-/// Whether the process that started this one left the signal ignored. Without /proc: no.
+/// Whether the process that started this one left the signal ignored. Without /proc the answer is
+/// no.
 fn is_ignored(signal: c_int) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status

@@ -1,10 +1,10 @@
-//! Standard input and output as files, which hide no error.
+//! Standard input and output as files, so that no error is hidden.
 //!
-//! std's own handles hide two. They take `EBADF` for the end of the input, or for a write that
-//! succeeded. And before `main` std opens `/dev/null` in place of a descriptor that is closed, so
-//! that later files don't get its number; then an input would seem empty, and an output would be
-//! lost. A `/dev/null` that the caller chose looks the same, so the descriptors are looked at
-//! before std does that.
+//! The handles of std hide two errors. They take `EBADF` for the end of the input, or for a write
+//! that succeeded. And if a descriptor is closed, std opens `/dev/null` in its place before `main`,
+//! so that later files don't get its number. An input would then seem empty, and an output would be
+//! lost. A `/dev/null` that the caller chose looks the same, so this module checks the descriptors
+//! before std opens any.
 
 use std::fs::File;
 use std::io;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustix::io::{Errno, fcntl_getfd};
 
-/// The descriptors that were closed when the process began, a bit each. Written once, before
+/// The descriptors that were closed when the process began, one bit for each. Written once, before
 /// `main`.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
 
@@ -21,7 +21,7 @@ const INPUT: u8 = 1;
 const OUTPUT: u8 = 1 << 1;
 const ERROR: u8 = 1 << 2;
 
-/// Runs before std's own start, so it uses system calls alone.
+/// Runs before std is initialized, so it uses nothing but system calls.
 #[ctor::ctor]
 fn look_for_closed() {
     for (descriptor, bit) in [

@@ -67,13 +67,13 @@ impl Status {
         }
     }
 
-    /// What it means, for people.
+    /// Its meaning, for the help.
     pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::Failure => "any other failure",
-            Self::Usage => "wrong usage; a userid that is refused, or no bytes to store",
-            Self::NoSuchDomain => "no such domain: absent, or dead",
+            Self::Usage => "wrong usage, a userid that is refused, or empty input to store",
+            Self::NoSuchDomain => "there is no such domain, or it is dead",
             Self::NoData => "the domain has no value under this userid",
             Self::Damaged => "the value is empty or damaged, or an archive is",
             Self::PreconditionFailed => {
@@ -93,7 +93,7 @@ impl From<Status> for ExitCode {
     }
 }
 
-/// The one place where failures become numbers.
+/// The exit status of each failure.
 impl From<&Failure> for Status {
     fn from(failure: &Failure) -> Self {
         match failure {

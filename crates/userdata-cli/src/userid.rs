@@ -16,7 +16,7 @@ pub(crate) enum UseridRefused {
     LibxlJson,
 }
 
-/// A userid to store under: strict. `libxl-json` only if it is permitted.
+/// A userid to store under, by the rules for writing. `libxl-json` only if it is permitted.
 pub(crate) fn writable(text: &OsStr, libxl_json: bool) -> Result<WritableUserid, UseridRefused> {
     match WritableUserid::new(text.as_bytes()) {
         Err(UseridError::LibxlJson) if libxl_json => Ok(WritableUserid::libxl_json()),
@@ -25,14 +25,14 @@ pub(crate) fn writable(text: &OsStr, libxl_json: bool) -> Result<WritableUserid,
     }
 }
 
-/// A userid that some program stored under: the bytes of the argument, or if `escaped` the bytes
-/// whose form in [`shown`] it is.
+/// A userid that any program may have used: the bytes of the argument or, if `escaped`, the userid
+/// that [`shown`] shows as this argument.
 pub(crate) fn existing(text: &OsStr, escaped: bool) -> Result<Userid, UseridRefused> {
     let userid = match text.to_str() {
         _ if !escaped => Userid::new(text.as_bytes()),
         Some(EMPTY) => Userid::new(""),
         Some(text) => Userid::from_escaped(text),
-        // Nothing is shown with such bytes.
+        // The escaped form is ASCII, so it has no such bytes.
         None => Err(UseridError::Escape),
     };
     userid.map_err(|source| refused(text, source))

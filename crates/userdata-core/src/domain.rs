@@ -1,4 +1,4 @@
-//! `Domid`, `DomainKey` and `Domain`: how domains are named, and what a host reports of one.
+//! `Domid`, `DomainKey` and `Domain`: how domains are named, and what a host reports about one.
 
 mod domid;
 
@@ -12,9 +12,10 @@ pub use domid::{Domid, DomidError};
 
 /// Names one incarnation of a domain: the domid together with the domain uuid.
 ///
-/// The uuid is the hypervisor's *handle* in the byte order of the handle, as libxl uses it. It
-/// never comes from xenstore. Neither part alone is enough: a localhost migration gives one uuid to
-/// two domids, and Xen reuses domids. Written `DOMID.UUID`, the uuid in lower case.
+/// The uuid is the hypervisor's *handle*, in the byte order of the handle, as libxl uses it. It
+/// never comes from xenstore. Neither part alone is enough: during a localhost migration two domids
+/// have one uuid, and Xen reuses domids. A key is written `DOMID.UUID`, with the uuid in lower
+/// case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomainKey {
     /// The number of the domain.
@@ -24,7 +25,7 @@ pub struct DomainKey {
 }
 
 impl DomainKey {
-    /// The key of the domain `domid` with the handle `uuid`.
+    /// The key of the domain with this domid and this handle.
     #[must_use]
     pub const fn new(domid: Domid, uuid: Uuid) -> Self {
         Self { domid, uuid }
@@ -55,7 +56,7 @@ impl FromStr for DomainKey {
 #[non_exhaustive]
 pub enum DomainKeyError {
     /// There is no dot between a domid and a uuid.
-    #[error("one incarnation of a domain is written DOMID.UUID")]
+    #[error("the text is not of the form DOMID.UUID")]
     NoDot,
     /// The part before the dot is not a domid.
     #[error("the part before the dot is not a domid")]
@@ -71,11 +72,11 @@ pub enum DomainKeyError {
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Life {
-    /// It exists: running, paused, shut down or crashed. All of these may come back to life.
+    /// It exists: running, paused, shut down or crashed. In each of these states it may run again.
     Alive,
     /// The hypervisor is destroying it and still has its memory (`DOMDYING_dying`).
     Dying,
-    /// Destroyed, but something still refers to it (`DOMDYING_dead`): a zombie.
+    /// It is destroyed, but another domain still refers to its memory (`DOMDYING_dead`): a zombie.
     Dead,
 }
 
@@ -89,16 +90,16 @@ impl fmt::Display for Life {
     }
 }
 
-/// What a hypervisor reports of one domain.
+/// The report of a hypervisor about one domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Domain {
     /// The incarnation.
     pub key: DomainKey,
-    /// How far it has been destroyed.
+    /// How far the hypervisor has destroyed it.
     pub life: Life,
-    /// A number that the hypervisor gives to no other domain of this boot, where it has one
-    /// (Xen 4.21 and later, `unique_id` of `XEN_DOMCTL_get_domain_state`).
+    /// A number that no other domain of this boot gets: `unique_id` of
+    /// `XEN_DOMCTL_get_domain_state` in Xen 4.21 and later, `None` before.
     pub incarnation: Option<u64>,
 }
 

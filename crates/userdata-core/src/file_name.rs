@@ -26,8 +26,8 @@ pub enum NameFormat {
     /// `userdata-<kind>.<domid>.<uuid>.<userid>`: libxl since 4.1 (`libxl__userdata_path`).
     #[default]
     Libxl,
-    /// `userdata-<kind>.<uuid>.<userid>`: the changeset of April 2010, which was in no release. All
-    /// domids with one uuid share their files.
+    /// `userdata-<kind>.<uuid>.<userid>`: the first version of libxl's userdata, of April 2010,
+    /// which was in no release of Xen. All domids with one uuid share their files.
     Seed,
 }
 
@@ -43,10 +43,10 @@ pub enum Kind {
     Lock,
     /// `t`: this library's temporary file, with a random part in place of the userid.
     Temporary,
-    /// `c`: this library's closing marker.
+    /// `c`: this library's closing mark, see the [glossary](crate::glossary).
     Closing,
-    /// Any other ASCII letter: another program's file, counted and removed with the domain, never
-    /// read.
+    /// Any other ASCII letter: a file of another program. It is removed with the domain and
+    /// counted, and never read.
     Foreign(u8),
 }
 
@@ -86,13 +86,13 @@ impl fmt::Display for Kind {
             Self::New => "libxl temporary",
             Self::Lock => "lock",
             Self::Temporary => "temporary",
-            Self::Closing => "closing marker",
+            Self::Closing => "closing mark",
             Self::Foreign(_) => "foreign",
         })
     }
 }
 
-/// The domain that a file belongs to, as far as its name tells.
+/// The domain that a file belongs to, as far as the name of the file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Owner {
     /// The domid; absent in names of the seed format.
@@ -156,8 +156,8 @@ impl FileName {
         Self::assemble(format, Kind::Lock, key, USERDATA_LOCK.as_bytes())
     }
 
-    /// The name of the closing marker. It contains the word that libxl's clean-up passes over, so
-    /// that the marker lasts until the domain is gone.
+    /// The name of the closing mark. libxl's clean-up passes over every name that contains
+    /// `domain-userdata-lock`, as this one does, so the mark lasts until the domain is gone.
     #[must_use]
     pub fn closing_marker(format: NameFormat, key: &DomainKey) -> Self {
         Self::assemble(format, Kind::Closing, key, USERDATA_LOCK.as_bytes())
@@ -176,7 +176,7 @@ impl FileName {
             NameFormat::Libxl => Some(key.domid),
             NameFormat::Seed => None,
         };
-        // Allocated once: a store makes several names.
+        // The exact length: one allocation for a name.
         let digits = |domid: Domid| 1 + domid.get().checked_ilog10().unwrap_or(0) as usize;
         let owner_len = domid.map_or(0, |domid| digits(domid) + 1) + UUID_LEN + 1;
         let mut bytes = Vec::with_capacity(PREFIX.len() + 2 + owner_len + rest.len());
@@ -203,8 +203,8 @@ impl FileName {
         }
     }
 
-    /// Parses a name found in a directory; `None` if it is not a name of this format. A name that
-    /// parses formats back to exactly the same bytes.
+    /// Parses a name found in a directory; `None` if it is not a name of this format. If a name
+    /// parses, the result formats back to exactly the same bytes.
     #[must_use]
     pub fn parse(format: NameFormat, name: &[u8]) -> Option<Self> {
         if !may_name_a_file(name) {
@@ -257,8 +257,8 @@ impl FileName {
         self.owner
     }
 
-    /// The userid: everything after the uuid's dot, verbatim. In the name of a lock file it is
-    /// the lock's name, in that of a temporary file its random part.
+    /// The userid: everything after the uuid's dot, verbatim. For a lock file this is the name of
+    /// the lock, for a temporary file its random part.
     #[must_use]
     pub fn userid(&self) -> Userid {
         Userid::of_file_name(self.bytes.get(self.rest..).unwrap_or_default())
@@ -291,7 +291,7 @@ impl fmt::Debug for FileName {
 /// The userid is too long for a file name of this domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
-    "the file name would have {length} bytes and {} is the limit",
+    "the file name would have {length} bytes, and the limit is {}",
     FileName::LEN_MAX
 )]
 pub struct NameTooLong {

@@ -10,9 +10,9 @@ use crate::{Domain, DomainKey, Domid};
 pub use boot::{BootId, BootIdError};
 pub use error::{HypervisorError, HypervisorErrorKind};
 
-/// Which domains exist on this host, by the hypervisor's own answer.
+/// Which domains exist on this host, as the hypervisor itself reports.
 ///
-/// Every answer is a snapshot that may be old when it arrives; a protocol that depends on one asks
+/// Every answer may be out of date when it arrives, so a change that depends on an answer asks
 /// again under the lock. An error means *unknown*, never *absent*.
 pub trait Hypervisor: Send + Sync {
     /// The domain with exactly this domid, or `None` if there is none.
@@ -27,34 +27,34 @@ pub trait Hypervisor: Send + Sync {
 
     /// Every domain, in order of domid. Replaces `libxl_list_domain`.
     ///
-    /// May omit domains that a security policy hides from the caller, so absence from this list
-    /// proves nothing.
+    /// The list may omit domains that a security policy hides from the caller. So a domain that is
+    /// not in the list may still exist.
     ///
     /// # Errors
     ///
-    /// If there is no list.
+    /// If the hypervisor gives no list.
     fn domains(&self) -> Result<Vec<Domain>, HypervisorError>;
 
-    /// Whether the toolstack has begun to take this domain apart although the hypervisor still has
-    /// it: the window in which libxl itself leaks userdata.
+    /// Whether the toolstack has begun to take this domain apart while the hypervisor still has it.
+    /// A value that libxl stores during this time is left behind.
     ///
     /// # Errors
     ///
     /// If that is not known.
     fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError>;
 
-    /// Names this boot of the host.
+    /// The boot of the host that runs now.
     ///
     /// # Errors
     ///
-    /// If this boot cannot be told from another.
+    /// If this boot cannot be distinguished from another one.
     fn boot(&self) -> Result<BootId, HypervisorError>;
 }
 
 /// The names of domains.
 ///
-/// Separate from [`Hypervisor`] because Xen itself has no names: the toolstack keeps them in
-/// xenstore, and no decision about data depends on them.
+/// Separate from [`Hypervisor`] because Xen itself knows no names: the toolstack keeps them in
+/// xenstore, and no decision about data depends on a name.
 pub trait DomainNames: Send + Sync {
     /// The name of a domain, if it has one. Replaces `libxl_domid_to_name`.
     ///

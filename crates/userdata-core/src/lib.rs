@@ -1,15 +1,16 @@
 //! Names, rules and traits of a per-domain data store for Xen toolstacks.
 //!
-//! This crate is pure: no I/O, no clock, no randomness, no `unsafe`. It makes three promises:
+//! This crate does no I/O, and has no clock, no randomness and no `unsafe`. It makes three
+//! promises:
 //!
-//! * a value of one of its types is valid: [`Domid`], [`Userid`] and
-//!   [`FileName`](file_name::FileName) are parsed once, at the edge, and never checked again;
-//! * [`FileName`](file_name::FileName) is libxl's naming scheme and an exact bijection: every name
-//!   that parses formats back to itself, and two different values never share one;
-//! * [`Hypervisor`] and [`Store`] have what the protocols of the crate `userdata` need, and nothing
-//!   that only files could provide.
+//! * Its types cannot hold invalid values: [`Domid`], [`Userid`] and
+//!   [`FileName`](file_name::FileName) are checked once, when they are parsed.
+//! * [`FileName`](file_name::FileName) is libxl's naming scheme, exactly: every name that parses
+//!   formats back to itself, and two different values never share a name.
+//! * [`Hypervisor`] and [`Store`] have what the crate `userdata` needs, and nothing that only files
+//!   could provide.
 //!
-//! What it does not do: it opens no file, asks no hypervisor, and does not interpret values.
+//! It does not open files, ask a hypervisor or interpret values.
 //!
 //! # Features
 //!
@@ -51,5 +52,5 @@ pub use userid::{Userid, WritableUserid};
 pub use uuid::Uuid;
 pub use value::{Value, Version};
 
-/// The cause of an error, of any engine or system.
+/// The cause of an error, of any type.
 pub type Source = Box<dyn std::error::Error + Send + Sync + 'static>;

@@ -1,20 +1,20 @@
-//! The registry of userids that programs agreed on, as data.
+//! The registry: the userids of known programs.
 //!
-//! The table is libxl's (`libxl.h`, "registered userids"), with the two lock names that libxl uses
-//! without having registered them. Nothing here is enforced: a program uses a name of its own
-//! without asking.
+//! The table is that of `libxl.h` ("registered userids") and the two names of locks that libxl uses
+//! and does not list there. The registry does not restrict programs: a program may use a userid
+//! that is not in it.
 
 use crate::Userid;
 use crate::file_name::Kind;
 
 /// The userid of libxl's own record of a domain's configuration.
 ///
-/// Every program may read it. libxl writes it, and relies on it being there exactly while the
-/// domain is neither being created nor being destroyed.
+/// Every program may read it. libxl writes it, and takes a domain without it for one that is being
+/// created or destroyed.
 pub const LIBXL_JSON: &str = "libxl-json";
 
-/// The word in the name of libxl's lock. libxl's clean-up passes over every file whose name
-/// contains it, so that data under such a name would outlive its domain.
+/// The name of libxl's lock. libxl's clean-up passes over every file whose name contains this text,
+/// so data under such a name would outlive its domain.
 pub const USERDATA_LOCK: &str = "domain-userdata-lock";
 
 /// The userids of libxl's lock files.
@@ -34,7 +34,7 @@ pub struct Registered {
     pub kind: Kind,
     /// The program that writes it.
     pub owner: &'static str,
-    /// What it holds.
+    /// The format of its content.
     pub format: &'static str,
     /// The first Xen release that has it.
     pub since: &'static str,
@@ -43,7 +43,7 @@ pub struct Registered {
     pub stays_behind: bool,
 }
 
-/// Every userid that a known program uses, in libxl's order.
+/// The userids that known programs use, in libxl's order.
 pub const REGISTERED: &[Registered] = &[
     Registered {
         userid: "xl",

@@ -1,4 +1,5 @@
-//! Serialisation of the types that are written as text: with `Display`, and back with a parser.
+//! Serialisation of the types that are written as text: `Display` writes them, and their parser
+//! reads them.
 
 use std::fmt::Display;
 use std::str::FromStr;

@@ -23,76 +23,78 @@ pub use record::{Condition, Entry, FileType, Found};
 pub use refused::Refused;
 pub use transfer::{Transfer, Transferred};
 
-/// The caller's decision about a change, asked for at a point from which on no other process can
-/// change the domain's data.
+/// The caller's decision about a change. The store asks for it at a moment from which on no other
+/// process can change the domain's data.
 ///
-/// The function may ask a hypervisor; it must not use the store. An engine without locks asks again
-/// when another process changed the data first, and the last answer counts.
+/// The function may ask a hypervisor; it must not use the store. It may be asked more than once,
+/// and the last answer counts: an engine without locks asks again if another process changed the
+/// data first, and a directory without space for a lock file also asks before the lock is taken.
 pub type Admit<'a> = &'a mut dyn FnMut(&State) -> Result<(), Refused>;
 
-/// The same decision for one of many domains. The answer says what stays of its data, so that it
-/// rests on what is found out at this point and not before.
+/// The same decision for one of many domains. It returns the data that stays, so that this rests on
+/// what the caller finds out at this moment and not before.
 pub type AdmitEach<'a> = &'a mut dyn FnMut(&DomainKey, &State) -> Result<Keep, Refused>;
 
-/// Told what came of clearing each of many domains; the others are left alone if it breaks.
+/// Receives the result for each of many domains that are cleared. If it breaks, the remaining
+/// domains are left alone.
 pub type EachCleared<'a> =
     &'a mut dyn FnMut(&DomainKey, Result<Cleared, StoreError>) -> ControlFlow<()>;
 
 /// The same decision for a change of two domains: the states of the first and the second.
 pub type AdmitBoth<'a> = &'a mut dyn FnMut(&State, &State) -> Result<(), Refused>;
 
-/// Where userdata is kept: one implementation per persistence engine.
+/// A place where userdata is kept: one implementation for each storage engine.
 ///
-/// A store knows nothing of hypervisors and keeps data for any [`DomainKey`] that it is given.
-/// Every method may be called from many threads and processes at once. Nothing here assumes files:
-/// an engine with compare-and-put transactions reads the state, asks `admit`, and commits on the
-/// condition that the state is still the one it read, instead of holding a lock.
+/// A store knows nothing about hypervisors and keeps data for any [`DomainKey`] that it is given.
+/// Every method may be called from many threads and processes at once. A store need not have files
+/// or locks: an engine with transactions reads the state, asks `admit`, and commits on the
+/// condition that the state has not changed since.
 ///
-/// A `timeout` is counted on the store's own clock from the moment of the call. It bounds all waits
-/// of the call together; zero tries once.
+/// A `timeout` begins with the call and is measured by the store's own clock. It bounds all waits
+/// of the call together. With a timeout of zero, each lock is tried once.
 pub trait Store: Send + Sync {
     /// The value under `userid`, or `None` if there is none. Replaces `libxl_userdata_retrieve`.
     ///
-    /// Takes no lock, changes nothing, and returns one whole value that was stored.
+    /// Takes no lock, changes nothing, and returns one value as it was stored, whole.
     ///
     /// # Errors
     ///
     /// A damaged or empty record is an error, never `None`.
     fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError>;
 
-    /// What a listing shows of the value under `userid`, without reading it.
+    /// The entry that a listing shows for the value under `userid`; the value is not read.
     ///
     /// # Errors
     ///
-    /// If the record cannot be inspected. A damaged or empty record is not an error here; the
-    /// entry's condition tells.
+    /// If the record cannot be inspected. A damaged or empty record is not an error here:
+    /// [`Entry::condition`] reports it.
     fn stat(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Entry>, StoreError>;
 
     /// Every value of one domain, in order of userid. Records other than values are left out.
     ///
     /// # Errors
     ///
-    /// If the list would be incomplete.
+    /// If a complete list cannot be made.
     fn list(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError>;
 
-    /// Shows every record of every domain to `each`, in no order, until it breaks. A record that is
-    /// stored or removed meanwhile may be shown or not.
+    /// Calls `each` with every record of every domain, in no particular order, until `each` breaks.
+    /// A record that is stored or removed meanwhile may be shown or not.
     ///
     /// # Errors
     ///
     /// If the records cannot be listed.
     fn scan(&self, each: &mut dyn FnMut(Found) -> ControlFlow<()>) -> Result<(), StoreError>;
 
-    /// Asks `admit` at a point from which on no other process can change this domain's data, then
-    /// applies `ops` in order and returns one [`Done`] for each.
+    /// Asks `admit` at a moment from which on no other process can change this domain's data. Then
+    /// applies `ops` in order, and returns one [`Done`] for each.
     ///
     /// Replaces `libxl_userdata_store` and `libxl_userdata_unlink`. Each op is atomic by itself.
     /// If one fails, those before it stay applied and those after it are not tried.
     ///
     /// # Errors
     ///
-    /// If `admit` refuses, nothing is changed. An op that fails leaves the old value unless
-    /// [`StoreError::is_applied`].
+    /// If `admit` refuses, nothing is changed. An op that fails leaves the old value, unless
+    /// [`StoreError::is_applied`] of the error is true.
     fn change(
         &self,
         domain: &DomainKey,
@@ -101,9 +103,9 @@ pub trait Store: Send + Sync {
         ops: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError>;
 
-    /// Shows each incarnation of a domain that has any record to `each`, once and in order, until it
-    /// breaks. Only names are read. A record that is stored or removed meanwhile may be counted or
-    /// not.
+    /// Passes each incarnation of a domain that has any record to `each`, once and in order, until
+    /// it breaks. Only names are read. A record that is stored or removed meanwhile may or may not
+    /// be counted.
     ///
     /// # Errors
     ///
@@ -111,17 +113,17 @@ pub trait Store: Send + Sync {
     fn owners(&self, each: &mut dyn FnMut(Owned) -> ControlFlow<()>) -> Result<(), StoreError>;
 
     /// Clears many domains, each as by a change of its own, with a timeout of its own: asks `admit`
-    /// at a point from which on no other process can change that domain's data, removes what does
-    /// not stay, and tells `each` what came of it, until that breaks. The names of all records are
-    /// read once, before the first domain is cleared, so that a value which is stored later may
-    /// stay.
+    /// at a moment from which on no other process can change that domain's data, removes the data
+    /// that does not stay, and passes the result to `each`, in order, until that breaks. The names
+    /// of all records are read once, before the first domain is cleared, so a value that is stored
+    /// later may stay. Names that do not fit into a bounded memory are read when it is free again.
     ///
     /// `domains` must be in order, without duplicates.
     ///
     /// # Errors
     ///
-    /// If the names cannot be read. What goes wrong with one domain is told to `each`, and is none
-    /// of another domain's.
+    /// If the names cannot be read. An error with one domain is passed to `each`, and does not
+    /// affect the other domains.
     fn clear_each(
         &self,
         domains: &[DomainKey],
@@ -131,13 +133,15 @@ pub trait Store: Send + Sync {
         each: EachCleared<'_>,
     ) -> Result<(), StoreError>;
 
-    /// Shows the values of a domain for which `which` returns true to `each`, in order of userid,
-    /// until it breaks. They are those of one instant: no other process that takes the domain's
+    /// Passes the values of a domain for which `which` returns true to `each`, in order of userid,
+    /// until it breaks. They are the values of one moment: no other process that takes the domain's
     /// lock changes one meanwhile.
+    ///
+    /// `each` must not wait for a change of this domain, which may wait for the snapshot.
     ///
     /// # Errors
     ///
-    /// If one of the values cannot be read, a damaged or empty one included.
+    /// If one of the values cannot be read, also if it is damaged or empty.
     fn snapshot(
         &self,
         domain: &DomainKey,
@@ -146,9 +150,9 @@ pub trait Store: Send + Sync {
         each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
 
-    /// Gives values of one domain to another. Asks `admit` at a point from which on no other process
-    /// can change the data of either, then moves one value after the other, each of which is at
-    /// every instant under exactly one of the two. If the process is killed, the same call
+    /// Moves values from one domain to another. Asks `admit` at a moment from which on no other
+    /// process can change the data of either, then moves one value after the other. Each value is
+    /// at every moment under exactly one of the two. If the process is killed, the same call
     /// completes the transfer.
     ///
     /// The locks of the two are taken in the order of their keys, so that no two transfers wait for
@@ -156,9 +160,9 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Unsupported`] if the two are the same. If `admit` refuses, or if a value
-    /// clashes and the transfer refuses that, nothing is changed. After any other error a part may be
-    /// moved; the same call completes it.
+    /// [`StoreErrorKind::Unsupported`] if the two are the same, or share their data. If `admit`
+    /// refuses, or if a value clashes and the transfer refuses that, nothing is changed. After any
+    /// other error some values may have been moved; the same call completes the transfer.
     fn transfer(
         &self,
         transfer: &Transfer<'_>,
@@ -167,27 +171,29 @@ pub trait Store: Send + Sync {
     ) -> Result<Transferred, StoreError>;
 
     /// Removes records that no domain can reach, such as those of an earlier boot of the host in a
-    /// store that keeps boots apart, for as long as `go_on` returns true. What is left is for the
-    /// next call. A store that has no such records does nothing.
+    /// store that keeps boots apart, for as long as `go_on` returns true. The next call removes the
+    /// rest. A store that has no such records does nothing.
     ///
     /// # Errors
     ///
-    /// If they cannot be looked for. What could not be removed is in [`Reclaimed::failed`].
+    /// If the search for such records fails. A record that could not be removed is in
+    /// [`Reclaimed::failed`].
     fn reclaim(&self, go_on: &mut dyn FnMut() -> bool) -> Result<Reclaimed, StoreError> {
         let _ = go_on;
         Ok(Reclaimed::default())
     }
 
-    /// Marks a domain as closing for as long as the mark lives: until then [`State::closing`] is
-    /// true for every change of the domain, by any process.
+    /// Marks a domain as closing. While the mark exists, [`State::closing`] is true for every
+    /// change of the domain, by any process.
     ///
-    /// The mark ends with the process that holds it, at once or when its lease runs out, and not
-    /// with the store that made it. It must outlive libxl's own clean-up of the domain.
+    /// The mark outlives the store that made it. It ends with the process that holds it, at once
+    /// or, in an engine with leases, when its lease runs out. libxl's own clean-up of the domain
+    /// must not end it.
     ///
     /// # Errors
     ///
-    /// If `admit` refuses, nothing is changed. If another process holds a mark on the domain and
-    /// `admit` accepts that, the error is [`Refused::BeingDestroyed`] all the same.
+    /// If `admit` refuses, nothing is changed. If another process holds a mark on the domain, the
+    /// error is [`Refused::BeingDestroyed`], even if `admit` accepts.
     fn close(
         &self,
         domain: &DomainKey,
@@ -195,21 +201,23 @@ pub trait Store: Send + Sync {
         admit: Admit<'_>,
     ) -> Result<Box<dyn ClosingMark>, StoreError>;
 
-    /// The store's monotonic clock, by which it counts timeouts: time since some fixed point, the
-    /// same one for all processes until the host reboots. A caller with one timeout for several
-    /// calls shares it out by this clock.
+    /// The store's monotonic clock, by which it measures timeouts: the time since some fixed
+    /// moment, which is the same for all processes until the host reboots. A caller with one
+    /// timeout for several calls needs it to compute the time that is left.
     fn now(&self) -> Duration;
 }
 
 /// A domain marked as closing. Dropping it voids the mark and leaves all data as it is.
 pub trait ClosingMark: Send + fmt::Debug {
-    /// The domain is gone: asks `admit` at a point from which on no other process can change the
-    /// domain's data, then removes everything that is stored for it, and the mark.
+    /// To be called when the domain is gone. Asks `admit` at a moment from which on no other
+    /// process can change the domain's data, then removes everything that is stored for the domain,
+    /// and the mark.
     ///
     /// # Errors
     ///
-    /// If `admit` refuses, the mark is removed and nothing else. If nothing could be removed. What
-    /// could not be removed after others were is in [`Cleared::failed`].
+    /// If `admit` refuses; then only the mark is removed. If nothing could be removed. If some
+    /// records were removed and others could not be, the call succeeds, and the failures are in
+    /// [`Cleared::failed`].
     fn clear(
         self: Box<Self>,
         timeout: Duration,
@@ -217,7 +225,7 @@ pub trait ClosingMark: Send + fmt::Debug {
         admit: Admit<'_>,
     ) -> Result<Cleared, StoreError>;
 
-    /// The domain lives on: removes the mark and nothing else.
+    /// To be called when the domain lives on. Removes the mark and nothing else.
     ///
     /// # Errors
     ///
@@ -225,11 +233,11 @@ pub trait ClosingMark: Send + fmt::Debug {
     fn reopen(self: Box<Self>, timeout: Duration) -> Result<(), StoreError>;
 }
 
-/// What a store knows of a domain when it asks for admission.
+/// The facts about a domain that a store passes to `admit`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct State {
-    /// Another holder has a closing mark on the domain.
+    /// Another process, or another mark of this process, marks the domain as closing.
     pub closing: bool,
     /// The store keeps data by uuid alone, so that all domids with this uuid share it.
     pub shared_by_uuid: bool,
@@ -245,7 +253,7 @@ impl State {
         }
     }
 
-    /// The same in a store that does, or does not, keep data by uuid alone.
+    /// The same state, in a store that does, or does not, keep data by uuid alone.
     #[must_use]
     pub const fn with_shared_by_uuid(mut self, shared: bool) -> Self {
         self.shared_by_uuid = shared;

@@ -7,17 +7,18 @@ use thiserror::Error;
 
 use crate::registry::{LIBXL_JSON, LOCKS, USERDATA_LOCK};
 
-/// Any userid that a program may have stored under: one that can be listed, retrieved and removed.
+/// Any userid that a program may have used. A value under it can be listed, retrieved and removed.
 ///
-/// libxl validates nothing, so a userid is bytes: blanks, control characters, bytes that are not
-/// UTF-8 and the empty userid all occur. Only a slash and NUL cannot be part of a file name. This
-/// library stores under fewer names, see [`WritableUserid`].
+/// libxl does not check userids, so a userid is a string of bytes: blanks, control characters,
+/// bytes that are not UTF-8 and the empty userid are all possible. Only slash and NUL are not,
+/// since they cannot be part of a file name. To store, this library accepts fewer userids, see
+/// [`WritableUserid`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Userid(Box<[u8]>);
 
 impl Userid {
-    /// The length in bytes beyond which no userid fits into a file name, whatever the domain and
-    /// the name format (libxl's format takes 5 to 9 bytes more than the seed's).
+    /// The length in bytes of the longest userid that fits into a file name of any format (in
+    /// libxl's format it is 2 to 6 bytes less, for the domid and its dot).
     pub const LEN_MAX: usize = 207;
 
     /// The userid with these bytes.
@@ -41,7 +42,8 @@ impl Userid {
         }
     }
 
-    /// The part of a file name after the uuid; a file name holds only bytes that a userid may hold.
+    /// The part of a file name after the uuid. Every byte of a file name is one that a userid may
+    /// have.
     pub(crate) fn of_file_name(rest: &[u8]) -> Self {
         Self(rest.into())
     }
@@ -60,7 +62,7 @@ impl Userid {
 }
 
 impl fmt::Display for Userid {
-    /// The bytes as ASCII; those that are not printable as `\xNN`, a backslash as `\\`.
+    /// The userid in ASCII: a byte that is not printable as `\xNN`, a backslash as `\\`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&escape(&self.0))
     }
@@ -92,7 +94,7 @@ impl Userid {
     }
 }
 
-/// The byte that follows a backslash stands for.
+/// The byte that the escape after a backslash stands for.
 fn unescape(rest: &mut impl Iterator<Item = u8>) -> Option<u8> {
     match rest.next()? {
         b'n' => Some(b'\n'),
@@ -144,16 +146,16 @@ impl AsRef<Self> for Userid {
     }
 }
 
-/// Bytes of any value, escaped so that they fit on one line of a terminal.
+/// Any bytes, escaped so that they fit on one line of a terminal.
 pub(crate) fn escape(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
 /// A userid under which this library stores: 1 to 128 printable ASCII characters (0x21 to 0x7e)
-/// without a slash; not `.`, `..` or `libxl-json`; not the name of a libxl lock, and without
-/// `domain-userdata-lock` anywhere in it.
+/// without a slash. It is not `.`, `..`, `libxl-json` or the name of a libxl lock, and does not
+/// contain `domain-userdata-lock`.
 ///
-/// That is what libxl's header asks for, "a short printable ASCII string".
+/// libxl's header asks for "a short printable ASCII string".
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WritableUserid(Userid);
 
@@ -197,8 +199,8 @@ impl WritableUserid {
         Self(Userid(LIBXL_JSON.as_bytes().into()))
     }
 
-    /// Any userid that libxl would store under except the names of locks: for programs written
-    /// against libxl.
+    /// Any userid that libxl accepts, except the names of locks: for programs that were written for
+    /// libxl.
     ///
     /// # Errors
     ///
@@ -221,7 +223,7 @@ impl WritableUserid {
 }
 
 impl WritableUserid {
-    /// The same userid, to list, retrieve and remove with.
+    /// The same userid, as the calls that read and remove take it.
     #[must_use]
     pub const fn as_userid(&self) -> &Userid {
         &self.0
@@ -293,38 +295,38 @@ impl From<WritableUserid> for Userid {
 #[non_exhaustive]
 pub enum UseridError {
     /// It is empty.
-    #[error("a userid is written with at least one character")]
+    #[error("a userid must not be empty")]
     Empty,
     /// It is `.` or `..`.
-    #[error("a userid is neither '.' nor '..'")]
+    #[error("a userid must not be '.' or '..'")]
     Dots,
     /// It contains a slash.
-    #[error("a userid has no slash")]
+    #[error("a userid must not contain a slash")]
     Slash,
     /// It contains a NUL byte.
-    #[error("a userid has no NUL byte")]
+    #[error("a userid must not contain a NUL byte")]
     Nul,
     /// It contains a blank, a control character or a byte beyond ASCII.
-    #[error("a userid is written in printable ASCII characters without blanks")]
+    #[error("a userid must consist of printable ASCII characters without blanks")]
     NotPrintable,
     /// It is too long.
-    #[error("a userid has at most {limit} bytes and this one has {length}")]
+    #[error("a userid may have at most {limit} bytes, and this one has {length}")]
     TooLong {
         /// Its length in bytes.
         length: usize,
         /// How long it may be.
         limit: usize,
     },
-    /// It is the name of a libxl lock or contains `domain-userdata-lock`, so that libxl would never
-    /// remove the data.
-    #[error("the name of a libxl lock is not a userid of data")]
+    /// It is the name of a libxl lock, or contains `domain-userdata-lock`. libxl would never remove
+    /// a value whose userid contains the latter.
+    #[error("it is the name of a libxl lock or contains domain-userdata-lock")]
     Lock,
     /// A backslash does not begin an escape.
-    #[error(r#"a backslash is followed by n, r, t, \, ', " or x and two hexadecimal digits"#)]
+    #[error(r#"a backslash must be followed by n, r, t, \, ', " or x and two hex digits"#)]
     Escape,
     /// It is libxl's own record of the domain.
     #[error(
-        "libxl-json is libxl's own record of the domain and is written only by explicit choice"
+        "libxl-json is libxl's own record of the domain, and is changed only by explicit request"
     )]
     LibxlJson,
 }

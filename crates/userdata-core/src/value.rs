@@ -1,4 +1,5 @@
-//! `Value`, `NonEmpty` and `Version`: what is stored, and how two values are told apart.
+//! `Value`, `NonEmpty` and `Version`: the bytes that are stored, and how two values are
+//! distinguished.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,7 +24,7 @@ impl Value {
         &self.0
     }
 
-    /// The bytes, without a copy.
+    /// The bytes, not copied.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
@@ -57,8 +58,9 @@ impl fmt::Debug for Value {
 
 /// Bytes that can be stored: at least one.
 ///
-/// An empty file is what a power cut leaves of an unsynced store, so a value is never empty, and to
-/// store no bytes is to remove the value. The caller of a [`Store`](crate::Store) decides that.
+/// A value is never empty, because a power cut may leave an empty file after a store that was not
+/// synced. To libxl's callers, storing no bytes means removing the value; the caller of a
+/// [`Store`](crate::Store) decides whether to do that.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NonEmpty<'a>(&'a [u8]);
 
@@ -87,8 +89,9 @@ impl fmt::Debug for NonEmpty<'_> {
     }
 }
 
-/// Names the content of a value: the SHA-256 of its bytes, so equal if and only if the bytes are
-/// equal, no matter which program wrote them and when. Written as 64 hexadecimal digits.
+/// Identifies the content of a value: the SHA-256 of its bytes. Two versions are equal if and only
+/// if the bytes are equal, no matter which program wrote them and when. A version is written as 64
+/// hexadecimal digits.
 ///
 /// Inode numbers and times do not identify a value: file systems reuse them at once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

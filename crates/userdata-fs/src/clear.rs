@@ -1,4 +1,5 @@
-//! Removing all records of a domain, going on after a failure.
+//! Removing all records of a domain. After a failure the remaining records are removed all the
+//! same.
 
 use std::time::Duration;
 
@@ -12,10 +13,10 @@ use crate::lock::HeldLock;
 use crate::{Directory, Errno, LockMode};
 
 impl<D: Directory> HeldLock<'_, D> {
-    /// Removes the domain's files except what is to be kept, the lock that is held, and the
-    /// caller's own closing marker.
+    /// Removes the domain's files except those that are to be kept, the lock that is held, and the
+    /// caller's own closing mark.
     pub(crate) fn clear(
-        &self,
+        &mut self,
         keep: Keep,
         durability: Durability,
         marker: Option<&FileName>,
@@ -24,19 +25,22 @@ impl<D: Directory> HeldLock<'_, D> {
         self.clear_names(names, keep, durability, marker)
     }
 
-    /// The same of the files of these names, which are the domain's own.
+    /// The same for the files of these names, which are the domain's own.
     pub(crate) fn clear_names(
-        &self,
-        names: Vec<FileName>,
+        &mut self,
+        mut names: Vec<FileName>,
         keep: Keep,
         durability: Durability,
         marker: Option<&FileName>,
     ) -> Result<Cleared, StoreError> {
         self.check()?;
+        names.extend(self.moved().cloned());
+        names.sort();
+        names.dedup();
         let mut cleared = Cleared::default();
         cleared.durability = durability;
         for name in names {
-            if name == *self.name() || marker == Some(&name) || self.is_kept(keep, &name) {
+            if name == *self.name() || marker == Some(&name) || self.stays(keep, &name) {
                 continue;
             }
             match self.remove(&name) {
@@ -63,9 +67,11 @@ impl<D: Directory> HeldLock<'_, D> {
         Ok(cleared)
     }
 
-    /// Removes one record; false if it is gone already or another process is to remove it.
-    fn remove(&self, name: &FileName) -> Result<bool, StoreError> {
+    /// Removes one record. False if the record is gone already, or if another process will remove
+    /// it.
+    fn remove(&mut self, name: &FileName) -> Result<bool, StoreError> {
         match name.kind() {
+            _ if self.remove_moved(name) => Ok(true),
             Kind::Lock | Kind::Closing => self.remove_unless_held(name),
             _ => self.unlink(name),
         }
@@ -79,8 +85,9 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// Removes the lock file of another program, or a closing marker, while holding its lock: to
-    /// unlink it otherwise would let two programs hold "the" lock at once.
+    /// Removes the lock file of another program, or a closing mark, while holding its `flock`.
+    /// Without that, another process could hold a lock on the unlinked file while a third one locks
+    /// a new file of the same name.
     fn remove_unless_held(&self, name: &FileName) -> Result<bool, StoreError> {
         let directory = &*self.store().directory;
         let opened = self
@@ -100,7 +107,7 @@ impl<D: Directory> HeldLock<'_, D> {
                 let _ = directory.unlock(&file);
                 removed
             }
-            // The process that destroys the domain removes its marker itself.
+            // The process that destroys the domain removes its closing mark itself.
             Err(Errno::AGAIN) if name.kind() == Kind::Closing => Ok(false),
             Err(Errno::AGAIN) => Err(StoreError::new(
                 Operation::Remove,
@@ -129,24 +136,35 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// Whether this file stays. A closing marker that no process holds does not.
-    fn is_kept(&self, keep: Keep, name: &FileName) -> bool {
+    /// Whether this file stays. A temporary file that became the lock file goes with the lock.
+    fn stays(&self, keep: Keep, name: &FileName) -> bool {
         match (keep, name.kind()) {
-            (Keep::Nothing, _) | (_, Kind::Closing) => false,
-            (_, Kind::Lock) => true,
-            (Keep::AllButStale { age }, Kind::Temporary | Kind::New) => !self.is_older(name, age),
-            (Keep::AllButStale { .. }, _) => true,
-            (_, kind) => kind == Kind::Data && name.userid().is_libxl_json(),
+            (Keep::AllButStale { age }, Kind::Temporary | Kind::New) => {
+                self.moved() != Some(name) && !self.is_older(name, age)
+            }
+            _ => is_kept(keep, name),
         }
     }
 
-    /// Whether a file was written last at least so long before the lock was taken, by the clock of
-    /// the file system. If that is not known it is not older.
+    /// Whether a file was last written at least this long before the lock was taken, by the clock
+    /// of the file system. If this is unknown, the file counts as younger.
     fn is_older(&self, name: &FileName, age: Duration) -> bool {
         let found = self.store().directory.metadata_at(name.into());
         found.is_ok_and(|found| {
             let older = self.made().duration_since(found.modified);
             older.is_ok_and(|older| older >= age)
         })
+    }
+}
+
+/// Whether the file of this name stays, whatever its age. A closing mark that no process holds does
+/// not stay.
+pub(crate) fn is_kept(keep: Keep, name: &FileName) -> bool {
+    match (keep, name.kind()) {
+        (Keep::Nothing, _) | (_, Kind::Closing) => false,
+        (_, Kind::Lock) => true,
+        (Keep::AllButStale { .. }, Kind::Temporary | Kind::New) => false,
+        (Keep::AllButStale { .. }, _) => true,
+        (_, kind) => kind == Kind::Data && name.userid().is_libxl_json(),
     }
 }

@@ -5,22 +5,33 @@ use std::time::Duration;
 use userdata_core::DomainKey;
 use userdata_core::Userid;
 use userdata_core::file_name::{FileName, Kind, NameFormat};
-use userdata_core::store::{AdmitEach, Cleared, Durability, EachCleared, Keep, StoreError};
+use userdata_core::store::{
+    AdmitEach, Cleared, Done, Durability, EachCleared, Keep, Op, Refused, State, StoreError,
+    StoreErrorKind,
+};
 
+use crate::free::Removal;
 use crate::lock::{Cleaning, HeldLock};
-use crate::marker::is_closing;
+use crate::marker::{Mark, mark_of};
+use crate::moved::Substitute;
+use crate::owners::NamesOfMany;
 use crate::wait::Timeout;
 use crate::{Directory, FileStore};
+
+/// About how many bytes of memory the names of all files may take.
+pub(crate) const NAMES_MAX: usize = 6 << 20;
 
 /// How each of many domains is cleared.
 pub(crate) struct ClearEach {
     pub(crate) timeout: Duration,
     pub(crate) durability: Durability,
+    /// About how many bytes of memory the names of the files may take.
+    pub(crate) names_max: usize,
 }
 
 impl ClearEach {
-    /// Clears the domains. Those whose names found no room come in another round, so that the
-    /// memory is bounded.
+    /// Clears the domains, in order. Those whose names found no room come in another round, for
+    /// which the directory is read again.
     pub(crate) fn run<D: Directory>(
         &self,
         store: &FileStore<D>,
@@ -28,30 +39,27 @@ impl ClearEach {
         admit: AdmitEach<'_>,
         each: EachCleared<'_>,
     ) -> Result<(), StoreError> {
-        let mut domains = domains.to_vec();
-        while !domains.is_empty() {
-            let (names, mut left) = match store.format {
+        let mut rest = domains;
+        while !rest.is_empty() {
+            let names = match store.format {
                 // Its names have no domids, by which many could be told apart.
-                NameFormat::Seed => (Default::default(), domains.clone()),
-                _ => store.names_of_many(&domains)?,
+                NameFormat::Seed => NamesOfMany::default(),
+                _ => store.names_of_many(rest, self.names_max)?,
             };
-            // One that finds no room on its own is read on its own.
-            let alone = left.len() == domains.len();
-            for (place, domain) in domains.iter().enumerate() {
-                let names = match left.binary_search(domain) {
-                    Err(_) => named(store.format, domain, names.of(place)),
-                    Ok(at) if alone => {
-                        left.remove(at);
-                        store.names_of(domain)?
-                    }
-                    Ok(_) => continue,
+            // One whose names find no room even on their own is read on its own.
+            let alone = names.domains == 0;
+            let (round, later) = rest.split_at(if alone { 1 } else { names.domains });
+            for (place, domain) in round.iter().enumerate() {
+                let names = match alone {
+                    true => store.names_of(domain)?,
+                    false => named(store.format, domain, names.of(place)),
                 };
                 let cleared = self.clear(store, domain, names, admit);
                 if each(domain, cleared).is_break() {
                     return Ok(());
                 }
             }
-            domains = left;
+            rest = later;
         }
         Ok(())
     }
@@ -64,10 +72,17 @@ impl ClearEach {
         admit: AdmitEach<'_>,
     ) -> Result<Cleared, StoreError> {
         let timeout = Timeout::start(&*store.directory, self.timeout);
-        let mut lock = HeldLock::acquire_within(store, domain, timeout, Cleaning::Last)?;
+        let substitute = Substitute::Temporary;
+        let lock = HeldLock::acquire_cleaning(store, domain, timeout, Cleaning::Last, substitute);
+        let mut lock = match lock {
+            Err(error) if is_no_space(&error) => {
+                return self.clear_full(store, domain, timeout, admit);
+            }
+            lock => lock?,
+        };
         let mut keep = Keep::Essential;
-        let admitted = is_closing(&lock).and_then(|closing| {
-            lock.ask(closing, &mut |state| {
+        let admitted = lock.is_closing().and_then(|closing| {
+            store.ask(domain, closing, &mut |state| {
                 keep = admit(domain, state)?;
                 Ok(())
             })
@@ -81,6 +96,42 @@ impl ClearEach {
             Ok(cleared)
         })
     }
+
+    /// Clears a domain if there is no space for its lock file. The caller decides what stays before
+    /// a file becomes the lock file, and must not decide otherwise under the lock.
+    fn clear_full<D: Directory>(
+        &self,
+        store: &FileStore<D>,
+        domain: &DomainKey,
+        timeout: Timeout,
+        admit: AdmitEach<'_>,
+    ) -> Result<Cleared, StoreError> {
+        let closing = mark_of(store, domain, timeout)? == Mark::Held;
+        let mut keep = Keep::Essential;
+        store.ask(domain, closing, &mut |state| {
+            keep = admit(domain, state)?;
+            Ok(())
+        })?;
+        let op = Op::Clear {
+            keep,
+            durability: self.durability,
+        };
+        let mut admit_again = |state: &State| match admit(domain, state)? {
+            again if again == keep => Ok(()),
+            Keep::Nothing => Err(Refused::BeingDestroyed),
+            _ => Err(Refused::ExistsAgain),
+        };
+        let done = store.free(domain, timeout, Removal::new(&op, &[], &mut admit_again))?;
+        let cleared = done.into_iter().find_map(|done| match done {
+            Done::Cleared(cleared) => Some(cleared),
+            _ => None,
+        });
+        Ok(cleared.unwrap_or_default())
+    }
+}
+
+fn is_no_space(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::NoSpace(_))
 }
 
 /// The names of a domain's files, in order.

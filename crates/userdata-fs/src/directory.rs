@@ -1,4 +1,4 @@
-//! `Directory`: the seam to the operating system.
+//! `Directory`: all calls to the operating system.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
@@ -7,31 +7,31 @@ use userdata_core::store::FileType;
 
 use crate::{Errno, Name};
 
-/// A directory that is open, and the few calls a store makes on it.
+/// A directory that is open, and the calls that a store makes on it.
 ///
 /// Every call is relative to the directory's own descriptor, takes single names, follows no
-/// symbolic link, and never blocks on what it finds. Time, pauses and randomness are part of the
-/// seam, so that a simulated directory is deterministic to the byte.
+/// symbolic link, and never waits for a file or the other end of a pipe. Time, pauses and
+/// randomness are part of the trait, so that a simulated directory is deterministic to the byte.
 ///
-/// "A crash" below is a power cut or a kernel panic; "a kill" is the end of the process at any
-/// point. After a kill whatever calls returned before it stands, files are closed and locks
-/// released. A simulated kill makes the directory and its files inert: every later call of that
-/// process fails and changes nothing, and dropping a file does nothing more, since the kernel has
-/// closed it already.
+/// Below, "a crash" is a power cut or a kernel panic, and "a kill" is the end of the process at any
+/// point. The effect of a call that returned before a kill stays; the kernel closes the files and
+/// releases the locks. After a simulated kill every later call of that process fails and changes
+/// nothing, and dropping a file has no effect, since the kernel has closed it already.
 pub trait Directory: Send + Sync + Sized + 'static {
     /// A file that is open. Dropping it closes it.
     type File: Send + Sync + 'static;
 
-    /// `openat(dir, name, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC|O_NOFOLLOW, 0600)`: a file that was not
-    /// there before. A crash may lose the name, or keep the name of an empty file.
+    /// `openat(dir, name, O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC|O_NOFOLLOW, 0600)`: makes a new file. A
+    /// crash may lose the name, or keep the name of an empty file.
     ///
     /// # Errors
     ///
     /// `EEXIST` if anything has the name, a dangling link included.
     fn create(&self, name: Name<'_>) -> Result<Self::File, Errno>;
 
-    /// `openat(dir, name, O_RDWR|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY)`: a file that is there,
-    /// to be locked. Open for writing too, because NFS gives an exclusive lock to no other.
+    /// `openat(dir, name, O_RDWR|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY)`: opens an existing file
+    /// to lock it. It is opened for writing as well, because NFS gives an exclusive lock only to
+    /// such a file.
     ///
     /// # Errors
     ///
@@ -39,8 +39,8 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// for a socket, `EAGAIN` while another process has a lease on it (`F_SETLEASE`).
     fn open_lock(&self, name: Name<'_>) -> Result<Self::File, Errno>;
 
-    /// `openat(dir, name, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY)`: a file to be read,
-    /// or a directory to be locked.
+    /// `openat(dir, name, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY)`: opens a file to read
+    /// it, or a directory to lock it.
     ///
     /// # Errors
     ///
@@ -48,17 +48,17 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// another process has a lease for writing on it (`F_SETLEASE`).
     fn open(&self, name: Name<'_>) -> Result<Self::File, Errno>;
 
-    /// `close(fd)`: closes the file, also when it fails. Releases its lock unless a forked child
-    /// still has it open.
+    /// `close(fd)`: closes the file, even if the call fails. Releases the file's lock, unless a
+    /// forked child still has the file open.
     ///
     /// # Errors
     ///
     /// `EDQUOT`, `ENOSPC` or `EIO` if bytes that `write` accepted are lost: a network file system
-    /// sends them to its server when the file is closed. `EINTR` is a success, as on Linux the
-    /// file is closed then.
+    /// sends them to its server when the file is closed. `EINTR` counts as success, since Linux has
+    /// closed the file then.
     fn close(&self, file: Self::File) -> Result<(), Errno>;
 
-    /// `read(fd, buffer)`: the next bytes, possibly fewer than asked for; none at the end.
+    /// `read(fd, buffer)`: reads the next bytes, possibly fewer than asked for; none at the end.
     ///
     /// # Errors
     ///
@@ -73,62 +73,76 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// As in `write(2)`.
     fn write(&self, file: &Self::File, bytes: &[u8]) -> Result<usize, Errno>;
 
-    /// `fstat(fd)`: what the file is.
+    /// `fstat(fd)`: the type, size and identity of the file.
     ///
     /// # Errors
     ///
     /// As in `fstat(2)`.
     fn metadata(&self, file: &Self::File) -> Result<Metadata, Errno>;
 
-    /// `fstatat(dir, name, AT_SYMLINK_NOFOLLOW)`: what stands under a name.
+    /// `fstatat(dir, name, AT_SYMLINK_NOFOLLOW)`: the same for the file of this name.
     ///
     /// # Errors
     ///
-    /// `ENOENT` if nothing does.
+    /// `ENOENT` if no file has the name.
     fn metadata_at(&self, name: Name<'_>) -> Result<Metadata, Errno>;
 
     /// `flock(fd, LOCK_EX|LOCK_NB)` or `LOCK_SH`: locks the file, without waiting.
     ///
     /// # Errors
     ///
-    /// `EAGAIN` if another open file has a lock that excludes this one; `EBADF` on NFS for an
-    /// exclusive lock of a file that is not open for writing.
+    /// `EAGAIN` if a lock of another open file excludes this lock; `EBADF` on NFS for an exclusive
+    /// lock of a file that is not open for writing.
     fn lock(&self, file: &Self::File, mode: LockMode) -> Result<(), Errno>;
 
-    /// `flock(fd, LOCK_UN)`: releases the lock, for forked children that have the file open too.
+    /// `flock(fd, LOCK_UN)`: releases the lock, even if forked children still have the file open.
     ///
     /// # Errors
     ///
     /// As in `flock(2)`.
     fn unlock(&self, file: &Self::File) -> Result<(), Errno>;
 
-    /// `fdatasync(fd)`: after it the file's bytes survive a crash; its name need not.
+    /// `fdatasync(fd)`: once it has returned, the file's bytes survive a crash. The file's name may
+    /// not.
     ///
     /// Must not be repeated after a failure: the kernel answers the second call with success
     /// although the bytes are lost.
     ///
     /// # Errors
     ///
-    /// As in `fsync(2)`; `EIO` may tell of any earlier write.
+    /// As in `fsync(2)`. `EIO` may be the error of any earlier write.
     fn sync_file(&self, file: &Self::File) -> Result<(), Errno>;
 
-    /// `renameat(dir, from, dir, to)`: gives a file another name, replacing what has that name.
-    /// Atomic for others; after a crash the name stands for the old file or the new one.
+    /// `renameat(dir, from, dir, to)`: renames a file, and replaces the file that has the new name.
+    /// Atomic for other processes. After a crash the new name belongs to the old file or to the new
+    /// one.
     ///
     /// # Errors
     ///
     /// `EISDIR` if `to` is a directory and `from` is not.
     fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno>;
 
-    /// `renameat(dir, from, into, to)`: the same into another directory of the file system.
+    /// `renameat(dir, from, into, to)`: the same, into another directory of the same file system.
     ///
     /// # Errors
     ///
     /// As [`Directory::rename`].
     fn rename_into(&self, from: Name<'_>, into: &Self, to: Name<'_>) -> Result<(), Errno>;
 
-    /// `linkat(dir, from, dir, to, 0)`: gives a file one more name, which takes no inode. A
-    /// symbolic link is not followed, but gets the name itself. A crash may lose the name.
+    /// `renameat2(dir, from, dir, to, RENAME_NOREPLACE)`: gives a file another name, which no file
+    /// has. This needs no inode. Atomic for other processes: they see the file under one of the two
+    /// names, and of several calls for one new name one succeeds. After a crash the file has one of
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if `from` does not exist, otherwise `EEXIST` if anything has the name `to`, even
+    /// the same file; `EINVAL` if the file system has no such call, `ENOSYS` if the kernel has no
+    /// such call.
+    fn rename_no_replace(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno>;
+
+    /// `linkat(dir, from, dir, to, 0)`: gives a file one more name, which needs no inode. A
+    /// symbolic link is not followed: the link itself gets the name. A crash may lose the name.
     ///
     /// # Errors
     ///
@@ -136,7 +150,7 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// no links, `EMLINK` if the file has too many names.
     fn link(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno>;
 
-    /// `unlinkat(dir, name, 0)`: takes a name away. A crash may bring it back.
+    /// `unlinkat(dir, name, 0)`: removes a name. A crash may bring it back.
     ///
     /// # Errors
     ///
@@ -154,7 +168,8 @@ pub trait Directory: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// `ENOENT` if there is none, `ENOTDIR` if it is something else, a symbolic link included.
+    /// `ENOENT` if no file has the name, `ENOTDIR` if the file is not a directory; a symbolic link
+    /// is not.
     fn open_directory(&self, name: Name<'_>) -> Result<Self, Errno>;
 
     /// `unlinkat(dir, name, AT_REMOVEDIR)`: removes an empty child directory.
@@ -164,44 +179,44 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// `ENOTEMPTY` while it holds anything.
     fn remove_directory(&self, name: Name<'_>) -> Result<(), Errno>;
 
-    /// `getdents64` from the start: shows every name but `.` and `..` to `each`, until it breaks. A
-    /// name that is made or taken away meanwhile may be shown or not.
+    /// `getdents64` from the start: calls `each` with every name but `.` and `..`, until `each`
+    /// breaks. A name that is added or removed meanwhile may be shown or not.
     ///
     /// # Errors
     ///
     /// As in `getdents(2)`.
     fn list(&self, each: &mut dyn FnMut(Name<'_>) -> ControlFlow<()>) -> Result<(), Errno>;
 
-    /// `fsync(dir)`: after it the names in the directory survive a crash.
+    /// `fsync(dir)`: once it has returned, the names in the directory survive a crash.
     ///
     /// # Errors
     ///
     /// As in `fsync(2)`.
     fn sync(&self) -> Result<(), Errno>;
 
-    /// `stat(path)`, compared with the directory that is open: whether the path still leads to it.
-    /// A directory that was opened without a path of its own, as a child is, answers by
-    /// `fstat(dir)` whether it still has a name.
+    /// Compares `stat(path)` with the directory that is open: whether the path still leads to it.
+    /// For a directory that was opened without a path, as a child is, `fstat(dir)` shows whether it
+    /// still has a name.
     ///
     /// # Errors
     ///
     /// `ENOENT` if the path leads nowhere, or the directory was removed.
     fn is_at_path(&self) -> Result<bool, Errno>;
 
-    /// `clock_gettime(CLOCK_MONOTONIC)`: time since some fixed point.
+    /// `clock_gettime(CLOCK_MONOTONIC)`: the time since some fixed moment.
     fn now(&self) -> Duration;
 
-    /// `nanosleep`: lets others run for about this long.
+    /// `nanosleep`: sleeps for about this long.
     fn pause(&self, span: Duration);
 
-    /// `getrandom(16)`: a number that no other process draws.
+    /// `getrandom(16)`: a random number, which no other process gets.
     ///
     /// # Errors
     ///
     /// As in `getrandom(2)`.
     fn random(&self) -> Result<u128, Errno>;
 
-    /// `getpid()`: which process this is; a forked child gets another number.
+    /// `getpid()`: the number of this process; a forked child has another one.
     fn process(&self) -> u32;
 }
 
@@ -214,12 +229,12 @@ pub enum LockMode {
     Shared,
 }
 
-/// What the store asks of a file's `struct stat`.
+/// The fields of `struct stat` that the store needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metadata {
-    /// Which file it is.
+    /// The identity of the file.
     pub identity: Identity,
-    /// What it is.
+    /// The type of the file.
     pub file_type: FileType,
     /// Its size in bytes.
     pub size: u64,
@@ -227,7 +242,8 @@ pub struct Metadata {
     pub modified: SystemTime,
 }
 
-/// Which file it is, among those that exist at the same time: file systems reuse inode numbers.
+/// The identity of a file. It distinguishes the files that exist at one time only, since file
+/// systems reuse inode numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
     /// `st_dev`.

@@ -1,12 +1,12 @@
-//! `Errno`: what a system call answered when it failed.
+//! `Errno`: the error number of a system call.
 
 use std::fmt;
 use std::io;
 
-/// The number of an error that a system call answered with.
+/// The number of the error with which a system call failed.
 ///
-/// Our own type, so that simulated directories can make and compare errors, and no other crate's
-/// type stands in a public signature.
+/// A type of this crate, so that simulated directories can make and compare errors, and no public
+/// signature has a type of another crate.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Errno(i32);
 
@@ -30,7 +30,7 @@ constants! {
     BADF,
     /// The quota is used up.
     DQUOT,
-    /// The name is taken.
+    /// A file has the name already.
     EXIST,
     /// The file is too large.
     FBIG,
@@ -40,9 +40,9 @@ constants! {
     INVAL,
     /// The device failed.
     IO,
-    /// The name is a directory.
+    /// The name belongs to a directory.
     ISDIR,
-    /// The name is a symbolic link, which is not followed.
+    /// The name belongs to a symbolic link, which is not followed.
     LOOP,
     /// The process has no descriptor left.
     MFILE,
@@ -64,7 +64,7 @@ constants! {
     NOSPC,
     /// The call is not implemented.
     NOSYS,
-    /// The name is not that of a directory.
+    /// The name does not belong to a directory.
     NOTDIR,
     /// The directory is not empty.
     NOTEMPTY,

@@ -1,11 +1,11 @@
-//! From an errno to the kind of a store error.
+//! The kind of store error for an errno.
 
 use userdata_core::store::StoreErrorKind;
 
 use crate::Errno;
 
-/// What an errno means wherever it comes from. Those that mean something only to one call
-/// (`ENOENT` of a value, `EAGAIN` of a lock) are dealt with there.
+/// The kind for an errno that means the same for every call. An errno with a meaning of its own for
+/// one call (`ENOENT` of a value, `EAGAIN` of a lock) is handled at that call.
 pub(crate) fn kind_of(errno: Errno) -> StoreErrorKind {
     let source = Box::new(errno);
     match errno {

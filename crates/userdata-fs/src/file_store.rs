@@ -1,5 +1,6 @@
 //! `FileStore`: a store in one flat directory.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
@@ -11,20 +12,23 @@ use std::time::Duration;
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::store::{
     Admit, AdmitBoth, AdmitEach, ClosingMark, Done, Durability, EachCleared, Entry, Found, Op,
-    Operation, Owned, State, StoreError, StoreErrorKind, Transfer, Transferred,
+    Operation, Owned, Put, State, StoreError, StoreErrorKind, Transfer, Transferred,
 };
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Store, Userid, Value, WritableUserid};
 
-use crate::clear_each::ClearEach;
+use crate::clear_each::{ClearEach, NAMES_MAX};
 use crate::failure::kind_of;
+use crate::free::Removal;
 use crate::lock::HeldLock;
-use crate::marker::{HeldMarker, is_closing};
+use crate::marker::{HeldMarker, Mark, mark_of};
+use crate::moved::Substitute;
 use crate::uninterrupted::Uninterrupted;
+use crate::wait::Timeout;
 use crate::{Directory, OsDirectory};
 
-/// A [`Store`] in one flat directory, `/var/lib/xen` on a Xen host: one file per value, in libxl's
-/// names and under libxl's lock, so that this library and real libxl can work on one host at the
+/// A [`Store`] in one flat directory, `/var/lib/xen` on a Xen host: one file per value, with
+/// libxl's names and libxl's lock, so that this library and real libxl can work on one host at the
 /// same time.
 ///
 /// Cheap to clone; clones share the descriptor of the directory.
@@ -33,7 +37,7 @@ pub struct FileStore<D> {
     pub(crate) format: NameFormat,
     pub(crate) value_max: u64,
     pub(crate) read_timeout: Duration,
-    /// Whether the directory was found to tell names that differ in case alone.
+    /// Whether a change has found that the directory distinguishes names by case.
     pub(crate) tells_case: Arc<AtomicBool>,
 }
 
@@ -168,18 +172,34 @@ impl<D: Directory> FileStore<D> {
         })
     }
 
-    /// The names of the values that this changes. Refuses what can be refused before the lock is
-    /// taken.
+    /// The names of the values that this changes. Also makes the checks that need no lock.
     fn check(&self, domain: &DomainKey, op: &Op<'_>) -> Result<Vec<FileName>, StoreError> {
         match op {
             Op::Put { userid, data, .. } => Ok(vec![self.check_put(domain, userid, *data)?]),
-            Op::PutAll { values, .. } => values
-                .iter()
-                .map(|put| self.check_put(domain, put.userid, put.data))
-                .collect(),
+            Op::PutAll { values, .. } => self.check_put_all(domain, values),
             Op::Delete { userid, .. } => Ok(vec![self.data_name(domain, userid)?]),
             _ => Ok(Vec::new()),
         }
+    }
+
+    fn check_put_all(
+        &self,
+        domain: &DomainKey,
+        values: &[Put<'_>],
+    ) -> Result<Vec<FileName>, StoreError> {
+        let mut seen = BTreeSet::new();
+        let checked = values.iter().map(|put| {
+            let name = self.check_put(domain, put.userid, put.data)?;
+            match seen.insert(put.userid.as_userid()) {
+                true => Ok(name),
+                // Which of the two is to stay is not said.
+                false => {
+                    let kind = StoreErrorKind::Unsupported;
+                    Err(StoreError::new(Operation::Admit, name, kind))
+                }
+            }
+        });
+        checked.collect()
     }
 
     fn check_put(
@@ -239,10 +259,16 @@ impl<D: Directory> Store for FileStore<D> {
     ) -> Result<Vec<Done>, StoreError> {
         let checked = ops.iter().map(|op| self.check(domain, op));
         let names = checked.collect::<Result<Vec<_>, _>>()?;
-        let lock = HeldLock::acquire(self, domain, timeout)?;
-        let done = lock
-            .admit(admit)
-            .and_then(|()| ops.iter().zip(&names).map(|op| lock.apply(op)).collect());
+        let timeout = Timeout::start(&*self.directory, timeout);
+        if let ([op @ (Op::Delete { .. } | Op::Clear { .. })], [names]) = (ops, &*names) {
+            let removal = Removal::new(op, names, admit);
+            return self.free(domain, timeout, removal);
+        }
+        let mut lock = HeldLock::acquire(self, domain, timeout, Substitute::Temporary)?;
+        let done = lock.admit(admit).and_then(|()| {
+            let ops = ops.iter().zip(&names);
+            ops.map(|(op, names)| lock.apply(op, names)).collect()
+        });
         lock.release(done, note_in_cleared)
     }
 
@@ -264,6 +290,7 @@ impl<D: Directory> Store for FileStore<D> {
         let clear = ClearEach {
             timeout,
             durability,
+            names_max: NAMES_MAX,
         };
         clear.run(self, domains, admit, each)
     }
@@ -293,7 +320,8 @@ impl<D: Directory> Store for FileStore<D> {
         timeout: Duration,
         admit: Admit<'_>,
     ) -> Result<Box<dyn ClosingMark>, StoreError> {
-        let lock = HeldLock::acquire(self, domain, timeout)?;
+        let timeout = Timeout::start(&*self.directory, timeout);
+        let lock = HeldLock::acquire(self, domain, timeout, Substitute::Temporary)?;
         let marker = lock.admit(admit).and_then(|()| HeldMarker::make(&lock));
         let marker = lock.release(marker, |_, error| Err(error))?;
         Ok(Box::new(marker))
@@ -304,9 +332,12 @@ impl<D: Directory> Store for FileStore<D> {
     }
 }
 
-/// What went wrong with the lock after the change was made. Where records were cleared it joins the
-/// failures, so that none of these is forgotten.
-fn note_in_cleared(mut done: Vec<Done>, error: StoreError) -> Result<Vec<Done>, StoreError> {
+/// Reports an error of the lock after the change was made. If records were cleared, the error is
+/// added to their failures, so that those are reported, too.
+pub(crate) fn note_in_cleared(
+    mut done: Vec<Done>,
+    error: StoreError,
+) -> Result<Vec<Done>, StoreError> {
     let last = done.iter_mut().rev().find_map(|done| match done {
         Done::Cleared(cleared) => Some(cleared),
         _ => None,
@@ -318,30 +349,46 @@ fn note_in_cleared(mut done: Vec<Done>, error: StoreError) -> Result<Vec<Done>, 
     Ok(done)
 }
 
-impl<D: Directory> HeldLock<'_, D> {
-    /// Asks whether a change is admitted, now that no other process can make one.
-    fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
-        let closing = is_closing(self)?;
-        self.ask(closing, admit)
-    }
-
-    /// What is known of the domain.
+impl<D: Directory> FileStore<D> {
+    /// The state of a domain, which the caller's decision is about.
     pub(crate) fn state(&self, closing: bool) -> State {
-        let shared = self.store().format == NameFormat::Seed;
+        let shared = self.format == NameFormat::Seed;
         State::new(closing).with_shared_by_uuid(shared)
     }
 
-    /// The same for a caller that knows about closing markers.
-    pub(crate) fn ask(&self, closing: bool, admit: Admit<'_>) -> Result<(), StoreError> {
+    /// Asks whether a change is admitted, for a caller that knows whether the domain is marked as
+    /// closing.
+    pub(crate) fn ask(
+        &self,
+        domain: &DomainKey,
+        closing: bool,
+        admit: Admit<'_>,
+    ) -> Result<(), StoreError> {
         admit(&self.state(closing)).map_err(|refused| {
             let kind = StoreErrorKind::Refused(refused);
-            StoreError::new(Operation::Admit, self.domain().to_string(), kind)
+            StoreError::new(Operation::Admit, domain.to_string(), kind)
         })
     }
+}
 
-    /// Makes one change, to the values of these names.
-    fn apply(&self, (op, names): (&Op<'_>, &Vec<FileName>)) -> Result<Done, StoreError> {
-        match (*op, &**names) {
+impl<D: Directory> HeldLock<'_, D> {
+    /// Asks whether a change is admitted, at a moment when no other process can make one.
+    pub(crate) fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
+        let (store, domain) = (self.store(), self.domain());
+        let mark = mark_of(store, domain, self.timeout())?;
+        store.ask(domain, mark == Mark::Held, admit)?;
+        if mark == Mark::VoidLink {
+            // If it stays, a later change removes it.
+            let marker = FileName::closing_marker(store.format, domain);
+            let _ = store.directory.unlink((&marker).into());
+        }
+        Ok(())
+    }
+
+    /// Makes one change. `names` are the names of the values that it changes; a change that clears
+    /// the domain has none.
+    pub(crate) fn apply(&mut self, op: &Op<'_>, names: &[FileName]) -> Result<Done, StoreError> {
+        match (*op, names) {
             (
                 Op::Put {
                     data,

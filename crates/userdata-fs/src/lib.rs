@@ -1,51 +1,58 @@
 //! Userdata of Xen domains in a directory: atomic, locked, compatible with libxl.
 //!
-//! [`FileStore`] is the [`Store`](userdata_core::Store) that real libxl shares: it writes the files
-//! that libxl reads and takes the lock that libxl takes. It promises that a reader sees, at any
-//! time, the whole old value, the whole new one, or none; that reading takes no lock and changes
-//! nothing; that every wait, read and retry is bounded; and that what stands under a name of ours
-//! without being a regular file is neither followed nor waited for, but reported.
+//! [`FileStore`] is a [`Store`](userdata_core::Store) that real libxl can use at the same time: it
+//! writes the files that libxl reads and takes the lock that libxl takes. At any time a reader sees
+//! the whole old value, the whole new one, or none. Reading takes no lock and changes nothing.
+//! Every wait, read and retry is bounded. If something other than a regular file has the name of a
+//! value or lock, it is reported, and neither followed nor waited for.
 //!
-//! Everything the store asks of the operating system, time and randomness included, goes through
-//! the trait [`Directory`]; [`OsDirectory`] is the real one. Faults, crashes and schedules are
-//! other implementations of the same trait, so that what they test is the code that runs on a host.
+//! Every call to the operating system, for time and randomness as well, goes through the trait
+//! [`Directory`]; [`OsDirectory`] makes the real calls. The tests with faults, crashes and
+//! competing processes use other implementations of the trait, so they test the code that runs on a
+//! host.
 //!
 //! # What is assumed of a file system
 //!
 //! 1. `rename` within the directory is atomic for concurrent readers, and after a crash the name
-//!    stands for the old file or the new one.
+//!    belongs to the old file or to the new one.
 //! 2. After `fdatasync` of a file has returned without an error, its bytes survive a power cut.
 //! 3. After `fsync` of the directory has returned without an error, so do the names in it.
 //! 4. `flock` excludes all processes on this host; it is released when its last holder ends.
 //! 5. Names that differ in the case of letters are different names.
 //!
-//! ext4, xfs and btrfs keep to these rules; a file system without a journal breaks 1 after a crash.
-//! 1 and 4 are relied on always, 2 from `Durability::File` on, 3 at `Durability::Full`. A directory
-//! that breaks 5 is refused by the first change
-//! ([`FoldsCase`](userdata_core::store::StoreErrorKind::FoldsCase)). What a network file system
-//! reports only when a file is closed fails the store, and the old value stays.
+//! ext4, xfs and btrfs keep to these rules; a file system without a journal breaks rule 1 after a
+//! crash. Every change relies on rules 1 and 4, a change at `Durability::File` also on 2, and one
+//! at `Durability::Full` also on 2 and 3. The first change in a directory that breaks rule 5 fails
+//! with [`FoldsCase`](userdata_core::store::StoreErrorKind::FoldsCase). If a network file system
+//! reports an error only when the file is closed, the store fails, and the old value stays.
 //!
 //! # What a program has to know
 //!
-//! * A process that writes beyond its `RLIMIT_FSIZE` is killed by `SIGXFSZ`. A program that ignores
-//!   this signal gets an error of `EFBIG` instead, and the old value stays.
-//! * A store may stay open for long. When its path comes to lead to another directory (removed and
-//!   made again, renamed, mounted over), changes fail with
+//! * A process that writes beyond its `RLIMIT_FSIZE` is killed by `SIGXFSZ`. In a program that
+//!   ignores or handles this signal, the store fails with `EFBIG` instead, and the old value stays.
+//! * A store may stay open for a long time. If its path then leads to another directory (it was
+//!   removed and made again, renamed, or mounted over), changes fail with
 //!   [`DirectoryReplaced`](userdata_core::store::StoreErrorKind::DirectoryReplaced), and so does a
 //!   read that finds no value. Open the store again.
 //! * A writer that is killed leaves a lock file and at most one temporary file. The next change of
-//!   the domain removes both. If real libxl takes the lock first, it removes the lock file alone;
-//!   the temporary file then stays until the next killed writer, or until the data is cleared.
-//! * Where no file can be made (no inode, a quota that is used up), values can still be removed:
-//!   the lock is then a link of one of the domain's files. A tmpfs counts a link as an inode, so
-//!   there one has to be free.
-//! * A file on which another process has a lease (Samba, the kernel's NFS server) is waited for: by
-//!   a change until its timeout, by a read as [`FileStore::with_read_timeout`] says.
+//!   the domain removes both. If real libxl takes the lock first, it removes only the lock file.
+//!   The temporary file then stays until a change after the next killed writer removes it, or until
+//!   the data is cleared.
+//! * If no file can be made (no inode is free, or a quota is used up), values can still be removed:
+//!   the lock file is then a hard link to one of the domain's files. A tmpfs counts a link as an
+//!   inode. On a full one the lock file is a file that is removed anyway, and is renamed: a
+//!   temporary file, a closing mark, or else the value that is removed. The caller admits the
+//!   change before the rename and again under the lock. If it refuses then, the value gets its name
+//!   back; readers may have found no value meanwhile. A process that is killed in between has
+//!   removed this value. A closing mark can be made if there is a file to link, on a tmpfs only if
+//!   an inode is free.
+//! * If another process (Samba, the kernel's NFS server) has a lease on a file, a call waits for
+//!   it: a change until its timeout, a read as [`FileStore::with_read_timeout`] says.
 //!
 //! # What it does not do
 //!
-//! It asks no hypervisor and knows no protocol: which changes are admitted, and when a domain's
-//! data goes, is for the crate `userdata` to say.
+//! It does not ask a hypervisor. The crate `userdata` decides which changes are admitted, and when
+//! a domain's data is removed.
 
 mod clear;
 mod clear_each;
@@ -53,10 +60,12 @@ mod directory;
 mod errno;
 mod failure;
 mod file_store;
+mod free;
 mod link;
 mod listing;
 mod lock;
 mod marker;
+mod moved;
 mod name;
 mod os_directory;
 mod owners;

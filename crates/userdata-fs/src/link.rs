@@ -1,4 +1,4 @@
-//! A lock file or closing marker on a file system that has no inode left for it.
+//! A lock file or closing mark on a file system that has no inode left for it.
 
 use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, Kind};
@@ -6,7 +6,7 @@ use userdata_core::store::FileType;
 
 use crate::{Directory, Errno, FileStore};
 
-/// What came of a link.
+/// The result of making a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Linked {
     /// The name is a link that this call made.
@@ -16,12 +16,13 @@ pub(crate) enum Linked {
 }
 
 impl<D: Directory> FileStore<D> {
-    /// Gives one of the domain's files the name `to` as well, so that values can be removed where
-    /// no file can be made. `flock` works on it as on a file of its own, for libxl too. `None` if
-    /// there is no file for it.
+    /// Gives one of the domain's files the additional name `to`, so that values can be removed
+    /// although no file can be made. A tmpfs needs an inode for it, as for a file. `flock` works on
+    /// the link as on a file of its own, for libxl too. `None` if no file of the domain can be
+    /// linked.
     ///
-    /// The file that `other` names is not used: the lock and the closing marker are held at the
-    /// same time, and one file can't be locked twice.
+    /// The file that has the name `other` is not used: the lock and the closing mark are held at
+    /// the same time, and one file can't be locked twice.
     pub(crate) fn link(
         &self,
         domain: &DomainKey,
@@ -45,7 +46,7 @@ impl<D: Directory> FileStore<D> {
             Err(Errno::EXIST) => return Some(Linked::Exists),
             Err(_) => return None,
         }
-        // What was looked at may have been replaced since, or linked to the other name.
+        // Meanwhile another process may have replaced the file, or linked it to the other name.
         let usable = directory.metadata_at(to.into()).is_err() || self.is_linkable(to, other);
         if !usable {
             let _ = directory.unlink(to.into());
@@ -53,8 +54,8 @@ impl<D: Directory> FileStore<D> {
         usable.then_some(Linked::Made)
     }
 
-    /// Whether the file can be opened as a lock is. The link of one that cannot would stay, and
-    /// lock the domain out.
+    /// Whether the file can be opened as a lock file is. A link to a file that cannot be opened
+    /// would stay, and no process could take the lock of the domain any more.
     fn can_be_locked(&self, name: &FileName) -> bool {
         match self.directory.open_lock(name.into()) {
             Ok(file) => {
@@ -65,8 +66,9 @@ impl<D: Directory> FileStore<D> {
         }
     }
 
-    /// Whether a regular file has this name, and another one, or none, the name `other`.
-    fn is_linkable(&self, name: &FileName, other: &FileName) -> bool {
+    /// Whether this name belongs to a regular file, and the name `other` does not belong to the
+    /// same file.
+    pub(crate) fn is_linkable(&self, name: &FileName, other: &FileName) -> bool {
         let Ok(found) = self.directory.metadata_at(name.into()) else {
             return false;
         };

@@ -1,4 +1,4 @@
-//! Listing the values of one domain, and every record of all.
+//! Listing the values of one domain, and every record of all domains.
 
 use std::ops::ControlFlow;
 
@@ -10,7 +10,7 @@ use crate::failure::kind_of;
 use crate::read::entry_of;
 use crate::{Directory, Errno, FileStore};
 
-/// How many files a domain has at most, as a rule.
+/// How many files a domain usually has at most.
 const FILES_USUAL: usize = 8;
 
 impl<D: Directory> FileStore<D> {
@@ -20,7 +20,7 @@ impl<D: Directory> FileStore<D> {
         let mut entries = Vec::with_capacity(names.len());
         // Names of one domain and one kind are in order of their userids.
         for name in names.iter().filter(|name| name.kind() == Kind::Data) {
-            // A value that was removed since the directory was read is none.
+            // A value that was removed after the directory was read is not listed.
             entries.extend(self.entry(name)?);
         }
         Ok(entries)
@@ -36,7 +36,7 @@ impl<D: Directory> FileStore<D> {
         });
         listed.map_err(|errno| unlisted(&domain.to_string(), errno))?;
         names.sort();
-        // A name that moves while the directory is read may be shown twice.
+        // The kernel may show a name twice if the directory changes meanwhile.
         names.dedup();
         Ok(names)
     }

@@ -1,15 +1,15 @@
 //! `HeldLock`: the lock of one domain's userdata, the one that libxl takes.
 //!
 //! `flock(2)` on a file that exists only while a process uses it. The lock holder unlinks the file
-//! before it unlocks it, so that a process that waited for the old file notices that the name
-//! stands for another file, or for none, and starts over. Real libxl sometimes unlinks the lock
-//! file of another process (when its own attempt fails), so the lock holder compares again before a
-//! rename that matters.
+//! before it unlocks it. A process that waited for the old file then finds that the name belongs to
+//! another file, or to none, and starts over. Real libxl sometimes unlinks the lock file of another
+//! process (when its own attempt to lock fails), so the lock holder compares the files again before
+//! a rename of a value.
 //!
-//! A lock file that is found unlocked was left by a lock holder that was killed. Then, and only
-//! then, the temporary files of the domain are looked for and removed.
+//! A lock file that no process has locked was left by a lock holder that was killed. Only in this
+//! case does the new lock holder look for temporary files of the domain and remove them.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, Kind};
@@ -17,11 +17,12 @@ use userdata_core::store::{FileType, Operation, StoreError, StoreErrorKind};
 
 use crate::failure::kind_of;
 use crate::link::Linked;
+use crate::moved::{Substitute, is_given_back};
 use crate::wait::{Retries, Timeout};
 use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata};
 
-/// How often the file may be another one when it is locked. Each time another process had the lock
-/// in between, so this is far beyond what a timeout allows on a real clock.
+/// How often the locked file may turn out to have lost its name. Each time another process had the
+/// lock in between, so on a real clock the timeout ends long before this bound.
 const REPLACED_MAX: u32 = 100_000;
 
 /// The lock of one domain, held.
@@ -34,10 +35,13 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     made: SystemTime,
     timeout: Timeout,
     process: u32,
-    /// The temporary files of a killed lock holder could not be looked for. The lock file is the
-    /// evidence that there are some, so it stays, unlocked, unless they are seen at the release.
+    /// The search for the temporary files of a killed lock holder failed. The lock file is the
+    /// evidence that there may be some, so it is left in place, unlocked, unless the search
+    /// succeeds at the release.
     unswept: bool,
-    /// Taken out on release.
+    /// The name that the lock file had before, if it was renamed and is not yet removed.
+    moved: Option<FileName>,
+    /// `None` once the lock is released.
     file: Option<D::File>,
 }
 
@@ -51,19 +55,21 @@ pub(crate) enum Cleaning {
 }
 
 /// A lock file that is open.
-enum Opened<F> {
+pub(crate) enum Opened<F> {
     /// This call made it.
     Made(F),
-    /// It was there.
+    /// This call locked the file of this name and renamed it.
+    Moved(F, Metadata, FileName),
+    /// It existed.
     Found(F),
-    /// It was there, and is no more.
+    /// It existed, and does not exist any more.
     Gone,
-    /// Another process has a lease on it.
-    Leased,
+    /// Another process has a lease on it, or moves what could be moved here.
+    Busy,
 }
 
-/// What came of one try.
-enum Attempt {
+/// The result of one try.
+pub(crate) enum Attempt {
     Held(Metadata),
     /// Another process has it.
     Busy,
@@ -72,29 +78,50 @@ enum Attempt {
 }
 
 impl<'a, D: Directory> HeldLock<'a, D> {
-    /// Takes the lock, or fails when the timeout has ended. Asks no hypervisor.
+    /// Takes the lock, or fails when the timeout has ended. Asks no hypervisor, unless there is no
+    /// space for the lock file and the substitute asks one.
     pub(crate) fn acquire(
         store: &'a FileStore<D>,
         domain: &DomainKey,
-        timeout: Duration,
+        timeout: Timeout,
+        substitute: Substitute<'_, D>,
     ) -> Result<Self, StoreError> {
-        let timeout = Timeout::start(&*store.directory, timeout);
-        Self::acquire_within(store, domain, timeout, Cleaning::First)
+        Self::acquire_cleaning(store, domain, timeout, Cleaning::First, substitute)
     }
 
-    /// The same within a timeout that runs already.
-    pub(crate) fn acquire_within(
+    /// The same for a caller that decides when the temporary files of a killed lock holder are
+    /// looked for.
+    pub(crate) fn acquire_cleaning(
         store: &'a FileStore<D>,
         domain: &DomainKey,
         timeout: Timeout,
         cleaning: Cleaning,
+        mut substitute: Substitute<'_, D>,
     ) -> Result<Self, StoreError> {
         let name = FileName::lock(store.format, domain);
         let directory = &*store.directory;
         let failed = |kind| StoreError::new(Operation::Lock, &name, kind);
+        let held = |file, metadata: Metadata, found: bool, moved| {
+            let mut lock = Self {
+                store,
+                domain: *domain,
+                name: name.clone(),
+                identity: metadata.identity,
+                made: metadata.modified,
+                timeout,
+                process: directory.process(),
+                unswept: false,
+                moved,
+                file: Some(file),
+            };
+            match lock.begin(found, cleaning) {
+                Ok(()) => Ok(lock),
+                Err(error) => lock.release(Err(error), |lock, _| Ok(lock)),
+            }
+        };
         let mut retries = Retries::new(directory, timeout);
         let mut replaced = 0;
-        // The lock changed hands, so that it may be free at once.
+        // Another process had the lock and released it, so it may be free now.
         let mut start_over = || {
             replaced += 1;
             if replaced > REPLACED_MAX {
@@ -104,14 +131,18 @@ impl<'a, D: Directory> HeldLock<'a, D> {
             timeout.remaining(directory).map(drop)
         };
         loop {
-            let (file, found) = match store.open_lock_file(&name, domain)? {
+            let opened = store.open_lock_file(&name, domain, timeout, &mut substitute)?;
+            let (file, found) = match opened {
                 Opened::Made(file) => (file, false),
+                Opened::Moved(file, metadata, from) => {
+                    return held(file, metadata, false, Some(from));
+                }
                 Opened::Found(file) => (file, true),
                 Opened::Gone => {
                     start_over().map_err(failed)?;
                     continue;
                 }
-                Opened::Leased => {
+                Opened::Busy => {
                     retries.pause().map_err(failed)?;
                     continue;
                 }
@@ -120,25 +151,11 @@ impl<'a, D: Directory> HeldLock<'a, D> {
             if let Ok(Attempt::Held(metadata)) = attempt
                 && metadata.file_type == FileType::Regular
             {
-                let mut lock = Self {
-                    store,
-                    domain: *domain,
-                    identity: metadata.identity,
-                    made: metadata.modified,
-                    timeout,
-                    process: directory.process(),
-                    unswept: false,
-                    file: Some(file),
-                    name,
-                };
-                return match lock.begin(found, cleaning) {
-                    Ok(()) => Ok(lock),
-                    Err(error) => lock.release(Err(error), |lock, _| Ok(lock)),
-                };
+                return held(file, metadata, found, None);
             }
             let busy = matches!(attempt, Ok(Attempt::Busy));
             if !busy {
-                // A forked child may have the file too, so closing it would not unlock it.
+                // A forked child may have the file open too; then closing it would not unlock it.
                 let _ = directory.unlock(&file);
             }
             directory.close_unwritten(file);
@@ -153,7 +170,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         }
     }
 
-    /// What comes first under the lock. `found` is a lock file that was there, unlocked.
+    /// The first steps under the lock. `found` is true if the lock file existed and was unlocked.
     fn begin(&mut self, found: bool, cleaning: Cleaning) -> Result<(), StoreError> {
         self.store.check_place(Operation::Lock, &self.name)?;
         self.store.check_case(&self.name, self.identity)?;
@@ -163,13 +180,15 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         Ok(())
     }
 
-    /// Says that all files of the domain were removed, so that none is looked for at the release.
+    /// Records that all files of the domain were removed, so that the release does not search for
+    /// temporary files.
     pub(crate) fn is_clean(&mut self) {
         self.unswept = false;
     }
 
-    /// Removes the temporary files that killed lock holders left, and tells whether all were seen.
-    /// One that stays does the change no harm, so that failures are not reported.
+    /// Removes the temporary files that killed lock holders left. Returns whether the directory
+    /// could be searched. A temporary file that stays does not harm the change, so failures are not
+    /// reported.
     fn remove_temporaries(&self) -> bool {
         let Ok(names) = self.store.names_of(&self.domain) else {
             return false;
@@ -205,30 +224,50 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         self.timeout
     }
 
-    /// Makes sure that the lock still excludes others.
+    /// Makes sure that the lock still excludes other processes.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         if self.is_ours()? {
             Ok(())
         } else {
-            Err(self.lost(false))
+            // A value that became the lock file is gone with it.
+            Err(self.lost(self.owes_value()))
         }
     }
 
-    /// Gives the lock back: compare, unlink, unlock, close. An `outcome` that is an error already
-    /// comes first; what goes wrong after a success is for `note` to report along with it.
+    /// The name that the lock file had before, if it is not yet removed.
+    pub(crate) const fn moved(&self) -> Option<&FileName> {
+        self.moved.as_ref()
+    }
+
+    /// Removes the file of this name if it became the lock file: it goes when the lock is released.
+    /// Returns whether it did.
+    pub(crate) fn remove_moved(&mut self, name: &FileName) -> bool {
+        self.moved.take_if(|moved| moved == name).is_some()
+    }
+
+    /// Whether the lock file is a value whose removal is not decided yet.
+    fn owes_value(&self) -> bool {
+        self.moved.as_ref().is_some_and(is_given_back)
+    }
+
+    /// Releases the lock: compare, unlink, unlock, close. If `outcome` is an error, it is returned,
+    /// unless the release loses a value. If it is a success and the release fails, `note` adds the
+    /// failure to it.
     pub(crate) fn release<T>(
         mut self,
         outcome: Result<T, StoreError>,
         note: impl FnOnce(T, StoreError) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        let owes_value = self.owes_value();
         let unlinked = self.unlink_lock();
         if let Some(file) = self.file.take() {
-            // If this fails, closing unlocks.
+            // If this fails, closing the file unlocks it.
             let _ = self.store.directory.unlock(&file);
             self.store.directory.close_unwritten(file);
         }
         match (outcome, unlinked) {
             (Ok(value), Err(error)) => note(value, error),
+            (Err(_), Err(error)) if owes_value => Err(error),
             (outcome, _) => outcome,
         }
     }
@@ -246,39 +285,57 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     }
 
     fn unlink_lock(&self) -> Result<(), StoreError> {
-        let left = |errno| {
-            let kind = StoreErrorKind::LockLeft(Box::new(errno));
-            StoreError::new(Operation::Unlock, &self.name, kind)
-        };
-        let directory = &*self.store.directory;
-        match directory.metadata_at((&self.name).into()) {
+        match self.store.directory.metadata_at((&self.name).into()) {
             Ok(metadata) if metadata.identity == self.identity => {
                 if self.unswept && !self.remove_temporaries() {
                     return Ok(());
                 }
-                match directory.unlink((&self.name).into()) {
-                    // Broken after it was compared.
-                    Err(Errno::NOENT) => Err(self.lost(true)),
-                    unlinked => unlinked.map_err(left),
+                match self.moved.as_ref().filter(|moved| is_given_back(moved)) {
+                    Some(name) => self.give_back(name),
+                    None => self.unlink_own(),
                 }
             }
             Ok(_) | Err(Errno::NOENT) => Err(self.lost(true)),
-            Err(errno) => Err(left(errno)),
+            Err(errno) => Err(self.left(errno)),
+        }
+    }
+
+    pub(crate) fn unlink_own(&self) -> Result<(), StoreError> {
+        match self.store.directory.unlink((&self.name).into()) {
+            // The lock was broken after the comparison.
+            Err(Errno::NOENT) => Err(self.lost(true)),
+            unlinked => unlinked.map_err(|errno| self.left(errno)),
+        }
+    }
+
+    /// The error if the lock file stays, after the change was made or a value was renamed to it.
+    pub(crate) fn left(&self, errno: Errno) -> StoreError {
+        let kind = StoreErrorKind::LockLeft(Box::new(errno));
+        let error = StoreError::new(Operation::Unlock, self.subject(), kind);
+        match self.owes_value() {
+            true => error.leaving_behind(&self.name),
+            false => error,
         }
     }
 
     pub(crate) fn lost(&self, applied: bool) -> StoreError {
         StoreError::new(
             Operation::CheckLock,
-            &self.name,
+            self.subject(),
             StoreErrorKind::LockLost { applied },
         )
+    }
+
+    /// The file that an error is about: the value that became the lock file, or the lock.
+    fn subject(&self) -> &FileName {
+        let owed = self.moved.as_ref().filter(|moved| is_given_back(moved));
+        owed.unwrap_or(&self.name)
     }
 }
 
 impl<D: Directory> Drop for HeldLock<'_, D> {
-    /// Gives the lock back when the caller's code panicked under it. In a forked child the lock is
-    /// the parent's, and the file is only closed.
+    /// Releases the lock if the caller's code panicked while it was held. In a forked child the
+    /// lock belongs to the parent, so the file is only closed.
     fn drop(&mut self) {
         if let Some(file) = self.file.take() {
             if self.store.directory.process() == self.process {
@@ -290,7 +347,12 @@ impl<D: Directory> Drop for HeldLock<'_, D> {
     }
 }
 
-fn attempt<D: Directory>(directory: &D, name: &FileName, file: &D::File) -> Result<Attempt, Errno> {
+/// Locks the file, if it has this name.
+pub(crate) fn attempt<D: Directory>(
+    directory: &D,
+    name: &FileName,
+    file: &D::File,
+) -> Result<Attempt, Errno> {
     match directory.lock(file, LockMode::Exclusive) {
         Ok(()) => {}
         Err(Errno::AGAIN) => return Ok(Attempt::Busy),
@@ -305,11 +367,14 @@ fn attempt<D: Directory>(directory: &D, name: &FileName, file: &D::File) -> Resu
 }
 
 impl<D: Directory> FileStore<D> {
-    /// Makes the lock file, by a link where there is no space, or opens the one that is there.
+    /// Makes the lock file, or opens the existing one. If there is no space for a file, the lock
+    /// file is a link, or the substitute.
     fn open_lock_file(
         &self,
         name: &FileName,
         domain: &DomainKey,
+        timeout: Timeout,
+        substitute: &mut Substitute<'_, D>,
     ) -> Result<Opened<D::File>, StoreError> {
         let failed = |errno| Err(self.unopened(Operation::Lock, name, errno));
         let mut linked = None;
@@ -320,7 +385,8 @@ impl<D: Directory> FileStore<D> {
                 let marker = FileName::closing_marker(self.format, domain);
                 linked = self.link(domain, name, &marker);
                 if linked.is_none() {
-                    return failed(errno);
+                    let moved = self.move_to_lock(domain, name, timeout, substitute)?;
+                    return moved.map_or_else(|| failed(errno), Ok);
                 }
             }
             Err(errno) => return failed(errno),
@@ -329,7 +395,7 @@ impl<D: Directory> FileStore<D> {
             Ok(file) if linked == Some(Linked::Made) => Ok(Opened::Made(file)),
             Ok(file) => Ok(Opened::Found(file)),
             Err(Errno::NOENT) => Ok(Opened::Gone),
-            Err(Errno::AGAIN) => Ok(Opened::Leased),
+            Err(Errno::AGAIN) => Ok(Opened::Busy),
             Err(errno) => failed(errno),
         }
     }

@@ -1,8 +1,8 @@
-//! `HeldMarker`: the closing marker of a domain.
+//! `HeldMarker`: the closing mark of a domain.
 //!
-//! A file whose `flock` a process holds while it destroys the domain. The marker is made and
-//! removed under the domain's lock. It is void as soon as no process holds its `flock`, so that a
-//! process that was killed stops no other.
+//! A file whose `flock` a process holds while it destroys the domain. It is made and removed under
+//! the domain's lock. The mark is void as soon as no process holds its `flock`, so a process that
+//! was killed blocks no other process.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,50 +15,84 @@ use userdata_core::store::{
 };
 
 use crate::failure::kind_of;
-use crate::lock::HeldLock;
-use crate::{Directory, Errno, FileStore, Identity, LockMode};
+use crate::lock::{HeldLock, Opened};
+use crate::moved::Substitute;
+use crate::wait::Timeout;
+use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata};
 
-/// How often the marker's file may be removed while it is opened: no process should, without the
+/// How often the file may be removed while it is opened. No process should remove it without the
 /// domain's lock.
 const MADE_MAX: u32 = 8;
 
-/// Whether a process holds the closing marker of the domain whose lock this is.
-pub(crate) fn is_closing<D: Directory>(lock: &HeldLock<'_, D>) -> Result<bool, StoreError> {
-    let store = lock.store();
-    let name = FileName::closing_marker(store.format, lock.domain());
+/// What has the name of a domain's closing mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// Nothing that a process could hold.
+    Absent,
+    /// A file that no process holds.
+    Void,
+    /// The same, but a link of a file with bytes, whose space it keeps from being freed.
+    VoidLink,
+    /// A file that a process holds.
+    Held,
+}
+
+/// Whether a process holds the closing mark of the domain.
+pub(crate) fn mark_of<D: Directory>(
+    store: &FileStore<D>,
+    domain: &DomainKey,
+    timeout: Timeout,
+) -> Result<Mark, StoreError> {
+    let name = FileName::closing_marker(store.format, domain);
     let directory = &*store.directory;
     let failed = |errno| StoreError::new(Operation::Mark, &name, kind_of(errno));
     let opened = store
-        .open_leased(Some(lock.timeout()), || directory.open((&name).into()))
+        .open_leased(Some(timeout), || directory.open((&name).into()))
         .map_err(|kind| StoreError::new(Operation::Mark, &name, kind))?;
     let file = match opened {
         Ok(file) => file,
-        // No process holds what is not there, nor what can't be opened because it is not a file.
-        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Ok(false),
+        // No process holds the mark if the file does not exist, or is one that can't be locked.
+        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::NODEV) => return Ok(Mark::Absent),
         Err(errno) => return Err(failed(errno)),
     };
-    let closing = match directory.lock(&file, LockMode::Shared) {
-        Ok(()) => directory.unlock(&file).map(|()| false).map_err(failed),
-        Err(Errno::AGAIN) => Ok(true),
+    let mark = match directory.lock(&file, LockMode::Shared) {
+        Ok(()) => {
+            let has_bytes =
+                |found: Metadata| found.file_type == FileType::Regular && found.size > 0;
+            let mark = match directory.metadata(&file).is_ok_and(has_bytes) {
+                true => Mark::VoidLink,
+                false => Mark::Void,
+            };
+            directory.unlock(&file).map(|()| mark).map_err(failed)
+        }
+        Err(Errno::AGAIN) => Ok(Mark::Held),
         Err(errno) => Err(failed(errno)),
     };
     directory.close_unwritten(file);
-    closing
+    mark
 }
 
-/// The closing marker of a domain, held.
+impl<D: Directory> HeldLock<'_, D> {
+    /// Whether a process holds the closing mark of the domain whose lock this is.
+    pub(crate) fn is_closing(&self) -> Result<bool, StoreError> {
+        let mark = mark_of(self.store(), self.domain(), self.timeout())?;
+        Ok(mark == Mark::Held)
+    }
+}
+
+/// The closing mark of a domain, held.
 pub(crate) struct HeldMarker<D: Directory> {
     store: FileStore<D>,
     domain: DomainKey,
     name: FileName,
     identity: Identity,
     process: u32,
-    /// Taken out on release.
+    /// `None` once the mark is released.
     file: Option<D::File>,
 }
 
 impl<D: Directory> HeldMarker<D> {
-    /// Makes the marker of the domain whose lock this is, or takes over a void one.
+    /// Makes the closing mark of the domain whose lock this is, or takes over a void one.
     pub(crate) fn make(lock: &HeldLock<'_, D>) -> Result<Self, StoreError> {
         let (store, domain) = (lock.store().clone(), *lock.domain());
         let name = FileName::closing_marker(store.format, &domain);
@@ -83,7 +117,22 @@ impl<D: Directory> HeldMarker<D> {
         }
     }
 
-    /// Removes the marker: compare, unlink, unlock, close. The caller has the domain's lock.
+    /// Renames the mark to the name of the lock if there is no space for another file: its `flock`
+    /// is then that of the lock. `None` if that can't be done.
+    pub(crate) fn move_to_lock(&mut self, lock: &FileName) -> Option<Opened<D::File>> {
+        let directory = &*self.store.directory;
+        let named = directory.metadata_at((&self.name).into()).ok()?;
+        if named.identity != self.identity {
+            return None;
+        }
+        match directory.rename_no_replace((&self.name).into(), lock.into()) {
+            Ok(()) => self.file.take().map(Opened::Made),
+            Err(Errno::EXIST) => Some(Opened::Gone),
+            Err(_) => None,
+        }
+    }
+
+    /// Removes the mark: compare, unlink, unlock, close. The caller has the domain's lock.
     fn remove(&mut self) -> Result<(), StoreError> {
         let directory = &*self.store.directory;
         let unlinked = match directory.metadata_at((&self.name).into()) {
@@ -101,7 +150,7 @@ impl<D: Directory> HeldMarker<D> {
     fn let_go(&mut self) {
         if let Some(file) = self.file.take() {
             let directory = &*self.store.directory;
-            // In a forked child the marker is the parent's, and the file is only closed.
+            // In a forked child the mark belongs to the parent, so the file is only closed.
             if directory.process() == self.process {
                 let _ = directory.unlock(&file);
             }
@@ -118,10 +167,12 @@ impl<D: Directory> ClosingMark for HeldMarker<D> {
         admit: Admit<'_>,
     ) -> Result<Cleared, StoreError> {
         let store = self.store.clone();
-        let lock = HeldLock::acquire(&store, &self.domain, timeout)?;
-        // The mark is the caller's own, so it is not one that closes the domain to the caller.
-        let cleared = lock
-            .ask(false, admit)
+        let timeout = Timeout::start(&*store.directory, timeout);
+        let domain = self.domain;
+        let mut lock = HeldLock::acquire(&store, &domain, timeout, Substitute::Marker(&mut self))?;
+        // The mark is the caller's own, so the domain is not closed to the caller.
+        let cleared = store
+            .ask(&domain, false, admit)
             .and_then(|()| lock.clear(Keep::Nothing, durability, Some(&self.name)));
         let removed = self.remove();
         let cleared = cleared.map(|mut cleared| {
@@ -136,14 +187,16 @@ impl<D: Directory> ClosingMark for HeldMarker<D> {
 
     fn reopen(mut self: Box<Self>, timeout: Duration) -> Result<(), StoreError> {
         let store = self.store.clone();
-        let lock = HeldLock::acquire(&store, &self.domain, timeout)?;
+        let timeout = Timeout::start(&*store.directory, timeout);
+        let domain = self.domain;
+        let lock = HeldLock::acquire(&store, &domain, timeout, Substitute::Marker(&mut self))?;
         let removed = self.remove();
         lock.release(removed, |(), error| Err(error))
     }
 }
 
 impl<D: Directory> Drop for HeldMarker<D> {
-    /// Voids the marker. The file stays: removing it takes the domain's lock.
+    /// Voids the mark. The file stays, since its removal needs the domain's lock.
     fn drop(&mut self) {
         self.let_go();
     }
@@ -157,7 +210,7 @@ impl<D: Directory> fmt::Debug for HeldMarker<D> {
     }
 }
 
-/// Makes the marker's file, by a link where there is no space, or opens the one that is there.
+/// Makes the file, as a link if there is no space for a file, or opens the existing one.
 fn open_marker<D: Directory>(
     lock: &HeldLock<'_, D>,
     name: &FileName,

@@ -5,8 +5,8 @@ use std::fmt;
 
 use userdata_core::file_name::FileName;
 
-/// One name in a directory: not empty, neither `.` nor `..`, without slash and NUL. Relative to a
-/// directory descriptor such a name can't lead anywhere else.
+/// One name in a directory: not empty, neither `.` nor `..`, without slash and NUL. Relative to the
+/// descriptor of a directory, such a name can't lead out of this directory.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name<'a>(&'a [u8]);
 

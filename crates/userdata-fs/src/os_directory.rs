@@ -5,19 +5,19 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RawDir, Stat};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RawDir, RenameFlags, Stat};
 use rustix::rand::GetRandomFlags;
 use rustix::thread::{ClockId, NanosleepRelativeResult};
 use userdata_core::store::FileType;
 
 use crate::{Directory, Errno, Identity, LockMode, Metadata, Name};
 
-/// How many bytes of names one `getdents64` fetches: about four hundred of ours. More would be
-/// fewer calls, but names that have left the processor's first cache when they are compared.
+/// How many bytes of names one `getdents64` fetches: about four hundred names of userdata. A larger
+/// buffer would take fewer calls, but would not fit into the processor's first cache.
 const NAMES_LEN: usize = 32 * 1024;
 
-/// What every open has in common: the descriptor ends with an exec, no link is followed, nothing
-/// waits for the other end of a pipe, and no terminal becomes that of the process.
+/// The flags of every open: exec closes the descriptor, no link is followed, the open does not wait
+/// for the other end of a pipe, and a terminal does not become that of the process.
 const SAFELY: OFlags = OFlags::CLOEXEC
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
@@ -25,15 +25,15 @@ const SAFELY: OFlags = OFlags::CLOEXEC
 
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 
-/// A directory of the operating system, held by a descriptor. One that was opened by its path
-/// notices when the path leads to another directory, see [`Directory::is_at_path`].
+/// A directory of the operating system, held by a descriptor. If it was opened by its path, it can
+/// tell whether the path leads to another directory now, see [`Directory::is_at_path`].
 #[derive(Debug)]
 pub struct OsDirectory {
     descriptor: OwnedFd,
     place: Option<Place>,
 }
 
-/// Where a directory was when it was opened.
+/// The path of a directory when it was opened.
 #[derive(Debug)]
 struct Place {
     /// Absolute, so that it stays the same when the process changes its own directory.
@@ -46,8 +46,8 @@ struct Place {
 pub struct OsFile(OwnedFd);
 
 impl OsDirectory {
-    /// `open(path, O_RDONLY|O_DIRECTORY|O_CLOEXEC)`: opens a directory. The path is the
-    /// administrator's, so links in it are followed.
+    /// `open(path, O_RDONLY|O_DIRECTORY|O_CLOEXEC)`: opens a directory. The administrator chose the
+    /// path, so symbolic links in it are followed.
     ///
     /// # Errors
     ///
@@ -71,8 +71,8 @@ impl OsDirectory {
 }
 
 impl From<OwnedFd> for OsDirectory {
-    /// A directory that the caller has opened. Its path is not known, so that only its removal is
-    /// noticed, not that its path leads elsewhere.
+    /// A directory that the caller has opened. Its path is not known, so the store notices its
+    /// removal, and does not notice that the path leads to another directory.
     fn from(descriptor: OwnedFd) -> Self {
         Self {
             descriptor,
@@ -100,7 +100,7 @@ impl Directory for OsDirectory {
     }
 
     fn close(&self, file: OsFile) -> Result<(), Errno> {
-        // To drop it would hide the error.
+        // Dropping it would hide the error.
         nix::unistd::close(file.0).map_err(|errno| Errno::from_raw(errno as i32))
     }
 
@@ -151,6 +151,16 @@ impl Directory for OsDirectory {
         )?)
     }
 
+    fn rename_no_replace(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        Ok(rustix::fs::renameat_with(
+            &self.descriptor,
+            from.as_bytes(),
+            &self.descriptor,
+            to.as_bytes(),
+            RenameFlags::NOREPLACE,
+        )?)
+    }
+
     fn link(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
         Ok(rustix::fs::linkat(
             &self.descriptor,
@@ -194,7 +204,7 @@ impl Directory for OsDirectory {
         let mut buffer = Vec::with_capacity(NAMES_LEN);
         let mut entries = RawDir::new(listing, buffer.spare_capacity_mut());
         while let Some(entry) = entries.next() {
-            // `.` and `..` are not names.
+            // `.` and `..` are left out: they are not a `Name`.
             if let Some(name) = Name::of_entry(entry?.file_name())
                 && each(name).is_break()
             {
@@ -233,7 +243,7 @@ impl Directory for OsDirectory {
             tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: fitting(span.subsec_nanos()),
         };
-        // A signal may cut the pause short, which is as good as any other wake-up.
+        // A signal may cut the pause short, which does no harm.
         let (NanosleepRelativeResult::Ok
         | NanosleepRelativeResult::Interrupted(_)
         | NanosleepRelativeResult::Err(_)) = rustix::thread::nanosleep(&request);
@@ -290,8 +300,8 @@ fn metadata_of(stat: &Stat) -> Metadata {
     }
 }
 
-/// The same number in another type: the widths of `struct stat` and `struct timespec` differ from
-/// machine to machine. What does not fit, as no kernel answers, is nought.
+/// The same number in another type: the widths in `struct stat` and `struct timespec` differ from
+/// machine to machine. A number that does not fit becomes 0; no kernel returns one.
 fn fitting<T: TryInto<U>, U: Default>(number: T) -> U {
     number.try_into().unwrap_or_default()
 }

@@ -11,22 +11,24 @@ use userdata_core::{DomainKey, Userid};
 use crate::listing::unlisted;
 use crate::{Directory, FileStore};
 
-/// How many incarnations are collected before those that are equal are put together.
-const COLLECTED_MIN: usize = 4096;
+/// How many names at least are collected before those of equal incarnations are put together.
+const COLLECTED_MIN: usize = 16_384;
 
-/// How many bytes the different endings of names may have, in [`NamesOfMany`].
-const ENDINGS_MAX: usize = 2 << 20;
+/// About how many bytes an ending takes besides its own.
+const ENDING_COST: usize = 64;
+
+/// How many bytes a file takes besides its ending.
+const FILE_COST: usize = size_of::<(u32, u32)>();
 
 impl<D: Directory> FileStore<D> {
     /// Every incarnation that has a file, once and in order.
     pub(crate) fn owned(&self) -> Result<Vec<Owned>, StoreError> {
         let mut owned: Vec<Owned> = Vec::new();
-        let mut enough = COLLECTED_MIN;
         let listed = self.directory.list(&mut |name| {
             if let Some(name) = FileName::parse(self.format, name.as_bytes()) {
-                if owned.len() >= enough {
+                if owned.len() == owned.capacity() {
                     unite(&mut owned);
-                    enough = COLLECTED_MIN.max(owned.len() * 2);
+                    owned.reserve_exact(COLLECTED_MIN.max(owned.len() / 4));
                 }
                 owned.push(Owned::new(name.owner(), name.kind()));
             }
@@ -37,28 +39,28 @@ impl<D: Directory> FileStore<D> {
         Ok(owned)
     }
 
-    /// The names of the files of many domains, which are in order. The second list has the domains
-    /// whose names found no room.
+    /// The names of the files of many domains, which are in order: of as many, from the first one
+    /// on, as fit into about `bytes_max` bytes.
     pub(crate) fn names_of_many(
         &self,
         domains: &[DomainKey],
-    ) -> Result<(NamesOfMany, Vec<DomainKey>), StoreError> {
-        let mut names = NamesOfMany::default();
-        let mut left: BTreeSet<usize> = BTreeSet::new();
+        bytes_max: usize,
+    ) -> Result<NamesOfMany, StoreError> {
+        let mut collected = Collected::new(domains.len());
         let listed = self.directory.list(&mut |name| {
             if let Some(name) = FileName::parse(self.format, name.as_bytes())
                 && let Some(key) = name.owner().key()
                 && let Ok(place) = domains.binary_search(&key)
-                && !names.take(place, &name)
             {
-                left.insert(place);
+                collected.take(place, &name);
+                while collected.bytes() > bytes_max {
+                    collected.halve();
+                }
             }
             ControlFlow::Continue(())
         });
         listed.map_err(|errno| unlisted("all domains", errno))?;
-        names.put_in_order(&left);
-        let left = left.into_iter().filter_map(|place| domains.get(place));
-        Ok((names, left.copied().collect()))
+        Ok(collected.into())
     }
 }
 
@@ -74,60 +76,111 @@ fn unite(owned: &mut Vec<Owned>) {
     });
 }
 
-/// The names of the files of many domains, in a few bytes each: most domains have files of the same
-/// few userids.
-#[derive(Debug, Default)]
-pub(crate) struct NamesOfMany {
-    /// The kinds and userids, and where each is among them.
-    endings: Vec<(Kind, Userid)>,
-    places: BTreeMap<(Kind, Userid), usize>,
+/// The names of the files of many domains while the directory is read. They take a few bytes each,
+/// because most domains have files of the same few kinds and userids, the endings of the names.
+struct Collected {
+    /// Of how many domains, from the first one on.
+    domains: usize,
+    /// The endings, and their numbers.
+    endings: BTreeMap<(Kind, Userid), u32>,
     /// How many bytes the endings have.
-    bytes: usize,
-    /// The place of a domain, and that of an ending.
+    ending_bytes: usize,
+    /// The number that the next ending gets.
+    next: u32,
+    /// The place of a domain, and the number of an ending.
     files: Vec<(u32, u32)>,
 }
 
-impl NamesOfMany {
-    /// Takes a name of the domain at this place; false if there is no room for it.
-    fn take(&mut self, place: usize, name: &FileName) -> bool {
+impl Collected {
+    fn new(domains: usize) -> Self {
+        Self {
+            domains,
+            endings: BTreeMap::new(),
+            ending_bytes: 0,
+            next: 0,
+            files: Vec::new(),
+        }
+    }
+
+    /// Takes a name of the domain at this place, if its names are still collected.
+    fn take(&mut self, place: usize, name: &FileName) {
+        if place >= self.domains {
+            return;
+        }
         let ending = (name.kind(), name.userid());
-        let at = match self.places.get(&ending) {
-            Some(at) => *at,
+        let number = match self.endings.get(&ending) {
+            Some(number) => *number,
             None => {
-                let at = self.endings.len();
-                self.bytes += ending.1.as_bytes().len();
-                if self.bytes > ENDINGS_MAX {
-                    return false;
-                }
-                self.places.insert(ending.clone(), at);
-                self.endings.push(ending);
-                at
+                let number = self.next;
+                self.next += 1;
+                self.ending_bytes += ending.1.as_bytes().len();
+                self.endings.insert(ending, number);
+                number
             }
         };
-        let file = u32::try_from(place).ok().zip(u32::try_from(at).ok());
-        self.files.extend(file);
-        file.is_some()
+        self.files.push((as_u32(place), number));
     }
 
-    /// Puts the files of a domain side by side, without the domains at the places in `left`.
-    fn put_in_order(&mut self, left: &BTreeSet<usize>) {
-        if !left.is_empty() {
-            let is_left = |place: u32| usize::try_from(place).is_ok_and(|at| left.contains(&at));
-            self.files.retain(|(place, _)| !is_left(*place));
-        }
-        self.files.sort_unstable();
+    /// About how many bytes of memory the names take.
+    fn bytes(&self) -> usize {
+        let endings = self.endings.len() * ENDING_COST + self.ending_bytes;
+        endings + self.files.len() * FILE_COST
+    }
+
+    /// Forgets the second half of the domains.
+    fn halve(&mut self) {
+        self.domains /= 2;
+        let end = as_u32(self.domains);
+        self.files.retain(|(place, _)| *place < end);
+        let used: BTreeSet<u32> = self.files.iter().map(|(_, number)| *number).collect();
+        self.endings.retain(|_, number| used.contains(number));
+        let bytes = self
+            .endings
+            .keys()
+            .map(|(_, userid)| userid.as_bytes().len());
+        self.ending_bytes = bytes.sum();
+    }
+}
+
+/// So many domains or endings do not fit into memory.
+fn as_u32(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
+}
+
+/// The names of the files of the first of many domains.
+#[derive(Debug, Default)]
+pub(crate) struct NamesOfMany {
+    /// Of how many, from the first one on, the names are here.
+    pub(crate) domains: usize,
+    endings: BTreeMap<u32, (Kind, Userid)>,
+    /// The place of a domain, and the number of an ending, in order.
+    files: Vec<(u32, u32)>,
+}
+
+impl From<Collected> for NamesOfMany {
+    fn from(collected: Collected) -> Self {
+        let mut files = collected.files;
+        files.sort_unstable();
         // A name that moves while the directory is read may be shown twice.
-        self.files.dedup();
+        files.dedup();
+        let endings = collected.endings.into_iter();
+        Self {
+            domains: collected.domains,
+            endings: endings.map(|(ending, number)| (number, ending)).collect(),
+            files,
+        }
     }
+}
 
+impl NamesOfMany {
     /// The kinds and userids of the files of the domain at this place.
     pub(crate) fn of(&self, place: usize) -> impl Iterator<Item = &(Kind, Userid)> {
-        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        let place = as_u32(place);
         let first = self.files.partition_point(|(domain, _)| *domain < place);
         self.files
             .iter()
             .skip(first)
             .take_while(move |(domain, _)| *domain == place)
-            .filter_map(|(_, at)| self.endings.get(usize::try_from(*at).ok()?))
+            .filter_map(|(_, number)| self.endings.get(number))
     }
 }

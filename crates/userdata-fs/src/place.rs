@@ -1,4 +1,4 @@
-//! Whether the directory can be worked in: it is the one at its path, and tells names by case.
+//! Two checks of the directory: it is the one at its path, and it distinguishes names by case.
 
 use std::sync::atomic::Ordering;
 
@@ -9,8 +9,8 @@ use crate::failure::kind_of;
 use crate::{Directory, Errno, FileStore, Identity, Name};
 
 impl<D: Directory> FileStore<D> {
-    /// Makes sure that the directory is the one at its path. Otherwise a value that is not there
-    /// says nothing, and a lock excludes no other process.
+    /// Makes sure that the directory is the one at its path. Otherwise other processes use another
+    /// directory: a value that is absent here may exist there, and a lock excludes none of them.
     pub(crate) fn check_place(
         &self,
         operation: Operation,
@@ -24,8 +24,8 @@ impl<D: Directory> FileStore<D> {
         Err(StoreError::new(operation, file, kind))
     }
 
-    /// Makes sure, once for a store and its clones, that the directory tells names that differ in
-    /// case alone: the lock that is held is looked for under its name in capitals.
+    /// Makes sure, once for a store and its clones, that the directory distinguishes names by case:
+    /// it must not find the lock file that is held under its name in capitals.
     pub(crate) fn check_case(&self, lock: &FileName, held: Identity) -> Result<(), StoreError> {
         if self.tells_case.load(Ordering::Relaxed) {
             return Ok(());

@@ -5,6 +5,7 @@ use userdata_core::store::{
     Clash, Done, Durability, Operation, Put, StoreError, StoreErrorKind, StoredAll,
 };
 
+use crate::failure::kind_of;
 use crate::lock::HeldLock;
 use crate::replace::NAMES_MAX;
 use crate::{Directory, Errno};
@@ -31,7 +32,7 @@ impl<D: Directory> HeldLock<'_, D> {
         done.durability = durability;
         let mut puts = Vec::new();
         for (name, put) in names.iter().zip(values) {
-            match self.compare(name, put, clash)? {
+            match self.compare(name, put, clash, durability)? {
                 Compared::Free => puts.push((name, put)),
                 Compared::Equal => done.unchanged.push(name.userid()),
                 Compared::Kept => done.kept.push(name.userid()),
@@ -44,8 +45,8 @@ impl<D: Directory> HeldLock<'_, D> {
                 Err(error) => return Err(self.discard_all(&staged, error)),
             }
         }
-        self.name_all(&staged)?;
-        if durability == Durability::Full && !staged.is_empty() {
+        done.failed = self.name_all(&staged)?;
+        if durability == Durability::Full && !names.is_empty() {
             self.store().directory.sync().map_err(|errno| {
                 let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
                 StoreError::new(Operation::SyncDirectory, self.domain().to_string(), kind)
@@ -60,6 +61,7 @@ impl<D: Directory> HeldLock<'_, D> {
         name: &FileName,
         put: &Put<'_>,
         clash: Clash,
+        durability: Durability,
     ) -> Result<Compared, StoreError> {
         let there = match self.store().read(name, Some(self.timeout())) {
             // What can't be read is not equal, and may be replaced.
@@ -68,7 +70,13 @@ impl<D: Directory> HeldLock<'_, D> {
         };
         match there {
             None => Ok(Compared::Free),
-            Some(value) if value.as_bytes() == put.data.as_bytes() => Ok(Compared::Equal),
+            Some(value) if value.as_bytes() == put.data.as_bytes() => {
+                Ok(match self.is_durable(name, durability) {
+                    true => Compared::Equal,
+                    // It is written anew.
+                    false => Compared::Free,
+                })
+            }
             Some(value) => match clash {
                 Clash::Replace => Ok(Compared::Free),
                 Clash::Keep => Ok(Compared::Kept),
@@ -81,6 +89,12 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
+    /// Whether a value that is there already is as durable as is asked for: the process that stored
+    /// it may have asked for less.
+    fn is_durable(&self, name: &FileName, durability: Durability) -> bool {
+        durability == Durability::Process || self.sync_value(name).is_ok()
+    }
+
     fn stage(
         &self,
         name: &FileName,
@@ -88,7 +102,7 @@ impl<D: Directory> HeldLock<'_, D> {
         durability: Durability,
     ) -> Result<Staged, StoreError> {
         let temporary = self.write_temporary(put.data.as_bytes(), durability)?;
-        match self.second_name(name) {
+        match self.second_name(name, durability) {
             Ok(former) => Ok(Staged {
                 temporary,
                 name: name.clone(),
@@ -98,8 +112,13 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// Gives what stands under a name a second one, if anything does.
-    fn second_name(&self, name: &FileName) -> Result<Option<FileName>, StoreError> {
+    /// Gives what stands under a name a second one, if anything does. Where a file can have only
+    /// one name it is copied.
+    fn second_name(
+        &self,
+        name: &FileName,
+        durability: Durability,
+    ) -> Result<Option<FileName>, StoreError> {
         let directory = &*self.store().directory;
         for _ in 0..NAMES_MAX {
             let second = self.random_name()?;
@@ -107,6 +126,12 @@ impl<D: Directory> HeldLock<'_, D> {
                 Ok(()) => return Ok(Some(second)),
                 Err(Errno::NOENT) => return Ok(None),
                 Err(Errno::EXIST) => {}
+                Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
+                    let value = self.store().read(name, Some(self.timeout()))?;
+                    let copy =
+                        value.map(|value| self.write_temporary(value.as_bytes(), durability));
+                    return copy.transpose();
+                }
                 Err(errno) => return Err(self.store().unopened(Operation::Create, name, errno)),
             }
         }
@@ -115,8 +140,9 @@ impl<D: Directory> HeldLock<'_, D> {
         Err(StoreError::new(Operation::Create, name, kind))
     }
 
-    /// Gives every staged value its name, or none.
-    fn name_all(&self, staged: &[Staged]) -> Result<(), StoreError> {
+    /// Gives every staged value its name, or none. The errors that are returned are those of second
+    /// names that stay, as temporary files of the domain.
+    fn name_all(&self, staged: &[Staged]) -> Result<Vec<StoreError>, StoreError> {
         let directory = &*self.store().directory;
         for (at, one) in staged.iter().enumerate() {
             let named = self.check().and_then(|()| {
@@ -126,31 +152,32 @@ impl<D: Directory> HeldLock<'_, D> {
             });
             if let Err(error) = named {
                 let (named, rest) = staged.split_at(at);
-                let error = if matches!(error.kind(), StoreErrorKind::LockLost { .. }) {
-                    // Another process may have put something there since, which stays.
-                    let formers = named.iter().filter_map(|one| one.former.as_ref());
-                    formers.fold(self.lost(at > 0), |error, former| {
-                        self.discard(former, error)
-                    })
-                } else {
-                    self.restore_all(named, error)
-                };
+                let error = self.take_back(named, error);
                 return Err(self.discard_all(rest, error));
             }
         }
-        for former in staged.iter().filter_map(|one| one.former.as_ref()) {
-            // All values are in place. A name that stays is that of a temporary file, which goes
-            // with the domain.
-            let _ = directory.unlink(former.into());
-        }
-        Ok(())
+        let formers = staged.iter().filter_map(|one| one.former.as_ref());
+        let removed = formers.map(|former| match directory.unlink(former.into()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => {
+                let error = StoreError::new(Operation::Remove, former, kind_of(errno));
+                Err(error.leaving_behind(former))
+            }
+        });
+        Ok(removed.filter_map(Result::err).collect())
     }
 
-    /// Puts back what stood under these names before. What was restored is made durable, whatever
-    /// was asked for: a power cut must not bring a change back that is reported as not made.
-    fn restore_all(&self, named: &[Staged], error: StoreError) -> StoreError {
-        let last_first = named.iter().rev();
-        let error = last_first.fold(error, |error, one| self.restore(one, error));
+    /// Restores what stood under the names of these values, unless another process may have put
+    /// something there since. What was restored is made durable, whatever was asked for: a power
+    /// cut must not bring a change back that is reported as not made.
+    fn take_back(&self, named: &[Staged], error: StoreError) -> StoreError {
+        if matches!(error.kind(), StoreErrorKind::LockLost { .. }) {
+            let lost = self.lost(!named.is_empty());
+            let formers = named.iter().filter_map(|one| one.former.as_ref());
+            return formers.fold(lost, |error, former| self.discard(former, error));
+        }
+        let latest_first = named.iter().rev();
+        let error = latest_first.fold(error, |error, one| self.restore(one, error));
         if !named.is_empty() {
             // The call fails in any case.
             let _ = self.store().directory.sync();
@@ -163,10 +190,13 @@ impl<D: Directory> HeldLock<'_, D> {
         let directory = &*self.store().directory;
         let restored = match &one.former {
             Some(former) => directory.rename(former.into(), (&one.name).into()),
-            None => directory.unlink((&one.name).into()),
+            None => match directory.unlink((&one.name).into()) {
+                Err(Errno::NOENT) => Ok(()),
+                unlinked => unlinked,
+            },
         };
         match restored {
-            Ok(()) | Err(Errno::NOENT) => error,
+            Ok(()) => error,
             Err(_) => error.leaving_behind(&one.name),
         }
     }

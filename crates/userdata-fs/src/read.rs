@@ -1,4 +1,4 @@
-//! Reading one value: no lock, nothing created, bounded.
+//! Reading one value: without a lock, without creating a file, and bounded.
 
 use userdata_core::Value;
 use userdata_core::file_name::FileName;
@@ -8,16 +8,16 @@ use crate::failure::kind_of;
 use crate::wait::Timeout;
 use crate::{Directory, Errno, FileStore, Metadata};
 
-/// How often a value may change while it is read before the reader gives up. A value is replaced as
-/// a whole, so only a program that writes in place can cause it.
+/// How often a value may change while it is read before the reader gives up. A rename replaces a
+/// value as a whole, so only a program that writes into the file can cause this.
 const READS_MAX: u32 = 4;
 
 /// How many bytes a `Vec` can have.
 const LENGTH_MAX: usize = isize::MAX as usize;
 
 impl<D: Directory> FileStore<D> {
-    /// The bytes under this name: open, fstat, read, close. Under a lock, the timeout is that of
-    /// the call that took it.
+    /// Reads the value: open, fstat, read, close. A caller that holds the lock passes the timeout
+    /// of its call.
     pub(crate) fn read(
         &self,
         name: &FileName,
@@ -45,7 +45,8 @@ impl<D: Directory> FileStore<D> {
         ))
     }
 
-    /// The bytes of an open file; `None` if there were more or fewer than its size.
+    /// The bytes of an open file; `None` if they were more or fewer than the size that `fstat`
+    /// gave.
     fn read_open(&self, name: &FileName, file: &D::File) -> Result<Option<Vec<u8>>, StoreError> {
         let failed = |kind| StoreError::new(Operation::Read, name, kind);
         let metadata = self
@@ -59,7 +60,7 @@ impl<D: Directory> FileStore<D> {
         if size == 0 {
             return Err(failed(StoreErrorKind::Empty));
         }
-        // One byte more than there should be: a read that leaves it untouched has seen the end.
+        // Room for one byte more than expected: if the read leaves it unused, it has seen the end.
         let length = match usize::try_from(size) {
             Ok(length) if size <= limit && length < LENGTH_MAX => length,
             _ => return Err(failed(StoreErrorKind::LimitExceeded { limit, size })),
@@ -87,7 +88,7 @@ impl<D: Directory> FileStore<D> {
         Ok((filled == length).then_some(bytes))
     }
 
-    /// What a listing shows of the value under this name.
+    /// The entry that a listing shows for the value of this name.
     pub(crate) fn entry(&self, name: &FileName) -> Result<Option<Entry>, StoreError> {
         match self.directory.metadata_at(name.into()) {
             Ok(metadata) => Ok(Some(entry_of(name, &metadata))),
@@ -96,7 +97,7 @@ impl<D: Directory> FileStore<D> {
         }
     }
 
-    /// The error of an operation that may have met something other than a regular file.
+    /// The error of an operation on this name; if it is not a regular file, the error says so.
     pub(crate) fn unopened(
         &self,
         operation: Operation,

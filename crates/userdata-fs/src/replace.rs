@@ -8,9 +8,10 @@ use userdata_core::value::NonEmpty;
 
 use crate::failure::kind_of;
 use crate::lock::HeldLock;
-use crate::{Directory, Errno};
+use crate::wait::Timeout;
+use crate::{Directory, Errno, FileStore};
 
-/// How often a random name may be taken already.
+/// How many random names are tried if files with these names exist.
 pub(crate) const NAMES_MAX: u32 = 8;
 
 impl<D: Directory> HeldLock<'_, D> {
@@ -23,7 +24,7 @@ impl<D: Directory> HeldLock<'_, D> {
         durability: Durability,
     ) -> Result<Done, StoreError> {
         let directory = &*self.store().directory;
-        self.expect(name, expect)?;
+        self.store().expect(name, expect, self.timeout())?;
         let temporary = self.write_temporary(data.as_bytes(), durability)?;
         let displaced = self
             .displaced(name)
@@ -51,9 +52,9 @@ impl<D: Directory> HeldLock<'_, D> {
     pub(crate) fn not_renamed(&self, name: &FileName, errno: Errno) -> StoreError {
         match errno {
             // Another process removed the temporary file, although this one holds the lock. Real
-            // libxl does so when the domid or the handle of a domain changes while it waits for
-            // the lock: it then holds the lock of the old incarnation, and removes the files of the
-            // new one. A lock that real libxl broke is the other way to come here.
+            // libxl does so if the domid or the handle of a domain changes while libxl waits for
+            // the lock: it then holds the lock of the old incarnation and removes the files of the
+            // new one. The other possible cause is that real libxl broke the lock.
             Errno::NOENT => {
                 let kind = StoreErrorKind::LockLost { applied: false };
                 StoreError::new(Operation::Replace, name, kind)
@@ -62,7 +63,7 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// What a rename to this name replaces, if that is not a value: never followed, but reported.
+    /// The type of the file that a rename to this name replaces, if it is not a regular file.
     fn displaced(&self, name: &FileName) -> Result<Option<FileType>, StoreError> {
         match self.store().directory.metadata_at(name.into()) {
             Ok(metadata) => {
@@ -73,20 +74,39 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// Takes a value away, whatever stands under its name.
+    /// Syncs a value that another process may have stored without a sync.
+    pub(crate) fn sync_value(&self, name: &FileName) -> Result<(), StoreError> {
+        let directory = &*self.store().directory;
+        let opened = self
+            .store()
+            .open_leased(Some(self.timeout()), || directory.open(name.into()))
+            .map_err(|kind| StoreError::new(Operation::SyncFile, name, kind))?;
+        let file =
+            opened.map_err(|errno| self.store().unopened(Operation::SyncFile, name, errno))?;
+        let synced = directory.sync_file(&file);
+        directory.close_unwritten(file);
+        synced.map_err(|errno| StoreError::new(Operation::SyncFile, name, kind_of(errno)))
+    }
+
+    /// Removes a value, or whatever else has its name.
     pub(crate) fn delete(
-        &self,
+        &mut self,
         name: &FileName,
         expect: Expect,
         durability: Durability,
     ) -> Result<Done, StoreError> {
-        let directory = &*self.store().directory;
-        self.expect(name, expect)?;
+        let store = self.store();
+        let directory = &*store.directory;
+        let is_moved = self.moved() == Some(name);
+        let found_under = if is_moved { self.name() } else { name };
+        store.expect(found_under, expect, self.timeout())?;
         self.check()?;
-        match directory.unlink(name.into()) {
-            Ok(()) => {}
-            Err(Errno::NOENT) => return Ok(Done::NothingToRemove),
-            Err(errno) => return Err(self.store().unopened(Operation::Remove, name, errno)),
+        if !self.remove_moved(name) {
+            match directory.unlink(name.into()) {
+                Ok(()) => {}
+                Err(Errno::NOENT) => return Ok(Done::NothingToRemove),
+                Err(errno) => return Err(store.unopened(Operation::Remove, name, errno)),
+            }
         }
         if durability == Durability::Full {
             directory.sync().map_err(|errno| {
@@ -97,25 +117,8 @@ impl<D: Directory> HeldLock<'_, D> {
         Ok(Done::Removed { durability })
     }
 
-    fn expect(&self, name: &FileName, expect: Expect) -> Result<(), StoreError> {
-        if expect == Expect::Any {
-            return Ok(());
-        }
-        let found = self.store().read(name, Some(self.timeout()))?;
-        let found = found.map(|value| value.version());
-        let wanted = match expect {
-            Expect::Version(version) => Some(version),
-            _ => None,
-        };
-        if found == wanted {
-            Ok(())
-        } else {
-            let kind = StoreErrorKind::PreconditionFailed { found };
-            Err(StoreError::new(Operation::Compare, name, kind))
-        }
-    }
-
-    /// A file of its own with these bytes, closed. Nothing is left of it after a failure.
+    /// Writes a new temporary file with these bytes and closes it. After a failure the file is
+    /// removed.
     pub(crate) fn write_temporary(
         &self,
         data: &[u8],
@@ -127,12 +130,12 @@ impl<D: Directory> HeldLock<'_, D> {
             .map_err(|errno| (Operation::Write, errno))
             .and_then(|()| match durability {
                 Durability::Process => Ok(()),
-                // Never a second time on this file: the kernel would say that all is well.
+                // Never repeated on this file: the second call would return success.
                 _ => directory
                     .sync_file(&file)
                     .map_err(|errno| (Operation::SyncFile, errno)),
             });
-        // A network file system may say only now that it has no room for the bytes.
+        // A network file system may report only now that it has no room for the bytes.
         let closed = directory.close(file);
         let closed = closed.map_err(|errno| (Operation::Close, errno));
         match written.and(closed) {
@@ -174,7 +177,7 @@ impl<D: Directory> HeldLock<'_, D> {
         Err(StoreError::new(Operation::Create, self.name(), kind))
     }
 
-    /// Removes a temporary file after a failure, or says that it could not.
+    /// Removes a temporary file after a failure. If that fails too, the error names the file.
     pub(crate) fn discard(&self, temporary: &FileName, error: StoreError) -> StoreError {
         match self.store().directory.unlink(temporary.into()) {
             Ok(()) | Err(Errno::NOENT) => error,
@@ -183,7 +186,33 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 }
 
-/// Writes all of it. Every call that succeeds makes progress, so their number is bounded.
+impl<D: Directory> FileStore<D> {
+    /// Fails unless the value is the expected one.
+    pub(crate) fn expect(
+        &self,
+        name: &FileName,
+        expect: Expect,
+        timeout: Timeout,
+    ) -> Result<(), StoreError> {
+        if expect == Expect::Any {
+            return Ok(());
+        }
+        let found = self.read(name, Some(timeout))?;
+        let found = found.map(|value| value.version());
+        let wanted = match expect {
+            Expect::Version(version) => Some(version),
+            _ => None,
+        };
+        if found == wanted {
+            Ok(())
+        } else {
+            let kind = StoreErrorKind::PreconditionFailed { found };
+            Err(StoreError::new(Operation::Compare, name, kind))
+        }
+    }
+}
+
+/// Writes all bytes. Every call that succeeds writes at least one, so their number is bounded.
 fn write_all<D: Directory>(directory: &D, file: &D::File, data: &[u8]) -> Result<(), Errno> {
     let mut rest = data;
     while !rest.is_empty() {

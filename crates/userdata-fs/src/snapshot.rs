@@ -8,6 +8,8 @@ use userdata_core::store::StoreError;
 use userdata_core::{DomainKey, Userid, Value};
 
 use crate::lock::HeldLock;
+use crate::moved::Substitute;
+use crate::wait::Timeout;
 use crate::{Directory, FileStore};
 
 impl<D: Directory> FileStore<D> {
@@ -19,7 +21,8 @@ impl<D: Directory> FileStore<D> {
         which: &dyn Fn(&Userid) -> bool,
         each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let lock = HeldLock::acquire(self, domain, timeout)?;
+        let timeout = Timeout::start(&*self.directory, timeout);
+        let lock = HeldLock::acquire(self, domain, timeout, Substitute::Temporary)?;
         let shown = lock.value_names(which).and_then(|names| {
             for name in names {
                 // A program that takes no lock may remove it meanwhile.

@@ -2,8 +2,13 @@
 //! at each single call, pinned on a mock of the directory.
 
 mod clearing;
+mod clearing_many;
 mod host;
 mod locking;
 mod mock;
+mod moving;
+mod putting_all;
 mod reading;
+mod snapshots;
 mod storing;
+mod transferring;

@@ -9,8 +9,8 @@ use userdata_core::store::{
 };
 
 use crate::failure::kind_of;
-use crate::lock::{Cleaning, HeldLock};
-use crate::marker::is_closing;
+use crate::lock::HeldLock;
+use crate::moved::Substitute;
 use crate::wait::Timeout;
 use crate::{Directory, Errno, FileStore};
 
@@ -23,17 +23,19 @@ impl<D: Directory> FileStore<D> {
         admit: AdmitBoth<'_>,
     ) -> Result<Transferred, StoreError> {
         let (from, to) = (transfer.from(), transfer.to());
-        let [lower, higher] = if from < to { [from, to] } else { [to, from] };
-        // In the seed layout, two domids with one uuid share their data and their lock.
-        let lock_names = [lower, higher].map(|key| FileName::lock(self.format, &key));
-        if let [one, other] = &lock_names
-            && one == other
-        {
-            let kind = StoreErrorKind::Unsupported;
-            return Err(StoreError::new(Operation::Admit, from.to_string(), kind));
-        }
+        // In the seed layout, two domids with one uuid share their data and their lock, so that the
+        // order of the locks is that of the owners, as their names tell them.
+        let owners = [from, to].map(|key| FileName::lock(self.format, &key).owner());
+        let [lower, higher] = match owners {
+            [giver, taker] if giver == taker => {
+                let kind = StoreErrorKind::Unsupported;
+                return Err(StoreError::new(Operation::Admit, from.to_string(), kind));
+            }
+            [giver, taker] if giver < taker => [from, to],
+            _ => [to, from],
+        };
         let timeout = Timeout::start(&*self.directory, timeout);
-        let acquire = |key| HeldLock::acquire_within(self, &key, timeout, Cleaning::First);
+        let acquire = |key| HeldLock::acquire(self, &key, timeout, Substitute::Temporary);
         let first = acquire(lower)?;
         let second = match acquire(higher) {
             Ok(second) => second,
@@ -51,10 +53,14 @@ impl<D: Directory> FileStore<D> {
     }
 }
 
-/// One value that is to be moved.
-struct Move {
-    from: FileName,
-    to: FileName,
+/// What becomes of a value of the giver.
+enum Plan {
+    /// It gets this name.
+    Move(FileName),
+    /// It stays, because the taker keeps a different one.
+    Keep,
+    /// It is there no more.
+    Gone,
 }
 
 impl<D: Directory> HeldLock<'_, D> {
@@ -62,8 +68,8 @@ impl<D: Directory> HeldLock<'_, D> {
     /// either.
     fn admit_with(&self, target: &Self, admit: AdmitBoth<'_>) -> Result<(), StoreError> {
         let states = [
-            self.state(is_closing(self)?),
-            target.state(is_closing(target)?),
+            self.store().state(self.is_closing()?),
+            target.store().state(target.is_closing()?),
         ];
         let [source, target] = &states;
         admit(source, target).map_err(|refused| {
@@ -78,21 +84,36 @@ impl<D: Directory> HeldLock<'_, D> {
         let mut moves = Vec::new();
         // What can be refused is refused before the first value is moved.
         for from in self.value_names(&|userid| transfer.has(userid))? {
-            match self.planned(from, target, transfer.clash())? {
-                Ok(planned) => moves.push(planned),
-                Err(kept) => done.kept.push(kept.userid()),
+            match self.plan(&from, target, transfer.clash())? {
+                Plan::Move(to) => moves.push((from, to)),
+                Plan::Keep => done.kept.push(from.userid()),
+                Plan::Gone => {}
             }
         }
-        let directory = &*self.store().directory;
-        for Move { from, to } in moves {
-            self.check()?;
-            target.check()?;
-            directory
-                .rename((&from).into(), (&to).into())
-                .map_err(|errno| target.not_renamed(&to, errno))?;
+        // The process that stored a value may have asked for less than this transfer promises.
+        if transfer.durability() > Durability::Process {
+            for (from, _) in &moves {
+                self.sync_value(from)?;
+            }
+        }
+        for (from, to) in moves {
+            self.give_one(target, &from, &to).map_err(|error| {
+                // What was moved before stays moved.
+                let applied = !done.moved.is_empty();
+                match error.kind() {
+                    StoreErrorKind::LockLost { .. } => {
+                        let kind = StoreErrorKind::LockLost { applied };
+                        StoreError::new(error.operation(), error.file(), kind)
+                    }
+                    _ => error,
+                }
+            })?;
             done.moved.push(to.userid());
         }
-        if transfer.durability() == Durability::Full && !done.moved.is_empty() {
+        // Also where nothing is left to be moved: the values may be there by a call that was killed
+        // before it came here.
+        if transfer.durability() == Durability::Full {
+            let directory = &*self.store().directory;
             directory.sync().map_err(|errno| {
                 let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
                 StoreError::new(Operation::SyncDirectory, target.domain().to_string(), kind)
@@ -101,47 +122,62 @@ impl<D: Directory> HeldLock<'_, D> {
         Ok(done)
     }
 
-    /// How a value is moved, or its name if a different one of the other domain stays.
-    fn planned(
-        &self,
-        from: FileName,
-        target: &Self,
-        clash: Clash,
-    ) -> Result<Result<Move, FileName>, StoreError> {
+    fn give_one(&self, target: &Self, from: &FileName, to: &FileName) -> Result<(), StoreError> {
+        self.check()?;
+        target.check()?;
+        let directory = &*self.store().directory;
+        directory
+            .rename(from.into(), to.into())
+            .map_err(|errno| target.not_renamed(to, errno))
+    }
+
+    /// What becomes of a value.
+    fn plan(&self, from: &FileName, target: &Self, clash: Clash) -> Result<Plan, StoreError> {
         let store = self.store();
         let to = FileName::of(store.format, Kind::Data, target.domain(), &from.userid());
         let to = to.map_err(|error| {
             let kind = StoreErrorKind::NameTooLong(error);
-            StoreError::new(Operation::Replace, &from, kind)
+            StoreError::new(Operation::Replace, from, kind)
         })?;
-        let inspected =
-            |name: &FileName, errno| StoreError::new(Operation::Inspect, name, kind_of(errno));
-        let found = store.directory.metadata_at((&from).into());
-        let found = found.map_err(|errno| inspected(&from, errno))?.file_type;
-        if found != FileType::Regular {
+        let not_regular = |name: &FileName, found| {
             let kind = StoreErrorKind::NotRegular(found);
-            return Err(StoreError::new(Operation::Inspect, &from, kind));
+            Err(StoreError::new(Operation::Inspect, name, kind))
+        };
+        match self.file_type(from)? {
+            // A program that takes no lock removed it.
+            None => return Ok(Plan::Gone),
+            Some(FileType::Regular) => {}
+            Some(found) => return not_regular(from, found),
         }
-        match store.directory.metadata_at((&to).into()) {
-            Err(Errno::NOENT) => return Ok(Ok(Move { from, to })),
-            Ok(_) if clash == Clash::Replace => return Ok(Ok(Move { from, to })),
-            Ok(_) => {}
-            Err(errno) => return Err(inspected(&to, errno)),
+        match self.file_type(&to)? {
+            None => return Ok(Plan::Move(to)),
+            // No rename replaces it, and the values before it would be moved already.
+            Some(found @ FileType::Directory) => return not_regular(&to, found),
+            Some(_) if clash == Clash::Replace => return Ok(Plan::Move(to)),
+            Some(_) => {}
         }
         let version = |name: &FileName| {
             let value = store.read(name, Some(self.timeout()))?;
             Ok(value.map(|value| value.version()))
         };
         let there = version(&to)?;
-        if there.is_none() || there == version(&from)? {
-            return Ok(Ok(Move { from, to }));
+        if there.is_none() || there == version(from)? {
+            return Ok(Plan::Move(to));
         }
         match clash {
-            Clash::Keep => Ok(Err(from)),
+            Clash::Keep => Ok(Plan::Keep),
             _ => {
                 let kind = StoreErrorKind::PreconditionFailed { found: there };
                 Err(StoreError::new(Operation::Compare, to, kind))
             }
+        }
+    }
+
+    fn file_type(&self, name: &FileName) -> Result<Option<FileType>, StoreError> {
+        match self.store().directory.metadata_at(name.into()) {
+            Ok(found) => Ok(Some(found.file_type)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(StoreError::new(Operation::Inspect, name, kind_of(errno))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `Uninterrupted`: a directory whose calls outlast signals.
+//! `Uninterrupted`: a directory that repeats the calls that a signal interrupts.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use crate::{Directory, Errno, LockMode, Metadata, Name};
 /// How often a call is repeated because a signal came in between.
 const TRIES_MAX: u32 = 64;
 
-/// Repeats a call that a signal interrupted, within a bound. Syncs are never repeated: the second
-/// answer would not be about the same bytes.
+/// Repeats a call that a signal interrupted, within a bound. Syncs are never repeated: the answer
+/// of the second call would not cover the same bytes.
 #[derive(Debug)]
 pub(crate) struct Uninterrupted<D>(pub(crate) D);
 
@@ -24,8 +24,8 @@ fn repeat<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
 }
 
 impl<D: Directory> Uninterrupted<D> {
-    /// Closes a file that was only read or locked: no bytes can be lost, and the descriptor and the
-    /// lock are given up however it ends.
+    /// Closes a file that was only read or locked. Errors are ignored: no bytes can be lost, and
+    /// the kernel releases the descriptor and the lock in any case.
     pub(crate) fn close_unwritten(&self, file: D::File) {
         let _ = self.close(file);
     }
@@ -48,7 +48,7 @@ impl<D: Directory> Directory for Uninterrupted<D> {
 
     fn close(&self, file: D::File) -> Result<(), Errno> {
         match self.0.close(file) {
-            // The descriptor is free by then, and may be another file's already.
+            // The descriptor is closed already, and may belong to another file by now.
             Err(Errno::INTR) => Ok(()),
             closed => closed,
         }
@@ -88,6 +88,10 @@ impl<D: Directory> Directory for Uninterrupted<D> {
 
     fn rename_into(&self, from: Name<'_>, into: &Self, to: Name<'_>) -> Result<(), Errno> {
         repeat(|| self.0.rename_into(from, &into.0, to))
+    }
+
+    fn rename_no_replace(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
+        repeat(|| self.0.rename_no_replace(from, to))
     }
 
     fn link(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {

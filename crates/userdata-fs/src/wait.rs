@@ -64,10 +64,11 @@ impl<'a, D: Directory> Retries<'a, D> {
 
 impl<D: Directory> FileStore<D> {
     /// Opens a file, and waits while another process has a lease on it (`F_SETLEASE` of `fcntl(2)`,
-    /// which Samba and the kernel's NFS server use). The inner result is that of the last try.
+    /// which Samba and the kernel's NFS server use). The inner result is the result of the last
+    /// try.
     ///
-    /// Without a timeout of the call, the store's own for reading is counted from the first try
-    /// that met a lease.
+    /// If the caller has no timeout, the store's read timeout is used, and begins with the first
+    /// try that meets a lease.
     pub(crate) fn open_leased(
         &self,
         timeout: Option<Timeout>,

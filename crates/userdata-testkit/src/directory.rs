@@ -1,6 +1,6 @@
 //! The contract of [`Directory`], one function per statement.
 //!
-//! The real directory and every simulated or decorated one run the same list, so results on a
+//! The real directory and every simulated or decorated one pass the same list, so results on a
 //! simulated directory are valid for the real one.
 //!
 //! ```
@@ -41,7 +41,7 @@ pub use surroundings::*;
 
 type Planting<D> = dyn Fn(&D, Name<'_>, &Hostile) -> bool;
 
-/// A directory that holds nothing yet.
+/// An empty directory.
 pub struct DirectoryUnderTest<D> {
     directory: D,
     plant: Box<Planting<D>>,
@@ -50,7 +50,7 @@ pub struct DirectoryUnderTest<D> {
 impl<D: Directory> DirectoryUnderTest<D> {
     /// Takes an empty directory, and a function that plants in it a file that no call of
     /// [`Directory`] makes; the function returns false if the system can't make such a file. The
-    /// closure owns whatever keeps the directory alive, such as a temporary directory.
+    /// closure owns the value that keeps the directory alive, such as a temporary directory.
     pub fn new(directory: D, plant: impl Fn(&D, Name<'_>, &Hostile) -> bool + 'static) -> Self {
         Self {
             directory,
@@ -200,6 +200,9 @@ pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
             rename_to_its_own_name_changes_nothing,
             link_gives_a_file_one_more_name,
             link_replaces_nothing,
+            rename_no_replace_gives_a_file_another_name,
+            rename_no_replace_replaces_nothing,
+            concurrent_renames_that_replace_nothing_succeed_once,
             a_name_is_never_absent_while_it_is_replaced,
             files_and_directories_do_not_replace_each_other,
             concurrent_creates_of_one_name_succeed_once,

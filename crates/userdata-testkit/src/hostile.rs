@@ -31,7 +31,7 @@ pub enum Hostile {
     Fifo,
     /// A socket that no process listens on.
     Socket,
-    /// The null device. To make one takes a privilege that root in a container may lack.
+    /// The null device. Making one needs a privilege that root in a container may lack.
     Device,
     /// An empty directory.
     Directory,

@@ -1,5 +1,5 @@
-//! The contract of [`Hypervisor`], one function per statement. Nothing else may change the host's
-//! domains meanwhile.
+//! The contract of [`Hypervisor`], one function per statement. No other program may change the
+//! host's domains meanwhile.
 //!
 //! ```
 //! use hv_sim::{HostOptions, NewDomain, SimHost, Until};
@@ -38,14 +38,14 @@ use crate::suite::{self, Statement};
 pub use identity::*;
 pub use lives::*;
 
-/// How domains are created and destroyed on the host. Each call returns once the hypervisor answers
-/// accordingly.
+/// Creates and destroys domains on the host. Each call returns once the hypervisor's answers show
+/// the change.
 pub trait Toolstack {
     /// Creates a domain with this uuid. Other domains may have the same uuid.
     fn create(&self, uuid: Uuid) -> DomainKey;
-    /// Begins to destroy a domain: it is *leaving* while the hypervisor still has it.
+    /// Begins to destroy a domain: afterwards it is *leaving*, and the hypervisor still has it.
     fn begin_to_destroy(&self, domain: &DomainKey);
-    /// Destroys a domain completely, whether or not that had begun.
+    /// Destroys a domain completely, even if its destruction had begun.
     fn destroy(&self, domain: &DomainKey);
 }
 

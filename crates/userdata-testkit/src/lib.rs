@@ -3,7 +3,7 @@
 //! * [`store`], [`directory`] and [`hypervisor`] each hold the contract of one trait, as one public
 //!   function per statement. Each function takes a fresh implementation and panics with a reason if
 //!   its statement is not true. `run_all` checks all of them and names every one that failed. All
-//!   implementations of this project, real, simulated and decorated ones, run the same lists.
+//!   implementations in this project, real, simulated and decorated ones, pass the same lists.
 //! * [`strategies`] draw userids, domains, values, changes and histories of hosts, with hostile
 //!   ones among them.
 //! * [`hostile`] plants, in a real directory, files that a store must neither follow nor wait for,
@@ -15,9 +15,9 @@
 //! # Versions
 //!
 //! A minor release may add statements to a suite. An implementation that breaks one of them then
-//! fails in your CI although it has not changed. Pin the version if you want to choose the time, or
-//! run the list that [`store::statements`] and its siblings return, without the statements that you
-//! accept as failing.
+//! fails in your CI although it has not changed. To choose the time of that, pin the version. Or
+//! run the list that [`store::statements`] (or the function of that name for another trait)
+//! returns, without the statements that may fail.
 
 mod snapshot;
 mod suite;

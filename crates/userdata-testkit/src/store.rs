@@ -18,43 +18,58 @@
 
 mod admission;
 mod clearing;
+mod clearing_many;
 mod closing;
 mod comparing;
 mod isolation;
+mod owners;
+mod putting_all;
 mod sharing;
+mod snapshots;
 mod steps;
+mod transfers;
 mod values;
 
 use std::fmt;
 
-use userdata_core::Store;
+use userdata_core::{DomainKey, Store, Userid};
 
 use crate::suite::{self, Statement};
 
 pub use admission::*;
 pub use clearing::*;
+pub use clearing_many::*;
 pub use closing::*;
 pub use comparing::*;
 pub use isolation::*;
+pub use owners::*;
+pub use putting_all::*;
 pub use sharing::*;
+pub use snapshots::*;
+pub use transfers::*;
 pub use values::*;
 
-/// A store that holds nothing yet, and a way to open clients of it.
+/// Damages one value, so that it is there and can't be read.
+type Damage = Box<dyn Fn(&DomainKey, &Userid) + Send + Sync>;
+
+/// An empty store, and a way to open clients of it.
 pub struct StoreUnderTest {
     client: Box<dyn Fn() -> Box<dyn Store> + Send + Sync>,
     value_max: Option<u64>,
     tells_domids_apart: bool,
+    damage: Option<Damage>,
 }
 
 impl StoreUnderTest {
     /// Takes a function that opens one client after another of the same, empty data: each client is
-    /// independent, like that of another process. The closure owns whatever keeps the data alive,
-    /// such as a temporary directory or a server.
+    /// independent, like that of another process. The closure owns the value that keeps the data
+    /// alive, such as a temporary directory or a server.
     pub fn new<S: Store + 'static>(client: impl Fn() -> S + Send + Sync + 'static) -> Self {
         Self {
             client: Box::new(move || Box::new(client())),
             value_max: None,
             tells_domids_apart: true,
+            damage: None,
         }
     }
 
@@ -74,6 +89,18 @@ impl StoreUnderTest {
         self
     }
 
+    /// Sets a function that damages one value of the data that the clients share, so that it is
+    /// there and can't be read, as an empty file. Without it the statements about such values check
+    /// nothing: a store may have none.
+    #[must_use]
+    pub fn with_damage(
+        mut self,
+        damage: impl Fn(&DomainKey, &Userid) + Send + Sync + 'static,
+    ) -> Self {
+        self.damage = Some(Box::new(damage));
+        self
+    }
+
     /// Opens another client.
     #[must_use]
     pub fn client(&self) -> Box<dyn Store> {
@@ -84,6 +111,16 @@ impl StoreUnderTest {
     #[must_use]
     pub const fn value_max(&self) -> Option<u64> {
         self.value_max
+    }
+
+    /// Damages a value, or tells that the store has no values that can't be read.
+    #[must_use]
+    pub fn damage(&self, domain: &DomainKey, userid: &Userid) -> bool {
+        let Some(damage) = &self.damage else {
+            return false;
+        };
+        damage(domain, userid);
+        true
     }
 
     /// Whether the store keeps the data of two domids with one uuid apart.
@@ -130,6 +167,18 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             a_value_can_be_put_behind_a_clear,
             a_clear_leaves_a_mark_that_is_held,
         }
+        clearing_many {
+            each_of_many_domains_is_cleared_and_told,
+            the_admission_says_what_stays_of_each,
+            a_refusal_is_that_of_one_domain,
+            a_mark_is_seen_by_the_admission_of_one_of_many,
+            clearing_many_stops_at_a_break,
+            domains_without_records_are_cleared_of_nothing,
+            clearing_many_leaves_the_other_domains,
+            one_of_many_is_admitted_where_no_other_change_can_come,
+            a_domain_that_is_held_does_not_stop_the_others,
+            many_are_cleared_as_durably_as_asked_for,
+        }
         closing {
             a_mark_is_seen_by_every_change,
             values_can_be_read_and_changed_under_a_mark,
@@ -158,6 +207,26 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             changes_of_one_domain_leave_the_others,
             any_history_is_that_of_a_map,
         }
+        owners {
+            each_owner_is_shown_once_in_order_with_its_count,
+            an_owner_of_values_alone_has_no_leftovers,
+            owners_tell_domids_and_uuids_apart,
+            owners_stop_at_a_break,
+            without_records_there_is_no_owner,
+        }
+        putting_all {
+            all_values_are_put,
+            an_equal_value_is_unchanged,
+            a_clash_that_is_refused_puts_nothing,
+            a_clash_replaces_or_keeps_as_the_change_says,
+            a_value_above_the_limit_puts_nothing,
+            a_refusal_puts_nothing,
+            no_values_can_be_put,
+            two_values_of_one_userid_are_unsupported,
+            values_are_put_among_other_changes,
+            values_are_put_as_durably_as_asked_for,
+            of_concurrent_puts_of_all_one_is_made,
+        }
         sharing {
             every_client_reads_a_stored_value_at_once,
             readers_see_whole_values_only,
@@ -166,6 +235,31 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             reads_do_not_wait_for_a_change,
             domains_do_not_wait_for_each_other,
             no_change_waits_beyond_its_deadline,
+        }
+        snapshots {
+            a_snapshot_shows_every_value_in_order,
+            a_snapshot_shows_the_values_asked_for,
+            a_snapshot_stops_at_a_break,
+            a_change_during_a_snapshot_is_not_shown,
+            the_values_of_a_snapshot_are_of_one_instant,
+            an_unreadable_value_fails_a_snapshot,
+            no_snapshot_waits_beyond_its_timeout,
+        }
+        transfers {
+            a_transfer_moves_the_values_asked_for,
+            an_equal_value_is_no_clash_of_a_transfer,
+            a_clash_that_is_refused_moves_nothing,
+            a_clash_replaces_or_keeps_as_the_transfer_says,
+            a_transfer_to_the_same_domain_is_unsupported,
+            incarnations_that_look_alike_give_values_to_each_other,
+            a_transfer_is_told_the_states_of_both,
+            a_refused_transfer_moves_nothing,
+            a_transfer_leaves_the_other_domains,
+            a_transfer_that_is_made_again_completes,
+            transfers_in_opposite_directions_both_end,
+            a_value_that_is_moved_is_never_absent,
+            a_transfer_is_as_durable_as_asked_for,
+            no_transfer_waits_beyond_its_timeout,
         }
         values {
             a_value_that_was_never_stored_is_none,

@@ -132,10 +132,15 @@ mod tests {
         let store = [
             include_str!("store/admission.rs"),
             include_str!("store/clearing.rs"),
+            include_str!("store/clearing_many.rs"),
             include_str!("store/closing.rs"),
             include_str!("store/comparing.rs"),
             include_str!("store/isolation.rs"),
+            include_str!("store/owners.rs"),
+            include_str!("store/putting_all.rs"),
             include_str!("store/sharing.rs"),
+            include_str!("store/snapshots.rs"),
+            include_str!("store/transfers.rs"),
             include_str!("store/values.rs"),
         ];
         assert_eq!(listed(&crate::store::statements()), written(store));

@@ -11,10 +11,10 @@ use crate::protocol::{admit_removal, admit_store, find, find_alive};
 use crate::{Outcome, Target, Userdata, UserdataError, UserdataErrorKind};
 
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
-    /// Replaces the value under `userid`, or makes a first one. Zero bytes remove it.
+    /// Replaces the value under `userid`, or creates it. If `data` is empty, the value is removed.
     ///
-    /// Replaces `libxl_userdata_store`. Atomic: a reader sees the whole old or the whole new value,
-    /// also after a power cut unless the durability is `Process`.
+    /// Replaces `libxl_userdata_store`. The change is atomic: a reader sees the whole old or the
+    /// whole new value. That holds after a power cut as well, unless the durability is `Process`.
     ///
     /// # Errors
     ///
@@ -95,7 +95,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
             .map_err(|kind| UserdataError::of("store", Some(userid.as_userid()), target, kind))
     }
 
-    /// Stores, or removes where there are no bytes.
+    /// Stores the bytes; if there are none, removes the value.
     pub(crate) fn put(
         &self,
         key: &DomainKey,
@@ -127,10 +127,10 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         Outcome::of(key, &done)
     }
 
-    /// Removes the value under `userid`, no matter which program stored it, or anything else that
-    /// has its name. Allowed while the domain is being destroyed.
+    /// Removes the value under `userid`, no matter which program stored it. A link, FIFO or socket
+    /// that has the value's name is removed, too. Allowed while the domain is being destroyed.
     ///
-    /// Replaces `libxl_userdata_unlink`, but a value that is not there is not an error.
+    /// Replaces `libxl_userdata_unlink`, but the removal of an absent value succeeds.
     ///
     /// # Errors
     ///

@@ -9,8 +9,8 @@ use crate::protocol::{admit_clear_of_gone, admit_clear_of_present, life_of};
 use crate::{Target, Userdata, UserdataError, UserdataErrorKind};
 
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
-    /// Removes all data of a domain: from a domain that exists what `keep` leaves, from one that
-    /// does not exist everything. A target that is a key may name a domain that is gone.
+    /// Removes all data of a domain. If the domain exists, the data that `keep` selects stays. A
+    /// [`DomainKey`] may name a domain that is gone; then nothing stays.
     ///
     /// Replaces `libxl__userdata_destroyall`, and returns what was removed. The domain is looked up
     /// again under its lock before anything is removed.
@@ -20,8 +20,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// [`UserdataErrorKind::ExistsAgain`] if the domain was gone at first and exists when the lock
     /// is taken; [`UserdataErrorKind::UuidShared`] in the seed layout, if another domain with this
     /// uuid lives; an error of the hypervisor, or of the store if nothing could be removed. The
-    /// data is then as it was. What could not be removed after others were is in
-    /// [`Cleared::failed`].
+    /// data is then as it was. If some records were removed and others could not be, the call
+    /// succeeds, and the failures are in [`Cleared::failed`].
     ///
     /// # Example
     ///
@@ -55,8 +55,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         let time_left = self.time_left();
         let key = self.key_to_read(target)?;
         match life_of(&self.hypervisor, &key)? {
-            // It may be gone when the lock is taken. What is kept then is for the process that
-            // destroyed it.
+            // The domain may be gone when the lock is taken. The process that destroyed it then
+            // removes what is kept here.
             Some(Life::Alive | Life::Dying) => {
                 let admit = &mut |state: &_| admit_clear_of_present(&self.hypervisor, &key, state);
                 self.clear_admitted(&key, keep, time_left.get(), admit)
@@ -94,7 +94,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     }
 }
 
-/// The error of a store that returned without saying what it did.
+/// The error of a store that returned no outcome.
 pub(crate) fn no_outcome(key: &DomainKey) -> UserdataErrorKind {
     let subject = key.to_string();
     UserdataErrorKind::Store(StoreError::new(

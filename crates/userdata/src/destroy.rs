@@ -16,16 +16,17 @@ const VERB: &str = "destroy the userdata of";
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Destroyed<R> {
-    /// What the caller's function returned.
+    /// The value that the caller's function returned.
     pub value: R,
-    /// What was removed with the domain; `None` if its data stays, for the reason in `problems`.
+    /// The data that was removed; `None` if it stays, for the reason in `problems`.
     pub cleared: Option<Cleared>,
-    /// What failed although the domain was destroyed.
+    /// Errors about the data. The domain is destroyed all the same.
     pub problems: Vec<UserdataError>,
 }
 
-/// A domain that was not destroyed, or not without an error. The hypervisor's answer decides, not
-/// what the caller's function returned.
+/// Why [`Userdata::destroy`] failed: the domain was not destroyed, it was destroyed and the
+/// caller's function failed, or it is not known whether it was destroyed. The hypervisor's answer
+/// decides which, not the result of the caller's function.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DestroyError {
@@ -41,13 +42,13 @@ pub enum DestroyError {
     Failed {
         /// The error of the caller's function.
         source: Source,
-        /// What failed besides.
+        /// Other failures.
         problems: Vec<UserdataError>,
     },
     /// The caller's function succeeded, and the domain still lives. Its data is as it was.
     #[error("the domain still lives, although the function that destroys it succeeded")]
     StillAlive {
-        /// What failed besides.
+        /// Other failures.
         problems: Vec<UserdataError>,
     },
     /// The caller's function failed, and the domain is destroyed all the same.
@@ -55,10 +56,9 @@ pub enum DestroyError {
     DestroyedWithError {
         /// The error of the caller's function.
         source: Source,
-        /// What was removed with the domain; `None` if its data stays, for the reason in
-        /// `problems`.
+        /// The data that was removed; `None` if it stays, for the reason in `problems`.
         cleared: Option<Cleared>,
-        /// What failed besides.
+        /// Other failures.
         problems: Vec<UserdataError>,
     },
     /// The hypervisor does not answer whether the domain still exists, whatever the caller's
@@ -67,33 +67,33 @@ pub enum DestroyError {
     Unknown {
         /// The error of the caller's function; `None` if it succeeded.
         source: Option<Source>,
-        /// The error of the hypervisor, and what failed besides.
+        /// The error of the hypervisor, and other failures.
         problems: Vec<UserdataError>,
     },
 }
 
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
-    /// Destroys a domain by `destroy`, the caller's own function, together with its data. From
-    /// before `destroy` runs until all data is removed the domain is marked as closing, and stores
-    /// are refused, so that none is left behind.
+    /// Destroys a domain together with its data. The caller's function `destroy` destroys the
+    /// domain. Before it runs, the domain is marked as closing. Until all data is removed, every
+    /// store through this library is refused, so that none of its values is left behind.
     ///
-    /// Whatever `destroy` returns, the hypervisor is asked afterwards. If the domain still lives
+    /// Whatever `destroy` returns, the hypervisor is asked afterwards. If the domain still lives,
     /// its data stays. If it is gone, dying or dead, it is looked up again under its lock, and all
     /// its data is removed. If the hypervisor does not answer, the data stays: *unknown* is not
     /// *gone*.
     ///
-    /// A failure of the store never keeps `destroy` from running; it is among the `problems` of the
-    /// result. If the process is killed meanwhile the mark is void, and [`Userdata::clear`] removes
-    /// what is left of the domain. The timeout bounds the waits before `destroy` runs, and once
-    /// more those after it.
+    /// `destroy` runs even if the store fails; the failure is then in `problems` of the result. If
+    /// the process is killed meanwhile, the closing mark is void, and [`Userdata::clear`] removes
+    /// the data that is left. The timeout bounds the waits before `destroy` runs, and once more the
+    /// waits after it.
     ///
     /// `destroy` may return any error: `anyhow::Error`, a boxed one, or a type of its own.
     ///
     /// # Errors
     ///
     /// [`DestroyError::NotStarted`] if there is no such domain, if another process is destroying it
-    /// this way, or if the hypervisor does not answer. The other kinds say whether the domain still
-    /// exists after `destroy` ran.
+    /// with this method, or if the hypervisor does not answer. The other kinds say whether the
+    /// domain still exists after `destroy` ran.
     ///
     /// # Example
     ///
@@ -139,8 +139,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     ///
     /// # Errors
     ///
-    /// As [`Userdata::destroy`]. [`DestroyError::NotStarted`] also if the domain cannot be marked or
-    /// the values cannot be read, and [`DestroyError::NotExported`] if `export` fails: then
+    /// As [`Userdata::destroy`]. [`DestroyError::NotStarted`] also if the domain cannot be marked
+    /// or the values cannot be read, and [`DestroyError::NotExported`] if `export` fails: then
     /// `destroy` did not run, and nothing was changed.
     ///
     /// # Example

@@ -11,8 +11,8 @@ use userdata_core::{Domid, Source, Userid};
 use crate::Target;
 use crate::follow::Counted;
 
-/// An operation that failed. The kind says why; it is the error's source, so that a printed chain
-/// shows each fact once.
+/// An operation that failed. [`UserdataError::kind`] says why. The kind is also the error's source,
+/// so that a printed chain of errors shows each fact once.
 #[derive(Debug, Error)]
 #[error("cannot {verb}{} {}", Value(.userid), Domains(.target))]
 pub struct UserdataError {
@@ -119,25 +119,27 @@ impl fmt::Display for Domains<'_> {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum UserdataErrorKind {
-    /// There is no such domain, or it is dead, or the incarnation that was named is not the one
-    /// that has the domid now. libxl: `ERROR_DOMAIN_NOTFOUND`.
+    /// There is no such domain, or it is dead, or another incarnation than the requested one has
+    /// the domid now. libxl: `ERROR_DOMAIN_NOTFOUND`.
     #[error("no such domain")]
     NoSuchDomain,
-    /// The domain is being destroyed, so that nothing may be stored for it any more.
+    /// The domain is being destroyed: nothing may be stored for it any more.
     #[error("the domain is being destroyed")]
     BeingDestroyed,
-    /// A domain whose data was to be removed because it was gone exists again, under the same domid
-    /// and uuid. Its data is as it was.
+    /// The domain was gone, so its data was to be removed. Under the lock, a domain with the same
+    /// domid and uuid exists again. Its data is as it was.
     #[error("the domain exists again, so its data stays")]
     ExistsAgain,
-    /// The layout keeps data by uuid alone, and another domain that lives has this uuid, so that
-    /// its data would be removed as well.
-    #[error("domain {other} has the same uuid, and this layout keeps their data together")]
+    /// The layout of the file names keeps data by uuid alone. Another living domain has this uuid,
+    /// so that its data would be removed as well.
+    #[error(
+        "domain {other} has the same uuid, and this store keeps the data of both under that uuid"
+    )]
     UuidShared {
         /// The other domain.
         other: Domid,
     },
-    /// The userid may be read, but this call may not change it.
+    /// The value under this userid can be read, but this call may not change it.
     #[error(transparent)]
     Userid(UseridError),
     /// The hypervisor did not answer whether the domain exists.
@@ -162,7 +164,7 @@ pub enum UserdataErrorKind {
     /// The caller's own function failed, and nothing was changed.
     #[error("the caller's function failed")]
     ClosureFailed(#[source] Source),
-    /// Other processes changed the value first, each time.
+    /// At each try another process changed the value first.
     #[error("other processes changed the value first, {tries} times in a row")]
     GaveUp {
         /// The number of tries.

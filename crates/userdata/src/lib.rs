@@ -1,19 +1,18 @@
 //! Per-domain data for Xen toolstacks: stored atomically, removed with the domain.
 //!
-//! [`Userdata`] joins a [`Hypervisor`], which knows the domains that exist, and a [`Store`], which
-//! keeps bytes, and owns the protocols between the two. It promises:
+//! [`Userdata`] combines a [`Hypervisor`], which knows the domains that exist, with a [`Store`],
+//! which keeps bytes, and decides when the store may be changed. It promises:
 //!
-//! * data is stored only for a domain that exists and is not being destroyed, and this is checked
-//!   at a point from which on no other process can change the domain's data;
-//! * a whole domain's data is removed only on an answer of the hypervisor about this very
-//!   incarnation, asked at such a point; *unknown* is not *gone*;
-//! * no failure reads as "no data".
+//! * Data is stored only for a domain that exists and is not being destroyed. This is checked at a
+//!   moment from which on no other process can change the domain's data.
+//! * All data of a domain is removed only on an answer of the hypervisor about exactly this
+//!   incarnation, asked at such a moment as well. *Unknown* is not *gone*.
+//! * No failure is reported as "no data".
 //!
-//! It uses hypervisors and stores through their traits alone: `hv-xen` and `hv-sim` have the
-//! former, `userdata-fs` has the latter.
+//! It uses hypervisors and stores through their traits alone. `hv-xen` and `hv-sim` have
+//! hypervisors, `userdata-fs` has a store.
 //!
-//! What it does not do: it does not interpret values, keeps no state of its own, and starts no
-//! thread.
+//! It does not interpret values, keeps no state of its own, and starts no thread.
 //!
 //! # Example
 //!

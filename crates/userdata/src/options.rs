@@ -8,9 +8,10 @@ use userdata_core::store::Durability;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// How long one call may wait for other processes, in all. Default: ten seconds.
+    /// How long one call may wait for other processes, all its waits together. Default: ten
+    /// seconds.
     pub timeout: Duration,
-    /// What a change must survive. Default: a power cut.
+    /// The durability that a change must reach. Default: [`Durability::Full`].
     pub durability: Durability,
 }
 

@@ -1,4 +1,4 @@
-//! `Outcome`: what a change did.
+//! `Outcome`: the result of a change.
 
 use userdata_core::DomainKey;
 use userdata_core::store::{Done, Durability, FileType};
@@ -6,21 +6,21 @@ use userdata_core::store::{Done, Durability, FileType};
 use crate::UserdataErrorKind;
 use crate::clear::no_outcome;
 
-/// What a change of one value did.
+/// The result of a change of one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// The new value is in place.
     Stored {
-        /// What it survives.
+        /// The durability that the change reached.
         durability: Durability,
-        /// The type of what it replaced, if that was not a regular file: a symbolic link, a named
-        /// pipe. It was neither followed nor opened.
+        /// The type of the file that the new value replaced, if that was not a regular file: a
+        /// symbolic link or a named pipe, for example. It was neither followed nor opened.
         displaced: Option<FileType>,
     },
     /// The value was removed.
     Removed {
-        /// What the removal survives.
+        /// The durability that the removal reached.
         durability: Durability,
     },
     /// There was no value to remove.
@@ -30,8 +30,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// What a store did for the one op that it was given. Any other answer is an error: it must
-    /// not read as success.
+    /// The outcome of the one op that the store was given. Any other answer of the store is an
+    /// error: it must not look like success.
     pub(crate) fn of(key: &DomainKey, done: &[Done]) -> Result<Self, UserdataErrorKind> {
         match done {
             [

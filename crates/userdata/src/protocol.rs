@@ -1,4 +1,4 @@
-//! The questions to the hypervisor, and when each is asked.
+//! The questions to the hypervisor, and the moment at which each is asked.
 
 use userdata_core::store::{Refused, State};
 use userdata_core::{Domain, DomainKey, Hypervisor, Life};
@@ -17,13 +17,13 @@ pub(crate) fn find(
         (Some(domain), Target::Key(key)) if domain.key != key => {
             Err(UserdataErrorKind::NoSuchDomain)
         }
-        // A dead domain never comes back: for its data it is gone.
+        // A dead domain never comes back, so its data is treated as that of a domain that is gone.
         (Some(domain), _) if domain.life != Life::Dead => Ok(domain),
         _ => Err(UserdataErrorKind::NoSuchDomain),
     }
 }
 
-/// The domain that a target names, if data may be stored for it at all.
+/// The domain that a target names, if it is alive: data may be stored for no other.
 pub(crate) fn find_alive(
     hypervisor: &impl Hypervisor,
     target: Target,
@@ -37,8 +37,8 @@ pub(crate) fn find_alive(
 
 /// The checks of a store, under the lock and in this order.
 ///
-/// `leaving` comes before the look-up: real libxl removes the domain's xenstore node, then deletes
-/// its userdata, and only then lets the hypervisor destroy it, so that a domain may still look
+/// `leaving` comes before the look-up. Real libxl removes the domain's xenstore node, then deletes
+/// its userdata, and only then has the hypervisor destroy the domain. So the domain may still look
 /// alive when its data is already deleted.
 pub(crate) fn admit_store(
     hypervisor: &impl Hypervisor,
@@ -55,8 +55,8 @@ pub(crate) fn admit_store(
     }
 }
 
-/// The check of a removal, under the lock. A removal leaves nothing behind, so the domain only has
-/// to exist.
+/// The check of a removal, under the lock. A removal leaves nothing behind, so it is allowed while
+/// the domain is being destroyed.
 pub(crate) fn admit_removal(hypervisor: &impl Hypervisor, key: &DomainKey) -> Result<(), Refused> {
     match life_of(hypervisor, key)? {
         Some(Life::Alive | Life::Dying) => Ok(()),
@@ -87,7 +87,8 @@ pub(crate) fn admit_clear_of_gone(
     }
 }
 
-/// Where a store keeps data by uuid alone, data may also be that of another domid.
+/// Refuses if the store keeps data by uuid alone and another domain that exists has this uuid: the
+/// data may be that domain's.
 fn admit_shared_uuid(
     hypervisor: &impl Hypervisor,
     key: &DomainKey,

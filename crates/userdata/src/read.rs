@@ -12,8 +12,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// The value under `userid`, or `None` if there is none.
     ///
     /// Replaces `libxl_userdata_retrieve`, but takes no lock and needs no right to write. Works
-    /// while the domain is being destroyed. A target that is a key is not looked up, so that the
-    /// data of a domain that is gone can be read.
+    /// while the domain is being destroyed. A [`DomainKey`] is not looked up, so that the data of a
+    /// domain that is gone can be read.
     ///
     /// # Errors
     ///
@@ -131,7 +131,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         self.size(target, userid).map(|size| size.is_some())
     }
 
-    /// Every value of a domain, in order of userid. A target that is a key is not looked up.
+    /// Every value of a domain, in order of userid. A [`DomainKey`] is not looked up.
     ///
     /// # Errors
     ///
@@ -163,7 +163,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
             .map_err(|kind| UserdataError::of("list the userdata of", None, target, kind))
     }
 
-    /// Shows every record of every domain, existing or not, to `each`, until it breaks.
+    /// Calls `each` with every record of every domain, existing or not, until `each` breaks.
     ///
     /// # Errors
     ///
@@ -198,7 +198,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         scanned.map_err(|error| UserdataError::of_all("list the userdata of", error.into()))
     }
 
-    /// The domain whose data is read. A key needs no look-up.
+    /// The key under which data is read. A domid is looked up, a key is not.
     pub(crate) fn key_to_read(&self, target: Target) -> Result<DomainKey, UserdataErrorKind> {
         match target {
             Target::Key(key) => Ok(key),
@@ -207,7 +207,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     }
 }
 
-/// The size of a value that can be read.
+/// The size of the value, or the error that a read of it would give.
 fn size_of(entry: &Entry) -> Result<u64, UserdataErrorKind> {
     let kind = match entry.condition {
         Condition::Whole => return Ok(entry.size),

@@ -6,8 +6,8 @@ use userdata_core::{DomainKey, Domid};
 
 /// The domain of an operation.
 ///
-/// A domid names the domain that has it now. A [`DomainKey`] names one incarnation: prefer it
-/// wherever the uuid is known, since Xen reuses domids.
+/// A domid names the domain that has it now. A [`DomainKey`] names one incarnation. Xen reuses
+/// domids, so prefer a key wherever the uuid is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Target {

@@ -1,4 +1,4 @@
-//! Read, modify, write: a value replaced by what the caller makes of the old one.
+//! Read, modify, write: the caller computes the new value from the old one.
 
 use userdata_core::store::Expect;
 use userdata_core::{Hypervisor, Source, Store, Value, WritableUserid};
@@ -10,15 +10,16 @@ use crate::{Outcome, Target, Userdata, UserdataError, UserdataErrorKind};
 const UPDATES_MAX: u32 = 64;
 
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
-    /// Replaces a value by what `change` makes of the old one, and tries again when another process
-    /// changed it first. `change` may be called several times. It returns the new bytes, of which
-    /// none remove the value; or `None` to leave the value as it is; or an error.
+    /// Replaces a value by the bytes that `change` computes from the old value. If another process
+    /// changes the value first, `change` is called again with the value of that process. `change`
+    /// returns the new bytes, or `None` to leave the value as it is, or an error. Empty bytes
+    /// remove the value.
     ///
     /// # Errors
     ///
     /// [`UserdataErrorKind::ClosureFailed`] if `change` fails; [`UserdataErrorKind::GaveUp`] after
-    /// 64 tries, or if the timeout passed and another process was first again; and those of
-    /// [`Userdata::store`] and [`Userdata::retrieve`].
+    /// 64 tries, or if another process changes the value first after the timeout has passed; and
+    /// the errors of [`Userdata::store`] and [`Userdata::retrieve`].
     ///
     /// # Example
     ///

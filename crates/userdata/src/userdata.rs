@@ -1,4 +1,4 @@
-//! `Userdata`: a host's userdata, as programs call it.
+//! `Userdata`: what programs call.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::waiting::TimeLeft;
 
 /// The userdata of the domains of one host.
 ///
-/// A call depends on no call before it; nothing is cached. Threads and processes may use the same
-/// host and store at the same time, each with a `Userdata` of its own or with a shared one.
+/// Nothing is cached: no call depends on an earlier one. Threads and processes may use the same
+/// host and store at the same time. Threads may share a `Userdata`, or each have one.
 ///
 /// Most methods take a [`Target`](crate::Target): a [`Domid`](crate::Domid), or better a
 /// [`DomainKey`](crate::DomainKey), which names one incarnation.
@@ -45,9 +45,10 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         }
     }
 
-    /// The same with another timeout, which bounds all waits of one call for other processes. Zero
-    /// tries once. A read that meets a lease of another process is bounded by the store itself, as
-    /// `FileStore::with_read_timeout` says; in [`Userdata::update`] that comes on top, once.
+    /// Sets the timeout, which bounds all waits of one call for other processes together. With a
+    /// timeout of zero, each lock is tried once. The store itself bounds the wait of a read for a
+    /// file on which another process has a lease, see `FileStore::with_read_timeout`;
+    /// [`Userdata::update`] may wait that long in addition, once.
     ///
     /// ```
     /// # use hv_sim::{HostOptions, SimHost};
@@ -70,7 +71,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         self
     }
 
-    /// The same with another durability of changes.
+    /// Sets the durability of changes.
     ///
     /// ```
     /// # use hv_sim::{HostOptions, SimHost};
@@ -92,7 +93,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         self
     }
 
-    /// How changes are made.
+    /// The options with which changes are made.
     ///
     /// ```
     /// # use hv_sim::{HostOptions, SimHost};
@@ -114,7 +115,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         self.options
     }
 
-    /// The time that the call which begins now may wait.
+    /// Starts the timeout of a call that begins now.
     pub(crate) fn time_left(&self) -> TimeLeft<'_, S> {
         TimeLeft::new(&self.store, self.options.timeout)
     }

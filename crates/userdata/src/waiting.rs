@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use userdata_core::Store;
 
-/// How long a call may still wait, by the store's clock.
+/// How long a call may still wait, measured by the store's clock.
 pub(crate) struct TimeLeft<'a, S> {
     store: &'a S,
     started: Duration,

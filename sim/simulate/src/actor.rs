@@ -1,7 +1,7 @@
-//! Actors: what a simulated process does, in its own words.
+//! Actors: the tasks of simulated processes, and how each kind of program does them.
 //!
-//! A [`Task`] names no incarnation of a domain, because which ones there are is known only when it
-//! is its turn; [`Whose`] says which one it means by then.
+//! A [`Task`] does not name an incarnation of a domain, because those that exist are known only
+//! when its turn comes: [`Whose`] then selects one.
 
 mod adversary;
 mod directory;

@@ -1,17 +1,17 @@
 //! The laboratory of the store: its real code on simulated hosts that crash, fail and compete.
 //!
 //! `userdata-sim` is the host's disk, its faults and what a power cut leaves of it. This library
-//! runs the store on it, in five ways, and holds what it finds against the guarantees:
+//! runs the store on it, and checks the results against the guarantees:
 //!
 //! * [`walk::CrashWalk`] and [`walk::FaultWalk`] stop or disturb one process at every point and
 //!   recover with the real code.
 //! * A [`scenario::Scenario`] is several processes on one host, real libxl and its defects among
-//!   them. Which of them runs next is up to [`schedule::Choices`], of a seed or exhaustive. What
-//!   comes of it is a [`scenario::Run`].
-//! * A [`checker::Checker`] holds a [`history::History`] of several processes against the
+//!   them. [`schedule::Choices`], from a seed or exhaustive, decide which of them runs next. The
+//!   result is a [`scenario::Run`].
+//! * A [`checker::Checker`] checks a [`history::History`] of several processes against the
 //!   guarantees, and says why it is wrong; [`checker::CrashCheck`] does so with what a power cut
 //!   leaves of it.
-//! * [`shrink::shrink()`] makes what fails small.
+//! * [`shrink::shrink()`] makes a failing scenario as small as it can.
 //!
 //! # What is walked, and what is not
 //!

@@ -1,6 +1,7 @@
 //! Walks: the real code on a simulated host, stopped or disturbed at every point.
 
 mod action;
+mod carry;
 mod crash_walk;
 mod expectation;
 mod fault_walk;
@@ -14,6 +15,7 @@ mod recovery;
 mod report;
 mod reported;
 mod scene;
+mod shortage;
 mod swept;
 
 pub use action::{Action, ActionKind, Slot};

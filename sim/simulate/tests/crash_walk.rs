@@ -14,8 +14,22 @@ use userdata_simulate::walk::{Action, CrashWalk, Cut, Guarantee, Scene, Setting,
 const DURABILITIES: [Durability; 3] = [Durability::Process, Durability::File, Durability::Full];
 
 fn scene(format: NameFormat) -> Scene {
+    scene_of(format, false)
+}
+
+/// The files are named as libxl does, on a tmpfs where no other one fits.
+fn full_scene() -> Scene {
+    scene_of(NameFormat::Libxl, true)
+}
+
+fn scene_of(format: NameFormat, full: bool) -> Scene {
     let block = NonZeroUsize::new(4);
-    Scene::new(Setting { format, block }).unwrap()
+    let setting = Setting {
+        format,
+        block,
+        full,
+    };
+    Scene::new(setting).unwrap()
 }
 
 fn models() -> impl Iterator<Item = CrashModel> {
@@ -46,13 +60,17 @@ fn no_crash_of_any_protocol_breaks_a_guarantee() {
         sizes: Sizes::Vary,
     };
     let mut all = Walked::default();
-    for format in [NameFormat::Libxl, NameFormat::Seed] {
-        let scene = scene(format);
+    let scenes = [
+        scene(NameFormat::Libxl),
+        scene(NameFormat::Seed),
+        full_scene(),
+    ];
+    for scene in scenes {
         for durability in DURABILITIES {
             for action in scene.protocols(durability) {
                 let walked = walk(&scene, &[action], model, WithoutSyncs::default());
                 if let Some(broken) = walked.broken.first() {
-                    panic!("{format:?}: {broken}");
+                    panic!("{:?}: {broken}", scene.setting());
                 }
                 all.add(walked);
             }

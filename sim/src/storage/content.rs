@@ -79,7 +79,7 @@ impl Bytes {
     }
 }
 
-/// Something that was done to a file and that a crash may undo by itself.
+/// A change of a file that a crash may undo without the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Block { at: u64, bytes: Arc<[u8]> },
@@ -233,7 +233,7 @@ impl Content {
         self.pending.iter().filter(within).count()
     }
 
-    /// What a crash loses with this `index`, for people.
+    /// What a crash with this `index` loses, as text.
     pub(crate) fn describe_crashed(&self, sizes: Sizes, index: u128) -> String {
         let bytes = self.crashed(sizes, index);
         format!(

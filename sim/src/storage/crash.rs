@@ -17,8 +17,8 @@ pub enum NameOrder {
     Weak,
 }
 
-/// What a crash may do. It keeps every change of names in a directory that was synced since, every
-/// byte of a file that was synced since, and of the rest what the model lets it keep.
+/// What a crash may do. It keeps every change of names in a directory that was synced afterwards,
+/// every byte of a file that was synced afterwards, and of the rest a part that the model allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CrashModel {
     /// What becomes of names.
@@ -122,8 +122,8 @@ impl<'a> CrashStates<'a> {
         random.below(self.count())
     }
 
-    /// Every state that programs can tell from the others and from those that were `seen`, with the
-    /// index that leads to it.
+    /// Every state that programs can distinguish from the others and from those in `seen`, with its
+    /// index.
     pub fn distinct<'s>(
         &'s self,
         seen: &'s mut BTreeSet<Tree>,
@@ -165,7 +165,7 @@ impl<'a> CrashStates<'a> {
             .filter(|(_, state)| seen.insert(state.tree()))
     }
 
-    /// What is kept and what is lost in the state of this index, for people.
+    /// What is kept and what is lost in the state of this index, as text.
     #[must_use]
     pub fn describe(&self, index: u128) -> String {
         let (names, files) = self.digits(index);
@@ -308,6 +308,11 @@ impl<'a> CrashStates<'a> {
             storage.nodes.insert(id, node);
         }
         storage.inodes = storage.nodes.len();
+        if storage.options.links_take_inodes {
+            let nodes = storage.nodes.values();
+            let more = nodes.map(|node| node.links.saturating_sub(1) as usize);
+            storage.inodes += more.sum::<usize>();
+        }
         if storage.options.reuses_inodes {
             let all = super::ROOT_NUMBER + 1..storage.next_number;
             storage.free_numbers = all.filter(|number| !numbers.contains(number)).collect();

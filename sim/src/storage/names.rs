@@ -107,6 +107,10 @@ impl Storage {
         if let Body::Directory(_) = self.node(id)?.body {
             return Err(Errno::PERM);
         }
+        if self.options.links_take_inodes {
+            self.check_inode_free()?;
+            self.inodes += 1;
+        }
         self.change(&[(directory, to, Some(id))], false)
     }
 
@@ -166,6 +170,21 @@ impl Storage {
             folder.parent = Some(to_directory);
         }
         Ok(true)
+    }
+
+    /// Gives what stands under `from` the name `to`, which nothing has.
+    pub(crate) fn rename_no_replace(
+        &mut self,
+        directory: NodeId,
+        from: &[u8],
+        to: &[u8],
+    ) -> Result<(), Errno> {
+        self.check_writable()?;
+        self.look_up(directory, from)?;
+        if self.find(directory, to)?.is_some() {
+            return Err(Errno::EXIST);
+        }
+        self.rename((directory, from), (directory, to)).map(drop)
     }
 
     /// At most `count` names behind `after`, in order.
@@ -255,7 +274,7 @@ impl Storage {
                 node.links = node.links.saturating_sub(1);
                 // A rename takes the old name away first: that must not free what it moves.
                 if !slots.iter().any(|(_, _, moved)| *moved == Some(before)) {
-                    self.release_unused(before);
+                    self.release_name(before);
                 }
             }
         }

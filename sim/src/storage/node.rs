@@ -8,7 +8,7 @@ use userdata_core::store::FileType;
 
 use super::content::Content;
 
-/// Names an inode for ever, unlike the number that `stat` shows, which is used again.
+/// Identifies an inode for ever, unlike the number that `stat` shows, which is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NodeId(pub(crate) u64);
 
@@ -17,7 +17,7 @@ pub(crate) type Names = BTreeMap<Arc<[u8]>, NodeId>;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
-    /// What `stat` shows as the number of the inode.
+    /// The number of the inode that `stat` shows.
     pub(crate) number: u64,
     pub(crate) body: Body,
     /// The clock when the content was last changed.
@@ -32,7 +32,7 @@ pub(crate) struct Node {
 pub(crate) enum Body {
     File(Content),
     Directory(Folder),
-    /// A symbolic link, by what it says.
+    /// A symbolic link, with its target.
     Symlink(Arc<[u8]>),
     /// A pipe, socket or device.
     Special(FileType),

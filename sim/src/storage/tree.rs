@@ -1,4 +1,4 @@
-//! `Tree`: everything under its path, for comparing and for people.
+//! `Tree`: every file with its path, to compare and to print.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -4,7 +4,8 @@
 //! that the turn is still the same; every commit moves the turn on. The closing mark is a key on a
 //! lease.
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -13,12 +14,14 @@ use std::time::{Duration, Instant};
 use userdata_core::file_name::{Kind, Owner};
 use userdata_core::store::{
     Admit, AdmitBoth, AdmitEach, Cleared, ClosingMark, Condition, Done, Durability, EachCleared,
-    Entry, Expect, Found, Keep, Op, Operation, Owned, Refused, State, StoreError, StoreErrorKind,
-    Transfer, Transferred,
+    Entry, Found, Keep, Op, Operation, Owned, Refused, State, StoreError, StoreErrorKind, Transfer,
+    Transferred,
 };
-use userdata_core::{DomainKey, Store, Userid, Value, Version};
+use userdata_core::value::NonEmpty;
+use userdata_core::{DomainKey, Store, Userid, Value, WritableUserid};
 
 use super::database::{Database, Key, Lease, Revision, Write};
+use super::database_change::{Values, apply, give};
 
 /// How long a mark stays after its holder has died.
 pub(crate) const LEASE_SECONDS: u64 = 15;
@@ -32,9 +35,6 @@ pub(crate) struct DatabaseStore {
     value_max: u64,
     started: Instant,
 }
-
-/// The values of one domain while a change is computed.
-type Values = BTreeMap<Userid, Vec<u8>>;
 
 /// The revisions that were read, and that must be the same when the change is committed.
 struct Basis {
@@ -74,11 +74,6 @@ impl DatabaseStore {
         }
     }
 
-    fn commit(&self, domain: &DomainKey, basis: &Basis, mut writes: Vec<Write>) -> bool {
-        writes.push(Write::Set(Key::Turn(*domain), Vec::new(), None));
-        self.database.commit(&basis.conditions, writes)
-    }
-
     /// Asks for admission and computes the change again until no other change comes first.
     fn until_first<T>(
         &self,
@@ -87,14 +82,31 @@ impl DatabaseStore {
         admit: Admit<'_>,
         mut change: impl FnMut(&Basis) -> Result<(Vec<Write>, T), StoreError>,
     ) -> Result<T, StoreError> {
-        let failed = |operation, kind| StoreError::new(operation, domain.to_string(), kind);
+        let domains = [*domain];
+        let mut admit = |[basis]: &[Basis; 1]| admit(&State::new(basis.closing));
+        self.until_both(domains, timeout, &mut admit, |[basis]| change(basis))
+    }
+
+    /// The same of several domains, in one transaction: no other change of any of them comes first.
+    fn until_both<T, const N: usize>(
+        &self,
+        domains: [DomainKey; N],
+        timeout: Duration,
+        admit: &mut dyn FnMut(&[Basis; N]) -> Result<(), Refused>,
+        mut change: impl FnMut(&[Basis; N]) -> Result<(Vec<Write>, T), StoreError>,
+    ) -> Result<T, StoreError> {
+        let names = domains.map(|domain| domain.to_string()).join(" and ");
+        let failed = |operation, kind| StoreError::new(operation, &names, kind);
         let started = Instant::now();
         for _ in 0..TRIES_MAX {
-            let basis = self.basis(domain);
-            admit(&State::new(basis.closing))
+            let bases = domains.map(|domain| self.basis(&domain));
+            admit(&bases)
                 .map_err(|refused| failed(Operation::Admit, StoreErrorKind::Refused(refused)))?;
-            let (writes, result) = change(&basis)?;
-            if self.commit(domain, &basis, writes) {
+            let (mut writes, result) = change(&bases)?;
+            let turns = domains.map(|domain| Write::Set(Key::Turn(domain), Vec::new(), None));
+            writes.extend(turns);
+            let conditions = bases.map(|basis| basis.conditions).concat();
+            if self.database.commit(&conditions, writes) {
                 return Ok(result);
             }
             let waited = started.elapsed();
@@ -113,96 +125,70 @@ impl DatabaseStore {
 
     fn check(&self, op: &Op<'_>) -> Result<(), StoreError> {
         match op {
-            Op::Put { userid, data, .. } if data.as_bytes().len() as u64 > self.value_max => {
-                let (limit, size) = (self.value_max, data.as_bytes().len() as u64);
-                let kind = StoreErrorKind::LimitExceeded { limit, size };
-                Err(StoreError::new(Operation::Write, userid.as_bytes(), kind))
+            Op::Put { userid, data, .. } => self.check_size(userid, *data),
+            Op::PutAll { values, .. } => {
+                let mut seen = BTreeSet::new();
+                values.iter().try_for_each(|put| {
+                    if seen.insert(put.userid.as_userid()) {
+                        return self.check_size(put.userid, put.data);
+                    }
+                    let kind = StoreErrorKind::Unsupported;
+                    Err(StoreError::new(
+                        Operation::Admit,
+                        put.userid.as_bytes(),
+                        kind,
+                    ))
+                })
             }
             _ => Ok(()),
         }
     }
-}
 
-/// Applies an op to the values, and adds it to the transaction.
-fn apply(
-    domain: &DomainKey,
-    op: &Op<'_>,
-    values: &mut Values,
-    writes: &mut Vec<Write>,
-) -> Result<Done, StoreError> {
-    // Every commit is replicated, so it survives a power cut.
-    let durability = Durability::Full;
-    match *op {
-        Op::Put {
-            userid,
-            data,
-            expect,
-            ..
-        } => {
-            compare(values, userid.as_userid(), expect)?;
-            values.insert(Userid::clone(userid.as_userid()), data.as_bytes().to_vec());
-            let key = Key::Value(*domain, Userid::clone(userid.as_userid()));
-            writes.push(Write::Set(key, data.as_bytes().to_vec(), None));
-            Ok(Done::Stored {
+    fn check_size(&self, userid: &WritableUserid, data: NonEmpty<'_>) -> Result<(), StoreError> {
+        let (limit, size) = (self.value_max, data.as_bytes().len() as u64);
+        if size <= limit {
+            return Ok(());
+        }
+        let kind = StoreErrorKind::LimitExceeded { limit, size };
+        Err(StoreError::new(Operation::Write, userid.as_bytes(), kind))
+    }
+
+    /// Clears one of many domains.
+    fn clear_one(
+        &self,
+        domain: &DomainKey,
+        timeout: Duration,
+        durability: Durability,
+        admit: AdmitEach<'_>,
+    ) -> Result<Cleared, StoreError> {
+        let keep = Cell::new(Keep::Essential);
+        let mut admit = |state: &State| {
+            keep.set(admit(domain, state)?);
+            Ok(())
+        };
+        self.until_first(domain, timeout, &mut admit, |basis| {
+            let (mut values, mut writes) = (basis.values.clone(), Vec::new());
+            let clear = Op::Clear {
+                keep: keep.get(),
                 durability,
-                displaced: None,
-            })
-        }
-        Op::Delete { userid, expect, .. } => delete(domain, userid, expect, values, writes),
-        Op::Clear { keep, .. } => {
-            let mut cleared = Cleared::default();
-            let goes = |userid: &Userid| keep == Keep::Nothing || !userid.is_libxl_json();
-            cleared.removed = values
-                .keys()
-                .filter(|userid| goes(userid))
-                .cloned()
-                .collect();
-            for userid in &cleared.removed {
-                values.remove(userid);
-                writes.push(Write::Unset(Key::Value(*domain, userid.clone())));
+            };
+            match apply(domain, &clear, &mut values, &mut writes)? {
+                Done::Cleared(cleared) => Ok((writes, cleared)),
+                other => unreachable!("a clear answered {other:?}"),
             }
-            Ok(Done::Cleared(cleared))
-        }
-        _ => unreachable!("an op that this engine does not know"),
+        })
     }
-}
-
-fn delete(
-    domain: &DomainKey,
-    userid: &Userid,
-    expect: Expect,
-    values: &mut Values,
-    writes: &mut Vec<Write>,
-) -> Result<Done, StoreError> {
-    compare(values, userid, expect)?;
-    if values.remove(userid).is_none() {
-        return Ok(Done::NothingToRemove);
-    }
-    writes.push(Write::Unset(Key::Value(*domain, userid.clone())));
-    let durability = Durability::Full;
-    Ok(Done::Removed { durability })
-}
-
-fn compare(values: &Values, userid: &Userid, expect: Expect) -> Result<(), StoreError> {
-    let found = values.get(userid).map(|bytes| Version::of(bytes));
-    let as_expected = match expect {
-        Expect::Absent => found.is_none(),
-        Expect::Version(version) => found == Some(version),
-        _ => true,
-    };
-    if as_expected {
-        return Ok(());
-    }
-    let kind = StoreErrorKind::PreconditionFailed { found };
-    Err(StoreError::new(Operation::Compare, userid.as_bytes(), kind))
 }
 
 fn entry(userid: Userid, bytes: &[u8]) -> Entry {
     Entry::new(userid, bytes.len() as u64, Condition::Whole)
 }
 
-fn unsupported() -> StoreError {
-    StoreError::new(Operation::Admit, "all domains", StoreErrorKind::Unsupported)
+fn owner(domain: &DomainKey) -> Owner {
+    Owner {
+        domid: Some(domain.domid),
+        uuid: domain.uuid,
+    }
 }
 
 impl Store for DatabaseStore {
@@ -226,11 +212,13 @@ impl Store for DatabaseStore {
 
     fn scan(&self, each: &mut dyn FnMut(Found) -> ControlFlow<()>) -> Result<(), StoreError> {
         for (domain, userid, bytes) in self.database.values(|_| true) {
-            let owner = Owner {
-                domid: Some(domain.domid),
-                uuid: domain.uuid,
-            };
-            if each(Found::new(owner, Kind::Data, entry(userid, &bytes))).is_break() {
+            if each(Found::new(
+                owner(&domain),
+                Kind::Data,
+                entry(userid, &bytes),
+            ))
+            .is_break()
+            {
                 break;
             }
         }
@@ -256,38 +244,64 @@ impl Store for DatabaseStore {
         })?
     }
 
-    fn owners(&self, _: &mut dyn FnMut(Owned) -> ControlFlow<()>) -> Result<(), StoreError> {
-        Err(unsupported())
+    fn owners(&self, each: &mut dyn FnMut(Owned) -> ControlFlow<()>) -> Result<(), StoreError> {
+        let mut owned: BTreeMap<Owner, Owned> = BTreeMap::new();
+        for (domain, ..) in self.database.values(|_| true) {
+            let one = Owned::new(owner(&domain), Kind::Data);
+            owned
+                .entry(one.owner)
+                .and_modify(|owned| *owned = owned.with(one))
+                .or_insert(one);
+        }
+        let _ = owned.into_values().try_for_each(each);
+        Ok(())
     }
 
     fn clear_each(
         &self,
-        _: &[DomainKey],
-        _: Duration,
-        _: Durability,
-        _: AdmitEach<'_>,
-        _: EachCleared<'_>,
+        domains: &[DomainKey],
+        timeout: Duration,
+        durability: Durability,
+        admit: AdmitEach<'_>,
+        each: EachCleared<'_>,
     ) -> Result<(), StoreError> {
-        Err(unsupported())
+        let _ = domains.iter().try_for_each(|domain| {
+            let cleared = self.clear_one(domain, timeout, durability, admit);
+            each(domain, cleared)
+        });
+        Ok(())
     }
 
     fn snapshot(
         &self,
-        _: &DomainKey,
+        domain: &DomainKey,
         _: Duration,
-        _: &dyn Fn(&Userid) -> bool,
-        _: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
+        which: &dyn Fn(&Userid) -> bool,
+        each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        Err(unsupported())
+        // One read of several keys is of one instant.
+        let values = self.database.values(|owner| owner == domain);
+        let mut values = values.into_iter().filter(|(_, userid, _)| which(userid));
+        let _ = values.try_for_each(|(_, userid, bytes)| each(userid, Value::new(bytes)));
+        Ok(())
     }
 
     fn transfer(
         &self,
-        _: &Transfer<'_>,
-        _: Duration,
-        _: AdmitBoth<'_>,
+        transfer: &Transfer<'_>,
+        timeout: Duration,
+        admit: AdmitBoth<'_>,
     ) -> Result<Transferred, StoreError> {
-        Err(unsupported())
+        let domains = [transfer.from(), transfer.to()];
+        if transfer.from() == transfer.to() {
+            let (name, kind) = (transfer.from().to_string(), StoreErrorKind::Unsupported);
+            return Err(StoreError::new(Operation::Admit, name, kind));
+        }
+        let mut admit =
+            |[from, to]: &[Basis; 2]| admit(&State::new(from.closing), &State::new(to.closing));
+        self.until_both(domains, timeout, &mut admit, |[from, to]| {
+            give(transfer, &from.values, &to.values)
+        })
     }
 
     fn close(

@@ -1,11 +1,15 @@
 //! Changes of a `TreeStore`, under the domain's lock.
 
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
 use userdata_core::file_name::Kind;
 use userdata_core::store::{
     Admit, Cleared, Done, Durability, Expect, Keep, Op, Operation, Record, State, StoreError,
     StoreErrorKind,
 };
-use userdata_core::{DomainKey, Userid, Version};
+use userdata_core::value::NonEmpty;
+use userdata_core::{DomainKey, Userid, Version, WritableUserid};
 use userdata_fs::Directory;
 
 use super::tree::{TreeStore, failed, name, unless_absent, value_name};
@@ -16,17 +20,35 @@ const TRASH: &str = "trash";
 impl<D: Directory> TreeStore<D> {
     pub(crate) fn check(&self, op: &Op<'_>) -> Result<(), StoreError> {
         match op {
-            Op::Put { userid, data, .. } if data.as_bytes().len() as u64 > self.value_max => {
-                let (limit, size) = (self.value_max, data.as_bytes().len() as u64);
-                let kind = StoreErrorKind::LimitExceeded { limit, size };
-                Err(StoreError::new(
-                    Operation::Write,
-                    value_name(userid.as_userid()),
-                    kind,
-                ))
+            Op::Put { userid, data, .. } => self.check_size(userid, *data),
+            Op::PutAll { values, .. } => {
+                let mut seen = BTreeSet::new();
+                values.iter().try_for_each(|put| {
+                    if seen.insert(put.userid.as_userid()) {
+                        return self.check_size(put.userid, put.data);
+                    }
+                    let (file, kind) = (
+                        value_name(put.userid.as_userid()),
+                        StoreErrorKind::Unsupported,
+                    );
+                    Err(StoreError::new(Operation::Admit, file, kind))
+                })
             }
             _ => Ok(()),
         }
+    }
+
+    fn check_size(&self, userid: &WritableUserid, data: NonEmpty<'_>) -> Result<(), StoreError> {
+        let (limit, size) = (self.value_max, data.as_bytes().len() as u64);
+        if size <= limit {
+            return Ok(());
+        }
+        let kind = StoreErrorKind::LimitExceeded { limit, size };
+        Err(StoreError::new(
+            Operation::Write,
+            value_name(userid.as_userid()),
+            kind,
+        ))
     }
 
     pub(crate) fn compare(
@@ -58,10 +80,30 @@ impl<D: Directory> TreeStore<D> {
         durability: Durability,
     ) -> Result<Done, StoreError> {
         let (directory, file) = (&lock.directory, value_name(userid));
-        let random = directory
-            .random()
-            .map_err(|errno| failed(Operation::Create, &file, errno))?;
-        let temporary = format!("t.{random:032x}");
+        let temporary = Self::write_temporary(lock, data, durability)?;
+        lock.check()?;
+        let replaced = directory.rename(name_of(&temporary), name(&file));
+        replaced.map_err(|errno| failed(Operation::Replace, &file, errno))?;
+        self.sync(lock, durability)?;
+        Ok(Done::Stored {
+            durability,
+            displaced: None,
+        })
+    }
+
+    pub(crate) fn random_name(directory: &D) -> Result<String, StoreError> {
+        let random = directory.random();
+        let random = random.map_err(|errno| failed(Operation::Create, "t", errno))?;
+        Ok(format!("t.{random:032x}"))
+    }
+
+    pub(crate) fn write_temporary(
+        lock: &DomainLock<'_, D>,
+        data: &[u8],
+        durability: Durability,
+    ) -> Result<String, StoreError> {
+        let directory = &lock.directory;
+        let temporary = Self::random_name(directory)?;
         let created = directory.create(name_of(&temporary));
         let handle = created.map_err(|errno| failed(Operation::Create, &temporary, errno))?;
         let mut rest = data;
@@ -76,14 +118,7 @@ impl<D: Directory> TreeStore<D> {
         }
         let closed = directory.close(handle);
         closed.map_err(|errno| failed(Operation::Close, &temporary, errno))?;
-        lock.check()?;
-        let replaced = directory.rename(name_of(&temporary), name(&file));
-        replaced.map_err(|errno| failed(Operation::Replace, &file, errno))?;
-        self.sync(lock, durability)?;
-        Ok(Done::Stored {
-            durability,
-            displaced: None,
-        })
+        Ok(temporary)
     }
 
     /// Syncs the domain's directory, which has the value's name, the boot's directory, which has
@@ -129,12 +164,21 @@ impl<D: Directory> TreeStore<D> {
         durability: Durability,
     ) -> Result<Cleared, StoreError> {
         let closing = Self::is_closing(&lock.directory)?;
+        let now = Self::file_clock(&lock.directory)?;
         let mut cleared = Cleared::default();
         cleared.durability = durability;
         for (kind, entry) in Self::records(&lock.directory)? {
-            let kept =
-                keep == Keep::Essential && kind == Kind::Data && entry.userid.is_libxl_json();
-            if kept || (kind == Kind::Closing && closing) {
+            let stays = match (keep, kind) {
+                (_, Kind::Closing) => closing,
+                (Keep::Nothing, _) => false,
+                (Keep::Essential, _) => kind == Kind::Data && entry.userid.is_libxl_json(),
+                (Keep::AllButStale { age }, Kind::Temporary) => {
+                    let written = entry.modified.unwrap_or(now);
+                    now.duration_since(written).is_ok_and(|older| older < age)
+                }
+                _ => true,
+            };
+            if stays {
                 continue;
             }
             let file = [&[kind.letter(), b'.'], entry.userid.as_bytes()].concat();
@@ -148,6 +192,18 @@ impl<D: Directory> TreeStore<D> {
         }
         self.sync(lock, durability)?;
         Ok(cleared)
+    }
+
+    /// The time by the clock of the file system.
+    fn file_clock(directory: &D) -> Result<SystemTime, StoreError> {
+        let clock = Self::random_name(directory)?;
+        let clock_failed = |errno| failed(Operation::Create, &clock, errno);
+        let file = directory.create(name_of(&clock)).map_err(clock_failed)?;
+        let metadata = directory.metadata(&file);
+        let _ = directory.close(file);
+        let unlinked = directory.unlink(name_of(&clock));
+        unlinked.map_err(clock_failed)?;
+        Ok(metadata.map_err(clock_failed)?.modified)
     }
 
     /// Removes everything with one rename. A file that can't be removed from the trash is no longer
@@ -211,6 +267,11 @@ impl<D: Directory> TreeStore<D> {
                 self.compare(&lock.directory, &value_name(userid.as_userid()), expect)?;
                 self.put(lock, userid.as_userid(), data.as_bytes(), durability)
             }
+            Op::PutAll {
+                values,
+                clash,
+                durability,
+            } => self.put_all(lock, values, clash, durability),
             Op::Delete {
                 userid,
                 expect,
@@ -219,16 +280,26 @@ impl<D: Directory> TreeStore<D> {
                 self.compare(&lock.directory, &value_name(userid), expect)?;
                 self.delete(lock, userid, durability)
             }
-            // The lock is removed with the directory, so no op may follow.
-            Op::Clear {
-                keep: Keep::Nothing,
-                durability,
-            } if is_last && !Self::is_closing(&lock.directory)? => {
-                self.discard(lock, durability).map(Done::Cleared)
-            }
-            Op::Clear { keep, durability } => self.clear(lock, keep, durability).map(Done::Cleared),
+            Op::Clear { keep, durability } => self
+                .clear_all(lock, keep, durability, is_last)
+                .map(Done::Cleared),
             _ => unreachable!("an op that this engine does not know"),
         }
+    }
+
+    /// Clears the domain in the way that what is to stay permits.
+    pub(crate) fn clear_all(
+        &self,
+        lock: &DomainLock<'_, D>,
+        keep: Keep,
+        durability: Durability,
+        is_last: bool,
+    ) -> Result<Cleared, StoreError> {
+        // The lock is removed with the directory, so no op may follow.
+        if keep == Keep::Nothing && is_last && !Self::is_closing(&lock.directory)? {
+            return self.discard(lock, durability);
+        }
+        self.clear(lock, keep, durability)
     }
 
     pub(crate) fn admit(

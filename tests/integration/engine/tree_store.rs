@@ -15,10 +15,6 @@ use userdata_fs::{Directory, Errno, LockMode};
 use super::tree::{MARK, TreeStore, entry, failed, name, unless_absent, value_name};
 use super::tree_lock::DomainLock;
 
-fn unsupported() -> StoreError {
-    StoreError::new(Operation::Admit, "all domains", StoreErrorKind::Unsupported)
-}
-
 impl<D: Directory> Store for TreeStore<D> {
     fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError> {
         match self.domain(domain)? {
@@ -50,17 +46,7 @@ impl<D: Directory> Store for TreeStore<D> {
     }
 
     fn scan(&self, each: &mut dyn FnMut(Found) -> ControlFlow<()>) -> Result<(), StoreError> {
-        for key in Self::names(&self.child(self.boot.as_str())?)? {
-            let Some(text) = str::from_utf8(&key).ok() else {
-                continue;
-            };
-            let Some(domain) = text
-                .parse::<DomainKey>()
-                .ok()
-                .filter(|key| key.to_string() == text)
-            else {
-                continue;
-            };
+        for domain in self.keys()? {
             let owner = Owner {
                 domid: Some(domain.domid),
                 uuid: domain.uuid,
@@ -94,38 +80,38 @@ impl<D: Directory> Store for TreeStore<D> {
             .collect()
     }
 
-    fn owners(&self, _: &mut dyn FnMut(Owned) -> ControlFlow<()>) -> Result<(), StoreError> {
-        Err(unsupported())
+    fn owners(&self, each: &mut dyn FnMut(Owned) -> ControlFlow<()>) -> Result<(), StoreError> {
+        self.show_owners(each)
     }
 
     fn clear_each(
         &self,
-        _: &[DomainKey],
-        _: Duration,
-        _: Durability,
-        _: AdmitEach<'_>,
-        _: EachCleared<'_>,
+        domains: &[DomainKey],
+        timeout: Duration,
+        durability: Durability,
+        admit: AdmitEach<'_>,
+        each: EachCleared<'_>,
     ) -> Result<(), StoreError> {
-        Err(unsupported())
+        self.clear_many(domains, timeout, durability, admit, each)
     }
 
     fn snapshot(
         &self,
-        _: &DomainKey,
-        _: Duration,
-        _: &dyn Fn(&Userid) -> bool,
-        _: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
+        domain: &DomainKey,
+        timeout: Duration,
+        which: &dyn Fn(&Userid) -> bool,
+        each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        Err(unsupported())
+        self.show_values(domain, timeout, which, each)
     }
 
     fn transfer(
         &self,
-        _: &Transfer<'_>,
-        _: Duration,
-        _: AdmitBoth<'_>,
+        transfer: &Transfer<'_>,
+        timeout: Duration,
+        admit: AdmitBoth<'_>,
     ) -> Result<Transferred, StoreError> {
-        Err(unsupported())
+        self.move_values(transfer, timeout, admit)
     }
 
     fn close(

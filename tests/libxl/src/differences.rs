@@ -11,10 +11,10 @@ pub(crate) const ALL: &[Difference] = &[
     Difference {
         name: "one temporary name",
         libxl: "Every writer of a value uses the same temporary file. If a file with its name \
-                exists, libxl writes into it and keeps its mode; it follows a link; and a \
-                directory there makes every store fail.",
+                exists, libxl writes into it and keeps its mode; it follows a link that has the \
+                name; and if a directory has the name, every store fails.",
         here: "Each temporary file has a random name of its own, and is created exclusively with \
-               mode 0600. A file with libxl's temporary name is not used.",
+               mode 0600. A file with libxl's temporary name is left alone.",
         because: "Two writers never share a file, and no other program can plant one (G2, G7).",
         amend: amendment::temporary_of_its_own,
     },
@@ -46,8 +46,8 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         name: "positive code",
-        libxl: "A store of no bytes that cannot remove the value returns the bare errno, a \
-                positive number.",
+        libxl: "If a store of no bytes cannot remove the value, it returns the errno, a positive \
+                number.",
         here: "A failure is a typed error.",
         because: "Callers look for negative codes and take a positive one for success (G6).",
         amend: amendment::positive_code,
@@ -57,30 +57,30 @@ pub(crate) const ALL: &[Difference] = &[
         libxl: "A retrieve takes the lock: it creates and removes a file, waits for writers, and \
                 fails if the lock cannot be taken.",
         here: "A retrieve takes no lock, and creates and removes no file.",
-        because: "Reading needs no right to write and never waits (G11).",
+        because: "Reading needs no right to write and never waits for a writer (G11).",
         amend: amendment::reading_without_lock,
     },
     Difference {
         name: "pipe",
-        libxl: "A named pipe under the name of a value makes a retrieve wait for ever, with the \
-                lock held.",
+        libxl: "If a named pipe has the name of a value, a retrieve waits for ever, with the lock \
+                held.",
         here: "A retrieve reports the named pipe at once.",
-        because: "No call waits for a file under the store's names (G7, G9).",
+        because: "No call waits for a file that is not a regular one (G7, G9).",
         amend: amendment::pipe_is_not_waited_for,
     },
     Difference {
         name: "link",
-        libxl: "A symbolic link under the name of a value is followed when the value is read; a \
-                dangling link reads as no value.",
+        libxl: "If a symbolic link has the name of a value, a retrieve follows it; a dangling link \
+                counts as no value.",
         here: "A retrieve reports the symbolic link.",
-        because: "Links are never followed, and no failure reads as no value (G6, G7).",
+        because: "Links are never followed, and no failure is reported as no value (G6, G7).",
         amend: amendment::link_not_followed,
     },
     Difference {
         name: "size limit",
         libxl: "A value may have any size up to 2 GiB.",
         here: "A value over a limit, 1 MiB unless set otherwise, is neither stored nor read.",
-        because: "Every read has a limit, whatever program wrote the value (G9).",
+        because: "Every read has a limit, no matter which program wrote the value (G9).",
         amend: amendment::size_limit,
     },
     Difference {
@@ -93,7 +93,8 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         name: "kind that is not a letter",
-        libxl: "A destroy removes files of any kind of one character.",
+        libxl: "A destroy removes a file if its kind, the part of its name after userdata-, is any \
+                one character.",
         here: "A kind is one ASCII letter. A name with another character in its place does not \
                belong to the store.",
         because: "Names that do not belong to the store are never touched (G7).",
@@ -101,9 +102,9 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         name: "link to a directory",
-        libxl: "A destroy leaves a symbolic link that leads to a directory.",
+        libxl: "A destroy does not remove a symbolic link that leads to a directory.",
         here: "A destroy removes the link.",
-        because: "It is a name of the domain like any other, and is not followed (G4, G7).",
+        because: "The link is a file of the domain like any other, and is not followed (G4, G7).",
         amend: amendment::link_to_directory_is_removed,
     },
     Difference {
@@ -117,7 +118,7 @@ pub(crate) const ALL: &[Difference] = &[
     Difference {
         name: "destroy that reports",
         libxl: "A destroy logs the files that it could not remove, and succeeds.",
-        here: "The result has the files that could not be removed or could not be used as the \
+        here: "The result lists the files that could not be removed or could not be used as the \
                closing mark.",
         because: "The caller can act on files that are left (G6).",
         amend: amendment::destroy_reports,
@@ -126,7 +127,7 @@ pub(crate) const ALL: &[Difference] = &[
         name: "leaving domain",
         libxl: "A value is stored although the toolstack has begun to take the domain apart. If \
                 its userdata is deleted already, the value stays for ever.",
-        here: "The store is refused: the domain is being destroyed.",
+        here: "The store is refused with the error that the domain is being destroyed.",
         because: "No store leaves data of a domain that is being destroyed (G4).",
         amend: amendment::leaving_is_refused,
     },
@@ -154,7 +155,7 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         name: "dead domain",
-        libxl: "A domain that is dead, and still referred to, is like any other.",
+        libxl: "A dead domain to which another domain still refers is treated like any other.",
         here: "A dead domain is treated as gone.",
         because: "A dead domain never comes back, so data that is stored for it would stay for \
                   ever (G4).",
@@ -162,7 +163,7 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         name: "userid of a lock",
-        libxl: "A value may be stored under the name of a lock, or one that contains \
+        libxl: "A value may be stored under the name of a lock, or under a userid that contains \
                 domain-userdata-lock.",
         here: "A store with such a userid is refused. A value that has one can be read and \
                removed.",
@@ -172,7 +173,7 @@ pub(crate) const ALL: &[Difference] = &[
     Difference {
         name: "libxl-json",
         libxl: "Any program may store or remove libxl-json.",
-        here: "It is written and removed only by a separate call.",
+        here: "Only a separate call stores or removes it.",
         because: "Without it, or with a wrong one, xl cannot manage the domain.",
         amend: amendment::libxl_json_takes_consent,
     },
@@ -180,8 +181,8 @@ pub(crate) const ALL: &[Difference] = &[
         name: "characters of a userid",
         libxl: "A userid is not checked: blanks, control characters, other bytes and the empty \
                 userid are stored.",
-        here: "A userid that is written consists of printable ASCII without blanks, and is neither \
-               empty nor . nor .. unless the caller asks for libxl's rules. Every userid is read, \
+        here: "A store needs a userid of printable ASCII without blanks that is not empty, . or \
+               .., unless the caller asks for libxl's rules. Values under any userid can be read, \
                listed and removed.",
         because: "libxl.h says that a userid is a short printable ASCII string.",
         amend: amendment::printable_userids,
@@ -189,9 +190,11 @@ pub(crate) const ALL: &[Difference] = &[
     Difference {
         name: "length of a userid",
         libxl: "A userid may be as long as the file system allows. A longer one fails.",
-        here: "A userid that is written has at most 128 bytes, or as many as fit if the caller \
-               asks for libxl's rules. A longer one is refused before the lock is taken.",
-        because: "A userid that fits one domain would not fit another one with a longer domid.",
+        here: "A store needs a userid of at most 128 bytes, or of as many as fit into the file \
+               name if the caller asks for libxl's rules. A longer one is refused before the lock \
+               is taken.",
+        because: "A longer userid could fit for one domain and not for another one with a longer \
+                  domid.",
         amend: amendment::short_userids,
     },
     Difference {

@@ -7,19 +7,20 @@ const AT_THE_SAME_TIME: &[[&str; 4]] = &[
     [
         "libxl waits for the lock for ever.",
         "Every wait has a deadline, ten seconds unless set otherwise.",
-        "A program that hangs with the lock held does not stop the others for ever (G9).",
+        "If a program hangs while it holds the lock, the others do not wait for ever (G9).",
         "libxls_lock_ends_our_changes_at_their_timeout_and_no_read",
     ],
     [
         "Every user can read the lock file, and so every user can lock it.",
-        "It is created with mode 0600.",
-        "Only a user who may write userdata can keep other programs from it.",
+        "The lock file is created with mode 0600.",
+        "Only a user who may write userdata can lock other programs out.",
         "our_lock_makes_every_call_of_libxl_wait_until_it_is_released",
     ],
     [
         "An attempt to lock that fails, because no file can be opened, removes the lock file of \
          the lock holder.",
-        "The lock holder notices it before it replaces a value, and fails; the old value stays.",
+        "The lock holder notices this before it replaces a value. The store fails, and the old \
+         value stays.",
         "No value is stored under a lock that excludes no other process (G2).",
         "a_lock_that_real_libxl_breaks_is_reported_as_lost",
     ],
@@ -28,7 +29,7 @@ const AT_THE_SAME_TIME: &[[&str; 4]] = &[
         "While a process holds the closing mark, every store of this library is refused. libxl's \
          clean-up passes over the mark, and the values that libxl stored meanwhile are removed \
          with the domain.",
-        "No data is left of a domain that was destroyed through this library (G4).",
+        "Values that are stored while the domain is being destroyed are removed, too (G4).",
         "libxls_destroy_within_ours_leaves_nothing",
     ],
 ];
@@ -55,16 +56,15 @@ pub(crate) fn page() -> String {
 const BEGINNING: &str = "\
 # What real libxl does differently
 
-Every deliberate difference between a call of libxl and one of this library. The page is printed by
-`libxl-diff --page` from the table that the comparison itself uses (`tests/libxl/`), and a test
-keeps the two equal.
+This page lists every deliberate difference between a call of libxl and a call of this library. G1
+to G12 are the guarantees in [README.md](../README.md). `libxl-diff --page` prints the page from the
+table that the comparison itself uses (`tests/libxl/`), and a test keeps the two equal.
 
 `cargo xtask xen libxl-diff` runs the libxl of Xen 4.17, from Debian's package, with no hypervisor.
 It takes the same steps with libxl and with this library, in two directories and in a shared one,
-and compares results, file names, modes and bytes after every step. The result of libxl, amended by
-this table, must be the result of this library. A difference that is not in the table fails the
-check, and so does an entry of the table that does not show. Each entry has an example that must
-show it.
+and compares results, file names, modes and bytes after every step. The check fails if a difference
+is not in the table. Each entry of the table has an example, and the check fails if the example does
+not show the difference.
 
 ## In results and files
 

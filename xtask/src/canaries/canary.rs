@@ -9,14 +9,14 @@ use serde::Deserialize;
 /// Where they are kept, one file each.
 pub(crate) const FOLDER: &str = "sim/canaries";
 
-/// A bug, and what of the source is to be changed for it.
+/// A bug, and the changes of the source that make it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Canary {
     /// The name of its file.
     #[serde(skip)]
     pub(crate) name: String,
-    /// What is wrong with the store then.
+    /// What is wrong with the store that has it.
     pub(crate) bug: String,
     #[serde(rename = "edit")]
     pub(crate) edits: Vec<Edit>,
@@ -28,9 +28,9 @@ pub(crate) struct Canary {
 pub(crate) struct Edit {
     /// Relative to the workspace.
     pub(crate) file: String,
-    /// What stands there, exactly once.
+    /// The text in that file, which occurs exactly once.
     pub(crate) text: String,
-    /// What is to stand there.
+    /// The text that replaces it.
     pub(crate) with: String,
 }
 

@@ -1,4 +1,4 @@
-//! `Copy`: the workspace once more, to be spoilt.
+//! `Copy`: a copy of the workspace, into which bugs are planted.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::canary::Canary;
 use crate::child;
 use crate::project;
 
-/// What is of no use there.
+/// Folders that are not copied.
 const SKIPPED: [&str; 5] = [".git", "artifacts", "corpus", "coverage", "target"];
 
 const BUILD: Duration = Duration::from_secs(20 * 60);
@@ -30,7 +30,7 @@ impl Copy {
         Ok(Self { root })
     }
 
-    /// Builds the command `simulate` with these bugs in it, and gives its path.
+    /// Builds the command `simulate` with these bugs in it, and returns its path.
     pub(crate) fn build(&self, canary: Option<&Canary>) -> Result<PathBuf> {
         let edits = canary.map_or(&[][..], |canary| &canary.edits);
         let mut sound = Vec::new();
@@ -53,7 +53,7 @@ impl Copy {
         ]);
         command.env("CARGO_TARGET_DIR", &target);
         let built = child::run(&mut command, BUILD);
-        // Backwards, so that a file with several edits ends as it began.
+        // Backwards, so that a file with several edits is restored exactly.
         for (path, bytes) in sound.iter().rev() {
             fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
         }
@@ -75,7 +75,7 @@ fn bring(from: &Path, to: &Path) -> Result<()> {
         match entry.file_type()? {
             _ if skipped => {}
             kind if kind.is_dir() => bring(&entry.path(), &to.join(&name))?,
-            // A link inside the workspace becomes a file with what it leads to.
+            // A link inside the workspace becomes a copy of its target.
             kind if kind.is_file() || entry.path().is_file() => {
                 same(&entry.path(), &to.join(&name))?
             }

@@ -17,7 +17,7 @@ use super::{folder, simulate_run};
 /// The families that `simulate run --only` knows, the exhaustive ones first.
 const FAMILIES: [&str; 6] = ["crash", "fault", "schedule", "pair", "sequence", "history"];
 
-/// One bug, and how each family did.
+/// One bug, and the result of each family.
 #[derive(Debug, Serialize)]
 struct Row {
     canary: String,
@@ -25,7 +25,7 @@ struct Row {
     families: BTreeMap<&'static str, Hunt>,
 }
 
-/// How one family did.
+/// The result of one family.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Hunt {
     found: bool,
@@ -69,7 +69,7 @@ pub(super) fn measure(copy: &Copy, canaries: &[Canary], minutes: f64) -> Result<
     Ok(ExitCode::SUCCESS)
 }
 
-/// A row for each bug, a column for each family, and what each family finds as no other does.
+/// A row for each bug and a column for each family; then the bugs that only one family finds.
 fn table(rows: &[Row]) -> String {
     let mut text = format!("| canary | `{}` |\n|---", FAMILIES.join("` | `"));
     text.push_str(&"|---".repeat(FAMILIES.len()));

@@ -1,4 +1,4 @@
-//! Known vulnerabilities of what we depend on.
+//! Known vulnerabilities of the dependencies.
 
 use anyhow::Result;
 

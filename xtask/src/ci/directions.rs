@@ -8,7 +8,7 @@ use cargo_metadata::{DependencyKind, Metadata};
 use super::log::Log;
 use super::workspace;
 
-/// What each crate under `crates/` may be built on, and no other one of ours.
+/// The other crates of ours that each crate under `crates/` may depend on.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("userdata-core", &[]),
     ("userdata-archive", &["userdata-core"]),
@@ -34,7 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The packages outside `crates/` on which their neighbours may be built.
+/// The packages outside `crates/` on which other packages there may depend.
 const SIMULATION: [&str; 2] = ["userdata-sim", "userdata-simulate"];
 
 /// One of our packages depends on another.
@@ -42,7 +42,7 @@ const SIMULATION: [&str; 2] = ["userdata-sim", "userdata-simulate"];
 struct Edge {
     from: String,
     to: String,
-    /// Only its tests and examples do.
+    /// Only its tests and examples depend on it.
     dev: bool,
 }
 
@@ -124,7 +124,7 @@ fn allowed(name: &str) -> Option<&'static [&'static str]> {
         .map(|(_, may)| *may)
 }
 
-/// Does a path lead from one package to another?
+/// Whether a path of dependencies leads from one package to another.
 fn reaches(graph: &Graph, from: &str, to: &str) -> bool {
     let mut seen = BTreeSet::new();
     let mut next = vec![from];

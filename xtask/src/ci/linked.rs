@@ -1,4 +1,4 @@
-//! What the command needs at run time.
+//! The shared libraries that the command needs at run time.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use super::log::Log;
 use crate::{child, project};
 
-/// The C library, what it was in older releases, and the compiler's own.
+/// The C library, its parts in older releases, and the compiler's own library.
 const PERMITTED: [&str; 6] = [
     "ld-linux-",
     "libc.so.",
@@ -17,7 +17,7 @@ const PERMITTED: [&str; 6] = [
     "libpthread.so.",
 ];
 
-/// Fails where the command as users build it links anything else, a library of Xen above all.
+/// Fails if the command, as users build it, links any other library, such as one of Xen's.
 pub(crate) fn check(log: &mut Log) -> Result<String> {
     log.cargo(&["build", "--locked", "--release", "-p", "userdata-cli"])?;
     let mut readelf = child::command("readelf");

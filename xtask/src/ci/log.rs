@@ -1,4 +1,4 @@
-//! Where everything goes that the commands of a step write.
+//! The log of a step: all output of its commands.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::{child, project};
 
-/// How often a running step says that it is still there.
+/// How often a running step prints that it still runs.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 
 /// The log of one step: a file that is kept.
@@ -27,7 +27,7 @@ impl Log {
     pub(crate) fn create(folder: &Path, step: &str, limit: Duration) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
         let path = folder.join(format!("{step}.log"));
-        // Several processes write to it, each at its end.
+        // Several processes append to it.
         let _ = fs::remove_file(&path);
         let file = File::options()
             .create(true)
@@ -76,7 +76,7 @@ impl Log {
         let _ = writeln!(self.file, "{line}");
     }
 
-    /// The last line that the last command wrote, empty ones aside.
+    /// The last line of the last command's output that is not empty.
     pub(crate) fn last_line(&self) -> String {
         let end = self.tail(4096).unwrap_or_default();
         let line = end
@@ -114,7 +114,7 @@ impl Log {
 
 /// The command as one would type it.
 fn words(command: &Command) -> String {
-    // The first three start it so that it does not outlive us.
+    // The first three words make it end with this process.
     let words = command
         .get_args()
         .skip(3)

@@ -15,12 +15,12 @@ use crate::child;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Need {
     program: &'static str,
-    /// What ends well if it is there; `PROGRAM --version` if this is empty.
+    /// The command that succeeds if it is there; `PROGRAM --version` if this is empty.
     probe: &'static [&'static str],
     install: &'static [&'static str],
 }
 
-/// The program is not there and could not be had.
+/// The program is missing and could not be installed.
 #[derive(Debug)]
 pub(crate) struct Missing {
     pub(super) program: &'static str,
@@ -44,7 +44,7 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
-/// A right or a device is not there, which no package brings.
+/// A right or a device is missing, which no package brings.
 #[derive(Debug)]
 pub(crate) struct Unavailable(pub(crate) &'static str);
 
@@ -57,8 +57,8 @@ impl fmt::Display for Unavailable {
 impl std::error::Error for Unavailable {}
 
 impl Need {
-    /// A program and what brings it: `apt-get install PACKAGE`, `rustup component add NAME` or
-    /// `cargo install NAME`.
+    /// A program and the command that installs it: `apt-get install PACKAGE`, `rustup component add
+    /// NAME` or `cargo install NAME`.
     pub(crate) const fn of(program: &'static str, install: &'static [&'static str]) -> Self {
         Self {
             program,
@@ -67,7 +67,7 @@ impl Need {
         }
     }
 
-    /// With a command that ends well if it is there, in place of `PROGRAM --version`.
+    /// With a command that succeeds if it is there, in place of `PROGRAM --version`.
     pub(crate) const fn probed_by(self, probe: &'static [&'static str]) -> Self {
         Self { probe, ..self }
     }
@@ -118,7 +118,7 @@ impl Need {
     }
 }
 
-/// Once a run; a stale list may still do.
+/// Updates apt's lists, once a run. A failure is ignored: an old list may be enough.
 fn refresh_package_lists(log: &mut Log) {
     static REFRESHED: Once = Once::new();
     REFRESHED.call_once(|| {

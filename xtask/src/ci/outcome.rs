@@ -1,4 +1,4 @@
-//! How a step ended, and how all of them did.
+//! How a step ended, and how all steps ended.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -13,15 +13,15 @@ use crate::child::Interrupted;
 /// How a step ended.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// With a line about what was seen.
+    /// It passed, with a line about what was seen.
     Passed(String),
     Failed(Error),
-    /// With the reason why that is not a failure.
+    /// It was left out, with the reason why that is not a failure.
     Skipped(Error, &'static str),
 }
 
 impl Outcome {
-    /// What the result of a step means; an error only where the user has ended us.
+    /// The outcome of a step's result; an error only if the user has interrupted the run.
     pub(crate) fn of(result: Result<String>, optional: Option<&'static str>) -> Result<Self> {
         match (result, optional) {
             (Ok(seen), _) => Ok(Self::Passed(seen)),
@@ -71,7 +71,7 @@ impl Summary {
             .push(format!("{step:14}{word:8}{:>9}", seconds(time)));
     }
 
-    /// Did anything run, and nothing fail?
+    /// Whether at least one step ran, and none failed.
     pub(crate) fn is_good(&self) -> bool {
         self.passed > 0 && self.failed == 0
     }

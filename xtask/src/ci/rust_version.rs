@@ -1,4 +1,4 @@
-//! The oldest compiler that we promise to build with.
+//! The oldest compiler that the packages promise to build with.
 
 use anyhow::{Context, Result};
 use cargo_metadata::Metadata;

@@ -10,20 +10,20 @@ use super::workspace;
 use crate::child::{self, Interrupted};
 use crate::project;
 
-/// What a step does. It returns a line about what was seen.
+/// The work of a step. It returns a line about what was seen.
 type Check = fn(&mut Log) -> Result<String>;
 
 /// A named step.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) name: &'static str,
-    /// What holds when it passes.
+    /// What is true if it passes.
     pub(crate) about: &'static str,
     work: Work,
     needs: &'static [Need],
     env: Option<(&'static str, &'static str)>,
     pub(crate) limit: Duration,
-    /// Why the step may be left out where its needs cannot be had. Without a reason that fails.
+    /// Why the step may be left out where its needs can't be met. Without a reason it fails there.
     pub(crate) optional: Option<&'static str>,
 }
 
@@ -61,7 +61,7 @@ impl Step {
         }
     }
 
-    /// With programs that must be there.
+    /// With programs that it needs.
     pub(crate) const fn needs(self, needs: &'static [Need]) -> Self {
         Self { needs, ..self }
     }
@@ -74,7 +74,7 @@ impl Step {
         }
     }
 
-    /// To be left out, for this reason, where its needs cannot be had.
+    /// To be left out, for this reason, where its needs can't be met.
     pub(crate) const fn or_left_out(self, reason: &'static str) -> Self {
         Self {
             optional: Some(reason),
@@ -90,7 +90,7 @@ impl Step {
         }
     }
 
-    /// Runs the step; all that its commands write goes to `log`.
+    /// Runs the step; the output of its commands goes to `log`.
     pub(crate) fn run(&self, log: &mut Log) -> Result<String> {
         for need in self.needs {
             need.provide(log)?;

@@ -1,4 +1,4 @@
-//! The papers that come with the project.
+//! The documents that come with the project.
 
 use std::collections::BTreeSet;
 

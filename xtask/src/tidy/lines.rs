@@ -1,4 +1,4 @@
-//! How long files and lines may be, how a module begins, and what it is written in.
+//! How long files and lines may be, how a module begins, and which characters it may have.
 
 use super::finding::Finding;
 use super::texts::{Text, Texts};
@@ -26,7 +26,7 @@ pub(crate) fn files_are_short(texts: &Texts) -> Vec<Finding> {
         .collect()
 }
 
-/// Two files fit side by side. An address cannot be folded.
+/// Two files fit side by side. A line with an address may be longer.
 pub(crate) fn lines_are_short(texts: &Texts) -> Vec<Finding> {
     in_source_lines(texts, |line| {
         let columns = line.chars().count();

@@ -3,10 +3,10 @@
 use super::finding::Finding;
 use super::texts::Texts;
 
-/// Names of rooms for everything that has no room.
+/// Names that tell nothing about the content.
 const NAMELESS: [&str; 6] = ["util", "helper", "manager", "common", "handler", "misc"];
 
-/// No file or folder has a name under which anything could be.
+/// No file or folder has a name that would fit any content.
 pub(crate) fn names_say_what_is_inside(texts: &Texts) -> Vec<Finding> {
     let named = texts.all().iter().filter_map(|text| {
         let word = text.path.split('/').find_map(nameless)?;

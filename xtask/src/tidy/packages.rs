@@ -22,11 +22,11 @@ pub(crate) fn name(manifest: &toml::Table) -> &str {
     package_string(manifest, "name")
 }
 
-/// What every package takes over from the workspace.
+/// The fields that every package inherits from the workspace.
 const SHARED: [&str; 4] = ["version", "edition", "rust-version", "license"];
 
-/// Every package has a description, and shares its version and its lints with all others. That
-/// dependencies are shared, cargo-deny sees.
+/// Every package has a description, and shares its version and its lints with all others.
+/// cargo-deny checks that they share their dependencies.
 pub(crate) fn packages_say_what_they_are(texts: &Texts) -> Vec<Finding> {
     let mut found = Vec::new();
     for (text, _, manifest) in manifests(texts) {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// What a text is, by its name.
+/// The extensions of texts.
 const EXTENSIONS: [&str; 10] = [
     "c", "dict", "h", "md", "py", "rs", "sh", "toml", "yaml", "yml",
 ];

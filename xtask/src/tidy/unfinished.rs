@@ -1,4 +1,4 @@
-//! What is in the project is finished. That every test runs, `cargo xtask test` sees itself.
+//! Everything in the project is finished. `cargo xtask test` itself checks that no test is ignored.
 
 use super::finding::Finding;
 use super::texts::Texts;
@@ -10,7 +10,7 @@ const WORDS: [&str; 3] = [
     concat!("XX", "X"),
 ];
 
-/// No mark stands for work that is still to be done. Clippy finds the macros that do.
+/// No mark stands for unfinished work. Clippy finds the macros that do.
 pub(crate) fn nothing_is_left_for_later(texts: &Texts) -> Vec<Finding> {
     let mut found = Vec::new();
     for text in texts.all() {

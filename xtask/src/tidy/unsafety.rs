@@ -9,8 +9,8 @@ const MODULES: [&str; 1] = ["crates/hv-xen/src/foreign.rs"];
 /// The compiler's lint. Put together from parts: this file is read by its own rule.
 const LINT: &str = concat!("unsafe", "_code");
 
-/// The workspace denies `unsafe` to the compiler, and only these modules lift that. The rule
-/// `packages` sees that every package takes the workspace's lints.
+/// The workspace denies `unsafe`, and only these modules lift that. The rule `packages` checks that
+/// every package takes the workspace's lints.
 pub(crate) fn unsafe_has_its_modules(texts: &Texts) -> Vec<Finding> {
     let denied = format!("{LINT} = \"deny\"");
     let mut found = Vec::new();

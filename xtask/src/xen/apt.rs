@@ -1,8 +1,8 @@
-//! The packages of a release, by the ordinary apt-get with lists and a cache of their own.
+//! The packages of a release, fetched by the ordinary apt-get with its own lists and cache.
 //!
-//! Nothing is installed and no file of the host's own apt is changed. apt checks the signature of
-//! the suite; the checksums that it then vouches for are recorded beside the packages and checked
-//! before each use.
+//! Nothing is installed, and no file of the host's own apt is changed. apt checks the signature of
+//! the suite. The checksums from its index are recorded beside the packages and checked before each
+//! use.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,7 +23,7 @@ use crate::child::{self, Child};
 const LISTS: Duration = Duration::from_secs(300);
 const DOWNLOAD: Duration = Duration::from_secs(1800);
 
-/// Where the packages come from.
+/// The source of the packages.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Source {
     /// The Debian mirror [default: the one that this machine's apt uses]
@@ -41,7 +41,7 @@ pub(super) struct Packages {
     pub(super) sums: Sums,
 }
 
-/// Makes sure that the packages are here and unbroken.
+/// Makes sure that the packages are here and undamaged.
 pub(super) fn packages(release: Release, source: &Source, lane: &Lane) -> Result<Packages> {
     let dir = release.dir().join("debs");
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -58,7 +58,7 @@ pub(super) fn packages(release: Release, source: &Source, lane: &Lane) -> Result
     Ok(Packages { dir, sums })
 }
 
-/// Removes what is not what was recorded, and says what that was.
+/// Removes files that differ from the record, and prints their names.
 fn remove_broken(dir: &Path, sums: &Sums) -> Result<Vec<String>> {
     let broken: Vec<String> = sums.broken(dir).into_iter().map(str::to_owned).collect();
     for name in &broken {
@@ -70,7 +70,7 @@ fn remove_broken(dir: &Path, sums: &Sums) -> Result<Vec<String>> {
     Ok(broken)
 }
 
-/// Does the record name every package of the release, the kernel included?
+/// Whether the record has every package of the release, the kernel included.
 fn complete(sums: &Sums, release: Release) -> bool {
     let has = |start: &str| sums.0.keys().any(|name| name.starts_with(start));
     has("linux-image-")
@@ -87,7 +87,7 @@ fn fetch(release: Release, source: &Source, dir: &Path, lane: &Lane) -> Result<S
     let mut names = release.packages();
     names.push(apt.kernel()?);
     let wanted = apt.wanted(&names)?;
-    // What is here and is not wanted any more was replaced by a newer version.
+    // A file that is here but not wanted was replaced by a newer version.
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         let name = path
@@ -149,7 +149,7 @@ struct Apt {
     suite: &'static str,
 }
 
-/// What the index says about the packages.
+/// The index's data about the packages.
 #[derive(Debug)]
 struct Wanted {
     sums: Sums,

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use cpio::newc::{Builder, ModeFileType, trailer};
 
-/// Files, folders and links by path; written sorted, as root's, without times: the same content
-/// makes the same archive.
+/// Files, folders and links by path. They are written sorted, owned by root and without times, so
+/// that the same content makes the same archive.
 #[derive(Debug, Default)]
 pub(super) struct Archive(BTreeMap<String, Entry>);
 
@@ -29,7 +29,7 @@ impl Archive {
         self.0.entry(path.to_owned()).or_insert(Entry::Folder);
     }
 
-    /// Adds a copy of a file, with its right to be executed.
+    /// Adds a copy of a file; it stays executable if it is.
     pub(super) fn copy(&mut self, path: &str, from: &Path) {
         self.parents(path);
         self.0.insert(path.to_owned(), Entry::Copy(from.to_owned()));
@@ -49,7 +49,7 @@ impl Archive {
             .insert(path.to_owned(), Entry::Link(target.to_owned()));
     }
 
-    /// Adds what lies in a folder of the host, whose path within it `wanted` accepts.
+    /// Adds the files of a folder of the host whose path within it `wanted` accepts.
     pub(super) fn tree(
         &mut self,
         path: &str,

@@ -1,4 +1,4 @@
-//! Boots a release in qemu, with a payload, and brings back what it left.
+//! Boots a release in qemu, with a payload, and brings back its result.
 
 use std::fs::{self, File};
 use std::process::Stdio;
@@ -56,7 +56,7 @@ pub(super) fn boot(
     link("xen", image.hypervisor()).and_then(|()| link("vmlinux", image.kernel()))?;
     let log = File::create(dir.path().join("qemu.log"))?;
     let mut qemu = child::command("qemu-system-x86_64");
-    // tb-size: qemu keeps the code it made of the guest's, a gigabyte of it unless told otherwise.
+    // tb-size: the cache of translated code, a gigabyte by default.
     // smap=off: under emulation dom0's kernel, which Xen runs in ring 3, faults at its first iret.
     qemu.args([
         "-accel",

@@ -1,8 +1,8 @@
-//! Unpacks what is needed of a Debian package.
+//! Unpacks the needed files of a Debian package.
 //!
 //! All packages of a release are unpacked into one tree, in which `/bin`, `/sbin`, `/lib` and
-//! `/lib64` are folders of `/usr`, whatever the suite thought of that, and no link is absolute: so
-//! it serves as a system root for the compiler and as the root of dom0.
+//! `/lib64` are folders of `/usr`, in every suite, and no link is absolute. So it serves as a
+//! system root for the compiler and as the root of dom0.
 
 use std::fs::{self, File};
 use std::io;
@@ -50,7 +50,7 @@ pub(super) const MODULES: &[&str] = &[
     "xenfs",
 ];
 
-/// Folders that `/usr` has taken in.
+/// Folders that were merged into `/usr`.
 const MERGED: &[&str] = &["bin", "lib", "lib64", "sbin"];
 
 /// Makes an empty tree for the packages.
@@ -63,7 +63,7 @@ pub(super) fn new_root(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Unpacks what is needed of a package into `root`.
+/// Unpacks the needed files of a package into `root`.
 pub(super) fn unpack(package: &Path, root: &Path) -> Result<()> {
     let name = || format!("unpacking {}", package.display());
     let mut command = child::command("dpkg-deb");

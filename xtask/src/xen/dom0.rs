@@ -23,7 +23,7 @@ const FOLDERS: &[&str] = &[
     "var/log/xen",
 ];
 
-/// Makes the archive of dom0's file system out of the unpacked packages. `/init` is not in it.
+/// Makes the archive of dom0's file system from the unpacked packages. `/init` is not in it.
 pub(super) fn archive(root: &Path, scratch: &Path, to: &Path) -> Result<()> {
     let mut archive = Archive::default();
     for folder in FOLDERS {
@@ -46,7 +46,7 @@ pub(super) fn archive(root: &Path, scratch: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Is this path of the unpacked packages for dom0, not for the compiler or for the boot?
+/// Whether this path of the unpacked packages is for dom0, not for the compiler or for the boot.
 fn runs_in_dom0(path: &str) -> bool {
     let compiled_with = path.ends_with(".a") || path.ends_with(".o") || path.ends_with(".pc");
     let elsewhere = ["boot", "usr/include", "usr/lib/linux", "usr/lib/modules"].contains(&path);

@@ -1,5 +1,5 @@
-//! What a release boots from: hypervisor, kernel and dom0's file system, and the tree against which
-//! programs for dom0 are compiled. Made once and kept, with checksums.
+//! The files that a release boots from: hypervisor, kernel and dom0's file system; and the tree
+//! against which programs for dom0 are compiled. Made once and kept, with checksums.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,7 +14,7 @@ use super::release::Release;
 use super::sums::{self, Sums};
 use super::{deb, dom0, kernel};
 
-/// The sources that decide what is made of the packages.
+/// The sources that determine the image.
 const RECIPE: &[&str] = &[
     include_str!("archive.rs"),
     include_str!("deb.rs"),
@@ -23,7 +23,7 @@ const RECIPE: &[&str] = &[
     include_str!("kernel.rs"),
 ];
 
-/// The file that says of what the image was made.
+/// The file that records what the image was made from.
 const MADE_OF: &str = "MADE-OF";
 
 /// A release, ready to boot.
@@ -55,7 +55,7 @@ impl Image {
     }
 }
 
-/// Fetches, unpacks and makes what is not there, and checks what is.
+/// Fetches, unpacks and makes the missing files, and checks the others.
 pub(super) fn ready(release: Release, source: &apt::Source, lane: &Lane) -> Result<Image> {
     let dir = release.dir();
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
@@ -87,7 +87,7 @@ pub(super) fn ready(release: Release, source: &apt::Source, lane: &Lane) -> Resu
     Ok(image)
 }
 
-/// Is there an image of just these packages, and is it whole?
+/// Whether there is an undamaged image of exactly these packages.
 fn usable(dir: &Path, made_of: &str) -> Result<()> {
     let recorded = fs::read_to_string(dir.join(MADE_OF)).unwrap_or_default();
     ensure!(recorded == made_of, "it was made of something else");

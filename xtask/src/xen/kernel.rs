@@ -36,7 +36,7 @@ pub(super) fn unpack(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes what `from` holds, packed by xz or zstd.
+/// Unpacks `from`, which xz or zstd packed.
 pub(super) fn decompress(program: &str, from: &Path, to: &Path) -> Result<()> {
     let mut command = child::command(program);
     command.arg("-dc").arg(from).stdout(File::create(to)?);

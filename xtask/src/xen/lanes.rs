@@ -1,5 +1,5 @@
-//! The same for several releases, all three at a time: on two processors this ends sooner than two
-//! and then one.
+//! Does the same work for several releases, three at a time: on two processors that ends sooner
+//! than two and then one.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,7 @@ use super::release::Release;
 
 const AT_ONCE: usize = 3;
 
-/// Does `work` for each release, and returns what came of it in their order.
+/// Does `work` for each release, and returns the results in their order.
 pub(super) fn each<T: Send>(
     releases: &[Release],
     screen: &Screen,

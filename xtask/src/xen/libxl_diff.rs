@@ -1,5 +1,5 @@
-//! `cargo xtask xen libxl-diff`: the libxl of Debian's package and this library do the same, with
-//! no hypervisor.
+//! `cargo xtask xen libxl-diff`: compares the libxl of Debian's package with this library, without
+//! a hypervisor.
 //!
 //! libxl runs in a program that stands in for the hypervisor and the xenstore
 //! (`xtask/xen/without-xen/`). The package `userdata-libxl-diff` drives that program and compares.

@@ -1,8 +1,8 @@
 //! The programs in which real libxl works without a hypervisor.
 //!
 //! `xtask/xen/without-xen/` stands in for the hypervisor and the xenstore. Two programs are linked
-//! of it and of Debian's libxl 4.17, with the C library that came with it: one does what it is told
-//! and is compared (`cargo xtask xen libxl-diff`), one times its own calls (`cargo xtask bench`).
+//! from it and Debian's libxl 4.17, with the C library of the same release. One obeys commands and
+//! is compared (`cargo xtask xen libxl-diff`), the other times its calls (`cargo xtask bench`).
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::release::Release;
 use super::{payload, tools};
 use crate::{child, project};
 
-/// The release whose every byte of userdata was studied; its libxl is Debian 12's.
+/// The release whose libxl is compared: that of Debian 12.
 pub(super) const RELEASE: Release = Release::V4_17;
 
 const COMPILE: Duration = Duration::from_secs(60);
@@ -25,8 +25,8 @@ const COMPILE: Duration = Duration::from_secs(60);
 /// The stand-ins for the hypervisor and for `/var/lib/xen`.
 const STAND_INS: [&str; 2] = ["files.c", "hypervisor.c"];
 
-/// What `libxenlight.a` needs, which names no libraries itself. Those of the last two come without
-/// what a linker looks for.
+/// The libraries that `libxenlight.a` needs, which names none itself. The last two have no file
+/// under the name that a linker looks for.
 const OF_THE_ARCHIVE: [&str; 11] = [
     "-l:libxenlight.a",
     "-lxenctrl",
@@ -41,14 +41,14 @@ const OF_THE_ARCHIVE: [&str; 11] = [
     "-l:libuuid.so.1",
 ];
 
-/// Links the program that does what it is told. libxl is the shared library, so that the program's
-/// own functions come before libxl's.
+/// Links the program that obeys commands. libxl is the shared library, so that the program's own
+/// functions come before libxl's.
 pub(super) fn told(image: &Image, program: &Path) -> Result<()> {
     link(image, program, "driver.c", &["-lxenlight"])
 }
 
 /// Fetches Debian's packages if they are not here, and links the program that times its calls.
-/// libxl is the static archive, which has what the shared library hides.
+/// libxl is the static archive, which has functions that the shared library hides.
 pub(crate) fn timed(source: &Source, program: &Path) -> Result<()> {
     tools::ensure_to_compile()?;
     let lane = Screen::new().lane("libxl");
@@ -57,7 +57,7 @@ pub(crate) fn timed(source: &Source, program: &Path) -> Result<()> {
 }
 
 /// Compiles a program. Its dynamic linker and libraries are the package's, so that it runs the same
-/// whatever this machine has.
+/// on every machine.
 fn link(image: &Image, program: &Path, main: &str, libxl: &[&str]) -> Result<()> {
     let libraries = image.sysroot().join(LIBRARIES);
     let mut gcc = payload::gcc(image);

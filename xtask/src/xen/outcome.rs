@@ -1,4 +1,4 @@
-//! What came back from dom0.
+//! The result that comes back from dom0.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -19,7 +19,7 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// Finds the result at the end of what the payload wrote; `None` if there is none.
+    /// Finds the result at the end of the payload's output; `None` if there is none.
     pub(super) fn find(written: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(written.strip_suffix(b"\n")?.rsplit(is_end).next()?).ok()?;
         let (status, packed) = text.strip_prefix(END)?.split_once(' ')?;
@@ -29,7 +29,7 @@ impl Outcome {
         })
     }
 
-    /// Unpacks what the payload left.
+    /// Unpacks the files that the payload left.
     pub(super) fn unpack(&self, packed: &Path, to: &Path) -> Result<()> {
         let failed = || format!("cannot unpack {} into {}", packed.display(), to.display());
         let bytes = fs::read(packed).with_context(failed)?;
@@ -69,15 +69,15 @@ impl Follow {
         }
     }
 
-    /// Calls `each` with every line that was completed since, but for the result and the empty
-    /// lines before it.
+    /// Calls `each` with every line that was completed since the last call, except for the result
+    /// and the empty lines before it.
     pub(super) fn lines(&mut self, mut each: impl FnMut(&str)) {
         let mut new = Vec::new();
         let read = File::open(&self.path).and_then(|mut file| {
             file.seek(SeekFrom::Start(self.read))?;
             file.read_to_end(&mut new)
         });
-        // What cannot be read yet is read the next time.
+        // The rest is read the next time.
         self.read += read.unwrap_or(0) as u64;
         self.partial.extend(new);
         while let Some(end) = self.partial.iter().position(is_end) {

@@ -34,7 +34,7 @@ pub(super) fn without_libraries(packages: &[&str], lane: &Lane) -> Result<PathBu
 }
 
 /// Builds the example `domains` of hv-xen with its feature `xenctrl`, against the headers and
-/// libraries of a release, whose dom0 alone it runs in. Returns its path.
+/// libraries of a release. It runs in the dom0 of that release only. Returns its path.
 pub(super) fn with_xenctrl(image: &Image, lane: &Lane) -> Result<PathBuf> {
     lane.say("building hv-xen with libxenctrl");
     let root = image.sysroot();

@@ -1,4 +1,4 @@
-//! What the user sees meanwhile: one moving line a release on a terminal, plain lines elsewhere.
+//! Shows the progress: on a terminal one moving line for each release, elsewhere plain lines.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ impl Screen {
         }
     }
 
-    /// A line for one of several things that go on side by side.
+    /// The line of one of several tasks that run at the same time.
     pub(crate) fn lane(&self, name: &str) -> Lane {
         let bar = self.moving.then(|| {
             let style = ProgressStyle::with_template("{spinner} {prefix}: {msg} ({elapsed})");
@@ -63,7 +63,7 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Says what is done from now on.
+    /// Shows what is done from now on.
     pub(crate) fn say(&self, what: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(what.to_owned()),
@@ -74,14 +74,14 @@ impl Lane {
         }
     }
 
-    /// Says how far it has come, where the line can move.
+    /// Shows how far it has come, where the line can move.
     pub(crate) fn moved(&self, what: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(what.to_owned());
         }
     }
 
-    /// A line of what runs inside, on standard output.
+    /// Prints a line of the payload's output on standard output.
     pub(crate) fn print(&self, line: &str) {
         self.screen.print(line);
     }

@@ -1,4 +1,4 @@
-//! The releases of Xen that the rig knows, and the Debian packages each is made of.
+//! The releases of Xen that the rig knows, and the Debian packages of each.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -66,7 +66,7 @@ impl Release {
         }
     }
 
-    /// The packages of the rig, but for the kernel, whose name changes with every update.
+    /// The packages of the rig, without the kernel, whose name changes with every update.
     pub(crate) fn packages(self) -> Vec<String> {
         let version = self.version();
         let xenstore = if self == Self::V4_14 {
@@ -82,7 +82,7 @@ impl Release {
         names
     }
 
-    /// The folder of everything that is fetched, made and brought back for this release.
+    /// The folder of this release: its packages, its image and its results.
     pub(crate) fn dir(self) -> PathBuf {
         project::target().join("xen").join(self.version())
     }

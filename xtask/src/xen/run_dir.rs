@@ -1,4 +1,4 @@
-//! The folder of one run: what it booted with, its logs and what it brought back.
+//! The folder of one run: the files that it booted from, its logs and its results.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::release::Release;
 
-/// A folder that is empty and ours for as long as this lives.
+/// A folder that is empty at first and belongs to this run for as long as this value.
 #[derive(Debug)]
 pub(super) struct RunDir {
     path: PathBuf,
@@ -39,22 +39,22 @@ impl RunDir {
         &self.path
     }
 
-    /// What Xen, dom0's kernel and our init wrote.
+    /// The output of Xen, dom0's kernel and our init.
     pub(super) fn console(&self) -> PathBuf {
         self.path.join("console.log")
     }
 
-    /// What the payload wrote, and its result.
+    /// The output of the payload, and its result.
     pub(super) fn result(&self) -> PathBuf {
         self.path.join("result.log")
     }
 
-    /// What the payload left in its folder `out`, packed.
+    /// The files that the payload left in its folder `out`, packed.
     pub(super) fn packed(&self) -> PathBuf {
         self.path.join("out.tar.gz")
     }
 
-    /// What the payload left in its folder `out`.
+    /// The files that the payload left in its folder `out`.
     pub(super) fn out(&self) -> PathBuf {
         self.path.join("out")
     }

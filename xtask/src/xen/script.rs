@@ -14,7 +14,7 @@ use super::release::Release;
 use super::run_dir::RunDir;
 use super::{image, programs, tools};
 
-/// Runs a script inside dom0; its output is ours, and so is its status.
+/// Runs a script inside dom0, shows its output, and ends with its status.
 pub(super) fn run(
     file: &Path,
     release: Release,

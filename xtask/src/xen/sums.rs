@@ -1,4 +1,4 @@
-//! Checksums of what is kept, in the form that `sha256sum -c` reads.
+//! Checksums of the kept files, in the form that `sha256sum -c` reads.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -63,7 +63,7 @@ impl Sums {
         })
     }
 
-    /// The files that are missing or are no longer what was recorded.
+    /// The files that are missing or differ from the record.
     pub(crate) fn broken(&self, dir: &Path) -> Vec<&str> {
         let differs = |name: &str, sum: &str| of_file(&dir.join(name)).ok().as_deref() != Some(sum);
         self.0

@@ -19,14 +19,14 @@ use super::{NO_RESULT, image, lanes, programs, tools, without_xen};
 use crate::child::Interrupted;
 use crate::project;
 
-/// What is built once and runs in every dom0.
+/// The packages that are built once and run in every dom0.
 const PROGRAMS: &[(&str, &str)] = &[("userdata-rig", "rig"), ("userdata-cli", "userdata")];
 
 /// The release whose libxenctrl the other backend of hv-xen is tried with.
 const WITH_XENCTRL: Release = Release::V4_17;
 
-/// Plants the files that a crash of the host leaves behind, in the order of their kinds, and one of
-/// Domain-0. The check `the_boot_units_command_removes_what_an_earlier_boot_left` knows them.
+/// Plants the files that a crash of the host leaves behind, for the check
+/// `the_boot_units_command_removes_what_an_earlier_boot_left`: of a guest, and of Domain-0.
 const PLANT: &str = "\
 mkdir -p out/boot
 for file in d.4242.5e1f0b00-0000-4000-8000-0000000000b0.xl \\
@@ -46,21 +46,21 @@ pidof xenstored > out/boot/xenstored
 ls /run/xenstored >> out/boot/xenstored
 ";
 
-/// What the whole test found, kept as JSON.
+/// The result of the whole test, kept as JSON.
 #[derive(Debug, Serialize)]
 struct Report {
     schema: &'static str,
     /// The SHA-256 of each program: one file for all releases.
     programs: BTreeMap<String, String>,
     seconds: f64,
-    /// What was checked on this machine.
+    /// The result on this machine.
     here: Vec<Check>,
     releases: Vec<Found>,
-    /// Releases from which nothing came back, and why.
+    /// Releases that gave no result, and the reason.
     without_result: BTreeMap<String, String>,
 }
 
-/// What was found on one release.
+/// The result on one release.
 #[derive(Debug, Serialize)]
 struct Found {
     release: String,
@@ -70,7 +70,7 @@ struct Found {
     checks: Checks,
 }
 
-/// What the rig's program left in `out/checks.json`.
+/// The content of the rig's `out/checks.json`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Checks {
     /// The hypervisor's own version.

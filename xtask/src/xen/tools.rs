@@ -1,4 +1,4 @@
-//! What the rig needs of the host. What is missing is installed where we are root.
+//! The programs of the host that the rig needs. Missing ones are installed if the user is root.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use crate::ci::log::Log;
 use crate::ci::need::Need;
 use crate::project;
 
-/// With what apt checks the suites' signatures.
+/// The keys with which apt checks the suites' signatures.
 pub(super) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/// What fetches and unpacks the packages and compiles against them.
+/// The programs that fetch and unpack the packages and compile against them.
 const TO_COMPILE: &[Need] = &[
     Need::of(KEYRING, &["apt-get", "install", "debian-archive-keyring"])
         .probed_by(&["test", "-f", KEYRING]),
@@ -21,22 +21,22 @@ const TO_COMPILE: &[Need] = &[
     Need::of("zstd", &["apt-get", "install", "zstd"]),
 ];
 
-/// What boots the result.
+/// The program that boots the result.
 const TO_BOOT: &[Need] = &[Need::of(
     "qemu-system-x86_64",
     &["apt-get", "install", "qemu-system-x86"],
 )];
 
-/// What builds hv-xen with libxenctrl, and what counts system calls.
+/// The programs that build hv-xen with libxenctrl, and that count system calls.
 const TO_TEST: &[Need] = &[
     Need::of("clang", &["apt-get", "install", "clang"]),
     Need::of("strace", &["apt-get", "install", "strace"]),
 ];
 
-/// How long apt may take to install what is missing.
+/// How long apt may take to install the missing programs.
 const INSTALL: Duration = Duration::from_secs(900);
 
-/// Makes sure that everything is there to build and boot. The error names what cannot be had.
+/// Makes sure that everything to build and boot is there. The error names what can't be installed.
 pub(super) fn ensure() -> Result<()> {
     provide(&[TO_COMPILE, TO_BOOT])
 }

@@ -1,4 +1,4 @@
-//! What is checked on this machine itself, which has no Xen.
+//! The check on this machine itself, which has no Xen.
 
 use std::fs;
 use std::path::Path;
@@ -8,10 +8,10 @@ use anyhow::{Context, Result, ensure};
 
 use crate::child;
 
-/// Devices of which one is there where there is Xen.
+/// Devices of which at least one exists on a host with Xen.
 const DEVICES: &[&str] = &["/dev/xen/privcmd", "/proc/xen/privcmd"];
 
-/// How many system calls it may take to see that there is no Xen.
+/// The most system calls that it may take to find out that there is no Xen.
 const CALLS_MAX: usize = 3;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// The name of the check.
 pub(super) const NAME: &str = "without_xen_opening_fails_after_three_system_calls_at_most";
 
-/// Fails unless the rig's program, which tries to open Xen, is told at once that there is none.
+/// Fails unless the rig's program, which tries to open Xen, finds out at once that there is none.
 /// Returns a line about what was seen.
 pub(super) fn check(rig: &Path) -> Result<String> {
     if let Some(device) = DEVICES.iter().find(|device| Path::new(device).exists()) {

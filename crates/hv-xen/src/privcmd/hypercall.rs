@@ -1,4 +1,4 @@
-//! The calls that leave the process, and the errors that their failures become.
+//! The hypercalls, and the errors for calls that failed.
 
 use std::io;
 
@@ -34,17 +34,17 @@ pub(crate) trait Hypercall: Send + Sync {
 )]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The kernel gave no memory that the hypervisor can reach, so the call was not made.
+    /// The kernel did not provide memory that the hypervisor can reach, so the call was not made.
     Buffer(Errno),
-    /// The hypervisor refused, or the kernel on the way to it.
+    /// The hypervisor refused the call, or the kernel did so before it reached the hypervisor.
     Hypervisor(Errno),
 }
 
-/// How often a call is made at most if the hypervisor can't reach its buffer.
+/// The greatest number of attempts for a call whose buffer the hypervisor can't reach.
 pub(crate) const ATTEMPTS_MAX: u32 = 5;
 
-/// Repeats a call while the hypervisor can't read its request: the hypervisor faults no pages in,
-/// and the kernel may have moved one meanwhile.
+/// Repeats a call while the hypervisor can't reach its buffer: the kernel may have moved a page
+/// meanwhile, and the hypervisor does not handle page faults.
 pub(crate) fn settled<T>(mut call: impl FnMut() -> Result<T, Refusal>) -> Result<T, Refusal> {
     for _ in 1..ATTEMPTS_MAX {
         match call() {
@@ -63,7 +63,7 @@ impl Refusal {
                 source: Box::new(NoBuffer(errno.into())),
             },
             Self::Hypervisor(errno @ Errno::PERM) => HypervisorErrorKind::NotPermitted {
-                what: "the hypervisor answers the control domain only".to_owned(),
+                what: "the hypervisor answers only the control domain".to_owned(),
                 source: Some(Box::new(io::Error::from(errno))),
             },
             Self::Hypervisor(errno @ Errno::ACCESS) => HypervisorErrorKind::NotPermitted {

@@ -24,8 +24,9 @@ impl Interface {
     /// another until one is accepted.
     ///
     /// The hypervisor refuses a version that is not its own with EACCES, and it refuses a call that
-    /// its security policy forbids with EACCES too. The two are told apart only once every version
-    /// is refused: for a known release, one of the versions must have been right.
+    /// its security policy forbids with EACCES too. So a refused version proves nothing by itself.
+    /// Only if all versions of a known release are refused, the cause must be the policy, since one
+    /// of the versions is right.
     pub(super) fn agree(hypercall: &dyn Hypercall) -> Result<Self, HypervisorError> {
         let answer = settled(|| hypercall.xen_version()).map_err(|r| r.into_error(OPERATION))?;
         let xen = XenVersion::decode(answer);

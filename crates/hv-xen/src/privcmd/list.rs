@@ -15,7 +15,7 @@ const OPERATION: &str = "list the domains";
 /// domains follow.
 const DOMAINS_MAX: u16 = 256;
 
-/// The whole list; each part begins after the last domain of the part before it.
+/// Reads the whole list in parts; each part begins after the last domain of the part before it.
 pub(super) fn read(
     hypercall: &dyn Hypercall,
     layout: Layout,
@@ -62,7 +62,7 @@ impl Part {
 }
 
 impl Privcmd {
-    /// The first list of this value: finds the interface version of lists, if there is any.
+    /// Reads the first list, and finds the interface version for lists, if the hypervisor has one.
     pub(super) fn first_list(&self) -> Result<Vec<DomainInfo>, HypervisorError> {
         let hypercall = self.hypercall.as_ref();
         let versions = sysctl_versions_to_try(self.interface.xen);

@@ -14,8 +14,8 @@ const EVENTS_MAX: usize = 1024;
 
 /// A connection to xenstored. Replaces `xs_open` and the `xs_` functions that its methods name.
 ///
-/// After a fork only one of the two processes may use it, because each would take answers that
-/// belong to the other.
+/// After a fork only one of the two processes may use the connection, because each would receive
+/// answers that belong to the other.
 #[derive(Debug)]
 pub struct Xenstore {
     stream: Stream,
@@ -178,8 +178,8 @@ impl Xenstore {
         let request = wire::request(kind, id, texts).ok_or(XenstoreErrorKind::InvalidPath)?;
         self.last_request = id;
         let answer = self.answer(kind, id, &request);
-        // A refusal is a complete answer. After any other failure the meaning of the next bytes is
-        // unknown.
+        // A refusal is a complete answer. After any other failure it is unknown where the next
+        // message begins.
         self.closed = !matches!(answer, Ok(_) | Err(XenstoreErrorKind::Refused(_)));
         answer
     }

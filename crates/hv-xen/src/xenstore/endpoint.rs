@@ -1,4 +1,4 @@
-//! `Endpoint`: where to reach xenstored; and the stream of bytes to and from it.
+//! `Endpoint`: where to reach xenstored. `Stream`: the bytes to and from it.
 
 use std::fmt;
 use std::io;
@@ -26,7 +26,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// The usual places, in the order of `xs_open`: the likeliest first.
+    /// The usual endpoints, in the order of `xs_open`: the likeliest first.
     ///
     /// ```
     /// use hv_xen::xenstore::Endpoint;

@@ -9,15 +9,16 @@ use userdata::{Domain, Domid, Hypervisor, Life};
 
 use crate::chain::chain;
 
-/// A host's answers about domains, each asked for once. If the host does not answer, a listing is
-/// shown all the same: then it is unknown whether its domains exist, and the problem is reported.
+/// A host's answers about domains; each question is asked once. If the host does not answer, the
+/// listing is shown all the same, with the state `unknown` for its domains, and the problem is
+/// reported.
 pub(crate) struct Census<H> {
     /// `None` if the host could not be read.
     host: Option<H>,
-    /// The inner `None` if there is no such domain, the outer one if that is unknown.
+    /// The inner option is `None` if there is no such domain, the outer one if that is unknown.
     domains: BTreeMap<Domid, Option<Option<Domain>>>,
     names: BTreeMap<Domid, Option<String>>,
-    /// For owners of which only the uuid is known.
+    /// The list of domains, for owners of which only the uuid is known.
     list: Option<Vec<Domain>>,
     names_fail: bool,
     problem: Option<String>,
@@ -66,7 +67,7 @@ impl<H: Hypervisor + DomainNames> Census<H> {
         if let Some(name) = self.names.get(&domid) {
             return name.clone();
         }
-        // On Xen names come from xenstore, where each may take a timeout to fail.
+        // On Xen, names come from xenstore, and each name that fails may take a whole timeout.
         if self.names_fail {
             return None;
         }
@@ -77,7 +78,7 @@ impl<H: Hypervisor + DomainNames> Census<H> {
         name
     }
 
-    /// Why something is unknown, if anything is.
+    /// The reason, if something is unknown.
     pub(crate) fn problem(&self) -> Option<&str> {
         self.problem.as_deref()
     }

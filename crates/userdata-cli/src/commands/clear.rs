@@ -36,7 +36,7 @@ impl Clear {
     }
 }
 
-/// What was removed, a line each.
+/// The lines that say what was removed.
 pub(super) fn removed_lines(cleared: &Cleared) -> String {
     let lines = cleared.removed.iter().map(shown);
     let mut text: String = lines.map(|userid| format!("removed {userid}\n")).collect();
@@ -48,7 +48,8 @@ pub(super) fn removed_lines(cleared: &Cleared) -> String {
     text
 }
 
-/// What a living domain keeps. If a removal failed, that is reported instead.
+/// The lines for the values that a living domain keeps. If a removal failed, that is reported
+/// instead.
 fn kept_lines(kept: &[Entry], cleared: &Cleared) -> String {
     if !cleared.failed.is_empty() {
         return String::new();
@@ -59,7 +60,7 @@ fn kept_lines(kept: &[Entry], cleared: &Cleared) -> String {
         .collect()
 }
 
-/// Reports what could not be removed. The exit status is that of the first failure.
+/// Reports the files that could not be removed. The exit status is that of the first failure.
 pub(super) fn report(cleared: &Cleared, output: Output) -> Status {
     for error in &cleared.failed {
         output.note(chain(error));

@@ -1,4 +1,4 @@
-//! `userdata destroy`: a domain, by a command of the caller's, and its values with it.
+//! `userdata destroy`: runs the caller's command that destroys a domain, and removes its values.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -7,8 +7,8 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use thiserror::Error;
 use userdata::follow::{Exported, Limits};
-use userdata::store::Cleared;
-use userdata::{DestroyError, Destroyed, DomainKey, Source, UserdataError};
+use userdata::store::{Cleared, StoreErrorKind};
+use userdata::{DestroyError, Destroyed, DomainKey, Source, UserdataError, UserdataErrorKind};
 use userdata_archive::Archive;
 
 use super::archive::{archive, contents, write};
@@ -107,8 +107,8 @@ impl Destroy {
         NewFile::at(path).map(Some).map_err(failed)
     }
 
-    /// The domain and the command. A domain whose name begins with a dash stands behind a first
-    /// `--`, and the command behind a second one.
+    /// The domain and the command. A domain whose name begins with a dash follows a first `--`, and
+    /// the command follows a second one.
     fn parts(&self) -> Result<(DomainArgument, &[OsString]), Failure> {
         match (&self.domain, self.command.as_slice()) {
             (Some(domain), command) => Ok((domain.clone(), command)),
@@ -133,7 +133,10 @@ fn destroyed_with(
     note(problems, output);
     if let Some(first) = problems.first() {
         output.note("the domain is destroyed all the same");
-        return Ok(first.kind().into());
+        // The closing mark alone needs space. What was to be removed is removed without it.
+        if cleared.is_none() || !is_no_space(first) {
+            return Ok(first.kind().into());
+        }
     }
     Ok(cleared.map_or(Status::Done, |cleared| report(cleared, output)))
 }
@@ -169,7 +172,7 @@ fn destroyed_despite(
     Ok(Status::Failure)
 }
 
-/// Writes the document, if there is to be one.
+/// Writes the JSON document, if one is wanted.
 fn show(
     cleared: Option<&Cleared>,
     problems: &[UserdataError],
@@ -186,6 +189,13 @@ fn show(
         export: export.map(|export| contents(&export.archive, export.file())),
     };
     output.show(&document, String::new)
+}
+
+fn is_no_space(error: &UserdataError) -> bool {
+    match error.kind() {
+        UserdataErrorKind::Store(error) => matches!(error.kind(), StoreErrorKind::NoSpace(_)),
+        _ => false,
+    }
 }
 
 fn note(problems: &[UserdataError], output: Output) {
@@ -243,8 +253,8 @@ fn name(command: &[OsString]) -> String {
     program.to_string_lossy().into_owned()
 }
 
-/// Runs the command to its end. With `--json` standard output is for the document alone, and the
-/// command writes to standard error.
+/// Runs the command to its end. With `--json` only the document goes to standard output, and the
+/// output of the command goes to standard error.
 fn execute(command: &[OsString], output: Output) -> Result<(), CommandFailed> {
     let mut child = Command::new(command.first().map_or(OsStr::new(""), |program| program));
     child.args(command.iter().skip(1));

@@ -26,8 +26,9 @@ impl List {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
         let host = options.host()?;
-        // A name is looked up in the snapshot that also tells which domains exist. Otherwise that
-        // one is made after the values are read: what is gone then has values that stayed behind.
+        // A domain that is named is looked up in the snapshot that also shows which domains exist.
+        // Without a name the snapshot is made after the values are read, so that a domain which is
+        // gone in it has values that were left behind.
         let (named, snapshot) = match &self.domain {
             Some(domain) if domain.exact().is_none() => {
                 let snapshot = host.snapshot()?;

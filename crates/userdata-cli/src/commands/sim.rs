@@ -67,7 +67,7 @@ impl Create {
     }
 }
 
-/// A domain was created: the caller needs its key next.
+/// Writes the key of a domain that was created, which the caller needs for the next command.
 fn created(event: &'static str, key: Option<DomainKey>, output: Output) -> Result<Status, Failure> {
     show(event, key, output, || {
         key.map(|key| format!("{key}\n")).unwrap_or_default()

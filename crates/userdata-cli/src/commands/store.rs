@@ -22,8 +22,8 @@ impl Store {
         let userid = userid::writable(&self.userid, self.libxl_json)?;
         let host = options.host()?;
         let domain = options.key(&self.domain, &host)?;
-        // Whole, before anything is locked: if the writer at the other end of a pipe is slow or is
-        // killed, no other process waits for it and nothing is left behind.
+        // The input is read to its end before anything is locked. If the program at the other end
+        // of a pipe is slow or is killed, no other process has to wait, and no file is left behind.
         let data = self.read(options.max_size(), output)?;
         let userdata = options.userdata(&host)?;
         let expect = expect(self.if_version, self.if_absent);
@@ -37,7 +37,7 @@ impl Store {
         let displaced = displaced(outcome);
         if let Some(displaced) = &displaced {
             output.note(format_args!(
-                "what was replaced was not a value but a {displaced}"
+                "the value replaced a {displaced}, which was not followed"
             ));
         }
         let document = document::Outcome {
@@ -52,8 +52,8 @@ impl Store {
         Ok(Status::Done)
     }
 
-    /// All bytes of the input. No bytes are refused: the cause may be a FILE that was forgotten or
-    /// a program that failed, and the value would be removed.
+    /// All bytes of the input. Empty input is refused, since it would remove the value, and its
+    /// cause may be an empty FILE or a program that failed.
     fn read(&self, limit: u64, output: Output) -> Result<Vec<u8>, Failure> {
         let (data, input) = self.read_any(limit, output)?;
         if data.is_empty() && !self.empty_removes {
@@ -83,7 +83,7 @@ impl Store {
     }
 }
 
-/// What the value that is there must be.
+/// The value that the change expects to find.
 pub(super) fn expect(version: Option<Version>, absent: bool) -> Expect {
     match version {
         Some(version) => Expect::Version(version),
@@ -115,7 +115,7 @@ pub(crate) const fn word(outcome: Outcome) -> &'static str {
     }
 }
 
-/// The type of what was replaced, if it was not a regular file.
+/// The type of the file that was replaced, if it was not a regular file.
 fn displaced(outcome: Outcome) -> Option<String> {
     match outcome {
         Outcome::Stored { displaced, .. } => displaced.map(|found| found.to_string()),
@@ -123,7 +123,7 @@ fn displaced(outcome: Outcome) -> Option<String> {
     }
 }
 
-/// What an outcome survives.
+/// The durability of the change, as a word.
 pub(crate) fn durability(outcome: Outcome) -> Option<String> {
     match outcome {
         Outcome::Stored { durability, .. } | Outcome::Removed { durability } => {

@@ -40,7 +40,7 @@ impl Narrator {
         }
     }
 
-    /// Prints the title of a step, and lets `show` do it.
+    /// Prints the title of a step, and calls `show` to do it.
     pub(super) fn step(
         &mut self,
         step: &'static str,
@@ -73,7 +73,7 @@ impl Narrator {
         self.print(line).map_err(DemoFailed::Output)
     }
 
-    /// With colours if a terminal shows them and `NO_COLOR` is not set.
+    /// Prints a line, with colours if the output is a terminal and `NO_COLOR` is not set.
     fn print(&self, line: &str) -> io::Result<()> {
         if self.prints {
             let line = format!("{line}\n");

@@ -18,7 +18,7 @@ pub(super) const READERS: usize = 4;
 pub(super) struct Seen {
     /// How often a value was read, whole.
     pub(super) reads: u64,
-    /// How often it was another value than the time before.
+    /// How often a read saw another value than the read before it.
     pub(super) changes: u64,
 }
 
@@ -65,7 +65,7 @@ fn read<H: Hypervisor, S: Store>(
     let mut seen = Seen::default();
     let mut before = 0;
     loop {
-        // Loaded before the read, so that the last value is read as well.
+        // Loaded before the read, so that the last round reads the last value.
         let last = done.load(Ordering::Acquire);
         let bytes = userdata.retrieve(domain, userid)?;
         let bytes = bytes.ok_or("a reader found no value")?;

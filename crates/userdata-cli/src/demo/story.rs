@@ -133,7 +133,7 @@ impl<S: Store> Story<S> {
 
     fn race(&self, cast: &Cast, narrator: &mut Narrator) -> Result<(), Wrong> {
         let userid = WritableUserid::new("counter")?;
-        // What readers see does not depend on what survives a power cut.
+        // Syncs make no difference to readers, so this step does without them.
         let quick = self.userdata().with_durability(Durability::Process);
         let seen = race::run(&quick, cast.web, &userid)?;
         narrator.shown(format_args!(
@@ -143,7 +143,7 @@ impl<S: Store> Story<S> {
             race::READERS,
         ))?;
         narrator.shown(format_args!(
-            "{} reads saw {} changes, and each saw one whole value, none an old one again",
+            "{} reads saw {} changes; each saw one whole value, and none an older one than before",
             seen.reads, seen.changes
         ))?;
         self.userdata().remove(cast.web, &userid)?;
@@ -176,11 +176,12 @@ impl<S: Store> Story<S> {
         let destroyed = self.userdata().destroy(cast.db, |key| {
             seen = (|| {
                 refused(store(), is_being_destroyed)?;
-                narrator.shown("the toolstack has only begun: a store for db is refused")?;
+                narrator
+                    .shown("the toolstack has begun to destroy db: a store for db is refused")?;
                 self.host.destroy_until(key.domid, Until::Dying)?;
                 refused(store(), is_being_destroyed)?;
                 self.expect(cast.db, userid.as_userid(), Some(DB))?;
-                narrator.shown("db is dying: a store is refused, reading goes on")
+                narrator.shown("db is dying: a store is refused, and a read still works")
             })();
             self.host.destroy(key.domid)
         })?;
@@ -191,7 +192,7 @@ impl<S: Store> Story<S> {
         )?;
         self.expect(cast.db, userid.as_userid(), None)?;
         self.others_are(&[(cast.web, WEB), (cast.cache, CACHE)])?;
-        narrator.shown("db is gone, and its value with it; the others have theirs")
+        narrator.shown("db and its value are gone; the other domains keep theirs")
     }
 
     fn refuse(&self, cast: &Cast, narrator: &mut Narrator) -> Result<(), Wrong> {

@@ -192,25 +192,25 @@ fn wrong_arguments_are_explained() {
         ),
         (
             &["list", "--timeout", "-1"],
-            "seconds are a number, not negative",
+            "must be a number of seconds that is not negative",
         ),
         (
             &["list", "--timeout", "NaN"],
-            "seconds are a number, not negative",
+            "must be a number of seconds that is not negative",
         ),
         (
             &["list", "--timeout", "inf"],
-            "seconds are a number, not negative",
+            "must be a number of seconds that is not negative",
         ),
         (&["list", "--max-size", "1k"], "invalid digit"),
         (&["list", "--durability", "disk"], "process, file, full"),
         (
             &["list", "--hypervisor", "kvm"],
-            "one of auto, xen and sim:FILE",
+            "must be auto, xen or sim:FILE",
         ),
         (
             &["list", "--hypervisor", "sim:"],
-            "one of auto, xen and sim:FILE",
+            "must be auto, xen or sim:FILE",
         ),
         (&["destroy", "web"], "<COMMAND>"),
         (&["destroy", "--", "true"], "no domain is named"),

@@ -27,13 +27,13 @@ fn the_demo_has_seven_steps_and_leaves_nothing() {
 }
 
 #[test]
-fn the_demo_needs_a_scratch_directory() {
+fn the_demo_needs_a_temporary_directory() {
     let sandbox = Sandbox::new();
     let mut command = sandbox.command(["demo"]);
     command.env("TMPDIR", sandbox.path("nowhere"));
     let message = Ran::from(command.output().unwrap()).refused(1);
     assert!(
-        message.starts_with("cannot make a scratch directory: "),
+        message.starts_with("cannot make a temporary directory: "),
         "{message}"
     );
 }

@@ -26,7 +26,7 @@ fn status_2_is_wrong_usage_or_a_refused_userid() {
     assert_eq!(sandbox.run(["no-such-command"]).status, 2);
     let message = sandbox.refused(2, ["store", "web", "a b"]);
     let expected = "'a b' is not accepted as a userid: \
-                    a userid is written in printable ASCII characters without blanks";
+                    a userid must consist of printable ASCII characters without blanks";
     assert_eq!(message, expected);
 }
 
@@ -106,7 +106,7 @@ fn status_6_is_a_precondition_that_failed() {
     let message = sandbox
         .feed(["store", "web", "xl", "--if-absent"], b"new")
         .refused(6);
-    assert!(message.contains("there is one of version"), "{message}");
+    assert!(message.contains("there is one with version"), "{message}");
     let none = "0".repeat(64);
     sandbox
         .feed(["store", "web", "xl", "--if-version", &none], b"new")
@@ -131,7 +131,7 @@ fn status_7_is_a_deadline_that_passed() {
         .feed(["store", "web", "xl", "--timeout", "0.05"], b"new")
         .refused(7);
     assert!(
-        message.contains("another process kept it for "),
+        message.contains("another process held it for "),
         "{message}"
     );
     // Not the ten seconds that are the default.
@@ -151,7 +151,7 @@ fn status_8_is_a_value_beyond_the_limit() {
         .refused(8);
     assert_eq!(
         message,
-        "standard input has more than 5 bytes, the limit (--max-size)"
+        "standard input has more than 5 bytes, the limit set by --max-size"
     );
     assert!(sandbox.files().is_empty());
     sandbox.store_for_web("xl", b"123456");

@@ -163,7 +163,7 @@ fn userids_are_taken_byte_for_byte_unless_escaped() {
     }
     let message = sandbox.refused(2, ["retrieve", "web", "-e", r"a\q"]);
     assert!(
-        message.starts_with(r"'a\\q' is not accepted as a userid: a backslash is followed by"),
+        message.starts_with(r"'a\\q' is not accepted as a userid: a backslash must be followed by"),
         "{message}"
     );
     sandbox.refused(2, ["retrieve", "web", "-e", r"a\x2fb"]);

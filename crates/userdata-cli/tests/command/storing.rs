@@ -44,20 +44,17 @@ fn a_value_comes_from_a_file_or_from_standard_input() {
 }
 
 #[test]
-fn no_bytes_are_refused() {
+fn empty_input_is_refused() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"old");
     let message = sandbox.refused(2, ["store", "web", "xl"]);
     assert_eq!(
         message,
-        "standard input has no bytes to store; with --empty-removes that removes the value"
+        "standard input is empty; with --empty-removes this removes the value"
     );
     fs::write(sandbox.path("empty"), "").unwrap();
     let message = sandbox.refused(2, ["store", "web", "xl", "empty"]);
-    assert!(
-        message.starts_with("empty has no bytes to store"),
-        "{message}"
-    );
+    assert!(message.starts_with("empty is empty"), "{message}");
     let ran = sandbox.run(["store", "web", "xl", "/dev/null", "--json"]);
     assert_eq!((ran.status, &ran.document()["kind"]), (2, &"usage".into()));
     sandbox.refused(2, ["store", "web", "other", "--if-absent"]);
@@ -94,12 +91,12 @@ fn a_longer_value_is_refused_before_its_end_is_read() {
         .refused(8);
     assert_eq!(
         message,
-        "standard input has more than 1048576 bytes, the limit (--max-size)"
+        "standard input has more than 1048576 bytes, the limit set by --max-size"
     );
     let message = sandbox.refused(8, ["store", "web", "xl", "/dev/zero"]);
     assert_eq!(
         message,
-        "/dev/zero has more than 1048576 bytes, the limit (--max-size)"
+        "/dev/zero has more than 1048576 bytes, the limit set by --max-size"
     );
     assert_eq!(sandbox.value_of_web("xl"), default);
     let larger = vec![8; 2 << 20];
@@ -230,7 +227,7 @@ fn a_damaged_value_is_repaired_by_storing() {
     assert_eq!(ran.status, 0);
     assert!(
         ran.stderr
-            .contains("what was replaced was not a value but a symbolic link")
+            .contains("the value replaced a symbolic link, which was not followed")
     );
     let document: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
     assert_eq!(document["displaced"], "symbolic link");

@@ -8,7 +8,7 @@ use thiserror::Error;
 /// The number of a domain, `domid_t` in Xen's headers: 0 for the control domain, 1 to
 /// [`Domid::MAX`] for guests.
 ///
-/// A domid names a domain only while that domain exists; Xen gives it to another one later. A
+/// A domid names a domain only while that domain exists; Xen gives it to another domain later. A
 /// [`DomainKey`](crate::DomainKey) names one incarnation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -4,12 +4,13 @@ use crate::DomainKey;
 use crate::file_name::{FileName, Kind, NameFormat, Owner, PREFIX, may_name_a_file};
 
 /// Selects the file names of one domain, as libxl's clean-up does with `glob(3)` and the pattern
-/// `userdata-?.<domid>.<uuid>.*`. A listing shows every name of every domain, so nothing is parsed:
-/// the names of one domain are alike up to the userid, except for the letter of the kind.
+/// `userdata-?.<domid>.<uuid>.*`. A listing shows the names of all domains, so the check has to be
+/// cheap. The names of one domain are equal up to the userid, except for the letter of the kind, so
+/// comparing bytes is enough.
 #[derive(Clone, Debug)]
 pub struct DomainSelection {
     owner: Owner,
-    /// What stands between the letter and the userid.
+    /// The part of the name between the letter and the userid.
     between: Box<[u8]>,
 }
 
@@ -25,7 +26,7 @@ impl DomainSelection {
         }
     }
 
-    /// The name, if it is one of this domain's; any bytes may follow the uuid.
+    /// The name, if it belongs to this domain. Any bytes may follow the uuid.
     #[must_use]
     pub fn select(&self, name: &[u8]) -> Option<FileName> {
         let (&letter, tail) = name.strip_prefix(PREFIX)?.split_first()?;

@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-/// Names one boot of the host; two boots never share one.
+/// Names one boot of the host; two boots never have the same name.
 ///
-/// After a reboot of the host Xen numbers domains from 1 again, so that a guest with a fixed uuid
-/// can get the domid *and* the uuid that it had before. Only the boot tells the two apart. The text
-/// is 1 to 64 of `a`-`z`, `0`-`9` and `-`, so that it can be part of a file name.
+/// After a reboot of the host Xen numbers domains from 1 again, so a guest with a fixed uuid can
+/// get the domid *and* the uuid that it had before. Only the boot distinguishes the two
+/// incarnations. The text has 1 to 64 of the characters `a`-`z`, `0`-`9` and `-`, so that it can be
+/// part of a file name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BootId(Box<str>);
 

@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use crate::Source;
 
-/// A question that the hypervisor did not answer. The kind says why; it is the error's source, so
-/// that a printed chain shows each fact once.
+/// A question that the hypervisor did not answer. [`HypervisorError::kind`] says why. The kind is
+/// also the error's source, so that a printed chain of errors shows each fact once.
 #[derive(Debug, Error)]
 #[error("cannot {operation}")]
 pub struct HypervisorError {
@@ -17,7 +17,8 @@ pub struct HypervisorError {
 }
 
 impl HypervisorError {
-    /// The operation as a verb phrase that completes "cannot ...", such as `look up domain 5`.
+    /// An error with this operation, a verb phrase that completes "cannot ...", such as `look up
+    /// domain 5`.
     #[must_use]
     pub fn new(operation: impl Into<Box<str>>, kind: HypervisorErrorKind) -> Self {
         Self {
@@ -26,7 +27,7 @@ impl HypervisorError {
         }
     }
 
-    /// What was asked, as a verb phrase.
+    /// The operation, as a verb phrase.
     #[must_use]
     pub fn operation(&self) -> &str {
         &self.operation
@@ -66,19 +67,19 @@ pub enum HypervisorErrorKind {
     /// cannot ask a hypervisor at all.
     #[error("not supported: {what}")]
     Unsupported {
-        /// What was tried.
+        /// The call or version that is not supported.
         what: String,
     },
-    /// No answer within the time allowed.
+    /// The hypervisor did not answer within the timeout.
     #[error("no answer within {waited:?}")]
     DeadlinePassed {
         /// How long the caller waited.
         waited: Duration,
     },
-    /// The answer cannot be what was asked for.
+    /// The answer does not fit the question.
     #[error("the answer is malformed: {what}")]
     Malformed {
-        /// What is wrong with it.
+        /// The defect of the answer.
         what: String,
     },
     /// Any other failure.

@@ -10,42 +10,45 @@ use crate::{Userid, Version, WritableUserid};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Op<'a> {
-    /// Replaces the value under `userid`, or makes a first one.
+    /// Replaces the value under `userid`, or creates it.
     Put {
         /// The userid of the value.
         userid: &'a WritableUserid,
-        /// The bytes. A value has at least one; to store none is to delete.
+        /// The bytes. A value has at least one; [`Op::Delete`] removes a value.
         data: NonEmpty<'a>,
-        /// What must be there before the change.
+        /// The value that the change expects to find.
         expect: Expect,
-        /// What the change must survive.
+        /// The durability that the change must reach.
         durability: Durability,
     },
-    /// Removes the value under `userid`, or anything else that has its name.
+    /// Removes the value under `userid`, or whatever else has its name.
     Delete {
         /// The userid of the value.
         userid: &'a Userid,
-        /// What must be there before the change.
+        /// The value that the change expects to find.
         expect: Expect,
-        /// What the change must survive.
+        /// The durability that the change must reach.
         durability: Durability,
     },
-    /// Puts several values, all of them or none: if one can't be put, none is changed. A reader
-    /// that comes in between, or a process that is killed, may see a part of them, each of them
-    /// whole; to put them again completes it.
+    /// Puts several values, all of them or none: if one can't be put, none is changed. A reader may
+    /// see a part of them meanwhile, and a process that is killed may leave a part of them, but
+    /// each value is whole. The same change, made again, completes it.
     PutAll {
-        /// The values, of which no two have the same userid.
+        /// The values. If two of them have the same userid, the error is [`Unsupported`], and
+        /// nothing of the whole change is made.
+        ///
+        /// [`Unsupported`]: crate::store::StoreErrorKind::Unsupported
         values: &'a [Put<'a>],
-        /// What becomes of a value that is already there and differs.
+        /// What the change does with a value that is already there and differs.
         clash: Clash,
-        /// What the change must survive.
+        /// The durability that the change must reach.
         durability: Durability,
     },
     /// Removes all records of the domain, and continues after a failure.
     Clear {
-        /// What stays.
+        /// The data that stays.
         keep: Keep,
-        /// What the change must survive.
+        /// The durability that the change must reach.
         durability: Durability,
     },
 }
@@ -68,8 +71,8 @@ impl<'a> Put<'a> {
     }
 }
 
-/// What becomes of a value that is already there, where another one is to be put. An equal value is
-/// never a clash.
+/// What a change does with a value that is already there and differs from the one that it puts. An
+/// equal value is never a clash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Clash {
@@ -78,22 +81,23 @@ pub enum Clash {
     /// [`PreconditionFailed`]: crate::store::StoreErrorKind::PreconditionFailed
     #[default]
     Refuse,
-    /// The new value replaces it.
+    /// The new value replaces the old one.
     Replace,
-    /// It stays, and the new value is left out.
+    /// The old value stays, and the new one is left out.
     Keep,
 }
 
-/// What stays when a domain's data is cleared.
+/// The data that stays when a domain's data is cleared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Keep {
-    /// What a living domain needs: `libxl-json`, lock files, and a closing mark that is held.
+    /// The data that a living domain needs: `libxl-json`, lock files, and a closing mark that is
+    /// held.
     Essential,
     /// Nothing, as in `libxl__userdata_destroyall`. A lock file of another program stays while
     /// that program holds the lock.
     Nothing,
-    /// Everything but what writers and closers left behind: temporary files of at least this age,
+    /// Everything except what killed processes left behind: temporary files of at least this age,
     /// and closing marks that no process holds.
     AllButStale {
         /// How long ago, by the clock of the store's records, a temporary file was last written.
@@ -101,7 +105,7 @@ pub enum Keep {
     },
 }
 
-/// What must be there for a change to be made.
+/// The value that a change expects to find. If it finds another one, nothing is changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Expect {
@@ -114,20 +118,20 @@ pub enum Expect {
     Version(Version),
 }
 
-/// What one [`Op`] did.
+/// The result of one [`Op`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Done {
     /// The value is in place.
     Stored {
-        /// What it survives.
+        /// The durability that the change reached.
         durability: Durability,
-        /// The type of what it replaced, if that was not a regular file.
+        /// The type of the file that was replaced, if that was not a regular file.
         displaced: Option<FileType>,
     },
     /// The value was removed.
     Removed {
-        /// What the removal survives.
+        /// The durability that the removal reached.
         durability: Durability,
     },
     /// There was no value to remove.
@@ -138,40 +142,43 @@ pub enum Done {
     Cleared(Cleared),
 }
 
-/// What an [`Op::PutAll`] did: each userid is in one of the lists, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The result of an [`Op::PutAll`]: each userid is in one of the lists, in the order of the values.
+#[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct StoredAll {
     /// The values that are new or replaced another one.
     pub stored: Vec<Userid>,
     /// The values that were there already, with the same bytes.
     pub unchanged: Vec<Userid>,
-    /// The userids under which a different value stays, as [`Clash::Keep`] says.
+    /// The userids under which a different value stays, because of [`Clash::Keep`].
     pub kept: Vec<Userid>,
-    /// What the change survives.
+    /// The durability that the change reached.
     pub durability: Durability,
+    /// The temporary files that could not be removed, although all values are in place.
+    pub failed: Vec<StoreError>,
 }
 
-/// What was reclaimed of the records that no domain can reach.
+/// The result of [`Store::reclaim`](crate::Store::reclaim).
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Reclaimed {
     /// How many records were removed.
     pub records: u64,
-    /// What could not be removed, and why.
+    /// One error for each record that could not be removed.
     pub failed: Vec<StoreError>,
 }
 
-/// What an [`Op::Clear`] did.
+/// The result of an [`Op::Clear`].
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Cleared {
     /// The userids of the values that were removed, in order.
     pub removed: Vec<Userid>,
-    /// The other records that were removed, in order: temporary files, locks, marks, foreign kinds.
+    /// The other records that were removed, in order: temporary files, locks, closing marks, files
+    /// of unknown kinds.
     pub others: Vec<Record>,
-    /// What could not be removed, and why.
+    /// One error for each record that could not be removed.
     pub failed: Vec<StoreError>,
-    /// What the removals survive.
+    /// The durability that the removals reached.
     pub durability: Durability,
 }

@@ -2,18 +2,19 @@
 
 use std::fmt;
 
-/// What a change that has returned survives, from the least to the most. A store reports the level
-/// that it reached.
+/// What a change survives once the call has returned, from the least to the most. A store reports
+/// the level that it reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Durability {
-    /// The end of the calling process, however it ends; not a power cut. What libxl does.
+    /// The change survives the end of the calling process, however it ends, and not a power cut.
+    /// libxl does no more.
     Process,
-    /// A power cut never shows a mixture: afterwards there is the old value or the new one.
+    /// After a power cut there is the whole old value or the whole new one.
     File,
-    /// A power cut does not lose the new value.
+    /// After a power cut there is the new value.
     #[default]
     Full,
 }

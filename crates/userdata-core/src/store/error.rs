@@ -18,11 +18,11 @@ pub enum Operation {
     OpenStore,
     /// Taking the lock of a domain.
     Lock,
-    /// Comparing the lock that is held with the lock that is there.
+    /// Checking that the lock that is held is still in place.
     CheckLock,
     /// Releasing the lock.
     Unlock,
-    /// Inspecting or making the closing marker.
+    /// Inspecting or making the closing mark.
     Mark,
     /// Asking the caller whether the change is admitted.
     Admit,
@@ -74,8 +74,8 @@ impl fmt::Display for Operation {
     }
 }
 
-/// A store operation that failed. The kind says why; it is the error's source, so that a printed
-/// chain shows each fact once.
+/// A store operation that failed. [`StoreError::kind`] says why. The kind is also the error's
+/// source, so that a printed chain of errors shows each fact once.
 #[derive(Debug, Error)]
 #[error("cannot {operation} {}{}", Named(.file), Leftover(.left_behind))]
 pub struct StoreError {
@@ -98,7 +98,7 @@ impl StoreError {
         }
     }
 
-    /// The same error of a change that could not remove its temporary file either.
+    /// The same error, if the temporary file could not be removed either.
     #[must_use]
     pub fn leaving_behind(mut self, file: impl AsRef<[u8]>) -> Self {
         self.left_behind = Some(file.as_ref().into());
@@ -200,7 +200,7 @@ pub enum StoreErrorKind {
     /// The file of the value is empty. Storing repairs it.
     #[error("the value is empty")]
     Empty,
-    /// The name is that of something other than a regular file.
+    /// A link, FIFO, device, socket or directory has the name of the value.
     #[error("it is a {0} and not a regular file")]
     NotRegular(FileType),
     /// The value changed while it was read: another program writes it in place.
@@ -214,14 +214,14 @@ pub enum StoreErrorKind {
         /// The size in bytes.
         size: u64,
     },
-    /// The value is not the expected one.
+    /// Another value than the expected one was found, and nothing was changed.
     #[error("the value is not the expected one: {}", there(.found))]
     PreconditionFailed {
-        /// The version that is there, `None` if there is no value.
+        /// The version of the value that was found, `None` if there is no value.
         found: Option<Version>,
     },
-    /// Another process kept the lock, or a lease on the file, until the timeout.
-    #[error("another process kept it for {waited:?}")]
+    /// Another process held the lock, or a lease on the file, until the timeout.
+    #[error("another process held it for {waited:?}")]
     DeadlinePassed {
         /// How long the call waited.
         waited: Duration,
@@ -233,19 +233,20 @@ pub enum StoreErrorKind {
         /// Whether the change was made before the loss was noticed.
         applied: bool,
     },
-    /// The new value is in place. Whether it survives a power cut is unknown.
-    #[error("replaced but not durable")]
+    /// The new value is in place. After a power cut there may be the old one again.
+    #[error("replaced but not durable: a power cut may bring back the old value")]
     ReplacedNotDurable(#[source] Source),
-    /// The value is removed. Whether a power cut brings it back is unknown.
-    #[error("removed but not durable")]
+    /// The value is removed. After a power cut it may be back.
+    #[error("removed but not durable: a power cut may bring back the value")]
     RemovedNotDurable(#[source] Source),
-    /// The change is made, and the lock file is left behind. No process waits for it.
+    /// The change is made, and the lock file is left behind. It is unlocked, so no process waits
+    /// for it.
     #[error("the change is made, but the lock file could not be removed")]
     LockLeft(#[source] Source),
     /// The file name would be longer than file systems accept.
     #[error("the userid is too long for this domain")]
     NameTooLong(#[source] NameTooLong),
-    /// The directory, or another engine's place of all data, does not exist.
+    /// The directory (in another engine, the place of all data) does not exist.
     #[error("no such directory")]
     NoDirectory(#[source] Source),
     /// The caller lacks a right.
@@ -266,22 +267,22 @@ pub enum StoreErrorKind {
         /// How many.
         tries: u32,
     },
-    /// Another program holds the lock file that is to be removed.
-    #[error("another program holds it")]
+    /// The lock file was not removed, since another program holds it.
+    #[error("another program holds this lock")]
     Held,
     /// This store cannot make a change of this kind.
-    #[error("this store cannot do that")]
+    #[error("this store does not support such a change")]
     Unsupported,
-    /// The store returned without saying what it did.
-    #[error("the store did not say what it did")]
+    /// The store returned no outcome.
+    #[error("the store returned no outcome")]
     NoOutcome,
-    /// The path of the open directory leads to another directory now: it was removed and made
-    /// again, renamed, or mounted over.
-    #[error("the directory is no longer the one at its path")]
+    /// The path of the open directory now leads to another directory: the open one was removed and
+    /// made again, renamed, or mounted over.
+    #[error("the directory was removed, renamed or mounted over while it was in use")]
     DirectoryReplaced,
-    /// The directory takes names that differ in case alone for one name, so that one userid's value
-    /// would replace another's.
-    #[error("the directory does not tell upper case from lower case in names")]
+    /// The directory ignores the case of names, so that the value of one userid would replace that
+    /// of another.
+    #[error("the directory ignores the case of file names, so two userids could share a file")]
     FoldsCase,
     /// There is not enough memory for the value.
     #[error("out of memory for {size} bytes")]
@@ -296,7 +297,7 @@ pub enum StoreErrorKind {
 
 fn there(found: &Option<Version>) -> String {
     match found {
-        Some(version) => format!("there is one of version {version}"),
+        Some(version) => format!("there is one with version {version}"),
         None => "there is none".to_owned(),
     }
 }

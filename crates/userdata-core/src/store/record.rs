@@ -1,4 +1,4 @@
-//! `Entry` and `Found`: what a store has, without the bytes.
+//! `Entry` and `Found`: what a store reports about a record, without its bytes.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -46,9 +46,9 @@ impl Entry {
 pub enum Condition {
     /// It can be read.
     Whole,
-    /// It is empty, as a power cut leaves a value that libxl stored. Storing repairs it.
+    /// It is empty, as a value that libxl stored may be after a power cut. A store repairs it.
     Empty,
-    /// The name is that of something other than a regular file.
+    /// A link, FIFO, device, socket or directory has the name of the value.
     NotRegular(FileType),
 }
 
@@ -86,7 +86,7 @@ impl fmt::Display for FileType {
     }
 }
 
-/// One record of any domain, as a scan finds it. The domain need not exist.
+/// One record of any domain, as a scan shows it. The domain need not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Found {

@@ -9,18 +9,20 @@ use crate::hypervisor::HypervisorError;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// There is no such domain, or it is dead, or another one has its domid now.
+    /// There is no such domain, or it is dead, or another domain has its domid now.
     #[error("no such domain")]
     NoSuchDomain,
     /// The domain is being destroyed: dying, leaving, or marked as closing.
     #[error("the domain is being destroyed")]
     BeingDestroyed,
-    /// A domain whose data was to be removed because it was gone exists again, under the same domid
-    /// and uuid.
+    /// The domain was gone, so its data was to be removed. Now a domain with the same domid and
+    /// uuid exists again.
     #[error("the domain exists again, so its data stays")]
     ExistsAgain,
-    /// The store keeps data by uuid alone, and another domain that lives has this uuid.
-    #[error("domain {other} has the same uuid, and this layout keeps their data together")]
+    /// The store keeps data by uuid alone, and another living domain has this uuid.
+    #[error(
+        "domain {other} has the same uuid, and this store keeps the data of both under that uuid"
+    )]
     UuidShared {
         /// The other domain.
         other: Domid,

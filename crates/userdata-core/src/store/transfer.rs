@@ -36,7 +36,8 @@ impl<'a> Transfer<'a> {
         self
     }
 
-    /// The same with another durability. It is that of the names: the bytes are not written again.
+    /// The same with another durability. A value that was stored with less is synced before it is
+    /// moved.
     #[must_use]
     pub const fn with_durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
@@ -61,13 +62,13 @@ impl<'a> Transfer<'a> {
         (self.which)(userid)
     }
 
-    /// What becomes of a value that is there already and differs.
+    /// What the transfer does with a value that is already there and differs.
     #[must_use]
     pub const fn clash(&self) -> Clash {
         self.clash
     }
 
-    /// What the change must survive.
+    /// The durability that the transfer must reach.
     #[must_use]
     pub const fn durability(&self) -> Durability {
         self.durability
@@ -86,7 +87,7 @@ impl fmt::Debug for Transfer<'_> {
 }
 
 /// What a transfer of values from one domain to another did: each userid is in one of the lists,
-/// in order.
+/// in order of userid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transferred {
@@ -95,6 +96,6 @@ pub struct Transferred {
     /// The userids under which a different value stays with each of the two, as [`Clash::Keep`]
     /// says.
     pub kept: Vec<Userid>,
-    /// What the change survives.
+    /// The durability that the transfer reached.
     pub durability: Durability,
 }

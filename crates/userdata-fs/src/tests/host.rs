@@ -1,4 +1,4 @@
-//! What the host may do to a store: leases, killed lock holders, nothing left, another directory.
+//! Obstacles on a host: leases, killed lock holders, no space, another directory at the path.
 
 use std::time::Duration;
 
@@ -199,14 +199,16 @@ fn without_an_inode_for_the_lock_a_value_is_linked() {
         ];
         assert_eq!(script.calls()[..link.len()], words(&link));
     }
-    // Where nothing can be linked, the first error is reported.
+    // Where nothing can be linked or moved, the first error is reported.
     let script = Script::default();
     script
         .names(names())
         .fail("create l", 0, Errno::NOSPC)
         .fail("link d l", 0, Errno::PERM)
         .fail("link n l", 0, Errno::PERM)
-        .fail("link t l", 0, Errno::PERM);
+        .fail("link t l", 0, Errno::PERM)
+        .fail("move n l", 0, Errno::INVAL)
+        .fail("move t l", 0, Errno::INVAL);
     let error = store(&script).unwrap_err();
     assert!(
         matches!(error.kind(), StoreErrorKind::NoSpace(_)),

@@ -1,4 +1,4 @@
-//! Taking and giving back the lock and the closing marker.
+//! Taking and releasing the lock and the closing mark.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -209,7 +209,7 @@ fn a_marker_is_probed_by_a_shared_lock_that_is_given_back() {
             .into_iter()
             .filter(|c| c.ends_with(" c"))
             .collect();
-        let given_back = ["open c", "lock_shared c", "unlock c", "close c"];
+        let given_back = ["open c", "lock_shared c", "fstat c", "unlock c", "close c"];
         let not_had = ["open c", "lock_shared c", "close c"];
         assert_eq!(probe, words(if held { &not_had } else { &given_back }));
     }

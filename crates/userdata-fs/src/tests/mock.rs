@@ -1,5 +1,5 @@
-//! A mock directory that answers as an untroubled one would, writes down every call, and fails the
-//! one it is told to.
+//! A mock directory. It answers as a directory without faults, logs every call, and fails the calls
+//! that the test chooses.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -14,8 +14,8 @@ use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
 
 use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata, Name};
 
-/// A file of the mock: the letter of its kind.
-pub(super) type File = char;
+/// A file of the mock: the letter of its kind, and the domid if it is not that of [`key`].
+pub(super) type File = String;
 
 mock! {
     pub(super) Disk {}
@@ -37,6 +37,7 @@ mock! {
         fn rename_into<'a, 'b>(
             &self, from: Name<'a>, into: &Self, to: Name<'b>,
         ) -> Result<(), Errno>;
+        fn rename_no_replace<'a, 'b>(&self, from: Name<'a>, to: Name<'b>) -> Result<(), Errno>;
         fn link<'a, 'b>(&self, from: Name<'a>, to: Name<'b>) -> Result<(), Errno>;
         fn unlink<'a>(&self, name: Name<'a>) -> Result<(), Errno>;
         fn make_directory<'a>(&self, name: Name<'a>) -> Result<(), Errno>;
@@ -67,9 +68,11 @@ struct State {
     failures: Vec<(String, usize, Errno)>,
     /// The inode under each name that is not the one that was opened.
     replaced: Vec<(String, usize)>,
+    /// Which file has a name since it was moved there.
+    moved: BTreeMap<File, File>,
     names: Vec<FileName>,
     content: Option<Vec<u8>>,
-    /// The closing marker is there.
+    /// The closing mark exists.
     marked: bool,
     /// The path leads to another directory.
     displaced: bool,
@@ -82,7 +85,7 @@ struct State {
 }
 
 impl Script {
-    /// Makes the call with this text fail, the `before` first ones excepted.
+    /// Makes every call with this text fail after the first `before` ones.
     pub(super) fn fail(&self, call: &str, before: usize, errno: Errno) -> &Self {
         self.0
             .lock()
@@ -188,10 +191,10 @@ impl Script {
             .returning(move |file, bytes| s.called(format!("write {file}")).map(|_| bytes.len()));
         let s = self.clone();
         disk.expect_metadata()
-            .returning(move |file| s.looked_at("fstat", *file));
+            .returning(move |file| s.looked_at("fstat", file));
         let s = self.clone();
         disk.expect_metadata_at()
-            .returning(move |name| s.looked_at("stat", letter(name)));
+            .returning(move |name| s.looked_at("stat", &letter(name)));
         let s = self.clone();
         disk.expect_lock().returning(move |file, mode| {
             let text = match mode {
@@ -214,6 +217,15 @@ impl Script {
         let s = self.clone();
         disk.expect_unlink()
             .returning(move |name| s.called(format!("unlink {}", letter(name))).map(drop));
+        let s = self.clone();
+        disk.expect_rename_no_replace().returning(move |from, to| {
+            let (from, to) = (letter(from), letter(to));
+            s.called(format!("move {from} {to}"))?;
+            let moved = &mut s.0.lock().unwrap().moved;
+            let file = moved.remove(&from).unwrap_or(from);
+            moved.insert(to, file);
+            Ok(())
+        });
         let s = self.clone();
         disk.expect_link().returning(move |from, to| {
             s.called(format!("link {} {}", letter(from), letter(to)))
@@ -262,31 +274,38 @@ impl Script {
     fn opened(&self, call: &str, name: Name<'_>) -> Result<File, Errno> {
         let letter = letter(name);
         self.called(format!("{call} {letter}"))?;
-        if call == "create" && letter == 'c' && self.0.lock().unwrap().marked {
+        if call == "create" && letter == "c" && self.0.lock().unwrap().marked {
             return Err(Errno::EXIST);
         }
-        let there = match (call, letter) {
-            ("open", 'c') => self.0.lock().unwrap().marked,
-            ("open", 'd') => self.0.lock().unwrap().content.is_some(),
+        let there = match (call, &letter[..1]) {
+            ("open", "c") => self.0.lock().unwrap().marked,
+            ("open", "d") => self.0.lock().unwrap().content.is_some(),
             _ => true,
         };
         there.then_some(letter).ok_or(Errno::NOENT)
     }
 
-    fn looked_at(&self, call: &str, letter: char) -> Result<Metadata, Errno> {
+    fn looked_at(&self, call: &str, letter: &str) -> Result<Metadata, Errno> {
         let call = format!("{call} {letter}");
         let before = self.called(call.clone())?;
         let state = self.0.lock().unwrap();
         // A name in capitals is there only where case is folded.
         let letter = match letter {
-            'L' if !state.folds_case => return Err(Errno::NOENT),
+            letter if letter.starts_with('L') && !state.folds_case => return Err(Errno::NOENT),
             letter => letter.to_ascii_lowercase(),
         };
         let replaced = state
             .replaced
             .iter()
             .any(|(text, from)| *text == call && before >= *from);
-        let inode = u64::from(u32::from(letter)) + if replaced { 1000 } else { 0 };
+        let named = match call.starts_with("stat") {
+            true => state.moved.get(&letter).unwrap_or(&letter),
+            false => &letter,
+        };
+        let number = named
+            .bytes()
+            .fold(0, |number, byte| number * 256 + u64::from(byte));
+        let inode = number * 2 + u64::from(replaced);
         Ok(Metadata {
             identity: Identity { device: 1, inode },
             file_type: FileType::Regular,
@@ -296,20 +315,36 @@ impl Script {
     }
 }
 
-/// The letter of the name's kind, a capital if the whole name is in capitals.
-fn letter(name: Name<'_>) -> char {
+/// The letter of the name's kind, a capital if the whole name is in capitals, and the domid of
+/// another domain.
+fn letter(name: Name<'_>) -> File {
     let bytes = name.as_bytes();
     let lower = bytes.to_ascii_lowercase();
     let name = FileName::parse(NameFormat::Libxl, &lower).unwrap();
     let letter = char::from(name.kind().letter());
-    match lower == bytes {
+    let letter = match lower == bytes {
         true => letter,
         false => letter.to_ascii_uppercase(),
+    };
+    match name.owner().domid {
+        Some(domid) if domid != key().domid => format!("{letter}{domid}"),
+        _ => letter.to_string(),
     }
 }
 
 pub(super) fn key() -> DomainKey {
     DomainKey::new(Domid::new(5).unwrap(), Uuid::from_u128(0x55))
+}
+
+/// A domain whose key is the higher one.
+pub(super) fn higher() -> DomainKey {
+    DomainKey::new(Domid::new(9).unwrap(), Uuid::from_u128(0x11))
+}
+
+/// The name of a file of this domain.
+pub(super) fn file(key: &DomainKey, kind: &str, rest: &str) -> FileName {
+    let name = format!("userdata-{kind}.{key}.{rest}");
+    FileName::parse(NameFormat::Libxl, name.as_bytes()).unwrap()
 }
 
 pub(super) fn userid() -> WritableUserid {

@@ -17,6 +17,8 @@ pub fn an_absent_name_is_enoent_in_every_call<D: Directory>(under_test: &Directo
         failure(directory.metadata_at(absent)),
         failure(directory.rename(absent, other)),
         failure(directory.rename(absent, absent)),
+        failure(directory.rename_no_replace(absent, other)),
+        failure(directory.rename_no_replace(absent, absent)),
         failure(directory.unlink(absent)),
         failure(directory.open_directory(absent)),
         failure(directory.remove_directory(absent)),
@@ -94,6 +96,72 @@ pub fn link_replaces_nothing<D: Directory>(under_test: &DirectoryUnderTest<D>) {
         .expect("a directory is made");
     assert_eq!(directory.link(name("child"), name("c")), Err(Errno::PERM));
     under_test.assert_absent(name("c"));
+}
+
+/// A file that is given a name which nothing has is the same file, locked if it was, and its old
+/// name is absent.
+pub fn rename_no_replace_gives_a_file_another_name<D: Directory>(
+    under_test: &DirectoryUnderTest<D>,
+) {
+    let (directory, a, b) = (&under_test.directory, name("a"), name("b"));
+    under_test.store(a, b"bytes");
+    let before = under_test.metadata(a);
+    let locked = directory.open_lock(a).expect("a file is opened");
+    assert_eq!(directory.lock(&locked, LockMode::Exclusive), Ok(()));
+    assert_eq!(directory.rename_no_replace(a, b), Ok(()));
+    under_test.assert_absent(a);
+    assert_eq!(under_test.metadata(b), before);
+    assert_eq!(read_at(directory, b), b"bytes");
+    let by_b = directory.open_lock(b).expect("a file is opened");
+    assert_eq!(
+        directory.lock(&by_b, LockMode::Exclusive),
+        Err(Errno::AGAIN)
+    );
+}
+
+/// A name that is taken is not given to another file, whatever has it.
+pub fn rename_no_replace_replaces_nothing<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, a, b) = (&under_test.directory, name("a"), name("b"));
+    let (child, linked) = (name("child"), name("linked"));
+    under_test.store(a, b"one");
+    under_test.store(b, b"other");
+    directory
+        .make_directory(child)
+        .expect("a directory is made");
+    directory.link(a, linked).expect("a file is linked");
+    for taken in [b, a, child, linked] {
+        assert_eq!(directory.rename_no_replace(a, taken), Err(Errno::EXIST));
+    }
+    assert_eq!(read_at(directory, a), b"one");
+    assert_eq!(read_at(directory, b), b"other");
+    assert_eq!(under_test.metadata(child).file_type, FileType::Directory);
+}
+
+/// Of several concurrent calls of `rename_no_replace` to one name, one succeeds.
+pub fn concurrent_renames_that_replace_nothing_succeed_once<D: Directory>(
+    under_test: &DirectoryUnderTest<D>,
+) {
+    let directory = &under_test.directory;
+    for round in 0..20 {
+        let (to, moved) = (format!("to {round}"), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for number in 0..4 {
+                let (to, moved) = (&to, &moved);
+                scope.spawn(move || {
+                    let from = format!("from {round} {number}");
+                    store_in(directory, name(&from), from.as_bytes());
+                    match directory.rename_no_replace(name(&from), name(to)) {
+                        Ok(()) => {
+                            moved.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Err(errno) => assert_eq!(errno, Errno::EXIST),
+                    }
+                });
+            }
+        });
+        assert_eq!(moved.load(Ordering::Relaxed), 1);
+        under_test.metadata(name(&to));
+    }
 }
 
 /// A reader that opens a name while files are renamed over it always gets one whole file.
@@ -183,6 +251,7 @@ pub fn long_names_are_taken_up_to_255_bytes<D: Directory>(under_test: &Directory
         failure(directory.open_lock(too_long)),
         failure(directory.make_directory(too_long)),
         failure(directory.rename(longest, too_long)),
+        failure(directory.rename_no_replace(longest, too_long)),
         failure(directory.metadata_at(too_long)),
     ] {
         assert_eq!(failed, Some(Errno::NAMETOOLONG));

@@ -50,7 +50,7 @@ pub fn random_numbers_are_distinct<D: Directory>(under_test: &DirectoryUnderTest
     assert_eq!(drawn.len(), 2000);
 }
 
-/// The process id is the same for every handle. (A store recognizes a fork by a changed one.)
+/// The process id is the same for every handle. (A store notices a fork because the id changes.)
 pub fn a_process_keeps_its_number<D: Directory>(under_test: &DirectoryUnderTest<D>) {
     let directory = &under_test.directory;
     directory

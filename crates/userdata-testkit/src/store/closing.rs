@@ -25,7 +25,8 @@ fn close(client: &dyn Store, key: &DomainKey) -> Box<dyn ClosingMark> {
     mark
 }
 
-/// While a mark exists, every change by any client is told of it, and may be refused because of it.
+/// While a mark exists, every change by any client gets to know it, and may be refused because of
+/// it.
 pub fn a_mark_is_seen_by_every_change(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
     let other = under_test.client();
@@ -74,8 +75,8 @@ pub fn a_mark_that_is_refused_is_not_made(under_test: &StoreUnderTest) {
     assert!(contents(&*client) == before);
 }
 
-/// A client that closes a domain which another client has closed is told of the first mark, and is
-/// refused even if it admits the second one. The first mark stays.
+/// If a client closes a domain that another client has closed, its admission sees the first mark,
+/// and the call is refused even if it admits. The first mark stays.
 pub fn a_domain_is_closed_once_at_a_time(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let first = close(&*client, &key);

@@ -146,7 +146,7 @@ pub fn no_other_change_comes_between_the_ops_of_a_change(under_test: &StoreUnder
 
 /// Runs `meanwhile` during the admission of a change of `key` in another thread, and returns the
 /// results of both.
-fn while_a_change_is_under_way<R: Send>(
+pub(super) fn while_a_change_is_under_way<R: Send>(
     under_test: &StoreUnderTest,
     key: &DomainKey,
     meanwhile: impl FnOnce() -> R + Send,
@@ -184,7 +184,7 @@ fn while_a_change_is_under_way<R: Send>(
 
 /// The kind of an error, without its data.
 #[derive(Debug, PartialEq)]
-enum StoreErrorKindName {
+pub(super) enum StoreErrorKindName {
     PreconditionFailed,
     DeadlinePassed,
     GaveUp,
@@ -235,9 +235,9 @@ pub fn domains_do_not_wait_for_each_other(under_test: &StoreUnderTest) {
     assert_eq!(contents(&*under_test.client()).len(), 3);
 }
 
-/// During a change, a second change of the same domain returns within its timeout. Either it is
-/// made, because the engine needs no lock, and then the first change fails; or it is not made,
-/// because the time has passed.
+/// During a change, a second change of the same domain returns within its timeout. In an engine
+/// without locks it may succeed; then the first change fails. Otherwise it fails because its time
+/// has passed.
 pub fn no_change_waits_beyond_its_deadline(under_test: &StoreUnderTest) {
     for (number, within) in [(1, Duration::ZERO), (2, Duration::from_millis(20))] {
         let (key, xl) = (domain(number, number.into()), userid("xl"));

@@ -94,7 +94,7 @@ pub(super) fn get(store: &dyn Store, domain: &DomainKey, userid: &Userid) -> Opt
     value.map(userdata_core::Value::into_bytes)
 }
 
-/// Whether a change of this domain is told of a closing mark.
+/// Whether the admission of a change of this domain sees a closing mark.
 #[track_caller]
 pub(super) fn is_closing(store: &dyn Store, domain: &DomainKey) -> bool {
     let mut closing = None;

@@ -13,8 +13,8 @@ const fn hot(domid: u16, uuid: u128) -> DomainKey {
 const A: u128 = 0x1111_1111_2222_3333_4444_abcd_ef55_5555;
 const B: u128 = 0xdead_beef_dead_beef_dead_beef_0000_0005;
 
-/// A few domains that collide in all ways that domains do: domid 5 beside 50 and 55, one uuid under
-/// two domids, one domid under two uuids, and domain 0 with its uuid of zeros.
+/// A few domains that collide in all ways that are possible: domid 5 beside 50 and 55, one uuid
+/// under two domids, one domid under two uuids, and domain 0 with its uuid of zeros.
 pub const HOT_DOMAINS: &[DomainKey] = &[
     hot(0, 0),
     hot(5, A),

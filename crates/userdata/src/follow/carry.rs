@@ -13,7 +13,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// uuid changed. Each value is at every instant under exactly one of the two.
     ///
     /// What is stored for the old domain afterwards does not follow. If the process is killed, the
-    /// same call completes the carry. Nothing to carry is no error.
+    /// same call completes the carry. Nothing to carry is not an error.
     ///
     /// # Errors
     ///

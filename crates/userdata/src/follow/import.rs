@@ -9,8 +9,8 @@ use crate::{Target, Userdata, UserdataError};
 
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// Stores several values, all of them or none: if one can't be stored, none is changed. A value
-    /// that is there already with the same bytes is no clash, so that an import which was killed is
-    /// completed by the same call. A reader that comes in between may see a part.
+    /// that is there already with the same bytes does not clash, so that the same call completes an
+    /// import that was killed. A reader that comes in between may see a part.
     ///
     /// # Errors
     ///

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use userdata_core::{Userid, registry};
 
-/// Which values go along with a domain: unless told otherwise, all but those that their owners write
-/// again for the new domain, as the [`registry`] says: `libxl-json`, `libvirt-xml` and `xl`.
+/// Which values go along with a domain: unless told otherwise, all but those that their owners
+/// write again for the new domain, as the [`registry`] says: `libxl-json`, `libvirt-xml` and `xl`.
 ///
 /// ```
 /// use userdata::Userid;

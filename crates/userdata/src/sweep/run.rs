@@ -226,11 +226,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
             self.totals.removed += 1;
             #[cfg(feature = "tracing")]
             tracing::info!(
-                %domain,
-                kind = %record.kind,
-                userid = %record.userid,
-                reason = %verdict,
-                "removed"
+                %domain, kind = %record.kind, userid = %record.userid, reason = %verdict, "removed"
             );
             self.say(domain, &verdict, What::Removed(&record));
         }

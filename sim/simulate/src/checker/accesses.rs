@@ -336,7 +336,15 @@ impl Made<'_> {
         else {
             return cleared;
         };
-        if self.operation.hypervisor_lied || self.facts.broken_locks.touch(self.operation) {
+        // What was stored for a domain that ended as well goes with it.
+        let ended_again = self
+            .facts
+            .lifetimes
+            .ever_gone(domain, (back, self.operation.ended));
+        if ended_again
+            || self.operation.hypervisor_lied
+            || self.facts.broken_locks.touch(self.operation)
+        {
             return cleared;
         }
         let operations = self.facts.operations.iter();

@@ -7,6 +7,7 @@ use hv_sim::SimHost;
 use userdata::Userdata;
 use userdata::sweep::{Sightings, SweepOptions};
 use userdata_core::file_name::{FileName, Kind, NameFormat};
+use userdata_core::store::FileType;
 use userdata_core::{DomainKey, Hypervisor as _, Life};
 use userdata_fs::FileStore;
 use userdata_sim::crash::Storage;
@@ -43,10 +44,13 @@ pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, storage: &Storage) -> 
     }
     let tree = disk.tree();
     let parse = |path: &[u8]| FileName::parse(facts.format, path);
-    let left = tree.iter().filter_map(|(path, _)| parse(path));
-    // A directory can't be unlinked; what a program planted is reported by the sweep.
-    let outlasts = left
-        .filter(|name| !facts.is_planted(name) && is_gone(&host, name))
+    // A directory can't be unlinked: a sweep reports it.
+    let files = tree
+        .iter()
+        .filter(|(_, entry)| entry.file_type() != FileType::Directory);
+    let outlasts = files
+        .filter_map(|(path, _)| parse(path))
+        .filter(|name| is_gone(&host, name))
         .map(|name| complaint(Some(&name), "it outlasts its domain and a sweep".to_owned()));
     let lost = after.tree.iter().filter_map(|(path, entry)| {
         let name = parse(path).filter(|name| name.kind() == Kind::Data && is_alive(&host, name))?;

@@ -193,8 +193,12 @@ fn is_about_lock(error: &StoreError) -> bool {
 fn left_over(facts: &Facts<'_>, name: &FileName, tally: &mut Tally) -> Option<Complaint> {
     let concerns = |place: usize| {
         let keys = facts.keys_of(place);
-        keys.iter()
-            .any(|key| owner(facts.format, key) == name.owner())
+        let invocation = facts.operations.get(place).map(|done| done.invocation);
+        // A sweep takes the lock of any domain.
+        matches!(invocation, Some(Invocation::Userdata(Action::Sweep { .. })))
+            || keys
+                .iter()
+                .any(|key| owner(facts.format, key) == name.owner())
     };
     let ours = |operation: &Operation<'_>| operation.action().is_some();
     let mut operations = facts
@@ -282,6 +286,12 @@ fn reported_left<'a>(facts: &Facts<'a>) -> BTreeSet<&'a [u8]> {
             Report::Failed(error) => store_error(error),
             _ => None,
         });
+    let of_imports = facts.operations.iter().filter_map(Operation::report);
+    let of_imports = of_imports.flat_map(|report| match report {
+        Report::StoredAll(stored) => &stored.failed[..],
+        _ => &[],
+    });
+    let errors = errors.chain(of_imports);
     errors.filter_map(StoreError::left_behind).collect()
 }
 

@@ -243,7 +243,9 @@ impl<'a> Response<'a> {
             Action::StoreIf {
                 expect: Expect::Absent,
                 ..
-            } => found.is_none(),
+            }
+            // A carry refuses a value that is there and differs.
+            | Action::Carry { .. } => found.is_none(),
             _ => true,
         };
         met.then(|| {

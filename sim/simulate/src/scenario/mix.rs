@@ -63,8 +63,8 @@ mix! {
     sweeps: 0,
     /// How many in a thousand calls of this library import values or carry them.
     follows: 0,
-    /// How many in a hundred tasks of a toolstack bring a domain back with the domid and uuid that it
-    /// had, or change the uuid of one.
+    /// How many in a hundred tasks of a toolstack bring a domain back with the domid and uuid that
+    /// it had, or change the uuid of one.
     returns: 0,
     /// How many faults of the directory a process meets, at most.
     faults: 0,
@@ -147,7 +147,6 @@ impl Mix {
                 adversary: 1,
                 destroys: 40,
                 sweeps: 20,
-                follows: 20,
                 faults: 6,
                 misanswers: 3,
                 kills: 15,

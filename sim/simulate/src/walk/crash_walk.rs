@@ -11,6 +11,7 @@ use userdata_fs::{Errno, FileStore};
 use super::expectation::{Cause, Expectation};
 use super::recovery::Recovery;
 use super::{Action, ActionKind, Broken, End, Guarantee, Incident, Report, Scene};
+use super::{carry, shortage};
 use userdata_sim::SimDisk;
 use userdata_sim::crash::{CrashModel, CrashStates, Storage, Tree};
 use userdata_sim::interpose::{CallKind, Interposed, WithoutSyncs};
@@ -280,10 +281,23 @@ impl CrashWalk<'_> {
         }];
         for (number, action) in self.actions.iter().enumerate() {
             disk.record_steps();
+            let action = &carry::by_now(action, &expectation);
+            let refused = carry::is_refused(action, &expectation);
             let report = action.perform(&userdata, &host);
-            check_report(number, action, &report, &disk)?;
-            let during = expectation.during(action);
-            expectation = expectation.after(action, report.says_synced());
+            let is_fine = match refused {
+                true => carry::says_refused(&report),
+                false => is_fine(action, &report),
+            };
+            if !is_fine && !shortage::explains(self.scene, action, &report) {
+                return Err(broken(number, action, &report, &disk));
+            }
+            let during = match refused {
+                true => expectation.clone(),
+                false => expectation.during(action),
+            };
+            if !matches!(report, Report::Failed(_)) {
+                expectation = expectation.after(action, report.says_synced());
+            }
             for (at, step) in disk.take_steps().into_iter().enumerate() {
                 moments.push(Moment {
                     number: 2 * number + 1,
@@ -308,13 +322,8 @@ impl CrashWalk<'_> {
 }
 
 /// Without faults everything succeeds, and the reported durability is the one that was asked for.
-fn check_report(
-    number: usize,
-    action: &Action,
-    report: &Report,
-    disk: &SimDisk,
-) -> Result<(), Stopped> {
-    let fine = match report {
+fn is_fine(action: &Action, report: &Report) -> bool {
+    match report {
         Report::Changed(
             userdata::Outcome::Stored { durability, .. }
             | userdata::Outcome::Removed { durability },
@@ -327,7 +336,9 @@ fn check_report(
             problems.is_empty() && matches!(action, Action::DestroyInVain { .. })
         }
         Report::StoredAll(stored) => {
-            stored.durability == action.durability() && stored.kept.is_empty()
+            stored.durability == action.durability()
+                && stored.kept.is_empty()
+                && stored.failed.is_empty()
         }
         Report::Carried(carried) => carried.durability == action.durability(),
         Report::Swept(swept) => swept.error.is_none() && swept.failed.is_empty(),
@@ -335,11 +346,11 @@ fn check_report(
         Report::Cleared(None, _) | Report::Unknown(_) | Report::Failed(_) | Report::Nonsense(_) => {
             false
         }
-    };
-    if fine {
-        return Ok(());
     }
-    Err(Stopped::Broken(Box::new(Broken {
+}
+
+fn broken(number: usize, action: &Action, report: &Report, disk: &SimDisk) -> Stopped {
+    Stopped::Broken(Box::new(Broken {
         guarantee: Guarantee::HonestErrors,
         after: action.to_string(),
         why: format!("it says: {report}"),
@@ -348,7 +359,7 @@ fn check_report(
             actions: number + 1,
             ..Incident::default()
         }),
-    })))
+    }))
 }
 
 /// A walk that could not begin.

@@ -1,24 +1,27 @@
 //! `FaultWalk`: every call goes wrong in every way, one at a time and two at a time.
 
+mod expected;
+
 use std::collections::BTreeSet;
 
 use hv_sim::SimHost;
-use userdata::{Outcome, Userdata, UserdataError, UserdataErrorKind};
+use userdata::{Userdata, UserdataError, UserdataErrorKind};
+use userdata_core::Hypervisor as _;
 use userdata_core::file_name::{FileName, Kind};
-use userdata_core::store::{Condition, Keep, StoreErrorKind};
-use userdata_core::{DomainKey, Hypervisor as _};
-use userdata_fs::{Errno, FileStore};
+use userdata_core::store::StoreErrorKind;
+use userdata_fs::FileStore;
 
-use super::expectation::{Cause, Expectation};
+use super::expectation::Cause;
 use super::faulted::Faulted;
 use super::interruption;
 use super::misled_host::MisledHost;
 use super::recovery::{Recovery, Violation, files_of_first};
 use super::reported::Reported;
-use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, Swept, WalkError};
+use super::shortage;
+use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, WalkError};
 use crate::misanswer::Misanswer;
 use userdata_sim::crash::{CrashModel, NameOrder, Sizes, Storage};
-use userdata_sim::faults::{Fault, Faults, How, every_fault};
+use userdata_sim::faults::{Fault, Faults, every_fault};
 use userdata_sim::interpose::{CallKind, Interposed};
 use userdata_sim::random::Random;
 use userdata_sim::{SimDirectory, SimDisk};
@@ -224,7 +227,8 @@ impl FaultWalk<'_> {
             why,
             tree: tree.clone(),
         };
-        if run.misanswers.is_empty() {
+        let explained = shortage::explains(self.scene, self.action, &run.report);
+        if run.misanswers.is_empty() && !explained {
             let kind = |fault: &Fault| (*fault, run.calls.get(fault.call()).copied());
             let faults: Vec<_> = run.faults.iter().map(kind).collect();
             interruption::check(&faults, &run.report)
@@ -244,197 +248,6 @@ impl FaultWalk<'_> {
         }
         // No lock is held any more, and everything that is left can be cleared.
         recovery.go_on(&run.disk, &expected, Cause::Kill)
-    }
-
-    /// What must be there, if the report is true.
-    fn expected(&self, run: &Run) -> Result<Expectation, String> {
-        let before = self.scene.expectation();
-        let action = self.believed(run);
-        let synced = run.report.says_synced();
-        match &run.report {
-            Report::Changed(outcome) => {
-                let removes_nothing = before
-                    .slots()
-                    .filter_map(|slot| Some((slot, self.action.effect_on(slot)?)))
-                    .all(|(slot, effect)| effect.is_none() && before.live(slot).is_none());
-                match outcome {
-                    Outcome::Stored { durability, .. } | Outcome::Removed { durability }
-                        if *durability == self.action.durability() => {}
-                    Outcome::NothingToRemove if removes_nothing => {}
-                    other => return Err(format!("{other:?} is not what was done")),
-                }
-                Ok(before.after(&action, synced))
-            }
-            Report::StoredAll(stored) => match stored.kept.is_empty() {
-                true => Ok(before.after(&action, synced)),
-                false => Err("a value was kept that was to be replaced".to_owned()),
-            },
-            Report::Carried(carried) => {
-                let moved = |slot: &Slot| carried.moved.contains(slot.userid.as_userid());
-                Ok(before.partly_after(&action, synced, moved))
-            }
-            Report::Swept(swept) => self.swept(run, swept),
-            // Another process may have put something there since; what it put stays.
-            Report::Failed(error) if is_lock_lost(error) => {
-                Ok(before.partly_after(&action, false, |slot| self.is_made(run, slot)))
-            }
-            // Each value is with one of the two, and the same call completes the carry.
-            Report::Failed(_) if matches!(action, Action::Carry { .. }) => {
-                Ok(before.partly_after(&action, false, |slot| self.is_made(run, slot)))
-            }
-            Report::Failed(error) if is_applied(error) => Ok(before.after(&action, false)),
-            Report::Failed(error) => {
-                // A failure of storage never stops a toolstack; another process's mark does.
-                let refused = !matches!(error.kind(), UserdataErrorKind::Store(_));
-                let unknown = !run.misanswers.is_empty();
-                let held = run
-                    .faults
-                    .iter()
-                    .any(|fault| fault.how == How::Fails(Errno::AGAIN));
-                match self.action {
-                    Action::Destroy { .. }
-                    | Action::DestroyWithError { .. }
-                    | Action::DestroyInVain { .. }
-                        if !(refused && (held || unknown)) =>
-                    {
-                        Err("the domain was not destroyed".to_owned())
-                    }
-                    _ => Ok(before),
-                }
-            }
-            Report::Cleared(Some(cleared), _) => {
-                let removed = |slot: &Slot| {
-                    slot.domain == self.scene.first()
-                        && cleared.removed.contains(slot.userid.as_userid())
-                };
-                Ok(before.partly_after(&action, synced, removed))
-            }
-            Report::Cleared(None, problems)
-                if problems.last().is_some_and(is_applied) && !problems.iter().any(is_unknown) =>
-            {
-                Ok(before.after(&action, false))
-            }
-
-            Report::Cleared(None, problems) if !problems.is_empty() => {
-                let left = files_of_first(self.scene, &run.storage.tree());
-                let gone = |slot: &Slot| {
-                    slot.domain == self.scene.first()
-                        && !left.iter().any(|name| is_value(name, slot))
-                };
-                Ok(before.partly_after(&action, false, gone))
-            }
-            Report::Cleared(None, _) => Err("nothing is reported of the data".to_owned()),
-            Report::StillThere(_) => match self.action {
-                _ if self.action.ends_domain() && !run.is_lied_to() => {
-                    Err("the domain is not there any more".to_owned())
-                }
-                _ => Ok(before),
-            },
-            Report::Unknown(_) => match run.misanswers.is_empty() {
-                true => Err("the hypervisor answered every question".to_owned()),
-                false => Ok(before),
-            },
-            Report::Read(value) => {
-                let Action::Retrieve { slot } = self.action else {
-                    return Err("nothing was to be read".to_owned());
-                };
-                match value.as_ref().map(|value| value.as_bytes()) == before.live(slot) {
-                    true => Ok(before),
-                    false => Err("that is not the value".to_owned()),
-                }
-            }
-            Report::Listed(entries) => {
-                let listed: Vec<_> = entries.iter().map(|entry| entry.userid.clone()).collect();
-                let whole = entries
-                    .iter()
-                    .all(|entry| entry.condition == Condition::Whole);
-                let mut there: Vec<_> = before
-                    .slots()
-                    .filter(|slot| slot.domain == self.scene.first())
-                    .filter(|slot| before.live(slot).is_some())
-                    .map(|slot| slot.userid.as_userid().clone())
-                    .collect();
-                there.sort();
-                match whole && listed == there {
-                    true => Ok(before),
-                    false => Err("that is not what is there".to_owned()),
-                }
-            }
-            Report::Nonsense(why) => Err(why.clone()),
-        }
-    }
-
-    /// What must be there after a sweep, if what it told is true.
-    fn swept(&self, run: &Run, swept: &Swept) -> Result<Expectation, String> {
-        let before = self.scene.expectation();
-        let Action::Sweep { orphans, grace } = self.action else {
-            return Err("there was no sweep".to_owned());
-        };
-        let mut removed: Vec<DomainKey> = swept.removed.iter().map(|(of, _)| *of).collect();
-        removed.dedup();
-        let living = removed.iter().find(|domain| !orphans.contains(domain));
-        if let Some(living) = living.filter(|_| !run.is_lied_to()) {
-            return Err(format!(
-                "a value of {living} was removed, which is not gone"
-            ));
-        }
-        let is_said = swept.error.is_some() || !swept.failed.is_empty();
-        let stays = |slot: &Slot| {
-            let is_there = orphans.contains(&slot.domain) && before.live(slot).is_some();
-            is_there && !swept.has_removed(&slot.domain, slot.userid.as_userid())
-        };
-        let silent = before
-            .slots()
-            .find(|slot| stays(slot) && !swept.unknown.contains(&slot.domain));
-        if let Some(slot) = silent.filter(|_| !is_said && run.misanswers.is_empty()) {
-            return Err(format!(
-                "{} {slot} stays, and nothing is said of it",
-                slot.domain
-            ));
-        }
-        let action = Action::Sweep {
-            grace: *grace,
-            orphans: removed,
-        };
-        let is_removed = |slot: &Slot| swept.has_removed(&slot.domain, slot.userid.as_userid());
-        Ok(before.partly_after(&action, false, is_removed))
-    }
-
-    /// Whether the effect of the action on a slot is on the disk. A value that is carried is with
-    /// the new domain exactly if it is no longer with the old one.
-    fn is_made(&self, run: &Run, slot: &Slot) -> bool {
-        let slot = match self.action {
-            Action::Carry { from, .. } => &Slot {
-                domain: *from,
-                userid: slot.userid.clone(),
-            },
-            _ => slot,
-        };
-        let name = FileName::data(
-            self.scene.setting().format,
-            &slot.domain,
-            slot.userid.as_userid(),
-        );
-        let tree = run.storage.tree();
-        let found = name.ok().and_then(|name| tree.file(name.as_bytes()));
-        self.action.effect_on(slot) == Some(found)
-    }
-
-    /// The action, as it must be if the hypervisor's answers are believed: if it answers that the
-    /// domain is gone, the data need not be kept.
-    fn believed(&self, run: &Run) -> Action {
-        let mut action = self.action.clone();
-        if run.is_lied_to() {
-            match &mut action {
-                Action::Clear { keep, .. } => *keep = Keep::Nothing,
-                Action::DestroyInVain { domain } => {
-                    let (domain, durability) = (*domain, self.action.durability());
-                    action = Action::DestroyWithError { domain, durability };
-                }
-                _ => {}
-            }
-        }
-        action
     }
 
     /// Whatever is left besides values was reported.
@@ -522,21 +335,6 @@ impl FaultWalk<'_> {
             })
         };
         faulted.broken.extend(checked.err());
-    }
-}
-
-/// Whether the hypervisor did not answer.
-fn is_unknown(error: &UserdataError) -> bool {
-    matches!(error.kind(), UserdataErrorKind::Hypervisor(_))
-}
-
-/// Whether another program broke the lock in the middle of several changes.
-fn is_lock_lost(error: &UserdataError) -> bool {
-    match error.kind() {
-        UserdataErrorKind::Store(error) => {
-            matches!(error.kind(), StoreErrorKind::LockLost { applied: true })
-        }
-        _ => false,
     }
 }
 

@@ -75,7 +75,9 @@ impl<'a> Recovery<'a> {
         self.clean_up(&start(), expectation, cause)
     }
 
+    /// Opens the store. From then on there is space, if there was none before.
     fn open(&self, disk: &SimDisk, host: &SimHost) -> Result<Recovered, Violation> {
+        disk.reconfigure(|options| options.inodes_max = None);
         let root = disk.process().root().map_err(|errno| Violation {
             guarantee: Guarantee::Bounded,
             why: format!("the directory can't be opened: {errno:?}"),

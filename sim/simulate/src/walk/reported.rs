@@ -28,14 +28,26 @@ impl<'a> Reported<'a> {
             Report::Failed(error) => (None, std::slice::from_ref(error)),
             _ => (None, &[]),
         };
+        let stored = match report {
+            Report::StoredAll(stored) => &stored.failed[..],
+            _ => &[],
+        };
+        let sweep_failed = match report {
+            Report::Swept(swept) => swept.error.is_some() || !swept.failed.is_empty(),
+            _ => false,
+        };
         let of_problems = problems.iter().filter_map(|error| match error.kind() {
             UserdataErrorKind::Store(error) => Some(error),
             _ => None,
         });
         let failed = cleared.map_or(&[][..], |cleared| &cleared.failed);
-        let errors: Vec<&StoreError> = failed.iter().chain(of_problems).collect();
+        let all = failed.iter().chain(stored);
+        let errors: Vec<&StoreError> = all.chain(of_problems).collect();
         Self {
-            nothing_wrong: problems.is_empty() && failed.is_empty(),
+            nothing_wrong: problems.is_empty()
+                && failed.is_empty()
+                && stored.is_empty()
+                && !sweep_failed,
             clears: matches!(report, Report::Cleared(..)),
             anything: cleared.is_none() && !problems.is_empty(),
             left_behind: errors

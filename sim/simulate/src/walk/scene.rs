@@ -21,6 +21,8 @@ pub struct Setting {
     pub format: NameFormat,
     /// The size in bytes of what reaches the disk at once; values here have 3 to 12.
     pub block: Option<NonZeroUsize>,
+    /// Whether no other file fits on the disk, and no link either, as on a full tmpfs.
+    pub full: bool,
 }
 
 /// A host with two living domains and their data, the data of an incarnation that is gone, and
@@ -161,6 +163,14 @@ impl Scene {
         let disk = SimDisk::boot(self.storage.clone(), SimOptions::default());
         // Everything on it is older than the grace of a sweep.
         disk.pass(Self::GRACE * 2);
+        if self.setting.full {
+            // The root directory is one more.
+            let inodes = disk.tree().iter().count() + 1;
+            disk.reconfigure(|options| {
+                options.inodes_max = Some(inodes);
+                options.links_take_inodes = true;
+            });
+        }
         disk
     }
 

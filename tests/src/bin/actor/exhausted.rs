@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
 use userdata_core::file_name::{FileName, Kind, NameFormat};
-use userdata_core::store::{Durability, Expect, Keep, Op, StoreError, StoreErrorKind};
+use userdata_core::store::{Done, Durability, Expect, Keep, Op, StoreError, StoreErrorKind};
 use userdata_core::{Store as _, WritableUserid};
 
 use crate::breaking::leave_files;
@@ -161,11 +161,126 @@ impl Actor {
         }
         let keep = Keep::Nothing;
         let durability = Durability::Full;
-        self.change(&[Op::Clear { keep, durability }])
-            .expect("all values are removed");
+        let clear = [Op::Clear { keep, durability }];
+        self.change(&clear).expect("all values are removed");
+        fill();
+        self.change(&clear).expect("there is nothing to remove");
         assert_eq!(self.left_behind(), [""; 0]);
         assert_eq!(self.get(userid_of("c").as_userid()), None);
         say("done");
+    }
+
+    /// On a tmpfs without room for another file, which counts a link as one, values are removed,
+    /// one or all of a domain, and one that is refused at last is there again.
+    pub(crate) fn free_on_a_tmpfs(&self) {
+        let mut numbers = 0..;
+        let mut fill = || {
+            let ballast = |number: u32| self.directory.join(format!("ballast {number}"));
+            numbers
+                .by_ref()
+                .take_while(|number| File::create_new(ballast(*number)).is_ok())
+                .count()
+        };
+        let timeout = std::time::Duration::from_secs(10);
+        for text in ["a", "b", "c", "d"] {
+            self.put(&userid_of(text), b"value", Expect::Any)
+                .expect("a value is stored");
+        }
+        let mark = self.store.close(&self.domain, timeout, &mut |_| Ok(()));
+        let mark = mark.expect("there is room for a marker");
+        assert!(fill() > 0);
+        mark.reopen(timeout).expect("the marker is its own lock");
+        assert_eq!(self.left_behind(), [""; 0]);
+        fill();
+        self.assert_out_of_space(self.put(&userid_of("a"), b"new", Expect::Any));
+        let mut asked = 0;
+        let mut admit = |_: &userdata_core::store::State| {
+            asked += 1;
+            match asked {
+                1 => Ok(()),
+                _ => Err(userdata_core::store::Refused::NoSuchDomain),
+            }
+        };
+        let (keep, durability) = (Keep::Nothing, Durability::Full);
+        let clear = [Op::Clear { keep, durability }];
+        let refused = self
+            .store
+            .change(&self.domain, timeout, &mut admit, &clear)
+            .expect_err("the second answer counts");
+        assert!(matches!(refused.kind(), StoreErrorKind::Refused(_)));
+        for text in ["a", "b", "c", "d"] {
+            let userid = userid_of(text);
+            assert_eq!(self.get(userid.as_userid()).as_deref(), Some(&b"value"[..]));
+        }
+        for text in ["a", "b"] {
+            let userid = userid_of(text);
+            self.remove(userid.as_userid()).expect("a value is removed");
+            assert_eq!(self.get(userid.as_userid()), None);
+            fill();
+        }
+        self.change(&clear).expect("all values are removed");
+        fill();
+        self.change(&clear).expect("nothing is removed");
+        assert_eq!(self.left_behind(), [""; 0]);
+        for text in ["c", "d"] {
+            assert_eq!(self.get(userid_of(text).as_userid()), None);
+        }
+        say("done");
+    }
+
+    /// On a disk without room for another file, several threads remove the same values: each value
+    /// is removed by one of them, and none fails.
+    pub(crate) fn free_at_once(&self) {
+        let (keep, durability) = (Keep::Nothing, Durability::Process);
+        let texts = ["a", "b", "c"];
+        let userids = texts.map(userid_of);
+        let removals = userids.each_ref().map(|userid| Op::Delete {
+            userid: userid.as_userid(),
+            expect: Expect::Any,
+            durability,
+        });
+        let clear = Op::Clear { keep, durability };
+        let [a, b, _] = removals;
+        for _ in 0..200 {
+            for userid in &userids {
+                self.put(userid, b"value", Expect::Any)
+                    .expect("there is room again");
+            }
+            let ballast = |number: u32| self.directory.join(format!("ballast {number}"));
+            let made = (0..1000)
+                .take_while(|number| File::create_new(ballast(*number)).is_ok())
+                .count();
+            let mut removed: Vec<String> = std::thread::scope(|threads| {
+                let running = [a, a, b, clear, clear].map(|op| {
+                    threads.spawn(move || self.removed_by(op).expect("freeing needs no space"))
+                });
+                running
+                    .into_iter()
+                    .flat_map(|thread| thread.join().expect("a thread ends"))
+                    .collect()
+            });
+            removed.sort();
+            assert_eq!(removed, texts);
+            assert_eq!(self.left_behind(), [""; 0]);
+            for number in 0..made {
+                let number = u32::try_from(number).expect("not that many");
+                fs::remove_file(ballast(number)).expect("a file is removed");
+            }
+        }
+        say("done");
+    }
+
+    /// The values that this removed.
+    fn removed_by(&self, op: Op<'_>) -> Result<Vec<String>, StoreError> {
+        let done = self.change(&[op])?;
+        Ok(match (op, done.into_iter().next()) {
+            (Op::Delete { userid, .. }, Some(Done::Removed { .. })) => vec![userid.to_string()],
+            (_, Some(Done::Cleared(cleared))) => {
+                assert!(cleared.failed.is_empty(), "{:?}", cleared.failed);
+                cleared.removed.iter().map(ToString::to_string).collect()
+            }
+            _ => Vec::new(),
+        })
     }
 
     /// While another file system is mounted over the directory, nothing is changed in the one that

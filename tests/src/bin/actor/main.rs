@@ -59,6 +59,8 @@ fn main() {
         ("full-disk", []) => actor.full_disk(),
         ("no-inodes", []) => actor.no_inodes(),
         ("free-without-inodes", []) => actor.free_without_inodes(),
+        ("free-on-a-tmpfs", []) => actor.free_on_a_tmpfs(),
+        ("free-at-once", []) => actor.free_at_once(),
         ("mounted-over", []) => actor.mounted_over(),
         ("read-only", []) => actor.read_only(),
         ("not-permitted", []) => actor.not_permitted(),

@@ -1,4 +1,4 @@
-//! What the command line says.
+//! The command line.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -14,19 +14,19 @@ use crate::targets::Target;
 
 /// Runs the real userdata store on simulated hosts that crash, fail and compete.
 ///
-/// Everything follows from numbers: what fails once fails again, here and elsewhere, when the same
-/// case is replayed. Ends with 0 if every guarantee held, with 1 if one was broken or a target was
-/// missed, with 2 if it could not do what it was told, with 130 if it was interrupted.
+/// Everything follows from numbers: a case that fails once fails again, on any machine, when it is
+/// replayed. The exit status is 0 if every guarantee held, 1 if one was broken or a target was
+/// missed, 2 if the command could not run, and 130 if it was interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "simulate", version)]
 pub(crate) enum Command {
-    /// Run cases, and hold what happens against the guarantees
+    /// Run cases, and check what happens against the guarantees
     Run(Run),
     /// Run one case again and show it, step by step
     Replay(Replay),
     /// Make the history of a seed smaller as long as it breaks the same guarantee
     Shrink(Shrink),
-    /// Make a page of what a run has found, for a browser
+    /// Make a page of what a run has found, to be read in a browser
     Report(Report),
 }
 
@@ -36,17 +36,17 @@ pub(crate) struct Run {
     /// Only cases of this family; may be given again
     #[arg(long, value_name = "FAMILY", value_enum)]
     only: Vec<Family>,
-    /// The seeds of the families that have seeds, from A up to and without B [default: 0..1000, or
-    /// as many as there is time for]
+    /// The seeds A..B, without B, of the families that have seeds [default: 0..1000, or as many as
+    /// there is time for]
     #[arg(long, value_name = "A..B", value_parser = seeds)]
     seeds: Option<Range<u64>>,
-    /// What histories are made of: a name, and what is to be different, as `all,kills=50`
+    /// What histories are made of: a name, and the fields that differ, such as `all,kills=50`
     #[arg(long, value_name = "MIX", default_value = "all")]
     pub(crate) mix: NamedMix,
     /// How many threads work [default: one for each processor]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// End after so many minutes
+    /// End after this many minutes
     #[arg(long, value_name = "M", value_parser = minutes)]
     minutes: Option<Duration>,
     /// End at the first failure
@@ -60,7 +60,7 @@ pub(crate) struct Run {
 /// Options of `simulate replay`.
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// A seed, or FAMILY:NUMBER, as `simulate run` tells it
+    /// A seed, or FAMILY:NUMBER, as `simulate run` prints it
     pub(crate) case: Case,
     /// What histories are made of
     #[arg(long, value_name = "MIX", default_value = "all")]
@@ -80,9 +80,9 @@ pub(crate) struct Shrink {
 /// Options of `simulate report`.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// What `simulate run --out` kept
+    /// The file that `simulate run --out` wrote
     pub(crate) findings: PathBuf,
-    /// What `cargo xtask canaries` kept
+    /// The file that `cargo xtask canaries` wrote
     #[arg(long, value_name = "FILE")]
     pub(crate) canaries: Option<PathBuf>,
     /// End with 1 unless everything was reached that a campaign must reach
@@ -93,14 +93,14 @@ pub(crate) struct Report {
     out: Option<PathBuf>,
 }
 
-/// What a campaign is held against.
+/// The targets that a campaign must reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Hold {
-    /// Nothing: it is only shown
+    /// None: the figures are only shown
     Nothing,
-    /// What does not depend on the speed of the machine
+    /// Those that do not depend on the speed of the machine
     Results,
-    /// Everything
+    /// All of them
     All,
 }
 
@@ -147,7 +147,7 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
         .and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
     let seeds: Range<u64> =
         parsed.ok_or("seeds are two numbers with two dots between them".to_owned())?;
-    // A run of nothing would say that every guarantee held.
+    // A run without cases would report that every guarantee held.
     match seeds.is_empty() {
         true => Err("there is no seed from the first number up to the second".to_owned()),
         false => Ok(seeds),

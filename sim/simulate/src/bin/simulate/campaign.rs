@@ -1,5 +1,4 @@
-//! `Campaign`: cases run on several threads, until they are all done, time is up or the user ends
-//! it.
+//! `Campaign`: runs cases on several threads until all are done, time is up or the user ends it.
 
 #![expect(
     clippy::disallowed_types,
@@ -18,10 +17,10 @@ use crate::interrupt;
 use crate::progress::Progress;
 use crate::queue::Queue;
 
-/// How many failures are kept; more of them tell nothing new.
+/// How many failures are kept; more of them would tell nothing new.
 const FAILURES_MAX: usize = 20;
 
-/// What is to be run.
+/// The cases to run.
 #[derive(Clone, Debug)]
 pub(crate) struct Campaign {
     pub(crate) families: Vec<Family>,
@@ -33,7 +32,7 @@ pub(crate) struct Campaign {
 }
 
 impl Campaign {
-    /// Runs, and tells what was found so far when it is ended early.
+    /// Runs, and returns what was found, also when it is ended early.
     pub(crate) fn run(&self, catalogue: &Catalogue, progress: &Progress) -> Findings {
         let started = Instant::now();
         let families = || {

@@ -60,7 +60,7 @@ impl Family {
         }
     }
 
-    /// What a case of it is.
+    /// A description of its cases.
     pub(crate) const fn about(self) -> &'static str {
         match self {
             Self::Crash => "one protocol of one process, killed and cut off after every step",

@@ -12,7 +12,7 @@ use userdata_simulate::walk::{Action, Scene, Setting, WalkError};
 use crate::case::{Case, Family};
 use crate::small::{self, Small};
 
-/// Every protocol of one process, under every layout and durability.
+/// Every protocol of one process, under every layout and durability, and on a full tmpfs.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
     scenes: Vec<Scene>,
@@ -50,7 +50,7 @@ pub(crate) struct Protocol<'a> {
 pub(crate) const DURABILITIES: [Durability; 3] =
     [Durability::Process, Durability::File, Durability::Full];
 
-/// What a power cut may do, from the mildest on; the last one includes the others.
+/// The models of a power cut, the mildest first; the last one includes the others.
 pub(crate) const MODELS: [CrashModel; 4] = [
     model(NameOrder::Journalled, Sizes::FollowBytes),
     model(NameOrder::Journalled, Sizes::Vary),
@@ -62,19 +62,24 @@ const fn model(names: NameOrder, sizes: Sizes) -> CrashModel {
     CrashModel { names, sizes }
 }
 
-/// The blocks of three bytes that a file reaches the disk in.
+/// The size of a block: a file reaches the disk in blocks of three bytes.
 pub(crate) const BLOCK: Option<NonZeroUsize> = NonZeroUsize::new(3);
 
 impl Catalogue {
     pub(crate) fn new(mix: NamedMix) -> Result<Self, WalkError> {
-        let formats = [NameFormat::Libxl, NameFormat::Seed];
-        let scene = |format| {
+        let settings = [
+            (NameFormat::Libxl, false),
+            (NameFormat::Seed, false),
+            (NameFormat::Libxl, true),
+        ];
+        let scene = |(format, full)| {
             Scene::new(Setting {
                 format,
                 block: BLOCK,
+                full,
             })
         };
-        let scenes = formats
+        let scenes = settings
             .into_iter()
             .map(scene)
             .collect::<Result<Vec<_>, _>>()?;
@@ -126,7 +131,7 @@ impl Catalogue {
         self.small.get(usize::try_from(number).ok()?)
     }
 
-    /// The words that replay a case.
+    /// The arguments that replay a case.
     pub(crate) fn words(&self, case: Case) -> String {
         match case.family {
             Family::History => format!("{case} --mix {}", self.mix.words),

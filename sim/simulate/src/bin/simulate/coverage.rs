@@ -1,4 +1,4 @@
-//! `Coverage`: which operation met what, and how often.
+//! `Coverage`: how often each operation met each fault, kill, power cut and response.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use userdata_simulate::walk::{ActionKind, Faulted, Report, Walked};
 /// How often something happened, by row and column.
 pub(crate) type Table = BTreeMap<String, BTreeMap<String, u64>>;
 
-/// What was reached; what has no place here never happened.
+/// What was reached. What is not in these tables never happened.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Coverage {

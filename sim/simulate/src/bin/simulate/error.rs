@@ -1,4 +1,4 @@
-//! `CommandError`: why the command could not do what it was told.
+//! `CommandError`: why the command could not run.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use userdata_simulate::walk::WalkError;
 
-/// Why the command could not do what it was told.
+/// Why the command could not run.
 #[derive(Debug, Error)]
 pub(crate) enum CommandError {
     #[error("cannot catch Ctrl-C: {0}")]
@@ -19,7 +19,7 @@ pub(crate) enum CommandError {
     Output(#[from] io::Error),
     #[error("{}: {source}", file.display())]
     File { file: PathBuf, source: io::Error },
-    #[error("{} holds something else: {source}", file.display())]
+    #[error("{} is not a file of findings: {source}", file.display())]
     Format {
         file: PathBuf,
         source: serde_json::Error,

@@ -41,14 +41,14 @@ impl Picture {
     }
 }
 
-/// What the picture says at its end.
+/// The text at the end of the picture.
 fn verdict(complaint: &Complaint) -> String {
     let file = complaint.file.as_deref().map(shortened);
     let file = file.map_or_else(String::new, |file| format!("{file}: "));
     format!("{}: {file}{}", complaint.guarantee, complaint.why)
 }
 
-/// The events from the first that has a part in it to the last.
+/// The events from the first that is involved to the last.
 fn window(run: &Run, complaint: &Complaint) -> RangeInclusive<usize> {
     let all = run.history.events.len();
     let began = complaint.involved.iter().map(|part| part.began).min();

@@ -55,7 +55,7 @@ pub(crate) struct Counts {
     pub(crate) singles: u64,
     /// Runs with two.
     pub(crate) pairs: u64,
-    /// Runs that failed because of a fault; the others got over it.
+    /// Runs that failed because of a fault; the others succeeded despite it.
     pub(crate) failed: u64,
     /// Histories of several processes, by seed.
     pub(crate) histories: u64,
@@ -74,7 +74,7 @@ pub(crate) struct Counts {
 /// A guarantee that was broken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Failure {
-    /// What replays it: the arguments of `simulate replay`.
+    /// The arguments of `simulate replay` that replay it.
     pub(crate) replay: String,
     pub(crate) guarantee: String,
     /// After what.

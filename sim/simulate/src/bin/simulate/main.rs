@@ -38,7 +38,7 @@ mod totals;
 
 /// A guarantee was broken.
 const BROKEN: u8 = 1;
-/// It could not do what it was told; so end wrong arguments, too.
+/// The command could not run. Wrong arguments end with this status, too.
 const FAILED: u8 = 2;
 /// The user ended it.
 const INTERRUPTED: u8 = 130;
@@ -64,7 +64,7 @@ fn start(run: &Run) -> Result<ExitCode, CommandError> {
     let findings = run
         .campaign()
         .run(&Catalogue::new(run.mix.clone())?, &Progress::new());
-    // Shown first, so that a full disk does not take it away.
+    // Shown before it is written, so that it is not lost on a full disk.
     writeln!(io::stdout(), "{findings}")?;
     if let Some(file) = &run.out {
         findings.keep(file)?;

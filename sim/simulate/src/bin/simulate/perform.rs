@@ -1,4 +1,4 @@
-//! One case, from its number to what was found.
+//! Runs one case, from its number to its result.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -21,7 +21,7 @@ const SEQUENCE: usize = 6;
 /// How many states of one moment of a sequence are walked.
 const STATES_MAX: u128 = 32;
 
-/// What came of one case.
+/// The result of one case.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) counts: Counts,
@@ -30,7 +30,7 @@ pub(crate) struct Outcome {
 }
 
 impl Catalogue {
-    /// Runs one case. A panic of the code that is tested is a failure like any other.
+    /// Runs one case. A panic of the code under test is a failure like any other.
     pub(crate) fn perform(&self, case: Case) -> Outcome {
         let run = || match case.family {
             Family::Crash => self.crash_walk(case).map_err(|error| error.to_string()),
@@ -149,7 +149,7 @@ fn of_walk(case: Case, scene: &Scene, actions: &[Action], walked: Walked) -> Out
     }
 }
 
-/// One fault may break something in many runs; what matters of a case is the first.
+/// The first failure of a case: one bug may break a guarantee in many of its runs.
 fn failures(case: Case, stage: &Stage<'_>, broken: Vec<Broken>) -> Vec<Failure> {
     let failure = |broken: Broken| Failure {
         replay: case.to_string(),
@@ -175,7 +175,7 @@ impl Failure {
     }
 }
 
-/// An action that leaves a domain to which the next one can be done.
+/// An action that leaves a domain for the next one.
 fn draw(scene: &Scene, random: &mut Random) -> Option<Action> {
     let durability = pick(random, &DURABILITIES).unwrap_or(Durability::Full);
     let mut all = scene.protocols(durability);

@@ -1,4 +1,4 @@
-//! `Picture`: what happened, moment by moment, with what it did to the directory.
+//! `Picture`: what happened, moment by moment, with the changes of the directory.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -34,7 +34,7 @@ pub(crate) struct Moment {
     pub(crate) changes: Vec<Change>,
 }
 
-/// What kind of thing it was.
+/// The kind of a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum What {
@@ -56,17 +56,17 @@ pub(crate) enum What {
     Broken,
 }
 
-/// What changed under one name.
+/// A change under one name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Change {
     pub(crate) name: String,
-    /// What stands there now; `None` if nothing does.
+    /// What is there now; `None` if nothing is.
     pub(crate) now: Option<String>,
-    /// Whether something stood there before.
+    /// Whether something was there before.
     pub(crate) was: bool,
 }
 
-/// Notes every call, and what the directory held then. Clones note in the same place.
+/// Records every call, and the content of the directory after it. Clones share the record.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
     disk: SimDisk,
@@ -93,7 +93,7 @@ impl Recorder {
         }
     }
 
-    /// Notes something that is not a call.
+    /// Records something that is not a call.
     pub(crate) fn note(&self, lane: Option<usize>, what: What, text: String) {
         let tree = self.disk.tree();
         let steps = self.disk.steps_len();
@@ -139,7 +139,7 @@ impl Interceptor for Recorder {
     }
 }
 
-/// What differs between two trees.
+/// The differences between two trees.
 pub(crate) fn changes(before: &Tree, after: &Tree) -> Vec<Change> {
     let gone = before.iter().filter(|(name, _)| after.get(name).is_none());
     let gone = gone.map(|(name, _)| Change {
@@ -161,7 +161,7 @@ pub(crate) fn changes(before: &Tree, after: &Tree) -> Vec<Change> {
     gone.chain(changed).collect()
 }
 
-/// A name without the digits that tell people nothing: `d.5.xl` for a value.
+/// A name without the digits that do not help a reader: `d.5.xl` for a value.
 pub(crate) fn short_name(name: &[u8]) -> String {
     let parsed = FileName::parse(NameFormat::Libxl, name)
         .or_else(|| FileName::parse(NameFormat::Seed, name));

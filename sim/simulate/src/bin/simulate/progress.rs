@@ -1,4 +1,4 @@
-//! `Progress`: how far a run is, on standard error.
+//! `Progress`: shows on standard error how far a run is.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::findings::{Failure, Findings};
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(15);
 
-/// A bar on a terminal, a line now and then elsewhere.
+/// A bar on a terminal; elsewhere, a line now and then.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -61,7 +61,7 @@ impl Progress {
         }
     }
 
-    /// Shows a failure at once, with what replays it.
+    /// Shows a failure at once, with the arguments that replay it.
     pub(crate) fn failed(&self, failure: &Failure) {
         self.bar.suspend(|| {
             let Failure {

@@ -1,4 +1,4 @@
-//! `Queue`: which case is run next.
+//! `Queue`: decides which case is run next.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

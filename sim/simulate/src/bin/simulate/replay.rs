@@ -1,4 +1,4 @@
-//! One case, shown step by step: the same to the byte, whenever and wherever it is run.
+//! Shows one case, step by step: the same to the byte on every machine.
 
 use std::fmt::Write as _;
 
@@ -20,7 +20,7 @@ pub(crate) struct Replayed {
 }
 
 impl Catalogue {
-    /// Runs a case again, and tells all about it.
+    /// Runs a case again, and shows each step.
     pub(crate) fn replay(&self, case: Case) -> Result<Replayed, String> {
         match case.family {
             Family::History => self.replay_history(case.number),
@@ -82,7 +82,7 @@ fn write_run(text: &mut String, run: &Run) {
     let _ = write!(text, "\nthe end is {end:?}; the directory holds\n{tree}");
 }
 
-/// What came of a case of a walk.
+/// The result of a case of a walk.
 fn reported(outcome: &Outcome) -> Replayed {
     let mut text = format!("{:#?}\n", outcome.counts);
     for failure in &outcome.failures {

@@ -1,4 +1,4 @@
-//! The page that shows a campaign: one file, nothing fetched, readable by day and by night.
+//! The page that shows a campaign: one file that loads no other, in light or dark colours.
 
 mod canaries;
 mod coverage;

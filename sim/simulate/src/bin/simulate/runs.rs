@@ -20,7 +20,7 @@ const STATES_MAX: u128 = 64;
 /// How many smaller scenarios are tried before a failure is shown.
 const TRIES_MAX: u64 = 1_000;
 
-/// What was found of one run.
+/// The result of one run.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     checked: Checked,
@@ -33,10 +33,10 @@ fn reported(error: impl fmt::Display) -> String {
 }
 
 impl Verdict {
-    /// Holds a run against the guarantees, and cuts the power at its end.
+    /// Checks a run against the guarantees, and cuts the power at its end.
     pub(crate) fn of(scenario: &Scenario, run: &Run) -> Result<Self, String> {
         let crashed = match run.end {
-            // The last model includes the others; the first is what file systems with a journal do.
+            // The last model includes the others; the first is that of file systems with a journal.
             Ending::PowerCut => run
                 .check_crashes(scenario, &MODELS, STATES_MAX)
                 .map_err(reported)?,
@@ -80,8 +80,8 @@ impl Catalogue {
         Scenario::draw(seed, &self.mix.mix)
     }
 
-    /// The smallest scenario that breaks the guarantee which the one of a seed breaks, as far as
-    /// that many tries lead; `None` if that breaks none.
+    /// The smallest scenario, within this many tries, that breaks the same guarantee as the
+    /// scenario of a seed; `None` if that one breaks none.
     pub(crate) fn shrunk(
         &self,
         seed: u64,
@@ -103,7 +103,7 @@ impl Catalogue {
         Ok(Some(shrink(scenario, tries_max, fails)))
     }
 
-    /// Every schedule of a small scenario, up to the first that breaks something.
+    /// Every schedule of a small scenario, up to the first that breaks a guarantee.
     pub(crate) fn schedules(&self, case: Case) -> Result<Outcome, String> {
         let Some(small) = self.small(case.number) else {
             return Ok(Outcome::default());
@@ -142,7 +142,7 @@ impl Catalogue {
 }
 
 impl Failure {
-    /// What a traced run shows of a complaint.
+    /// The part of a traced run that shows a complaint.
     pub(crate) fn of_run(
         replay: String,
         scenario: &Scenario,

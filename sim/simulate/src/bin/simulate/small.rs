@@ -19,7 +19,7 @@ pub(crate) struct Small {
     pub(crate) bounds: Bounds,
 }
 
-/// How many questions a store and a removal of all ask together, at least.
+/// How many questions a store and a clear ask together, at least.
 const QUESTIONS: u64 = 6;
 
 /// A process, and its tasks, one after the other.
@@ -201,8 +201,9 @@ fn libxl_breaks_a_lock() -> Scenario {
     scenario
 }
 
-/// A hypervisor stops answering at this question, while all is removed but what a living domain
-/// needs. One question without an answer harms less: the next one is asked under the lock.
+/// The hypervisor stops answering at this question, while the data is cleared except for what a
+/// living domain needs. One question without an answer harms less: the next one is asked under the
+/// lock.
 fn unknown_is_not_gone(question: u64) -> Small {
     let its_own = WritableUserid::libxl_json;
     let value = b"of libxl".to_vec();
@@ -314,7 +315,7 @@ fn first() -> DomainKey {
     key(5)
 }
 
-/// Of the same uuid, as during a localhost migration.
+/// Another domain with the same uuid, as during a localhost migration.
 fn second() -> DomainKey {
     key(50)
 }

@@ -1,4 +1,4 @@
-//! `Stage`: where the actions of a walk are done once more, to be looked at.
+//! `Stage`: performs the actions of a walk once more, to show them.
 
 use userdata::Userdata;
 use userdata_fs::FileStore;
@@ -21,8 +21,8 @@ impl<'a> Stage<'a> {
         Self { scene, actions }
     }
 
-    /// Does it again up to the crash, with the faults that struck. `None` if the host does not
-    /// come up.
+    /// Performs it again up to the crash, with the faults that struck. `None` if the host does not
+    /// start.
     pub(crate) fn play(&self, broken: &Broken) -> Option<Picture> {
         let incident = &broken.incident;
         let (disk, host) = (self.scene.disk(), self.scene.host().ok()?);

@@ -1,4 +1,4 @@
-//! `Target`: what a campaign must reach, and what it reached.
+//! `Target`: a figure that a campaign must reach, and the one that it reached.
 
 use std::fmt;
 

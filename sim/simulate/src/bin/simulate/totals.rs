@@ -6,7 +6,7 @@ use crate::case::Family;
 use crate::findings::{Findings, Tally};
 
 impl Findings {
-    /// How far it is, in one line.
+    /// The progress, in one line.
     pub(crate) fn line(&self) -> String {
         let total = self.total();
         let done = self.families.iter().filter(|(_, tally)| tally.cases > 0);

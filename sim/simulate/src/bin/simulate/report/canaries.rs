@@ -1,4 +1,4 @@
-//! The bugs that were planted, and what found each.
+//! The bugs that were planted, and the case that found each.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::findings::Failure;
 pub(crate) struct Canary {
     name: String,
     bug: String,
-    /// What it was found by; `None` if it was not.
+    /// The case that found it; `None` if none did.
     failure: Option<Failure>,
     /// How many cases it took.
     cases: u64,

@@ -1,4 +1,4 @@
-//! A guarantee that was broken, with the picture of how.
+//! A guarantee that was broken, with a picture.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! `Lanes`: a picture of what happened, time downwards, a lane for each process and the directory
-//! beside them.
+//! `Lanes`: a picture of what happened. Time runs downwards; each process has a lane, and the
+//! directory is beside them.
 
 use std::fmt;
 
@@ -160,7 +160,7 @@ impl Lanes<'_> {
             }
             _ => 8,
         };
-        // What does not fit in its lane is cut off, and shown when one points at it.
+        // A text that does not fit in its lane is cut off; the title shows all of it.
         let room = match moment.lane {
             Some(_) => self.lane() - inset - 10,
             None => across - CLOCK,

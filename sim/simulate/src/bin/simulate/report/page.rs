@@ -20,16 +20,16 @@ pub(crate) struct Page<'a> {
 
 const STYLE: &str = include_str!("style.css");
 
-/// What such a campaign does not show.
+/// What a campaign does not show.
 const LIMITS: &[&str] = &[
     "Exhaustive means: every case of the lists above, on values of a few blocks. Families with \
      seeds are samples.",
-    "The walks of crashes and faults know one process. Schedules of several processes are \
+    "The walks of crashes and faults have one process. Schedules of several processes are \
      exhaustive only for small scenarios, up to the stated bound on preemptions.",
     "A power cut keeps any part of what was not synced, in blocks. Bits that rot, blocks that are \
      torn within, and disks that lie about a flush are not simulated.",
-    "The simulated directory answers as Linux does, held against the real one by differential \
-     tests; the kernel's own file systems are tested elsewhere.",
+    "The simulated directory answers as Linux does. Differential tests compare it with a real one; \
+     the kernel's own file systems are tested elsewhere.",
     "Real libxl is an actor written from its source, with its bugs; the real one is tested on \
      real Xen elsewhere.",
 ];

@@ -1,4 +1,4 @@
-//! `Text`: what is shown as it is, whatever characters it has.
+//! `Text`: a text that is shown as it is, with every character escaped that needs it.
 
 use std::fmt::{self, Write as _};
 

@@ -1,0 +1,227 @@
+//! Clearing many domains, the names of whose files are read once.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use userdata_core::file_name::FileName;
+use userdata_core::store::{Cleared, Durability, Keep, Refused, StoreError, StoreErrorKind};
+use userdata_core::{DomainKey, Domid, Store, Uuid};
+
+use super::mock::{Script, deadline, file, higher, key, words};
+use crate::Errno;
+use crate::clear_each::{ClearEach, NAMES_MAX};
+
+type Told = Vec<(DomainKey, Result<Cleared, StoreError>)>;
+
+/// A value, a temporary file and a file of a foreign kind of each domain.
+fn names(domains: &[DomainKey]) -> Vec<FileName> {
+    let of =
+        |key| [("d", "xl"), ("t", "00"), ("z", "xl")].map(|(kind, rest)| file(key, kind, rest));
+    domains.iter().flat_map(of).collect()
+}
+
+fn clear(script: &Script, domains: &[DomainKey], names_max: usize, keep: Keep) -> Told {
+    let mut told = Told::new();
+    let clear = ClearEach {
+        timeout: deadline(),
+        durability: Durability::Process,
+        names_max,
+    };
+    clear
+        .run(
+            &script.store(),
+            domains,
+            &mut |_, _| Ok(keep),
+            &mut |domain, cleared| {
+                told.push((*domain, cleared));
+                ControlFlow::Continue(())
+            },
+        )
+        .unwrap();
+    let order: Vec<_> = told.iter().map(|(domain, _)| *domain).collect();
+    assert_eq!(order, domains);
+    told
+}
+
+fn made(script: &Script, call: &str) -> usize {
+    script.calls().iter().filter(|made| *made == call).count()
+}
+
+fn many() -> Vec<DomainKey> {
+    let key = |domid| DomainKey::new(Domid::new(domid).unwrap(), Uuid::from_u128(0x77));
+    (100..140).map(key).collect()
+}
+
+#[test]
+fn the_directory_is_read_before_the_first_lock_is_taken() {
+    let script = Script::default();
+    let domains = [key(), higher()];
+    script.names(names(&domains));
+    clear(&script, &domains, NAMES_MAX, Keep::Nothing);
+    let first = [
+        "list", "create l", "lock l", "fstat l", "stat l", "at_path", "stat L", "open c", "stat l",
+        "unlink d", "unlink t", "unlink z", "stat l", "unlink l", "unlock l", "close l",
+    ];
+    let second = [
+        "create l9",
+        "lock l9",
+        "fstat l9",
+        "stat l9",
+        "at_path",
+        "open c9",
+        "stat l9",
+        "unlink d9",
+        "unlink t9",
+        "unlink z9",
+        "stat l9",
+        "unlink l9",
+        "unlock l9",
+        "close l9",
+    ];
+    assert_eq!(script.calls(), words(&[&first[..], &second].concat()));
+}
+
+#[test]
+fn lock_files_of_killed_holders_cost_no_further_reading() {
+    let script = Script::default();
+    let mut domains = vec![key()];
+    domains.extend(many());
+    script.names(names(&domains));
+    for domain in &domains {
+        let domid = match *domain == key() {
+            true => String::new(),
+            false => domain.domid.to_string(),
+        };
+        script.fail(&format!("create l{domid}"), 0, Errno::EXIST);
+    }
+    let told = clear(&script, &domains, NAMES_MAX, Keep::Nothing);
+    for (_, cleared) in told {
+        let cleared = cleared.unwrap();
+        assert_eq!((cleared.removed.len(), cleared.others.len()), (1, 2));
+    }
+    assert_eq!(made(&script, "list"), 1);
+    assert_eq!(made(&script, "unlink l"), 1);
+}
+
+#[test]
+fn a_killed_holders_temporaries_go_whatever_stays() {
+    let refuse = |script: &Script| {
+        let mut admit = |_: &_, _: &_| Err(Refused::ExistsAgain);
+        let store = script.store();
+        let durability = Durability::Process;
+        let mut each = |_: &_, _| ControlFlow::Continue(());
+        store.clear_each(&[key()], deadline(), durability, &mut admit, &mut each)
+    };
+    let keep = |script: &Script, keep| drop(clear(script, &[key()], NAMES_MAX, keep));
+    let age = Duration::from_secs(3600);
+    let all: [&dyn Fn(&Script); 2] = [&|script| refuse(script).unwrap(), &|script| {
+        keep(script, Keep::AllButStale { age })
+    }];
+    for clear in all {
+        let script = Script::default();
+        script
+            .names(names(&[key()]))
+            .fail("create l", 0, Errno::EXIST);
+        clear(&script);
+        assert_eq!(made(&script, "unlink t"), 1);
+        assert_eq!(made(&script, "unlink d") + made(&script, "unlink z"), 0);
+        assert_eq!(made(&script, "unlink l"), 1);
+    }
+}
+
+#[test]
+fn names_beyond_the_memory_come_in_further_rounds() {
+    let domains = many();
+    let script = Script::default();
+    script.names(names(&domains));
+    // Room for the endings and for the files of about ten domains.
+    let told = clear(&script, &domains, 3 * 80 + 10 * 3 * 8, Keep::Nothing);
+    for (_, cleared) in told {
+        let cleared = cleared.unwrap();
+        assert_eq!((cleared.removed.len(), cleared.others.len()), (1, 2));
+    }
+    let rounds = made(&script, "list");
+    assert!((4..=8).contains(&rounds), "{rounds}");
+
+    // No room at all: each domain is read on its own, besides the try to read it with others.
+    let script = Script::default();
+    script.names(names(&domains));
+    for (_, cleared) in clear(&script, &domains, 0, Keep::Nothing) {
+        assert_eq!(cleared.unwrap().removed.len(), 1);
+    }
+    assert_eq!(made(&script, "list"), 2 * domains.len());
+}
+
+#[test]
+fn many_different_endings_come_in_further_rounds() {
+    let domains = many();
+    let script = Script::default();
+    let of = |key: &DomainKey| file(key, "d", &format!("{:032x}", key.domid.get()));
+    script.names(domains.iter().map(of).collect());
+    let told = clear(&script, &domains, 10 * (64 + 32 + 8), Keep::Nothing);
+    for (domain, cleared) in told {
+        let removed = cleared.unwrap().removed;
+        let wanted = format!("{:032x}", domain.domid.get());
+        assert_eq!(removed.len(), 1);
+        assert_eq!(removed[0].to_string(), wanted);
+    }
+    let rounds = made(&script, "list");
+    assert!((4..=8).contains(&rounds), "{rounds}");
+}
+
+#[test]
+fn a_failure_of_one_domain_is_told_and_the_next_is_cleared() {
+    let domains = [key(), higher()];
+    for call in ["lock l", "open c", "unlink l"] {
+        let script = Script::default();
+        script.names(names(&domains)).fail(call, 0, Errno::IO);
+        let told = clear(&script, &domains, NAMES_MAX, Keep::Nothing);
+        let [(_, first), (_, second)] = &told[..] else {
+            panic!("{told:?}")
+        };
+        match first {
+            Err(_) => assert_ne!(call, "unlink l"),
+            // What was removed is told along with the lock file that stays.
+            Ok(cleared) => assert!(
+                matches!(&cleared.failed[..], [error]
+                    if matches!(error.kind(), StoreErrorKind::LockLeft(_))),
+                "{call}: {cleared:?}"
+            ),
+        }
+        assert_eq!(second.as_ref().unwrap().removed.len(), 1);
+    }
+}
+
+#[test]
+fn names_that_cannot_be_read_clear_nothing() {
+    let script = Script::default();
+    script.names(names(&[key()])).fail("list", 0, Errno::IO);
+    let mut each = |_: &_, _| panic!("nothing is cleared");
+    let cleared = script.store().clear_each(
+        &[key()],
+        deadline(),
+        Durability::Process,
+        &mut |_, _| Ok(Keep::Nothing),
+        &mut each,
+    );
+    assert!(matches!(
+        cleared.unwrap_err().kind(),
+        StoreErrorKind::Failed(_)
+    ));
+    assert_eq!(script.calls(), words(&["list"]));
+}
+
+#[test]
+fn a_lock_lost_before_the_first_removal_removes_nothing() {
+    let script = Script::default();
+    script.names(names(&[key()])).replace("stat l", 1);
+    let told = clear(&script, &[key()], NAMES_MAX, Keep::Nothing);
+    let [(_, Err(error))] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert!(matches!(
+        error.kind(),
+        StoreErrorKind::LockLost { applied: false }
+    ));
+    assert!(!script.calls().iter().any(|call| call.starts_with("unlink")));
+}
