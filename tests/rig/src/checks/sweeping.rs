@@ -72,12 +72,18 @@ pub(super) fn a_sweep_after_our_processes_were_killed_leaves_nothing_dead() -> R
         ours::store(&key.to_string(), STAYS, b"value")?;
     }
     for (round, key) in bare.keys().iter().enumerate() {
-        let key = key.to_string();
+        let name = key.to_string();
         let words = match round % 5 {
-            4 => &["userdata", "destroy", &key, "--", "sh", "-c", SLEEP][..],
-            _ => &["rig", "churn", &key],
+            4 => &["userdata", "destroy", &name, "--", "sh", "-c", SLEEP][..],
+            _ => &["rig", "churn", &name],
         };
-        killed(words, round)?;
+        let mut program = Program::start(words, b"")?;
+        // Besides the value that stays, the domain has a lock, a mark, a temporary file or a value.
+        program::until(&format!("{words:?} works"), || {
+            ensure!(!program.ended()?, "{words:?} ended");
+            Ok(host::files(Some(key.domid.get().into()))?.len() > 1)
+        })?;
+        killed(program, round)?;
     }
     let before = host::files(None)?;
     let debris = before
@@ -88,7 +94,8 @@ pub(super) fn a_sweep_after_our_processes_were_killed_leaves_nothing_dead() -> R
     let stand = sweep::values(bare.keys())?;
     // A sweep that is killed is finished by the next.
     for round in 0..LIVING {
-        killed(&["userdata", "sweep"], round * ROUNDS / LIVING)?;
+        let sweep = Program::start(&["userdata", "sweep"], b"")?;
+        killed(sweep, round * 100)?;
     }
     sweep::once()?;
     sweep::ensure_gone(&dead)?;
@@ -107,10 +114,9 @@ pub(super) fn a_sweep_after_our_processes_were_killed_leaves_nothing_dead() -> R
     end(bare)
 }
 
-/// Starts a program, and kills it at a moment that is later in each round.
-fn killed(words: &[&str], round: usize) -> Result<()> {
-    let program = Program::start(words, b"")?;
-    thread::sleep(Duration::from_millis(2 * u64::try_from(round)?));
+/// Kills a program at a moment that is later in each round.
+fn killed(program: Program, round: usize) -> Result<()> {
+    thread::sleep(Duration::from_micros(200 * u64::try_from(round)?));
     program.kill().map(drop)
 }
 
