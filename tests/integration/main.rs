@@ -26,6 +26,8 @@ mod leases;
 #[cfg(test)]
 mod libxl_fixture;
 #[cfg(test)]
+mod libxls_bugs;
+#[cfg(test)]
 mod lifetime;
 #[cfg(test)]
 mod lifetime_faults;

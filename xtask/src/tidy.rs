@@ -15,8 +15,8 @@ use texts::Texts;
 
 mod documents;
 mod finding;
-mod guarantees;
 mod lines;
+mod named_tests;
 mod names;
 mod packages;
 mod prose;
@@ -84,8 +84,8 @@ const RULES: &[Rule] = &[
         check: documents::architecture_is_the_map,
     },
     Rule {
-        name: "guarantees",
-        check: guarantees::guarantees_name_their_tests,
+        name: "named tests",
+        check: named_tests::tables_name_their_tests,
     },
 ];
 

@@ -24,19 +24,16 @@ impl BareDomains {
         &self.0
     }
 
-    fn words(&self) -> Vec<String> {
-        let domids = self.0.iter().map(|key| key.domid.to_string());
-        ["bare-domains".to_owned(), "destroy".to_owned()]
-            .into_iter()
-            .chain(domids)
-            .collect()
-    }
-
     /// Destroys the domains. No program removes their data.
     pub(crate) fn destroy(mut self) -> Result<()> {
-        let words = self.words();
-        self.0.clear();
-        program::output(&words).map(drop)
+        destroy(&std::mem::take(&mut self.0))
+    }
+
+    /// Destroys the first `count` of the domains, and returns their keys.
+    pub(crate) fn destroy_some(&mut self, count: usize) -> Result<Vec<DomainKey>> {
+        let some: Vec<_> = self.0.drain(..count.min(self.0.len())).collect();
+        destroy(&some)?;
+        Ok(some)
     }
 }
 
@@ -44,7 +41,16 @@ impl Drop for BareDomains {
     fn drop(&mut self) {
         if !self.0.is_empty() {
             // This happens after a failure only, which is already reported.
-            let _ = program::run(&self.words(), b"");
+            let _ = destroy(&self.0);
         }
     }
+}
+
+/// Removes these domains' directories from xenstore and calls `xc_domain_destroy`, as a toolstack
+/// does that knows nothing of userdata.
+pub(crate) fn destroy(domains: &[DomainKey]) -> Result<()> {
+    let domids = domains.iter().map(|key| key.domid.to_string());
+    let words = ["bare-domains".to_owned(), "destroy".to_owned()];
+    let words: Vec<_> = words.into_iter().chain(domids).collect();
+    program::output(&words).map(drop)
 }

@@ -3,15 +3,19 @@
 use crate::check::Check;
 
 mod agreement;
+mod booting;
 mod closing;
 mod differences;
 mod exclusion;
+mod following;
 mod identity;
 mod leak;
 mod lifetime;
 mod many;
 mod real_xl;
 mod rights;
+mod sweeping;
+mod upstream;
 mod values;
 mod xenstore;
 mod xl_values;
@@ -51,5 +55,20 @@ pub(crate) const ALL: &[Check] = checks![
     leak::libxl_leaks_in_nearly_every_round,
     closing::userdata_destroy_refuses_stores_from_the_marker_on,
     closing::userdata_destroy_removes_what_libxl_stores_meanwhile,
+    sweeping::a_sweep_after_stores_during_xl_destroy_leaves_nothing_dead,
+    sweeping::a_sweep_after_our_processes_were_killed_leaves_nothing_dead,
+    sweeping::a_sweep_after_xl_destroy_was_killed_keeps_all_that_lives,
+    sweeping::a_half_destroyed_domain_lives_and_is_named_as_interrupted,
+    sweeping::a_bare_destroy_leaves_every_file_until_a_sweep,
+    sweeping::libxl_loses_no_store_beside_1000_sweeps,
+    booting::the_boot_units_command_removes_what_an_earlier_boot_left,
+    booting::a_sweep_needs_no_xenstore,
+    following::our_values_survive_xl_reboot,
+    following::our_values_survive_xl_save_and_restore,
+    following::our_values_survive_a_copy_of_a_domain_that_lives_on,
+    following::a_restore_under_the_same_key_finds_nothing_old,
+    upstream::xen_init_dom0_clears_the_domid_history_and_no_userdata,
+    upstream::libxl_without_the_lock_removes_the_lock_holders_file,
+    upstream::xl_save_and_restore_lose_every_value,
     many::a_look_up_and_a_list_of_50_domains_take_two_calls_at_most,
 ];

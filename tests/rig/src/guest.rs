@@ -3,9 +3,9 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use userdata_core::{DomainKey, Hypervisor as _};
+use userdata_core::{DomainKey, Hypervisor as _, Life};
 
-use crate::{ours, program, xl};
+use crate::{bare, ours, program, xl};
 
 /// The guest's behaviour once it runs; see `nopv.S`.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +74,8 @@ impl Guest {
         Ok(Self::of_key(*key, name))
     }
 
-    fn of_key(key: DomainKey, name: &str) -> Self {
+    /// The domain with this key and name.
+    pub(crate) fn of_key(key: DomainKey, name: &str) -> Self {
         Self {
             domid: key.domid.get().into(),
             key,
@@ -86,6 +87,18 @@ impl Guest {
     /// Unpauses the domain.
     pub(crate) fn run(&self) -> Result<()> {
         program::output(&["xl", "unpause", &self.domid.to_string()]).map(drop)
+    }
+
+    /// Destroys the domain without libxl. No program removes its data.
+    pub(crate) fn destroy_bare(mut self) -> Result<()> {
+        self.gone = true;
+        bare::destroy(&[self.key])
+    }
+
+    /// Whether the hypervisor still has the domain, alive.
+    pub(crate) fn lives(&self) -> Result<bool> {
+        let found = ours::xen()?.domain(self.key.domid)?;
+        Ok(found.is_some_and(|domain| domain.key == self.key && domain.life == Life::Alive))
     }
 
     /// Destroys the domain with `xl destroy`, which has to succeed.
@@ -126,8 +139,15 @@ fn xl_create(name: &str, config: &str) -> Result<()> {
 
 /// The configuration of a domain for xl, with further lines of the check.
 pub(crate) fn config(name: &str, does: Does, more: &str) -> String {
-    format!(
-        "name=\"{name}\"\ntype=\"pv\"\nkernel=\"/payload/nopv\"\nmemory=4\nextra=\"{}\"\n{more}\n",
-        does.letter()
-    )
+    let letter = does.letter();
+    format!("{}extra=\"{letter}\"\n{more}\n", kernel(name, "nopv"))
+}
+
+/// The same of a guest that does what xl tells it to, as Linux does: see `answering.c`.
+pub(crate) fn answering(name: &str, more: &str) -> String {
+    format!("{}{more}\n", kernel(name, "answering"))
+}
+
+fn kernel(name: &str, kernel: &str) -> String {
+    format!("name=\"{name}\"\ntype=\"pv\"\nkernel=\"/payload/{kernel}\"\nmemory=4\n")
 }

@@ -8,6 +8,9 @@ use userdata_core::DomainKey;
 use crate::locks;
 use crate::program::{self, Ended, Program};
 
+/// libxl's record of the domids that were in use in the last minute.
+pub(crate) const HISTORY: &str = "/run/xen/domid-history";
+
 /// `libxl_userdata_store`; returns its return value.
 pub(crate) fn store(domid: u32, userid: &str, data: &[u8]) -> Result<i32> {
     call(domid, userid, "store", data).and_then(|ended| rc(&ended))
@@ -56,6 +59,17 @@ pub(crate) fn hold(key: &DomainKey, userid: &str) -> Result<Program> {
         Ok(locks::of(key)?.holders.contains(&holder.pid()))
     })?;
     Ok(holder)
+}
+
+/// Removes libxl's record of the domids that were in use in the last minute. libxl refuses to give
+/// one of them to a new domain.
+pub(crate) fn forget_recent_domids() -> Result<()> {
+    match std::fs::remove_file(HISTORY) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).context("libxl's domid history stays")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Creates a paused domain with this domid and uuid, like the domain that `json`, its `libxl-json`,

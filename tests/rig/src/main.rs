@@ -3,6 +3,7 @@
 //! usage: `rig RESULTS.json [PART-OF-A-NAME]`
 //!        `rig open`: opens the hypervisor, and prints the result
 //!        `rig hold DOMID.UUID`: holds the domain's lock until it is killed
+//!        `rig churn DOMID.UUID`: changes the domain's values until it is killed
 //!
 //! Each check is a statement, and its code shows that the statement is true. The program is built
 //! once, without shared libraries, and the same file runs on every release of Xen (`cargo xtask xen
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 mod bare;
 mod check;
 mod checks;
+mod churn;
 mod guest;
 mod holder;
 mod host;
@@ -25,6 +27,7 @@ mod opening;
 mod ours;
 mod program;
 mod storm;
+mod sweep;
 mod system_calls;
 mod xl;
 
@@ -33,13 +36,14 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match *arguments {
         ["open"] => opening::report(),
+        ["churn", key] => churn::until_killed(key),
         ["hold", key] => holder::hold_until_killed(key),
         [results] => check::run(checks::ALL, "", Path::new(results)),
         [results, only] => check::run(checks::ALL, only, Path::new(results)),
         _ => {
             let _ = writeln!(
                 io::stderr(),
-                "usage: rig RESULTS.json [PART-OF-A-NAME] | open | hold DOMID.UUID"
+                "usage: rig RESULTS.json [PART-OF-A-NAME] | open | (hold | churn) DOMID.UUID"
             );
             return ExitCode::from(2);
         }

@@ -1,4 +1,4 @@
-//! A storm: stores through our library, one after another, until the domain is gone.
+//! A storm: our library stores the numbers from 1 on, one after another, until the domain is gone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,8 +6,8 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::{Result, bail, ensure};
 use userdata::UserdataErrorKind;
-use userdata_core::DomainKey;
 use userdata_core::store::Durability;
+use userdata_core::{DomainKey, WritableUserid};
 
 use crate::{ours, program};
 
@@ -26,9 +26,15 @@ pub(crate) struct Ended {
 impl Storm {
     /// Starts a storm, and returns once it has stored a value.
     pub(crate) fn start(key: DomainKey) -> Result<Self> {
+        Self::start_under(key, ours::USERID)
+    }
+
+    /// As [`Storm::start`], under another userid.
+    pub(crate) fn start_under(key: DomainKey, userid: &str) -> Result<Self> {
+        let userid = WritableUserid::new(userid)?;
         let stored = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&stored);
-        let thread = thread::spawn(move || rage(key, &count));
+        let thread = thread::spawn(move || rage(key, &userid, &count));
         program::until("a storm of our stores has begun", || {
             ensure!(!thread.is_finished(), "the storm ended before it began");
             Ok(stored.load(Ordering::SeqCst) > 0)
@@ -45,12 +51,13 @@ impl Storm {
     }
 }
 
-fn rage(key: DomainKey, stored: &AtomicUsize) -> Result<Ended> {
+fn rage(key: DomainKey, userid: &WritableUserid, stored: &AtomicUsize) -> Result<Ended> {
     let userdata = ours::library(ours::xen()?)?.with_durability(Durability::Process);
-    let userid = ours::userid()?;
     let mut refused = 0;
     loop {
-        match userdata.store(key, &userid, b"stored in a storm") {
+        // The last value tells how many were stored.
+        let number = stored.load(Ordering::SeqCst) + 1;
+        match userdata.store(key, userid, number.to_string().as_bytes()) {
             Ok(_) => {
                 ensure!(
                     refused == 0,

@@ -18,7 +18,7 @@ use crate::child::{self, Child, Interrupted};
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Limit {
     /// Seconds from the start of qemu until the result must be there
-    #[arg(long = "limit", value_name = "SECONDS", default_value_t = 900)]
+    #[arg(long = "limit", value_name = "SECONDS", default_value_t = 1800)]
     seconds: u64,
 }
 

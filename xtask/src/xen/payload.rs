@@ -34,16 +34,22 @@ impl Payload {
         payload.0.folder("payload/out");
         let programs = dir.path().join("programs");
         fs::create_dir(&programs).with_context(|| format!("cannot make {}", programs.display()))?;
+        let mut made = Vec::new();
         for entry in fs::read_dir(&sources)? {
             let source = entry?.path();
-            let program = programs.join(source.file_stem().unwrap_or_default());
-            match source.extension().and_then(OsStr::to_str) {
-                Some("c") => compile(image, &source, &program)?,
-                Some("S") => assemble(&source, &program)?,
-                _ => continue,
+            if source.extension().and_then(OsStr::to_str) == Some("c") {
+                let program = programs.join(source.file_stem().unwrap_or_default());
+                compile(image, &source, &program)?;
+                made.push(program);
             }
-            payload.add(&program)?;
         }
+        for entry in fs::read_dir(sources.join("guests"))? {
+            let source = entry?.path();
+            let program = programs.join(source.file_stem().unwrap_or_default());
+            compile_guest(image, &source, &program)?;
+            made.push(program);
+        }
+        made.iter().try_for_each(|program| payload.add(program))?;
         Ok(payload)
     }
 
@@ -126,17 +132,18 @@ fn compile(image: &Image, source: &Path, program: &Path) -> Result<()> {
     child::run(&mut gcc, COMPILE).with_context(|| format!("compiling {}", source.display()))
 }
 
-fn assemble(source: &Path, program: &Path) -> Result<()> {
-    let mut gcc = child::command("gcc");
+/// A guest has no libraries, no page tables of its own and no interrupts, and its code begins at an
+/// address that the guests' sources agree with.
+fn compile_guest(image: &Image, source: &Path, program: &Path) -> Result<()> {
+    let mut gcc = gcc(image);
+    gcc.args(["-ffreestanding", "-nostdlib", "-static", "-no-pie"]);
+    gcc.args(["-fno-pic", "-fno-stack-protector", "-fcf-protection=none"]);
+    gcc.args(["-fno-asynchronous-unwind-tables", "-mgeneral-regs-only"]);
+    gcc.args(["-mno-red-zone", "-Wl,--build-id=none"]);
     gcc.args([
-        "-nostdlib",
-        "-static",
-        "-no-pie",
-        "-Wl,--build-id=none",
         "-Wl,-Ttext=0x101000",
+        "-Wl,--section-start=.note.Xen=0x110000",
     ]);
-    gcc.args(["-Wl,--section-start=.note.Xen=0x104000", "-o"])
-        .arg(program)
-        .arg(source);
-    child::run(&mut gcc, COMPILE).with_context(|| format!("assembling {}", source.display()))
+    gcc.arg("-o").arg(program).arg(source);
+    child::run(&mut gcc, COMPILE).with_context(|| format!("compiling {}", source.display()))
 }

@@ -25,6 +25,27 @@ const PROGRAMS: &[(&str, &str)] = &[("userdata-rig", "rig"), ("userdata-cli", "u
 /// The release whose libxenctrl the other backend of hv-xen is tried with.
 const WITH_XENCTRL: Release = Release::V4_17;
 
+/// Plants the files that a crash of the host leaves behind, for the check
+/// `the_boot_units_command_removes_what_an_earlier_boot_left`: of a guest, and of Domain-0.
+const PLANT: &str = "\
+mkdir -p out/boot
+for file in d.4242.5e1f0b00-0000-4000-8000-0000000000b0.xl \\
+    d.4242.5e1f0b00-0000-4000-8000-0000000000b0.libxl-json \\
+    l.4242.5e1f0b00-0000-4000-8000-0000000000b0.domain-userdata-lock \\
+    n.4242.5e1f0b00-0000-4000-8000-0000000000b0.xl \\
+    d.0.00000000-0000-0000-0000-000000000000.libxl-json; do
+    echo old > /var/lib/xen/userdata-$file
+done
+ls /var/lib/xen > out/boot/before
+";
+
+/// Shows what the boot unit's command left, and whether xenstored runs.
+const LOOK: &str = "\
+ls /var/lib/xen > out/boot/after
+pidof xenstored > out/boot/xenstored
+ls /run/xenstored >> out/boot/xenstored
+";
+
 /// The result of the whole test, kept as JSON.
 #[derive(Debug, Serialize)]
 struct Report {
@@ -168,6 +189,7 @@ fn one(
     }
     let names: Vec<&str> = programs.0.keys().map(String::as_str).collect();
     payload.add_text("only", only.unwrap_or_default());
+    payload.add_text("before-xenstored", &before_xenstored()?);
     payload.run(&format!(
         "sha256sum {} > out/SHA256SUMS\nexec ./rig out/checks.json \"$(cat only)\"",
         names.join(" ")
@@ -209,6 +231,20 @@ fn one(
         seconds,
         checks,
     })
+}
+
+/// What is run before xenstored is started: the command of the boot unit, where files of an earlier
+/// boot are planted.
+fn before_xenstored() -> Result<String> {
+    let unit = project::root().join("crates/userdata-cli/systemd/userdata-boot.service");
+    let text = fs::read_to_string(&unit).with_context(|| format!("no {}", unit.display()))?;
+    let command = text
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart=/usr/bin/"))
+        .with_context(|| format!("{} starts nothing in /usr/bin", unit.display()))?;
+    Ok(format!(
+        "{PLANT}{command} > out/boot/swept; echo $? > out/boot/status\n{LOOK}"
+    ))
 }
 
 fn summarise(report: &Report, path: &Path, screen: &Screen) {

@@ -124,10 +124,10 @@ pub(super) fn without_xenstore_a_store_needs_no_leaving_check() -> Result<()> {
 
 /// Makes xenstored unreachable until this value is dropped. Open connections stay.
 #[derive(Debug)]
-struct Away;
+pub(super) struct Away;
 
 impl Away {
-    fn take() -> Result<Self> {
+    pub(super) fn take() -> Result<Self> {
         // If a step fails, the steps before it are undone.
         let away = Self;
         fs::rename(SOCKET, hidden(SOCKET)).context(SOCKET)?;
@@ -136,7 +136,7 @@ impl Away {
         Ok(away)
     }
 
-    fn back(self) -> Result<()> {
+    pub(super) fn back(self) -> Result<()> {
         drop(self);
         match ours::xen()?.changes() {
             Ok(_) => Ok(()),
