@@ -10,6 +10,7 @@ use userdata::{DomainKey, Userid};
 use userdata_archive::{Archive, Limits};
 
 use crate::arguments::Import;
+use crate::chain::chain;
 use crate::document::{self, Name};
 use crate::failure::Failure;
 use crate::options::Options;
@@ -61,7 +62,12 @@ impl Import {
             ]
             .concat()
         })?;
-        Ok(Status::Done)
+        // All values are in place; what stays besides is a temporary file.
+        for error in &stored.failed {
+            output.note(chain(error));
+        }
+        let failed = stored.failed.first();
+        Ok(failed.map_or(Status::Done, |error| error.kind().into()))
     }
 
     fn read(&self, limits: &Limits) -> Result<Archive, Failure> {
