@@ -1,0 +1,240 @@
+//! `TakingAlong`: export and import of many values, and the bare calls that copy the same values.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use hv_sim::{HostOptions, NewDomain, SimHost};
+use rustix::fs::{self, AtFlags, FlockOperation, Mode, OFlags};
+use rustix::io;
+use userdata::follow::{Limits, Selection};
+use userdata::store::{Clash, Durability, Put};
+use userdata::value::NonEmpty;
+use userdata::{DomainKey, Store, Userdata, WritableUserid};
+use userdata_archive::Archive;
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::{Keep, Op};
+use userdata_fs::{FileStore, OsDirectory};
+
+use crate::subject::VALUE_LEN;
+
+/// How many values a domain has.
+pub const VALUES: u32 = 1000;
+
+const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+const NEW: OFlags = OFlags::RDWR
+    .union(OFlags::CREATE)
+    .union(OFlags::EXCL)
+    .union(OFlags::CLOEXEC);
+
+/// A directory with the values of one domain, and a domain that is to get them.
+#[derive(Debug)]
+pub struct TakingAlong {
+    userdata: Userdata<SimHost, FileStore<OsDirectory>>,
+    store: FileStore<OsDirectory>,
+    from: DomainKey,
+    to: DomainKey,
+    userids: Vec<WritableUserid>,
+    archive: PathBuf,
+    directory: OwnedFd,
+    lock: CString,
+    temporary: CString,
+    names: Vec<(CString, CString)>,
+}
+
+impl TakingAlong {
+    /// Stores the values in an empty directory; the archive is beside it.
+    ///
+    /// # Errors
+    ///
+    /// When they can't be stored.
+    pub fn open(path: &Path) -> Result<Self> {
+        let host = SimHost::new(HostOptions::new(1).with_spurious_one_in(0));
+        let (from, to) = (
+            host.create(NewDomain::new())?,
+            host.create(NewDomain::new())?,
+        );
+        let store = FileStore::open(path)?;
+        let userids: Vec<WritableUserid> = (0..VALUES)
+            .map(|number| WritableUserid::new(format!("value-{number}")))
+            .collect::<Result<_, _>>()?;
+        let format = NameFormat::Libxl;
+        let c_string = |name: FileName| -> Result<CString> { Ok(CString::new(name.as_bytes())?) };
+        let names = |userid: &WritableUserid| -> Result<(CString, CString)> {
+            let of = |key| c_string(FileName::data(format, key, userid.as_userid())?);
+            Ok((of(&from)?, of(&to)?))
+        };
+        let subject = Self {
+            userdata: Userdata::new(host, store.clone()).with_durability(Durability::Process),
+            store,
+            from,
+            to,
+            names: userids.iter().map(names).collect::<Result<_>>()?,
+            userids,
+            archive: path.with_extension("tar"),
+            directory: fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?,
+            lock: c_string(FileName::lock(format, &to))?,
+            temporary: c_string(FileName::temporary(format, &to, 0))?,
+        };
+        subject.store_all(from, Durability::Process)?;
+        Ok(subject)
+    }
+
+    /// Exports the values to an archive and imports them from it for the other domain, whose values
+    /// are removed afterwards.
+    ///
+    /// # Errors
+    ///
+    /// When that fails.
+    pub fn export_and_import(&self) -> Result<Duration> {
+        let started = Instant::now();
+        self.export()?;
+        self.import(Durability::Process)?;
+        let took = started.elapsed();
+        self.clear()?;
+        Ok(took)
+    }
+
+    /// The same by bare calls: open, fstat, read, close of each value; then, under the other
+    /// domain's lock, open, write, close, rename of each.
+    ///
+    /// # Errors
+    ///
+    /// When a call fails.
+    pub fn copy_bare(&self) -> Result<Duration> {
+        let started = Instant::now();
+        let directory = &self.directory;
+        let mut values = Vec::with_capacity(self.names.len());
+        for (from, _) in &self.names {
+            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+            let file = fs::openat(directory, from, flags, Mode::empty())?;
+            let mut value = vec![0; usize::try_from(fs::fstat(&file)?.st_size)?];
+            ensure!(io::read(&file, &mut value)? == VALUE_LEN, "a short read");
+            values.push(value);
+        }
+        let lock = fs::openat(directory, &self.lock, NEW, PRIVATE)?;
+        fs::flock(&lock, FlockOperation::LockExclusive)?;
+        for ((_, to), value) in self.names.iter().zip(&values) {
+            let file = fs::openat(directory, &self.temporary, NEW, PRIVATE)?;
+            ensure!(io::write(&file, value)? == VALUE_LEN, "a short write");
+            drop(file);
+            fs::renameat(directory, &self.temporary, directory, to)?;
+        }
+        fs::unlinkat(directory, &self.lock, AtFlags::empty())?;
+        drop(lock);
+        let took = started.elapsed();
+        self.clear()?;
+        Ok(took)
+    }
+
+    /// Exports the values and imports them durably.
+    ///
+    /// # Errors
+    ///
+    /// When that fails.
+    pub fn export_and_import_durably(&self) -> Result<Duration> {
+        let started = Instant::now();
+        self.export()?;
+        self.import(Durability::Full)?;
+        let took = started.elapsed();
+        self.clear()?;
+        Ok(took)
+    }
+
+    /// Stores the same values durably, each on its own.
+    ///
+    /// # Errors
+    ///
+    /// When that fails.
+    pub fn store_durably(&self) -> Result<Duration> {
+        let started = Instant::now();
+        self.store_all(self.to, Durability::Full)?;
+        let took = started.elapsed();
+        self.clear()?;
+        Ok(took)
+    }
+
+    /// Writes the archive.
+    ///
+    /// # Errors
+    ///
+    /// When that fails.
+    pub fn export(&self) -> Result<()> {
+        let exported =
+            self.userdata
+                .export(self.from, &Selection::new(), &Limits::default())?;
+        let archive = Archive::new(exported.domain, None, exported.values)?;
+        let mut file = File::create(&self.archive)?;
+        archive.write(&mut file, &limits())?;
+        Ok(file.flush()?)
+    }
+
+    /// Imports the archive.
+    ///
+    /// # Errors
+    ///
+    /// When that fails, or is not all.
+    pub fn import(&self, durability: Durability) -> Result<()> {
+        let archive = Archive::read(File::open(&self.archive)?, &limits())?;
+        let puts: Vec<Put<'_>> = archive
+            .values()
+            .iter()
+            .filter_map(|(userid, value)| {
+                Some(Put::new(userid, NonEmpty::new(value.as_bytes())?))
+            })
+            .collect();
+        let imported = match durability {
+            Durability::Process => self.userdata.import(self.to, &puts, Clash::Refuse)?,
+            _ => self
+                .userdata
+                .clone()
+                .with_durability(durability)
+                .import(self.to, &puts, Clash::Refuse)?,
+        };
+        let stored = imported.stored.len();
+        ensure!(stored == self.userids.len(), "{stored} values imported");
+        Ok(())
+    }
+
+    fn store_all(&self, domain: DomainKey, durability: Durability) -> Result<()> {
+        for (number, userid) in (0_u32..).zip(&self.userids) {
+            let mut value = vec![b'v'; VALUE_LEN];
+            if let Some(head) = value.first_chunk_mut() {
+                *head = number.to_le_bytes();
+            }
+            let op = Op::Put {
+                userid,
+                data: NonEmpty::new(&value).context("a value has bytes")?,
+                expect: userdata::store::Expect::Any,
+                durability,
+            };
+            self.change(domain, op)?;
+        }
+        Ok(())
+    }
+
+    fn clear(&self) -> Result<()> {
+        self.change(
+            self.to,
+            Op::Clear {
+                keep: Keep::Nothing,
+                durability: Durability::Process,
+            },
+        )
+    }
+
+    fn change(&self, domain: DomainKey, op: Op<'_>) -> Result<()> {
+        let timeout = Duration::from_secs(10);
+        self.store
+            .change(&domain, timeout, &mut |_| Ok(()), &[op])?;
+        Ok(())
+    }
+}
+
+const fn limits() -> userdata_archive::Limits {
+    userdata_archive::Limits::new(FileStore::<OsDirectory>::VALUE_MAX)
+}
