@@ -92,7 +92,11 @@ struct Results {
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let effort = if arguments.quick { QUICK } else { LONG };
-    let rounds_of_many = if arguments.quick { QUICK_MANY } else { LONG_MANY };
+    let rounds_of_many = if arguments.quick {
+        QUICK_MANY
+    } else {
+        LONG_MANY
+    };
     let mut results = Results {
         schema: "userdata-bench/3",
         kernel: system("/proc/sys/kernel/osrelease")?,

@@ -1,35 +1,25 @@
 //! `TakingAlong`: export and import of many values, and the bare calls that copy the same values.
 
-use std::ffi::CString;
 use std::fs::File;
-use std::io::Write;
-use std::os::fd::OwnedFd;
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hv_sim::{HostOptions, NewDomain, SimHost};
-use rustix::fs::{self, AtFlags, FlockOperation, Mode, OFlags};
-use rustix::io;
 use userdata::follow::{Limits, Selection};
 use userdata::store::{Clash, Durability, Put};
 use userdata::value::NonEmpty;
-use userdata::{DomainKey, Store, Userdata, WritableUserid};
+use userdata::{DomainKey, Store, Userdata, Userid, WritableUserid};
 use userdata_archive::Archive;
-use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::store::{Keep, Op};
 use userdata_fs::{FileStore, OsDirectory};
 
+use crate::bare::Bare;
 use crate::subject::VALUE_LEN;
 
 /// How many values a domain has.
 pub const VALUES: u32 = 1000;
-
-const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
-const NEW: OFlags = OFlags::RDWR
-    .union(OFlags::CREATE)
-    .union(OFlags::EXCL)
-    .union(OFlags::CLOEXEC);
 
 /// A directory with the values of one domain, and a domain that is to get them.
 #[derive(Debug)]
@@ -40,10 +30,8 @@ pub struct TakingAlong {
     to: DomainKey,
     userids: Vec<WritableUserid>,
     archive: PathBuf,
-    directory: OwnedFd,
-    lock: CString,
-    temporary: CString,
-    names: Vec<(CString, CString)>,
+    /// Each value, and where it is copied to.
+    bare: Vec<(Bare, Bare)>,
 }
 
 impl TakingAlong {
@@ -62,10 +50,9 @@ impl TakingAlong {
         let userids: Vec<WritableUserid> = (0..VALUES)
             .map(|number| WritableUserid::new(format!("value-{number}")))
             .collect::<Result<_, _>>()?;
-        let format = NameFormat::Libxl;
-        let c_string = |name: FileName| -> Result<CString> { Ok(CString::new(name.as_bytes())?) };
-        let names = |userid: &WritableUserid| -> Result<(CString, CString)> {
-            let of = |key| c_string(FileName::data(format, key, userid.as_userid())?);
+        let first = Bare::open(path, &from, &Userid::new("value-0")?)?;
+        let bare = |userid: &WritableUserid| -> Result<(Bare, Bare)> {
+            let of = |key| first.another(key, userid.as_userid());
             Ok((of(&from)?, of(&to)?))
         };
         let subject = Self {
@@ -73,12 +60,9 @@ impl TakingAlong {
             store,
             from,
             to,
-            names: userids.iter().map(names).collect::<Result<_>>()?,
+            bare: userids.iter().map(bare).collect::<Result<_>>()?,
             userids,
             archive: path.with_extension("tar"),
-            directory: fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?,
-            lock: c_string(FileName::lock(format, &to))?,
-            temporary: c_string(FileName::temporary(format, &to, 0))?,
         };
         subject.store_all(from, Durability::Process)?;
         Ok(subject)
@@ -99,33 +83,18 @@ impl TakingAlong {
         Ok(took)
     }
 
-    /// The same by bare calls: open, fstat, read, close of each value; then, under the other
-    /// domain's lock, open, write, close, rename of each.
+    /// Copies the values by the bare sequences: a retrieve and a store of each.
     ///
     /// # Errors
     ///
     /// When a call fails.
     pub fn copy_bare(&self) -> Result<Duration> {
+        let mut value = vec![0; VALUE_LEN];
         let started = Instant::now();
-        let directory = &self.directory;
-        let mut values = Vec::with_capacity(self.names.len());
-        for (from, _) in &self.names {
-            let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-            let file = fs::openat(directory, from, flags, Mode::empty())?;
-            let mut value = vec![0; usize::try_from(fs::fstat(&file)?.st_size)?];
-            ensure!(io::read(&file, &mut value)? == VALUE_LEN, "a short read");
-            values.push(value);
+        for (from, to) in &self.bare {
+            ensure!(from.retrieve(&mut value)? == VALUE_LEN, "a short value");
+            to.store(&value, Durability::Process)?;
         }
-        let lock = fs::openat(directory, &self.lock, NEW, PRIVATE)?;
-        fs::flock(&lock, FlockOperation::LockExclusive)?;
-        for ((_, to), value) in self.names.iter().zip(&values) {
-            let file = fs::openat(directory, &self.temporary, NEW, PRIVATE)?;
-            ensure!(io::write(&file, value)? == VALUE_LEN, "a short write");
-            drop(file);
-            fs::renameat(directory, &self.temporary, directory, to)?;
-        }
-        fs::unlinkat(directory, &self.lock, AtFlags::empty())?;
-        drop(lock);
         let took = started.elapsed();
         self.clear()?;
         Ok(took)
@@ -164,13 +133,12 @@ impl TakingAlong {
     ///
     /// When that fails.
     pub fn export(&self) -> Result<()> {
-        let exported =
-            self.userdata
-                .export(self.from, &Selection::new(), &Limits::default())?;
+        let exported = self
+            .userdata
+            .export(self.from, &Selection::new(), &Limits::default())?;
         let archive = Archive::new(exported.domain, None, exported.values)?;
-        let mut file = File::create(&self.archive)?;
-        archive.write(&mut file, &limits())?;
-        Ok(file.flush()?)
+        let file = BufWriter::new(File::create(&self.archive)?);
+        Ok(archive.write(file, &limits())?)
     }
 
     /// Imports the archive.
@@ -183,17 +151,15 @@ impl TakingAlong {
         let puts: Vec<Put<'_>> = archive
             .values()
             .iter()
-            .filter_map(|(userid, value)| {
-                Some(Put::new(userid, NonEmpty::new(value.as_bytes())?))
-            })
+            .filter_map(|(userid, value)| Some(Put::new(userid, NonEmpty::new(value.as_bytes())?)))
             .collect();
         let imported = match durability {
             Durability::Process => self.userdata.import(self.to, &puts, Clash::Refuse)?,
-            _ => self
-                .userdata
-                .clone()
-                .with_durability(durability)
-                .import(self.to, &puts, Clash::Refuse)?,
+            _ => self.userdata.clone().with_durability(durability).import(
+                self.to,
+                &puts,
+                Clash::Refuse,
+            )?,
         };
         let stored = imported.stored.len();
         ensure!(stored == self.userids.len(), "{stored} values imported");
