@@ -27,7 +27,7 @@ const DOMAINS_MANY: u32 = 200_000;
 /// How many rounds there are for one of the cases that sync.
 const ROUNDS_PER_SYNC: usize = 7;
 
-/// Files that a dry run judges in a second, on a tmpfs.
+/// Files that are judged in a second, on a tmpfs.
 const JUDGED: f64 = 300_000.0;
 /// A sweep against the bare one.
 const SWEEP_RATIO: f64 = 1.5;
@@ -46,7 +46,9 @@ const COPY_BYTES: u64 = 8 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Many {
-    /// A sweep that removes nothing: every file is judged.
+    /// A sweep that removes nothing, until every file is judged.
+    Judging,
+    /// All of the same: what would go is told, with its size and age.
     DryRun,
     /// Two readings of the directory and the calls that remove the orphans' files.
     BareSweep,
@@ -64,7 +66,8 @@ pub enum Many {
 
 impl Many {
     /// All of them, in the order of their turns.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
+        Self::Judging,
         Self::DryRun,
         Self::BareSweep,
         Self::Sweep,
@@ -93,13 +96,16 @@ impl Many {
     #[must_use]
     pub fn files(self) -> u32 {
         match self {
-            Self::DryRun | Self::BareSweep | Self::Sweep => Crowd::of(DOMAINS).files(),
+            Self::Judging | Self::DryRun | Self::BareSweep | Self::Sweep => {
+                Crowd::of(DOMAINS).files()
+            }
             _ => taking_along::VALUES,
         }
     }
 
     fn run(self, sweeping: &Sweeping, taking_along: &TakingAlong) -> Result<Duration> {
         match self {
+            Self::Judging => sweeping.judge(),
             Self::DryRun => sweeping.dry_run(),
             Self::BareSweep => sweeping.remove_bare(),
             Self::Sweep => sweeping.remove(),
@@ -114,6 +120,7 @@ impl Many {
 impl fmt::Display for Many {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::Judging => "sweep, judging",
             Self::DryRun => "sweep, dry run",
             Self::BareSweep => "bare sweep",
             Self::Sweep => "sweep",
@@ -164,7 +171,7 @@ pub fn measure(place: &Place, rounds: usize, million: bool) -> Result<ManyMeasur
     let (swept, copied) = (directory("swept")?, directory("copied")?);
     let crowd = Crowd::of(DOMAINS);
     let sweeping = Sweeping::fill(crowd, &swept)?;
-    let taking_along = TakingAlong::open(&copied)?;
+    let taking_along = TakingAlong::open(&copied)?.with_bare(&copied)?;
     let mut rounds_ms: BTreeMap<Many, Series> = BTreeMap::new();
     for round in 0..rounds {
         for many in order(round) {
@@ -249,7 +256,7 @@ impl ManyMeasured {
         let mut limits = Vec::new();
         if self.file_system == "tmpfs" {
             let what = "files judged in a second".to_owned();
-            let rate = self.rate(Many::DryRun);
+            let rate = self.rate(Many::Judging);
             limits.push(Limit::timed(what, &rate, Bound::AtLeast(JUDGED)));
         }
         for (many, at_most) in [

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use rustix::fs::{self, AtFlags, FlockOperation, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 use userdata::Userdata;
-use userdata::sweep::{Sightings, SweepOptions, SweepTotals};
+use userdata::sweep::{Sightings, SweepOptions, SweepTotals, Swept, What};
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::{DomainKey, Userid};
 use userdata_fs::{FileStore, OsDirectory};
@@ -56,6 +56,29 @@ impl Sweeping {
             directory: fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?,
             orphans: crowd.orphans().map(names).collect::<Result<_>>()?,
         })
+    }
+
+    /// A dry run, until the last domain is judged: before the files that would go are told.
+    ///
+    /// # Errors
+    ///
+    /// When it fails.
+    pub fn judge(&self) -> Result<Duration> {
+        let mut options = SweepOptions::default();
+        options.dry_run = true;
+        let started = Instant::now();
+        let mut took = Duration::ZERO;
+        let each = |swept: &Swept<'_>| {
+            if matches!(swept.what, What::Judged) {
+                took = started.elapsed();
+            }
+        };
+        let totals = self.userdata.sweep(&options, &mut Sightings::new(), each)?;
+        ensure!(
+            totals.records == u64::from(self.crowd.files()),
+            "{totals:?}"
+        );
+        Ok(took)
     }
 
     /// A dry run.

@@ -50,22 +50,33 @@ impl TakingAlong {
         let userids: Vec<WritableUserid> = (0..VALUES)
             .map(|number| WritableUserid::new(format!("value-{number}")))
             .collect::<Result<_, _>>()?;
-        let first = Bare::open(path, &from, &Userid::new("value-0")?)?;
-        let bare = |userid: &WritableUserid| -> Result<(Bare, Bare)> {
-            let of = |key| first.another(key, userid.as_userid());
-            Ok((of(&from)?, of(&to)?))
-        };
         let subject = Self {
             userdata: Userdata::new(host, store.clone()).with_durability(Durability::Process),
             store,
             from,
             to,
-            bare: userids.iter().map(bare).collect::<Result<_>>()?,
+            bare: Vec::new(),
             userids,
             archive: path.with_extension("tar"),
         };
         subject.store_all(from, Durability::Process)?;
         Ok(subject)
+    }
+
+    /// The same, with the names for the bare sequences.
+    ///
+    /// # Errors
+    ///
+    /// When the directory can't be opened.
+    pub fn with_bare(mut self, path: &Path) -> Result<Self> {
+        let (from, to) = (self.from, self.to);
+        let first = Bare::open(path, &from, &Userid::new("value-0")?)?;
+        let bare = |userid: &WritableUserid| -> Result<(Bare, Bare)> {
+            let of = |key| first.another(key, userid.as_userid());
+            Ok((of(&from)?, of(&to)?))
+        };
+        self.bare = self.userids.iter().map(bare).collect::<Result<_>>()?;
+        Ok(self)
     }
 
     /// Exports the values to an archive and imports them from it for the other domain, whose values

@@ -77,6 +77,11 @@ impl<H: Hypervisor> Judge<'_, H> {
     }
 
     fn gone(&self, domain: &DomainKey, orphan: Orphan, sightings: &mut Sightings) -> Verdict {
+        if self.options.settle.is_zero() {
+            // It goes at once, so that a sighting of it would only take memory.
+            sightings.forget(domain);
+            return Verdict::Orphan(orphan);
+        }
         let seen = sightings.see(domain, Sight::Gone, self.now);
         if seen >= self.options.settle {
             Verdict::Orphan(orphan)
