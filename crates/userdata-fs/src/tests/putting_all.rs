@@ -224,8 +224,9 @@ fn a_value_without_a_name_has_the_named_ones_restored() {
     assert_eq!(error.left_behind(), None);
     let calls = script.calls();
     let failed = calls.iter().rposition(|call| call == "rename t d").unwrap();
-    // Back under its name, and what the second value has left: its temporary file, its second name.
-    let back = ["rename t d", "unlink t", "unlink t", "stat l"];
+    // Back under its name, durably; then what the second value has left: its temporary file, its
+    // second name.
+    let back = ["rename t d", "sync", "unlink t", "unlink t"];
     assert_eq!(calls[failed..failed + 4], words(&back));
     assert_eq!(made(&script, "rename t d"), 2);
 

@@ -70,17 +70,15 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
             } else if lives && !leftovers {
                 let kept = self.judge.alive(&domain);
                 self.tell(&domain, Verdict::Kept(kept));
+            } else if self.judge.options.dry_run {
+                let verdict = self.judge.judge(&domain, &State::default(), sightings);
+                self.totals.orphans += u64::from(verdict.is_orphan());
+                self.tell(&domain, verdict);
             } else {
                 suspects.push(domain);
             }
         }
-        if self.judge.options.dry_run {
-            for domain in suspects {
-                let verdict = self.judge.judge(&domain, &State::default(), sightings);
-                self.totals.orphans += u64::from(verdict.is_orphan());
-                self.tell(&domain, verdict);
-            }
-        } else {
+        if !self.judge.options.dry_run {
             self.clear(&suspects, sightings)?;
             self.reclaim()?;
         }
