@@ -37,7 +37,7 @@ impl<H: Hypervisor> Judge<'_, H> {
         }
         match self.hypervisor.domain(domain.domid) {
             // Unknown is not gone. What was seen before still holds.
-            Err(error) => Verdict::Kept(Kept::Unknown(error)),
+            Err(error) => Verdict::Kept(Kept::Unknown(Box::new(error))),
             Ok(None) => self.gone(domain, Orphan::Absent, sightings),
             Ok(Some(found)) if found.key == *domain => match found.life {
                 Life::Dead => self.gone(domain, Orphan::Dead, sightings),

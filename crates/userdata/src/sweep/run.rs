@@ -207,13 +207,16 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
             }
             (None, Err(error)) => {
                 self.totals.failed += 1;
-                (Verdict::Kept(Kept::Failed(error)), Cleared::default())
+                (
+                    Verdict::Kept(Kept::Failed(Box::new(error))),
+                    Cleared::default(),
+                )
             }
             // The contract forbids to clear without having asked.
             (None, Ok(cleared)) => {
                 let kind = StoreErrorKind::NoOutcome;
                 let error = StoreError::new(Operation::Admit, domain.to_string(), kind);
-                (Verdict::Kept(Kept::Failed(error)), cleared)
+                (Verdict::Kept(Kept::Failed(Box::new(error))), cleared)
             }
         };
         self.totals.orphans += u64::from(verdict.is_orphan());
