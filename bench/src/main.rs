@@ -84,6 +84,7 @@ struct Results {
     /// The load of the machine before, as in `/proc/loadavg`.
     load: String,
     rounds: usize,
+    rounds_of_many: usize,
     file_systems: Vec<Measured>,
     many: Vec<ManyMeasured>,
     limits: Vec<Limit>,
@@ -103,6 +104,7 @@ fn main() -> Result<ExitCode> {
         processors: available_parallelism()?.get(),
         load: system("/proc/loadavg")?,
         rounds: effort.rounds,
+        rounds_of_many,
         file_systems: Vec::new(),
         many: Vec::new(),
         limits: Vec::new(),
@@ -110,10 +112,10 @@ fn main() -> Result<ExitCode> {
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "Linux {}, {} processors, load {}; medians of {} rounds\n\
+        "Linux {}, {} processors, load {}; medians of {} rounds, of {} for many files\n\
          (ratio, ours to the bare sequence and libxl's to ours; ratios between which half of the \
          rounds lie)\n",
-        results.kernel, results.processors, results.load, effort.rounds
+        results.kernel, results.processors, results.load, effort.rounds, results.rounds_of_many
     )?;
     let tracing = counts::can_trace();
     if let Err(error) = &tracing {
