@@ -329,7 +329,7 @@ fn what_may_not_be_removed_is_a_failure() {
 }
 
 /// Among so many a sweep is killed.
-const ORPHANS: u64 = 100_000;
+const ORPHANS: u64 = 10_000;
 
 #[test]
 fn what_a_killed_sweep_left_the_next_removes() {
