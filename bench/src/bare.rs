@@ -4,6 +4,7 @@
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
@@ -18,7 +19,7 @@ const NEW: OFlags = OFlags::RDWR.union(OFlags::CREATE).union(OFlags::CLOEXEC);
 /// The names of one value, its lock and its temporary file, ready for the kernel.
 #[derive(Debug)]
 pub struct Bare {
-    directory: OwnedFd,
+    directory: Arc<OwnedFd>,
     data: CString,
     lock: CString,
     temporary: CString,
@@ -31,9 +32,23 @@ impl Bare {
     ///
     /// When the directory can't be opened.
     pub fn open(path: &Path, key: &DomainKey, userid: &Userid) -> Result<Self> {
+        let directory = fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
+        Self::within(Arc::new(directory), key, userid)
+    }
+
+    /// Another value in the same directory.
+    ///
+    /// # Errors
+    ///
+    /// When the userid has no file name.
+    pub fn another(&self, key: &DomainKey, userid: &Userid) -> Result<Self> {
+        Self::within(Arc::clone(&self.directory), key, userid)
+    }
+
+    fn within(directory: Arc<OwnedFd>, key: &DomainKey, userid: &Userid) -> Result<Self> {
         let format = NameFormat::Libxl;
         Ok(Self {
-            directory: fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?,
+            directory,
             data: CString::new(FileName::data(format, key, userid)?.as_bytes())?,
             lock: CString::new(FileName::lock(format, key).as_bytes())?,
             temporary: CString::new(FileName::temporary(format, key, 0).as_bytes())?,

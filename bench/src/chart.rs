@@ -7,6 +7,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use crate::case::Case;
+use crate::many::{Many, ManyMeasured};
 use crate::report::Measured;
 
 const SIZE: (u32, u32) = (960, 800);
@@ -31,6 +32,41 @@ pub fn draw(measured: &Measured, path: &Path) -> Result<()> {
     area.fill(&WHITE)?;
     for (panel, cases) in area.split_evenly((2, 2)).iter().zip(PANELS) {
         draw_panel(measured, panel, cases)?;
+    }
+    area.present()
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Draws how long the work on many files takes on one file system, each beside the bare one.
+///
+/// # Errors
+///
+/// When the file can't be written.
+pub fn draw_many(measured: &ManyMeasured, path: &Path) -> Result<()> {
+    let area = SVGBackend::new(path, SIZE).into_drawing_area();
+    area.fill(&WHITE)?;
+    let pairs = Many::ALL
+        .into_iter()
+        .filter_map(|ours| Some([ours.compared_with()?, ours]));
+    for (panel, pair) in area.split_evenly((1, 3)).iter().zip(pairs) {
+        let medians = pair.map(|many| measured.times(many).median().unwrap_or_default());
+        let top = medians.into_iter().fold(0.0, f64::max) * 1.25;
+        let mut chart = ChartBuilder::on(panel)
+            .caption(pair.map(|many| many.to_string()).join(", "), FONT)
+            .margin(12)
+            .y_label_area_size(60)
+            .build_cartesian_2d(0.0..3.0, 0.0..top)?;
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .disable_x_axis()
+            .y_desc(format!("milliseconds, median; {}", measured.file_system))
+            .light_line_style(TRANSPARENT)
+            .draw()?;
+        let bars = [(0.4, BLACK), (1.6, RED)].into_iter().zip(medians);
+        chart.draw_series(bars.map(|((left, color), median)| {
+            Rectangle::new([(left, 0.0), (left + 1.0, median)], color.filled())
+        }))?;
     }
     area.present()
         .with_context(|| format!("cannot write {}", path.display()))

@@ -96,7 +96,7 @@ pub enum Verdict {
 
 impl Limit {
     /// A figure that is the median of rounds.
-    fn timed(what: String, rounds: &Series, bound: Bound) -> Self {
+    pub(crate) fn timed(what: String, rounds: &Series, bound: Bound) -> Self {
         let at_best = match bound {
             Bound::AtMost(_) => rounds.median_at_least(),
             Bound::AtLeast(_) => rounds.median_at_most(),
@@ -105,7 +105,7 @@ impl Limit {
     }
 
     /// A figure that was counted.
-    fn counted(what: String, measured: Option<f64>, at_most: f64) -> Self {
+    pub(crate) fn counted(what: String, measured: Option<f64>, at_most: f64) -> Self {
         Self::new(what, measured, measured, Bound::AtMost(at_most))
     }
 

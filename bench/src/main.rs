@@ -1,6 +1,7 @@
 //! Times the store, bare system calls and real libxl, and compares the result with the limits.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,11 +10,12 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use serde::Serialize;
 use userdata_bench::case::Case;
 use userdata_bench::counts::Counts;
 use userdata_bench::limit::{Limit, Verdict, limits};
+use userdata_bench::many::{self, ManyMeasured};
 use userdata_bench::place::Place;
 use userdata_bench::report::Measured;
 use userdata_bench::rounds::{Effort, measure};
@@ -22,6 +24,10 @@ use userdata_bench::{chart, counts};
 
 /// How many files of other domains there are.
 const OTHERS: [u32; 3] = [10, 1_000, 100_000];
+
+/// How many rounds of work on many files there are: it takes long.
+const LONG_MANY: usize = 21;
+const QUICK_MANY: usize = 7;
 
 const LONG: Effort = Effort {
     rounds: 401,
@@ -41,6 +47,12 @@ struct Arguments {
     /// End with a failure when a limit is not shown to be kept
     #[arg(long)]
     check: bool,
+    /// Measure only this part
+    #[arg(long, value_name = "PART")]
+    only: Option<Part>,
+    /// Measure the memory of a sweep of a million files, too
+    #[arg(long)]
+    million: bool,
     /// The program that calls real libxl [default: libxl is left out]
     #[arg(long, value_name = "PROGRAM")]
     libxl: Option<PathBuf>,
@@ -54,6 +66,15 @@ struct Arguments {
     directories: Vec<PathBuf>,
 }
 
+/// A part of the measurements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Operations on one value or one domain.
+    One,
+    /// Sweep, export and import.
+    Many,
+}
+
 /// The JSON that is kept.
 #[derive(Debug, Serialize)]
 struct Results {
@@ -63,29 +84,38 @@ struct Results {
     /// The load of the machine before, as in `/proc/loadavg`.
     load: String,
     rounds: usize,
+    rounds_of_many: usize,
     file_systems: Vec<Measured>,
+    many: Vec<ManyMeasured>,
     limits: Vec<Limit>,
 }
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let effort = if arguments.quick { QUICK } else { LONG };
+    let rounds_of_many = if arguments.quick {
+        QUICK_MANY
+    } else {
+        LONG_MANY
+    };
     let mut results = Results {
-        schema: "userdata-bench/2",
+        schema: "userdata-bench/3",
         kernel: system("/proc/sys/kernel/osrelease")?,
         processors: available_parallelism()?.get(),
         load: system("/proc/loadavg")?,
         rounds: effort.rounds,
+        rounds_of_many,
         file_systems: Vec::new(),
+        many: Vec::new(),
         limits: Vec::new(),
     };
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "Linux {}, {} processors, load {}; medians of {} rounds\n\
+        "Linux {}, {} processors, load {}; medians of {} rounds, of {} for many files\n\
          (ratio, ours to the bare sequence and libxl's to ours; ratios between which half of the \
          rounds lie)\n",
-        results.kernel, results.processors, results.load, effort.rounds
+        results.kernel, results.processors, results.load, effort.rounds, results.rounds_of_many
     )?;
     let tracing = counts::can_trace();
     if let Err(error) = &tracing {
@@ -99,17 +129,27 @@ fn main() -> Result<ExitCode> {
         places.push(Place::mounted(image)?);
     }
     for place in &places {
-        let measured = measure_at(place, effort, tracing.is_ok(), arguments.libxl.as_deref())?;
-        writeln!(out, "{measured}\n")?;
-        let kept = limits(&measured);
-        for limit in &kept {
-            writeln!(out, "{limit}")?;
+        if arguments.only != Some(Part::Many) {
+            let libxl = arguments.libxl.as_deref();
+            let measured = measure_at(place, effort, tracing.is_ok(), libxl)?;
+            let kept = limits(&measured);
+            show(&mut out, &measured, &kept)?;
+            let chart = arguments.out.join(format!("{}.svg", place.name));
+            chart::draw(&measured, &chart)?;
+            results.file_systems.push(measured);
+            results.limits.extend(kept);
         }
-        writeln!(out)?;
-        let chart = arguments.out.join(format!("{}.svg", place.name));
-        chart::draw(&measured, &chart)?;
-        results.file_systems.push(measured);
-        results.limits.extend(kept);
+        if arguments.only != Some(Part::One) {
+            // An image has no room for a million files.
+            let million = arguments.million && place.name == "tmpfs";
+            let measured = many::measure(place, rounds_of_many, million)?;
+            let kept = measured.limits();
+            show(&mut out, &measured, &kept)?;
+            let chart = arguments.out.join(format!("{}-many.svg", place.name));
+            chart::draw_many(&measured, &chart)?;
+            results.many.push(measured);
+            results.limits.extend(kept);
+        }
     }
     let json = arguments.out.join("bench.json");
     fs::write(&json, serde_json::to_vec_pretty(&results)?)?;
@@ -130,6 +170,14 @@ fn main() -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn show(out: &mut impl Write, measured: &dyn Display, limits: &[Limit]) -> Result<()> {
+    writeln!(out, "{measured}\n")?;
+    for limit in limits {
+        writeln!(out, "{limit}")?;
+    }
+    Ok(writeln!(out)?)
 }
 
 /// Times and counts every case on one file system.

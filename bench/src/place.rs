@@ -12,7 +12,7 @@ use userdata_core::{DomainKey, Domid, Userid, Uuid};
 use crate::subject::FIRST_DOMID;
 
 /// The values that each other domain has.
-const USERIDS: [&str; 5] = [
+pub(crate) const USERIDS: [&str; 5] = [
     "libxl-json",
     "xl",
     "libvirt-xml",
@@ -87,7 +87,7 @@ impl Place {
 }
 
 /// A uuid that looks random, the same in every run (splitmix64).
-fn uuid(number: u32) -> Uuid {
+pub(crate) fn uuid(number: u32) -> Uuid {
     let mix = |state: u64| {
         let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -32,6 +32,8 @@ mod lifetime;
 #[cfg(test)]
 mod lifetime_faults;
 #[cfg(test)]
+mod many_orphans;
+#[cfg(test)]
 mod moved_directory;
 #[cfg(test)]
 mod place;

@@ -68,6 +68,12 @@ pub(crate) struct Task {
     /// End with a failure when a limit is not shown to be kept
     #[arg(long)]
     check: bool,
+    /// Measure only operations on one value or domain, or only sweep, export and import
+    #[arg(long, value_name = "PART", value_parser = ["one", "many"])]
+    only: Option<String>,
+    /// Measure the memory of a sweep of a million files on the tmpfs, too
+    #[arg(long)]
+    million: bool,
     /// A directory on a disk that is measured, too [default: target/bench where no image can be
     /// mounted]
     #[arg(long)]
@@ -84,16 +90,9 @@ impl Task {
         let out = project::target().join("bench");
         fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
         let mut log = Log::create(&out, "install", INSTALL)?;
-        if let Err(error) = STRACE.provide(&mut log) {
-            leave_out("System calls are not counted", &error)?;
-        }
-        let libxl = out.join("libxl-timed");
-        let libxl = match libxl_driver::timed(&self.source, &libxl) {
-            Ok(()) => Some(libxl),
-            Err(error) => {
-                leave_out("NOT MEASURED against real libxl", &error)?;
-                None
-            }
+        let libxl = match self.only.as_deref() {
+            Some("many") => None,
+            _ => self.tools(&out, &mut log)?,
         };
         build()?;
         let image_dir = scratch_in(&out)?;
@@ -127,6 +126,10 @@ impl Task {
         };
         command.args(self.quick.then_some("--quick"));
         command.args(self.check.then_some("--check"));
+        command.args(self.million.then_some("--million"));
+        if let Some(part) = &self.only {
+            command.arg("--only").arg(part);
+        }
         command.arg("--out").arg(&out);
         if let Some(libxl) = &libxl {
             command.arg("--libxl").arg(libxl);
@@ -141,6 +144,23 @@ impl Task {
         } else {
             ExitCode::FAILURE
         })
+    }
+}
+
+impl Task {
+    /// Gets what counts system calls, and returns the program that calls libxl.
+    fn tools(&self, out: &Path, log: &mut Log) -> Result<Option<PathBuf>> {
+        if let Err(error) = STRACE.provide(log) {
+            leave_out("System calls are not counted", &error)?;
+        }
+        let libxl = out.join("libxl-timed");
+        match libxl_driver::timed(&self.source, &libxl) {
+            Ok(()) => Ok(Some(libxl)),
+            Err(error) => {
+                leave_out("NOT MEASURED against real libxl", &error)?;
+                Ok(None)
+            }
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use crate::free::Removal;
 use crate::lock::HeldLock;
 use crate::marker::{HeldMarker, Mark, mark_of};
 use crate::moved::Substitute;
+use crate::put_all::naming_left;
 use crate::uninterrupted::Uninterrupted;
 use crate::wait::Timeout;
 use crate::{Directory, OsDirectory};
@@ -344,14 +345,11 @@ pub(crate) fn note_in_cleared(
         _ => None,
     });
     let Some(cleared) = last else {
-        let left = done.iter().find_map(|done| match done {
-            Done::StoredAll(stored) => stored.failed.first()?.left_behind(),
+        let failed = done.iter().find_map(|done| match done {
+            Done::StoredAll(stored) => Some(&stored.failed[..]),
             _ => None,
         });
-        return Err(match left {
-            Some(left) => error.leaving_behind(left),
-            None => error,
-        });
+        return Err(naming_left(error, failed.unwrap_or_default()));
     };
     cleared.failed.push(error);
     Ok(done)

@@ -33,14 +33,15 @@ impl<D: Directory> HeldLock<'_, D> {
         let mut puts = Vec::new();
         for (name, put) in names.iter().zip(values) {
             match self.compare(name, put, clash, durability)? {
-                Compared::Free => puts.push((name, put)),
+                Compared::Absent => puts.push((name, put, false)),
+                Compared::Replaced => puts.push((name, put, true)),
                 Compared::Equal => done.unchanged.push(name.userid()),
                 Compared::Kept => done.kept.push(name.userid()),
             }
         }
         let mut staged = Vec::with_capacity(puts.len());
-        for (name, put) in puts {
-            match self.stage(name, put, durability) {
+        for (name, put, replaces) in puts {
+            match self.stage(name, put, replaces, durability) {
                 Ok(one) => staged.push(one),
                 Err(error) => return Err(self.discard_all(&staged, error)),
             }
@@ -49,7 +50,9 @@ impl<D: Directory> HeldLock<'_, D> {
         if durability == Durability::Full && !names.is_empty() {
             self.store().directory.sync().map_err(|errno| {
                 let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
-                StoreError::new(Operation::SyncDirectory, self.domain().to_string(), kind)
+                let domain = self.domain().to_string();
+                let error = StoreError::new(Operation::SyncDirectory, domain, kind);
+                naming_left(error, &done.failed)
             })?;
         }
         done.stored = staged.iter().map(|one| one.name.userid()).collect();
@@ -65,20 +68,20 @@ impl<D: Directory> HeldLock<'_, D> {
     ) -> Result<Compared, StoreError> {
         let there = match self.store().read(name, Some(self.timeout())) {
             // What can't be read is not equal, and may be replaced.
-            Err(_) if clash == Clash::Replace => return Ok(Compared::Free),
+            Err(_) if clash == Clash::Replace => return Ok(Compared::Replaced),
             there => there?,
         };
         match there {
-            None => Ok(Compared::Free),
+            None => Ok(Compared::Absent),
             Some(value) if value.as_bytes() == put.data.as_bytes() => {
                 Ok(match self.is_durable(name, durability) {
                     true => Compared::Equal,
                     // It is written anew.
-                    false => Compared::Free,
+                    false => Compared::Replaced,
                 })
             }
             Some(value) => match clash {
-                Clash::Replace => Ok(Compared::Free),
+                Clash::Replace => Ok(Compared::Replaced),
                 Clash::Keep => Ok(Compared::Kept),
                 _ => {
                     let found = Some(value.version());
@@ -99,10 +102,15 @@ impl<D: Directory> HeldLock<'_, D> {
         &self,
         name: &FileName,
         put: &Put<'_>,
+        replaces: bool,
         durability: Durability,
     ) -> Result<Staged, StoreError> {
         let temporary = self.write_temporary(put.data.as_bytes(), durability)?;
-        match self.second_name(name, durability) {
+        let former = match replaces {
+            true => self.second_name(name, durability),
+            false => Ok(None),
+        };
+        match former {
             Ok(former) => Ok(Staged {
                 temporary,
                 name: name.clone(),
@@ -218,10 +226,20 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 }
 
+/// The same error, which names a temporary file that could not be removed as well.
+pub(crate) fn naming_left(error: StoreError, failed: &[StoreError]) -> StoreError {
+    match failed.first().and_then(StoreError::left_behind) {
+        Some(left) => error.leaving_behind(left),
+        None => error,
+    }
+}
+
 /// How a value that is to be put compares with what is there.
 enum Compared {
-    /// It can be put.
-    Free,
+    /// Nothing is there.
+    Absent,
+    /// What is there is to be replaced.
+    Replaced,
     Equal,
     /// A different value stays.
     Kept,

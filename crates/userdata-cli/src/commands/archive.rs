@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
+use std::io::{self, BufWriter};
 
 use userdata::follow::Selection;
 use userdata::hypervisor::DomainNames as _;
@@ -48,13 +48,15 @@ fn name(domain: DomainKey, host: &Host) -> Option<String> {
 
 /// Writes an archive.
 pub(super) fn write(archive: &Archive, file: &mut File, limits: &Limits) -> io::Result<()> {
-    archive.write(&mut *file, limits).map_err(|error| {
-        let kind = match &error {
-            WriteError::Io { source, .. } => source.kind(),
-            _ => io::ErrorKind::Other,
-        };
-        io::Error::new(kind, error)
-    })
+    archive
+        .write(BufWriter::new(file), limits)
+        .map_err(|error| {
+            let kind = match &error {
+                WriteError::Io { source, .. } => source.kind(),
+                _ => io::ErrorKind::Other,
+            };
+            io::Error::new(kind, error)
+        })
 }
 
 /// What an archive has, for a document.

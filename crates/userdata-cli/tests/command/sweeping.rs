@@ -328,12 +328,18 @@ fn what_may_not_be_removed_is_a_failure() {
     assert_eq!(sandbox.files().len(), orphans().len());
 }
 
+/// Among so many a sweep is killed.
+const ORPHANS: u64 = 10_000;
+
 #[test]
 fn what_a_killed_sweep_left_the_next_removes() {
     let sandbox = Sandbox::with_web();
-    let names: Vec<String> = (100..2100)
-        .map(|n| format!("userdata-d.{n}.{WEB}.xl"))
-        .collect();
+    let orphan = |n: u64| {
+        let domid = 2 + n % 30_000;
+        let uuid = Uuid::from_u64_pair(n, n);
+        format!("userdata-d.{domid}.{uuid}.xl")
+    };
+    let names: Vec<String> = (0..ORPHANS).map(orphan).collect();
     plant(&sandbox, &names);
     sandbox.store_for_web("xl", b"value");
     let mut command = sandbox.command(["sweep"]);

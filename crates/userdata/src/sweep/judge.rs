@@ -37,7 +37,7 @@ impl<H: Hypervisor> Judge<'_, H> {
         }
         match self.hypervisor.domain(domain.domid) {
             // Unknown is not gone. What was seen before still holds.
-            Err(error) => Verdict::Kept(Kept::Unknown(error)),
+            Err(error) => Verdict::Kept(Kept::Unknown(Box::new(error))),
             Ok(None) => self.gone(domain, Orphan::Absent, sightings),
             Ok(Some(found)) if found.key == *domain => match found.life {
                 Life::Dead => self.gone(domain, Orphan::Dead, sightings),
@@ -77,6 +77,11 @@ impl<H: Hypervisor> Judge<'_, H> {
     }
 
     fn gone(&self, domain: &DomainKey, orphan: Orphan, sightings: &mut Sightings) -> Verdict {
+        if self.options.settle.is_zero() {
+            // It goes at once, so that a sighting of it would only take memory.
+            sightings.forget(domain);
+            return Verdict::Orphan(orphan);
+        }
         let seen = sightings.see(domain, Sight::Gone, self.now);
         if seen >= self.options.settle {
             Verdict::Orphan(orphan)

@@ -1,7 +1,6 @@
 //! `Sweep`: a sweep under way, and the order of its steps.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -29,7 +28,7 @@ pub(super) struct Sweep<'a, H, S, F> {
     totals: SweepTotals,
     /// The verdicts by which records are told at the end, in a dry run or where the caller asks for
     /// those that stay.
-    told: BTreeMap<DomainKey, Verdict>,
+    told: Vec<(DomainKey, Verdict)>,
     each: F,
 }
 
@@ -44,7 +43,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
                 leaving_fails: Cell::new(false),
             },
             totals: SweepTotals::default(),
-            told: BTreeMap::new(),
+            told: Vec::new(),
             each,
         }
     }
@@ -71,17 +70,15 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
             } else if lives && !leftovers {
                 let kept = self.judge.alive(&domain);
                 self.tell(&domain, Verdict::Kept(kept));
+            } else if self.judge.options.dry_run {
+                let verdict = self.judge.judge(&domain, &State::default(), sightings);
+                self.totals.orphans += u64::from(verdict.is_orphan());
+                self.tell(&domain, verdict);
             } else {
                 suspects.push(domain);
             }
         }
-        if self.judge.options.dry_run {
-            for domain in suspects {
-                let verdict = self.judge.judge(&domain, &State::default(), sightings);
-                self.totals.orphans += u64::from(verdict.is_orphan());
-                self.tell(&domain, verdict);
-            }
-        } else {
+        if !self.judge.options.dry_run {
             self.clear(&suspects, sightings)?;
             self.reclaim()?;
         }
@@ -210,13 +207,16 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
             }
             (None, Err(error)) => {
                 self.totals.failed += 1;
-                (Verdict::Kept(Kept::Failed(error)), Cleared::default())
+                (
+                    Verdict::Kept(Kept::Failed(Box::new(error))),
+                    Cleared::default(),
+                )
             }
             // The contract forbids to clear without having asked.
             (None, Ok(cleared)) => {
                 let kind = StoreErrorKind::NoOutcome;
                 let error = StoreError::new(Operation::Admit, domain.to_string(), kind);
-                (Verdict::Kept(Kept::Failed(error)), cleared)
+                (Verdict::Kept(Kept::Failed(Box::new(error))), cleared)
             }
         };
         self.totals.orphans += u64::from(verdict.is_orphan());
@@ -262,7 +262,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         let options = self.judge.options;
         let goes = verdict.is_orphan();
         if options.dry_run && goes || options.explain && !goes {
-            self.told.insert(*domain, verdict);
+            self.told.push((*domain, verdict));
         }
     }
 
@@ -271,10 +271,12 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         if self.told.is_empty() {
             return Ok(());
         }
-        let (userdata, told) = (self.userdata, std::mem::take(&mut self.told));
+        let (userdata, mut told) = (self.userdata, std::mem::take(&mut self.told));
+        told.sort_unstable_by_key(|(domain, _)| *domain);
         let mut show = |found: Found| {
             if let Some(domain) = found.owner.key()
-                && let Some(verdict) = told.get(&domain)
+                && let Ok(place) = told.binary_search_by_key(&domain, |(domain, _)| *domain)
+                && let Some((_, verdict)) = told.get(place)
             {
                 let goes = verdict.is_orphan();
                 self.totals.removed += u64::from(goes);

@@ -66,11 +66,11 @@ pub enum Kept {
         seen: Duration,
     },
     /// The hypervisor does not answer whether it exists.
-    Unknown(HypervisorError),
+    Unknown(Box<HypervisorError>),
     /// Another process had the lock of its data for too long.
     Busy,
     /// The lock could not be taken, or the data not be looked at.
-    Failed(StoreError),
+    Failed(Box<StoreError>),
 }
 
 impl Verdict {

@@ -377,7 +377,7 @@ fn data_that_outlives_its_domain_is_found() {
             );
             s.leaves_tree(with_file(&[(slot(5, "x"), b"a")], &name));
         }),
-        wrong(HonestErrors, 1, "marker file is left", |s| {
+        wrong(HonestErrors, 1, "closing mark file is left", |s| {
             let vain = Action::DestroyInVain { domain: key(5) };
             s.does(0, vain, Report::StillThere(Vec::new()));
             let name = userdata_core::file_name::FileName::closing_marker(
