@@ -33,6 +33,13 @@ fn walk(scene: &Scene, durabilities: &[Durability], pairs: bool) -> Faulted {
     let mut all = Faulted::default();
     for durability in durabilities {
         for action in scene.protocols(*durability) {
+            let is_of_several = matches!(
+                action,
+                Action::Import { .. } | Action::Carry { .. } | Action::Sweep { .. }
+            );
+            if pairs && is_of_several {
+                continue;
+            }
             let walk = FaultWalk {
                 scene,
                 action: &action,
@@ -54,23 +61,23 @@ fn walk(scene: &Scene, durabilities: &[Durability], pairs: bool) -> Faulted {
 
 #[test]
 fn no_single_fault_breaks_a_guarantee_and_no_power_cut_after_it() {
+    // The others at every durability are cases of the command `simulate`, as are the pairs of what
+    // changes several values.
     let scenes = [
-        scene(NameFormat::Libxl),
-        scene(NameFormat::Seed),
-        full_scene(),
+        (scene(NameFormat::Libxl), &DURABILITIES[..]),
+        (scene(NameFormat::Seed), &[Durability::Full]),
+        (full_scene(), &[Durability::Full]),
     ];
-    for scene in scenes {
-        let all = walk(&scene, &DURABILITIES, false);
+    for (scene, durabilities) in scenes {
+        let all = walk(&scene, durabilities, false);
         assert!(all.failed > 0 && all.recovered > all.singles, "{all}");
     }
 }
 
 #[test]
 fn no_pair_of_faults_breaks_a_guarantee() {
-    for scene in [scene(NameFormat::Libxl), full_scene()] {
-        let all = walk(&scene, &[Durability::Full], true);
-        assert!(all.pairs > all.singles * 10, "{all}");
-    }
+    let all = walk(&scene(NameFormat::Libxl), &[Durability::Full], true);
+    assert!(all.pairs > all.singles * 10, "{all}");
 }
 
 #[test]

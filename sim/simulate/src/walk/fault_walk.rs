@@ -28,7 +28,7 @@ use userdata_sim::{SimDirectory, SimDisk};
 
 /// How many states of a power cut are all walked. Where several values are written without a sync
 /// there are more.
-const STATES_MAX: u128 = 1 << 14;
+const STATES_MAX: u128 = 1 << 11;
 
 /// How many are drawn where there are more.
 const STATES_DRAWN: u32 = 256;
