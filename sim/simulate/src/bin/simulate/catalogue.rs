@@ -110,7 +110,8 @@ impl Catalogue {
         let protocols = self.protocols.len() as u64;
         match family {
             Family::Crash => Some(protocols * MODELS.len() as u64),
-            Family::Fault | Family::Pair => Some(protocols),
+            Family::Fault => Some(protocols),
+            Family::Pair => Some(self.durable().count() as u64),
             Family::Schedule => Some(self.small.len() as u64),
             Family::Sequence | Family::History => None,
         }
@@ -129,6 +130,21 @@ impl Catalogue {
         Some(Protocol {
             scene: self.scenes.get(*scene)?,
             action,
+        })
+    }
+
+    /// A protocol by the number of a pair case: at the other durabilities fewer calls are made, and
+    /// single faults show what differs.
+    pub(crate) fn durable_protocol(&self, number: u64) -> Option<Protocol<'_>> {
+        self.durable().nth(usize::try_from(number).ok()?)
+    }
+
+    fn durable(&self) -> impl Iterator<Item = Protocol<'_>> {
+        let protocols = (0..self.protocols.len() as u64).filter_map(|number| self.protocol(number));
+        protocols.filter(|protocol| {
+            let other = [Durability::File, Durability::Process];
+            let is_sweep = matches!(protocol.action, Action::Sweep { .. });
+            is_sweep || !other.contains(&protocol.action.durability())
         })
     }
 

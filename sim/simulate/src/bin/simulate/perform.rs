@@ -91,7 +91,11 @@ impl Catalogue {
     }
 
     fn fault_walk(&self, case: Case, pairs: bool) -> Result<Outcome, WalkError> {
-        let Some(protocol) = self.protocol(case.number) else {
+        let protocol = match pairs {
+            true => self.durable_protocol(case.number),
+            false => self.protocol(case.number),
+        };
+        let Some(protocol) = protocol else {
             return Ok(Outcome::default());
         };
         let walk = FaultWalk {
