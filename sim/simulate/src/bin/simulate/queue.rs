@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::case::{Case, Family};
 
 /// The cases that are still to be run: the exhaustive families one after the other, then those with
-/// seeds, side by side and with the same share of the time.
+/// faults and those with seeds, side by side and with the same share of the time.
 #[derive(Debug)]
 pub(crate) struct Queue {
     exhaustive: Vec<(Family, Range<u64>)>,
@@ -28,10 +28,12 @@ impl Queue {
     ) -> Self {
         let (mut exhaustive, mut seeded) = (Vec::new(), BTreeMap::new());
         for (family, count) in families {
+            // Faults take long, and are no reason to begin late with histories.
+            let is_long = matches!(family, Family::Fault | Family::Pair);
             match count {
-                Some(count) => exhaustive.push((family, 0..count)),
-                None => {
-                    let left = seeds.clone();
+                Some(count) if !is_long => exhaustive.push((family, 0..count)),
+                _ => {
+                    let left = count.map_or_else(|| seeds.clone(), |count| 0..count);
                     seeded.insert(family, Seeds { left, busy: 0.0 });
                 }
             }
