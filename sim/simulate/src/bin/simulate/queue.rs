@@ -28,7 +28,7 @@ impl Queue {
     ) -> Self {
         let (mut exhaustive, mut seeded) = (Vec::new(), BTreeMap::new());
         for (family, count) in families {
-            // Faults take long, and are no reason to begin late with histories.
+            // Faults take long, and must not make histories begin late.
             let is_long = matches!(family, Family::Fault | Family::Pair);
             match count {
                 Some(count) if !is_long => exhaustive.push((family, 0..count)),
