@@ -34,7 +34,7 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// When there is no directory at this path.
+    /// If the directory does not exist.
     pub fn at(path: &Path) -> Result<Self> {
         let fs = statfs(path).with_context(|| format!("cannot look at {}", path.display()))?;
         Ok(Self {

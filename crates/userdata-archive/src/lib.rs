@@ -49,7 +49,7 @@
 //! 3. Two blocks of zeros. After them, up to [`PADDING`] zero bytes may follow, as a tape or `dd`
 //!    adds them.
 //!
-//! There is no other form: an archive that another program made of the same files is refused.
+//! The reader refuses an archive that another program made of the same files.
 //!
 //! # Example
 //!
