@@ -98,7 +98,7 @@ impl<D: Directory> HeldMarker<D> {
         let name = FileName::closing_marker(store.format, &domain);
         let file = open_marker(lock, &name)?;
         let directory = &*store.directory;
-        match hold(directory, &name, &file) {
+        match hold(lock, &name, &file) {
             Ok(identity) => {
                 let process = directory.process();
                 Ok(Self {
@@ -110,9 +110,9 @@ impl<D: Directory> HeldMarker<D> {
                     file: Some(file),
                 })
             }
-            Err(kind) => {
+            Err(error) => {
                 directory.close_unwritten(file);
-                Err(StoreError::new(Operation::Mark, &name, kind))
+                Err(error)
             }
         }
     }
@@ -240,23 +240,33 @@ fn open_marker<D: Directory>(
     Err(gave_up(StoreErrorKind::GaveUp { tries: MADE_MAX }))
 }
 
+/// Locks the file, if it has this name.
 fn hold<D: Directory>(
-    directory: &D,
+    lock: &HeldLock<'_, D>,
     name: &FileName,
     file: &D::File,
-) -> Result<Identity, StoreErrorKind> {
+) -> Result<Identity, StoreError> {
+    let directory = &*lock.store().directory;
+    let failed = |kind| StoreError::new(Operation::Mark, name, kind);
     match directory.lock(file, LockMode::Exclusive) {
         Ok(()) => {}
-        Err(Errno::AGAIN) => return Err(StoreErrorKind::Refused(Refused::BeingDestroyed)),
-        Err(errno) => return Err(kind_of(errno)),
+        Err(Errno::AGAIN) => {
+            // A process that only looks at the mark has the domain's lock. It can meet this one
+            // only if the lock was lost.
+            lock.check()?;
+            return Err(failed(StoreErrorKind::Refused(Refused::BeingDestroyed)));
+        }
+        Err(errno) => return Err(failed(kind_of(errno))),
     }
-    let held = directory.metadata(file).map_err(kind_of)?;
-    let named = directory.metadata_at(name.into()).map_err(kind_of)?;
+    let held = directory.metadata(file).map_err(|e| failed(kind_of(e)))?;
+    let named = directory
+        .metadata_at(name.into())
+        .map_err(|e| failed(kind_of(e)))?;
     if held.file_type != FileType::Regular {
-        return Err(StoreErrorKind::NotRegular(held.file_type));
+        return Err(failed(StoreErrorKind::NotRegular(held.file_type)));
     }
     if held.identity != named.identity {
-        return Err(StoreErrorKind::LockLost { applied: false });
+        return Err(failed(StoreErrorKind::LockLost { applied: false }));
     }
     Ok(held.identity)
 }

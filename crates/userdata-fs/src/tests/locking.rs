@@ -185,6 +185,23 @@ fn a_mark_is_not_made_when_refused_or_held_by_another_process() {
 }
 
 #[test]
+fn a_mark_that_is_held_under_a_lost_lock_tells_of_the_lock() {
+    let script = Script::default();
+    script.fail("lock c", 0, Errno::AGAIN);
+    script.replace("stat l", 1);
+    let error = script
+        .store()
+        .close(&key(), deadline(), &mut |_| Ok(()))
+        .unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        StoreErrorKind::LockLost { applied: false }
+    ));
+    assert!(!script.calls().contains(&"unlink c".to_owned()));
+    assert!(!script.calls().contains(&"unlink l".to_owned()));
+}
+
+#[test]
 fn a_marker_is_probed_by_a_shared_lock_that_is_given_back() {
     for (held, closing) in [(false, false), (true, true)] {
         let script = Script::default();
