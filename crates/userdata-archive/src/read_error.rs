@@ -105,7 +105,7 @@ pub enum Damage {
     #[error("its name is not values/ and one name without a slash")]
     Path,
     /// The first member is not `userdata.json`.
-    #[error("it is first, and userdata.json has to be")]
+    #[error("it is the first member, and that has to be userdata.json")]
     NotFirst,
     /// The member is not in the manifest.
     #[error("it is not listed in userdata.json")]
@@ -123,7 +123,7 @@ pub enum Damage {
     #[error("it is not listed in the order of userids in userdata.json")]
     Order,
     /// The manifest says that the value is empty.
-    #[error("it is empty, and no value is")]
+    #[error("userdata.json says that it is empty, and a value has at least one byte")]
     Empty,
     /// The value is longer or shorter than the manifest says.
     #[error("it has {found} bytes, and userdata.json says {listed}")]

@@ -59,7 +59,7 @@ impl Host {
         }
     }
 
-    /// The file in which one sweep tells the next what it has seen, if none is chosen.
+    /// The file of the sightings, unless `--state` names another one.
     pub(crate) fn default_sightings(&self) -> PathBuf {
         match self {
             Self::Xen(_) => XEN_SIGHTINGS.into(),

@@ -84,9 +84,9 @@ pub enum Event {
         /// What went wrong.
         by: Disturbance,
     },
-    /// A process is about to replace a value although nothing keeps others from changing it, or
-    /// although no process may: real libxl does so where it has defects, this library never. Or it
-    /// is about to destroy a domain without keeping others from storing for it.
+    /// A process is about to replace a value although no lock keeps others from changing it, or
+    /// although no process may replace it: real libxl does so where it has defects, this library
+    /// never. Or it is about to destroy a domain without keeping others from storing for it.
     Unguarded {
         /// The process.
         process: ProcessId,

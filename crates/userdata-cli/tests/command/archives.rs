@@ -209,7 +209,7 @@ fn a_damaged_archive_is_refused_and_its_member_is_named() {
         (
             tar(&[("values/agent", regular, b"state")]),
             "values/agent",
-            "userdata.json has to be",
+            "that has to be userdata.json",
         ),
         (archive(b"{}", &[]), "userdata.json", "not the manifest"),
         (

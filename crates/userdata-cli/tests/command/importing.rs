@@ -132,8 +132,7 @@ fn another_value_is_kept_or_replaced_only_if_that_is_said() {
     assert_eq!(found.as_str(), Some(&*version));
 
     let kept = sandbox.done(["import", "new", "archive", "--keep"]);
-    let expected =
-        "imported agent\nkept other, of which the archive has another value\nleft out xl\n";
+    let expected = "imported agent\nkept other; the archive has another value\nleft out xl\n";
     assert_eq!(kept, expected);
     assert_eq!(value_of_new(&sandbox, "other").as_deref(), Some("there"));
     let replaced = sandbox.done(["import", "new", "archive", "--replace"]);

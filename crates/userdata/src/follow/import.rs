@@ -65,6 +65,6 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
                 _ => Err(no_outcome(&key)),
             }
         };
-        store().map_err(|kind| UserdataError::of("import the userdata of", None, target, kind))
+        store().map_err(|kind| UserdataError::of("import userdata for", None, target, kind))
     }
 }

@@ -45,6 +45,6 @@ pub enum SweepErrorKind {
     NoDomain0,
     /// The file names of this layout contain no domids, so the hypervisor cannot be asked about a
     /// domain.
-    #[error("this layout does not name domids, so no domain can be asked for")]
+    #[error("the file names of this layout have no domids, so the sweep cannot look up a domain")]
     NoDomids,
 }

@@ -120,8 +120,8 @@ impl Made<'_> {
         }
     }
 
-    /// A value that is put along with others. If one of them can't be put, those that were are
-    /// restored, and may have been seen in between.
+    /// A value that is stored together with others. If one of them can't be stored, the old values
+    /// are restored, and the new ones may have been read in between.
     fn imported(&self, value: &[u8]) -> Vec<Access> {
         let to = Content::stored(value);
         let has = |userids: &[Userid]| userids.contains(&self.register.userid);
@@ -154,8 +154,8 @@ impl Made<'_> {
         }
     }
 
-    /// Any value that was ever put under this userid, for whichever domain: which one it was, the
-    /// history does not tell.
+    /// Any value that was ever stored under this userid, for any domain: the history does not show
+    /// which one it was.
     fn anything_stored(&self) -> Vec<Access> {
         if let Some(Report::Carried(carried)) = self.operation.report()
             && !carried.moved.contains(&self.register.userid)
@@ -204,7 +204,7 @@ impl Made<'_> {
         }
     }
 
-    /// What a sweep removed, as it told.
+    /// The removals that a sweep reported.
     fn swept(&self) -> Vec<Access> {
         let Some(key) = self.register.name.owner().key() else {
             return Vec::new();
@@ -356,7 +356,8 @@ impl Made<'_> {
         destroyed
     }
 
-    /// The same accesses, which leave alone what was stored since a domain came back with the key.
+    /// The same accesses, without those to values that were stored after a domain came back with
+    /// the key.
     fn of_the_gone(&self, domain: &DomainKey, mut cleared: Vec<Access>) -> Vec<Access> {
         let Some(back) = self
             .facts
@@ -365,7 +366,7 @@ impl Made<'_> {
         else {
             return cleared;
         };
-        // What was stored for a domain that ended as well goes with it.
+        // The values of a domain that came back and ended again are removed with it.
         let ended_again = self
             .facts
             .lifetimes

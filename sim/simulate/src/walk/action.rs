@@ -116,8 +116,8 @@ pub enum Action {
         /// What it must survive.
         durability: Durability,
     },
-    /// [`Userdata::import`] of a whole archive in which one bit of a value is not what it was, once
-    /// for each bit: every such archive is refused.
+    /// [`Userdata::import`] of an archive in which one bit of a value was flipped, once for each
+    /// bit: every such archive is refused.
     ImportDamaged {
         /// Which domain.
         domain: DomainKey,
@@ -128,16 +128,16 @@ pub enum Action {
         from: DomainKey,
         /// The domain that gets them.
         to: DomainKey,
-        /// The values that are known to go along, if they are.
+        /// The values that go along, if they are known.
         values: Vec<(WritableUserid, Vec<u8>)>,
         /// What it must survive.
         durability: Durability,
     },
     /// [`Userdata::sweep`].
     Sweep {
-        /// For how long another uuid must have been seen. It is longer than any run.
+        /// For how long another uuid must have been seen.
         grace: Duration,
-        /// The incarnations that are known to go, if they are.
+        /// The incarnations whose data is known to be removed, if they are known.
         orphans: Vec<DomainKey>,
     },
     /// [`Userdata::retrieve`].

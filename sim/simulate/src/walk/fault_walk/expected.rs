@@ -137,7 +137,7 @@ impl FaultWalk<'_> {
         }
     }
 
-    /// What must be there after a sweep, if what it told is true.
+    /// What must be there after a sweep, if its reports are true.
     fn swept(&self, run: &Run, swept: &Swept) -> Result<Expectation, String> {
         let before = self.scene.expectation();
         let Action::Sweep { orphans, grace } = self.action else {
