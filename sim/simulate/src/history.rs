@@ -13,15 +13,15 @@ use userdata_sim::interpose::CallKind;
 /// Everything that can be observed of one run. The checker judges it, and a report shows it.
 #[derive(Debug, Default)]
 pub struct History {
-    /// In the order in which it happened. The place in this list is the time.
+    /// The events in their order. The place in this list is the time.
     pub events: Vec<Event>,
 }
 
-/// Which process of a run, counted from zero in the order of the scenario's list.
+/// The number of a process in a run, counted from zero in the order of the scenario's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId(pub usize);
 
-/// Which call of a run, counted from zero in the order in which they began.
+/// The number of a call in a run, counted from zero in the order in which they began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub usize);
 
@@ -113,27 +113,27 @@ pub enum Unguarded {
     WithoutMarker,
 }
 
-/// What went wrong with one question to the host.
+/// A failure of one call or question of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disturbance {
     /// A call of the directory.
     Directory {
-        /// Which one.
+        /// The kind of the call.
         call: CallKind,
-        /// In which way.
+        /// The failure.
         how: How,
     },
     /// A question to the hypervisor.
     Hypervisor {
-        /// Which one.
+        /// The kind of the question.
         call: hv_sim::Call,
-        /// In which way.
+        /// The failure.
         fault: hv_sim::Fault,
     },
 }
 
-/// What was asked.
+/// The invocation of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Invocation {
@@ -143,7 +143,7 @@ pub enum Invocation {
     Libxl(LibxlCall),
 }
 
-/// What was answered.
+/// The response of an operation.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Response {
@@ -164,30 +164,30 @@ pub enum Response {
 pub enum LibxlCall {
     /// `libxl_userdata_store`.
     Store {
-        /// Of which domain.
+        /// The domain.
         domid: userdata_core::Domid,
-        /// Under which userid.
+        /// The userid.
         userid: userdata_core::Userid,
         /// The bytes; none remove.
         data: Vec<u8>,
     },
     /// `libxl_userdata_retrieve`.
     Retrieve {
-        /// Of which domain.
+        /// The domain.
         domid: userdata_core::Domid,
-        /// Under which userid.
+        /// The userid.
         userid: userdata_core::Userid,
     },
     /// `libxl_userdata_unlink`.
     Unlink {
-        /// Of which domain.
+        /// The domain.
         domid: userdata_core::Domid,
-        /// Under which userid.
+        /// The userid.
         userid: userdata_core::Userid,
     },
     /// `libxl_domain_destroy`: xenstore, lock, userdata, unlock, and the hypervisor last.
     Destroy {
-        /// Which domain.
+        /// The domain.
         domid: userdata_core::Domid,
     },
 }

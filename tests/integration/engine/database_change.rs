@@ -122,7 +122,7 @@ pub(crate) fn give(
 /// How a new value compares with the one that is there.
 enum Comes {
     In,
-    /// It is there already.
+    /// An equal value is there already.
     Twice,
     /// A different one is there and stays.
     Late,

@@ -12,7 +12,7 @@ use super::tree_lock::{DomainLock, name_of};
 /// How a new value compares with the one that is there.
 pub(super) enum Comes {
     In,
-    /// It is there already.
+    /// An equal value is there already.
     Twice,
     /// A different one is there and stays.
     Late,

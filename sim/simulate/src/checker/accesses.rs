@@ -13,7 +13,8 @@ use crate::history::{Event, Invocation, LibxlCall};
 use crate::walk::is_applied;
 use crate::walk::{Action, Report};
 
-/// What the operation at this place did to a register of a domain that it may have concerned.
+/// The accesses of the operation at this place to a register of a domain that it may have
+/// concerned.
 pub(crate) fn accesses(facts: &Facts<'_>, place: usize, register: &Register) -> Vec<Access> {
     let Some(operation) = facts.operations.get(place) else {
         return Vec::new();
@@ -143,7 +144,7 @@ impl Made<'_> {
         }
     }
 
-    /// What a carry does to the domain that gives.
+    /// The effect of a carry on the domain that gives.
     fn carried_away(&self) -> Vec<Access> {
         match self.operation.report() {
             Some(Report::Carried(carried)) if carried.moved.contains(&self.register.userid) => {
@@ -189,7 +190,7 @@ impl Made<'_> {
             .collect()
     }
 
-    /// What an operation puts under this userid.
+    /// The value that an operation stores under this userid.
     fn stored_by(&self, operation: &Operation<'_>) -> Option<Content> {
         match operation.invocation {
             Invocation::Userdata(action) => action
@@ -330,8 +331,9 @@ impl Made<'_> {
         self.of_the_gone(domain, self.clear(Keep::Nothing))
     }
 
-    /// The same of a domain that was destroyed with an export: what was removed is what was
-    /// exported, since no store came in between. Real libxl knows nothing of the closing mark.
+    /// The same for a domain that was destroyed with an export. The values that were removed are
+    /// those that were exported, since no store came in between. Real libxl knows nothing of the
+    /// closing mark.
     fn exported(&self, domain: &DomainKey) -> Vec<Access> {
         let mut destroyed = self.destroyed(domain);
         let libxl_is_there = self

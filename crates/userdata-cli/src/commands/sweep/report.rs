@@ -41,8 +41,8 @@ pub(super) struct Report {
     progress: ProgressBar,
     domains: Vec<document::SweptDomain>,
     failed: Vec<String>,
-    /// How many files a dry run would otherwise count as removed, although they are directories and
-    /// could not be.
+    /// How many directories have the name of a file. A dry run counts them as failures, and not as
+    /// files that would be removed.
     would_fail: u64,
 }
 
