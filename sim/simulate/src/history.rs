@@ -74,14 +74,14 @@ pub enum Event {
         process: ProcessId,
         /// The name.
         file: Vec<u8>,
-        /// What it put there, in place of what was there before.
+        /// The file that it put there. It replaces the one that was there.
         plant: Plant,
     },
     /// Something went wrong with what a process asked of its host, because the scenario says so.
     Disturbed {
         /// The process that asked.
         process: ProcessId,
-        /// What went wrong.
+        /// The failure.
         by: Disturbance,
     },
     /// A process is about to replace a value although no lock keeps others from changing it, or
@@ -92,7 +92,7 @@ pub enum Event {
         process: ProcessId,
         /// The domain that has the value, or is destroyed.
         domain: DomainKey,
-        /// What is missing.
+        /// The missing protection.
         how: Unguarded,
     },
     /// The power failed: nothing happens any more until the host boots again.
@@ -192,7 +192,7 @@ pub enum LibxlCall {
     },
 }
 
-/// What real libxl does to its own lock.
+/// A defect of real libxl, by which it loses or ignores its own lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum LibxlBug {

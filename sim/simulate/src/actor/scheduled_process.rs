@@ -101,7 +101,7 @@ impl ScheduledProcess {
         self.dead.store(true, Ordering::Relaxed);
     }
 
-    /// What is wrong with the next answer of the hypervisor.
+    /// The failure of the hypervisor's next answer, if it is to fail.
     pub(crate) fn next_misanswer(&self) -> Option<Misanswer> {
         let mut misanswers = self
             .misanswers

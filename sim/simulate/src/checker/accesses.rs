@@ -1,4 +1,4 @@
-//! What an operation did to one register, as far as its response tells.
+//! The accesses of an operation to one register, as far as its response shows them.
 
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
 use userdata_core::store::{Cleared, Expect, FileType, Keep, StoreErrorKind};
