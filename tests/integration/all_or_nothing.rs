@@ -1,5 +1,5 @@
-//! Values that are put together, and values that are given away, while every single call fails in
-//! turn, and while the process is killed before every single call.
+//! Values that are stored together, and values that are moved to another domain, while each system
+//! call fails in turn, and while the process is killed before each of them.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -1,5 +1,5 @@
-//! The calls that lifetime needs of a `FileStore`, while every single system call fails in every
-//! way in turn, and while the process is killed before every single one.
+//! The calls of a `FileStore` by which data follows or ends with its domain, while each system call
+//! fails in turn in every way, and while the process is killed before each of them.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -185,7 +185,7 @@ fn put_all<D: Directory>(store: &FileStore<D>, puts: &[(&str, &str)]) -> Result<
         .map(drop)
 }
 
-/// The values before, where some are there and where none is.
+/// The values before the change: some in the first case, none in the second.
 fn befores() -> [Values; 2] {
     let some = [("a", "old"), ("c", "same"), ("d", "older"), ("z", "stays")];
     [values(&some), values(&[])]
@@ -213,7 +213,7 @@ fn all_values_are_put_or_none_whatever_call_fails() {
                 assert_eq!(&values_of(run.disk, &one()), wanted, "{}", run.fault);
                 let temporaries = count(run.disk, Kind::Temporary);
                 match &run.result {
-                    // A second name of what was replaced, which could not be removed.
+                    // A second name of an old value that could not be removed.
                     Ok(()) => {
                         let left = usize::from(run.kind == Some(CallKind::Unlink));
                         assert!(temporaries <= left, "{}", run.fault);
@@ -266,7 +266,8 @@ fn transfer<D: Directory>(store: &FileStore<D>) -> Result<(), StoreError> {
         .map(drop)
 }
 
-/// Each value is under one of the two, and the same call completes the transfer.
+/// Checks that each value belongs to exactly one of the two domains, and that the same call
+/// completes the transfer.
 fn check_given(disk: &SimDisk) {
     let (from, to) = (values_of(disk, &one()), values_of(disk, &other()));
     for (userid, bytes) in [("a", "1"), ("c", "3")] {
@@ -345,7 +346,7 @@ fn clear_both<D: Directory>(store: &FileStore<D>) -> Result<Vec<bool>, StoreErro
     Ok(told)
 }
 
-/// The same call removes the rest, and nothing of the other domain.
+/// Checks that the same call removes the rest, and nothing of the other domain.
 fn check_cleared(disk: &SimDisk) {
     let told = clear_both(&FileStore::new(disk.process().root().unwrap()));
     assert_eq!(told.unwrap(), [true, true]);
@@ -359,13 +360,13 @@ fn what_a_failed_clear_of_many_left_the_next_removes() {
         if let Ok(told) = &run.result {
             assert_eq!(told.len(), 2, "{}", run.fault);
             for (key, is_clear) in [one(), other()].iter().zip(told) {
-                // A mark that can't be locked is another process's, which removes it.
+                // A mark that can't be locked counts as held by another process, which removes it.
                 let is_held = run.kind == Some(CallKind::Lock);
                 let left = files(run.disk).into_iter().any(|(name, _)| {
                     let is_its = name.owner().key() == Some(*key);
                     is_its && !(is_held && name.kind() == Kind::Closing)
                 });
-                // Whatever else was not removed is told.
+                // Every other file that was not removed is reported.
                 assert!(!is_clear || !left, "{}: {key}", run.fault);
             }
             let failed = told.iter().filter(|is_clear| !**is_clear).count();
@@ -395,7 +396,7 @@ fn a_failed_snapshot_leaves_every_value() {
             Ok(shown)
         },
         |run| {
-            // A part is an error.
+            // If only a part was read, the call returns an error.
             assert!(run.result.as_ref().map_or(true, |shown| *shown == before));
             assert_eq!(values_of(run.disk, &one()), before);
             assert_eq!(count(run.disk, Kind::Temporary), 0);

@@ -1,4 +1,5 @@
-//! A sweep of many files: how often the directory is read, and what the hypervisor is asked when.
+//! A sweep of many files: how often it reads the directory, and in which order it asks the
+//! hypervisor.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -84,7 +85,8 @@ impl Hypervisor for Noting {
     }
 }
 
-/// Makes five files each of domains that live, on this host, and of as many that do not exist.
+/// Makes five files for each of `domains` domains. Every second one lives on this host, and the
+/// others do not exist. Returns the domids of the latter.
 fn fill(path: &Path, host: &SimHost, domains: u16) -> BTreeSet<Domid> {
     let mut orphans = BTreeSet::new();
     for number in 0..domains {
@@ -139,8 +141,8 @@ fn many_files_are_read_twice_and_each_orphan_asked_for_once() {
     assert_eq!(count(&steps, |step| step == Step::Asked), 1);
     assert_eq!(count(&steps, is_look_up), 10_000);
     assert_eq!(count(&steps, is_removal), 50_000);
-    // Whether the hypervisor answers for a host, and its list, are asked after the directory was
-    // read and before anything is removed.
+    // The look-up of Domain-0 and the list come after the directory was read, and before anything
+    // is removed.
     let zero = Step::AskedFor(Domid::ZERO);
     assert_eq!(steps[..4], [Step::Read, zero, Step::Asked, Step::Read]);
     let mut asked_for = None;

@@ -1,4 +1,4 @@
-//! A store that is open for long, and a path that comes to lead to another directory.
+//! A store that stays open while its path comes to lead to another directory.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -19,7 +19,7 @@ fn scene() -> Scene {
     scene
 }
 
-/// What a read of an absent value, a listing, a scan and a change say.
+/// The errors of a read of an absent value, a listing, a scan and a change.
 fn errors(scene: &Scene) -> [StoreError; 4] {
     let (store, domain) = (&scene.store, &scene.domain);
     [

@@ -17,7 +17,7 @@ use userdata::{
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_fs::{FileStore, OsDirectory};
 
-/// Passes in a failing test only.
+/// A timeout that only a failing test reaches.
 const LONG: Duration = Duration::from_secs(120);
 
 /// An event right after the next answer about a domain.

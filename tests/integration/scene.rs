@@ -17,7 +17,7 @@ use crate::place::Place;
 /// The lock is tried once.
 pub(crate) const AT_ONCE: Duration = Duration::ZERO;
 
-/// Passes in a failing test only.
+/// A timeout that only a failing test reaches.
 pub(crate) const PATIENT: Duration = Duration::from_secs(120);
 
 pub(crate) struct Scene {

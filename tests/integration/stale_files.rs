@@ -1,5 +1,5 @@
-//! What writers and closers left behind: which of it goes while its domain lives, and that owners
-//! show it.
+//! Files that killed writers and destroyers left behind: which of them are removed while their
+//! domain lives, and how `owners` shows them.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const AGE: Duration = Duration::from_secs(3600);
 /// Passes at the pace of the simulated clock.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Temporary files of this library and of libxl, and everything that is none.
+/// Temporary files of this library and of libxl, and files of every other kind.
 const OLD: [(&str, &str); 8] = [
     ("t", "00000000000000000000000000000001"),
     ("n", "xl"),
@@ -32,7 +32,7 @@ fn key() -> DomainKey {
     "5.11111111-2222-3333-4444-abcdef555555".parse().unwrap()
 }
 
-/// The same domid, looking like the key's, with another uuid.
+/// A domain with another uuid, whose domid looks like that of the key.
 fn other() -> DomainKey {
     "5.11111111-2222-3333-4444-abcdef555556".parse().unwrap()
 }
@@ -47,7 +47,7 @@ fn plant(disk: &SimDisk, key: &DomainKey, files: &[(&str, &str)]) {
     }
 }
 
-/// Old files of two domains, and after the age has passed young ones.
+/// Old files of two domains, and young files that were made after the age had passed.
 fn scene() -> SimDisk {
     let disk = SimDisk::new(SimOptions::default());
     plant(&disk, &key(), &OLD);
@@ -139,7 +139,7 @@ fn a_temporary_is_stale_once_it_has_the_age() {
     assert_eq!(clear_each(&store(&disk), AGE).others.len(), 3);
     disk.pass(AGE);
     assert_eq!(clear_each(&store(&disk), AGE).others.len(), 2);
-    // With no age at all, whatever no process can be writing.
+    // With an age of zero, every temporary file that no process can be writing is removed.
     plant(&disk, &key(), &YOUNG);
     assert_eq!(clear_each(&store(&disk), Duration::ZERO).others.len(), 2);
 }
@@ -147,7 +147,7 @@ fn a_temporary_is_stale_once_it_has_the_age() {
 #[test]
 fn a_file_of_the_future_is_not_stale() {
     let disk = scene();
-    // A value that is linked as the lock, where no inode is left, is older than the lock.
+    // If no inode is left, the lock file is a link of a value, and so is older than the lock.
     disk.reconfigure(|storage| storage.inodes_max = Some(0));
     let cleared = clear_each(&store(&disk), Duration::ZERO);
     assert!(cleared.failed.is_empty(), "{:?}", cleared.failed);

@@ -1,4 +1,4 @@
-//! Sweeps: the data of domains that do not exist goes, and no other.
+//! A sweep removes the data of domains that do not exist, and no other data.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -89,7 +89,7 @@ impl Host {
         told
     }
 
-    /// The first look-up under a lock in the next sweep, which asks for Domain-0 before.
+    /// The next sweep's first look-up under a lock. Before it, the sweep looks up Domain-0.
     fn next_look_up(&self) -> (Call, u64) {
         (Call::Domain, self.host.asked(Call::Domain) + 2)
     }
@@ -164,7 +164,7 @@ fn all_of_a_gone_domain_goes_and_all_of_a_living_one_stays() {
     );
     let totals = told.totals;
     assert_eq!((totals.domains, totals.orphans, totals.failed), (2, 1, 0));
-    // All but the lock file that the sweep itself held.
+    // All files except the lock file that the sweep itself held.
     assert_eq!((totals.records, totals.removed), (10, 7));
     assert_eq!(host.sweep().totals.removed, 0);
 }
@@ -197,7 +197,8 @@ fn a_domain_that_the_list_omits_is_not_gone() {
 
 #[test]
 fn a_domain_that_comes_after_the_list_is_looked_up() {
-    // It has its data before the sweep reads names, and exists only after the list was made.
+    // The domain's data is there before the sweep reads the names, and the domain exists only after
+    // the list was made.
     let mut host = Host::new();
     let key = host.create_with_value();
     host.host.destroy(key.domid).unwrap();
@@ -253,11 +254,12 @@ fn another_uuid_must_have_been_seen_for_the_grace() {
     let key = host.create_with_value();
     host.disk.pass(HOUR * 100);
     host.host.set_uuid(key.domid, Uuid::from_u128(7)).unwrap();
-    // However old the file is, the uuid may be changed back.
+    // The age of the file does not matter: the uuid may be changed back.
     assert_eq!(host.sweep().verdict(key), "other-uuid");
     host.disk.pass(HOUR - Duration::from_secs(1));
     assert_eq!(host.sweep().totals.orphans, 0);
-    // A third uuid is another sighting, and so is the first one come back in between.
+    // A third uuid is another sighting, and so is the first uuid if the domain had its own in
+    // between.
     host.host.set_uuid(key.domid, Uuid::from_u128(8)).unwrap();
     assert_eq!(host.sweep().totals.orphans, 0);
     host.disk.pass(HOUR - Duration::from_secs(1));
@@ -415,7 +417,7 @@ fn a_hypervisor_that_stops_answering_stops_the_sweep() {
     for key in &keys {
         host.host.destroy(key.domid).unwrap();
     }
-    // Domain-0 once, then a look-up for each of the first thousand.
+    // One look-up of Domain-0, then one for each of the first thousand domains.
     let gone = keys.len();
     host.host
         .fail(Call::Domain, When::After(1001), Failure::Unavailable);

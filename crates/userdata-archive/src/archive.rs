@@ -6,9 +6,9 @@ use userdata_core::{DomainKey, Userid, Value, WritableUserid};
 
 /// The userdata of one domain, to be taken along.
 ///
-/// What is in it can be stored again: every userid may be written, each has one value, and no value
-/// is empty. libxl has no call for this: a program that knows the userids copies value by value,
-/// with `libxl_userdata_retrieve` and `libxl_userdata_store`.
+/// All its values can be stored again: every userid may be written, each has one value, and no
+/// value is empty. libxl has no call for this: a program that knows the userids copies value by
+/// value, with `libxl_userdata_retrieve` and `libxl_userdata_store`.
 ///
 /// ```
 /// use userdata_archive::Archive;
@@ -34,8 +34,8 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// An archive of these values, in any order, of `domain`, which is called `name` if it has a
-    /// name.
+    /// An archive of the values of `domain`, which may be given in any order. `name` is the name of
+    /// the domain, if it has one.
     ///
     /// ```
     /// use userdata_archive::Archive;
@@ -88,8 +88,8 @@ impl Archive {
         })
     }
 
-    /// The userid as one under which a value can be in an archive: one that may be written, or
-    /// `libxl-json`, which its owner may take along by explicit choice.
+    /// Checks that an archive can hold a value under this userid: one that may be written, or
+    /// `libxl-json`, which goes along only by explicit choice.
     ///
     /// ```
     /// use userdata_archive::Archive;
@@ -104,7 +104,7 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// The [`UseridError`] of the rule that it breaks, as of [`WritableUserid::new`].
+    /// The [`UseridError`] names the rule that the userid breaks, as with [`WritableUserid::new`].
     pub fn writable(userid: &Userid) -> Result<WritableUserid, UseridError> {
         match WritableUserid::new(userid.as_bytes()) {
             Err(UseridError::LibxlJson) => Ok(WritableUserid::libxl_json()),
@@ -112,7 +112,7 @@ impl Archive {
         }
     }
 
-    /// The incarnation of the domain from which the values are.
+    /// The incarnation that had the values.
     #[must_use]
     pub const fn domain(&self) -> DomainKey {
         self.domain

@@ -7,7 +7,7 @@ use tar::{EntryType, Header, PaxExtensions};
 use crate::member::{self, BLOCK};
 use crate::{Damage, Part, ReadError};
 
-/// Memory is taken for this many bytes, and then for as many as have arrived.
+/// A buffer begins with this many bytes, and then grows by at most as many as have arrived.
 const FIRST: u64 = 64 << 10;
 
 /// The most bytes of a pax header that this crate writes: it has the name of a member, and a userid
@@ -23,8 +23,8 @@ impl<R: Read> Input<R> {
         Self(BufReader::with_capacity(FIRST as usize, input))
     }
 
-    /// The next `size` bytes, which belong to `part`. A wrong size takes no memory: no more than
-    /// twice of what has arrived.
+    /// The next `size` bytes, which belong to `part`. A size that is too large does not take
+    /// memory: the buffer is at most twice as large as the bytes that have arrived, or `FIRST`.
     pub(crate) fn bytes(&mut self, size: u64, part: &Part) -> Result<Vec<u8>, ReadError> {
         let bytes = self.up_to(size, part)?;
         if (bytes.len() as u64) < size {
@@ -68,8 +68,8 @@ impl<R: Read> Input<R> {
             .ok_or_else(|| ReadError::damaged(part.clone(), Damage::Padding))
     }
 
-    /// What stands before the data of the next member, or `None` if the archive ends here. `part`
-    /// is what should be there.
+    /// The headers before the data of the next member, or `None` if the archive ends here. `part`
+    /// is the member that is expected.
     pub(crate) fn head(&mut self, part: &Part) -> Result<Option<Head>, ReadError> {
         let mut bytes = self.bytes(BLOCK as u64, part)?;
         if all_zero(&bytes) {
@@ -101,8 +101,8 @@ impl<R: Read> Input<R> {
     }
 }
 
-/// What stands before the data of a member. Nothing in it is believed before all of its bytes were
-/// compared with those that this crate writes; the fields say what the difference is.
+/// The headers before the data of a member. No field is trusted until all bytes were compared with
+/// those that this crate writes; until then the fields only serve to name the difference.
 #[derive(Debug)]
 pub(crate) struct Head {
     pub(crate) bytes: Vec<u8>,
@@ -130,7 +130,7 @@ fn path(data: &[u8]) -> Option<Vec<u8>> {
     Some(path.value_bytes().to_vec())
 }
 
-/// Are there only zeros?
+/// Whether all bytes are zero.
 pub(crate) fn all_zero(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }

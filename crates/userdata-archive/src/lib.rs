@@ -1,7 +1,8 @@
 //! The archive in which the userdata of a Xen domain travels: a tar, verified as a whole.
 //!
 //! libxl loses the userdata of a domain at a reboot, a save and a migration. A program that wants
-//! it to follow the domain takes it along as an [`Archive`]. The crate makes these promises:
+//! the data to follow the domain writes it to an [`Archive`] before. The crate makes these
+//! promises:
 //!
 //! * an [`Archive`] can be written and read back, within [`Limits`] that are the same for both;
 //! * the same values give the same bytes, readable with plain `tar`;
@@ -9,9 +10,8 @@
 //!   the part of the archive which is wrong. A cut or a flipped bit anywhere is an error;
 //! * no name in an archive is used as a path, and memory is only taken for bytes that have arrived.
 //!
-//! What it does not do: it opens no file, asks no hypervisor, and stores nothing. Its checksums are
-//! against damage. They don't say who made an archive: one from an untrusted source can hold any
-//! values.
+//! The crate opens no file, asks no hypervisor, and stores nothing. The checksums protect against
+//! damage only: an archive from an untrusted source can hold any values.
 //!
 //! # The form
 //!
@@ -40,14 +40,14 @@
 //!    `userdata`. `version` is the SHA-256 of the value, and `checksum` that of this document
 //!    without the field `checksum` and the last line break.
 //!
-//! 2. For each value `values/NAME`, where NAME is the userid with every byte percent-encoded but
+//! 2. For each value `values/NAME`, where NAME is the userid with every byte percent-encoded except
 //!    ASCII letters, digits, `-`, `.`, `_` and `~`; a dot at the beginning is encoded, too. A name
-//!    of more than 100 bytes is in a pax header (`path`). File systems don't take a name of more
-//!    than 255 bytes, which a userid of more than 63 punctuation characters may have: `tar -xO`
-//!    reads it.
+//!    of more than 100 bytes is in a pax header (`path`). A long userid with more than 63
+//!    punctuation characters may give a name of more than 255 bytes, which no file system accepts:
+//!    `tar -xO` reads such a value.
 //!
-//! 3. Two blocks of zeros. After them, up to [`PADDING`] zero bytes may follow, as a tape or `dd`
-//!    adds them.
+//! 3. Two blocks of zeros. Up to [`PADDING`] more zero bytes may follow, as a tape or `dd` adds
+//!    them.
 //!
 //! The reader refuses an archive that another program made of the same files.
 //!

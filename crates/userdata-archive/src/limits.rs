@@ -8,9 +8,9 @@ use crate::Part;
 
 /// How much an archive may hold, both to be written and to be read.
 ///
-/// [`Archive::write`](crate::Archive::write) refuses what [`Archive::read`](crate::Archive::read)
-/// would refuse, before the first byte: an archive that cannot be read back is found while the
-/// domain still has its data.
+/// [`Archive::write`](crate::Archive::write) refuses an archive that
+/// [`Archive::read`](crate::Archive::read) would refuse, before it writes the first byte. So the
+/// error comes while the domain still has its data.
 ///
 /// ```
 /// use userdata_archive::Limits;
@@ -83,7 +83,7 @@ impl Limits {
     }
 }
 
-/// Which of the [`Limits`] it is; see [`LimitExceeded`].
+/// One of the [`Limits`], as [`LimitExceeded`] names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Limit {
@@ -97,7 +97,7 @@ pub enum Limit {
     Value(Part),
 }
 
-/// An archive has more than it may have.
+/// An archive is larger than the limits allow.
 ///
 /// ```
 /// use userdata_archive::{Archive, Limit, LimitExceeded, Limits, WriteError};

@@ -6,7 +6,7 @@ use userdata_core::{DomainKey, Userid, Version, WritableUserid};
 use crate::read_error::{Damage, ReadError};
 use crate::{Archive, Part, member};
 
-/// What the names of all forms of the manifest begin with; the rest is a number.
+/// The beginning of the name of every form of the manifest. A number follows.
 const SCHEMAS: &str = "userdata/archive/";
 
 /// The form that this crate writes and reads.
@@ -27,7 +27,7 @@ struct Document {
 /// One value.
 #[derive(Debug, Serialize, Deserialize)]
 struct Listed {
-    /// In the escaped form. Whether it may be written is a question of its own.
+    /// In the escaped form. Whether the userid may be written is checked separately.
     userid: String,
     size: u64,
     version: Version,
@@ -62,7 +62,7 @@ pub(crate) fn encode(archive: &Archive) -> serde_json::Result<Vec<u8>> {
     document.seal()
 }
 
-/// A manifest that was read, of which every rule is checked.
+/// A manifest that was read and keeps every rule.
 #[derive(Debug)]
 pub(crate) struct Manifest {
     pub(crate) domain: DomainKey,
@@ -71,7 +71,7 @@ pub(crate) struct Manifest {
     pub(crate) entries: Vec<Entry>,
 }
 
-/// A value that an archive says it has.
+/// A value that the manifest lists.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) userid: WritableUserid,
@@ -81,7 +81,7 @@ pub(crate) struct Entry {
     pub(crate) version: Version,
 }
 
-/// The manifest with these bytes.
+/// Reads a manifest, and checks every rule.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, ReadError> {
     let damaged = |damage| ReadError::damaged(Part::member(member::MANIFEST), damage);
     let json = |error: serde_json::Error| damaged(Damage::NotAManifest(error.into()));
@@ -112,7 +112,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, ReadError> {
     })
 }
 
-/// Reads the name of the form alone, because all else may be different in another one.
+/// Reads only the name of the form, because another form may have other fields.
 fn check_schema(bytes: &[u8]) -> serde_json::Result<Result<(), ReadError>> {
     #[derive(Deserialize)]
     struct Form {
@@ -146,7 +146,7 @@ fn entry(listed: Listed) -> Result<Entry, ReadError> {
             size: listed.size,
             version: listed.version,
         }),
-        // Escapes that `Display` does not make.
+        // Escaped in another way than `Display` does it.
         Ok(_) => Err(ReadError::damaged(
             Part::member(member::MANIFEST),
             Damage::Escape(listed.userid),

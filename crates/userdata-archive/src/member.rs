@@ -10,10 +10,10 @@ use userdata_core::WritableUserid;
 /// The name of the first member.
 pub(crate) const MANIFEST: &str = "userdata.json";
 
-/// What the name of every other member begins with.
+/// The beginning of the name of every other member.
 pub(crate) const VALUES: &str = "values/";
 
-/// tar is made of blocks of this many bytes.
+/// The size of a tar block in bytes.
 pub(crate) const BLOCK: usize = 512;
 
 /// The longest name that fits into a header.
@@ -36,8 +36,8 @@ pub(crate) fn name(userid: &WritableUserid) -> String {
     format!("{VALUES}{dot}{}", percent_encode(rest, &RESERVED))
 }
 
-/// What stands before the data of the regular file `member`: its header, and before that a pax
-/// header if the name is long.
+/// The bytes before the data of the regular file `member`: a pax header if the name is long, then
+/// its own header.
 pub(crate) fn head(member: &str, size: u64) -> io::Result<Vec<u8>> {
     let mut tar = Builder::new(Vec::new());
     let short = match member.get(..NAME) {
@@ -56,7 +56,7 @@ pub(crate) fn head(member: &str, size: u64) -> io::Result<Vec<u8>> {
     header.set_mtime(0);
     header.set_size(size);
     header.set_cksum();
-    // `append` takes the size from the header and writes what data it gets: none.
+    // `append` takes the size from the header, and writes no data, because it gets none.
     tar.append(&header, io::empty())?;
     let mut head = tar.into_inner()?;
     // The two blocks of zeros that end a tar.
@@ -67,7 +67,7 @@ pub(crate) fn head(member: &str, size: u64) -> io::Result<Vec<u8>> {
 /// The bytes of the two blocks that end a tar.
 pub(crate) const END: usize = 2 * BLOCK;
 
-/// How many zeros fill up the last block of `size` bytes.
+/// The number of zeros that fill up the last block of `size` bytes.
 pub(crate) fn padding(size: u64) -> usize {
     let used = usize::try_from(size % BLOCK as u64).unwrap_or_default();
     (BLOCK - used) % BLOCK
@@ -84,9 +84,9 @@ pub(crate) fn padding(size: u64) -> usize {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Part {
-    /// The member of this name, or that should have this name.
+    /// The member that has, or should have, this name.
     Member(Box<[u8]>),
-    /// What follows after the last member.
+    /// The bytes after the last member.
     End,
 }
 

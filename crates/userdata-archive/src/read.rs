@@ -10,7 +10,7 @@ use crate::manifest::{self, Entry};
 use crate::member::{self, BLOCK, END, MANIFEST, VALUES};
 use crate::{Archive, Damage, Limits, Part, ReadError};
 
-/// So many zero bytes may follow after the end of an archive: one record of plain `tar`.
+/// The number of zero bytes that may follow after the end of an archive: one record of plain `tar`.
 ///
 /// ```
 /// use userdata_archive::{Archive, Limits, PADDING};
@@ -33,8 +33,8 @@ impl Archive {
     /// Reads an archive from `input`, to its end, and verifies all of it.
     ///
     /// Nothing is returned before the last byte was read and verified, so that no value of a
-    /// damaged archive can be stored. All values are in memory then; beyond them the call needs the
-    /// manifest and a buffer. It reads 64 KiB at a time, and reads again after
+    /// damaged archive can be stored. The call needs memory for all values, the manifest and a
+    /// buffer. It reads 64 KiB at a time, and reads again after
     /// [`Interrupted`](std::io::ErrorKind::Interrupted).
     ///
     /// ```
@@ -93,7 +93,7 @@ fn read_manifest(input: &mut Input<impl Read>, limits: &Limits) -> Result<Vec<u8
     Ok(bytes)
 }
 
-/// The value of `entry`, the one `at` this place of `entries`.
+/// Reads the value of `entry`, which has the place `at` in `entries`.
 fn read_value(
     input: &mut Input<impl Read>,
     entries: &[Entry],
@@ -148,7 +148,7 @@ fn check_kind(head: &Head) -> Result<(), ReadError> {
     Err(ReadError::damaged(Part::member(&head.member), damage))
 }
 
-/// Is all of it as this crate writes it?
+/// Checks that this crate would write exactly these header bytes.
 fn check_bytes(head: &Head, member: &str, part: &Part) -> Result<(), ReadError> {
     match member::head(member, head.size) {
         Ok(written) if written == head.bytes => Ok(()),
@@ -160,7 +160,7 @@ fn check_bytes(head: &Head, member: &str, part: &Part) -> Result<(), ReadError> 
     }
 }
 
-/// A member that is not the one `at` this place of `entries`.
+/// The error for a member that is not the one at the place `at` of `entries`.
 fn unexpected(head: &Head, entries: &[Entry], at: usize) -> ReadError {
     let found = head.member.as_slice();
     let place = entries.iter().position(|e| e.member.as_bytes() == found);

@@ -24,7 +24,7 @@ use crate::{LimitExceeded, Part};
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// It is not as it was written, or it is not an archive of userdata.
+    /// The archive is not as it was written, or is not an archive of userdata.
     #[error("{part} in the archive is damaged")]
     Damaged {
         /// The part that is not as it was written.
@@ -33,10 +33,10 @@ pub enum ReadError {
         #[source]
         damage: Damage,
     },
-    /// It has more than it may have.
+    /// The archive is larger than the limits allow.
     #[error(transparent)]
     Limit(LimitExceeded),
-    /// A later release of this crate wrote it, in a form that this release does not know.
+    /// A later release of this crate wrote the archive, in a form that this release does not know.
     #[error(
         "the archive has the form userdata/archive/{found}, and this program understands \
          userdata/archive/{understood}"
@@ -56,7 +56,7 @@ pub enum ReadError {
         /// The rule that it breaks.
         source: UseridError,
     },
-    /// There is not enough memory for a part of it.
+    /// There is not enough memory for a part of the archive.
     #[error("out of memory for {part} of {size} bytes")]
     OutOfMemory {
         /// The part.
@@ -92,40 +92,40 @@ impl ReadError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Damage {
-    /// The bytes end inside it, or before it.
+    /// The archive ends inside this part, or before it.
     #[error("the archive is cut off there")]
     CutOff,
     /// The checksum of its header is wrong, or the header is one that this crate does not write.
     #[error("its header is not as it was written")]
     Header,
-    /// It is a link, a directory, a device or anything else: the type has this letter.
+    /// The member is a link, a directory, a device or the like. The byte is its type in tar.
     #[error("it is not a regular file, but of the tar type '{}'", .0.escape_ascii())]
     NotRegular(u8),
     /// The name is not that of a value: it leads elsewhere, with `/` or `..`.
     #[error("its name is not values/ and one name without a slash")]
     Path,
     /// The first member is not `userdata.json`.
-    #[error("it is first, and userdata.json has to be")]
+    #[error("it is the first member, and that has to be userdata.json")]
     NotFirst,
-    /// It is in the archive and not in the manifest.
+    /// The member is not in the manifest.
     #[error("it is not listed in userdata.json")]
     NotListed,
-    /// It is in the manifest and not in the archive, or not in its place.
+    /// The manifest lists the member, and it is not in the archive, or not in its place.
     #[error("it is missing, or not in its place")]
     Missing,
-    /// It is in the archive twice.
+    /// The archive has the member twice.
     #[error("it is there twice")]
     Twice,
-    /// It is in the manifest twice.
+    /// The manifest lists the member twice.
     #[error("it is listed twice in userdata.json")]
     ListedTwice,
-    /// The manifest lists it after a userid that is greater.
+    /// The manifest lists the member after a greater userid.
     #[error("it is not listed in the order of userids in userdata.json")]
     Order,
     /// The manifest says that the value is empty.
-    #[error("it is empty, and no value is")]
+    #[error("userdata.json says that it is empty, and a value has at least one byte")]
     Empty,
-    /// It is longer or shorter than the manifest says.
+    /// The value is longer or shorter than the manifest says.
     #[error("it has {found} bytes, and userdata.json says {listed}")]
     Size {
         /// Its size in the manifest.
@@ -133,30 +133,30 @@ pub enum Damage {
         /// Its size in the archive.
         found: u64,
     },
-    /// Its bytes are others.
+    /// The value has another version than the manifest says.
     #[error("it has version {found}, and userdata.json says {listed}")]
     Version {
         /// The version in the manifest.
         listed: Version,
-        /// The version of what is in the archive.
+        /// The version of the bytes in the archive.
         found: Version,
     },
-    /// The bytes that fill up its last block, or the blocks at the end, are not zero.
+    /// The bytes that fill up the last block of the member, or the blocks at the end, are not zero.
     #[error("bytes that have to be zero are not")]
     Padding,
-    /// Something follows after the end.
+    /// More bytes follow after the end.
     #[error("something follows after the archive")]
     Trailing,
     /// The manifest is not JSON, or does not have the fields that it has to have.
     #[error("it is not the manifest of an archive of userdata")]
     NotAManifest(#[source] Source),
-    /// The manifest does not say that it is one, or has a form that never was.
+    /// The manifest names a form that does not exist.
     #[error("'{}' is not a form of the manifest", Shown(.0))]
     UnknownSchema(String),
-    /// The manifest was changed: its checksum is not that of its text.
+    /// The checksum in the manifest is not that of its text.
     #[error("its text and its checksum differ")]
     Checksum,
-    /// The manifest has this userid in a form that is not used.
+    /// The manifest has this userid escaped in a way that this crate does not use.
     #[error("'{}' is not the form in which a userid is written", Shown(.0))]
     Escape(String),
 }

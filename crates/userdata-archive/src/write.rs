@@ -10,9 +10,9 @@ use crate::{Archive, LimitExceeded, Limits, Part, manifest};
 impl Archive {
     /// Writes the archive to `out`, and flushes it. The same archive gives the same bytes.
     ///
-    /// `out` gets two writes for each value, so there is no need for a buffer. The call does not
-    /// sync a file: without that, a power cut may leave a part of it, which
-    /// [`read`](Archive::read) refuses.
+    /// `out` gets two writes for each value, so there is no need for a buffer. The call syncs no
+    /// file. A power cut may leave a part of one that is not synced, which [`read`](Archive::read)
+    /// refuses.
     ///
     /// ```
     /// use userdata_archive::{Archive, Limits};
@@ -29,8 +29,8 @@ impl Archive {
     /// # Errors
     ///
     /// [`WriteError::Limit`] if the archive could not be read back within `limits`; nothing is
-    /// written. [`WriteError::Io`] if `out` failed: what it has got is not an archive, and `read`
-    /// says so.
+    /// written. [`WriteError::Io`] if `out` failed; `read` refuses the bytes that were written
+    /// before.
     pub fn write(&self, mut out: impl Write, limits: &Limits) -> Result<(), WriteError> {
         let first = Part::member(member::MANIFEST);
         let members: Vec<String> = self.values.iter().map(|(id, _)| member::name(id)).collect();
@@ -43,7 +43,7 @@ impl Archive {
             .admit_manifest(size(&manifest))
             .map_err(WriteError::Limit)?;
 
-        // What was filled up with zeros so far, and is written together with the next header.
+        // The zeros that fill up the last block. They are written together with the next header.
         let mut between = Vec::new();
         let values = self.values.iter().map(|(_, value)| value.as_bytes());
         let all = std::iter::once((member::MANIFEST, &*manifest))
@@ -94,10 +94,10 @@ fn failed(part: &Part, source: io::Error) -> WriteError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum WriteError {
-    /// It has more than an archive may have. Nothing was written.
+    /// The archive is larger than the limits allow. Nothing was written.
     #[error(transparent)]
     Limit(LimitExceeded),
-    /// The writer that the caller passed failed. What was written is not an archive.
+    /// The writer that the caller passed failed. The bytes that were written are not an archive.
     #[error("cannot write {part} of the archive")]
     Io {
         /// The part that was to be written.

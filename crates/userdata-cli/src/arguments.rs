@@ -97,24 +97,24 @@ pub(crate) enum Command {
     Export(Export),
     /// Stores the values of an archive for a domain, all of them or none
     ///
-    /// The archive is read whole and verified before anything is locked or changed. A value that
-    /// the domain has already, with other bytes, is a failure, and nothing is changed.
+    /// The archive is read whole and verified before anything is locked or changed. If the domain
+    /// already has one of the values with other bytes, the command fails and changes nothing.
     #[command(after_long_help = manual::IMPORT)]
     Import(Import),
-    /// Gives the values of a domain to another one on the same host
+    /// Moves the values of a domain to another one on the same host
     ///
-    /// Each value is at every instant under exactly one of the two. A value that NEW has already,
-    /// with other bytes, is a failure, and nothing is changed.
+    /// At every instant each value belongs to exactly one of the two. If NEW already has one of the
+    /// values with other bytes, the command fails and changes nothing.
     #[command(after_long_help = manual::CARRY)]
     Carry(Carry),
     /// Removes the files of every domain that no longer exists
     ///
-    /// A domain that was destroyed without its values leaves them behind: libxl stores some while
-    /// it destroys a domain, and a host that crashes or reboots removes none. The hypervisor is
-    /// asked about each domain that is not in its list, under the domain's lock, and the files are
-    /// removed on that answer alone. What cannot be asked stays. Files of Domain-0 and of living
-    /// domains stay; of the latter, temporary files older than --grace and marks that no process
-    /// holds are removed. The command may be interrupted: the next sweep does the rest.
+    /// Files can outlive their domain: libxl stores some while it destroys a domain, and a host
+    /// that crashes or reboots removes none. The hypervisor is asked about each domain that is not
+    /// in its list, under the domain's lock, and the files are removed on that answer alone. If it
+    /// does not answer, they stay. Files of Domain-0 and of living domains stay; of the latter,
+    /// temporary files older than --grace and marks that no process holds are removed. The command
+    /// may be interrupted: the next sweep does the rest.
     #[command(after_long_help = manual::SWEEP)]
     Sweep(Sweep),
     /// Lists the userids of known programs
@@ -247,18 +247,18 @@ pub(crate) struct Sweep {
     /// of the host
     #[arg(long)]
     pub(crate) explain: bool,
-    /// For how long sweeps must have seen that the domain of a domid has another uuid than its
-    /// files, before the files are removed: toolstacks change the uuid of a living domain during a
-    /// migration
+    /// If the domain of a domid has another uuid than the files, they are removed once sweeps have
+    /// seen this for so long: toolstacks change the uuid of a living domain during a migration.
+    /// Also the age at which a temporary file of a living domain is removed
     #[arg(long, value_name = "SECONDS", default_value = "3600")]
     #[arg(value_parser = span, allow_negative_numbers = true)]
     pub(crate) grace: Duration,
-    /// For how long sweeps must have seen that a domain does not exist, before its files are
-    /// removed: for sweeps by a timer, so that a toolstack can still take over the values
+    /// If a domain does not exist, its files are removed once sweeps have seen this for so long.
+    /// For sweeps by a timer, so that a toolstack can still take over the values
     #[arg(long, value_name = "SECONDS", default_value = "0")]
     #[arg(value_parser = span, allow_negative_numbers = true)]
     pub(crate) settle: Duration,
-    /// The file in which one sweep tells the next what it has seen. Default:
+    /// The file in which a sweep leaves what it has seen, for the next sweep. Default:
     /// /run/userdata/sightings.json on Xen; HOST.sightings beside a simulated host's file HOST
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) state: Option<PathBuf>,

@@ -144,7 +144,7 @@ pub(crate) struct Destroyed {
     pub(crate) problems: Vec<String>,
     /// The error of the command that was run; null if it succeeded.
     pub(crate) command_error: Option<String>,
-    /// Where the domain's values are; absent if they were not to be taken along.
+    /// The archive with the domain's values; absent without `--export`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) export: Option<Contents>,
 }
@@ -161,7 +161,7 @@ pub(crate) struct Exported {
     pub(crate) contents: Contents,
 }
 
-/// What an archive has.
+/// The contents of an archive.
 #[derive(Serialize)]
 pub(crate) struct Contents {
     pub(crate) file: String,
@@ -183,16 +183,16 @@ pub(crate) struct Archived {
 pub(crate) struct Imported {
     #[serde(flatten)]
     pub(crate) domain: Domain,
-    /// The domain from which the archive is.
+    /// The domain that was exported.
     pub(crate) from: Domain,
-    /// The name that it had; null if it was not known.
+    /// The name of that domain; null if it was not known.
     pub(crate) from_name: Option<String>,
     pub(crate) stored: Vec<Name>,
-    /// The values that were there already, with the same bytes.
+    /// The values that the domain already had, with the same bytes.
     pub(crate) unchanged: Vec<Name>,
-    /// The userids of which the domain keeps another value.
+    /// The userids under which the domain keeps another value.
     pub(crate) kept: Vec<Name>,
-    /// The userids of the archive that were not to go along.
+    /// The userids of the archive that the options left behind.
     pub(crate) left_out: Vec<Name>,
     /// What the change survives; null if there was nothing to change.
     pub(crate) durability: Option<String>,
@@ -215,7 +215,7 @@ pub(crate) struct Carried {
 /// number of files: this, each [`SweptFile`] with commas between them, and [`SWEEP_FILES_END`] with
 /// the fields of [`SweepEnd`].
 pub(crate) const SWEEP_HEAD: &[u8] = br#"{"schema":"userdata/sweep/1","files":["#;
-/// What stands between the last file and the fields behind the files.
+/// The text between the last file and the fields after the files.
 pub(crate) const SWEEP_FILES_END: &[u8] = b"],";
 
 /// `sweep`: one file.
@@ -231,11 +231,11 @@ pub(crate) struct SweptFile {
     pub(crate) userid: Name,
     pub(crate) verdict: &'static str,
     pub(crate) reason: String,
-    /// Null if it is unknown, or not a value.
+    /// Null if this is unknown, or if the file is not a value.
     pub(crate) older_than_boot: Option<bool>,
 }
 
-/// `sweep`: what follows the files.
+/// `sweep`: the fields after the files.
 #[derive(Serialize)]
 pub(crate) struct SweepEnd {
     pub(crate) dry_run: bool,
@@ -244,7 +244,7 @@ pub(crate) struct SweepEnd {
     /// A message for each file that could not be removed.
     pub(crate) failed: Vec<String>,
     pub(crate) totals: SweepTotals,
-    /// Why the sweep did not go on; null if it judged every domain.
+    /// Why the sweep ended early; null if it went through all domains.
     pub(crate) error: Option<String>,
 }
 

@@ -76,8 +76,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Sweep(#[from] SweepError),
     #[error(
-        "files in the seed layout do not name a domid, so that the hypervisor cannot be asked \
-         whether their domain exists: they are not swept"
+        "files in the seed layout do not name a domid, so the hypervisor cannot be asked whether \
+         their domain exists: they are not swept"
     )]
     SweepOfSeed,
     #[error(

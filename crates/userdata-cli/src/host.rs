@@ -11,7 +11,7 @@ use userdata::{Domain, DomainKey, Domid, Hypervisor};
 /// libxl's directory on a Xen host.
 const XEN_LIB_DIR: &str = "/var/lib/xen";
 
-/// What one sweep of a Xen host tells the next. It is gone after a reboot, as it should be.
+/// The sightings of a Xen host. A reboot of the host removes the file, as it should.
 const XEN_SIGHTINGS: &str = "/run/userdata/sightings.json";
 
 /// One of two types: the real host, or a simulated one.
@@ -59,7 +59,7 @@ impl Host {
         }
     }
 
-    /// The file in which one sweep tells the next what it has seen, if none is chosen.
+    /// The file of the sightings, unless `--state` names another one.
     pub(crate) fn default_sightings(&self) -> PathBuf {
         match self {
             Self::Xen(_) => XEN_SIGHTINGS.into(),

@@ -77,16 +77,16 @@ Examples:
 
 pub(crate) const SWEEP: &str = "\
 For each file that is removed there is a line: removed, the file's name, a word for the reason, and
-the reason, separated by tabs. With --dry-run the first field is would-remove; files that --explain
-shows have kept. With --explain a fifth field marks values that are older than this boot of the
-host: they may be of another domain that had the same domid and uuid before the reboot. A line that
-begins with domain names a domain whose destruction was begun and not completed. The last line has
-totals.
+the reason, separated by tabs. With --dry-run the first field is would-remove. With --explain there
+is also a line for each file that stays; its first field is kept, and a fifth field marks values
+that are older than this boot of the host: they may be of another domain that had the same domid
+and uuid before the reboot. A line that begins with domain names a domain whose destruction was
+begun and not completed. The last line has totals.
 
   absent       the domain does not exist: its files are removed
   dead         the hypervisor has destroyed it: its files are removed
   other-uuid   the domid belongs to a domain with another uuid: its files are removed when sweeps
-               have seen that for as long as --grace says
+               have seen that for as long as --grace and --settle say
   settling     it does not exist, and sweeps have not seen that for as long as --settle says
   alive        it lives
   interrupted  it lives, but its destruction was begun: destroy it again
@@ -100,11 +100,13 @@ totals.
 A dry run asks without the locks, and shows no temporary files and marks of living domains, which a
 sweep may remove.
 
-The exit status is 0 if every domain was judged, those that stay included; 1 if the sweep was
-refused, or if something could not be removed. The rest is done all the same.
+The exit status is 0 if the sweep went through all domains, also if files stay because a domain is
+unknown or busy. It is 1 if the sweep was refused or ended early, or if files could not be locked,
+read or removed; a file that cannot be removed does not end the sweep.
 
-Nothing is removed if the hypervisor does not answer or knows no Domain-0, in the seed layout, and
-where --hypervisor auto found no Xen and --dir is not the simulated host's own directory.
+The sweep is refused, and removes nothing, if the hypervisor does not answer or knows no Domain-0,
+in the seed layout, and if --hypervisor auto found no Xen and --dir is not the simulated host's own
+directory.
 
 Examples:
   userdata sweep --dry-run --explain

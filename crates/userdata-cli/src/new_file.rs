@@ -1,4 +1,4 @@
-//! `NewFile`: a file that is made exclusively, and is there when it is complete.
+//! `NewFile`: a file that replaces none, and gets its name when it is complete.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,8 +10,8 @@ use tempfile::NamedTempFile;
 
 use crate::destination::{Write, folder};
 
-/// A file that is to be made where there is none. Until it is complete it has another name, a
-/// temporary one in the same folder.
+/// A file that is to be created at a free path. Until it is complete, it has a temporary name in
+/// the same folder.
 #[derive(Debug)]
 pub(crate) struct NewFile {
     path: PathBuf,
@@ -26,7 +26,7 @@ pub(crate) struct Made {
 }
 
 impl NewFile {
-    /// A file that can be made. An existing one, or anything else at the path, is an error.
+    /// Creates the temporary file. If anything exists at the path, that is an error.
     pub(crate) fn at(path: &Path) -> io::Result<Self> {
         match fs::symlink_metadata(path) {
             Ok(_) => return Err(Errno::EXIST.into()),
@@ -44,8 +44,8 @@ impl NewFile {
         &self.path
     }
 
-    /// Writes the file, syncs it, and gives it its name, which it has after a power cut, too. It is
-    /// readable by its owner alone. If something fails, there is no file.
+    /// Writes the file, syncs it, and gives it its name durably. Only its owner can read it. If
+    /// something fails, there is no file.
     pub(crate) fn complete(mut self, write: Write<'_>) -> io::Result<Made> {
         write(self.temporary.as_file_mut())?;
         self.temporary.as_file().sync_all()?;
@@ -69,7 +69,7 @@ impl Made {
         &self.path
     }
 
-    /// Removes the file. If the path is that of another one by now, it stays.
+    /// Removes the file. If another file has the path by now, that one stays, and the call fails.
     pub(crate) fn remove(&self) -> io::Result<()> {
         let there = match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

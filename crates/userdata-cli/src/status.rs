@@ -156,7 +156,7 @@ impl From<&UserdataErrorKind> for Status {
 impl From<&DestroyError> for Status {
     fn from(error: &DestroyError) -> Self {
         match error {
-            // The command did not run: why the values were not taken along says it all.
+            // The command did not run. The status is that of the failure that prevented the export.
             DestroyError::NotExported(source) => source
                 .downcast_ref::<Failure>()
                 .map_or(Self::Failure, Self::from),

@@ -31,8 +31,8 @@ pub use transfer::{Transfer, Transferred};
 /// data first, and a directory without space for a lock file also asks before the lock is taken.
 pub type Admit<'a> = &'a mut dyn FnMut(&State) -> Result<(), Refused>;
 
-/// The same decision for one of many domains. It returns the data that stays, so that this rests on
-/// what the caller finds out at this moment and not before.
+/// The same decision for one of many domains. It returns which data stays, because the caller only
+/// finds this out at that moment.
 pub type AdmitEach<'a> = &'a mut dyn FnMut(&DomainKey, &State) -> Result<Keep, Refused>;
 
 /// Receives the result for each of many domains that are cleared. If it breaks, the remaining

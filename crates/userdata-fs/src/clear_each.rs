@@ -1,4 +1,4 @@
-//! Clearing many domains, the names of whose files are read once.
+//! Clearing many domains. The names of all their files are read together.
 
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ pub(crate) struct ClearEach {
 }
 
 impl ClearEach {
-    /// Clears the domains, in order. Those whose names found no room come in another round, for
-    /// which the directory is read again.
+    /// Clears the domains, in order. Domains whose names did not fit into memory follow in another
+    /// round, for which the directory is read again.
     pub(crate) fn run<D: Directory>(
         &self,
         store: &FileStore<D>,
@@ -42,11 +42,11 @@ impl ClearEach {
         let mut rest = domains;
         while !rest.is_empty() {
             let names = match store.format {
-                // Its names have no domids, by which many could be told apart.
+                // Its names have no domids, so one reading cannot tell many domains apart.
                 NameFormat::Seed => NamesOfMany::default(),
                 _ => store.names_of_many(rest, self.names_max)?,
             };
-            // One whose names find no room even on their own is read on its own.
+            // If not even the names of the first domain fit, the directory is read for it alone.
             let alone = names.domains == 0;
             let (round, later) = rest.split_at(if alone { 1 } else { names.domains });
             for (place, domain) in round.iter().enumerate() {

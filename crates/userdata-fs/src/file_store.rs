@@ -193,7 +193,7 @@ impl<D: Directory> FileStore<D> {
             let name = self.check_put(domain, put.userid, put.data)?;
             match seen.insert(put.userid.as_userid()) {
                 true => Ok(name),
-                // Which of the two is to stay is not said.
+                // The caller does not say which of the two values is to stay.
                 false => {
                     let kind = StoreErrorKind::Unsupported;
                     Err(StoreError::new(Operation::Admit, name, kind))

@@ -14,7 +14,7 @@ use crate::moved::Substitute;
 use crate::wait::Timeout;
 use crate::{Directory, FileStore};
 
-/// A change that only removes, and its question whether it may.
+/// A change that only removes, and the caller's decision about it.
 pub(crate) struct Removal<'a> {
     op: &'a Op<'a>,
     /// The name of the value, if it removes a single one.
@@ -39,7 +39,7 @@ impl<'a> Removal<'a> {
         }
     }
 
-    /// Asks, without a lock, what is asked again under it.
+    /// Asks the caller and compares the value, without a lock. Both are done again under the lock.
     pub(crate) fn check<D: Directory>(
         &mut self,
         store: &FileStore<D>,
@@ -76,8 +76,9 @@ impl<D: Directory> FileStore<D> {
         done.or_else(|error| self.removed_one(domain, &removal, error))
     }
 
-    /// What a change has done where no lock can be taken for want of space, if it has nothing to
-    /// remove: no process can see the difference. Otherwise the error of the lock.
+    /// The result if there is no space for a lock file and the change has nothing to remove:
+    /// without a removal no process can see that no lock was taken. Otherwise the error of the
+    /// lock.
     fn remove_nothing(
         &self,
         domain: &DomainKey,
@@ -119,8 +120,8 @@ impl<D: Directory> FileStore<D> {
         }
     }
 
-    /// A value that became the lock file did not get its name back, although the change failed. A
-    /// clear says that it removed this one, and that it did not remove the others.
+    /// The result if the change failed and a value that became the lock file did not get its name
+    /// back. A clear reports that it removed this value, and that it did not remove the others.
     fn removed_one(
         &self,
         domain: &DomainKey,

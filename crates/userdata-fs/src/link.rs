@@ -1,4 +1,4 @@
-//! A lock file or closing mark on a file system that has no inode left for it.
+//! A lock file or closing mark is a link if the file system has no inode left for a new file.
 
 use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, Kind};

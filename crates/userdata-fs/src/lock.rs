@@ -45,12 +45,13 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     file: Option<D::File>,
 }
 
-/// When the temporary files of a killed lock holder are looked for.
+/// The time at which the temporary files of a killed lock holder are removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cleaning {
     /// Before anything else is done under the lock.
     First,
-    /// At the release, unless [`HeldLock::is_clean`] was told: the directory is read for it.
+    /// At the release. The directory is read for this, unless [`HeldLock::is_clean`] was called
+    /// before.
     Last,
 }
 

@@ -1,8 +1,8 @@
 //! `HeldMarker`: the closing mark of a domain.
 //!
-//! A file whose `flock` a process holds while it destroys the domain. It is made and removed under
-//! the domain's lock. The mark is void as soon as no process holds its `flock`, so a process that
-//! was killed blocks no other process.
+//! The mark is a file whose `flock` a process holds while it destroys the domain. It is made and
+//! removed under the domain's lock. The mark is void as soon as no process holds its `flock`, so a
+//! process that was killed blocks no other process.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,18 +20,18 @@ use crate::moved::Substitute;
 use crate::wait::Timeout;
 use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata};
 
-/// How often the file may be removed while it is opened. No process should remove it without the
+/// How often the file may vanish before it is opened. No process should remove it without the
 /// domain's lock.
 const MADE_MAX: u32 = 8;
 
-/// What has the name of a domain's closing mark.
+/// The file under the name of a domain's closing mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
-    /// Nothing that a process could hold.
+    /// No file that a process could hold.
     Absent,
     /// A file that no process holds.
     Void,
-    /// The same, but a link of a file with bytes, whose space it keeps from being freed.
+    /// A void mark that is a link to a file with bytes, which keeps their space from being freed.
     VoidLink,
     /// A file that a process holds.
     Held,

@@ -1,8 +1,9 @@
-//! Where no lock file can be made or linked, a file that goes anyway is renamed to be it.
+//! If no lock file can be created or linked, a file that is removed anyway is renamed to the lock's
+//! name.
 //!
-//! A tmpfs counts a link as an inode, so that on a full one no file gets a second name. A file that
-//! gives up its own name for the lock's takes nothing. It is locked before it is renamed, so that
-//! no other process can take that lock in between.
+//! A tmpfs counts a link as an inode, so on a full tmpfs no file can get a second name. A rename
+//! needs no space. The file is locked before it is renamed, so that no other process can take that
+//! lock in between.
 //!
 //! A temporary file or a void closing mark is lost without harm. A value is moved only by the
 //! change that removes it, once the caller has admitted it: to move the value is to remove it. The
@@ -20,17 +21,17 @@ use crate::marker::HeldMarker;
 use crate::wait::Timeout;
 use crate::{Directory, Errno, FileStore, Identity, Metadata};
 
-/// What may become the lock file where none can be made.
+/// The files that may become the lock file if none can be created.
 pub(crate) enum Substitute<'a, D: Directory> {
     /// A temporary file that a killed writer left.
     Temporary,
-    /// That, a void closing mark, or what the change removes.
+    /// A temporary file, a void closing mark, or a file that the change removes.
     Removal(Removal<'a>),
     /// The closing mark that the caller holds, and is about to remove.
     Marker(&'a mut HeldMarker<D>),
 }
 
-/// What came of moving one file.
+/// The result of moving one file.
 enum Moved<F> {
     Done(F, Metadata),
     /// Another process made a lock file first.
@@ -41,7 +42,8 @@ enum Moved<F> {
 }
 
 impl<D: Directory> FileStore<D> {
-    /// Gives a file that goes anyway the name of the lock. `None` if there is none for it.
+    /// Renames a file that is removed anyway to the name of the lock. `None` if no file can be
+    /// renamed.
     pub(crate) fn move_to_lock(
         &self,
         domain: &DomainKey,
@@ -87,8 +89,8 @@ impl<D: Directory> FileStore<D> {
                     return Some(Opened::Moved(file, metadata, name.clone()));
                 }
                 Moved::Exists => return Some(Opened::Gone),
-                // A process that moves a value too has it for a moment; one that holds a mark, or
-                // the lock of another program, has it for long.
+                // A process that moves a value locks it only for a moment, so it is waited for. A
+                // mark, or the lock of another program, may be held for long.
                 Moved::Busy if !matches!(name.kind(), Kind::Closing | Kind::Lock) => {
                     busy = Some(Opened::Busy);
                 }
@@ -140,11 +142,11 @@ impl<D: Directory> FileStore<D> {
         }
         match directory.metadata_at(lock.into()) {
             Ok(named) if named.identity != held => {
-                // It was replaced since it was locked: this one is another value.
+                // The file was replaced after it was locked, so this is another value.
                 let _ = directory.rename_no_replace(lock.into(), from.into());
                 Some(Moved::Busy)
             }
-            // If it can't be told, the lock holder finds out before it changes anything.
+            // If the look-up fails, the check of the lock before the change finds out.
             _ => None,
         }
     }

@@ -1,5 +1,5 @@
-//! The incarnations that have files, and the files of many of them, each by one reading of the
-//! directory.
+//! The incarnations that have files, and the names of the files of many domains. The directory is
+//! read once for each of the two.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -11,13 +11,13 @@ use userdata_core::{DomainKey, Userid};
 use crate::listing::unlisted;
 use crate::{Directory, FileStore};
 
-/// How many names at least are collected before those of equal incarnations are put together.
+/// At least this many names are collected before those of one incarnation are merged.
 const COLLECTED_MIN: usize = 16_384;
 
-/// About how many bytes an ending takes besides its own.
+/// About how many bytes of memory an ending takes in addition to its text.
 const ENDING_COST: usize = 64;
 
-/// How many bytes a file takes besides its ending.
+/// How many bytes of memory a file takes in addition to its ending.
 const FILE_COST: usize = size_of::<(u32, u32)>();
 
 impl<D: Directory> FileStore<D> {
@@ -39,8 +39,8 @@ impl<D: Directory> FileStore<D> {
         Ok(owned)
     }
 
-    /// The names of the files of many domains, which are in order: of as many, from the first one
-    /// on, as fit into about `bytes_max` bytes.
+    /// The names of the files of many domains. `domains` is in order. If the names take more than
+    /// about `bytes_max` bytes of memory, only those of the first domains are returned.
     pub(crate) fn names_of_many(
         &self,
         domains: &[DomainKey],
@@ -64,7 +64,7 @@ impl<D: Directory> FileStore<D> {
     }
 }
 
-/// Puts the incarnations that are equal together.
+/// Merges the entries of one incarnation.
 fn unite(owned: &mut Vec<Owned>) {
     owned.sort_unstable_by_key(|owned| owned.owner);
     owned.dedup_by(|next, first| {
@@ -79,13 +79,13 @@ fn unite(owned: &mut Vec<Owned>) {
 /// The names of the files of many domains while the directory is read. They take a few bytes each,
 /// because most domains have files of the same few kinds and userids, the endings of the names.
 struct Collected {
-    /// Of how many domains, from the first one on.
+    /// How many domains, from the first one on, are collected.
     domains: usize,
     /// The endings, and their numbers.
     endings: BTreeMap<(Kind, Userid), u32>,
     /// How many bytes the endings have.
     ending_bytes: usize,
-    /// The number that the next ending gets.
+    /// The number of the next ending.
     next: u32,
     /// The place of a domain, and the number of an ending.
     files: Vec<(u32, u32)>,
@@ -142,15 +142,15 @@ impl Collected {
     }
 }
 
-/// So many domains or endings do not fit into memory.
+/// The number of a domain or an ending. More than `u32::MAX` of them do not fit into memory.
 fn as_u32(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
-/// The names of the files of the first of many domains.
+/// The names of the files of the first domains of many.
 #[derive(Debug, Default)]
 pub(crate) struct NamesOfMany {
-    /// Of how many, from the first one on, the names are here.
+    /// How many domains, from the first one on, are included.
     pub(crate) domains: usize,
     endings: BTreeMap<u32, (Kind, Userid)>,
     /// The place of a domain, and the number of an ending, in order.

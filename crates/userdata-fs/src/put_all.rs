@@ -10,17 +10,17 @@ use crate::lock::HeldLock;
 use crate::replace::NAMES_MAX;
 use crate::{Directory, Errno};
 
-/// One value that is written and waits for its name.
+/// One value that is in a temporary file and not yet renamed.
 struct Staged {
     temporary: FileName,
     name: FileName,
-    /// A second name of what stands under the name now, from which it can be restored.
+    /// A second name of the old value, or a copy of it, from which it can be restored.
     former: Option<FileName>,
 }
 
 impl<D: Directory> HeldLock<'_, D> {
-    /// Writes a temporary file for each value, and gives them their names when all are written. If
-    /// one can't be named, those that were are restored.
+    /// Writes a temporary file for each value, and renames them when all are written. If a rename
+    /// fails, the old values of those before it are restored.
     pub(crate) fn put_all(
         &self,
         names: &[FileName],
@@ -67,7 +67,7 @@ impl<D: Directory> HeldLock<'_, D> {
         durability: Durability,
     ) -> Result<Compared, StoreError> {
         let there = match self.store().read(name, Some(self.timeout())) {
-            // What can't be read is not equal, and may be replaced.
+            // A value that can't be read is not equal, and may be replaced.
             Err(_) if clash == Clash::Replace => return Ok(Compared::Replaced),
             there => there?,
         };
@@ -76,7 +76,7 @@ impl<D: Directory> HeldLock<'_, D> {
             Some(value) if value.as_bytes() == put.data.as_bytes() => {
                 Ok(match self.is_durable(name, durability) {
                     true => Compared::Equal,
-                    // It is written anew.
+                    // It could not be synced, so it is written anew.
                     false => Compared::Replaced,
                 })
             }
@@ -92,8 +92,8 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// Whether a value that is there already is as durable as is asked for: the process that stored
-    /// it may have asked for less.
+    /// Makes a value that is there already as durable as is asked for: the process that stored it
+    /// may have asked for less. False if it can't be synced.
     fn is_durable(&self, name: &FileName, durability: Durability) -> bool {
         durability == Durability::Process || self.sync_value(name).is_ok()
     }
@@ -120,8 +120,8 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// Gives what stands under a name a second one, if anything does. Where a file can have only
-    /// one name it is copied.
+    /// Gives the old value a second name, if there is one. If the file can't be linked, it is
+    /// copied.
     fn second_name(
         &self,
         name: &FileName,
@@ -148,8 +148,8 @@ impl<D: Directory> HeldLock<'_, D> {
         Err(StoreError::new(Operation::Create, name, kind))
     }
 
-    /// Gives every staged value its name, or none. The errors that are returned are those of second
-    /// names that stay, as temporary files of the domain.
+    /// Renames all staged values to their names, or none. An error in the list says that a second
+    /// name could not be removed. It stays as a temporary file of the domain.
     fn name_all(&self, staged: &[Staged]) -> Result<Vec<StoreError>, StoreError> {
         let directory = &*self.store().directory;
         for (at, one) in staged.iter().enumerate() {
@@ -175,9 +175,9 @@ impl<D: Directory> HeldLock<'_, D> {
         Ok(removed.filter_map(Result::err).collect())
     }
 
-    /// Restores what stood under the names of these values, unless another process may have put
-    /// something there since. What was restored is made durable, whatever was asked for: a power
-    /// cut must not bring a change back that is reported as not made.
+    /// Restores the old values under these names, unless the lock was lost: then another process
+    /// may have stored there since. The restored values are made durable at every durability, since
+    /// a power cut must not bring back a change that is reported as not made.
     fn take_back(&self, named: &[Staged], error: StoreError) -> StoreError {
         if matches!(error.kind(), StoreErrorKind::LockLost { .. }) {
             let lost = self.lost(!named.is_empty());
@@ -193,7 +193,7 @@ impl<D: Directory> HeldLock<'_, D> {
         error
     }
 
-    /// Puts back what stood under a name before, or says that it could not.
+    /// Restores one old value. If that fails, the error names the new value.
     fn restore(&self, one: &Staged, error: StoreError) -> StoreError {
         let directory = &*self.store().directory;
         let restored = match &one.former {
@@ -206,7 +206,8 @@ impl<D: Directory> HeldLock<'_, D> {
         match restored {
             Ok(()) => error,
             Err(_) => {
-                // The new value stays, and is named. A temporary file would not last.
+                // The new value stays, and the error names it. The old one is removed, as the next
+                // lock holder would remove it as a temporary file.
                 if let Some(former) = &one.former {
                     let _ = directory.unlink(former.into());
                 }
@@ -226,7 +227,7 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 }
 
-/// The same error, which names a temporary file that could not be removed as well.
+/// The same error, which also names the first temporary file that could not be removed.
 pub(crate) fn naming_left(error: StoreError, failed: &[StoreError]) -> StoreError {
     match failed.first().and_then(StoreError::left_behind) {
         Some(left) => error.leaving_behind(left),
@@ -234,11 +235,11 @@ pub(crate) fn naming_left(error: StoreError, failed: &[StoreError]) -> StoreErro
     }
 }
 
-/// How a value that is to be put compares with what is there.
+/// How a new value compares with the one that is there.
 enum Compared {
     /// Nothing is there.
     Absent,
-    /// What is there is to be replaced.
+    /// The value that is there is to be replaced.
     Replaced,
     Equal,
     /// A different value stays.

@@ -1,4 +1,4 @@
-//! All values of a domain at one instant.
+//! The values of a domain as they are at one instant.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::wait::Timeout;
 use crate::{Directory, FileStore};
 
 impl<D: Directory> FileStore<D> {
-    /// Shows a domain's values while its lock is held.
+    /// Passes a domain's values to `each` while its lock is held.
     pub(crate) fn show_values(
         &self,
         domain: &DomainKey,
@@ -35,7 +35,7 @@ impl<D: Directory> FileStore<D> {
             // The values are of one instant only if no other process had the lock meanwhile.
             lock.check()
         });
-        // All is read, so that a lock file that stays does the reader no harm.
+        // All values were read, so a lock file that could not be removed is not an error.
         lock.release(shown, |(), _| Ok(()))
     }
 }

@@ -23,8 +23,8 @@ impl<D: Directory> FileStore<D> {
         admit: AdmitBoth<'_>,
     ) -> Result<Transferred, StoreError> {
         let (from, to) = (transfer.from(), transfer.to());
-        // In the seed layout, two domids with one uuid share their data and their lock, so that the
-        // order of the locks is that of the owners, as their names tell them.
+        // The locks are taken in the order of the owners in their names: in the seed layout, two
+        // domids with one uuid share their data and their lock.
         let owners = [from, to].map(|key| FileName::lock(self.format, &key).owner());
         let [lower, higher] = match owners {
             [giver, taker] if giver == taker => {
@@ -53,13 +53,13 @@ impl<D: Directory> FileStore<D> {
     }
 }
 
-/// What becomes of a value of the giver.
+/// The plan for one value of the domain that gives.
 enum Plan {
     /// It gets this name.
     Move(FileName),
-    /// It stays, because the taker keeps a different one.
+    /// It stays, because the other domain keeps a different one.
     Keep,
-    /// It is there no more.
+    /// It does not exist any more.
     Gone,
 }
 
@@ -82,7 +82,7 @@ impl<D: Directory> HeldLock<'_, D> {
         let mut done = Transferred::default();
         done.durability = transfer.durability();
         let mut moves = Vec::new();
-        // What can be refused is refused before the first value is moved.
+        // Every refusal comes before the first value is moved.
         for from in self.value_names(&|userid| transfer.has(userid))? {
             match self.plan(&from, target, transfer.clash())? {
                 Plan::Move(to) => moves.push((from, to)),
@@ -110,8 +110,8 @@ impl<D: Directory> HeldLock<'_, D> {
             })?;
             done.moved.push(to.userid());
         }
-        // Also where nothing is left to be moved: the values may be there by a call that was killed
-        // before it came here.
+        // Even if nothing is left to be moved: an earlier call may have moved the values and been
+        // killed before this sync.
         if transfer.durability() == Durability::Full {
             let directory = &*self.store().directory;
             directory.sync().map_err(|errno| {
@@ -131,7 +131,7 @@ impl<D: Directory> HeldLock<'_, D> {
             .map_err(|errno| target.not_renamed(to, errno))
     }
 
-    /// What becomes of a value.
+    /// Decides about one value.
     fn plan(&self, from: &FileName, target: &Self, clash: Clash) -> Result<Plan, StoreError> {
         let store = self.store();
         let to = FileName::of(store.format, Kind::Data, target.domain(), &from.userid());
@@ -151,7 +151,7 @@ impl<D: Directory> HeldLock<'_, D> {
         }
         match self.file_type(&to)? {
             None => return Ok(Plan::Move(to)),
-            // No rename replaces it, and the values before it would be moved already.
+            // No rename replaces a directory, and the values before it would already be moved.
             Some(found @ FileType::Directory) => return not_regular(&to, found),
             Some(_) if clash == Clash::Replace => return Ok(Plan::Move(to)),
             Some(_) => {}

@@ -1,9 +1,9 @@
 //! Data follows its domain: values are exported, imported, and carried to another domain.
 //!
-//! A domain that is rebooted, saved and restored, or migrated by libxl is another one afterwards,
-//! and the data of the first is gone before the second exists. [`Userdata::destroy_with_export`]
-//! takes the values along before, and [`Userdata::import`] gives them to the new domain. A
-//! toolstack that makes the new domain first uses [`Userdata::carry`].
+//! libxl reboots, restores or migrates a domain by destroying it and creating another one, and the
+//! data of the first is removed before the second exists. [`Userdata::destroy_with_export`] reads
+//! the values before that, and [`Userdata::import`] stores them for the new domain. A toolstack
+//! that creates the new domain first uses [`Userdata::carry`].
 
 mod carry;
 mod export;

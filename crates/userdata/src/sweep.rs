@@ -2,7 +2,8 @@
 //!
 //! A sweep reads the names in the store once, then asks the hypervisor for its list. An incarnation
 //! that is in the list, alive, is kept. The list proves nothing more: every other incarnation is
-//! looked up by its own domid, under its own lock, and its data goes only on that answer.
+//! looked up by its own domid, under its own lock, and only that answer decides whether its data is
+//! removed. A dry run takes no lock.
 
 mod error;
 mod judge;
@@ -22,20 +23,21 @@ pub use error::{SweepError, SweepErrorKind};
 pub use sightings::Sightings;
 pub use verdict::{Kept, Orphan, Verdict};
 
-/// How a sweep judges and what it tells.
+/// How a sweep judges, and how much it reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SweepOptions {
-    /// For how long sweeps must have seen that the domain of a domid has another uuid, before the
-    /// data of the former uuid goes; and how old a temporary file of a living domain must be.
+    /// If the domain of a domid has another uuid than the data, the data is removed once sweeps
+    /// have seen this for so long. A temporary file of a living domain is removed at this age.
     /// Default: one hour.
     pub grace: Duration,
-    /// For how long sweeps must have seen that a domain is gone, before its data goes. Default:
-    /// zero.
+    /// If a domain is gone, its data is removed once sweeps have seen this for so long. Data under
+    /// another uuid waits for the longer of `grace` and `settle`. Default: zero.
     pub settle: Duration,
-    /// Whether everything stays, and what would go is only told. Default: false.
+    /// If true, nothing is removed, and the sweep only reports what it would remove. Default:
+    /// false.
     pub dry_run: bool,
-    /// Whether each record that stays is told, too. Default: false.
+    /// If true, the sweep also reports each record that stays. Default: false.
     pub explain: bool,
 }
 
@@ -50,23 +52,24 @@ impl Default for SweepOptions {
     }
 }
 
-/// One thing that a sweep tells while it works.
+/// One report of a sweep, made while it works.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Swept<'a> {
     /// The incarnation.
     pub domain: DomainKey,
-    /// What becomes of its data, and why.
+    /// The decision about its data, and the reason.
     pub verdict: &'a Verdict,
-    /// What is told.
+    /// The event that is reported.
     pub what: What<'a>,
 }
 
-/// What a sweep tells of one incarnation.
+/// An event of a sweep, about one incarnation.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum What<'a> {
-    /// It is judged, and all that goes of it is told.
+    /// The incarnation is judged. Unless this is a dry run, each record that was removed is
+    /// reported before this.
     Judged,
     /// The record was removed.
     Removed(&'a Record),
@@ -86,37 +89,40 @@ pub struct SweepTotals {
     pub domains: u64,
     /// How many records they had.
     pub records: u64,
-    /// How many of the incarnations do not exist.
+    /// How many of the incarnations were found to be orphans. Data that still waits for `grace` or
+    /// `settle` does not count.
     pub orphans: u64,
     /// How many records were removed; in a dry run, how many would be.
     pub removed: u64,
-    /// How many records could not be removed, and domains not be judged because the store failed.
+    /// How many records could not be removed, plus how many domains could not be judged because the
+    /// store failed.
     pub failed: u64,
-    /// How many records that no domain can reach were removed.
+    /// How many records [`Store::reclaim`] removed, which no domain can reach.
     pub reclaimed: u64,
 }
 
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
-    /// Removes the data of every domain that does not exist, by the hypervisor's answer about
-    /// exactly this domain at the moment of the removal. libxl has no such call, and leaves behind
-    /// what was stored while a domain was destroyed, and all data of a host that crashed.
+    /// Removes the data of every domain that does not exist. The hypervisor is asked about exactly
+    /// this domain at the moment of the removal. libxl has no such call, and leaves behind what was
+    /// stored while a domain was destroyed, and all data of a host that crashed.
     ///
-    /// A domain that lives, or of which the hypervisor does not say whether it does, keeps its
-    /// data; so does Domain-0. Where the domain of a domid has another uuid than the data, the data
-    /// goes only when sweeps have seen exactly that for [`SweepOptions::grace`], which `sightings`
-    /// carries from one sweep to the next: toolstacks change the uuid of a living domain during a
-    /// migration. Of a living domain, temporary files of at least that age are removed, and closing
-    /// marks that no process holds.
+    /// A domain that lives keeps its data. So does Domain-0, and a domain about which the
+    /// hypervisor does not answer. If the domain of a domid has another uuid than the data, the
+    /// data is removed only once sweeps have seen exactly that for [`SweepOptions::grace`], since
+    /// toolstacks change the uuid of a living domain during a migration; `sightings` carries this
+    /// from one sweep to the next. Of a living domain, temporary files of at least that age are
+    /// removed, and closing marks that no process holds.
     ///
-    /// `each` is told every record that is removed, at once. Nothing is synced: what a power cut
-    /// brings back the next sweep removes. A sweep that is killed leaves nothing half done, and may
-    /// be run again, or by several processes at once.
+    /// `each` is called for every record as soon as it is removed. Nothing is synced: if a power
+    /// cut brings a record back, the next sweep removes it. A sweep that is killed leaves nothing
+    /// half done, and may be run again, or by several processes at once.
     ///
     /// # Errors
     ///
-    /// If the sweep could not begin or go on: the hypervisor does not answer, or knows no Domain-0,
-    /// or the layout of the store does not name the domids. What was told to `each` before has
-    /// happened. A record that could not be removed is told to `each`, and does not end the sweep.
+    /// If the sweep could not begin or continue: the hypervisor does not answer, or knows no
+    /// Domain-0, or the names in the store contain no domids. Everything that was reported to
+    /// `each` before has happened. A record that could not be removed is reported to `each`, and
+    /// does not end the sweep.
     ///
     /// # Example
     ///

@@ -56,10 +56,10 @@ use facts::Facts;
 use crate::history::{Event, History};
 use userdata_sim::crash::Storage;
 
-/// What is checked of one run.
+/// The facts about one run that are checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Checker<'a> {
-    /// What happened.
+    /// The history of the run.
     pub history: &'a History,
     /// How files are named.
     pub format: NameFormat,
@@ -67,20 +67,21 @@ pub struct Checker<'a> {
     pub before: &'a HostImage,
     /// The host when all processes had ended; none if the power was cut before.
     pub after: Option<&'a HostImage>,
-    /// What the disk held then, if one more sweep is to be made of it.
+    /// The disk at the end, if one more sweep is to be made of it.
     pub storage: Option<&'a Storage>,
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
-    /// What is wrong.
+    /// The broken guarantees.
     pub complaints: Vec<Complaint>,
-    /// What was looked at, and what is known and no failure of this library.
+    /// The counts of checked operations, and of known effects that are not a failure of this
+    /// library.
     pub tally: Tally,
 }
 
-/// How much was looked at, and what was excused.
+/// The counts of a check: how much was checked, and how much was excused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tally {
@@ -88,7 +89,7 @@ pub struct Tally {
     pub operations: u64,
     /// Registers: userids of domains that were touched.
     pub registers: u64,
-    /// What was done to them.
+    /// Accesses to registers.
     pub accesses: u64,
     /// How often another process broke a lock.
     pub locks_broken: u64,

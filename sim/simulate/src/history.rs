@@ -13,15 +13,15 @@ use userdata_sim::interpose::CallKind;
 /// Everything that can be observed of one run. The checker judges it, and a report shows it.
 #[derive(Debug, Default)]
 pub struct History {
-    /// In the order in which it happened. The place in this list is the time.
+    /// The events in their order. The place in this list is the time.
     pub events: Vec<Event>,
 }
 
-/// Which process of a run, counted from zero in the order of the scenario's list.
+/// The number of a process in a run, counted from zero in the order of the scenario's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId(pub usize);
 
-/// Which call of a run, counted from zero in the order in which they began.
+/// The number of a call in a run, counted from zero in the order in which they began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub usize);
 
@@ -74,25 +74,25 @@ pub enum Event {
         process: ProcessId,
         /// The name.
         file: Vec<u8>,
-        /// What it put there, in place of what was there before.
+        /// The file that it put there. It replaces the one that was there.
         plant: Plant,
     },
     /// Something went wrong with what a process asked of its host, because the scenario says so.
     Disturbed {
         /// The process that asked.
         process: ProcessId,
-        /// What went wrong.
+        /// The failure.
         by: Disturbance,
     },
-    /// A process is about to replace a value although nothing keeps others from changing it, or
-    /// although no process may: real libxl does so where it has defects, this library never. Or it
-    /// is about to destroy a domain without keeping others from storing for it.
+    /// A process is about to replace a value although no lock keeps others from changing it, or
+    /// although no process may replace it: real libxl does so where it has defects, this library
+    /// never. Or it is about to destroy a domain without keeping others from storing for it.
     Unguarded {
         /// The process.
         process: ProcessId,
         /// The domain that has the value, or is destroyed.
         domain: DomainKey,
-        /// What is missing.
+        /// The missing protection.
         how: Unguarded,
     },
     /// The power failed: nothing happens any more until the host boots again.
@@ -113,27 +113,27 @@ pub enum Unguarded {
     WithoutMarker,
 }
 
-/// What went wrong with one question to the host.
+/// A failure of one call or question of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disturbance {
     /// A call of the directory.
     Directory {
-        /// Which one.
+        /// The kind of the call.
         call: CallKind,
-        /// In which way.
+        /// The failure.
         how: How,
     },
     /// A question to the hypervisor.
     Hypervisor {
-        /// Which one.
+        /// The kind of the question.
         call: hv_sim::Call,
-        /// In which way.
+        /// The failure.
         fault: hv_sim::Fault,
     },
 }
 
-/// What was asked.
+/// The invocation of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Invocation {
@@ -143,7 +143,7 @@ pub enum Invocation {
     Libxl(LibxlCall),
 }
 
-/// What was answered.
+/// The response of an operation.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Response {
@@ -164,35 +164,35 @@ pub enum Response {
 pub enum LibxlCall {
     /// `libxl_userdata_store`.
     Store {
-        /// Of which domain.
+        /// The domain.
         domid: userdata_core::Domid,
-        /// Under which userid.
+        /// The userid.
         userid: userdata_core::Userid,
         /// The bytes; none remove.
         data: Vec<u8>,
     },
     /// `libxl_userdata_retrieve`.
     Retrieve {
-        /// Of which domain.
+        /// The domain.
         domid: userdata_core::Domid,
-        /// Under which userid.
+        /// The userid.
         userid: userdata_core::Userid,
     },
     /// `libxl_userdata_unlink`.
     Unlink {
-        /// Of which domain.
+        /// The domain.
         domid: userdata_core::Domid,
-        /// Under which userid.
+        /// The userid.
         userid: userdata_core::Userid,
     },
     /// `libxl_domain_destroy`: xenstore, lock, userdata, unlock, and the hypervisor last.
     Destroy {
-        /// Which domain.
+        /// The domain.
         domid: userdata_core::Domid,
     },
 }
 
-/// What real libxl does to its own lock.
+/// A defect of real libxl, by which it loses or ignores its own lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum LibxlBug {

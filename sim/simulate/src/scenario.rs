@@ -18,7 +18,7 @@ use userdata_sim::faults::Fault;
 pub use mix::{Mix, MixError};
 pub use run::{Run, ScenarioError, Tracing};
 
-/// What each process does on a simulated host, and what goes wrong.
+/// The tasks of each process on a simulated host, and the failures that it meets.
 ///
 /// Plain data: without one of its tasks or faults it is a smaller scenario; a process without tasks
 /// does nothing. The same scenario with the same [`Choices`](crate::schedule::Choices) gives the
@@ -45,11 +45,11 @@ pub use run::{Run, ScenarioError, Tracing};
 /// symbolic link here, and nothing else that it does is simulated. The host does not reboot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
-    /// What the random numbers of the simulated host follow from.
+    /// The seed of the simulated host's random numbers.
     pub seed: u64,
     /// Whether its hypervisor tells *dying* from *alive*, as Xen 4.21 and later do.
     pub reports_dying: bool,
-    /// The size in bytes of what reaches the disk at once.
+    /// The bytes of a file reach the disk in blocks of this size.
     pub block: Option<NonZeroUsize>,
     /// How many bytes fit on it.
     pub capacity: Option<u64>,

@@ -1,4 +1,4 @@
-//! Changes of a `DatabaseStore`: what they make of the values, and what the transaction writes.
+//! Changes of a `DatabaseStore`: their effect on the values, and the writes of the transaction.
 
 use std::collections::BTreeMap;
 
@@ -119,10 +119,10 @@ pub(crate) fn give(
     Ok((writes, done))
 }
 
-/// How a value comes where another one may be.
+/// How a new value compares with the one that is there.
 enum Comes {
     In,
-    /// It is there already.
+    /// An equal value is there already.
     Twice,
     /// A different one is there and stays.
     Late,

@@ -87,7 +87,8 @@ impl DatabaseStore {
         self.until_both(domains, timeout, &mut admit, |[basis]| change(basis))
     }
 
-    /// The same of several domains, in one transaction: no other change of any of them comes first.
+    /// The same for several domains in one transaction, before which no other change of any of them
+    /// is committed.
     fn until_both<T, const N: usize>(
         &self,
         domains: [DomainKey; N],

@@ -287,7 +287,7 @@ impl<D: Directory> TreeStore<D> {
         }
     }
 
-    /// Clears the domain in the way that what is to stay permits.
+    /// Clears the domain: by one rename if nothing stays and no op follows, else record by record.
     pub(crate) fn clear_all(
         &self,
         lock: &DomainLock<'_, D>,

@@ -1,4 +1,4 @@
-//! What a `TreeStore` does to many domains, and what it shows of all of one.
+//! Calls of a `TreeStore` on many domains, and on all values of one.
 
 use std::ops::ControlFlow;
 use std::time::Duration;

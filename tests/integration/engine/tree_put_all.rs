@@ -9,16 +9,16 @@ use userdata_fs::{Directory, Errno};
 use super::tree::{TreeStore, failed, name, value_name};
 use super::tree_lock::{DomainLock, name_of};
 
-/// How a value comes where another one may be.
+/// How a new value compares with the one that is there.
 pub(super) enum Comes {
     In,
-    /// It is there already.
+    /// An equal value is there already.
     Twice,
     /// A different one is there and stays.
     Late,
 }
 
-/// A value that is written and waits for its name, and a second name of what has it now.
+/// A value that is in a temporary file and not yet renamed, and a second name of the old value.
 struct Staged {
     temporary: String,
     file: Vec<u8>,
@@ -26,7 +26,7 @@ struct Staged {
 }
 
 impl<D: Directory> TreeStore<D> {
-    /// How a value of this version comes under a name in a domain's directory.
+    /// Compares a value of this version with the one under the same name.
     pub(super) fn comes(
         &self,
         directory: &D,
@@ -35,7 +35,7 @@ impl<D: Directory> TreeStore<D> {
         clash: Clash,
     ) -> Result<Comes, StoreError> {
         let found = match self.read(directory, file) {
-            // What can't be read is not equal, and may be replaced.
+            // A value that can't be read is not equal, and may be replaced.
             Err(_) if clash == Clash::Replace => return Ok(Comes::In),
             found => found?.map(|value| value.version()),
         };
@@ -92,7 +92,8 @@ impl<D: Directory> TreeStore<D> {
             })
             .and_then(|()| Self::name_all(lock, &staged));
         for one in &staged {
-            // Of those that have their names the second ones go, of others what was written.
+            // The second names of renamed values are removed, and the temporary files of the
+            // others.
             let left = one.former.iter().chain([&one.temporary]);
             for left in left {
                 let _ = lock.directory.unlink(name_of(left));
@@ -113,7 +114,7 @@ impl<D: Directory> TreeStore<D> {
         }
     }
 
-    /// Gives all values their names, or restores what has those names now.
+    /// Renames all values to their names, or restores the old ones.
     fn name_all(lock: &DomainLock<'_, D>, staged: &[Staged]) -> Result<(), StoreError> {
         let directory = &lock.directory;
         for (at, one) in staged.iter().enumerate() {

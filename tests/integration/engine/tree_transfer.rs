@@ -57,7 +57,7 @@ impl<D: Directory> TreeStore<D> {
         let mut done = Transferred::default();
         done.durability = transfer.durability();
         let mut moves = Vec::new();
-        // What can be refused is refused before the first value is moved.
+        // Every refusal comes before the first value is moved.
         for userid in Self::values(&source.directory, &|userid| transfer.has(userid))? {
             let file = value_name(&userid);
             let Some(value) = self.read(&source.directory, &file)? else {

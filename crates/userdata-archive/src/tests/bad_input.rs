@@ -1,4 +1,4 @@
-//! Archives that are wrong in one way each, and what is said of them.
+//! Archives that are wrong in one way each, and the errors for them.
 
 use tar::EntryType;
 use userdata_core::userid::UseridError;
@@ -180,7 +180,7 @@ fn a_name_hidden_in_a_pax_header_is_not_a_path() {
             "{long} in the archive is damaged: its name is not values/ and one name without a slash"
         )
     );
-    // A name that needs no pax header, in one.
+    // A name that needs no pax header, but is in one.
     let pax = "19 path=values/b\n";
     let bytes = [
         file_with(
@@ -203,7 +203,8 @@ fn a_first_member_that_is_not_the_manifest_is_refused() {
     let manifest = file("userdata.json", &manifest(&[listed("a", b"1")]));
     assert_eq!(
         chain(&refused(&tar(&[a(), manifest]))),
-        "values/a in the archive is damaged: it is first, and userdata.json has to be"
+        "values/a in the archive is damaged: it is the first member, and that has to be \
+         userdata.json"
     );
     assert_eq!(
         chain(&refused(&tar(&[]))),
@@ -279,7 +280,8 @@ fn a_manifest_that_lists_wrongly_is_refused() {
     );
     assert_eq!(
         of(&[listed("a", b"")]),
-        "values/a in the archive is damaged: it is empty, and no value is"
+        "values/a in the archive is damaged: userdata.json says that it is empty, and a value has \
+         at least one byte"
     );
     assert_eq!(
         of(&[listed(r"\\x61", b"1")]),

@@ -22,7 +22,7 @@ pub(super) fn archive(values: &[(&str, &[u8])]) -> Archive {
     Archive::new(KEY.parse().unwrap(), Some("web".to_owned()), values).unwrap()
 }
 
-/// What `write` makes of it.
+/// The bytes that `write` makes of an archive.
 pub(super) fn written(archive: &Archive) -> Vec<u8> {
     let mut bytes = Vec::new();
     archive.write(&mut bytes, &LIMITS).unwrap();
@@ -106,7 +106,7 @@ pub(super) fn chain(error: &ReadError) -> String {
     text
 }
 
-/// Why these bytes are refused.
+/// The error with which these bytes are refused.
 pub(super) fn refused(bytes: &[u8]) -> ReadError {
     Archive::read(bytes, &LIMITS).expect_err("an archive that is wrong")
 }

@@ -21,7 +21,8 @@ fn an_archive_with_one_bit_flipped_is_refused() {
     for at in 0..bytes.len() {
         for bit in 0..8 {
             bytes[at] ^= 1 << bit;
-            // All are damage, except for a digit of the schema, and a size beyond a limit.
+            // Every flipped bit is damage, except one in the number of the schema, and one that
+            // makes a size exceed its limit.
             match Archive::read(&bytes[..], &LIMITS) {
                 Err(
                     ReadError::Damaged { .. } | ReadError::NewerSchema { .. } | ReadError::Limit(_),
@@ -45,7 +46,7 @@ fn a_flipped_bit_is_reported_for_the_member_it_is_in() {
             _ if at >= end - 2048 => Part::member("values/a"),
             _ => Part::member("userdata.json"),
         };
-        // No digit becomes another one, as that of the schema could.
+        // This flip makes no digit another digit, as could happen in the number of the schema.
         bytes[at] ^= 0x80;
         match Archive::read(&bytes[..], &LIMITS) {
             Err(ReadError::Damaged { part, .. }) => assert_eq!(part, expected, "byte {at}"),

@@ -18,7 +18,7 @@ const VALUES: [(&str, &[u8]); 5] = [
     ("~xl_2.conf", &[b'x'; 512]),
 ];
 
-/// What `tar` prints.
+/// Runs `tar`, and returns its output.
 fn plain_tar(arguments: &[&OsStr]) -> String {
     let output = Command::new("tar").args(arguments).output().unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();

@@ -1,11 +1,12 @@
-//! Readers and writers that give little, fail, or are interrupted.
+//! Readers and writers that transfer few bytes at a time, fail, or are interrupted.
 
 use std::io::{self, Read, Write};
 
 use super::crafted::{LIMITS, archive, file_with, header, tar, written};
 use crate::{Archive, Damage, Limits, Part, ReadError, WriteError, member};
 
-/// Gives one byte at a time, interrupted before each, and fails where the bytes end if it shall.
+/// A reader that returns one byte at a time, each after an interruption. With `at_end`, it fails
+/// after the last byte.
 struct Slow<'b> {
     bytes: &'b [u8],
     interrupted: bool,
@@ -78,7 +79,7 @@ fn a_wrong_size_takes_no_memory() {
     ));
 }
 
-/// Takes so many bytes, each after an interruption.
+/// A writer that takes this many bytes, one at a time, each after an interruption.
 struct Narrow {
     room: usize,
     interrupted: bool,

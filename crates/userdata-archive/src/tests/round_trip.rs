@@ -1,4 +1,4 @@
-//! What was written is read, and has one form.
+//! An archive that was written is read back, and has exactly one form.
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;

@@ -13,10 +13,10 @@ use crate::options::seconds;
 /// Which values go along.
 #[derive(Args, Debug)]
 pub(crate) struct Which {
-    /// Takes along the value of this userid, and no others but those for which the same is said
+    /// Takes along only the value of this userid, and those of other --only and --with options
     #[arg(long, value_name = "USERID")]
     pub(crate) only: Vec<OsString>,
-    /// Leaves the value of this userid behind, whatever else is said
+    /// Leaves the value of this userid behind, even if another option names it
     #[arg(long, value_name = "USERID")]
     pub(crate) not: Vec<OsString>,
     /// Takes along the value of this userid, too, although its owner writes it again: xl,
@@ -29,8 +29,8 @@ pub(crate) struct Which {
 pub(crate) struct Export {
     #[arg(help = format!("{DOMAIN_HELP}, which may be of a domain that is gone"))]
     pub(crate) domain: DomainArgument,
-    /// Writes to FILE instead, which is replaced atomically, by the rules of 'retrieve -o'. - is
-    /// standard output
+    /// Writes to FILE instead, by the rules of 'retrieve -o': an existing FILE is replaced
+    /// atomically. A FILE of - is standard output
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
@@ -50,7 +50,7 @@ pub(crate) struct Import {
     /// Keeps values that the domain has already and that differ, and imports the others
     #[arg(long)]
     pub(crate) keep: bool,
-    /// Waits so long until the domain exists, is alive, and is not being destroyed
+    /// Waits at most this long until the domain exists, is alive, and is not being destroyed
     #[arg(long, value_name = "SECONDS")]
     #[arg(value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) wait: Option<Duration>,

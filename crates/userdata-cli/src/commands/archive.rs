@@ -1,4 +1,4 @@
-//! The archive, as the commands write it.
+//! The archive that `export` and `destroy --export` write.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -59,7 +59,7 @@ pub(super) fn write(archive: &Archive, file: &mut File, limits: &Limits) -> io::
         })
 }
 
-/// What an archive has, for a document.
+/// The contents of an archive, for a document.
 pub(super) fn contents(archive: &Archive, file: String) -> document::Contents {
     let values = archive.values().iter().map(|(userid, value)| {
         let userid = userid.as_userid();

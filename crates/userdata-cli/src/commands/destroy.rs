@@ -95,7 +95,7 @@ impl Destroy {
         }
     }
 
-    /// The file that takes the values along, which does not exist yet.
+    /// The file of `--export`, which must not exist yet.
     fn new_file(&self) -> Result<Option<NewFile>, Failure> {
         let Some(path) = &self.export else {
             return Ok(None);
@@ -133,7 +133,7 @@ fn destroyed_with(
     note(problems, output);
     if let Some(first) = problems.first() {
         output.note("the domain is destroyed all the same");
-        // The closing mark alone needs space. What was to be removed is removed without it.
+        // Only the closing mark needs space. The values were removed without it.
         if cleared.is_none() || !is_no_space(first) {
             return Ok(first.kind().into());
         }
@@ -204,7 +204,7 @@ fn note(problems: &[UserdataError], output: Output) {
     }
 }
 
-/// The domain's values, taken along.
+/// The archive with the domain's values, and its file.
 struct Export {
     archive: Archive,
     made: Made,
@@ -226,7 +226,7 @@ impl Export {
     }
 }
 
-/// The domain lives and has its values.
+/// Removes the archive, because the domain lives and has its values.
 fn remove(export: Option<Export>, output: Output) {
     let Some(export) = export else { return };
     let file = export.file();
@@ -238,7 +238,7 @@ fn remove(export: Option<Export>, output: Output) {
     }
 }
 
-/// The domain may be gone, and its values with it.
+/// Keeps the archive, because the domain may be gone, and its values with it.
 fn keep(export: Option<Export>, output: Output) {
     if let Some(export) = export {
         let file = export.file();

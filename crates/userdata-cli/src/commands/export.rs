@@ -64,7 +64,8 @@ impl Export {
         };
         let written = destination.write_by(&write_and_sync);
         written.map_err(failed(path))?;
-        // Every version in the document is a digest: not for nothing.
+        // Every version in the document is a digest, which is computed only if the document is
+        // wanted.
         if output.is_json() {
             let document = document::Exported {
                 domain: domain.into(),

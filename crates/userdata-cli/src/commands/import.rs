@@ -23,8 +23,8 @@ impl Import {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
         let which = self.which.selection()?;
-        // Whole, and verified, before anything is locked: no other process waits for a slow one at
-        // the other end of a pipe, and nothing of a damaged archive is stored.
+        // The archive is read whole and verified before anything is locked: no other process waits
+        // for a slow pipe, and nothing of a damaged archive is stored.
         let archive = self.read(&Limits::new(options.max_size()))?;
         let (mut values, mut left_out) = (Vec::new(), Vec::new());
         for (userid, value) in archive.values() {
@@ -53,16 +53,12 @@ impl Import {
             [
                 lines(&stored.stored, "imported", ""),
                 lines(&stored.unchanged, "unchanged", ""),
-                lines(
-                    &stored.kept,
-                    "kept",
-                    ", of which the archive has another value",
-                ),
+                lines(&stored.kept, "kept", "; the archive has another value"),
                 lines(left_out, "left out", ""),
             ]
             .concat()
         })?;
-        // All values are in place; what stays besides is a temporary file.
+        // All values are in place, but a temporary file could not be removed.
         for error in &stored.failed {
             output.note(chain(error));
         }
@@ -89,7 +85,7 @@ impl Import {
         Archive::read(file, limits).map_err(|source| Failure::Archive { input, source })
     }
 
-    /// Stores the values for the domain, as soon as it lives if that is to be waited for.
+    /// Stores the values for the domain. With `--wait`, it first waits until the domain lives.
     fn store(
         &self,
         values: &[Put<'_>],

@@ -32,8 +32,8 @@ impl Sweep {
         let swept = userdata.sweep(&self.options(), &mut sightings, |swept| report.tell(swept));
         if !self.dry_run {
             if swept.is_err() {
-                // A hypervisor that failed may have been wrong before: of what it said, only what
-                // earlier sweeps had seen as well counts.
+                // A hypervisor that failed may have been wrong before, so only sightings that
+                // earlier sweeps had as well are kept.
                 sightings.agree_with(file.found());
             }
             if let Err(error) = file.replace(sightings, options.timeout()) {

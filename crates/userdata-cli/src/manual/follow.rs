@@ -2,10 +2,10 @@
 
 pub(crate) const EXPORT: &str = "\
 The archive is a tar with userdata.json, which lists the values, and a file for each value below
-values/. The same values give the same bytes. It is written when all values were read, and no
-process is kept waiting while it is.
+values/. The same values give the same bytes. The archive is written after all values were read, so
+no other process waits for the lock meanwhile.
 
-With --json, which needs -o, the document says what the archive has.
+With --json, which needs -o, the document lists the contents of the archive.
 
 Examples:
   userdata export web -o web.userdata
@@ -15,12 +15,13 @@ Examples:
 
 pub(crate) const IMPORT: &str = "\
 If a value cannot be stored, none is changed. A value that the domain has already with the same
-bytes stays as it is. If the command is killed, a part of the values may be there, each of them
-whole, as for a process that reads meanwhile without the lock; the same command completes it.
+bytes stays as it is. If the command is killed, it may have stored some of the values, each of them
+whole; the same command completes the import. A process that reads during an import, without the
+lock, may also find some of the values only.
 
-With --wait, a domain that is leaving, dying or marked by 'userdata destroy' is not there yet. If
-there is still none when the time is over, the exit status is that of a domain that is absent or
-being destroyed.
+With --wait, a domain that is leaving, dying or marked by 'userdata destroy' counts as absent. If
+no other domain is there when the time is over, the exit status is that of a domain that is absent
+or being destroyed.
 
 Examples:
   userdata import web web.userdata
@@ -28,8 +29,8 @@ Examples:
   userdata import web web.userdata --only backup-agent --replace";
 
 pub(crate) const CARRY: &str = "\
-For toolstacks that create the new domain before they destroy the old one, and for a domain whose
-uuid was changed. If the command is killed, the same command completes it.
+This is for toolstacks that create the new domain before they destroy the old one, and for a domain
+whose uuid was changed. If the command is killed, the same command completes the carry.
 
 Examples:
   userdata carry 7.dd0432cd-1e00-4034-a9f8-262cf3743e99 8
@@ -39,12 +40,12 @@ Examples:
 pub(crate) const FOLLOWING: &[(&str, &str)] = &[
     (
         "A domain that is rebooted, restored or migrated is another one afterwards. xl destroys \
-         the old one, with its values, before the new one exists; so they are taken along before, \
-         while no process can store another one. 'destroy --export' writes the archive, and runs \
-         its COMMAND only when the archive is complete and synced. If the domain is gone \
-         afterwards, the archive stays, whatever COMMAND returned, and also if the hypervisor does \
-         not answer; if the domain lives, it is removed. Values that their owners write again stay \
-         behind: libxl-json, libvirt-xml and xl.",
+         the old one, with its values, before the new one exists. 'destroy --export' therefore \
+         refuses all stores, writes the values to an archive, and runs COMMAND only when the \
+         archive is complete and synced. If the domain lives afterwards, the archive is removed. \
+         If the domain is gone, the archive stays, whatever COMMAND returned; it also stays if the \
+         hypervisor does not answer. Values that their owners write again stay behind: libxl-json, \
+         libvirt-xml and xl.",
         "",
     ),
     (
@@ -65,9 +66,9 @@ xl unpause web",
 ssh other userdata import --wait 60 web <web.userdata",
     ),
     (
-        "Not carried are the values of a domain that begins a reboot by itself, since xl destroys \
-         it without asking any other program, and those of a soft reset. A process that reads \
-         without the lock may see a part of an import. An archive does not belong in the folder in \
+        "The values of a domain that begins a reboot by itself are lost, since xl destroys it \
+         without asking any other program; so are those of a soft reset. A process that reads \
+         without the lock may see a part of an import. Do not keep an archive in the folder in \
          which xendomains saves domains: a file web.tar there keeps web from being started.",
         "",
     ),

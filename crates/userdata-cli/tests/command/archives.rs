@@ -1,4 +1,4 @@
-//! Archives that are damaged, too large, or made to do harm: nothing of them is stored.
+//! No value is stored from an archive that is damaged, too large, or made to do harm.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::sandbox::{Sandbox, WEB};
 const AGENT: (&str, &[u8]) = ("agent", b"state");
 const OTHER: (&str, &[u8]) = ("other", b"more");
 
-/// What an archive says that it has, with a checksum that is right.
+/// A manifest with a correct checksum.
 fn manifest(schema: u32, values: &[(&str, u64, Version)]) -> Vec<u8> {
     let listed: Vec<_> = values
         .iter()
@@ -33,7 +33,7 @@ fn manifest(schema: u32, values: &[(&str, u64, Version)]) -> Vec<u8> {
     format!("{text},\n  \"checksum\": \"{checksum}\"\n}}\n").into_bytes()
 }
 
-/// A manifest that lists these values as they are.
+/// A manifest that lists these values with their true sizes and versions.
 fn listing(values: &[(&str, &[u8])]) -> Vec<u8> {
     let values: Vec<_> = values
         .iter()
@@ -86,7 +86,7 @@ fn refused(sandbox: &Sandbox, archive: &[u8], status: i32, arguments: &[&str]) -
     let message = message
         .strip_prefix("cannot import archive: ")
         .unwrap_or_else(|| panic!("{ran:?}"));
-    // From standard input it is refused as well.
+    // The same archive on standard input is refused as well.
     let piped = sandbox.feed([&["import", "web"], arguments].concat(), archive);
     let expected = format!("cannot import standard input: {message}");
     assert_eq!(piped.refused(status), expected);
@@ -209,7 +209,7 @@ fn a_damaged_archive_is_refused_and_its_member_is_named() {
         (
             tar(&[("values/agent", regular, b"state")]),
             "values/agent",
-            "userdata.json has to be",
+            "that has to be userdata.json",
         ),
         (archive(b"{}", &[]), "userdata.json", "not the manifest"),
         (

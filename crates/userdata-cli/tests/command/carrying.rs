@@ -87,7 +87,7 @@ fn another_value_that_is_there_is_a_clash_and_nothing_is_changed() {
         "{message}"
     );
     assert_eq!(sandbox.contents(), before);
-    // An equal one is not: it was carried before a kill.
+    // An equal value is not a clash: a carry that was killed may have moved it.
     sandbox.feed(["store", "new", "other"], b"other");
     sandbox.done(["carry", "web", "new"]);
     assert_eq!(userids(&sandbox, 2), ["agent", "other"]);

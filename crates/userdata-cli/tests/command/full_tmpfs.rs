@@ -1,4 +1,4 @@
-//! A tmpfs without a free inode: reading works, and so does everything that only frees.
+//! On a tmpfs without a free inode, reading works, and so does every change that only removes.
 
 use std::io::Write as _;
 use std::process::Command;
@@ -100,7 +100,7 @@ fn a_domain_is_destroyed_with_its_values_on_a_full_tmpfs() {
     let Some(lines) = on_a_full_tmpfs("u destroy web -- \"$U\" sim destroy web; files") else {
         return;
     };
-    // A closing mark can't be made, and the destroy goes on without.
+    // A closing mark can't be made, and the destroy continues without one.
     assert!(lines[0].contains("No space left on device"), "{lines:?}");
     let end = [
         "userdata: the domain is destroyed all the same",

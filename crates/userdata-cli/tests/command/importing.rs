@@ -31,7 +31,7 @@ fn an_export_goes_through_a_pipe_into_an_import() {
     assert_eq!(ran.text(), "imported agent\nimported other\n");
     assert_eq!(value_of_new(&sandbox, "agent").as_deref(), Some("agent"));
     assert_eq!(value_of_new(&sandbox, "xl"), None);
-    // The same again is imported already.
+    // A second import of the same archive changes nothing.
     let again = sandbox.shell("$0 export web | $0 import new -");
     assert_eq!(again.text(), "unchanged agent\nunchanged other\n");
     assert_eq!(sandbox.files().len(), 5, "no lock file stays");
@@ -132,8 +132,7 @@ fn another_value_is_kept_or_replaced_only_if_that_is_said() {
     assert_eq!(found.as_str(), Some(&*version));
 
     let kept = sandbox.done(["import", "new", "archive", "--keep"]);
-    let expected =
-        "imported agent\nkept other, of which the archive has another value\nleft out xl\n";
+    let expected = "imported agent\nkept other; the archive has another value\nleft out xl\n";
     assert_eq!(kept, expected);
     assert_eq!(value_of_new(&sandbox, "other").as_deref(), Some("there"));
     let replaced = sandbox.done(["import", "new", "archive", "--replace"]);
@@ -259,7 +258,8 @@ fn an_import_that_was_killed_is_completed_by_the_same_command() {
         let files = sandbox.files().into_iter();
         files.filter(|name| name.starts_with(&prefix)).count()
     };
-    // Killed before, between and after the values; each try goes on from what the last one left.
+    // The import is killed before, between and after the values. Each try continues with the values
+    // that the last one left.
     for delay in [0, 5, 20, 40, 80] {
         let mut import = sandbox.command(["import", "web", "archive"]);
         let mut import = import.stdout(Stdio::null()).spawn().unwrap();
@@ -267,7 +267,7 @@ fn an_import_that_was_killed_is_completed_by_the_same_command() {
         import.kill().unwrap();
         import.wait().unwrap();
     }
-    // Killed as soon as there is one of them.
+    // The import is killed as soon as one of the values is there.
     sandbox.done(["clear", "web"]);
     let mut import = sandbox.command(["import", "web", "archive"]);
     let mut import = import.stdout(Stdio::null()).spawn().unwrap();

@@ -1,4 +1,4 @@
-//! What one `userdata sweep` tells the next.
+//! The sightings that one `userdata sweep` leaves for the next.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
@@ -12,7 +12,7 @@ use userdata::{Domid, Uuid};
 
 use crate::sandbox::{NEVER, Ran, Sandbox, WEB};
 
-/// The file where `sweep` keeps sightings unless another one is chosen.
+/// The file in which `sweep` keeps sightings, unless `--state` names another one.
 fn sightings(sandbox: &Sandbox) -> PathBuf {
     sandbox.path("host.json.sightings")
 }
@@ -24,7 +24,7 @@ fn read(sandbox: &Sandbox) -> Value {
     document["sightings"]["seen"].clone()
 }
 
-/// Makes everything as old as this boot of the machine.
+/// Makes all sightings as old as this boot of the machine.
 fn grow_old(sandbox: &Sandbox) {
     let text = fs::read_to_string(sightings(sandbox)).unwrap();
     let mut document: Value = serde_json::from_str(&text).unwrap();
@@ -44,7 +44,7 @@ fn set_uuid(sandbox: &Sandbox, uuid: &str) {
     HostFile::new(sandbox.host()).apply(&event).unwrap();
 }
 
-/// With a value of `web`, whose domain has another handle now.
+/// A sandbox with a value of `web`, whose domain now has another handle.
 fn with_another_handle() -> Sandbox {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"value");
@@ -52,7 +52,7 @@ fn with_another_handle() -> Sandbox {
     sandbox
 }
 
-/// With a value of a domain that does not exist.
+/// A sandbox with a value of a domain that does not exist.
 fn with_an_orphan() -> Sandbox {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.store()).unwrap();

@@ -25,7 +25,7 @@ fn plant(sandbox: &Sandbox, names: &[impl AsRef<Path>]) {
     }
 }
 
-/// Files of every kind that belong to a domain which never exists.
+/// Files of every kind, of a domain that never exists.
 fn orphans() -> [String; 6] {
     [
         format!("userdata-c.{NEVER}.domain-userdata-lock"),
@@ -37,7 +37,7 @@ fn orphans() -> [String; 6] {
     ]
 }
 
-/// Names that are not the store's.
+/// Names of files that do not belong to the store.
 fn foreign() -> [String; 5] {
     [
         "qemu-save.1".to_owned(),
@@ -222,7 +222,8 @@ fn each_file_that_stays_is_explained() {
         assert_eq!(found, word);
         assert!(why.starts_with(reason), "{why}");
     }
-    // Beside the lines for files, there is one for the domain that has to be destroyed again.
+    // In addition to the lines for files, there is one for the domain that has to be destroyed
+    // again.
     let named: Vec<_> = lines.iter().filter(|line| line[0] == "domain").collect();
     assert_eq!((named.len(), &named[0][1]), (1, &leaving.to_string()));
     let noted = format!("userdata: domain {hidden} keeps its files: the hypervisor does not say");
@@ -328,7 +329,7 @@ fn what_may_not_be_removed_is_a_failure() {
     assert_eq!(sandbox.files().len(), orphans().len());
 }
 
-/// Among so many a sweep is killed.
+/// So many domains have a file when a sweep is killed.
 const ORPHANS: u64 = 10_000;
 
 #[test]
@@ -344,7 +345,7 @@ fn what_a_killed_sweep_left_the_next_removes() {
     sandbox.store_for_web("xl", b"value");
     let mut command = sandbox.command(["sweep"]);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    // The pipe holds less than it has to tell, so that it is killed on its way.
+    // The report of the sweep is larger than a pipe, so the sweep is killed before it ends.
     let mut told = [0; 8];
     child
         .stdout
@@ -420,7 +421,7 @@ fn sweeps_at_the_same_time_remove_each_file_once() {
     };
     let sweeps = [(); 4].map(|()| sweep());
     let ended = sweeps.map(|child: Child| Ran::from(child.wait_with_output().unwrap()));
-    // A domain that one of them found locked for a second is for the next.
+    // If a sweep finds a domain locked for a second, it leaves the domain to the next sweep.
     let last = sandbox.run(["sweep"]);
     let mut removed = Vec::new();
     for ran in ended.iter().chain([&last]) {

@@ -36,7 +36,7 @@ fn values(sandbox: &Sandbox) -> Vec<(String, Vec<u8>)> {
     unpacked(&fs::read(sandbox.path("out")).unwrap())
 }
 
-/// There is no file but those of the host.
+/// Checks that there is no file except those of the host.
 fn nothing_else_is_there(sandbox: &Sandbox) {
     let names = fs::read_dir(sandbox.path("")).unwrap();
     let mut names: Vec<_> = names
@@ -192,7 +192,7 @@ fn the_command_does_not_run_if_the_values_cannot_be_taken_along() {
     let sandbox = web();
     fs::write(sandbox.file_of_web("large"), vec![7; 100_000]).unwrap();
     let before = sandbox.contents();
-    // A disk that is full.
+    // The disk is full.
     let ran = sandbox.shell("ulimit -f 16; $0 destroy web --export out -- touch ran");
     let message = ran.refused(1);
     let expected = format!(
@@ -296,7 +296,7 @@ fn a_store_beside_it_is_refused_or_taken_along() {
                 let ran = sandbox.feed(["store", "web", "count"], next.to_string().as_bytes());
                 match ran.status {
                     0 => last = next,
-                    // Closing, and then gone.
+                    // The domain is marked as closing, and then gone.
                     3 | 10 => return last,
                     _ => panic!("{ran:?}"),
                 }

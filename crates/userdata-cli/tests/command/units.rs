@@ -1,5 +1,5 @@
-//! The units for systemd, as `systemd-analyze` sees them. It is not there on every machine; `cargo
-//! xtask ci` installs it.
+//! Checks of the units for systemd with `systemd-analyze`. Not every machine has this program;
+//! `cargo xtask ci` installs it.
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ fn folder() -> TempDir {
     folder
 }
 
-/// Whether there is a `systemd-analyze` that can be asked.
+/// Whether there is a `systemd-analyze` that can be run.
 fn is_there() -> bool {
     let Ok(output) = Command::new("systemd-analyze").arg("--version").output() else {
         return false;
@@ -59,7 +59,7 @@ fn analyze(folder: &Path, arguments: &[&str], unit: &str) -> Option<Output> {
     })
 }
 
-/// What is said about one unit; others of this machine may have faults of their own.
+/// The messages about one unit. Other units of this machine may have faults of their own.
 fn said_of(unit: &str, output: &Output) -> Vec<String> {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     let lines = text.lines().filter(|line| line.contains(unit));
@@ -76,7 +76,7 @@ fn values<'t>(text: &'t str, key: &str) -> Vec<&'t str> {
 #[test]
 fn systemd_understands_the_units() {
     let folder = folder();
-    // Without the units on which they depend.
+    // The units on which they depend are not there.
     let verify = ["verify", "--man=no", "--recursive-errors=no"];
     for (name, _) in UNITS {
         if let Some(output) = analyze(folder.path(), &verify, name) {

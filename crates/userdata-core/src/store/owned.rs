@@ -27,7 +27,7 @@ impl Owned {
         }
     }
 
-    /// The same with the records of `other` as well, which has the same owner.
+    /// These records together with those of `other`, which must have the same owner.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self {
@@ -38,7 +38,8 @@ impl Owned {
     }
 }
 
-/// One record of a domain that is not a value: a temporary file, a lock, a mark, a foreign kind.
+/// One record of a domain, by its name alone: a value, a temporary file, a lock, a mark, or a
+/// foreign kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Record {

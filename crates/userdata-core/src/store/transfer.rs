@@ -5,7 +5,7 @@ use std::fmt;
 use crate::store::{Clash, Durability};
 use crate::{DomainKey, Userid};
 
-/// Which values go from which domain to which other one, and how.
+/// The values that are to move from one domain to another, and how.
 #[derive(Clone, Copy)]
 pub struct Transfer<'a> {
     from: DomainKey,
@@ -16,8 +16,8 @@ pub struct Transfer<'a> {
 }
 
 impl<'a> Transfer<'a> {
-    /// The values of `from` for which `which` returns true go to `to`. A value that `to` has
-    /// already, with other bytes, is refused, and the change is durable.
+    /// The values of `from` for which `which` returns true go to `to`. If `to` already has one of
+    /// them with other bytes, the transfer is refused. The durability is `Full`.
     #[must_use]
     pub const fn new(from: DomainKey, to: DomainKey, which: &'a dyn Fn(&Userid) -> bool) -> Self {
         Self {
@@ -91,7 +91,7 @@ impl fmt::Debug for Transfer<'_> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transferred {
-    /// The values that the other domain has now, and the first one has no more.
+    /// The values that were moved: the other domain has them, and the first one does not.
     pub moved: Vec<Userid>,
     /// The userids under which a different value stays with each of the two, as [`Clash::Keep`]
     /// says.

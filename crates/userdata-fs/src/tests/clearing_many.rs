@@ -1,4 +1,4 @@
-//! Clearing many domains, the names of whose files are read once.
+//! Clearing many domains. The names of all their files are read together.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -134,7 +134,7 @@ fn names_beyond_the_memory_come_in_further_rounds() {
     let domains = many();
     let script = Script::default();
     script.names(names(&domains));
-    // Room for the endings and for the files of about ten domains.
+    // Memory for the endings and for the files of about ten domains.
     let told = clear(&script, &domains, 3 * 80 + 10 * 3 * 8, Keep::Nothing);
     for (_, cleared) in told {
         let cleared = cleared.unwrap();
@@ -143,7 +143,8 @@ fn names_beyond_the_memory_come_in_further_rounds() {
     let rounds = made(&script, "list");
     assert!((4..=8).contains(&rounds), "{rounds}");
 
-    // No room at all: each domain is read on its own, besides the try to read it with others.
+    // No memory at all: the directory is read twice for each domain, once together with others and
+    // once alone.
     let script = Script::default();
     script.names(names(&domains));
     for (_, cleared) in clear(&script, &domains, 0, Keep::Nothing) {
@@ -181,7 +182,7 @@ fn a_failure_of_one_domain_is_told_and_the_next_is_cleared() {
         };
         match first {
             Err(_) => assert_ne!(call, "unlink l"),
-            // What was removed is told along with the lock file that stays.
+            // The removed records are reported together with the lock file that stays.
             Ok(cleared) => assert!(
                 matches!(&cleared.failed[..], [error]
                     if matches!(error.kind(), StoreErrorKind::LockLeft(_))),

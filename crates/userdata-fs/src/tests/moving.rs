@@ -1,4 +1,4 @@
-//! A file that goes anyway becomes the lock file where none can be made or linked.
+//! If no lock file can be created or linked, a file that is removed anyway becomes the lock file.
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +14,7 @@ use userdata_core::{Store, Userid, Version};
 use super::mock::{Script, deadline, key, put, userid, words};
 use crate::Errno;
 
-/// No file can be made, and none linked, in a directory with these files of the domain.
+/// A directory with these files of the domain, in which no file can be created or linked.
 fn full(files: &[(&str, &str)]) -> Script {
     let script = Script::default();
     let name = |(kind, rest): &(&str, &str)| {
@@ -55,7 +55,7 @@ fn is_no_space(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::NoSpace(_))
 }
 
-/// Admits the first so many times.
+/// Admits the first `times` questions, and refuses the others.
 fn admitting(times: usize) -> impl FnMut(&userdata_core::store::State) -> Result<(), Refused> {
     let mut asked = 0;
     move |_| {
@@ -136,7 +136,7 @@ fn a_value_is_moved_by_no_change_that_keeps_it() {
     let done = clear(&script, Keep::Essential).unwrap();
     assert!(matches!(done, Done::Cleared(cleared) if cleared.removed.is_empty()));
     assert!(!has(&script, "move d l"));
-    // Of several ops an earlier one may fail, and the value stays.
+    // If a change has several ops, an earlier one may fail, and then the value stays.
     let script = full(&[("d", "xl")]);
     let delete = Op::Delete {
         userid: &xl(),
@@ -172,7 +172,7 @@ fn a_value_that_is_refused_under_the_lock_gets_its_name_back() {
     let back = ["stat l", "move l d", "sync", "unlock d", "close d"];
     assert_eq!(calls[calls.len() - back.len()..], words(&back));
     assert!(!has(&script, "unlink l"));
-    // So it does when the caller's code panics.
+    // The same happens if the caller's code panics.
     let script = full(&[("d", "xl")]);
     let mut asked = 0;
     let mut admit = |_: &_| {
@@ -183,7 +183,7 @@ fn a_value_that_is_refused_under_the_lock_gets_its_name_back() {
     let removed = || remove(&script, Expect::Any, &mut admit);
     catch_unwind(AssertUnwindSafe(removed)).unwrap_err();
     assert!(has(&script, "move l d"));
-    // And when the directory is not the one at its path.
+    // The same happens if the directory is no longer the one at its path.
     let script = full(&[("d", "xl")]);
     script.displace();
     let error = remove(&script, Expect::Any, &mut admitting(2)).unwrap_err();
@@ -195,7 +195,7 @@ fn a_value_that_is_refused_under_the_lock_gets_its_name_back() {
 fn a_value_that_does_not_get_its_name_back_is_reported() {
     for (call, operation, is_gone) in [
         ("move l d", Operation::Unlock, true),
-        // It is there again, and a power cut may take it.
+        // The value is there again, and a power cut may remove it.
         ("sync", Operation::SyncDirectory, false),
     ] {
         let script = full(&[("d", "xl")]);
@@ -206,7 +206,7 @@ fn a_value_that_does_not_get_its_name_back_is_reported() {
             (operation, is_gone)
         );
     }
-    // Another program broke the lock, and the value is gone with it.
+    // Another program broke the lock, and so removed the value.
     let script = full(&[("d", "xl")]);
     script.replace("stat l", 1);
     let error = remove(&script, Expect::Any, &mut admitting(2)).unwrap_err();
@@ -310,7 +310,8 @@ fn nothing_is_removed_from_a_full_directory_without_a_lock() {
     assert!(matches!(error.kind(), StoreErrorKind::Refused(_)));
     let done = clear(&full(&[]), Keep::Nothing).unwrap();
     assert!(matches!(done, Done::Cleared(cleared) if cleared.durability == Durability::Full));
-    // A failed listing, and a directory that is not the one at its path, say nothing.
+    // A failed listing, or a directory that is not the one at its path, does not show that nothing
+    // is there.
     let script = full(&[]);
     script.fail("list", 2, Errno::IO);
     let error = clear(&script, Keep::Nothing).unwrap_err();
@@ -350,7 +351,7 @@ fn a_void_marker_with_the_bytes_of_a_value_is_removed() {
         remove(&script, Expect::Any, &mut admitting(1)).unwrap();
         assert_eq!(has(&script, "unlink c"), goes);
     }
-    // Not while the change is refused, and not if it is held.
+    // The mark stays if the change is refused, or if the mark is held.
     let script = Script::default();
     script.mark().content(b"value");
     remove(&script, Expect::Any, &mut admitting(0)).unwrap_err();
@@ -362,7 +363,7 @@ fn a_void_marker_with_the_bytes_of_a_value_is_removed() {
     assert!(!has(&script, "unlink c"));
 }
 
-/// Clears the domain as one of many; the caller decides each time as the next of these says.
+/// Clears the domain as one of many. The caller's decisions are these, in order.
 fn clear_each(script: &Script, decisions: &[Keep]) -> Result<Cleared, StoreError> {
     let mut decisions = decisions.iter().copied();
     let mut told = None;

@@ -17,7 +17,7 @@ const SECOND: [&str; 2] = ["random", "link d t"];
 const NAME: [&str; 2] = ["stat l", "rename t d"];
 const RELEASE: [&str; 4] = ["stat l", "unlink l", "unlock l", "close l"];
 
-/// Puts two values of the same bytes.
+/// Puts two values with the same bytes.
 fn put_two(script: &Script, clash: Clash, durability: Durability) -> Result<StoredAll, StoreError> {
     put_under(script, ["a", "b"], clash, durability)
 }
@@ -56,12 +56,12 @@ fn made(script: &Script, call: &str) -> usize {
     script.calls().iter().filter(|made| *made == call).count()
 }
 
-/// No value is there, so that there is nothing to be named a second time.
+/// A script without old values, so that no file gets a second name.
 fn empty() -> Script {
     Script::default()
 }
 
-/// Other values are there.
+/// A script with other values under both names.
 fn filled() -> Script {
     let script = Script::default();
     script.content(b"old");
@@ -155,7 +155,8 @@ fn unchanged_values_are_made_as_durable_as_asked_for() {
         assert_eq!(made(&script, "sync_file d"), files);
         assert_eq!(made(&script, "sync"), names);
     }
-    // A sync must not be made again on the same file, so that the value gets a new one.
+    // After a failed sync the same file must not be synced again, so the value is written to a new
+    // one.
     let script = Script::default();
     script.content(b"new").fail("sync_file d", 1, Errno::IO);
     let done = put_two(&script, Clash::Refuse, Durability::Full).unwrap();
@@ -187,7 +188,7 @@ fn two_values_of_one_userid_are_refused_before_the_lock() {
 
 #[test]
 fn after_a_failure_nothing_is_named_and_nothing_left() {
-    // One temporary file is left to be removed, or two, and their second names.
+    // The last number counts the temporary files and second names that are to be removed.
     for (call, before, removed) in [
         ("random", 0, 0),
         ("create t", 0, 0),
@@ -224,8 +225,8 @@ fn a_value_without_a_name_has_the_named_ones_restored() {
     assert_eq!(error.left_behind(), None);
     let calls = script.calls();
     let failed = calls.iter().rposition(|call| call == "rename t d").unwrap();
-    // Back under its name, durably; then what the second value has left: its temporary file, its
-    // second name.
+    // First the old value gets its name back, durably. Then the temporary file and the second name
+    // of the second value are removed.
     let back = ["rename t d", "sync", "unlink t", "unlink t"];
     assert_eq!(calls[failed..failed + 4], words(&back));
     assert_eq!(made(&script, "rename t d"), 2);
@@ -256,7 +257,7 @@ fn a_lock_lost_in_the_middle_restores_nothing() {
             matches!(error.kind(), StoreErrorKind::LockLost { applied } if *applied == (named > 0)),
             "{error:?}"
         );
-        // What another process has put there since stays, and nothing of ours.
+        // A value that another process has stored since stays, and no file of this one is left.
         assert_eq!(made(&script, "rename t d"), named);
         assert_eq!(made(&script, "unlink t"), 4 - named);
         assert_eq!(made(&script, "unlink l"), 0);

@@ -1,4 +1,4 @@
-//! Showing all values of a domain under its lock.
+//! Reading all values of a domain under its lock.
 
 use std::ops::ControlFlow;
 

@@ -1,4 +1,4 @@
-//! Giving values of one domain to another, under the locks of both.
+//! Moving values from one domain to another, under the locks of both.
 
 use userdata_core::file_name::FileName;
 use userdata_core::store::{
@@ -34,7 +34,7 @@ fn names(of: &DomainKey) -> Vec<FileName> {
     ]
 }
 
-/// Two values of one of the domains, and none of the other.
+/// A script in which one of the domains has two values, and the other has none.
 fn from(giver: &DomainKey) -> Script {
     let script = Script::default();
     let there = if *giver == key() { "stat d9" } else { "stat d" };
@@ -179,7 +179,7 @@ fn a_lock_lost_in_the_middle_says_that_a_part_was_moved() {
             "{error:?}"
         );
         assert_eq!(made(&script, "rename d d9"), usize::from(moved));
-        // The lock file under the name is another's and stays.
+        // The lock file under that name belongs to another process, and stays.
         assert_eq!(made(&script, &lock.replace("stat", "unlink")), 0);
     }
     let script = from(&key());

@@ -14,10 +14,10 @@ use super::steps::{
     PATIENT, assert_refused, change, contents, delete, domain, get, is_closing, put, store, userid,
 };
 
-/// What was told of each domain, in order.
+/// The results that were reported for the domains, in order.
 type Told = Vec<(DomainKey, Result<Cleared, StoreError>)>;
 
-/// Clears the domains, all of which are told.
+/// Clears the domains, and returns the result for each.
 #[track_caller]
 fn clear_each(
     client: &dyn Store,
@@ -59,8 +59,8 @@ fn userids(client: &dyn Store, key: &DomainKey) -> Vec<String> {
     userids.collect()
 }
 
-/// Each domain is admitted on its own, and is told once, in order, with the userids of the values
-/// that were removed.
+/// Each domain is admitted on its own, and is reported once, in order, with the userids of the
+/// values that were removed.
 pub fn each_of_many_domains_is_cleared_and_told(under_test: &StoreUnderTest) {
     let client = under_test.client();
     let domains = three(&*client);
@@ -79,8 +79,8 @@ pub fn each_of_many_domains_is_cleared_and_told(under_test: &StoreUnderTest) {
     assert!(contents(&*client).is_empty());
 }
 
-/// The admission of each domain says what stays of it. Whatever the age of leftovers, their removal
-/// removes no value.
+/// The admission of each domain decides which of its data stays. The removal of leftovers, of any
+/// age, removes no value.
 pub fn the_admission_says_what_stays_of_each(under_test: &StoreUnderTest) {
     let client = under_test.client();
     let domains = three(&*client);
@@ -103,8 +103,8 @@ pub fn the_admission_says_what_stays_of_each(under_test: &StoreUnderTest) {
     assert!(userids(&*client, &third).is_empty());
 }
 
-/// A domain that is refused keeps all of its values, its refusal is told, and the next ones are
-/// cleared.
+/// A domain that is refused keeps all of its values, its refusal is reported, and the next domains
+/// are cleared.
 pub fn a_refusal_is_that_of_one_domain(under_test: &StoreUnderTest) {
     let client = under_test.client();
     let domains = three(&*client);
@@ -131,8 +131,8 @@ pub fn a_refusal_is_that_of_one_domain(under_test: &StoreUnderTest) {
     store(&*under_test.client(), &first, &userid("xl"), b"value");
 }
 
-/// The admission of a domain with a closing mark is told of it, and a clear leaves a mark that is
-/// held in force.
+/// The admission of a domain with a closing mark sees the mark, and a clear leaves a held mark in
+/// force.
 pub fn a_mark_is_seen_by_the_admission_of_one_of_many(under_test: &StoreUnderTest) {
     let client = under_test.client();
     let domains = three(&*client);
@@ -162,7 +162,8 @@ pub fn a_mark_is_seen_by_the_admission_of_one_of_many(under_test: &StoreUnderTes
     mark.reopen(PATIENT).expect("a domain is reopened");
 }
 
-/// The domains behind the one at which the caller breaks are left alone, and not even admitted.
+/// The domains after the one at which the caller breaks are left alone, and the admission is not
+/// asked about them.
 pub fn clearing_many_stops_at_a_break(under_test: &StoreUnderTest) {
     let client = under_test.client();
     let domains = three(&*client);
@@ -192,8 +193,8 @@ pub fn clearing_many_stops_at_a_break(under_test: &StoreUnderTest) {
     assert_eq!(userids(&*client, &third).len(), 3);
 }
 
-/// Domains without records are admitted and cleared of nothing, and an empty list asks and tells
-/// nothing.
+/// Domains without records are admitted, and nothing of them is removed. For an empty list nothing
+/// is asked or reported.
 pub fn domains_without_records_are_cleared_of_nothing(under_test: &StoreUnderTest) {
     let client = under_test.client();
     let domains = three(&*client);
@@ -264,12 +265,12 @@ pub fn one_of_many_is_admitted_where_no_other_change_can_come(under_test: &Store
     }
 }
 
-/// A domain that another client keeps until the timeout has passed is told so, and the others are
+/// A domain that another client keeps until the timeout is reported as busy, and the others are
 /// cleared. An engine without locks clears it too.
 pub fn a_domain_that_is_held_does_not_stop_the_others(under_test: &StoreUnderTest) {
     let domains = three(&*under_test.client());
     let [first, held, third] = domains;
-    // Taken away, because the change that is under way stores it.
+    // The value is removed first, because the change that is under way stores it.
     let xl = userid("xl");
     let ops = [delete(xl.as_userid())];
     change(&*under_test.client(), &held, &ops);

@@ -1,4 +1,4 @@
-//! Owners: every incarnation that has anything.
+//! Owners: every incarnation that has a record.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use super::StoreUnderTest;
 use super::clearing::{clear_all, fill};
 use super::steps::{PATIENT, change, contents, delete, domain, userid};
 
-/// What `owners` shows, all of it.
+/// All owners, as `owners` shows them.
 #[track_caller]
 fn owners(client: &dyn Store) -> Vec<Owned> {
     let mut shown = Vec::new();
@@ -88,7 +88,7 @@ pub fn owners_tell_domids_and_uuids_apart(under_test: &StoreUnderTest) {
     }
 }
 
-/// The owners stop at the first break.
+/// `owners` stops at the first break.
 pub fn owners_stop_at_a_break(under_test: &StoreUnderTest) {
     let client = under_test.client();
     fill_several(&*client);
@@ -106,8 +106,8 @@ pub fn owners_stop_at_a_break(under_test: &StoreUnderTest) {
     assert_eq!(shown, all);
 }
 
-/// A store without records has no owners, and an incarnation whose last record was removed is an
-/// owner no more.
+/// A store without records has no owners, and an incarnation whose last record was removed is no
+/// longer an owner.
 pub fn without_records_there_is_no_owner(under_test: &StoreUnderTest) {
     let (client, one, other) = (under_test.client(), domain(1, 1), domain(2, 2));
     assert_eq!(owners(&*client), []);

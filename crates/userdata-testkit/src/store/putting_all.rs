@@ -43,7 +43,7 @@ const fn all<'a>(values: &'a [Put<'a>], clash: Clash) -> Op<'a> {
     }
 }
 
-/// Puts all of them in an admitted change of their own.
+/// Puts all of the values in one change that is admitted.
 fn try_put_all(
     client: &dyn Store,
     key: &DomainKey,
@@ -111,7 +111,7 @@ pub fn an_equal_value_is_unchanged(under_test: &StoreUnderTest) {
 }
 
 /// If a different value is there, a change that refuses this puts no value, neither one before it
-/// nor one behind it. The changes before it stay.
+/// nor one after it. The changes before it stay.
 pub fn a_clash_that_is_refused_puts_nothing(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     store(&*client, &key, &userid("b"), b"other");
@@ -190,7 +190,7 @@ pub fn a_refusal_puts_nothing(under_test: &StoreUnderTest) {
     }
 }
 
-/// No values can be put, which changes nothing.
+/// A change may put an empty list of values, which changes nothing.
 pub fn no_values_can_be_put(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     store(&*client, &key, &userid("a"), b"old");
@@ -225,7 +225,8 @@ pub fn two_values_of_one_userid_are_unsupported(under_test: &StoreUnderTest) {
     }
 }
 
-/// Values that are put together see the changes before them and are seen by those behind them.
+/// Values that are put together see the ops before them in the change, and the ops after them see
+/// these values.
 pub fn values_are_put_among_other_changes(under_test: &StoreUnderTest) {
     let (client, key) = (under_test.client(), domain(1, 1));
     let (a, b) = (userid("a"), userid("b"));

@@ -11,7 +11,7 @@ use userdata_core::store::{
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Domid, Store, Userid, Uuid, WritableUserid};
 
-/// Passes only if the store waits for ever.
+/// A timeout that is reached only if the store waits for ever.
 pub(super) const PATIENT: Duration = Duration::from_secs(120);
 
 /// The domain with this domid and the uuid of this number.

@@ -45,7 +45,7 @@ fn values(client: &dyn Store, key: &DomainKey) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What [`values`] returns for these.
+/// The result of [`values`] for these userids and bytes.
 fn texts(values: &[(&str, &str)]) -> Vec<(String, String)> {
     values
         .iter()
@@ -123,7 +123,7 @@ pub fn a_clash_that_is_refused_moves_nothing(under_test: &StoreUnderTest) {
     let moved = try_transfer(&*client, &Transfer::new(from, to, &all));
     assert_differs(moved, Some(b"other"));
     assert!(contents(&*client) == before);
-    // What is not asked for does not clash.
+    // A value that is not asked for does not clash.
     let which = |userid: &Userid| userid.as_bytes() != b"b";
     let moved = transfer(&*client, &Transfer::new(from, to, &which));
     assert_eq!(names(&moved.moved), ["a", "c"]);
@@ -192,7 +192,7 @@ pub fn incarnations_that_look_alike_give_values_to_each_other(under_test: &Store
     }
 }
 
-/// The admission of a transfer is told the state of the giver and of the taker, in this order.
+/// The admission of a transfer receives the state of the giver and of the taker, in this order.
 pub fn a_transfer_is_told_the_states_of_both(under_test: &StoreUnderTest) {
     let (client, other) = (under_test.client(), under_test.client());
     for (from, to) in directions() {
@@ -257,8 +257,8 @@ pub fn a_transfer_leaves_the_other_domains(under_test: &StoreUnderTest) {
     assert!(contents(&*client) == before);
 }
 
-/// A transfer that ended before all was moved is completed by the same transfer; a third one moves
-/// nothing more and succeeds.
+/// If a transfer ended before all values were moved, the same transfer completes it. A third one
+/// succeeds and moves nothing.
 pub fn a_transfer_that_is_made_again_completes(under_test: &StoreUnderTest) {
     let client = under_test.client();
     for (from, to) in directions() {
@@ -281,7 +281,7 @@ pub fn transfers_in_opposite_directions_both_end(under_test: &StoreUnderTest) {
     const ROUNDS: usize = 40;
     let mut pairs = vec![directions()];
     if !under_test.tells_domids_apart() {
-        // Two names of each domain, which are in another order.
+        // Each domain has two names, which are in another order.
         pairs.push([(domain(1, 1), domain(2, 2)), (domain(3, 2), domain(4, 1))]);
     }
     for [one, other] in pairs {
@@ -363,8 +363,8 @@ pub fn a_transfer_is_as_durable_as_asked_for(under_test: &StoreUnderTest) {
     }
 }
 
-/// During a change of the giver or of the taker, a transfer returns within its timeout. Either it
-/// is made, or the time has passed and nothing is moved.
+/// During a change of the giver or of the taker, a transfer returns within its timeout. Either the
+/// transfer is made, or it times out and moves nothing.
 pub fn no_transfer_waits_beyond_its_timeout(under_test: &StoreUnderTest) {
     let (from, to) = (domain(1, 1), domain(2, 2));
     for held in [from, to] {

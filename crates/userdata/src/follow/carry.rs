@@ -1,4 +1,4 @@
-//! Carry: values go from one domain to another on the same host.
+//! Carry: moving values from one domain to another on the same host.
 
 use userdata_core::store::{State, Transfer, Transferred};
 use userdata_core::{DomainKey, Hypervisor, Store};
@@ -8,19 +8,20 @@ use crate::protocol::{admit_store, find_alive};
 use crate::{Target, Userdata, UserdataError, UserdataErrorKind};
 
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
-    /// Gives the values of one incarnation, which may live or be gone, to a domain that lives: for
-    /// toolstacks that make the new domain before they destroy the old one, and for a domain whose
-    /// uuid changed. Each value is at every instant under exactly one of the two.
+    /// Moves the values of one incarnation, which may live or be gone, to a domain that lives. This
+    /// is for toolstacks that create the new domain before they destroy the old one, and for a
+    /// domain whose uuid was changed. At every instant each value belongs to exactly one of the
+    /// two.
     ///
-    /// What is stored for the old domain afterwards does not follow. If the process is killed, the
-    /// same call completes the carry. Nothing to carry is not an error.
+    /// A value that is stored for the old domain afterwards stays there. If the process is killed,
+    /// the same call completes the carry. If there is nothing to carry, the call succeeds.
     ///
     /// # Errors
     ///
     /// [`UserdataErrorKind::SameDomain`]; [`UserdataErrorKind::NoSuchDomain`] or
-    /// [`UserdataErrorKind::BeingDestroyed`] for the new domain. A value that the new domain has
-    /// already, with other bytes, answers [`is_conflict`](UserdataError::is_conflict), and nothing
-    /// is changed.
+    /// [`UserdataErrorKind::BeingDestroyed`] for the new domain. If the new domain already has one
+    /// of the values with other bytes, nothing is changed, and
+    /// [`is_conflict`](UserdataError::is_conflict) of the error is true.
     ///
     /// # Example
     ///
@@ -59,7 +60,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
             }
             let has = |userid: &_| which.has(userid);
             let transfer = Transfer::new(from, to, &has).with_durability(self.options.durability);
-            // The first domain may be marked as closing: its values leave it before they go.
+            // The old domain may be marked as closing: its values are moved before they would be
+            // removed.
             let mut admit = |_: &State, state: &State| admit_store(&self.hypervisor, &to, state);
             Ok(self
                 .store

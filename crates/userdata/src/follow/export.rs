@@ -1,4 +1,4 @@
-//! Export: all values of a domain that go along, at one instant.
+//! Export: reading the values of a domain as they are at one instant.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -19,7 +19,7 @@ pub struct Exported {
     pub values: Vec<(Userid, Value)>,
 }
 
-/// How much one export may have.
+/// How much one export may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -38,7 +38,7 @@ impl Default for Limits {
     }
 }
 
-/// What a limit counts.
+/// The quantity that a limit bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Counted {
@@ -58,17 +58,17 @@ impl fmt::Display for Counted {
 }
 
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
-    /// The values of a domain that go along, all of one instant: no process that takes the lock of
-    /// the domain's data, as libxl and this library do, changes one of them meanwhile.
+    /// Reads the selected values of a domain, all as they are at one instant: no process that takes
+    /// the domain's lock, as libxl and this library do, changes one of them meanwhile.
     ///
-    /// libxl has no such call. A target that is a key is not looked up, so that the values of a
+    /// libxl has no such call. A target that is a domain key is not looked up, so the values of a
     /// domain that is gone can be exported.
     ///
     /// # Errors
     ///
     /// [`UserdataErrorKind::NoSuchDomain`]; [`UserdataErrorKind::LimitExceeded`]; an error of the
-    /// store or the hypervisor. A value that is empty or damaged is an error, and
-    /// [`Selection::without`] leaves it out.
+    /// store or the hypervisor. An empty or damaged value is an error; [`Selection::without`]
+    /// leaves it out.
     ///
     /// # Example
     ///

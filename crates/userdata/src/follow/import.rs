@@ -1,4 +1,4 @@
-//! Import: several values for a domain, all of them or none.
+//! Import: storing several values for a domain, all of them or none.
 
 use userdata_core::store::{Clash, Done, Op, Put, StoredAll};
 use userdata_core::{Hypervisor, Store};
@@ -9,13 +9,14 @@ use crate::{Target, Userdata, UserdataError};
 
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// Stores several values, all of them or none: if one can't be stored, none is changed. A value
-    /// that is there already with the same bytes does not clash, so that the same call completes an
-    /// import that was killed. A reader that comes in between may see a part.
+    /// that is already there with the same bytes does not clash, so the same call completes an
+    /// import that was killed. A process that reads meanwhile may see some of the new values and
+    /// not the others.
     ///
     /// # Errors
     ///
-    /// As [`Userdata::store`]. A clash that `clash` refuses answers
-    /// [`is_conflict`](UserdataError::is_conflict), and nothing is changed.
+    /// The errors of [`Userdata::store`]. If a value clashes and `clash` refuses that, nothing is
+    /// changed, and [`is_conflict`](UserdataError::is_conflict) of the error is true.
     ///
     /// # Example
     ///
@@ -64,6 +65,6 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
                 _ => Err(no_outcome(&key)),
             }
         };
-        store().map_err(|kind| UserdataError::of("import the userdata of", None, target, kind))
+        store().map_err(|kind| UserdataError::of("import userdata for", None, target, kind))
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use userdata_core::{Userid, registry};
 
-/// Which values go along with a domain: unless told otherwise, all but those that their owners
-/// write again for the new domain, as the [`registry`] says: `libxl-json`, `libvirt-xml` and `xl`.
+/// The values that go along with a domain. By default these are all values except those that their
+/// owners write again for the new domain, according to the [`registry`]: `libxl-json`,
+/// `libvirt-xml` and `xl`.
 ///
 /// ```
 /// use userdata::Userid;
@@ -28,7 +29,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// What goes along by the registry.
+    /// The default: all values except those that the registry leaves behind.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -43,8 +44,8 @@ impl Selection {
             .fold(Self::new(), Self::with)
     }
 
-    /// The value of this userid goes along, and of the others only those for which the same was
-    /// said.
+    /// The value of this userid goes along. The others stay behind, except those that are also
+    /// passed to this method or to [`with`](Self::with).
     #[must_use]
     pub fn only(mut self, userid: Userid) -> Self {
         self.only.insert(userid);
@@ -58,7 +59,7 @@ impl Selection {
         self
     }
 
-    /// The value of this userid stays behind, whatever else is said.
+    /// The value of this userid stays behind, even if it is also passed to another method.
     #[must_use]
     pub fn without(mut self, userid: Userid) -> Self {
         self.without.insert(userid);

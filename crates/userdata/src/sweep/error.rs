@@ -16,7 +16,7 @@ pub struct SweepError {
 }
 
 impl SweepError {
-    /// What was done before.
+    /// What the sweep did before it ended.
     #[must_use]
     pub const fn totals(&self) -> SweepTotals {
         self.totals
@@ -39,11 +39,12 @@ pub enum SweepErrorKind {
     /// The hypervisor does not answer.
     #[error(transparent)]
     Hypervisor(HypervisorError),
-    /// The hypervisor knows no Domain-0, which every host has: it answers for another host, or for
-    /// a part of one.
+    /// The hypervisor knows no Domain-0. Every host has one, so this hypervisor answers for only a
+    /// part of the host.
     #[error("the hypervisor does not know Domain-0, so its answers prove nothing")]
     NoDomain0,
-    /// The names in this layout have no domids, so that a domain cannot be asked for.
-    #[error("this layout does not name domids, so no domain can be asked for")]
+    /// The file names of this layout contain no domids, so the hypervisor cannot be asked about a
+    /// domain.
+    #[error("the file names of this layout have no domids, so the sweep cannot look up a domain")]
     NoDomids,
 }

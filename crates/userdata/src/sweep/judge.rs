@@ -15,8 +15,8 @@ pub(super) struct Judge<'a, H> {
     pub(super) options: &'a SweepOptions,
     /// The time of this sweep, by the store's clock.
     pub(super) now: Duration,
-    /// Whether the hypervisor has failed to say that a domain is leaving. It is not asked again
-    /// then: on Xen each such question waits for xenstored, which may not run yet.
+    /// Whether the hypervisor has failed to answer whether a domain is leaving. If so, it is not
+    /// asked again: on Xen each such question waits for xenstored, which may not run yet.
     pub(super) leaving_fails: Cell<bool>,
 }
 
@@ -64,7 +64,8 @@ impl<H: Hypervisor> Judge<'_, H> {
         }
     }
 
-    /// The verdict on a domain that lives. It is only named, so that no answer is as good as no.
+    /// The verdict on a domain that lives. That it is leaving is only reported, so a question that
+    /// fails counts as "no".
     pub(super) fn alive(&self, domain: &DomainKey) -> Kept {
         if self.leaving_fails.get() {
             return Kept::Alive { interrupted: false };
@@ -78,7 +79,7 @@ impl<H: Hypervisor> Judge<'_, H> {
 
     fn gone(&self, domain: &DomainKey, orphan: Orphan, sightings: &mut Sightings) -> Verdict {
         if self.options.settle.is_zero() {
-            // It goes at once, so that a sighting of it would only take memory.
+            // The data is removed at once, so a sighting would only take memory.
             sightings.forget(domain);
             return Verdict::Orphan(orphan);
         }

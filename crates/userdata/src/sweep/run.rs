@@ -18,7 +18,7 @@ use crate::Userdata;
 /// How long a sweep waits for the lock of one domain.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// After how many domains the hypervisor is asked again whether it answers at all.
+/// The sweep checks after this many domains whether the hypervisor still answers.
 const DOMAINS_PER_CHECK: u64 = 1000;
 
 /// A sweep under way.
@@ -26,8 +26,8 @@ pub(super) struct Sweep<'a, H, S, F> {
     userdata: &'a Userdata<H, S>,
     judge: Judge<'a, H>,
     totals: SweepTotals,
-    /// The verdicts by which records are told at the end, in a dry run or where the caller asks for
-    /// those that stay.
+    /// The verdicts on the incarnations whose records are reported at the end: those that would be
+    /// removed in a dry run, and those that stay if the caller wants them explained.
     told: Vec<(DomainKey, Verdict)>,
     each: F,
 }
@@ -54,7 +54,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
 
     pub(super) fn run(&mut self, sightings: &mut Sightings) -> Result<(), SweepErrorKind> {
         let owned = self.owned()?;
-        // Only now: a domain that is created after its data was seen is in the list.
+        // Asked only now, so that the list contains every living domain whose data was seen.
         self.check_hypervisor()?;
         let alive = self.alive()?;
         sightings.begin(self.userdata.hypervisor.boot().ok(), self.judge.now);
@@ -126,7 +126,8 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         Ok(alive)
     }
 
-    /// Judges each suspect under its lock, and clears it by that verdict.
+    /// Judges each suspect under its lock, and clears it by that verdict. A suspect is an
+    /// incarnation that is not alive in the list, or that has temporary files or marks.
     fn clear(
         &mut self,
         suspects: &[DomainKey],
@@ -183,7 +184,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         stopped.map_or(Ok(()), Err)
     }
 
-    /// Tells what came of one suspect. It has a verdict if its lock was had.
+    /// Reports the result for one suspect. It has a verdict if its lock could be taken.
     fn cleared(
         &mut self,
         domain: &DomainKey,
@@ -212,7 +213,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
                     Cleared::default(),
                 )
             }
-            // The contract forbids to clear without having asked.
+            // The contract of `Store` forbids clearing without asking `admit`.
             (None, Ok(cleared)) => {
                 let kind = StoreErrorKind::NoOutcome;
                 let error = StoreError::new(Operation::Admit, domain.to_string(), kind);
@@ -231,7 +232,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
             self.say(domain, &verdict, What::Removed(&record));
         }
         for error in &cleared.failed {
-            // A lock file that another program holds is that program's.
+            // A lock file that another program holds belongs to that program, and is not a failure.
             if !matches!(error.kind(), StoreErrorKind::Held) {
                 self.totals.failed += 1;
                 self.say(domain, &verdict, What::Failed(error));
@@ -256,7 +257,8 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         });
     }
 
-    /// Tells that an incarnation is judged, and remembers why if its records are to be told.
+    /// Reports that an incarnation is judged, and remembers the verdict if its records are to be
+    /// reported.
     fn tell(&mut self, domain: &DomainKey, verdict: Verdict) {
         self.say(domain, &verdict, What::Judged);
         let options = self.judge.options;
@@ -266,7 +268,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         }
     }
 
-    /// Tells the records that stay, or would go.
+    /// Reports the records that stay, or that would be removed.
     fn tell_records(&mut self) -> Result<(), SweepErrorKind> {
         if self.told.is_empty() {
             return Ok(());

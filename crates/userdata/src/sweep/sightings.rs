@@ -6,12 +6,12 @@ use std::time::Duration;
 use userdata_core::hypervisor::BootId;
 use userdata_core::{DomainKey, Uuid};
 
-/// Since when sweeps have seen, of each incarnation that has data, that it is gone, or that its
-/// domain has another uuid. The caller of sweeps keeps it from one to the next; without it, data
-/// stays longer, and never shorter.
+/// For each incarnation that has data: since when sweeps have seen that it is gone, or that its
+/// domid belongs to another uuid. The caller keeps the sightings from one sweep to the next. If
+/// they are lost, data stays longer, never shorter.
 ///
-/// Times are those of the store's clock, which runs from the boot of the host on. Sightings of
-/// another boot count for nothing.
+/// The times are those of the store's clock, which begins at the boot of the host. Sightings of
+/// another boot are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Sightings {
@@ -39,27 +39,27 @@ pub(crate) enum Sight {
 }
 
 impl Sightings {
-    /// None, as before the first sweep.
+    /// No sightings, as before the first sweep.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many incarnations were seen.
+    /// The number of incarnations that have a sighting.
     #[must_use]
     pub fn len(&self) -> usize {
         self.seen.len()
     }
 
-    /// Whether none was seen.
+    /// Whether there are no sightings.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.seen.is_empty()
     }
 
-    /// Keeps only what the other sightings have as well, and since the later of both times. For a
-    /// caller that finds that another sweep has replaced the sightings from which its own began:
-    /// what only one of the two saw is not known to have been so all the time.
+    /// Keeps only the sightings that `other` has as well, each with the later of the two times. A
+    /// caller needs this if another sweep has replaced the sightings with which its own sweep
+    /// began: a sighting that only one of the two has may not have been true all the time.
     pub fn agree_with(&mut self, other: &Self) {
         if self.boot != other.boot {
             self.seen.clear();
@@ -74,8 +74,8 @@ impl Sightings {
         });
     }
 
-    /// Forgets what cannot be of this boot of the host: everything, if the boot is another one or
-    /// unknown, and what was seen later than now.
+    /// Forgets every sighting that may be of another boot: all of them if the boot is another one
+    /// or unknown, and those that are later than now.
     pub(crate) fn begin(&mut self, boot: Option<BootId>, now: Duration) {
         if boot.is_none() || self.boot != boot {
             self.seen.clear();
@@ -84,7 +84,7 @@ impl Sightings {
         self.seen.retain(|_, sighting| sighting.since <= now);
     }
 
-    /// Takes a sighting down, and tells for how long it was the same.
+    /// Records a sighting, and returns for how long it has been the same.
     pub(crate) fn see(&mut self, domain: &DomainKey, sight: Sight, now: Duration) -> Duration {
         let new = Sighting { sight, since: now };
         let known = self.seen.entry(*domain).or_insert(new);
@@ -94,7 +94,7 @@ impl Sightings {
         now.saturating_sub(known.since)
     }
 
-    /// Forgets a domain that was seen otherwise, or whose data is gone.
+    /// Forgets a domain that exists, or whose data is gone.
     pub(crate) fn forget(&mut self, domain: &DomainKey) {
         self.seen.remove(domain);
     }

@@ -7,11 +7,11 @@ use userdata_core::Uuid;
 use userdata_core::hypervisor::HypervisorError;
 use userdata_core::store::StoreError;
 
-/// What becomes of the data of one incarnation, and why.
+/// The decision about the data of one incarnation, and the reason.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The domain does not exist: its data goes as a whole.
+    /// The domain does not exist: all its data is removed.
     Orphan(Orphan),
     /// The data stays.
     Kept(Kept),
@@ -25,7 +25,7 @@ pub enum Orphan {
     Absent,
     /// The hypervisor has destroyed it, although something still refers to it.
     Dead,
-    /// The domain of this domid has had another uuid for as long as the grace demands.
+    /// The domain of this domid has had another uuid for at least the grace and settle times.
     OtherUuid {
         /// The uuid that the domain has now.
         uuid: Uuid,
@@ -41,7 +41,7 @@ pub enum Kept {
     /// The domain lives. Temporary files that are older than the grace, and void closing marks,
     /// are removed.
     Alive {
-        /// Its toolstack has begun to destroy it and has not finished: to destroy it again
+        /// Its toolstack has begun to destroy it and has not finished. Destroying it again
         /// completes that.
         interrupted: bool,
     },
@@ -59,8 +59,7 @@ pub enum Kept {
         /// How long sweeps have seen it with that uuid.
         seen: Duration,
     },
-    /// The domain does not exist, and sweeps have not seen that for as long as they are told to
-    /// wait.
+    /// The domain does not exist, and sweeps have not seen that for the settle time yet.
     Settling {
         /// How long sweeps have seen it gone.
         seen: Duration,
@@ -69,7 +68,8 @@ pub enum Kept {
     Unknown(Box<HypervisorError>),
     /// Another process had the lock of its data for too long.
     Busy,
-    /// The lock could not be taken, or the data not be looked at.
+    /// The store failed before the hypervisor could be asked, for example because it could not make
+    /// a lock file.
     Failed(Box<StoreError>),
 }
 
@@ -104,7 +104,7 @@ impl Verdict {
 }
 
 impl fmt::Display for Verdict {
-    /// The reason, without the errors that are behind it.
+    /// The reason, without the errors that caused it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Orphan(Orphan::Absent) => f.write_str("the domain does not exist"),

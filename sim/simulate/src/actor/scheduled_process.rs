@@ -101,7 +101,7 @@ impl ScheduledProcess {
         self.dead.store(true, Ordering::Relaxed);
     }
 
-    /// What is wrong with the next answer of the hypervisor.
+    /// The failure of the hypervisor's next answer, if it is to fail.
     pub(crate) fn next_misanswer(&self) -> Option<Misanswer> {
         let mut misanswers = self
             .misanswers
@@ -126,7 +126,7 @@ impl ScheduledProcess {
         }
     }
 
-    /// Notes that a value is about to be replaced that nothing guards. No other process had a turn
+    /// Notes that a value is about to be replaced that no lock guards. No other process had a turn
     /// since the last call of this one, so this one could have seen it.
     fn look_at_lock(&self, name: &[u8]) {
         let format = NameFormat::Libxl;
@@ -150,7 +150,7 @@ impl ScheduledProcess {
         });
     }
 
-    /// Whether what it does from now on is a sweep.
+    /// Says whether its calls from now on belong to a sweep.
     pub(crate) fn set_sweeps(&self, sweeps: bool) {
         self.sweeps.store(sweeps, Ordering::Relaxed);
     }

@@ -83,7 +83,7 @@ pub enum LibxlRequest {
     Destroy,
 }
 
-/// What a toolstack lets happen to domains.
+/// An event in the life of domains that a toolstack causes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Life {
@@ -113,7 +113,7 @@ pub enum Life {
     Unpin(Whose),
 }
 
-/// What a program does that knows nothing of this library.
+/// An act of a program that does not know this library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Interference {
@@ -121,9 +121,9 @@ pub enum Interference {
     Plant {
         /// The letter of the kind.
         kind: u8,
-        /// What follows the uuid.
+        /// The text after the uuid in the name.
         userid: Userid,
-        /// What is put there.
+        /// The file that is put there.
         plant: Plant,
     },
     /// Locks the domain's lock file, and holds it for this time.

@@ -1,4 +1,4 @@
-//! What an operation did to one register, as far as its response tells.
+//! The accesses of an operation to one register, as far as its response shows them.
 
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
 use userdata_core::store::{Cleared, Expect, FileType, Keep, StoreErrorKind};
@@ -13,7 +13,8 @@ use crate::history::{Event, Invocation, LibxlCall};
 use crate::walk::is_applied;
 use crate::walk::{Action, Report};
 
-/// What the operation at this place did to a register of a domain that it may have concerned.
+/// The accesses of the operation at this place to a register of a domain that it may have
+/// concerned.
 pub(crate) fn accesses(facts: &Facts<'_>, place: usize, register: &Register) -> Vec<Access> {
     let Some(operation) = facts.operations.get(place) else {
         return Vec::new();
@@ -120,8 +121,8 @@ impl Made<'_> {
         }
     }
 
-    /// A value that is put along with others. If one of them can't be put, those that were are
-    /// restored, and may have been seen in between.
+    /// A value that is stored together with others. If one of them can't be stored, the old values
+    /// are restored, and the new ones may have been read in between.
     fn imported(&self, value: &[u8]) -> Vec<Access> {
         let to = Content::stored(value);
         let has = |userids: &[Userid]| userids.contains(&self.register.userid);
@@ -143,7 +144,7 @@ impl Made<'_> {
         }
     }
 
-    /// What a carry does to the domain that gives.
+    /// The effect of a carry on the domain that gives.
     fn carried_away(&self) -> Vec<Access> {
         match self.operation.report() {
             Some(Report::Carried(carried)) if carried.moved.contains(&self.register.userid) => {
@@ -154,8 +155,8 @@ impl Made<'_> {
         }
     }
 
-    /// Any value that was ever put under this userid, for whichever domain: which one it was, the
-    /// history does not tell.
+    /// Any value that was ever stored under this userid, for any domain: the history does not show
+    /// which one it was.
     fn anything_stored(&self) -> Vec<Access> {
         if let Some(Report::Carried(carried)) = self.operation.report()
             && !carried.moved.contains(&self.register.userid)
@@ -189,7 +190,7 @@ impl Made<'_> {
             .collect()
     }
 
-    /// What an operation puts under this userid.
+    /// The value that an operation stores under this userid.
     fn stored_by(&self, operation: &Operation<'_>) -> Option<Content> {
         match operation.invocation {
             Invocation::Userdata(action) => action
@@ -204,7 +205,7 @@ impl Made<'_> {
         }
     }
 
-    /// What a sweep removed, as it told.
+    /// The removals that a sweep reported.
     fn swept(&self) -> Vec<Access> {
         let Some(key) = self.register.name.owner().key() else {
             return Vec::new();
@@ -330,8 +331,9 @@ impl Made<'_> {
         self.of_the_gone(domain, self.clear(Keep::Nothing))
     }
 
-    /// The same of a domain that was destroyed with an export: what was removed is what was
-    /// exported, since no store came in between. Real libxl knows nothing of the closing mark.
+    /// The same for a domain that was destroyed with an export. The values that were removed are
+    /// those that were exported, since no store came in between. Real libxl knows nothing of the
+    /// closing mark.
     fn exported(&self, domain: &DomainKey) -> Vec<Access> {
         let mut destroyed = self.destroyed(domain);
         let libxl_is_there = self
@@ -356,7 +358,8 @@ impl Made<'_> {
         destroyed
     }
 
-    /// The same accesses, which leave alone what was stored since a domain came back with the key.
+    /// The same accesses, without those to values that were stored after a domain came back with
+    /// the key.
     fn of_the_gone(&self, domain: &DomainKey, mut cleared: Vec<Access>) -> Vec<Access> {
         let Some(back) = self
             .facts
@@ -365,7 +368,7 @@ impl Made<'_> {
         else {
             return cleared;
         };
-        // What was stored for a domain that ended as well goes with it.
+        // The values of a domain that came back and ended again are removed with it.
         let ended_again = self
             .facts
             .lifetimes

@@ -29,18 +29,18 @@ use userdata_sim::{SimDisk, SimOptions};
 /// A host that starts again has other random numbers than before.
 const SEED: u64 = 2;
 
-/// What is checked of one power cut.
+/// The facts about one power cut that are checked.
 #[derive(Clone, Copy, Debug)]
 pub struct CrashCheck<'a> {
-    /// What happened until then.
+    /// The history until then.
     pub history: &'a History,
     /// How files are named.
     pub format: NameFormat,
     /// The host when it began.
     pub before: &'a HostImage,
-    /// What the disk held.
+    /// The disk at that moment.
     pub storage: &'a Storage,
-    /// What a power cut may keep.
+    /// The model of the power cut.
     pub models: &'a [CrashModel],
     /// How many states of each model are checked; if there are more, this many are drawn.
     pub states_max: u128,
@@ -48,7 +48,7 @@ pub struct CrashCheck<'a> {
     pub seed: u64,
 }
 
-/// What was found after power cuts.
+/// The result of the checks after power cuts.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct CrashChecked {
@@ -124,7 +124,7 @@ impl CrashCheck<'_> {
 struct Aftermath<'a> {
     facts: &'a Facts<'a>,
     left: BTreeMap<&'a FileName, Vec<Survivor>>,
-    /// What was read under which name and may be there.
+    /// The contents that were read and may be there, with their names.
     known: BTreeSet<(&'a FileName, Option<TreeEntry>)>,
     /// The sets of names from which stores and removals were tried.
     names: BTreeSet<Vec<Vec<u8>>>,
@@ -176,7 +176,7 @@ impl Aftermath<'_> {
                     && owner.domid.is_none_or(|domid| domid == operation.domid())
             })
         };
-        // What a carry that was cut off had moved is not in the history.
+        // The history does not show which values a carry had moved before it was cut off.
         let carried = |taker: Owner| {
             self.facts.operations.iter().any(|operation| {
                 let to = match operation.invocation {
@@ -210,7 +210,7 @@ impl Aftermath<'_> {
         Ok(Userdata::new(host.clone(), store))
     }
 
-    /// What the real code finds there.
+    /// Reads a value with the real code.
     fn retrieve(&self, userdata: &Recovered, name: &FileName) -> Result<Content, Complaint> {
         // In the seed's names any domid will do.
         let key = key_of(name.owner());

@@ -1,5 +1,5 @@
-//! One sweep when all is over: afterwards no data exists for a domain that does not exist, and all
-//! data of the living stands.
+//! One sweep after the end of a run. Then no data of a gone domain may be left, and no value of a
+//! living domain may be lost.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use super::complaint::Complaint;
 use super::facts::{Facts, HostImage};
 use crate::walk::Guarantee;
 
-/// Random numbers of the sweeper are others than those of the run.
+/// The sweep has other random numbers than the run.
 const SEED: u64 = 3;
 
-/// Sweeps what a run left, by the real code.
+/// Sweeps the disk that a run left, with the real code.
 pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, storage: &Storage) -> Vec<Complaint> {
-    // In other names no domain can be asked for.
+    // Other layouts have no domids, so the hypervisor cannot be asked about a domain.
     if facts.format != NameFormat::Libxl {
         return Vec::new();
     }

@@ -1,5 +1,5 @@
-//! What may be left when all is over: no data of a domain that is gone, and no file unless a
-//! response reported it.
+//! Checks the files that are left after a run: no data of a domain that was destroyed with its
+//! data, and no other file unless a response reported it.
 
 use std::collections::BTreeSet;
 
@@ -139,7 +139,7 @@ fn is_sound(facts: &Facts<'_>, operation: &Operation<'_>) -> bool {
             }
             _ => false,
         },
-        // Killed: its lock ended with it, so that any clear comes later.
+        // It was killed, and its lock ended with it, so every clear comes later.
         None => operation.is_cut_off() && !facts.broken_locks.touch(operation),
         _ => false,
     }
@@ -160,7 +160,7 @@ fn is_clean_destroy(operation: &Operation<'_>) -> bool {
     }
 }
 
-/// Whether another process kept the lock beyond the deadline. This operation may have made the lock
+/// Whether another process kept the lock until the timeout. This operation may have made the lock
 /// file, but the file is then that holder's, and stays if the holder only closes it.
 fn waited_in_vain(operation: &Operation<'_>) -> bool {
     let problems = match operation.report() {
@@ -215,7 +215,7 @@ fn left_over(facts: &Facts<'_>, name: &FileName, tally: &mut Tally) -> Option<Co
         }
         _ => {
             let domid = name.owner().domid;
-            // It unlocks by the uuid that the domain has by then.
+            // libxl unlocks by the uuid that the domain has by then.
             let failed = |operation: &Operation<'_>| {
                 operation.libxl().is_some()
                     && operation.directory_failed

@@ -122,8 +122,8 @@ impl<'a> Response<'a> {
             && self.facts.lifetimes.always(&self.key, span, Life::Alive)
     }
 
-    /// The complaint of a value that was stored although the domain took no data during the whole
-    /// operation.
+    /// The complaint about a value that was stored although no store was allowed for the domain
+    /// during the whole operation.
     fn late(&self) -> Option<(Guarantee, String)> {
         let life = &self.facts.lifetimes;
         let is_late = !self.operation.hypervisor_failed
@@ -178,7 +178,8 @@ impl<'a> Response<'a> {
                 honest("it is allowed while the domain is being destroyed")
             }
             UserdataErrorKind::BeingDestroyed => {
-                // A marker's lock that fails as if it were held means that a process destroys.
+                // If the lock of a closing mark fails as if it were held, the store takes this for
+                // a process that is destroying the domain.
                 let destroyed = lifetimes.ever_leaves(&self.key, span)
                     || self.is_contended()
                     || self.operation.directory_failed;
@@ -217,7 +218,8 @@ impl<'a> Response<'a> {
         let broken = self.facts.broken_locks.touch(self.operation);
         let excused = match kind {
             StoreErrorKind::LockLost { .. } => broken,
-            // Which process waits for which is not in the history; registers check what is read.
+            // The history does not show which process waits for which. The registers check the
+            // values that are read.
             StoreErrorKind::DeadlinePassed { .. }
             | StoreErrorKind::GaveUp { .. }
             | StoreErrorKind::Empty

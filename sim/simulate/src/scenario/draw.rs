@@ -300,8 +300,8 @@ impl Draw {
             5 => Request::Destroy(durability),
             6 => Request::DestroyInVain,
             7 => Request::Retrieve(userid),
-            // Longer than any run: only what is gone goes. Without a grace, what has another uuid
-            // goes at once.
+            // A grace that is longer than any run: only data of gone domains is removed. Without a
+            // grace, data under another uuid is removed at once.
             9 if self.one_in(2) => Request::Sweep(Duration::from_secs(1 << 20)),
             9 => Request::Sweep(Duration::ZERO),
             10 if self.one_in(2) => Request::CarryFrom(self.whose(), durability),

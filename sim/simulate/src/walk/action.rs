@@ -19,9 +19,9 @@ use super::swept::Swept;
 /// A domain and a userid: where a value is stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot {
-    /// Which incarnation of which domain.
+    /// The incarnation.
     pub domain: DomainKey,
-    /// Under which userid.
+    /// The userid.
     pub userid: WritableUserid,
 }
 
@@ -30,96 +30,96 @@ pub struct Slot {
 #[strum_discriminants(
     name(ActionKind),
     derive(PartialOrd, Ord, Hash),
-    doc = "Which call of the facade.",
+    doc = "The kind of a call of the facade.",
     non_exhaustive
 )]
 #[non_exhaustive]
 pub enum Action {
     /// [`Userdata::store`]; no bytes remove.
     Store {
-        /// Where.
+        /// The place of the value.
         slot: Slot,
         /// The bytes.
         value: Vec<u8>,
-        /// What it must survive.
+        /// The durability of the change.
         durability: Durability,
     },
     /// [`Userdata::store_if`]; no bytes remove.
     StoreIf {
-        /// Where.
+        /// The place of the value.
         slot: Slot,
         /// The bytes.
         value: Vec<u8>,
-        /// What must be there.
+        /// The value that it expects to find.
         expect: Expect,
-        /// What it must survive.
+        /// The durability of the change.
         durability: Durability,
     },
     /// [`Userdata::update`] to a new value, whatever the old one is.
     Update {
-        /// Where.
+        /// The place of the value.
         slot: Slot,
         /// The bytes.
         value: Vec<u8>,
-        /// What it must survive.
+        /// The durability of the change.
         durability: Durability,
     },
     /// [`Userdata::remove`].
     Remove {
-        /// Where.
+        /// The place of the value.
         slot: Slot,
-        /// What it must survive.
+        /// The durability of the change.
         durability: Durability,
     },
     /// [`Userdata::clear`].
     Clear {
-        /// Which domain.
+        /// The domain.
         domain: DomainKey,
-        /// Which of it.
+        /// The data that stays.
         keep: Keep,
-        /// What it must survive.
+        /// The durability of the change.
         durability: Durability,
     },
     /// [`Userdata::destroy`], and the domain is gone.
     Destroy {
-        /// Which domain.
+        /// The domain.
         domain: DomainKey,
-        /// What it must survive.
+        /// The durability of the change.
         durability: Durability,
     },
     /// [`Userdata::destroy`], where the toolstack's own function destroys the domain and returns an
     /// error all the same, as `xl destroy` does if its last steps fail.
     DestroyWithError {
-        /// Which domain.
+        /// The domain.
         domain: DomainKey,
-        /// What it must survive.
+        /// The durability of the change.
         durability: Durability,
     },
     /// [`Userdata::destroy_with_export`] of all values, and the domain is gone.
     DestroyWithExport {
-        /// Which domain.
+        /// The domain.
         domain: DomainKey,
-        /// What it must survive.
+        /// The durability of the change.
         durability: Durability,
     },
     /// [`Userdata::destroy`], where the toolstack's own function fails and the domain lives on.
     DestroyInVain {
-        /// Which domain.
+        /// The domain.
         domain: DomainKey,
     },
     /// [`Userdata::import`], which replaces values that are there and differ.
     Import {
-        /// Which domain.
+        /// The domain.
         domain: DomainKey,
         /// The values, each with at least one byte.
         values: Vec<(WritableUserid, Vec<u8>)>,
-        /// What it must survive.
+        /// The durability of the change.
         durability: Durability,
     },
-    /// [`Userdata::import`] of a whole archive in which one bit of a value is not what it was, once
-    /// for each bit: every such archive is refused.
+    /// [`Userdata::import`] of an archive in which one bit of a value was flipped, once for each
+    /// bit: every such archive is refused.
     ImportDamaged {
-        /// Which domain.
+        /// The domain.
         domain: DomainKey,
     },
     /// [`Userdata::carry`] of all values that go along.
@@ -128,26 +128,26 @@ pub enum Action {
         from: DomainKey,
         /// The domain that gets them.
         to: DomainKey,
-        /// The values that are known to go along, if they are.
+        /// The values that go along, if they are known.
         values: Vec<(WritableUserid, Vec<u8>)>,
-        /// What it must survive.
+        /// The durability of the change.
         durability: Durability,
     },
     /// [`Userdata::sweep`].
     Sweep {
-        /// For how long another uuid must have been seen. It is longer than any run.
+        /// For how long another uuid must have been seen.
         grace: Duration,
-        /// The incarnations that are known to go, if they are.
+        /// The incarnations whose data is known to be removed, if they are known.
         orphans: Vec<DomainKey>,
     },
     /// [`Userdata::retrieve`].
     Retrieve {
-        /// Where.
+        /// The place of the value.
         slot: Slot,
     },
     /// [`Userdata::list`].
     List {
-        /// Which domain.
+        /// The domain.
         domain: DomainKey,
     },
 }
@@ -158,7 +158,7 @@ pub enum Action {
 struct ExitStatus;
 
 impl Action {
-    /// Performs it. A domain that is destroyed is gone from `host` at once.
+    /// Performs the action. A domain that is destroyed is gone from `host` at once.
     pub fn perform<H: Hypervisor + Clone, S: Store + Clone>(
         &self,
         userdata: &Userdata<H, S>,
@@ -167,7 +167,7 @@ impl Action {
         self.perform_with(userdata, |key| host.destroy(key.domid))
     }
 
-    /// Performs it. Domains are destroyed by `destroy`, the toolstack's own function.
+    /// Performs the action. Domains are destroyed by `destroy`, the toolstack's own function.
     pub fn perform_with<H: Hypervisor + Clone, S: Store + Clone, E: Into<Source>>(
         &self,
         userdata: &Userdata<H, S>,
@@ -264,7 +264,7 @@ impl Action {
         }
     }
 
-    /// Which domain it concerns.
+    /// The domain that the action concerns.
     #[must_use]
     pub const fn domain(&self) -> DomainKey {
         match self {
@@ -306,13 +306,13 @@ impl Action {
         )
     }
 
-    /// Which call it is.
+    /// The kind of the call.
     #[must_use]
     pub fn kind(&self) -> ActionKind {
         self.into()
     }
 
-    /// What it must survive.
+    /// The durability of the change.
     #[must_use]
     pub fn durability(&self) -> Durability {
         match self {
@@ -334,7 +334,7 @@ impl Action {
         }
     }
 
-    /// What is in `slot` afterwards, if this changes it: the bytes, or nothing.
+    /// The content of `slot` afterwards, if this changes it: the bytes, or nothing.
     #[must_use]
     pub fn effect_on(&self, slot: &Slot) -> Option<Option<&[u8]>> {
         match self {

@@ -1,4 +1,4 @@
-//! A carry after other actions: what it finds by then.
+//! The effect of a carry that comes after other actions.
 
 use userdata::UserdataErrorKind;
 use userdata_core::store::StoreErrorKind;
@@ -6,7 +6,8 @@ use userdata_core::store::StoreErrorKind;
 use super::expectation::Expectation;
 use super::{Action, Report, Slot};
 
-/// The action as it is by now: a carry moves the values that the first domain still has.
+/// The action with its present effect: a carry moves only the values that the first domain still
+/// has.
 pub(super) fn by_now(action: &Action, before: &Expectation) -> Action {
     let mut action = action.clone();
     if let Action::Carry { from, values, .. } = &mut action {
@@ -37,7 +38,7 @@ pub(super) fn is_refused(action: &Action, before: &Expectation) -> bool {
     })
 }
 
-/// Whether the report says so.
+/// Whether the report says that the carry was refused.
 pub(super) fn says_refused(report: &Report) -> bool {
     let Report::Failed(error) = report else {
         return false;

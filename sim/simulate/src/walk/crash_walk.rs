@@ -17,14 +17,14 @@ use userdata_sim::crash::{CrashModel, CrashStates, Storage, Tree};
 use userdata_sim::interpose::{CallKind, Interposed, WithoutSyncs};
 use userdata_sim::random::Random;
 
-/// What one process does, and how a crash treats it.
+/// The actions of one process, and the model of a crash.
 #[derive(Clone, Debug)]
 pub struct CrashWalk<'a> {
-    /// Where it happens.
+    /// The scene in which the process acts.
     pub scene: &'a Scene,
-    /// What is done, one after the other.
+    /// The actions, one after the other.
     pub actions: &'a [Action],
-    /// What a power cut may keep.
+    /// The model of power cuts.
     pub model: CrashModel,
     /// A seeded bug.
     pub bug: WithoutSyncs,
@@ -39,7 +39,7 @@ pub struct CrashWalk<'a> {
 pub struct Cut {
     /// After which step, modulo their count.
     pub moment: usize,
-    /// What it leaves: the index of a state of [`CrashStates`], modulo their count.
+    /// The state that the power cut leaves: an index of [`CrashStates`], modulo their count.
     pub state: u128,
 }
 
@@ -58,7 +58,7 @@ pub struct Walked {
     /// The ends by place: the kind of the action, and of the step after which the end came; `None`
     /// after all of them.
     pub ended: BTreeMap<(ActionKind, Option<CallKind>), Ended>,
-    /// What was broken.
+    /// The broken guarantees.
     pub broken: Vec<Broken>,
 }
 

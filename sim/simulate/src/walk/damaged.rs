@@ -1,4 +1,4 @@
-//! Archives in which one bit is not what it was.
+//! Archives in which one bit was flipped.
 
 use userdata::Userdata;
 use userdata_archive::{Archive, Limits};
@@ -11,7 +11,7 @@ use super::report::Report;
 /// The bytes of the value, which are found again in the archive.
 const VALUE: &[u8] = b"a value of an archive";
 
-/// Imports an archive with one bit of its value turned over, once for each bit of it.
+/// Imports an archive in which one bit of the value was flipped, once for each bit of the value.
 pub(super) fn import_damaged<H: Hypervisor, S: Store>(
     userdata: &Userdata<H, S>,
     domain: DomainKey,

@@ -1,4 +1,4 @@
-//! Everything that one process can do to one domain.
+//! The calls of the facade that walks make on one domain.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use userdata_core::store::{Durability, Keep};
 use super::{Action, Scene};
 
 impl Scene {
-    /// Every call of the facade on the first domain, once for each content that it may find there.
+    /// Calls of the facade on the first domain, once for each content that they may find there.
     #[must_use]
     pub fn protocols(&self, durability: Durability) -> Vec<Action> {
         let domain = self.first();
@@ -69,7 +69,7 @@ impl Scene {
             retrieve(Self::ABSENT),
             Action::List { domain },
         ];
-        // In the seed's names a sweep is refused.
+        // In the seed layout a sweep is refused.
         if self.setting().format == NameFormat::Libxl {
             let sweep = |grace, orphans| Action::Sweep { grace, orphans };
             all.push(sweep(Duration::ZERO, vec![self.before()]));

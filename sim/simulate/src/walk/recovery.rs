@@ -211,7 +211,7 @@ impl<'a> Recovery<'a> {
         self.others_stand(disk, expectation, cause)
     }
 
-    /// The host booted again, and no domain was created yet: one sweep removes all data.
+    /// After a reboot of the host, before any domain is created, one sweep removes all data.
     fn sweep(&self, userdata: &Recovered, disk: &SimDisk) -> Result<(), Violation> {
         let wrong = |why| Violation {
             guarantee: Guarantee::Lifetime,

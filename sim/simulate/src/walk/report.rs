@@ -8,7 +8,7 @@ use userdata_core::{Userid, Value};
 
 use super::swept::Swept;
 
-/// What the facade returned.
+/// The result that the facade returned.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Report {
@@ -22,9 +22,9 @@ pub enum Report {
     /// The hypervisor does not answer whether the domain was destroyed, and its data stays; with
     /// the problems that a toolstack would log.
     Unknown(Vec<UserdataError>),
-    /// What was read.
+    /// The value that was read, if there is one.
     Read(Option<Value>),
-    /// What was listed.
+    /// The entries that were listed.
     Listed(Vec<Entry>),
     /// Several values were stored.
     StoredAll(StoredAll),

@@ -1,4 +1,4 @@
-//! `Reported`: what a report says of what is left.
+//! `Reported`: the failures and the remaining files that a report names.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use userdata_core::store::{Cleared, StoreError};
 
 use super::Report;
 
-/// What a report says of what is left.
+/// The failures and the remaining files that a report names.
 pub(crate) struct Reported<'a> {
-    /// That everything went well.
+    /// Whether it reports no failure.
     pub(crate) nothing_wrong: bool,
-    /// That data was cleared away.
+    /// Whether it reports that data was cleared.
     pub(crate) clears: bool,
-    /// That there was a failure that names no file.
+    /// Whether it reports a failure that names no file, so that any file may be left.
     pub(crate) anything: bool,
     errors: Vec<&'a StoreError>,
     pub(crate) left_behind: BTreeSet<&'a [u8]>,

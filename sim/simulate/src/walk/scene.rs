@@ -14,12 +14,13 @@ use super::expectation::Expectation;
 use userdata_sim::crash::Storage;
 use userdata_sim::{Plant, SimDisk, SimOptions};
 
-/// What differs between walks besides their actions.
+/// The properties of a walk besides its actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// How files are named.
     pub format: NameFormat,
-    /// The size in bytes of what reaches the disk at once; values here have 3 to 12.
+    /// The bytes of a file reach the disk in blocks of this size. The values here have 6 to 15
+    /// bytes.
     pub block: Option<NonZeroUsize>,
     /// Whether no other file fits on the disk, and no link either, as on a full tmpfs.
     pub full: bool,
@@ -28,8 +29,8 @@ pub struct Setting {
 /// A host with two living domains and their data, the data of an incarnation that is gone, and
 /// files that are not userdata. No operation on the first domain may touch any data but its own.
 ///
-/// In libxl's names the second domain has the uuid of the first, as during a localhost migration;
-/// the seed's names can't tell such domains apart, so there it has its own.
+/// In libxl's layout the second domain has the uuid of the first, as during a migration on one
+/// host. The seed layout can't tell such domains apart, so there it has a uuid of its own.
 #[derive(Clone, Debug)]
 pub struct Scene {
     setting: Setting,
@@ -48,16 +49,16 @@ impl Scene {
     /// The userids that have values at the beginning, for both domains.
     pub const USERIDS: [&str; 3] = ["xl", "xl.backup", "libxl-json"];
 
-    /// The userid of a value that the incarnation which is gone has, and no other domain.
+    /// The userid of a value that only the incarnation which is gone has.
     pub const CARRIED: &str = "agent";
 
-    /// A userid without a value, of which another is a part.
+    /// A userid without a value. Other userids begin with it.
     pub const ABSENT: &str = "x";
 
     /// The grace of sweeps.
     pub const GRACE: Duration = Duration::from_secs(3600);
 
-    /// A value of three blocks of four bytes.
+    /// A value of nine bytes.
     pub const NEW: &[u8] = b"a new one";
 
     /// The scene of a setting.
@@ -96,7 +97,7 @@ impl Scene {
             "userdata-d",
             "xuserdata-d.5.xl",
             "save",
-            // Of Domain-0, and of a uuid that it does not have.
+            // A value of Domain-0 under a uuid that Domain-0 does not have.
             "userdata-d.0.11111111-2222-3333-4444-abcdef555555.agent",
         ] {
             let name = Name::new(other.as_bytes()).ok_or(Errno::INVAL)?;
@@ -114,7 +115,7 @@ impl Scene {
         key(5, UUIDS[0])
     }
 
-    /// Another one, whose domid begins with the first one's.
+    /// Another domain, whose domid begins with the digits of the first one's.
     #[must_use]
     pub fn second(&self) -> DomainKey {
         let uuid = match self.setting.format {
@@ -159,7 +160,7 @@ impl Scene {
         Ok(host)
     }
 
-    /// Its disk, each time a new one.
+    /// A new copy of its disk.
     #[must_use]
     pub fn disk(&self) -> SimDisk {
         let disk = SimDisk::boot(self.storage.clone(), SimOptions::default());

@@ -1,12 +1,13 @@
-//! What may fail on a full disk although nothing goes wrong: what stores a value, and the closing
-//! mark of a destroy, which goes on without one. What only frees must work.
+//! On a full disk a store of a value may fail, and so may the closing mark of a destroy, which
+//! continues without one. Every action that only removes must succeed.
 
 use userdata::{UserdataError, UserdataErrorKind};
 use userdata_core::store::StoreErrorKind;
 
 use super::{Action, Report, Scene};
 
-/// Whether this action needs space that the scene does not have, and says so and nothing else.
+/// Whether the action needs space that the scene does not have, and the report says this and
+/// nothing else.
 pub(super) fn explains(scene: &Scene, action: &Action, report: &Report) -> bool {
     let only_space = |problems: &[UserdataError]| problems.iter().all(is_no_space);
     let is_explained = match (action, report) {

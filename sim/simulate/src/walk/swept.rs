@@ -1,4 +1,4 @@
-//! `Swept`: what a sweep told.
+//! `Swept`: the reports of a sweep.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use userdata_core::{DomainKey, Hypervisor, Store, Userid};
 
 use super::report::Chain;
 
-/// What a sweep told.
+/// The reports of a sweep.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Swept {
@@ -18,7 +18,7 @@ pub struct Swept {
     pub removed: Vec<(DomainKey, Userid)>,
     /// How many other records it removed.
     pub others: usize,
-    /// What it could not remove, or not judge.
+    /// The errors about records that it could not remove, and domains that it could not judge.
     pub failed: Vec<String>,
     /// The incarnations that it judged to be gone.
     pub orphans: Vec<DomainKey>,
@@ -29,7 +29,7 @@ pub struct Swept {
 }
 
 impl Swept {
-    /// A sweep that has seen nothing before.
+    /// Sweeps without earlier sightings.
     pub(super) fn by<H: Hypervisor, S: Store>(userdata: &Userdata<H, S>, grace: Duration) -> Self {
         let mut options = SweepOptions::default();
         options.grace = grace;

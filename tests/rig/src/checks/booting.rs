@@ -11,7 +11,7 @@ use crate::guest::Guest;
 use crate::ours::USERID;
 use crate::{host, libxl, ours, sweep};
 
-/// What was written before xenstored was started.
+/// Reads a report that was written before xenstored was started.
 fn report(name: &str) -> Result<String> {
     let path = format!("out/boot/{name}");
     fs::read_to_string(&path).with_context(|| format!("no {path}"))

@@ -23,8 +23,8 @@ fn web() -> Result<Guest> {
     Ok(guest)
 }
 
-/// Takes the values of the domain `web` along while `command` ends it, and stores beside. Returns
-/// the last value that was stored.
+/// Runs `userdata destroy --export` with `command` on the domain `web`, and stores values
+/// meanwhile. Returns the last value that was stored.
 fn take_along(web: Guest, command: &[&str]) -> Result<String> {
     let storm = Storm::start(web.key)?;
     let exports = ["destroy", "web", "--export", ARCHIVE, "--"];
@@ -42,7 +42,8 @@ fn take_along(web: Guest, command: &[&str]) -> Result<String> {
     Ok(ended.stored.to_string())
 }
 
-/// Fails unless the domain `web` has exactly these values and libxl's own.
+/// Fails unless the domain `web` has exactly this last value, the value that stayed, and libxl's
+/// own.
 fn ensure_values(web: &Guest, last: &str) -> Result<()> {
     for (userid, value) in [("a.b*[c]", "value"), (USERID, last)] {
         let found = libxl::retrieve(web.domid, userid)?;
@@ -99,8 +100,8 @@ pub(super) fn our_values_survive_a_copy_of_a_domain_that_lives_on() -> Result<()
     back.destroy()
 }
 
-/// A domain that `xl save -D` has saved is restored with its domid and its uuid. What libxl left
-/// under them when the domain was saved is swept before.
+/// A domain that `xl save -D` has saved is restored with its domid and its uuid. A sweep before
+/// that removes the value that libxl left under them when the domain was saved.
 pub(super) fn a_restore_under_the_same_key_finds_nothing_old() -> Result<()> {
     let web = web()?;
     let (old, domid) = (web.key, web.domid);

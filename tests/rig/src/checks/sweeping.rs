@@ -1,4 +1,5 @@
-//! One `userdata sweep` after every way in which real Xen and killed programs leave files behind.
+//! Real Xen and killed programs leave files behind in several ways; each check ends with one
+//! `userdata sweep`.
 
 use std::fs;
 use std::path::Path;
@@ -23,19 +24,20 @@ const ROUNDS: usize = 50;
 /// Rounds of a check whose domains xl creates and destroys, which takes a second.
 const ROUNDS_OF_XL: usize = 10;
 
-/// The same with stores of ours and of libxl's at once; `leak.rs` has 40 rounds of either.
+/// The same with stores of this project and of libxl at once; `leak.rs` has 40 rounds with either
+/// alone.
 const ROUNDS_OF_STORMS: usize = 5;
 
 /// The domains that live on in each check.
 const LIVING: usize = 5;
 
-/// Holds no output of the process that started it.
+/// It keeps no output of the process that started it open.
 const SLEEP: &str = "exec sleep 5 >/dev/null 2>&1";
 
-/// Under this userid no check stores again.
+/// The userid of a value that no check stores again.
 const STAYS: &str = "stays";
 
-/// Of libxl's stores, some come after its own clean-up; of ours, none.
+/// Some stores of libxl come after its own clean-up. No store of this project does.
 pub(super) fn a_sweep_after_stores_during_xl_destroy_leaves_nothing_dead() -> Result<()> {
     let neighbour = Guest::create("neighbour")?;
     let living = [neighbour.key];
@@ -78,7 +80,8 @@ pub(super) fn a_sweep_after_our_processes_were_killed_leaves_nothing_dead() -> R
             _ => &["rig", "churn", &name],
         };
         let mut program = Program::start(words, b"")?;
-        // Besides the value that stays, the domain has a lock, a mark, a temporary file or a value.
+        // In addition to the value that stays, the domain has a lock, a mark, a temporary file or a
+        // value.
         program::until(&format!("{words:?} works"), || {
             ensure!(!program.ended()?, "{words:?} ended");
             Ok(host::files(Some(key.domid.get().into()))?.len() > 1)
@@ -128,8 +131,8 @@ fn end(bare: BareDomains) -> Result<()> {
     sweep::ensure_gone(&dead)
 }
 
-/// Real libxl removes nothing of a domain that `xc_domain_destroy` alone has ended, neither what
-/// was stored through it nor its own `libxl-json`.
+/// If `xc_domain_destroy` alone ends a domain, real libxl removes none of its data, not even its
+/// own `libxl-json`.
 pub(super) fn a_bare_destroy_leaves_every_file_until_a_sweep() -> Result<()> {
     let guest = Guest::create("forgotten")?;
     let mut bare = BareDomains::create(ROUNDS)?;
@@ -190,7 +193,8 @@ pub(super) fn a_half_destroyed_domain_lives_and_is_named_as_interrupted() -> Res
     sweep::ensure_gone(&[key])
 }
 
-/// Each domain then is gone, half destroyed, or untouched, which is tried again.
+/// Afterwards each domain is gone, half destroyed or untouched. An untouched one is destroyed
+/// again.
 pub(super) fn a_sweep_after_xl_destroy_was_killed_keeps_all_that_lives() -> Result<()> {
     let first = Guest::create("killed")?;
     let started = Instant::now();
@@ -222,7 +226,7 @@ pub(super) fn a_sweep_after_xl_destroy_was_killed_keeps_all_that_lives() -> Resu
             half.push(guest);
         }
     }
-    // Of a domain that has no file any more, a sweep knows nothing.
+    // A sweep does not notice a domain that has no file any more.
     let mut named = Vec::new();
     for guest in &half {
         if !host::files(Some(guest.domid))?.is_empty() {
@@ -265,7 +269,7 @@ pub(super) fn libxl_loses_no_store_beside_1000_sweeps() -> Result<()> {
     let theirs = Program::start(&["libxl-reread", &domain, USERID], b"")?;
     let userdata = ours::library(ours::xen()?)?;
     let mut options = SweepOptions::default();
-    // Otherwise it would not even ask for the lock of a living domain.
+    // With a longer grace, a sweep would still take the lock, but leave the temporary file.
     options.grace = Duration::ZERO;
     let mut sightings = Sightings::new();
     for number in 0..SWEEPS {

@@ -12,8 +12,9 @@ use crate::holder;
 use crate::ours::USERID;
 use crate::{host, libxl, ours, program};
 
-/// The helper is run at each boot, and forgets which domids were in use before it. The userdata of
-/// the domains that had them it leaves, and a new domain with the same domid and uuid inherits it.
+/// The helper is run at each boot, and forgets which domids were in use before it. It leaves the
+/// userdata of the domains that had them, and a new domain with the same domid and uuid inherits
+/// it.
 pub(super) fn xen_init_dom0_clears_the_domid_history_and_no_userdata() -> Result<()> {
     let key: DomainKey = "4242.5e1f0b00-0000-4000-8000-0000000000b1".parse()?;
     let model = Guest::create("again")?;
@@ -27,7 +28,7 @@ pub(super) fn xen_init_dom0_clears_the_domid_history_and_no_userdata() -> Result
         Path::new(libxl::HISTORY).exists(),
         "libxl has no history of domids"
     );
-    // Without this name it takes the host for one that was just booted.
+    // Without this name, the helper takes the host for one that was just booted.
     program::output(&["xenstore-rm", "/local/domain/0/name"])?;
     program::output(&["xen-init-dom0"])?;
     let history = fs::read(libxl::HISTORY).unwrap_or_default();
@@ -42,8 +43,8 @@ pub(super) fn xen_init_dom0_clears_the_domid_history_and_no_userdata() -> Result
     guest.destroy()
 }
 
-/// A process that can open no more files fails to open the lock file, and removes it. Our command
-/// fails, too, and leaves it.
+/// A process that can open no more files fails to open the lock file, and removes it. This
+/// project's command fails, too, and leaves the file in place.
 pub(super) fn libxl_without_the_lock_removes_the_lock_holders_file() -> Result<()> {
     let guest = Guest::create("held")?;
     let domain = guest.domid.to_string();
@@ -60,7 +61,7 @@ pub(super) fn libxl_without_the_lock_removes_the_lock_holders_file() -> Result<(
         let left = host::files(Some(guest.domid))?;
         ensure!(left.contains(&lock), "our command removed the lock file");
     }
-    // With fewer files libxl does not start; with more it waits for the lock, until it is ended.
+    // With fewer files, libxl does not start. With more, it waits for the lock until it is killed.
     let script = "retrieve=\"libxl-userdata $1 $2 retrieve\"
     for files in $(seq 3 40); do
         (ulimit -S -n $files; exec timeout -s KILL 2 $retrieve) 2>/tmp/tried

@@ -1,4 +1,4 @@
-//! `Report`: what a sweep does, told while it does it.
+//! `Report`: the report of a sweep, written while the sweep works.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
@@ -18,7 +18,7 @@ use crate::standard;
 use crate::status::Status;
 use crate::userid::shown;
 
-/// What becomes of a file.
+/// What a sweep does, or would do, with a file.
 #[derive(Clone, Copy)]
 enum Action {
     Removed,
@@ -34,14 +34,15 @@ pub(super) struct Report {
     /// When the host was booted, if values that are older are to be marked.
     boot: Option<SystemTime>,
     stdout: BufWriter<File>,
-    /// Whether a file was written.
+    /// Whether anything was written to standard output.
     begun: bool,
-    /// The first error of standard output. The sweep goes on without it.
+    /// The first error of standard output. The sweep continues, and writes nothing more.
     written: io::Result<()>,
     progress: ProgressBar,
     domains: Vec<document::SweptDomain>,
     failed: Vec<String>,
-    /// How many files a dry run counts among those that would be removed, and could not be.
+    /// How many directories have the name of a file. A dry run counts them as failures, and not as
+    /// files that would be removed.
     would_fail: u64,
 }
 
@@ -135,7 +136,7 @@ impl Report {
         self.write_json(&document);
     }
 
-    /// Tells of a domain that is judged, if it needs attention.
+    /// Reports a domain that was judged, if it needs attention.
     fn judged(&mut self, key: &DomainKey, verdict: &Verdict) {
         self.progress.inc(1);
         let Verdict::Kept(kept) = verdict else { return };
@@ -182,7 +183,7 @@ impl Report {
         self.progress.suspend(|| self.output.note(line));
     }
 
-    /// Writes a line at once: of a sweep that is killed, all that it did is told.
+    /// Writes a line at once, so that a sweep that is killed has reported all that it did.
     fn line(&mut self, line: &str) {
         let progress = self.progress.clone();
         progress.suspend(|| {
@@ -206,7 +207,7 @@ impl Report {
         }
     }
 
-    /// Ends the report, with the reason if the sweep did not go on.
+    /// Ends the report. `error` says why the sweep ended early, if it did.
     pub(super) fn end(
         mut self,
         mut totals: SweepTotals,

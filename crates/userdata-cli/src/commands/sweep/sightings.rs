@@ -1,4 +1,4 @@
-//! `SightingsFile`: where one sweep tells the next what it has seen.
+//! `SightingsFile`: the file in which a sweep leaves its sightings for the next one.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -46,7 +46,7 @@ struct Schema {
     schema: String,
 }
 
-/// Why sightings are not used.
+/// Why the sightings in a file are not used.
 #[derive(Debug, Error)]
 enum Unusable {
     #[error("they cannot be read")]
@@ -63,7 +63,7 @@ enum Unusable {
     Damaged(#[source] serde_json::Error),
 }
 
-/// The sightings are not written.
+/// The sightings could not be written.
 #[derive(Debug, Error)]
 #[error("cannot write the sightings to {}: {source}", .path.display())]
 pub(super) struct NotWritten {
@@ -72,8 +72,8 @@ pub(super) struct NotWritten {
 }
 
 impl SightingsFile {
-    /// Reads the file. If it is missing, nothing was seen. If it cannot be used, neither, and that
-    /// is reported.
+    /// Reads the file. A missing file means that there are no sightings. So does one that cannot be
+    /// used, and this is reported.
     pub(super) fn read(path: PathBuf, output: Output) -> Self {
         let (found, unusable) = match read(&path) {
             Ok(found) => (found.unwrap_or_default(), false),
@@ -93,7 +93,7 @@ impl SightingsFile {
         }
     }
 
-    /// What was seen before this sweep.
+    /// The sightings of earlier sweeps.
     pub(super) const fn found(&self) -> &Sightings {
         &self.found
     }

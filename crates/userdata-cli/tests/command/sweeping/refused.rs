@@ -17,7 +17,7 @@ fn the_seed_layout_is_not_swept() {
     let before = everything(&sandbox);
     let message = sandbox.refused(1, ["sweep", "--layout", "seed"]);
     assert!(message.contains("do not name a domid"), "{message}");
-    // Nothing is asked before.
+    // The hypervisor is not asked before this refusal.
     fs::write(sandbox.host(), "not a host").unwrap();
     assert_eq!(
         sandbox.refused(1, ["sweep", "--layout", "seed", "--dry-run"]),
@@ -88,7 +88,7 @@ fn a_host_that_was_not_asked_for_sweeps_its_own_directory_alone() {
     let ran = auto(&["--dir", &own.display().to_string()], "");
     assert_eq!(ran.status, 0, "{ran:?}");
     assert_eq!(fs::read_dir(own).unwrap().count(), 0);
-    // A host that is named is believed.
+    // If the host is named, its answers count.
     sandbox.done(["sweep", "--dir", &store]);
     assert!(sandbox.files().is_empty());
 }

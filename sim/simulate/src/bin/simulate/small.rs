@@ -19,13 +19,13 @@ pub(crate) struct Small {
     pub(crate) bounds: Bounds,
 }
 
-/// How many questions a store and a clear ask together, at least.
+/// A store and a clear ask at least this many questions together.
 const QUESTIONS: u64 = 6;
 
 /// A process, and its tasks, one after the other.
 type Part = (Role, Vec<Task>);
 
-/// Their numbers are those of the cases.
+/// All small scenarios, in the order of the numbers of their cases.
 pub(crate) fn all() -> Vec<Small> {
     let of_two = |kills, power_cut, preemptions| {
         let bounds = Bounds {

@@ -1,4 +1,4 @@
-//! What must be on the disk after a run, if the report of the run is true.
+//! The expected content of the disk after a run, if the report of the run is true.
 
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
 use userdata_core::DomainKey;
@@ -13,7 +13,7 @@ use crate::walk::recovery::files_of_first;
 use crate::walk::{Action, Report, Slot, Swept};
 
 impl FaultWalk<'_> {
-    /// What must be there, if the report is true.
+    /// The expected content of the disk, if the report is true.
     pub(super) fn expected(&self, run: &Run) -> Result<Expectation, String> {
         let before = self.scene.expectation();
         let action = self.believed(run);
@@ -137,7 +137,7 @@ impl FaultWalk<'_> {
         }
     }
 
-    /// What must be there after a sweep, if what it told is true.
+    /// The expected content of the disk after a sweep, if its reports are true.
     fn swept(&self, run: &Run, swept: &Swept) -> Result<Expectation, String> {
         let before = self.scene.expectation();
         let Action::Sweep { orphans, grace } = self.action else {
