@@ -15,6 +15,10 @@ use clap::Subcommand;
 
 use crate::child::{self, Child};
 use crate::project;
+use crate::xen::libxl_diff;
+
+mod shared_object;
+mod test;
 
 /// How long a first build may take.
 const LIMIT: Duration = Duration::from_secs(1800);
@@ -31,6 +35,8 @@ pub(crate) struct Library {
     pub(crate) package: &'static str,
     /// The name that programs which are linked to it look for at run time.
     soname: Option<&'static str>,
+    /// What it exports, in order: each name with its version, if it has one.
+    exports: &'static [&'static str],
     /// The linker's version script: what it exports, and under which versions. Without one it
     /// exports every C function.
     version_script: Option<&'static str>,
@@ -42,6 +48,11 @@ pub(crate) const DROP_IN: Library = Library {
     file: "libuserdata_libxl.so",
     package: "userdata-libxl",
     soname: None,
+    exports: &[
+        "libxl_userdata_retrieve",
+        "libxl_userdata_store",
+        "libxl_userdata_unlink",
+    ],
     version_script: Some("crates/userdata-libxl/libuserdata_libxl.map"),
 };
 
@@ -53,11 +64,18 @@ const LIBRARIES: &[Library] = &[DROP_IN];
 pub(crate) enum Task {
     /// Build the C libraries into target/capi/lib
     Build,
+    /// Build the C libraries, and check what they export and what their functions do
+    ///
+    /// The drop-in is compared with real libxl, without a hypervisor, in a program that is linked
+    /// to libxl.
+    Test(libxl_diff::Options),
 }
 
 impl Task {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let Self::Build = self;
+        if let Self::Test(options) = self {
+            return Ok(ExitCode::from(test::run(&options)?));
+        }
         let mut run = |command: &mut Command| Child::start(command, LIMIT)?.succeed();
         for library in build(&mut run)? {
             let shown = library.strip_prefix(project::root()).unwrap_or(&library);

@@ -40,7 +40,7 @@ enum Task {
     Bench(bench::Task),
     /// Everything that the simulation has, for some minutes: figures, targets and a page
     Campaign(campaign::Task),
-    /// The C libraries
+    /// The C libraries: shared objects, and their checks
     #[command(subcommand)]
     Capi(capi::Task),
     /// Bugs planted in a copy of the source, each of which the simulation has to find
