@@ -32,6 +32,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "userdata-testkit",
         ],
     ),
+    (
+        "userdata-libxl",
+        &["hv-sim", "hv-xen", "userdata", "userdata-fs"],
+    ),
 ];
 
 /// The packages outside `crates/` on which other packages there may depend.
