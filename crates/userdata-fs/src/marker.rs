@@ -17,12 +17,16 @@ use userdata_core::store::{
 use crate::failure::kind_of;
 use crate::lock::{HeldLock, Opened};
 use crate::moved::Substitute;
-use crate::wait::Timeout;
+use crate::wait::{Retries, Timeout};
 use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata};
 
 /// How often the file may vanish before it is opened. No process should remove it without the
 /// domain's lock.
 const MADE_MAX: u32 = 8;
+
+/// How often the mark is tried to lock. Where there is no space for a lock file, a process looks at
+/// the mark without the domain's lock, and must not be taken for one that destroys the domain.
+const HELD_MAX: u32 = 4;
 
 /// The file under the name of a domain's closing mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -248,15 +252,20 @@ fn hold<D: Directory>(
 ) -> Result<Identity, StoreError> {
     let directory = &*lock.store().directory;
     let failed = |kind| StoreError::new(Operation::Mark, name, kind);
-    match directory.lock(file, LockMode::Exclusive) {
-        Ok(()) => {}
-        Err(Errno::AGAIN) => {
-            // A process that only looks at the mark has the domain's lock. It can meet this one
-            // only if the lock was lost.
-            lock.check()?;
-            return Err(failed(StoreErrorKind::Refused(Refused::BeingDestroyed)));
+    let mut retries = Retries::new(directory, lock.timeout());
+    let mut tries = 1;
+    loop {
+        match directory.lock(file, LockMode::Exclusive) {
+            Ok(()) => break,
+            // A process that only looks at the mark locks it for a moment.
+            Err(Errno::AGAIN) if tries < HELD_MAX && retries.pause().is_ok() => tries += 1,
+            Err(Errno::AGAIN) => {
+                // If the domain's lock was lost, the other process may be one that only looks.
+                lock.check()?;
+                return Err(failed(StoreErrorKind::Refused(Refused::BeingDestroyed)));
+            }
+            Err(errno) => return Err(failed(kind_of(errno))),
         }
-        Err(errno) => return Err(failed(kind_of(errno))),
     }
     let held = directory.metadata(file).map_err(|e| failed(kind_of(e)))?;
     let named = directory

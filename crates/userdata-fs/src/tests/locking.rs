@@ -185,6 +185,16 @@ fn a_mark_is_not_made_when_refused_or_held_by_another_process() {
 }
 
 #[test]
+fn a_mark_that_another_process_looks_at_is_tried_again() {
+    let script = Script::default();
+    script.fail_once("lock c", Errno::AGAIN);
+    let mark = script.store().close(&key(), deadline(), &mut |_| Ok(()));
+    drop(mark.unwrap());
+    let tries = script.calls().into_iter().filter(|call| call == "lock c");
+    assert_eq!(tries.count(), 2);
+}
+
+#[test]
 fn a_mark_that_is_held_under_a_lost_lock_tells_of_the_lock() {
     let script = Script::default();
     script.fail("lock c", 0, Errno::AGAIN);

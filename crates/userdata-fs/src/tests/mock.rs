@@ -2,7 +2,7 @@
 //! that the test chooses.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -64,8 +64,8 @@ struct State {
     calls: Vec<String>,
     /// How often each call was made.
     counts: BTreeMap<String, usize>,
-    /// From which call on which one fails: its text, how many of the same text succeed before.
-    failures: Vec<(String, usize, Errno)>,
+    /// Which calls fail: their text, and which of those with the same text.
+    failures: Vec<(String, Range<usize>, Errno)>,
     /// The inode under each name that is not the one that was opened.
     replaced: Vec<(String, usize)>,
     /// Which file has a name since it was moved there.
@@ -91,7 +91,15 @@ impl Script {
             .lock()
             .unwrap()
             .failures
-            .push((call.to_owned(), before, errno));
+            .push((call.to_owned(), before..usize::MAX, errno));
+        self
+    }
+
+    /// Makes the first call with this text fail, and no other one.
+    pub(super) fn fail_once(&self, call: &str, errno: Errno) -> &Self {
+        let mut state = self.0.lock().unwrap();
+        state.failures.push((call.to_owned(), 0..1, errno));
+        drop(state);
         self
     }
 
@@ -158,7 +166,7 @@ impl Script {
         let failure = state
             .failures
             .iter()
-            .find(|(text, spared, _)| *text == call && before >= *spared)
+            .find(|(text, which, _)| *text == call && which.contains(&before))
             .map(|(_, _, errno)| *errno);
         state.calls.push(call);
         failure.map_or(Ok(before), Err)
