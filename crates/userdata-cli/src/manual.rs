@@ -103,8 +103,9 @@ sweep may remove.
 The exit status is 0 if every domain was judged, those that stay included; 1 if the sweep was
 refused, or if something could not be removed. The rest is done all the same.
 
-Nothing is removed if the hypervisor does not answer or knows no Domain-0, in the seed layout, and
-where --hypervisor auto found no Xen and --dir is not the simulated host's own directory.
+Nothing is removed if the hypervisor does not answer or knows no Domain-0, and in the seed layout.
+The same holds where --dir is not the simulated host's own directory, if --hypervisor auto found no
+Xen or the file of the simulated host is missing.
 
 Examples:
   userdata sweep --dry-run --explain
