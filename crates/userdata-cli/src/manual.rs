@@ -97,8 +97,8 @@ totals.
   busy         another process holds its lock for longer than a second
   failed       its files cannot be locked or read
 
-A dry run asks without the locks, and shows no temporary files and marks of living domains, which a
-sweep may remove.
+A dry run asks without the locks, and does not show the marks of living domains that a sweep may
+remove.
 
 The exit status is 0 if every domain was judged, those that stay included; 1 if the sweep was
 refused, or if something could not be removed. The rest is done all the same.
