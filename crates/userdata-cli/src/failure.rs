@@ -85,6 +85,8 @@ pub(crate) enum Failure {
          {directory}: name the host with --hypervisor"
     )]
     SweepOfOthers { directory: PathBuf },
+    #[error("there is no simulated host in {host}, so the files in {directory} are not swept")]
+    SweepWithoutHost { host: PathBuf, directory: PathBuf },
     #[error("domain {domain} still lives, although '{command}' succeeded")]
     StillAlive { domain: DomainKey, command: String },
     #[error(transparent)]

@@ -97,8 +97,8 @@ begun and not completed. The last line has totals.
   busy         another process holds its lock for longer than a second
   failed       its files cannot be locked or read
 
-A dry run asks without the locks, and shows no temporary files and marks of living domains, which a
-sweep may remove.
+A dry run asks without the locks, and does not show the marks of living domains that a sweep may
+remove.
 
 The exit status is 0 if the sweep went through all domains, also if files stay because a domain is
 unknown or busy. It is 1 if the sweep was refused or ended early, or if files could not be locked,
@@ -106,7 +106,7 @@ read or removed; a file that cannot be removed does not end the sweep.
 
 The sweep is refused, and removes nothing, if the hypervisor does not answer or knows no Domain-0,
 in the seed layout, and if --hypervisor auto found no Xen and --dir is not the simulated host's own
-directory.
+directory. It is also refused if the file of the simulated host is missing.
 
 Examples:
   userdata sweep --dry-run --explain

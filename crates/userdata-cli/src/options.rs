@@ -1,7 +1,7 @@
 //! `Options`: the options of every command, and what they open.
 
 use std::fs::{self, DirBuilder};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -139,14 +139,22 @@ impl Options {
             return Err(Failure::SweepOfSeed);
         }
         let host = self.host()?;
+        let (Host::Simulated(simulated), Some(directory)) = (&host, &self.dir) else {
+            return Ok(host);
+        };
+        if is_same_file(directory, &host.default_directory().path) {
+            return Ok(host);
+        }
+        let directory = directory.clone();
         // A simulated host that was not asked for knows its own domains alone, and would have those
         // of a Xen host that was booted without Xen removed.
-        if let (HypervisorChoice::Auto, Host::Simulated(_), Some(directory)) =
-            (&self.hypervisor, &host, &self.dir)
-            && !is_same_file(directory, &host.default_directory().path)
-        {
-            let directory = directory.clone();
+        if matches!(self.hypervisor, HypervisorChoice::Auto) {
             return Err(Failure::SweepOfOthers { directory });
+        }
+        // One whose file is missing, perhaps because its name was mistyped, knows no domain at all.
+        if fs::metadata(simulated.path()).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            let host = simulated.path().to_owned();
+            return Err(Failure::SweepWithoutHost { host, directory });
         }
         Ok(host)
     }

@@ -122,6 +122,7 @@ impl From<&Failure> for Status {
             | Failure::Sweep(_)
             | Failure::SweepOfSeed
             | Failure::SweepOfOthers { .. }
+            | Failure::SweepWithoutHost { .. }
             | Failure::Demo(_) => Self::Failure,
         }
     }

@@ -6,8 +6,8 @@ use userdata_core::DomainKey;
 use userdata_core::Userid;
 use userdata_core::file_name::{FileName, Kind, NameFormat};
 use userdata_core::store::{
-    AdmitEach, Cleared, Done, Durability, EachCleared, Keep, Op, Refused, State, StoreError,
-    StoreErrorKind,
+    AdmitEach, Cleared, Done, Durability, EachCleared, Keep, Op, Record, Refused, State,
+    StoreError, StoreErrorKind,
 };
 
 use crate::free::Removal;
@@ -88,9 +88,13 @@ impl ClearEach {
             })
         });
         let cleared = admitted.and_then(|()| lock.clear_names(names, keep, self.durability, None));
-        if keep == Keep::Nothing && cleared.is_ok() {
-            lock.is_clean();
-        }
+        let cleared = cleared.map(|mut cleared| {
+            match keep {
+                Keep::Nothing => lock.is_clean(),
+                _ => cleared.others.extend(lock.clean().iter().map(record)),
+            }
+            cleared
+        });
         lock.release(cleared, |mut cleared, error| {
             cleared.failed.push(error);
             Ok(cleared)
@@ -128,6 +132,10 @@ impl ClearEach {
         });
         Ok(cleared.unwrap_or_default())
     }
+}
+
+fn record(name: &FileName) -> Record {
+    Record::new(name.kind(), name.userid())
 }
 
 fn is_no_space(error: &StoreError) -> bool {

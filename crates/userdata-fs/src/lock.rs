@@ -176,7 +176,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         self.store.check_place(Operation::Lock, &self.name)?;
         self.store.check_case(&self.name, self.identity)?;
         if found {
-            self.unswept = cleaning == Cleaning::Last || !self.remove_temporaries();
+            self.unswept = cleaning == Cleaning::Last || self.remove_temporaries().is_none();
         }
         Ok(())
     }
@@ -187,19 +187,27 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         self.unswept = false;
     }
 
-    /// Removes the temporary files that killed lock holders left. Returns whether the directory
-    /// could be searched. A temporary file that stays does not harm the change, so failures are not
-    /// reported.
-    fn remove_temporaries(&self) -> bool {
-        let Ok(names) = self.store.names_of(&self.domain) else {
-            return false;
-        };
-        for name in names {
-            if matches!(name.kind(), Kind::Temporary | Kind::New) {
-                let _ = self.store.directory.unlink((&name).into());
-            }
+    /// Removes the temporary files that killed lock holders left, if there may be some, and returns
+    /// their names. The release would remove them, too, but tells no names.
+    pub(crate) fn clean(&mut self) -> Vec<FileName> {
+        if !self.unswept || self.check().is_err() {
+            return Vec::new();
         }
-        true
+        let removed = self.remove_temporaries();
+        self.unswept = removed.is_none();
+        removed.unwrap_or_default()
+    }
+
+    /// Removes the temporary files that killed lock holders left, and returns their names; `None`
+    /// if the directory could not be searched. A temporary file that stays does not harm the
+    /// change, so failures are not reported.
+    fn remove_temporaries(&self) -> Option<Vec<FileName>> {
+        let mut names = self.store.names_of(&self.domain).ok()?;
+        names.retain(|name| {
+            matches!(name.kind(), Kind::Temporary | Kind::New)
+                && self.store.directory.unlink(name.into()).is_ok()
+        });
+        Some(names)
     }
 
     pub(crate) fn store(&self) -> &'a FileStore<D> {
@@ -288,7 +296,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     fn unlink_lock(&self) -> Result<(), StoreError> {
         match self.store.directory.metadata_at((&self.name).into()) {
             Ok(metadata) if metadata.identity == self.identity => {
-                if self.unswept && !self.remove_temporaries() {
+                if self.unswept && self.remove_temporaries().is_none() {
                     return Ok(());
                 }
                 match self.moved.as_ref().filter(|moved| is_given_back(moved)) {

@@ -1,7 +1,7 @@
 //! The sightings that one `userdata sweep` leaves for the next.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -150,16 +150,6 @@ fn sightings_that_cannot_be_used_are_begun_anew() {
     file.set_len((64 << 20) + 1).unwrap();
     begins_anew(&sandbox, "it has more than 67108864 bytes");
     let sandbox = with_an_orphan();
-    mknodat(
-        CWD,
-        sightings(&sandbox),
-        FileType::Fifo,
-        Mode::from(0o600),
-        0,
-    )
-    .unwrap();
-    begins_anew(&sandbox, "it is not a regular file");
-    let sandbox = with_an_orphan();
     sandbox.done(["sweep", "--settle", "1"]);
     grow_old(&sandbox);
     fs::set_permissions(sightings(&sandbox), fs::Permissions::from_mode(0o622)).unwrap();
@@ -208,6 +198,23 @@ fn sightings_that_cannot_be_written_are_a_warning() {
         assert!(sandbox.files().is_empty());
         assert!(!fs::exists(sightings(&sandbox)).unwrap());
     }
+}
+
+#[test]
+fn what_is_not_a_file_is_not_replaced_by_sightings() {
+    // A device is as a named pipe, and a test may not be permitted to make one.
+    let sandbox = with_an_orphan();
+    let pipe = sightings(&sandbox);
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::from(0o600), 0).unwrap();
+    let ran = sandbox.run(["sweep", "--settle", "1"]);
+    assert_eq!((ran.status, ran.stderr.lines().count()), (0, 2), "{ran:?}");
+    assert!(
+        ran.stderr
+            .contains("are begun anew: it is not a regular file")
+    );
+    assert!(ran.stderr.contains("cannot write the sightings to "));
+    assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+    assert_eq!(sandbox.files().len(), 1);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::time::{Duration, SystemTime};
 
 use hv_sim::{Event, HostFile, NewDomain, Until};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -144,6 +145,38 @@ fn a_dry_run_changes_nothing_and_shows_what_would_be_removed() {
     let swept = sandbox.done(["sweep"]);
     let dry = lines(&dry.replace("would-remove\t", "removed\t"));
     assert_eq!((dry.len(), dry), (6, lines(&swept)));
+}
+
+#[test]
+fn a_dry_run_shows_old_temporaries_of_living_domains() {
+    let sandbox = Sandbox::with_web();
+    sandbox.store_for_web("xl", b"value");
+    let names = ["t.1", "n.1", "t.0"].map(|kind| {
+        let (letter, domid) = kind.split_once('.').unwrap();
+        format!("userdata-{letter}.{domid}.{WEB}.0123")
+    });
+    let young = format!("userdata-t.1.{WEB}.4567");
+    plant(&sandbox, &names);
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    for name in &names {
+        let file = fs::File::open(sandbox.store().join(name)).unwrap();
+        file.set_modified(old).unwrap();
+    }
+    plant(&sandbox, &[young]);
+    for explain in [&[][..], &["--explain"]] {
+        let text = sandbox.done([&["sweep", "--dry-run"], explain].concat());
+        let would = text.lines().filter(|line| line.starts_with("would-"));
+        // Domain-0 keeps all that it has.
+        assert_eq!(would.count(), 2, "{text}");
+        assert!(text.ends_with("would be removed: 2, failures: 0\n"));
+        assert_eq!(text.lines().count(), if explain.is_empty() { 3 } else { 6 });
+    }
+    let dry = sandbox.done(["sweep", "--dry-run"]);
+    let swept = sandbox.done(["sweep"]);
+    assert_eq!(
+        lines(&dry.replace("would-remove\t", "removed\t")),
+        lines(&swept)
+    );
 }
 
 #[test]

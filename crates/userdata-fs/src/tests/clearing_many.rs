@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use userdata_core::file_name::FileName;
+use userdata_core::file_name::{FileName, Kind};
 use userdata_core::store::{Cleared, Durability, Keep, Refused, StoreError, StoreErrorKind};
 use userdata_core::{DomainKey, Domid, Store, Uuid};
 
@@ -112,7 +112,13 @@ fn a_killed_holders_temporaries_go_whatever_stays() {
         let mut each = |_: &_, _| ControlFlow::Continue(());
         store.clear_each(&[key()], deadline(), durability, &mut admit, &mut each)
     };
-    let keep = |script: &Script, keep| drop(clear(script, &[key()], NAMES_MAX, keep));
+    let keep = |script: &Script, keep| {
+        let mut told = clear(script, &[key()], NAMES_MAX, keep);
+        let cleared = told.pop().unwrap().1.unwrap();
+        assert!(cleared.removed.is_empty());
+        assert_eq!(cleared.others.len(), 1);
+        assert_eq!(cleared.others[0].kind, Kind::Temporary);
+    };
     let age = Duration::from_secs(3600);
     let all: [&dyn Fn(&Script); 2] = [&|script| refuse(script).unwrap(), &|script| {
         keep(script, Keep::AllButStale { age })

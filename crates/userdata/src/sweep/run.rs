@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use userdata_core::file_name::Kind;
 use userdata_core::store::{
@@ -73,7 +73,8 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
             } else if self.judge.options.dry_run {
                 let verdict = self.judge.judge(&domain, &State::default(), sightings);
                 self.totals.orphans += u64::from(verdict.is_orphan());
-                self.tell(&domain, verdict);
+                let goes = verdict.is_orphan() || is_alive(&verdict);
+                self.tell_later(&domain, verdict, goes);
             } else {
                 suspects.push(domain);
             }
@@ -260,10 +261,13 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
     /// Reports that an incarnation is judged, and remembers the verdict if its records are to be
     /// reported.
     fn tell(&mut self, domain: &DomainKey, verdict: Verdict) {
+        self.tell_later(domain, verdict, false);
+    }
+
+    /// The same; `goes` says that records of it would be removed if this were not a dry run.
+    fn tell_later(&mut self, domain: &DomainKey, verdict: Verdict, goes: bool) {
         self.say(domain, &verdict, What::Judged);
-        let options = self.judge.options;
-        let goes = verdict.is_orphan();
-        if options.dry_run && goes || options.explain && !goes {
+        if goes || self.judge.options.explain && !verdict.is_orphan() {
             self.told.push((*domain, verdict));
         }
     }
@@ -275,18 +279,29 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         }
         let (userdata, mut told) = (self.userdata, std::mem::take(&mut self.told));
         told.sort_unstable_by_key(|(domain, _)| *domain);
+        let (options, today) = (self.judge.options, SystemTime::now());
+        let is_stale = |found: &Found| {
+            let age = found
+                .entry
+                .modified
+                .and_then(|time| today.duration_since(time).ok());
+            matches!(found.kind, Kind::Temporary | Kind::New)
+                && age.is_some_and(|age| age >= options.grace)
+        };
         let mut show = |found: Found| {
             if let Some(domain) = found.owner.key()
                 && let Ok(place) = told.binary_search_by_key(&domain, |(domain, _)| *domain)
                 && let Some((_, verdict)) = told.get(place)
             {
-                let goes = verdict.is_orphan();
+                // Whether a mark is void is not known without the lock.
+                let goes =
+                    verdict.is_orphan() || options.dry_run && is_alive(verdict) && is_stale(&found);
                 self.totals.removed += u64::from(goes);
-                let what = match goes {
-                    true => What::WouldGo(&found),
-                    false => What::Stays(&found),
-                };
-                self.say(&domain, verdict, what);
+                match (goes, options.explain) {
+                    (true, _) => self.say(&domain, verdict, What::WouldGo(&found)),
+                    (false, true) => self.say(&domain, verdict, What::Stays(&found)),
+                    (false, false) => {}
+                }
             }
             ControlFlow::Continue(())
         };
@@ -295,4 +310,9 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
             .scan(&mut show)
             .map_err(SweepErrorKind::Store)
     }
+}
+
+/// Whether it is a domain of which a sweep removes old temporary files.
+const fn is_alive(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Kept(Kept::Alive { .. }))
 }

@@ -115,6 +115,7 @@ impl SightingsFile {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
         };
+        check_replaceable(&self.path)?;
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -134,6 +135,17 @@ impl SightingsFile {
         new.write_all(&text)?;
         new.persist(&self.path).map_err(|error| error.error)?;
         Ok(())
+    }
+}
+
+/// Only a regular file or a symbolic link is replaced: without a device such as `/dev/null` other
+/// programs fail.
+fn check_replaceable(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.is_file() && !found.is_symlink() => {
+            Err(io::Error::other(Unusable::NotRegular))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -92,3 +92,23 @@ fn a_host_that_was_not_asked_for_sweeps_its_own_directory_alone() {
     sandbox.done(["sweep", "--dir", &store]);
     assert!(sandbox.files().is_empty());
 }
+
+#[test]
+fn a_simulated_host_that_is_missing_sweeps_no_other_directory() {
+    let sandbox = Sandbox::with_web();
+    plant(&sandbox, &orphans());
+    let before = sandbox.files();
+    let store = sandbox.store().display().to_string();
+    let mistyped = format!("sim:{}", sandbox.path("hots.json").display());
+    for more in [&[][..], &["--dry-run"], &["--json"]] {
+        let start = ["sweep", "--hypervisor", &mistyped, "--dir", &store];
+        let ran = sandbox.run(start.iter().chain(more));
+        assert_eq!(ran.status, 1, "{ran:?}");
+        assert!(
+            ran.stderr.contains("there is no simulated host in "),
+            "{ran:?}"
+        );
+    }
+    assert_eq!(sandbox.files(), before);
+    assert!(!sandbox.path("hots.json").exists());
+}
