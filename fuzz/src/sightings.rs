@@ -49,10 +49,10 @@ pub fn sightings(data: &[u8]) {
     assert!(of_another_file.is_empty());
 
     let world = World::new();
-    world.sweep_twice(&form["sightings"], sightings.clone());
+    world.sweep_twice(part(&form, "sightings"), sightings.clone());
     let booted = World::new();
     assert!(booted.host.boot_host().is_ok());
-    booted.sweep_twice(&form["sightings"], sightings);
+    booted.sweep_twice(part(&form, "sightings"), sightings);
 }
 
 fn written(sightings: &Sightings) -> Value {
@@ -124,18 +124,18 @@ impl World {
             return true;
         }
         let boot = self.host.boot().ok().map(|boot| boot.to_string());
-        let seen = &before["seen"][owner.to_string()];
-        let since = &seen["since"];
+        let seen = part(part(before, "seen"), &owner.to_string());
+        let since = part(seen, "since");
         let since = Duration::new(
-            since["secs"].as_u64().unwrap_or(u64::MAX),
-            since["nanos"]
+            part(since, "secs").as_u64().unwrap_or(u64::MAX),
+            part(since, "nanos")
                 .as_u64()
                 .and_then(|nanos| nanos.try_into().ok())
                 .unwrap_or_default(),
         );
         boot.is_some()
-            && before["boot"].as_str() == boot.as_deref()
-            && seen["sight"] == sight
+            && part(before, "boot").as_str() == boot.as_deref()
+            && *part(seen, "sight") == sight
             && since.saturating_add(needed) <= now + TICKS
     }
 
@@ -158,6 +158,11 @@ impl World {
         assert!(swept.is_ok(), "{swept:?}");
         removed
     }
+}
+
+/// A member of an object; null if it has none of this name.
+fn part<'v>(object: &'v Value, name: &str) -> &'v Value {
+    object.get(name).unwrap_or(&Value::Null)
 }
 
 fn owners() -> [DomainKey; 4] {
