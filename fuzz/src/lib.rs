@@ -14,6 +14,7 @@ mod model;
 mod names;
 mod operations;
 mod schedules;
+mod sightings;
 mod walks;
 
 pub use archive::archive;
@@ -25,6 +26,7 @@ pub use host_file::host_file;
 pub use names::{file_name, selection, userid};
 pub use operations::{operations, operations_os};
 pub use schedules::schedules;
+pub use sightings::sightings;
 
 /// A function that a fuzzer calls.
 pub type Target = fn(&[u8]);
@@ -42,6 +44,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("privcmd", privcmd),
     ("schedules", schedules),
     ("selection", selection),
+    ("sightings", sightings),
     ("userid", userid),
     ("xenstore", xenstore),
 ];

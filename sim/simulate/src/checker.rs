@@ -17,11 +17,13 @@
 //! # What is not checked
 //!
 //! How long an operation waited; whether a store had to succeed; modification times; what several
-//! registers show together. Between operations that overlap, only what was read orders them, also
+//! registers show together, but that a carried value is one that its source may have had then.
+//! Between operations that overlap, only what was read orders them, also
 //! for power cuts. An answer of the hypervisor that was wrong excuses the response it led to.
 
 mod accesses;
 mod broken_locks;
+mod carried;
 mod complaint;
 mod content;
 mod crash;
@@ -38,6 +40,7 @@ mod register;
 mod registers;
 mod responses;
 mod survivor;
+mod sweeps;
 #[cfg(test)]
 mod tests;
 mod unguarded;
@@ -129,6 +132,7 @@ impl Checker<'_> {
         checked
             .complaints
             .extend(unguarded::check(&facts, self.history));
+        checked.complaints.extend(sweeps::check(&facts));
         let registers = registers::registers(&facts, after.map(|after| &after.tree));
         for register in &registers {
             checked.tally.accesses += register.accesses.len() as u64;
@@ -144,6 +148,7 @@ impl Checker<'_> {
         if let Some(after) = after {
             let left = leftovers::check(&facts, after, &mut checked.tally);
             checked.complaints.extend(left);
+            checked.complaints.extend(sweeps::check_last(&facts, after));
             if let Some(storage) = self.storage {
                 checked
                     .complaints

@@ -1,6 +1,7 @@
 //! `Scenario`: what each process does on a simulated host, and what goes wrong, as data.
 
 mod draw;
+mod ground;
 mod mix;
 mod run;
 
@@ -42,7 +43,10 @@ pub use run::{Run, ScenarioError, Tracing};
 ///
 /// Files are named as libxl does. Real libxl is written from the source of Xen 4.22: the calls of
 /// its store, retrieve, unlink and destroy in their order, its lock, and its defects; it follows no
-/// symbolic link here, and nothing else that it does is simulated. The host does not reboot.
+/// symbolic link here, and nothing else that it does is simulated.
+///
+/// A host that boots again is two scenarios, the second of which begins with what the first one
+/// left: see [`Then`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
     /// The seed of the simulated host's random numbers.
@@ -59,8 +63,23 @@ pub struct Scenario {
     pub processes: Vec<Process>,
     /// The step before which the power fails.
     pub power_cut: Option<u64>,
+    /// The step before which all processes are killed.
+    pub reset: Option<u64>,
     /// How many steps the run may have.
     pub steps_max: u64,
+    /// What happens on this host afterwards, if anything does.
+    pub then: Option<Box<Then>>,
+}
+
+/// What happens on a host after a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Then {
+    /// Whether the host boots in between: its domains are gone, and its boot has another id. If the
+    /// power had failed, the directory is in a state that a power cut may leave, drawn by the seed
+    /// of this scenario. Without a boot, domains, clock and directory stay.
+    pub boots: bool,
+    /// The processes that run then. What sweeps have seen before is still known to theirs.
+    pub scenario: Scenario,
 }
 
 /// One process of a scenario.
@@ -107,7 +126,9 @@ impl Scenario {
             domains: domains.into_iter().collect(),
             processes: Vec::new(),
             power_cut: None,
+            reset: None,
             steps_max: 100_000,
+            then: None,
         }
     }
 
@@ -160,6 +181,9 @@ impl fmt::Display for Scenario {
         if let Some(step) = self.power_cut {
             write!(f, ", the power fails before step {step}")?;
         }
+        if let Some(step) = self.reset {
+            write!(f, ", all processes are killed before step {step}")?;
+        }
         writeln!(f)?;
         for domain in &self.domains {
             writeln!(f, "domain {domain}")?;
@@ -167,7 +191,11 @@ impl fmt::Display for Scenario {
         for (process, number) in self.processes.iter().zip(0..) {
             write!(f, "{}: {process}", ProcessId(number))?;
         }
-        Ok(())
+        match &self.then {
+            Some(then) if then.boots => write!(f, "then the host boots: {}", then.scenario),
+            Some(then) => write!(f, "then: {}", then.scenario),
+            None => Ok(()),
+        }
     }
 }
 

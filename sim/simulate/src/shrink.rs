@@ -1,7 +1,7 @@
 //! Shrinking: from something that fails to the smallest of its kind that still does.
 
 use crate::actor::Task;
-use crate::scenario::{Process, Scenario};
+use crate::scenario::{Process, Scenario, Then};
 
 /// Something that can be made smaller.
 pub trait Reducible: Sized {
@@ -57,7 +57,8 @@ pub fn without_chunks<T: Clone>(items: &[T]) -> impl Iterator<Item = Vec<T>> {
 }
 
 impl Reducible for Scenario {
-    /// Without processes, domains, tasks, kills, faults, wrong answers, the power cut.
+    /// Without processes, domains, tasks, kills, faults, wrong answers, the power cut, what comes
+    /// after it.
     fn reductions(&self) -> Vec<Self> {
         let mut reductions = Vec::new();
         let mut with = |change: &mut dyn FnMut(&mut Self)| {
@@ -70,7 +71,9 @@ impl Reducible for Scenario {
         for processes in without_chunks(&self.processes) {
             with(&mut |smaller| smaller.processes.clone_from(&processes));
         }
+        with(&mut |smaller| smaller.then = None);
         with(&mut |smaller| smaller.power_cut = None);
+        with(&mut |smaller| smaller.reset = None);
         with(&mut |smaller| smaller.capacity = None);
         for domains in without_chunks(&self.domains) {
             with(&mut |smaller| smaller.domains.clone_from(&domains));
@@ -84,6 +87,18 @@ impl Reducible for Scenario {
                 });
             }
         }
+        let then = self.then.iter().flat_map(|then| {
+            let smaller = then.scenario.reductions().into_iter();
+            smaller.map(|scenario| Then {
+                scenario,
+                ..(**then).clone()
+            })
+        });
+        let then = then.map(|then| Self {
+            then: Some(Box::new(then)),
+            ..self.clone()
+        });
+        reductions.extend(then);
         reductions
     }
 }

@@ -1,9 +1,11 @@
 //! A user of this library.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use hv_sim::{EventError, Until};
+use userdata::sweep::Sightings;
 use userdata::{Outcome, Userdata};
 use userdata_core::store::Expect;
 use userdata_core::{DomainKey, Version};
@@ -13,7 +15,7 @@ use super::directory::ScheduledDirectory;
 use super::host::ScheduledHost;
 use super::task::Request;
 use crate::history::{Event, Invocation, Response};
-use crate::walk::{Action, Report, Slot};
+use crate::walk::{Action, Report, Slot, Swept};
 
 /// The real code, and what its user remembers.
 pub(crate) struct Library {
@@ -21,17 +23,21 @@ pub(crate) struct Library {
     userdata: Userdata<ScheduledHost, FileStore<ScheduledDirectory>>,
     /// What it read last in each slot, or stored.
     versions: BTreeMap<Slot, Version>,
+    /// What the sweeps of all processes have seen.
+    sightings: Arc<Mutex<Sightings>>,
 }
 
 impl Library {
     pub(crate) fn new(
         host: ScheduledHost,
         userdata: Userdata<ScheduledHost, FileStore<ScheduledDirectory>>,
+        sightings: Arc<Mutex<Sightings>>,
     ) -> Self {
         Self {
             host,
             userdata,
             versions: BTreeMap::new(),
+            sightings,
         }
     }
 
@@ -42,9 +48,10 @@ impl Library {
         let invocation = Invocation::Userdata(action.clone());
         let id = scheduled.recorder().begin(process, invocation);
         scheduled.trace(|| format!("[{}] {action}", id.0));
-        scheduled.set_sweeps(matches!(action, Action::Sweep { .. }));
-        let report = action.perform_with(&self.userdata, |key| self.destroy(key));
-        scheduled.set_sweeps(false);
+        let report = match action {
+            Action::Sweep { grace, .. } => Report::Swept(self.sweep(grace)),
+            _ => action.perform_with(&self.userdata, |key| self.destroy(key)),
+        };
         self.remember(&action, &report);
         scheduled.trace(|| format!("[{}] {report}", id.0));
         let response = Response::Userdata(report);
@@ -53,6 +60,35 @@ impl Library {
             id,
             response,
         });
+    }
+
+    /// Sweeps as the command does: by the sightings that earlier sweeps left, and replaced by its
+    /// own as a whole. If another sweep has replaced them meanwhile, only what both saw is kept.
+    fn sweep(&self, grace: Duration) -> Swept {
+        let sightings = || {
+            self.sightings
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let found = sightings().clone();
+        let mut seen = found.clone();
+        let scheduled = self.host.scheduled();
+        scheduled.set_sweeps(true);
+        let began = scheduled.process().disk().clock();
+        let mut swept = Swept::by(&self.userdata, grace, &mut seen);
+        swept.began = began;
+        scheduled.set_sweeps(false);
+        if swept.error.is_some() {
+            seen.agree_with(&found);
+        }
+        let mut there = sightings();
+        if *there != found {
+            seen.agree_with(&there);
+        }
+        if !scheduled.is_dead() {
+            *there = seen;
+        }
+        swept
     }
 
     /// Destroys a domain phase by phase, as a toolstack of its own would.

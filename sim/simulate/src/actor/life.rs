@@ -43,6 +43,22 @@ pub(crate) fn perform(host: &ScheduledHost, libxl: &Libxl, life: &Life) {
                 host.set_uuid(&key, *uuid);
             }
         }
+        Life::RestoreUuid(whose) => {
+            if let Some(key) = host.resolve(*whose) {
+                let (domid, uuid) = (key.domid, key.uuid);
+                let _ = host.apply(&Event::SetUuid { domid, uuid });
+            }
+        }
+        Life::Hide(whose) => {
+            if let Some(key) = host.resolve(*whose) {
+                let _ = host.apply_to(&key, &Event::Hide { domid: key.domid });
+            }
+        }
+        Life::Show(whose) => {
+            if let Some(key) = host.resolve(*whose) {
+                let _ = host.apply_to(&key, &Event::Show { domid: key.domid });
+            }
+        }
         Life::Pin(whose) => {
             if let Some(key) = host.resolve(*whose) {
                 let _ = host.apply_to(&key, &Event::Pin { domid: key.domid });

@@ -1,10 +1,11 @@
 //! `Performer`: a process that does its tasks, one after the other.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hv_sim::SimHost;
 use userdata::Userdata;
+use userdata::sweep::Sightings;
 use userdata_fs::{Errno, FileStore};
 
 use super::directory::{ScheduledDirectory, open_root};
@@ -31,13 +32,14 @@ impl Performer {
     pub(crate) fn new(
         scheduled: Arc<ScheduledProcess>,
         host: &SimHost,
+        sightings: Arc<Mutex<Sightings>>,
         timeout: Duration,
     ) -> Result<Self, Errno> {
         let host = ScheduledHost::new(Arc::clone(&scheduled), host);
         let store = FileStore::new(open_root(&scheduled)?);
         let userdata = Userdata::new(host.clone(), store).with_timeout(timeout);
         Ok(Self {
-            library: Library::new(host.clone(), userdata),
+            library: Library::new(host.clone(), userdata, sightings),
             libxl: Libxl::new(host.clone(), open_root(&scheduled)?),
             directory: open_root(&scheduled)?,
             host,

@@ -107,6 +107,12 @@ pub enum Life {
     Return(Whose),
     /// The handle of a living domain changes.
     SetUuid(Whose, Uuid),
+    /// The handle of a living domain changes back to that of this incarnation, which had its domid.
+    RestoreUuid(Whose),
+    /// A security policy hides a domain: the hypervisor says no more whether it exists.
+    Hide(Whose),
+    /// The domain is hidden no more.
+    Show(Whose),
     /// Once dead, the domain stays as a zombie.
     Pin(Whose),
     /// The domain no longer stays.
@@ -213,6 +219,9 @@ impl fmt::Display for Life {
             Self::Migrate(whose) => write!(f, "migrate {whose}"),
             Self::Return(whose) => write!(f, "return {whose}"),
             Self::SetUuid(whose, uuid) => write!(f, "set handle of {whose} to {uuid}"),
+            Self::RestoreUuid(whose) => write!(f, "set the handle back to {whose}"),
+            Self::Hide(whose) => write!(f, "hide {whose}"),
+            Self::Show(whose) => write!(f, "show {whose}"),
             Self::Pin(whose) => write!(f, "pin {whose}"),
             Self::Unpin(whose) => write!(f, "unpin {whose}"),
         }

@@ -1,6 +1,7 @@
 //! The accesses of an operation to one register, as far as its response shows them.
 
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
+use userdata_core::file_name::FileName;
 use userdata_core::store::{Cleared, Expect, FileType, Keep, StoreErrorKind};
 use userdata_core::{DomainKey, Userid, WritableUserid};
 
@@ -98,7 +99,7 @@ impl Made<'_> {
             Action::Carry { from, .. } => {
                 match self.register.is_of(owner(self.facts.format, from)) {
                     true => self.carried_away(),
-                    false => self.anything_stored(),
+                    false => self.carried_from(from),
                 }
             }
             Action::Sweep { .. } => self.swept(),
@@ -137,9 +138,12 @@ impl Made<'_> {
             }
             Some(Report::Failed(_)) if !self.operation.directory_failed => Vec::new(),
             _ => {
-                let mut done = self.anything_stored();
-                done.push(self.access(Need::Any, Some(to)).maybe());
-                done
+                let restored = Access {
+                    source: Some(self.register.name.clone()),
+                    times: Times::Any,
+                    ..self.access(Need::Any, None)
+                };
+                vec![restored, self.access(Need::Any, Some(to)).maybe()]
             }
         }
     }
@@ -155,44 +159,31 @@ impl Made<'_> {
         }
     }
 
-    /// Any value that was ever stored under this userid, for any domain: the history does not show
-    /// which one it was.
-    fn anything_stored(&self) -> Vec<Access> {
-        if let Some(Report::Carried(carried)) = self.operation.report()
-            && !carried.moved.contains(&self.register.userid)
-        {
-            return Vec::new();
-        }
-        let put = |operation: &Operation<'_>| -> Option<Content> {
-            match operation.invocation {
-                Invocation::Userdata(Action::Import { values, .. }) => {
-                    let mut values = values.iter();
-                    let (_, value) =
-                        values.find(|(userid, _)| *userid.as_userid() == self.register.userid)?;
-                    Some(Content::stored(value))
-                }
-                _ => self.stored_by(operation),
-            }
+    /// What a carry does to the domain that gets the values.
+    fn carried_from(&self, from: &DomainKey) -> Vec<Access> {
+        let source = FileName::data(self.facts.format, from, &self.register.userid);
+        let access = Access {
+            source: source.ok(),
+            ..self.access(Need::Any, None)
         };
-        let mut contents: Vec<Content> = self.facts.operations.iter().filter_map(put).collect();
-        contents.push(self.register.initial.clone());
-        for event in &self.facts.history.events {
-            if let Event::Planted { plant, .. } = event {
-                contents.push(Content::planted(plant));
+        match self.operation.report() {
+            Some(Report::Carried(carried)) if carried.moved.contains(&self.register.userid) => {
+                vec![access]
             }
+            Some(Report::Carried(_)) => Vec::new(),
+            _ => vec![access.maybe()],
         }
-        let contents = contents.into_iter();
-        contents
-            .map(|content| Access {
-                times: Times::Any,
-                ..self.access(Need::Any, Some(content))
-            })
-            .collect()
     }
 
     /// The value that an operation stores under this userid.
     fn stored_by(&self, operation: &Operation<'_>) -> Option<Content> {
         match operation.invocation {
+            Invocation::Userdata(Action::Import { values, .. }) => {
+                let mut values = values.iter();
+                let is_this = |userid: &WritableUserid| *userid.as_userid() == self.register.userid;
+                let (_, value) = values.find(|(userid, _)| is_this(userid))?;
+                Some(Content::stored(value))
+            }
             Invocation::Userdata(action) => action
                 .slot()
                 .filter(|slot| *slot.userid.as_userid() == self.register.userid)

@@ -68,7 +68,7 @@ impl Content {
     pub(crate) fn planted(plant: &Plant) -> Self {
         match plant {
             Plant::File(bytes) => Self::of(bytes),
-            Plant::Zeros(size) => Self::zeros(*size),
+            Plant::Zeros(size) => Self::padded(&[], *size),
             other => Self::Strange(other.file_type()),
         }
     }
@@ -78,15 +78,19 @@ impl Content {
             return Self::Nothing;
         };
         match entry.bytes() {
-            Some(bytes) if bytes.len() as u64 == entry.size() => Self::of(bytes),
-            Some(_) => Self::zeros(entry.size()),
+            Some(bytes) => Self::padded(bytes, entry.size()),
             None => Self::Strange(entry.file_type()),
         }
     }
 
-    fn zeros(size: u64) -> Self {
+    /// What a file of this size is that begins with these bytes and holds zeros behind them.
+    fn padded(head: &[u8], size: u64) -> Self {
         match usize::try_from(size) {
-            Ok(length) if size <= VALUE_MAX => Self::of(&vec![0; length]),
+            Ok(length) if size <= VALUE_MAX => {
+                let mut bytes = head.to_vec();
+                bytes.resize(length, 0);
+                Self::of(&bytes)
+            }
             _ => Self::Strange(FileType::Regular),
         }
     }

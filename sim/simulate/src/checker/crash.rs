@@ -15,11 +15,10 @@ use super::complaint::Complaint;
 use super::content::Content;
 use super::facts::{Facts, HostImage};
 use super::operation::MalformedHistory;
-use super::register::owner;
 use super::registers::registers;
 use super::survivor::{Survivor, survivors};
-use crate::history::{Event, History, Invocation};
-use crate::walk::{Action, Guarantee, Slot};
+use crate::history::{Event, History};
+use crate::walk::{Guarantee, Slot};
 use crate::walk::{Recovered, store_once_more};
 use userdata_sim::crash::TreeEntry;
 use userdata_sim::crash::{CrashModel, Storage, Tree};
@@ -176,21 +175,8 @@ impl Aftermath<'_> {
                     && owner.domid.is_none_or(|domid| domid == operation.domid())
             })
         };
-        // The history does not show which values a carry had moved before it was cut off.
-        let carried = |taker: Owner| {
-            self.facts.operations.iter().any(|operation| {
-                let to = match operation.invocation {
-                    Invocation::Userdata(Action::Carry { to, .. }) => Some(to),
-                    _ => None,
-                };
-                to.is_some_and(|to| owner(self.facts.format, to) == taker)
-            })
-        };
         let unknown = |name: &FileName| {
-            name.kind() == Kind::Data
-                && !self.left.contains_key(name)
-                && !astray(name.owner())
-                && !carried(name.owner())
+            name.kind() == Kind::Data && !self.left.contains_key(name) && !astray(name.owner())
         };
         match names.find(unknown) {
             Some(name) => {

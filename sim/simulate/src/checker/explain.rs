@@ -121,7 +121,7 @@ impl Story<'_> {
     }
 
     fn was_ever(&self, content: &Content) -> bool {
-        let left = |access: &Access| access.to.as_ref() == Some(content);
+        let left = |access: &Access| access.contents().any(|left| left == content);
         self.register.initial == *content || self.register.accesses.iter().any(left)
     }
 

@@ -2,6 +2,7 @@
 
 use hv_sim::HostState;
 use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::FileType;
 use userdata_core::{DomainKey, Domid};
 
 use super::broken_locks::BrokenLocks;
@@ -76,7 +77,7 @@ impl<'a> Facts<'a> {
     /// Whether something else than the operation at this place may have ended the domain before the
     /// operation was done: another destroy, a bare `xc_domain_destroy`, the last reference to a
     /// dead domain dropped. libxl's destroy has no path for the data of a domain that is gone when
-    /// it looks for it: it removes nothing, and reports success.
+    /// it looks for it: it removes nothing, and reports success. So it does with a hidden domain.
     pub(crate) fn is_ended_by_others(&self, place: usize, domid: Domid) -> bool {
         let Some(this) = self.operations.get(place) else {
             return false;
@@ -106,7 +107,14 @@ impl<'a> Facts<'a> {
             },
             _ => false,
         };
-        is_destroyed || events.any(is_ended)
+        is_destroyed || events.any(is_ended) || self.lifetimes.ever_hidden(domid, this.span())
+    }
+
+    /// Whether something was there from the beginning on that no process may have stored: a plant
+    /// of the time before.
+    pub(crate) fn begins_with_plants(&self) -> bool {
+        let mut all = self.before.tree.iter();
+        all.any(|(_, entry)| entry.file_type() != FileType::Regular)
     }
 
     /// Whether something was planted under a name.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hv_sim::SimHost;
+use hv_sim::{Phase, SimHost};
 use userdata::Userdata;
 use userdata::sweep::{Sightings, SweepOptions};
 use userdata_core::file_name::{FileName, Kind, NameFormat};
@@ -81,6 +81,8 @@ fn is_alive(host: &SimHost, name: &FileName) -> bool {
     let Some(key) = key(name) else {
         return false;
     };
-    let found = host.domain(key.domid).ok().flatten();
-    found.is_some_and(|found| found.key == key && found.life != Life::Dead)
+    let state = host.state();
+    // A hidden domain lives.
+    let guest = state.guest(key.domid);
+    guest.is_some_and(|guest| guest.uuid() == key.uuid && guest.phase() != Phase::Dead)
 }

@@ -26,6 +26,13 @@ pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, tally: &mut Tally) -> 
     for name in names.filter(|name| !facts.is_planted(name)) {
         complaints.extend(match name.kind() {
             Kind::Data if !lifetimes(after, name.owner()) => leaked(facts, after, &name, tally),
+            Kind::Temporary | Kind::Lock | Kind::Closing
+                if facts.before.tree.get(name.as_bytes()).is_some() =>
+            {
+                // Of a boot before this one.
+                tally.left_over += 1;
+                None
+            }
             Kind::Temporary | Kind::Lock | Kind::Closing => left_over(facts, &name, tally),
             Kind::New if !lifetimes(after, name.owner()) => {
                 tally.left_by_libxl += 1;

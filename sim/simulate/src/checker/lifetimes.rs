@@ -37,7 +37,7 @@ impl Lifetimes {
     }
 
     /// Whether `wanted` was true of a domain at some moment of a span. `None` is a domain that is
-    /// not there, or that this process may not ask for.
+    /// not there; a hidden one is.
     fn ever(
         &self,
         key: &DomainKey,
@@ -45,7 +45,7 @@ impl Lifetimes {
         wanted: impl Fn(&HostState, Option<Domain>) -> bool,
     ) -> bool {
         self.during(span).any(|state| {
-            let domain = state.domain(key.domid).ok().flatten();
+            let domain = truly(state, key.domid);
             wanted(state, domain.filter(|domain| domain.key == *key))
         })
     }
@@ -54,7 +54,8 @@ impl Lifetimes {
     pub(crate) fn ever_takes_data(&self, key: &DomainKey, span: (usize, usize)) -> bool {
         self.ever(key, span, |state, domain| {
             let alive = domain.is_some_and(|domain| domain.life == Life::Alive);
-            alive && !state.leaving(key).unwrap_or_default()
+            let hidden = state.domain(key.domid).is_err();
+            alive && !hidden && !state.leaving(key).unwrap_or_default()
         })
     }
 
@@ -77,8 +78,7 @@ impl Lifetimes {
     pub(crate) fn ever_vacant(&self, domid: Domid, span: (usize, usize)) -> bool {
         self.during(span).any(|state| {
             let guest = state.guest(domid);
-            guest.is_none()
-                || matches!(state.domain(domid), Ok(Some(found)) if found.life == Life::Dead)
+            guest.is_none() || truly(state, domid).is_some_and(|found| found.life == Life::Dead)
         })
     }
 
@@ -124,4 +124,14 @@ impl Lifetimes {
         }
         keys
     }
+}
+
+/// A domain as the hypervisor would report it if it hid none.
+fn truly(state: &HostState, domid: Domid) -> Option<Domain> {
+    state.domain(domid).unwrap_or_else(|_| {
+        let mut shown = state.clone();
+        // It is there, or the hypervisor would have answered.
+        let _ = shown.apply(&hv_sim::Event::Show { domid });
+        shown.domain(domid).ok().flatten()
+    })
 }

@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use userdata_core::file_name::FileName;
+
 use super::content::{Content, Need};
 
 /// One access to a register.
@@ -21,6 +23,10 @@ pub(crate) struct Access {
     pub(crate) need: Need,
     /// What it left, if it changed anything.
     pub(crate) to: Option<Content>,
+    /// What it may have left instead.
+    pub(crate) or: Vec<Content>,
+    /// The value that it left is one of this register.
+    pub(crate) source: Option<FileName>,
     pub(crate) times: Times,
 }
 
@@ -60,8 +66,15 @@ impl Access {
             ends,
             need,
             to,
+            or: Vec::new(),
+            source: None,
             times: Times::Once,
         }
+    }
+
+    /// Everything that it may have left.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = &Content> {
+        self.to.iter().chain(&self.or)
     }
 
     pub(crate) fn maybe(mut self) -> Self {
@@ -84,23 +97,25 @@ impl Access {
 /// The contents that may occur, and what each access makes of each.
 struct Table {
     initial: usize,
-    /// For each access and each content: what stands there afterwards, if it can happen.
-    next: Vec<Vec<Option<usize>>>,
+    /// For each access and each content: what may stand there afterwards.
+    next: Vec<Vec<Vec<usize>>>,
 }
 
 impl Table {
     fn new(initial: &Content, accesses: &[Access]) -> Self {
         let mut contents: Vec<&Content> = vec![initial];
-        for to in accesses.iter().filter_map(|access| access.to.as_ref()) {
+        for to in accesses.iter().flat_map(Access::contents) {
             if !contents.contains(&to) {
                 contents.push(to);
             }
         }
         let place = |content: &Content| contents.iter().position(|other| *other == content);
         let next = accesses.iter().map(|access| {
-            let to = access.to.as_ref().and_then(place);
-            let after = |(at, content): (usize, &&Content)| {
-                access.need.is_met(content).then(|| to.unwrap_or(at))
+            let to: Vec<usize> = access.contents().filter_map(place).collect();
+            let after = |(at, content): (usize, &&Content)| match access.need.is_met(content) {
+                false => Vec::new(),
+                true if to.is_empty() => vec![at],
+                true => to.clone(),
             };
             contents.iter().enumerate().map(after).collect()
         });
@@ -110,8 +125,9 @@ impl Table {
         }
     }
 
-    fn after(&self, access: usize, content: usize) -> Option<usize> {
-        *self.next.get(access)?.get(content)?
+    fn after(&self, access: usize, content: usize) -> &[usize] {
+        let after = self.next.get(access).and_then(|next| next.get(content));
+        after.map_or(&[], Vec::as_slice)
     }
 }
 
@@ -186,13 +202,12 @@ fn happened(
             if done & other_bit != 0 {
                 continue;
             }
-            let Some(next) = table.after(*other, content) else {
-                continue;
-            };
-            if *other == at {
-                found.insert((next, done));
-            } else if seen.insert((next, done | other_bit)) {
-                left.push((next, done | other_bit));
+            for next in table.after(*other, content).iter().copied() {
+                if *other == at {
+                    found.insert((next, done));
+                } else if seen.insert((next, done | other_bit)) {
+                    left.push((next, done | other_bit));
+                }
             }
         }
     }

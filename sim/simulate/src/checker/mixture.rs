@@ -95,6 +95,8 @@ pub(crate) fn allow(facts: &Facts<'_>, register: &mut Register) {
             ends,
             need: Need::Any,
             to: Some(to),
+            or: Vec::new(),
+            source: None,
             times: Times::Any,
         }));
     register.mixture = Some(mixture);

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use hv_sim::HostState;
 use userdata_core::file_name::NameFormat;
 
 use super::{Checked, Checker, Complaint, CrashCheck, CrashChecked, HostImage, MalformedHistory};
@@ -10,31 +9,19 @@ use crate::history::{Event, Response};
 use crate::scenario::{Role, Run, Scenario};
 use crate::schedule::Ending;
 use crate::walk::{Guarantee, Report};
-use userdata_sim::crash::{CrashModel, Tree};
+use userdata_sim::crash::CrashModel;
 
 /// How long a call waits at least, so that only processes that wait for each other are too late:
 /// runs are much shorter by the simulated clock.
 const PATIENCE_MIN: Duration = Duration::from_secs(10);
 
-impl HostImage {
-    /// The host of a scenario before anything happens to it.
-    #[must_use]
-    pub fn before(scenario: &Scenario) -> Self {
-        Self {
-            host: HostState::new(scenario.host_options()),
-            tree: Tree::default(),
-        }
-    }
-}
-
 impl Run {
-    /// Checks it against the guarantees.
+    /// Checks it against the guarantees, without what came after it.
     ///
     /// # Errors
     ///
     /// [`MalformedHistory`] if its events are not a history.
     pub fn check(&self, scenario: &Scenario) -> Result<Checked, MalformedHistory> {
-        let before = HostImage::before(scenario);
         let after = HostImage {
             host: self.host.clone(),
             tree: self.storage.tree(),
@@ -42,7 +29,7 @@ impl Run {
         let checker = Checker {
             history: &self.history,
             format: NameFormat::Libxl,
-            before: &before,
+            before: &self.began,
             after: (self.end == Ending::Quiet).then_some(&after),
             storage: Some(&self.storage),
         };
@@ -102,7 +89,7 @@ impl Run {
         let check = CrashCheck {
             history: &self.history,
             format: NameFormat::Libxl,
-            before: &HostImage::before(scenario),
+            before: &self.began,
             storage: &self.storage,
             models,
             states_max,

@@ -6,6 +6,7 @@ use userdata_core::file_name::{FileName, Kind, Owner};
 use userdata_core::{DomainKey, Userid};
 
 use super::accesses::accesses;
+use super::carried;
 use super::content::{Content, Need};
 use super::facts::Facts;
 use super::linearise::{Access, Times};
@@ -76,6 +77,27 @@ pub(crate) fn registers(facts: &Facts<'_>, left: Option<&Tree>) -> Vec<Register>
             Invocation::Libxl(_) => {}
         }
     }
+    // What a carry that was cut off had moved is not in the history.
+    loop {
+        let known = names.len();
+        let moved = facts.operations.iter().flat_map(|operation| {
+            let (from, to) = match operation.invocation {
+                Invocation::Userdata(Action::Carry { from, to, .. }) => (from, to),
+                _ => return Vec::new(),
+            };
+            let given = names
+                .iter()
+                .filter(|name| name.owner() == owner(facts.format, from));
+            let taken =
+                given.filter_map(|name| FileName::data(facts.format, to, &name.userid()).ok());
+            taken.collect()
+        });
+        let moved: Vec<FileName> = moved.collect();
+        names.extend(moved);
+        if names.len() == known {
+            break;
+        }
+    }
     let mut registers: Vec<Register> = names
         .into_iter()
         .map(|name| Register {
@@ -116,23 +138,33 @@ pub(crate) fn registers(facts: &Facts<'_>, left: Option<&Tree>) -> Vec<Register>
                 ends: facts.until,
                 need: Need::Is(content),
                 to: None,
+                or: Vec::new(),
+                source: None,
                 times: Times::Once,
             });
         }
         mixture::allow(facts, register);
     }
+    carried::resolve(&mut registers);
     registers
 }
 
-/// The files that adversaries put there.
+/// The files that adversaries put there, and those that were under names of libxl's temporary files
+/// from the beginning on.
 fn plants(facts: &Facts<'_>, registers: &mut [Register]) {
-    for (at, event) in facts.history.events.iter().enumerate().take(facts.until) {
-        let Event::Planted { file, plant, .. } = event else {
-            continue;
-        };
-        let Some(name) = FileName::parse(facts.format, file) else {
-            continue;
-        };
+    let events = facts.history.events.iter().enumerate().take(facts.until);
+    let planted = events.filter_map(|(at, event)| match event {
+        Event::Planted { file, plant, .. } => {
+            let name = FileName::parse(facts.format, file)?;
+            Some((at, name, Content::planted(plant)))
+        }
+        _ => None,
+    });
+    let there = facts.before.tree.iter().filter_map(|(path, entry)| {
+        let name = FileName::parse(facts.format, path).filter(|name| name.kind() == Kind::New)?;
+        Some((0, name, Content::found(Some(entry))))
+    });
+    for (at, name, content) in planted.chain(there) {
         // A file under the name of libxl's temporary file becomes the value when libxl stores. It
         // may be that of another uuid, if the domain gets that before libxl computes the value's
         // name.
@@ -152,7 +184,9 @@ fn plants(facts: &Facts<'_>, registers: &mut [Register]) {
                 begins: at,
                 ends,
                 need: Need::Any,
-                to: Some(Content::planted(plant)),
+                to: Some(content.clone()),
+                or: Vec::new(),
+                source: None,
                 times,
             });
         }

@@ -9,7 +9,7 @@ use super::complaint::Complaint;
 use super::facts::Facts;
 use super::operation::Operation;
 use crate::history::{Event, Invocation};
-use crate::walk::{Action, Guarantee, Report};
+use crate::walk::{Action, Guarantee, Report, Swept};
 
 /// Checks the response of each operation by itself.
 pub(crate) fn check(facts: &Facts<'_>) -> Vec<Complaint> {
@@ -93,7 +93,8 @@ impl<'a> Response<'a> {
                 false => honest("the reported durability is not the one that was asked for"),
             },
             Report::Swept(swept) => {
-                let living = swept.removed.iter().find(|(domain, _)| self.lived(domain));
+                let mut removed = swept.removed.iter();
+                let living = removed.find(|(domain, _)| self.lived(domain, swept));
                 living.map(|(domain, userid)| {
                     let why = format!("a sweep removed {userid} of {domain}, which was not gone");
                     (Guarantee::Lifetime, why)
@@ -135,11 +136,17 @@ impl<'a> Response<'a> {
     }
 
     /// Whether a sweep had no reason to take this incarnation for gone. That its domid belongs to
-    /// another uuid is a reason only without a grace.
-    fn lived(&self, domain: &DomainKey) -> bool {
+    /// another uuid is a reason only without a grace, or after one.
+    fn lived(&self, domain: &DomainKey, swept: &Swept) -> bool {
         let (life, span) = (&self.facts.lifetimes, self.operation.span());
+        let is_displaced = swept
+            .displaced
+            .iter()
+            .any(|(displaced, _)| displaced == domain);
         let is_gone = match self.action {
-            Action::Sweep { grace, .. } if !grace.is_zero() => life.ever_vacant(domain.domid, span),
+            Action::Sweep { grace, .. } if !grace.is_zero() && !is_displaced => {
+                life.ever_vacant(domain.domid, span)
+            }
             _ => life.ever_gone(domain, span),
         };
         !self.operation.hypervisor_lied && (domain.domid == Domid::ZERO || !is_gone)
@@ -261,6 +268,9 @@ impl<'a> Response<'a> {
     }
 
     fn anything_planted(&self) -> bool {
+        if self.facts.begins_with_plants() {
+            return true;
+        }
         let events = self.facts.history.events.iter().take(self.facts.until);
         events
             .into_iter()
@@ -295,5 +305,9 @@ impl<'a> Response<'a> {
                 .facts
                 .lifetimes
                 .always(&self.key, self.operation.span(), Life::Alive)
+            || self
+                .facts
+                .lifetimes
+                .ever_hidden(self.key.domid, self.operation.span())
     }
 }

@@ -8,6 +8,7 @@ use super::operation::Operation;
 use super::register::Register;
 use crate::history::LibxlCall;
 use crate::walk::{Action, Report};
+use userdata_core::WritableUserid;
 use userdata_core::store::Durability;
 
 /// A change of a register, as the disk may hold it.
@@ -67,11 +68,15 @@ pub(crate) fn survivors(facts: &Facts<'_>, register: &Register) -> Vec<Survivor>
         decays: None,
         superseded: certain.first().map(|(_, operation)| *operation),
     };
-    let changed = changes.iter().map(|access| Survivor {
-        operation: access.operation,
-        content: access.to.clone().unwrap_or(Content::Nothing),
-        decays: operation_of(access).and_then(|operation| decays(facts, register, operation)),
-        superseded: superseded(access.ends),
+    let changed = changes.iter().flat_map(|access| {
+        let decays = operation_of(access).and_then(|operation| decays(facts, register, operation));
+        let left = access.contents().map(move |content| Survivor {
+            operation: access.operation,
+            content: content.clone(),
+            decays: decays.clone().or_else(|| carried_decays(facts, access)),
+            superseded: superseded(access.ends),
+        });
+        left.collect::<Vec<_>>()
     });
     std::iter::once(before).chain(changed).collect()
 }
@@ -81,15 +86,28 @@ fn syncs(operation: &Operation<'_>) -> bool {
     operation.report().is_some_and(Report::says_synced)
 }
 
+/// What may be found of a value that was carried without a sync, or may have been.
+fn carried_decays(facts: &Facts<'_>, access: &Access) -> Option<Mixture> {
+    access.source.as_ref()?;
+    let action = facts.operations.get(access.operation?)?.action()?;
+    let bytes = access.contents().filter_map(Content::bytes);
+    (action.durability() == Durability::Process).then(|| Mixture::of(bytes.map(<[u8]>::to_vec)))
+}
+
 /// What may be found of a value whose bytes were not synced before its rename. libxl writes into a
 /// temporary file that a killed writer may have left, so that bytes of that may come back.
 fn decays(facts: &Facts<'_>, register: &Register, operation: &Operation<'_>) -> Option<Mixture> {
     if let Some(action) = operation.action() {
-        let (Action::Store { value, .. }
-        | Action::StoreIf { value, .. }
-        | Action::Update { value, .. }) = action
-        else {
-            return None;
+        let value = match action {
+            Action::Store { value, .. }
+            | Action::StoreIf { value, .. }
+            | Action::Update { value, .. } => value,
+            Action::Import { values, .. } => {
+                let mut values = values.iter();
+                let is_this = |userid: &WritableUserid| *userid.as_userid() == register.userid;
+                &values.find(|(userid, _)| is_this(userid))?.1
+            }
+            _ => return None,
         };
         let torn = action.durability() == Durability::Process;
         return torn.then(|| Mixture::of([value.clone()]));

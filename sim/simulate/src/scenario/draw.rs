@@ -1,5 +1,7 @@
 //! `Scenario::draw`: a scenario that follows from a number.
 
+mod reboot;
+
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -71,10 +73,10 @@ impl Scenario {
         scenario.processes = (0..mix.processes)
             .map(|number| draw.process(number))
             .collect();
-        scenario.power_cut = draw.percent(mix.power_cuts).then(|| {
-            let steps = u64::from(mix.processes) * u64::from(mix.tasks) * STEPS_PER_TASK;
-            draw.below(steps)
-        });
+        scenario.power_cut = draw.percent(mix.power_cuts).then(|| draw.moment());
+        if mix.reboots > 0 && draw.percent(mix.reboots) {
+            draw.reboot(&mut scenario);
+        }
         scenario
     }
 }
@@ -146,6 +148,23 @@ impl Draw {
         let domids: Vec<Domid> = domids.take(usize::try_from(count).unwrap_or(1)).collect();
         let key = |domid| DomainKey::new(domid, self.uuid());
         domids.into_iter().map(key).collect()
+    }
+
+    /// A step of the run.
+    fn moment(&mut self) -> u64 {
+        let Mix {
+            processes, tasks, ..
+        } = self.mix;
+        self.below(u64::from(processes) * u64::from(tasks) * STEPS_PER_TASK)
+    }
+
+    /// Longer than any run, so that only what is gone goes; or short, or none.
+    fn grace(&mut self) -> Duration {
+        match self.below(4) {
+            0 | 1 => Duration::from_secs(1 << 20),
+            2 => Duration::from_micros(300),
+            _ => Duration::ZERO,
+        }
     }
 
     fn process(&mut self, number: u32) -> Process {
@@ -300,10 +319,7 @@ impl Draw {
             5 => Request::Destroy(durability),
             6 => Request::DestroyInVain,
             7 => Request::Retrieve(userid),
-            // A grace that is longer than any run: only data of gone domains is removed. Without a
-            // grace, data under another uuid is removed at once.
-            9 if self.one_in(2) => Request::Sweep(Duration::from_secs(1 << 20)),
-            9 => Request::Sweep(Duration::ZERO),
+            9 => Request::Sweep(self.grace()),
             10 if self.one_in(2) => Request::CarryFrom(self.whose(), durability),
             10 => {
                 let second = self.userid();
@@ -330,9 +346,17 @@ impl Draw {
 
     fn toolstack_task(&mut self, whose: Whose) -> Task {
         if self.mix.returns > 0 && self.percent(self.mix.returns) {
+            let gone = Whose::Gone(u8::try_from(self.below(4)).unwrap_or_default());
+            return Task::Life(match self.below(4) {
+                0 | 1 => Life::Return(gone),
+                2 => Life::RestoreUuid(gone),
+                _ => Life::SetUuid(whose, self.uuid()),
+            });
+        }
+        if self.mix.hides > 0 && self.percent(self.mix.hides) {
             return Task::Life(match self.one_in(2) {
-                true => Life::Return(Whose::Gone(u8::try_from(self.below(4)).unwrap_or_default())),
-                false => Life::SetUuid(whose, self.uuid()),
+                true => Life::Hide(whose),
+                false => Life::Show(whose),
             });
         }
         let life = match self.below(20) {

@@ -66,6 +66,8 @@ mix! {
     /// How many in a hundred tasks of a toolstack bring a domain back with the domid and uuid that
     /// it had, or change the uuid of one.
     returns: 0,
+    /// How many in a hundred tasks of a toolstack hide a domain, or show one again.
+    hides: 0,
     /// How many faults of the directory a process meets, at most.
     faults: 0,
     /// How many wrong answers of the hypervisor a process meets, at most.
@@ -74,6 +76,8 @@ mix! {
     kills: 0,
     /// In how many of a hundred scenarios the power fails.
     power_cuts: 0,
+    /// In how many of a hundred scenarios the host boots again.
+    reboots: 0,
 }
 
 impl Mix {
@@ -120,7 +124,8 @@ impl Mix {
                 kills: 10,
                 ..quiet
             },
-            // Data is swept, follows its domain, and meets a domain that comes back.
+            // Data is swept, follows its domain, and meets a domain that comes back, also after the
+            // host has booted.
             "lifetime" => Self {
                 libxl: 2,
                 toolstack: 6,
@@ -128,9 +133,11 @@ impl Mix {
                 sweeps: 100,
                 follows: 80,
                 returns: 20,
+                hides: 8,
                 faults: 3,
                 misanswers: 3,
                 kills: 15,
+                reboots: 50,
                 ..quiet
             },
             // The power fails.
@@ -147,10 +154,12 @@ impl Mix {
                 adversary: 1,
                 destroys: 40,
                 sweeps: 20,
+                follows: 20,
                 faults: 6,
                 misanswers: 3,
                 kills: 15,
                 power_cuts: 25,
+                reboots: 20,
                 ..quiet
             },
             _ => return None,

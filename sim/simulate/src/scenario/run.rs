@@ -8,16 +8,19 @@ use thiserror::Error;
 use userdata_fs::Errno;
 
 use super::Scenario;
+use super::ground::Ground;
 use crate::actor::{Counts, Line, Performer, Recorder, ScheduledProcess};
+use crate::checker::HostImage;
 use crate::history::{Event, History, ProcessId};
 use crate::schedule::{Choices, Decision, Ending, Player, Stage};
 use userdata_sim::crash::Storage;
-use userdata_sim::{SimDisk, SimOptions};
 
 /// The result of a scenario with one schedule.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Run {
+    /// The host when it began, before the domains of the beginning were created.
+    pub began: HostImage,
     /// What was observed.
     pub history: History,
     /// How it ended.
@@ -32,6 +35,8 @@ pub struct Run {
     pub decisions: Vec<Decision>,
     /// What each process did, in order, if that was asked for.
     pub trace: Vec<Line>,
+    /// The run of [`Scenario::then`]. Its moments and processes are counted anew.
+    pub then: Option<Box<Run>>,
 }
 
 /// Whether a run notes every call. It takes several times as long.
@@ -51,9 +56,25 @@ pub enum ScenarioError {
     /// A domain of the beginning can't be created.
     #[error("the domains can't live at once")]
     Domains(#[source] EventError),
+    /// The host can't boot.
+    #[error("the host can't boot")]
+    Boot(#[source] EventError),
     /// The directory can't be opened.
     #[error("the directory can't be opened: {0:?}")]
     Directory(Errno),
+}
+
+impl Run {
+    /// This run with its scenario, and what came after it, each with its own.
+    pub fn parts<'a>(
+        &'a self,
+        scenario: &'a Scenario,
+    ) -> impl Iterator<Item = (&'a Scenario, &'a Self)> {
+        std::iter::successors(Some((scenario, self)), |(scenario, run)| {
+            let then = scenario.then.as_deref()?;
+            Some((&then.scenario, run.then.as_deref()?))
+        })
+    }
 }
 
 impl Scenario {
@@ -63,16 +84,26 @@ impl Scenario {
     ///
     /// [`ScenarioError`] if it can't begin.
     pub fn run(&self, choices: &mut dyn Choices, tracing: Tracing) -> Result<Run, ScenarioError> {
-        let mut options = SimOptions::default().with_seed(self.seed);
-        options.storage.block = self.block;
-        options.storage.capacity = self.capacity;
-        let disk = SimDisk::new(options);
+        self.run_on(&Ground::new(self), choices, tracing)
+    }
+
+    fn run_on(
+        &self,
+        ground: &Ground,
+        choices: &mut dyn Choices,
+        tracing: Tracing,
+    ) -> Result<Run, ScenarioError> {
+        let began = HostImage {
+            host: ground.host.state(),
+            tree: ground.disk.tree(),
+        };
         let recorder = Arc::new(Recorder::new(tracing == Tracing::On));
-        let host = self.host(&recorder)?;
+        self.create_domains(&ground.host, &recorder)?;
         let mut stage = Stage {
-            disk: &disk,
-            players: self.players(&disk, &host, &recorder)?,
+            disk: &ground.disk,
+            players: self.players(ground, &recorder)?,
             power_cut: self.power_cut,
+            reset: self.reset,
             steps_max: self.steps_max,
             steps: 0,
             preemptions: 0,
@@ -82,20 +113,31 @@ impl Scenario {
         if end == Ending::PowerCut {
             recorder.push(Event::PowerCut);
         }
-        let storage = disk.storage();
+        let storage = ground.disk.storage();
+        let host = ground.host.state();
         stage.clear(end == Ending::Endless);
         let recorded = recorder.take();
         let mut counts = recorded.counts;
         counts.steps = stage.steps;
         counts.preemptions = stage.preemptions;
+        let decisions = stage.decisions;
+        let then = match &self.then {
+            Some(then) if end != Ending::Endless => {
+                let ground = ground.then(then, end, &storage)?;
+                Some(Box::new(then.scenario.run_on(&ground, choices, tracing)?))
+            }
+            _ => None,
+        };
         Ok(Run {
+            began,
             history: recorded.history,
             end,
             storage,
-            host: host.state(),
+            host,
             counts,
-            decisions: stage.decisions,
+            decisions,
             trace: recorded.lines,
+            then,
         })
     }
 
@@ -105,8 +147,7 @@ impl Scenario {
             .with_reports_dying(self.reports_dying)
     }
 
-    fn host(&self, recorder: &Recorder) -> Result<SimHost, ScenarioError> {
-        let host = SimHost::new(self.host_options());
+    fn create_domains(&self, host: &SimHost, recorder: &Recorder) -> Result<(), ScenarioError> {
         for domain in &self.domains {
             let new = NewDomain::new()
                 .with_domid(domain.domid)
@@ -118,27 +159,27 @@ impl Scenario {
                 created: Some(created),
             });
         }
-        Ok(host)
+        Ok(())
     }
 
     fn players(
         &self,
-        disk: &SimDisk,
-        host: &SimHost,
+        ground: &Ground,
         recorder: &Arc<Recorder>,
     ) -> Result<Vec<Player>, ScenarioError> {
         let processes = self.processes.iter().zip(0..);
         let player = |(process, number): (&super::Process, usize)| {
             let scheduled = Arc::new(ScheduledProcess::new(
                 ProcessId(number),
-                disk.process(),
+                ground.disk.process(),
                 Arc::clone(recorder),
                 &process.faults,
                 &process.misanswers,
             ));
-            let deadline = process.deadline;
-            let mut performer = Performer::new(Arc::clone(&scheduled), host, deadline)
-                .map_err(ScenarioError::Directory)?;
+            let (deadline, sightings) = (process.deadline, Arc::clone(&ground.sightings));
+            let mut performer =
+                Performer::new(Arc::clone(&scheduled), &ground.host, sightings, deadline)
+                    .map_err(ScenarioError::Directory)?;
             let tasks = process.tasks.clone();
             Ok(Player::new(scheduled, process.kill, move || {
                 performer.perform(&tasks);

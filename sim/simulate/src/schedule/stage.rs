@@ -92,6 +92,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) players: Vec<Player>,
     /// The step before which the power is cut.
     pub(crate) power_cut: Option<u64>,
+    /// The step before which all processes are killed.
+    pub(crate) reset: Option<u64>,
     /// How many steps all processes may take together.
     pub(crate) steps_max: u64,
     /// How many were made.
@@ -115,6 +117,10 @@ impl Stage<'_> {
             }
             if self.power_cut == Some(self.steps) {
                 return Ending::PowerCut;
+            }
+            if self.reset == Some(self.steps) {
+                self.clear(true);
+                return Ending::Quiet;
             }
             if self.steps >= self.steps_max {
                 return Ending::Endless;

@@ -7,6 +7,7 @@ use hv_sim::SimHost;
 use strum::EnumDiscriminants;
 use thiserror::Error;
 use userdata::follow::Selection;
+use userdata::sweep::Sightings;
 use userdata::{DestroyError, Destroyed, Outcome, Source, Userdata, follow};
 use userdata_core::store::{Clash, Durability, Expect, Keep, Put};
 use userdata_core::value::NonEmpty;
@@ -241,7 +242,9 @@ impl Action {
             Self::Carry { from, to, .. } => userdata
                 .carry(*from, *to, &Selection::everything())
                 .map_or_else(Report::Failed, Report::Carried),
-            Self::Sweep { grace, .. } => Report::Swept(Swept::by(&userdata, *grace)),
+            Self::Sweep { grace, .. } => {
+                Report::Swept(Swept::by(&userdata, *grace, &mut Sightings::new()))
+            }
             Self::Retrieve { slot } => userdata
                 .retrieve(slot.domain, &slot.userid)
                 .map_or_else(Report::Failed, Report::Read),

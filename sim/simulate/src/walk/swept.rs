@@ -6,7 +6,7 @@ use std::time::Duration;
 use userdata::Userdata;
 use userdata::sweep::{Kept, Orphan, Sightings, SweepError, SweepOptions, Verdict, What};
 use userdata_core::file_name::Kind;
-use userdata_core::{DomainKey, Hypervisor, Store, Userid};
+use userdata_core::{DomainKey, Hypervisor, Store, Userid, Uuid};
 
 use super::report::Chain;
 
@@ -22,6 +22,12 @@ pub struct Swept {
     pub failed: Vec<String>,
     /// The incarnations that it judged to be gone.
     pub orphans: Vec<DomainKey>,
+    /// The orphans that it judged so because their domids belong to these uuids.
+    pub displaced: Vec<(DomainKey, Uuid)>,
+    /// The incarnations whose domids it saw to belong to these uuids, orphans included.
+    pub seen: Vec<(DomainKey, Uuid)>,
+    /// When it began, by the clock of the host; zero if that does not matter.
+    pub began: Duration,
     /// The incarnations whose lock it did not get, or of which the hypervisor did not answer.
     pub unknown: Vec<DomainKey>,
     /// Why it ended early.
@@ -29,20 +35,31 @@ pub struct Swept {
 }
 
 impl Swept {
-    /// Sweeps without earlier sightings.
-    pub(super) fn by<H: Hypervisor, S: Store>(userdata: &Userdata<H, S>, grace: Duration) -> Self {
+    /// Sweeps with the sightings of earlier sweeps.
+    pub(crate) fn by<H: Hypervisor, S: Store>(
+        userdata: &Userdata<H, S>,
+        grace: Duration,
+        sightings: &mut Sightings,
+    ) -> Self {
         let mut options = SweepOptions::default();
         options.grace = grace;
         let mut this = Self::default();
-        let swept = userdata.sweep(&options, &mut Sightings::new(), |told| match &told.what {
+        let swept = userdata.sweep(&options, sightings, |told| match &told.what {
             What::Removed(record) if record.kind == Kind::Data => {
                 this.removed.push((told.domain, record.userid.clone()));
             }
             What::Removed(_) => this.others += 1,
             What::Failed(error) => this.failed.push(Chain(error).to_string()),
             What::Judged => match told.verdict {
-                Verdict::Orphan(Orphan::Absent | Orphan::Dead | Orphan::OtherUuid { .. }) => {
+                Verdict::Orphan(orphan) => {
                     this.orphans.push(told.domain);
+                    if let Orphan::OtherUuid { uuid, .. } = orphan {
+                        this.seen.push((told.domain, *uuid));
+                        this.displaced.push((told.domain, *uuid));
+                    }
+                }
+                Verdict::Kept(Kept::OtherUuid { uuid, .. }) => {
+                    this.seen.push((told.domain, *uuid));
                 }
                 Verdict::Kept(Kept::Failed(error)) => {
                     this.failed.push(Chain(error).to_string());

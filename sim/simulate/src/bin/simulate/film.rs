@@ -17,7 +17,7 @@ impl Picture {
             window: window(run, complaint),
             actors: complaint.involved.iter().map(|part| part.process).collect(),
             disturbed: None,
-            tree: Tree::default(),
+            tree: run.began.tree.clone(),
             moments: Vec::new(),
         };
         let mut lines = run.trace.iter().peekable();

@@ -54,13 +54,14 @@ impl Catalogue {
         let run = scenario
             .run(&mut Seeded::new(seed), Tracing::On)
             .map_err(|error| error.to_string())?;
-        let verdict = Verdict::of(scenario, &run)?;
         let mut text = scenario.to_string();
-        write_run(&mut text, &run);
         let mut held = true;
-        for complaint in verdict.complaints() {
-            held = false;
-            let _ = writeln!(text, "\n{complaint}");
+        for (scenario, run) in run.parts(scenario) {
+            write_run(&mut text, run);
+            for complaint in Verdict::of(scenario, run)?.complaints() {
+                held = false;
+                let _ = writeln!(text, "\n{complaint}");
+            }
         }
         Ok(Replayed { text, held })
     }
@@ -68,6 +69,10 @@ impl Catalogue {
 
 /// What happened, in order: calls with their time and process, events with their number.
 fn write_run(text: &mut String, run: &Run) {
+    if run.began.host.boots() > 1 {
+        let (boots, tree) = (run.began.host.boots(), &run.began.tree);
+        let _ = write!(text, "\nboot {boots}; the directory holds\n{tree}\n");
+    }
     let mut lines = run.trace.iter().peekable();
     for (place, event) in run.history.events.iter().enumerate() {
         while let Some(line) = lines.next_if(|line| line.events <= place) {

@@ -90,11 +90,11 @@ impl Catalogue {
         let scenario = self.drawn(seed);
         let broken = |scenario: &Scenario| {
             let run = scenario.run(&mut Seeded::new(seed), Tracing::Off).ok()?;
-            let verdict = Verdict::of(scenario, &run).ok()?;
-            verdict
-                .complaints()
-                .next()
-                .map(|complaint| complaint.guarantee)
+            run.parts(scenario).find_map(|(scenario, run)| {
+                let verdict = Verdict::of(scenario, run).ok()?;
+                let mut complaints = verdict.complaints();
+                complaints.next().map(|complaint| complaint.guarantee)
+            })
         };
         let Some(guarantee) = broken(&scenario) else {
             return Ok(None);
@@ -127,15 +127,27 @@ impl Catalogue {
     ) -> Result<(), String> {
         let mut again = choices.clone();
         let run = scenario.run(choices, Tracing::Off).map_err(reported)?;
-        let verdict = Verdict::of(scenario, &run)?;
-        outcome.counts += counts(&run, &verdict);
-        outcome.coverage.add(Coverage::of_history(&run.history));
-        if let Some(complaint) = verdict.complaints().next() {
+        let mut broken = None;
+        for (part, (scenario, run)) in run.parts(scenario).enumerate() {
+            let verdict = Verdict::of(scenario, run)?;
+            outcome.counts += counts(run, &verdict);
+            outcome.coverage.add(Coverage::of_history(&run.history));
+            if broken.is_none() {
+                broken = verdict
+                    .complaints()
+                    .next()
+                    .cloned()
+                    .map(|first| (part, first));
+            }
+        }
+        if let Some((part, complaint)) = broken {
             let traced = scenario.run(&mut again, Tracing::On).map_err(reported)?;
-            let replay = self.words(case);
-            outcome
-                .failures
-                .push(Failure::of_run(replay, scenario, &traced, complaint));
+            if let Some((scenario, run)) = traced.parts(scenario).nth(part) {
+                let replay = self.words(case);
+                outcome
+                    .failures
+                    .push(Failure::of_run(replay, scenario, run, &complaint));
+            }
         }
         Ok(())
     }
