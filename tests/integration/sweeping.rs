@@ -1,5 +1,7 @@
 //! Sweeps: the data of domains that do not exist goes, and no other.
 
+mod sightings;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
