@@ -1,5 +1,7 @@
 //! A sweep removes the data of domains that do not exist, and no other data.
 
+mod sightings;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -180,6 +180,24 @@ fn a_dry_run_shows_old_temporaries_of_living_domains() {
 }
 
 #[test]
+fn the_lock_file_that_another_program_holds_is_explained() {
+    let sandbox = Sandbox::with_web();
+    plant(&sandbox, &orphans());
+    let name = format!("userdata-l.{NEVER}.qmp-socket-lock");
+    let held = fs::File::open(sandbox.store().join(&name)).unwrap();
+    held.lock().unwrap();
+    let text = sandbox.done(["sweep", "--explain"]);
+    let kept: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("kept"))
+        .collect();
+    let line = format!("kept\t{name}\tabsent\tthe domain does not exist");
+    assert_eq!(kept, [line]);
+    assert!(text.ends_with("removed: 5, failures: 0\n"), "{text}");
+    assert_eq!(sandbox.files(), [name]);
+}
+
+#[test]
 fn each_file_that_stays_is_explained() {
     let sandbox = Sandbox::with_web();
     let keys = [(); 5].map(|()| apply(&sandbox, &Event::Create(NewDomain::new())).unwrap());

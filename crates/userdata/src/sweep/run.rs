@@ -239,7 +239,8 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
                 self.say(domain, &verdict, What::Failed(error));
             }
         }
-        self.tell(domain, verdict);
+        let stays = self.judge.options.explain && !cleared.failed.is_empty();
+        self.tell_later(domain, verdict, stays);
     }
 
     fn reclaim(&mut self) -> Result<(), SweepErrorKind> {
@@ -264,10 +265,11 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         self.tell_later(domain, verdict, false);
     }
 
-    /// The same; `goes` says that records of it would be removed if this were not a dry run.
-    fn tell_later(&mut self, domain: &DomainKey, verdict: Verdict, goes: bool) {
+    /// The same; `is_told` says that records of it are to be told in any case: in a dry run those
+    /// that would be removed, or those that could not be.
+    fn tell_later(&mut self, domain: &DomainKey, verdict: Verdict, is_told: bool) {
         self.say(domain, &verdict, What::Judged);
-        if goes || self.judge.options.explain && !verdict.is_orphan() {
+        if is_told || self.judge.options.explain && !verdict.is_orphan() {
             self.told.push((*domain, verdict));
         }
     }
@@ -294,8 +296,8 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
                 && let Some((_, verdict)) = told.get(place)
             {
                 // Whether a mark is void is not known without the lock.
-                let goes =
-                    verdict.is_orphan() || options.dry_run && is_alive(verdict) && is_stale(&found);
+                let goes = verdict.is_orphan() || is_alive(verdict) && is_stale(&found);
+                let goes = options.dry_run && goes;
                 self.totals.removed += u64::from(goes);
                 match (goes, options.explain) {
                     (true, _) => self.say(&domain, verdict, What::WouldGo(&found)),
