@@ -76,7 +76,8 @@ pub struct Scenario {
 pub struct Then {
     /// Whether the host boots in between: its domains are gone, and its boot has another id. If the
     /// power had failed, the directory is in a state that a power cut may leave, drawn by the seed
-    /// of this scenario. Without a boot, domains, clock and directory stay.
+    /// of this scenario. Without a boot, domains, clock and directory stay, and nothing happens
+    /// after a power cut.
     pub boots: bool,
     /// The processes that run then. What sweeps have seen before is still known to theirs.
     pub scenario: Scenario,

@@ -7,7 +7,7 @@ use userdata_core::{DomainKey, Userid, WritableUserid};
 
 use super::content::{Content, Listed, Need};
 use super::facts::Facts;
-use super::linearise::{Access, Times};
+use super::linearise::Access;
 use super::operation::Operation;
 use super::register::{Register, owner};
 use crate::history::{Event, Invocation, LibxlCall};
@@ -136,16 +136,29 @@ impl Made<'_> {
             Some(Report::Failed(error)) if is_applied(error) => {
                 vec![self.access(Need::Any, Some(to)).maybe()]
             }
-            Some(Report::Failed(_)) if !self.operation.directory_failed => Vec::new(),
+            Some(Report::Failed(error)) if !self.may_be_taken_back(error) => Vec::new(),
             _ => {
                 let restored = Access {
                     source: Some(self.register.name.clone()),
-                    times: Times::Any,
                     ..self.access(Need::Any, None)
                 };
-                vec![restored, self.access(Need::Any, Some(to)).maybe()]
+                vec![restored.maybe(), self.access(Need::Any, Some(to)).maybe()]
             }
         }
+    }
+
+    /// Whether an import that failed may have put some of its values first, and taken them back: it
+    /// can't put a value where a directory is.
+    fn may_be_taken_back(&self, error: &UserdataError) -> bool {
+        let meets_a_file = match error.kind() {
+            UserdataErrorKind::Store(error) => {
+                matches!(error.kind(), StoreErrorKind::NotRegular(_))
+            }
+            _ => false,
+        };
+        meets_a_file
+            || self.operation.directory_failed
+            || self.facts.broken_locks.touch(self.operation)
     }
 
     /// The effect of a carry on the domain that gives.
@@ -159,7 +172,7 @@ impl Made<'_> {
         }
     }
 
-    /// What a carry does to the domain that gets the values.
+    /// The effect of a carry on the domain that gets the values.
     fn carried_from(&self, from: &DomainKey) -> Vec<Access> {
         let source = FileName::data(self.facts.format, from, &self.register.userid);
         let access = Access {

@@ -31,7 +31,14 @@ fn spread(registers: &mut [Register]) -> bool {
     });
     let sources: Vec<(usize, usize, FileName)> = sources.collect();
     for (taker, at, source) in sources {
-        let contents = contents(registers, &source);
+        let mut contents = contents(registers, &source);
+        // What is restored may be that nothing was there.
+        if registers
+            .get(taker)
+            .is_some_and(|taker| taker.name == source)
+        {
+            contents.push(Content::Nothing);
+        }
         if let Some(access) = access(registers, taker, at)
             && contents.len() != access.contents().count()
         {

@@ -5,4 +5,5 @@ mod crash;
 mod orders;
 mod right;
 mod story;
+mod sweeps;
 mod wrong;

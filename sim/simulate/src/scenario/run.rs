@@ -122,7 +122,8 @@ impl Scenario {
         counts.preemptions = stage.preemptions;
         let decisions = stage.decisions;
         let then = match &self.then {
-            Some(then) if end != Ending::Endless => {
+            // After a power cut nothing goes on without a boot.
+            Some(then) if end == Ending::Quiet || end == Ending::PowerCut && then.boots => {
                 let ground = ground.then(then, end, &storage)?;
                 Some(Box::new(then.scenario.run_on(&ground, choices, tracing)?))
             }

@@ -1,5 +1,7 @@
 //! The small scenarios of which every schedule is walked.
 
+mod boots;
+
 use hv_sim::Failure;
 use userdata_core::store::{Durability, Keep};
 use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
@@ -57,6 +59,7 @@ pub(crate) fn all() -> Vec<Small> {
         .chain(of_two(1, false, 1))
         .chain(of_two(0, true, 1))
         .chain(of_three)
+        .chain(boots::all())
         .chain((0..QUESTIONS).map(unknown_is_not_gone))
         .collect()
 }
