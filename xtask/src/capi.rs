@@ -56,8 +56,45 @@ pub(crate) const DROP_IN: Library = Library {
     version_script: Some("crates/userdata-libxl/libuserdata_libxl.map"),
 };
 
+/// The library for programs in C, with a header of its own.
+pub(crate) const USERDATA: Library = Library {
+    file: "libuserdata.so.0",
+    package: "userdata-capi",
+    soname: Some("libuserdata.so.0"),
+    exports: &[
+        "USERDATA_0.1",
+        "userdata_clear@@USERDATA_0.1",
+        "userdata_closing_begin@@USERDATA_0.1",
+        "userdata_closing_end@@USERDATA_0.1",
+        "userdata_ctx_alloc@@USERDATA_0.1",
+        "userdata_ctx_free@@USERDATA_0.1",
+        "userdata_destroy@@USERDATA_0.1",
+        "userdata_digest_of@@USERDATA_0.1",
+        "userdata_export@@USERDATA_0.1",
+        "userdata_free@@USERDATA_0.1",
+        "userdata_import@@USERDATA_0.1",
+        "userdata_list_condition@@USERDATA_0.1",
+        "userdata_list_count@@USERDATA_0.1",
+        "userdata_list_find@@USERDATA_0.1",
+        "userdata_list_free@@USERDATA_0.1",
+        "userdata_list_get@@USERDATA_0.1",
+        "userdata_list_size@@USERDATA_0.1",
+        "userdata_list_userid@@USERDATA_0.1",
+        "userdata_remove@@USERDATA_0.1",
+        "userdata_retrieve@@USERDATA_0.1",
+        "userdata_sightings_alloc@@USERDATA_0.1",
+        "userdata_sightings_free@@USERDATA_0.1",
+        "userdata_store@@USERDATA_0.1",
+        "userdata_store_if@@USERDATA_0.1",
+        "userdata_strerror@@USERDATA_0.1",
+        "userdata_sweep@@USERDATA_0.1",
+        "userdata_version@@USERDATA_0.1",
+    ],
+    version_script: Some("crates/userdata-capi/libuserdata.map"),
+};
+
 /// All of them.
-const LIBRARIES: &[Library] = &[DROP_IN];
+const LIBRARIES: &[Library] = &[DROP_IN, USERDATA];
 
 /// What `cargo xtask capi` does.
 #[derive(Debug, Subcommand)]
