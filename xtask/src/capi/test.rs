@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::{DROP_IN, LIBRARIES, LIMIT, shared_object};
+use super::{DROP_IN, LIBRARIES, LIMIT, shared_object, test_in_c};
 use crate::child::Child;
 use crate::project;
 use crate::xen::libxl_diff;
@@ -18,6 +18,7 @@ pub(super) fn run(options: &libxl_diff::Options) -> Result<u8> {
         let seen = shared_object::check(library, &path)?;
         writeln!(io::stdout(), "ok {seen}")?;
     }
+    test_in_c::run(&mut run)?;
     let folder = project::target().join("capi/test");
     let drop_in = DROP_IN.build(&["probe", "simulated"], &folder, &mut run)?;
     libxl_diff::of_drop_in(&drop_in, options)
