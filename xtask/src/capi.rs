@@ -17,8 +17,10 @@ use crate::child::{self, Child};
 use crate::project;
 use crate::xen::libxl_diff;
 
+mod development;
 mod shared_object;
 mod test;
+mod test_in_c;
 
 /// How long a first build may take.
 const LIMIT: Duration = Duration::from_secs(1800);
@@ -56,13 +58,50 @@ pub(crate) const DROP_IN: Library = Library {
     version_script: Some("crates/userdata-libxl/libuserdata_libxl.map"),
 };
 
+/// The library for programs in C, with a header of its own.
+pub(crate) const USERDATA: Library = Library {
+    file: "libuserdata.so.0",
+    package: "userdata-capi",
+    soname: Some("libuserdata.so.0"),
+    exports: &[
+        "USERDATA_0.1",
+        "userdata_clear@@USERDATA_0.1",
+        "userdata_closing_begin@@USERDATA_0.1",
+        "userdata_closing_end@@USERDATA_0.1",
+        "userdata_ctx_alloc@@USERDATA_0.1",
+        "userdata_ctx_free@@USERDATA_0.1",
+        "userdata_destroy@@USERDATA_0.1",
+        "userdata_digest_of@@USERDATA_0.1",
+        "userdata_export@@USERDATA_0.1",
+        "userdata_free@@USERDATA_0.1",
+        "userdata_import@@USERDATA_0.1",
+        "userdata_list_condition@@USERDATA_0.1",
+        "userdata_list_count@@USERDATA_0.1",
+        "userdata_list_find@@USERDATA_0.1",
+        "userdata_list_free@@USERDATA_0.1",
+        "userdata_list_get@@USERDATA_0.1",
+        "userdata_list_size@@USERDATA_0.1",
+        "userdata_list_userid@@USERDATA_0.1",
+        "userdata_remove@@USERDATA_0.1",
+        "userdata_retrieve@@USERDATA_0.1",
+        "userdata_sightings_alloc@@USERDATA_0.1",
+        "userdata_sightings_free@@USERDATA_0.1",
+        "userdata_store@@USERDATA_0.1",
+        "userdata_store_if@@USERDATA_0.1",
+        "userdata_strerror@@USERDATA_0.1",
+        "userdata_sweep@@USERDATA_0.1",
+        "userdata_version@@USERDATA_0.1",
+    ],
+    version_script: Some("crates/userdata-capi/libuserdata.map"),
+};
+
 /// All of them.
-const LIBRARIES: &[Library] = &[DROP_IN];
+const LIBRARIES: &[Library] = &[DROP_IN, USERDATA];
 
 /// What `cargo xtask capi` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// Build the C libraries into target/capi/lib
+    /// Build the C libraries into target/capi/lib, with header and pkg-config file
     Build,
     /// Build the C libraries, and check what they export and what their functions do
     ///
@@ -94,7 +133,9 @@ pub(crate) fn build(run: Run<'_>) -> Result<Vec<PathBuf>> {
     let built = LIBRARIES
         .iter()
         .map(|library| library.build(&[], &folder, run));
-    built.collect()
+    let mut built = built.collect::<Result<Vec<_>>>()?;
+    built.extend(development::make(run)?);
+    Ok(built)
 }
 
 impl Library {
@@ -117,9 +158,17 @@ impl Library {
         if !features.is_empty() {
             cargo.args(["--features", &features.join(",")]);
         }
+        let archive = project::target().join(PROFILE).join(self.archive_name());
+        // What a program needs besides the static library. rustc writes it when it compiles.
+        let libraries = archive.with_extension("libs");
+        cargo.arg("--").arg("--print");
+        cargo.arg(format!("native-static-libs={}", libraries.display()));
         run(&mut cargo).with_context(|| format!("{} does not build", self.package))?;
-        let name = format!("lib{}.a", self.package.replace('-', "_"));
-        Ok(project::target().join(PROFILE).join(name))
+        Ok(archive)
+    }
+
+    fn archive_name(self) -> String {
+        format!("lib{}.a", self.package.replace('-', "_"))
     }
 
     /// Links it with this C compiler from its static library.

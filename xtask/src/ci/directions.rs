@@ -33,6 +33,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "userdata-capi",
+        &[
+            "hv-sim",
+            "hv-xen",
+            "userdata",
+            "userdata-archive",
+            "userdata-fs",
+        ],
+    ),
+    (
         "userdata-libxl",
         &["hv-sim", "hv-xen", "userdata", "userdata-fs"],
     ),

@@ -5,8 +5,9 @@ use super::texts::Texts;
 
 /// The modules that call the hypervisor or C, or are called by C: one of a crate, and only of the
 /// crates that need it.
-const MODULES: [&str; 2] = [
+const MODULES: [&str; 3] = [
     "crates/hv-xen/src/foreign.rs",
+    "crates/userdata-capi/src/foreign.rs",
     "crates/userdata-libxl/src/foreign.rs",
 ];
 
