@@ -11,6 +11,7 @@ mod canaries;
 mod child;
 mod ci;
 mod coverage;
+mod dist;
 mod fuzz;
 mod power_cut;
 mod project;
@@ -45,6 +46,8 @@ enum Task {
     Fuzz(fuzz::Task),
     /// Which lines the tests reach
     Coverage(coverage::Task),
+    /// The source tarball and the packages for Debian
+    Dist(dist::Task),
     /// Power cuts on the kernel's own file systems: ext4, xfs and btrfs
     PowerCut(power_cut::Task),
     /// Real Xen with a real dom0, in qemu, from Debian's packages
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Canaries(task) => task.run(),
         Task::Fuzz(task) => task.run(),
         Task::Coverage(task) => task.run(),
+        Task::Dist(task) => task.run(),
         Task::PowerCut(task) => task.run(),
         Task::Xen(task) => task.run(),
     });
