@@ -101,6 +101,9 @@ const STEPS: &[Step] = &[
     Step::cargo("libxl", "real libxl and this library differ as docs/differences.md says", &[
         &["xtask", "xen", "libxl-diff", "--cases", "200"],
     ]),
+    Step::cargo("capi", "the C libraries export what they should, and the drop-in acts as libxl", &[
+        &["xtask", "capi", "test", "--cases", "100"],
+    ]).needs(&[READELF]),
     Step::check("power-cut", "values survive power cuts on real file systems", power_cut::check)
         .needs(power_cut::NEEDS)
         .or_left_out("the simulated power cuts are in the everyday test").within(30),

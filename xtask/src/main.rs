@@ -8,6 +8,7 @@ use clap::Parser;
 mod bench;
 mod campaign;
 mod canaries;
+mod capi;
 mod child;
 mod ci;
 mod coverage;
@@ -40,6 +41,9 @@ enum Task {
     Bench(bench::Task),
     /// Everything that the simulation has, for some minutes: figures, targets and a page
     Campaign(campaign::Task),
+    /// The C libraries: shared objects, and their checks
+    #[command(subcommand)]
+    Capi(capi::Task),
     /// Bugs planted in a copy of the source, each of which the simulation has to find
     Canaries(canaries::Task),
     /// Every fuzz target for some minutes, with the nightly compiler
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
         Task::Tidy(task) => task.run(),
         Task::Bench(task) => task.run(),
         Task::Campaign(task) => task.run(),
+        Task::Capi(task) => task.run(),
         Task::Canaries(task) => task.run(),
         Task::Fuzz(task) => task.run(),
         Task::Coverage(task) => task.run(),

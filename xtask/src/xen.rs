@@ -28,7 +28,7 @@ mod dom0;
 mod image;
 mod kernel;
 mod lanes;
-mod libxl_diff;
+pub(crate) mod libxl_diff;
 pub(crate) mod libxl_driver;
 mod outcome;
 mod payload;

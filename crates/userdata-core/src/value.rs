@@ -103,6 +103,18 @@ impl Version {
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
+
+    /// The version with this SHA-256.
+    #[must_use]
+    pub const fn from_bytes(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+
+    /// The SHA-256.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
 }
 
 impl fmt::Display for Version {
@@ -200,6 +212,7 @@ mod tests {
         fn versions_are_equal_exactly_when_bytes_are(a: Vec<u8>, b: Vec<u8>) {
             prop_assert_eq!(Version::of(&a) == Version::of(&b), a == b);
             prop_assert_eq!(Version::of(&a).to_string().parse(), Ok(Version::of(&a)));
+            prop_assert_eq!(Version::from_bytes(Version::of(&a).to_bytes()), Version::of(&a));
         }
     }
 }

@@ -1,16 +1,13 @@
 //! Destroying a domain together with its data.
 
-use std::time::Duration;
-
 use thiserror::Error;
-use userdata_core::store::{Cleared, ClosingMark, Refused, StoreError};
-use userdata_core::{DomainKey, Hypervisor, Life, Source, Store};
+use userdata_core::store::Cleared;
+use userdata_core::{DomainKey, Hypervisor, Source, Store};
 
 use crate::follow::{Exported, Limits, Selection};
-use crate::protocol::{admit_clear_of_gone, find, life_of};
-use crate::{Target, Userdata, UserdataError, UserdataErrorKind};
+use crate::{Closing, Target, Userdata, UserdataError};
 
-const VERB: &str = "destroy the userdata of";
+pub(crate) const VERB: &str = "destroy the userdata of";
 
 /// A domain that was destroyed.
 #[derive(Debug)]
@@ -118,16 +115,11 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         target: impl Into<Target>,
         destroy: impl FnOnce(&DomainKey) -> Result<R, E>,
     ) -> Result<Destroyed<R>, DestroyError> {
-        let target = target.into();
-        let failed = |kind| UserdataError::of(VERB, None, target, kind);
-        let (key, mark) = self
-            .find_and_mark(target)
-            .map_err(|kind| DestroyError::NotStarted(failed(kind)))?;
-        let mut problems = Vec::new();
-        let mark = mark
-            .map_err(|error| problems.push(failed(error.into())))
-            .ok();
-        self.destroy_marked(target, &key, mark, problems, destroy)
+        let closing = self
+            .begin_destroy(target)
+            .map_err(DestroyError::NotStarted)?;
+        let returned = destroy(&closing.domain);
+        self.end_destroy(closing, returned)
     }
 
     /// The same, and the domain's values are taken along: once it is marked as closing, and before
@@ -193,7 +185,10 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
                 export(exported).map_err(|error| DestroyError::NotExported(error.into()))
             });
         match exported {
-            Ok(()) => self.destroy_marked(target, &key, Some(mark), Vec::new(), destroy),
+            Ok(()) => {
+                let returned = destroy(&key);
+                self.end_destroy(Closing::new(target, key, Some(mark)), returned)
+            }
             Err(error) => {
                 // A mark that can't be removed is void as soon as it is dropped.
                 let _ = mark.reopen(time_left.get());
@@ -201,98 +196,4 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
             }
         }
     }
-
-    /// The domain, and its closing mark, or why the store could not make it.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a failed mark is not a failed look-up"
-    )]
-    fn find_and_mark(
-        &self,
-        target: Target,
-    ) -> Result<(DomainKey, Result<Box<dyn ClosingMark>, StoreError>), UserdataErrorKind> {
-        let key = find(&self.hypervisor, target)?.key;
-        match self.mark(&key) {
-            Ok(mark) => Ok((key, Ok(mark))),
-            Err(UserdataErrorKind::Store(error)) => Ok((key, Err(error))),
-            Err(kind) => Err(kind),
-        }
-    }
-
-    /// Runs `destroy`, and then does what the hypervisor's answer says.
-    fn destroy_marked<R, E: Into<Source>>(
-        &self,
-        target: Target,
-        key: &DomainKey,
-        mark: Option<Box<dyn ClosingMark>>,
-        mut problems: Vec<UserdataError>,
-        destroy: impl FnOnce(&DomainKey) -> Result<R, E>,
-    ) -> Result<Destroyed<R>, DestroyError> {
-        let failed = |kind| UserdataError::of(VERB, None, target, kind);
-        let returned = destroy(key).map_err(Into::into);
-        let time_left = self.time_left();
-        match life_of(&self.hypervisor, key) {
-            Ok(Some(Life::Alive)) => {
-                problems.extend(reopen(mark, time_left.get()).map_err(failed).err());
-                Err(match returned {
-                    Ok(_) => DestroyError::StillAlive { problems },
-                    Err(source) => DestroyError::Failed { source, problems },
-                })
-            }
-            // A domain that is dying never comes back.
-            Ok(_) => {
-                let cleared = self.clear_closed(key, mark, time_left.get());
-                let cleared = cleared.map_err(|kind| problems.push(failed(kind))).ok();
-                match returned {
-                    Ok(value) => Ok(Destroyed {
-                        value,
-                        cleared,
-                        problems,
-                    }),
-                    Err(source) => Err(DestroyError::DestroyedWithError {
-                        source,
-                        cleared,
-                        problems,
-                    }),
-                }
-            }
-            // Unknown is not gone: the data stays.
-            Err(refused) => {
-                problems.push(failed(refused.into()));
-                problems.extend(reopen(mark, time_left.get()).map_err(failed).err());
-                let source = returned.err();
-                Err(DestroyError::Unknown { source, problems })
-            }
-        }
-    }
-
-    fn mark(&self, key: &DomainKey) -> Result<Box<dyn ClosingMark>, UserdataErrorKind> {
-        let mark = self.store.close(key, self.options.timeout, &mut |state| {
-            if state.closing {
-                return Err(Refused::BeingDestroyed);
-            }
-            match life_of(&self.hypervisor, key)? {
-                Some(Life::Alive | Life::Dying) => Ok(()),
-                _ => Err(Refused::NoSuchDomain),
-            }
-        });
-        Ok(mark?)
-    }
-
-    fn clear_closed(
-        &self,
-        key: &DomainKey,
-        mark: Option<Box<dyn ClosingMark>>,
-        timeout: Duration,
-    ) -> Result<Cleared, UserdataErrorKind> {
-        let Some(mark) = mark else {
-            return self.clear_gone(key, timeout);
-        };
-        let admit = &mut |state: &_| admit_clear_of_gone(&self.hypervisor, key, state);
-        Ok(mark.clear(timeout, self.options.durability, admit)?)
-    }
-}
-
-fn reopen(mark: Option<Box<dyn ClosingMark>>, timeout: Duration) -> Result<(), UserdataErrorKind> {
-    mark.map_or(Ok(()), |mark| Ok(mark.reopen(timeout)?))
 }

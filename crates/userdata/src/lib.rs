@@ -47,6 +47,7 @@
 
 mod change;
 mod clear;
+mod closing;
 mod destroy;
 mod error;
 pub mod follow;
@@ -63,6 +64,7 @@ mod waiting;
 #[cfg(test)]
 mod tests;
 
+pub use closing::Closing;
 pub use destroy::{DestroyError, Destroyed};
 pub use error::{UserdataError, UserdataErrorKind};
 pub use options::Options;
@@ -78,6 +80,8 @@ const _: () = {
     const fn send_and_sync<T: Send + Sync>() {}
     send_and_sync::<Userdata<Box<dyn Hypervisor>, Box<dyn Store>>>();
     send_and_sync::<UserdataError>();
+    const fn send<T: Send>() {}
+    send::<Closing>();
     send_and_sync::<DestroyError>();
     send_and_sync::<Destroyed<()>>();
     send_and_sync::<sweep::SweepError>();

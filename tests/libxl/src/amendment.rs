@@ -4,11 +4,16 @@
 use crate::answer::Answer;
 use crate::difference::Seen;
 use crate::setting::{LOCK, Rule, Setting, Stage};
-use crate::step::Call;
+use crate::step::{By, Call};
 use crate::tree::Node;
 
-/// The largest value, in bytes.
-const VALUE_MAX: usize = 1 << 20;
+/// The largest value of a call, in bytes.
+const fn value_max(setting: &Setting<'_>) -> usize {
+    match setting.by {
+        By::DropIn => i32::MAX as usize,
+        _ => 1 << 20,
+    }
+}
 
 /// The longest file name, in bytes.
 const NAME_MAX: usize = 255;
@@ -63,6 +68,16 @@ pub(crate) fn temporaries_of_killed_removed(setting: &Setting<'_>, seen: &mut Se
     }
 }
 
+pub(crate) fn mark_with_bytes_removed(setting: &Setting<'_>, seen: &mut Seen) {
+    let mark = setting.name(b'c', LOCK);
+    let changes = setting.is_store() || setting.is_removal();
+    let locks = changes && setting.domain.is_some() && !lock_is_directory(setting);
+    match setting.before.get(&mark) {
+        Some(Node::File(_, bytes)) if locks && !bytes.is_empty() => seen.after.remove(&mark),
+        _ => {}
+    }
+}
+
 pub(crate) fn nothing_to_remove(setting: &Setting<'_>, seen: &mut Seen) {
     let answers = [Answer::Code(2), Answer::Failed];
     if setting.is_removal() && setting.data().is_none() && answers.contains(&seen.answer) {
@@ -102,7 +117,7 @@ pub(crate) fn link_not_followed(setting: &Setting<'_>, seen: &mut Seen) {
 }
 
 pub(crate) fn size_limit(setting: &Setting<'_>, seen: &mut Seen) {
-    let over = |bytes: &[u8]| bytes.len() > VALUE_MAX;
+    let over = |bytes: &[u8]| bytes.len() > value_max(setting);
     match (setting.stored(), setting.data()) {
         (Some(data), _) if over(data) && setting.domain.is_some() => {
             seen.refuse(setting, Answer::Failed)
@@ -173,7 +188,9 @@ pub(crate) fn destroy_reports(setting: &Setting<'_>, seen: &mut Seen) {
 
 pub(crate) fn leaving_is_refused(setting: &Setting<'_>, seen: &mut Seen) {
     if setting.is_store() && setting.stage() == Some(Stage::Leaving) {
-        let too_large = setting.stored().is_some_and(|data| data.len() > VALUE_MAX);
+        let too_large = setting
+            .stored()
+            .is_some_and(|data| data.len() > value_max(setting));
         let lock = matches!(setting.lock(), None | Some(Node::File(..)));
         if lock && !too_large {
             seen.refuse(setting, Answer::BeingDestroyed);
@@ -187,7 +204,9 @@ pub(crate) fn leaving_is_refused(setting: &Setting<'_>, seen: &mut Seen) {
 }
 
 pub(crate) fn lock_must_be_a_file(setting: &Setting<'_>, seen: &mut Seen) {
-    let too_large = setting.stored().is_some_and(|data| data.len() > VALUE_MAX);
+    let too_large = setting
+        .stored()
+        .is_some_and(|data| data.len() > value_max(setting));
     if !matches!(setting.lock(), Some(Node::Pipe | Node::Link(_))) || too_large {
         return;
     }

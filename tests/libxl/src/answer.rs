@@ -7,6 +7,7 @@ use userdata_core::Value;
 use userdata_core::store::Operation;
 
 use crate::libxl::Returned;
+use crate::step::Call;
 
 /// The result of a call.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,8 +40,9 @@ pub(crate) enum Answer {
     Inexpressible,
 }
 
-/// `ERROR_FAIL`, `ERROR_LOCK_FAIL` and `ERROR_DOMAIN_NOTFOUND` of `libxl.h`.
+/// `ERROR_FAIL`, `ERROR_INVAL`, `ERROR_LOCK_FAIL` and `ERROR_DOMAIN_NOTFOUND` of `libxl.h`.
 const FAIL: i32 = -3;
+const INVAL: i32 = -6;
 const LOCK_FAIL: i32 = -15;
 const DOMAIN_NOTFOUND: i32 = -21;
 
@@ -98,6 +100,19 @@ impl<R> From<Result<Destroyed<R>, DestroyError>> for Answer {
 }
 
 impl Answer {
+    /// This library's answer as the code that the drop-in returns for it.
+    pub(crate) fn into_code(self, call: &Call) -> Self {
+        match self {
+            Self::NoSuchDomain | Self::BeingDestroyed => Self::LockFailed,
+            Self::Refused => Self::Failed,
+            Self::Inexpressible => Self::Code(INVAL),
+            // Of a store of no bytes that is a success, and of an unlink a failure, as by libxl.
+            Self::NothingToRemove if matches!(call, Call::Store { .. }) => Self::Done,
+            Self::NothingToRemove => Self::Failed,
+            other => other,
+        }
+    }
+
     fn failure(kind: &UserdataErrorKind) -> Self {
         match kind {
             UserdataErrorKind::NoSuchDomain => Self::NoSuchDomain,

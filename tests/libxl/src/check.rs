@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 
+use crate::libxl::Driver;
+
 /// A statement about real libxl and this library, and the function that shows it.
 #[derive(Debug)]
 pub(crate) struct Check {
@@ -18,7 +20,9 @@ pub(crate) struct Check {
 #[derive(Debug)]
 pub(crate) struct Subject {
     /// The program that runs real libxl.
-    pub(crate) driver: PathBuf,
+    pub(crate) driver: Driver,
+    /// The C program that calls the drop-in.
+    pub(crate) program: Option<PathBuf>,
     /// How many sequences to draw.
     pub(crate) cases: u64,
     /// The seed of the first sequence.

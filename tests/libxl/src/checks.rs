@@ -2,6 +2,7 @@
 
 use crate::check::Check;
 
+mod drop_in;
 mod examples;
 mod leftovers;
 mod locking;
@@ -54,5 +55,33 @@ pub(crate) const ALL: &[Check] = &[
     Check {
         name: "libxls_destroy_within_ours_leaves_nothing",
         run: leftovers::libxls_destroy_within_ours_leaves_nothing,
+    },
+];
+
+/// The checks of the drop-in.
+pub(crate) const OF_DROP_IN: &[Check] = &[
+    Check {
+        name: "a_program_sees_the_differences_of_the_list_and_no_other",
+        run: drop_in::a_program_sees_the_differences_of_the_list_and_no_other,
+    },
+    Check {
+        name: "with_the_drop_in_a_program_sees_what_libxl_does",
+        run: sequences::with_the_drop_in_a_program_sees_what_libxl_does,
+    },
+    Check {
+        name: "every_odd_call_has_its_code_its_errno_and_defined_results",
+        run: drop_in::every_odd_call_has_its_code_its_errno_and_defined_results,
+    },
+    Check {
+        name: "a_program_may_close_all_descriptors_between_calls",
+        run: drop_in::a_program_may_close_all_descriptors_between_calls,
+    },
+    Check {
+        name: "children_forked_while_threads_make_calls_can_make_calls",
+        run: drop_in::children_forked_while_threads_make_calls_can_make_calls,
+    },
+    Check {
+        name: "a_panic_is_a_failed_call_and_the_program_lives",
+        run: drop_in::a_panic_is_a_failed_call_and_the_program_lives,
     },
 ];

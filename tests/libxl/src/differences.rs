@@ -35,6 +35,15 @@ pub(crate) const ALL: &[Difference] = &[
         amend: amendment::temporaries_of_killed_removed,
     },
     Difference {
+        name: "bytes in a closing mark",
+        libxl: "A store or unlink leaves every file alone but that of its value.",
+        here: "A change also removes the domain's closing mark if the file has bytes and no \
+               process holds it.",
+        because: "A link of a value may serve as the mark on a full file system; if its process is \
+                  killed, the bytes of the value must not stay in use.",
+        amend: amendment::mark_with_bytes_removed,
+    },
+    Difference {
         name: "nothing to remove",
         libxl: "If there is no value, a store of no bytes returns 2 (a bare ENOENT), and unlink \
                 returns ERROR_FAIL.",

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use hv_sim::SimHost;
@@ -20,13 +20,24 @@ use crate::step::Call;
 /// After this time a call counts as stuck.
 const STUCK: Duration = Duration::from_secs(60);
 
+/// The file of a process's run folder in which the host of the drop-in is simulated.
+const HOST: &str = "host.json";
+
+/// The program that runs real libxl.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    pub(crate) program: PathBuf,
+    /// The drop-in, built for a simulated host.
+    pub(crate) drop_in: Option<PathBuf>,
+}
+
 /// A process that runs real libxl. It is killed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Libxl {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<Message>,
-    _run: TempDir,
+    run: TempDir,
 }
 
 /// The return value of a call of libxl.
@@ -57,15 +68,36 @@ pub(crate) enum Message {
 
 impl Libxl {
     /// Starts the driver, for which `directory` is `/var/lib/xen`.
-    pub(crate) fn start(driver: &Path, directory: &Path) -> Result<Self> {
+    pub(crate) fn start(driver: &Driver, directory: &Path) -> Result<Self> {
+        Self::spawn(driver, directory, |_, _| ())
+    }
+
+    /// Starts the driver with the drop-in, if there is one: the calls for userdata are then those
+    /// of the drop-in, and a destroy is libxl's.
+    pub(crate) fn start_with_drop_in(driver: &Driver, directory: &Path) -> Result<Option<Self>> {
+        let Some(drop_in) = &driver.drop_in else {
+            return Ok(None);
+        };
+        let preload = |command: &mut Command, run: &Path| {
+            command.env("LD_PRELOAD", drop_in);
+            command.env("USERDATA_LIBXL_HOST", run.join(HOST));
+        };
+        Self::spawn(driver, directory, preload).map(Some)
+    }
+
+    fn spawn(
+        driver: &Driver,
+        directory: &Path,
+        with: impl FnOnce(&mut Command, &Path),
+    ) -> Result<Self> {
         let run = tempfile::tempdir()?;
-        let mut child = Command::new(driver)
-            .arg(run.path())
-            .current_dir(directory)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+        let mut command = Command::new(&driver.program);
+        command.arg(run.path()).current_dir(directory);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        with(&mut command, run.path());
+        let mut child = command
             .spawn()
-            .with_context(|| format!("cannot start {}", driver.display()))?;
+            .with_context(|| format!("cannot start {}", driver.program.display()))?;
         let stdin = child.stdin.take().context("a child with a pipe")?;
         let stdout = child.stdout.take().context("a child with a pipe")?;
         let (send, lines) = channel();
@@ -81,7 +113,7 @@ impl Libxl {
             child,
             stdin,
             lines,
-            _run: run,
+            run,
         };
         libxl.expect(&Message::Ready)?;
         Ok(libxl)
@@ -89,6 +121,7 @@ impl Libxl {
 
     /// From now on these domains exist, dying or not: what a Xen of this release tells.
     pub(crate) fn see(&mut self, host: &SimHost) -> Result<()> {
+        fs::write(self.run.path().join(HOST), host.state().to_json())?;
         let domains = host.domains()?;
         let mut text = format!("domains {}\n", domains.len());
         for domain in domains {

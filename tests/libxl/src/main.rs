@@ -7,10 +7,11 @@
 //! compiles the driver and links it to the libxl of Debian's package. Every step begins with two
 //! equal directories and is taken in both, in the first one by libxl. Afterwards the directories
 //! may differ only as the table of differences says, and they have to differ if the table says so.
-//! `--page` prints the table as docs/differences.md.
+//! With `--drop-in` the calls in the second directory are those of the drop-in (`cargo xtask capi
+//! test`). `--page` prints the table as docs/differences.md.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -37,6 +38,12 @@ struct Options {
     /// The program that runs real libxl
     #[arg(long, required_unless_present = "page")]
     driver: Option<PathBuf>,
+    /// Compare the drop-in: this one, built with the features `probe` and `simulated`
+    #[arg(long, requires = "program")]
+    drop_in: Option<PathBuf>,
+    /// The C program that calls the drop-in
+    #[arg(long)]
+    program: Option<PathBuf>,
     /// How many sequences of steps each check draws
     #[arg(long, default_value_t = 300)]
     cases: u64,
@@ -69,14 +76,23 @@ fn run(options: &Options) -> Result<bool> {
         return Ok(true);
     }
     let driver = options.driver.as_deref().context("no driver")?;
-    // The driver is started in other directories.
-    let driver = driver
-        .canonicalize()
-        .with_context(|| format!("no {}", driver.display()))?;
+    // They are started in other directories.
+    let absolute = |path: &Path| {
+        path.canonicalize()
+            .with_context(|| format!("no {}", path.display()))
+    };
     let subject = check::Subject {
-        driver,
+        driver: libxl::Driver {
+            program: absolute(driver)?,
+            drop_in: options.drop_in.as_deref().map(absolute).transpose()?,
+        },
+        program: options.program.as_deref().map(absolute).transpose()?,
         cases: options.cases,
         seed: options.seed,
     };
-    check::run(checks::ALL, &options.only, &subject)
+    let checks = match subject.driver.drop_in {
+        Some(_) => checks::OF_DROP_IN,
+        None => checks::ALL,
+    };
+    check::run(checks, &options.only, &subject)
 }

@@ -110,4 +110,6 @@ pub(crate) enum By {
     Us,
     /// This library, with libxl's rules for userids.
     UsAsLibxl,
+    /// The drop-in, which is called in a program that is linked to libxl.
+    DropIn,
 }

@@ -153,7 +153,7 @@ fn plant() -> impl Strategy<Value = Step> {
         1 => select(&TARGETS[..]).prop_map(|to| Node::Link(to.to_vec())),
     ];
     let lock = prop_oneof![
-        4 => Just(Node::private(b"")),
+        4 => select(&CONTENTS[..]).prop_map(Node::private),
         1 => Just(Node::Directory),
         1 => Just(Node::Pipe),
         1 => select(&TARGETS[..]).prop_map(|to| Node::Link(to.to_vec())),

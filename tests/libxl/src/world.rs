@@ -1,8 +1,6 @@
 //! `World`: two equal directories, in which two libraries make the same calls.
 
-use std::path::Path;
-
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use hv_sim::{Event as Happening, HostOptions, NewDomain, SimHost, Until};
 use tempfile::TempDir;
 use userdata_core::{Domid, Hypervisor as _};
@@ -10,7 +8,7 @@ use userdata_core::{Domid, Hypervisor as _};
 use crate::answer::Answer;
 use crate::difference::{Seen, expected};
 use crate::differences;
-use crate::libxl::Libxl;
+use crate::libxl::{Driver, Libxl};
 use crate::ours::{self, Ours};
 use crate::setting::Setting;
 use crate::step::{By, Call, Event, Step};
@@ -25,6 +23,8 @@ pub(crate) struct World {
     first: Arm,
     second: Arm,
     ours: Ours,
+    /// In the second directory.
+    drop_in: Option<Libxl>,
 }
 
 /// One directory, and libxl in it.
@@ -35,7 +35,7 @@ struct Arm {
 }
 
 impl Arm {
-    fn new(driver: &Path) -> Result<Self> {
+    fn new(driver: &Driver) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let libxl = Libxl::start(driver, directory.path())?;
         Ok(Self { directory, libxl })
@@ -59,16 +59,18 @@ impl Arm {
 
 impl World {
     /// A host with domain 0 alone, and two empty directories.
-    pub(crate) fn new(driver: &Path) -> Result<Self> {
+    pub(crate) fn new(driver: &Driver) -> Result<Self> {
         // As on Xen up to 4.20, a domain appears alive until it is dead.
         let host = SimHost::new(HostOptions::new(0).with_reports_dying(false));
         let (first, second) = (Arm::new(driver)?, Arm::new(driver)?);
         let ours = ours::open(&host, second.directory.path())?;
+        let drop_in = Libxl::start_with_drop_in(driver, second.directory.path())?;
         let mut world = Self {
             host,
             first,
             second,
             ours,
+            drop_in,
         };
         world.show_libxl()?;
         Ok(world)
@@ -96,6 +98,11 @@ impl World {
     }
 
     fn compare(&mut self, call: &Call, by: By) -> Result<Vec<&'static str>> {
+        // Only the calls for userdata are the drop-in's.
+        let by = match (by, call) {
+            (By::DropIn, Call::Destroy { .. }) => By::Libxl,
+            _ => by,
+        };
         let before = self.first.tree()?;
         let setting = Setting::new(call, by, &self.host, &before)?;
         let libxl = Seen {
@@ -105,6 +112,10 @@ impl World {
         let answer = match by {
             By::Libxl => self.second.call(&setting)?,
             By::Us | By::UsAsLibxl => ours::call(&self.ours, &self.host, call, by),
+            By::DropIn => {
+                let drop_in = self.drop_in.as_mut().context("there is no drop-in")?;
+                drop_in.call(call)?.into()
+            }
         };
         let found = Seen {
             answer,
@@ -112,7 +123,7 @@ impl World {
         };
         let (wanted, names) = match by {
             By::Libxl => (libxl.clone(), vec![]),
-            By::Us | By::UsAsLibxl => expected(differences::ALL, &setting, &libxl),
+            _ => expected(differences::ALL, &setting, &libxl),
         };
         if found != wanted {
             bail!(
@@ -135,7 +146,11 @@ impl World {
 
     fn show_libxl(&mut self) -> Result<()> {
         self.first.libxl.see(&self.host)?;
-        self.second.libxl.see(&self.host)
+        self.second.libxl.see(&self.host)?;
+        match &mut self.drop_in {
+            Some(drop_in) => drop_in.see(&self.host),
+            None => Ok(()),
+        }
     }
 }
 
@@ -168,7 +183,7 @@ fn happen(host: &SimHost, domid: Domid, event: Event) {
 
 /// Takes these steps in a new world, and returns the names of the differences that each step
 /// showed.
-pub(crate) fn take_all(driver: &Path, steps: &[Step]) -> Result<Vec<Vec<&'static str>>> {
+pub(crate) fn take_all(driver: &Driver, steps: &[Step]) -> Result<Vec<Vec<&'static str>>> {
     let mut world = World::new(driver)?;
     steps.iter().map(|step| world.take(step)).collect()
 }

@@ -32,6 +32,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "userdata-testkit",
         ],
     ),
+    (
+        "userdata-capi",
+        &[
+            "hv-sim",
+            "hv-xen",
+            "userdata",
+            "userdata-archive",
+            "userdata-fs",
+        ],
+    ),
+    (
+        "userdata-libxl",
+        &["hv-sim", "hv-xen", "userdata", "userdata-fs"],
+    ),
 ];
 
 /// The packages outside `crates/` on which other packages there may depend.

@@ -4,7 +4,7 @@
 //! libxl runs in a program that stands in for the hypervisor and the xenstore
 //! (`xtask/xen/without-xen/`). The package `userdata-libxl-diff` drives that program and compares.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -38,10 +38,21 @@ pub(crate) struct Options {
 
 /// Compares, and returns the status that the comparison ended with.
 pub(super) fn run(options: &Options) -> Result<u8> {
+    compare(None, options)
+}
+
+/// Compares the drop-in with libxl, in a program that is linked to libxl. Returns the status that
+/// the comparison ended with.
+pub(crate) fn of_drop_in(drop_in: &Path, options: &Options) -> Result<u8> {
+    compare(Some(drop_in), options)
+}
+
+fn compare(drop_in: Option<&Path>, options: &Options) -> Result<u8> {
     tools::ensure_to_compile()?;
     let lane = Screen::new().lane("libxl-diff");
     let image = image::ready(libxl_driver::RELEASE, &options.source, &lane)?;
-    let dir = RunDir::take(libxl_driver::RELEASE, "libxl-diff")?;
+    let what = drop_in.map_or("libxl-diff", |_| "drop-in");
+    let dir = RunDir::take(libxl_driver::RELEASE, what)?;
     let driver = dir.path().join("libxl-driver");
     libxl_driver::told(&image, &driver)?;
     lane.say("building userdata-libxl-diff");
@@ -49,6 +60,12 @@ pub(super) fn run(options: &Options) -> Result<u8> {
     drop(lane);
     let mut command = child::command(program);
     command.arg("--driver").arg(driver);
+    if let Some(drop_in) = drop_in {
+        let caller = dir.path().join("drop-in");
+        libxl_driver::of_drop_in(&image, &caller)?;
+        command.arg("--drop-in").arg(drop_in);
+        command.arg("--program").arg(caller);
+    }
     command.args(["--cases", &options.cases.to_string()]);
     command.args(["--seed", &options.seed.to_string()]);
     command.arg(&options.check);

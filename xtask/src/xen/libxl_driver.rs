@@ -1,8 +1,9 @@
 //! The programs in which real libxl works without a hypervisor.
 //!
-//! `xtask/xen/without-xen/` stands in for the hypervisor and the xenstore. Two programs are linked
-//! from it and Debian's libxl 4.17, with the C library of the same release. One obeys commands and
-//! is compared (`cargo xtask xen libxl-diff`), the other times its calls (`cargo xtask bench`).
+//! `xtask/xen/without-xen/` stands in for the hypervisor and the xenstore. Programs are linked from
+//! it and Debian's libxl 4.17, with the C library of the same release. One obeys commands and is
+//! compared (`cargo xtask xen libxl-diff`), one times its calls (`cargo xtask bench`), and one
+//! makes odd calls of the drop-in (`cargo xtask capi test`).
 
 use std::path::Path;
 use std::time::Duration;
@@ -45,6 +46,12 @@ const OF_THE_ARCHIVE: [&str; 11] = [
 /// functions come before libxl's.
 pub(super) fn told(image: &Image, program: &Path) -> Result<()> {
     link(image, program, "driver.c", &["-lxenlight"])
+}
+
+/// Links the program that shows what the drop-in promises. As `told`, its own functions come before
+/// libxl's; those of the drop-in come before both.
+pub(super) fn of_drop_in(image: &Image, program: &Path) -> Result<()> {
+    link(image, program, "drop-in.c", &["-lxenlight"])
 }
 
 /// Fetches Debian's packages if they are not here, and links the program that times its calls.

@@ -26,7 +26,7 @@ pub(crate) fn every_difference_is_shown_by_its_example(subject: &Subject) -> Res
 }
 
 /// Steps of which the last shows the difference of this name, and no other one.
-fn example(name: &str, domid: Domid) -> Option<Vec<Step>> {
+pub(super) fn example(name: &str, domid: Domid) -> Option<Vec<Step>> {
     let key = DomainKey::new(domid, UUIDS[0]);
     let xl = || b"xl".to_vec();
     let by_us = |call| Step::Call(call, By::Us);
@@ -64,6 +64,10 @@ fn example(name: &str, domid: Domid) -> Option<Vec<Step>> {
         "temporary files of a killed lock holder" => vec![
             plant(b'l', LOCK, Node::private(b"")),
             plant(b'n', b"other", Node::private(b"half")),
+            store(b"xl", b"one"),
+        ],
+        "bytes in a closing mark" => vec![
+            plant(b'c', LOCK, Node::private(b"a value")),
             store(b"xl", b"one"),
         ],
         "nothing to remove" => vec![remove()],

@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use crate::check::Subject;
+use crate::libxl::Driver;
 use crate::step::{By, Step};
 use crate::strategy;
 use crate::world;
@@ -25,6 +25,15 @@ pub(crate) fn in_a_shared_directory_the_library_does_what_libxl_does(
     subject: &Subject,
 ) -> Result<String> {
     sequences(subject, "shared", &[By::Us, By::UsAsLibxl, By::Libxl])
+}
+
+/// The shared directory is that of a host on which only some programs have the drop-in.
+pub(crate) fn with_the_drop_in_a_program_sees_what_libxl_does(subject: &Subject) -> Result<String> {
+    sequences(
+        subject,
+        "with_the_drop_in",
+        &[By::DropIn, By::DropIn, By::Libxl],
+    )
 }
 
 fn sequences(subject: &Subject, check: &str, by: &'static [By]) -> Result<String> {
@@ -58,7 +67,7 @@ struct Taken {
 }
 
 /// Draws the sequence of this seed, and takes its steps.
-fn sequence(driver: &Path, seed: u64, by: &'static [By], check: &str) -> Result<Taken> {
+fn sequence(driver: &Driver, seed: u64, by: &'static [By], check: &str) -> Result<Taken> {
     // The checks' names make their sequences differ.
     let numbers = seed.to_le_bytes().into_iter().chain(check.bytes());
     let mut bytes = [0; 32];
@@ -92,10 +101,13 @@ fn sequence(driver: &Path, seed: u64, by: &'static [By], check: &str) -> Result<
                 .enumerate()
                 .map(|(at, step)| format!("  {at}. {step:?}\n"))
                 .collect();
+            let (task, steps) = match by {
+                [By::DropIn, ..] => ("capi test", steps.concat()),
+                _ => ("xen libxl-diff", steps.concat()),
+            };
             bail!(
-                "the shortest sequence that fails:\n{}{why}\n  replay: cargo xtask xen libxl-diff \
-                 --seed {seed} --cases 1 {check}",
-                steps.concat()
+                "the shortest sequence that fails:\n{steps}{why}\n  replay: cargo xtask {task} \
+                 --seed {seed} --cases 1 {check}"
             )
         }
         Err(TestError::Abort(why)) => bail!("no sequence was drawn: {why}"),
