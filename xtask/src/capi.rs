@@ -140,28 +140,13 @@ impl Library {
         let archive = self.archive(features, run)?;
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let to = folder.join(self.file);
-        let mut cc = child::command("cc");
-        cc.current_dir(project::root());
-        cc.args(["-shared", "-o"]).arg(&to);
-        // The version script keeps what it names, and what that needs.
-        cc.arg("-Wl,--whole-archive").arg(&archive);
-        cc.arg("-Wl,--no-whole-archive,--gc-sections");
-        cc.arg("-Wl,-z,now,-z,relro,-z,defs,-z,noexecstack");
-        if let Some(soname) = self.soname {
-            cc.arg(format!("-Wl,-soname,{soname}"));
-        }
-        if let Some(script) = self.version_script {
-            cc.arg(format!("-Wl,--version-script,{script}"));
-        }
-        // What std is linked to; of these the linker names those that are needed.
-        cc.args(["-Wl,--as-needed", "-lgcc_s", "-lc"]);
-        run(&mut cc).with_context(|| format!("linking {}", self.file))?;
+        self.link(child::command("cc"), &archive, &to, run)?;
         Ok(to)
     }
 
-    /// Builds the static library. `cargo rustc` instead of `cargo build`, because cargo optimises
-    /// at link time only what has no `rlib` among its kinds.
-    fn archive(self, features: &[&str], run: Run<'_>) -> Result<PathBuf> {
+    /// Builds the static library, and returns its path. `cargo rustc` instead of `cargo build`,
+    /// because cargo optimises at link time only what has no `rlib` among its kinds.
+    pub(crate) fn archive(self, features: &[&str], run: Run<'_>) -> Result<PathBuf> {
         let mut cargo = child::command(project::cargo());
         cargo.current_dir(project::root());
         cargo.args(["rustc", "--locked", "--lib", "--crate-type", "staticlib"]);
@@ -172,5 +157,31 @@ impl Library {
         run(&mut cargo).with_context(|| format!("{} does not build", self.package))?;
         let name = format!("lib{}.a", self.package.replace('-', "_"));
         Ok(project::target().join(PROFILE).join(name))
+    }
+
+    /// Links it with this C compiler from its static library.
+    pub(crate) fn link(
+        self,
+        mut cc: Command,
+        archive: &Path,
+        to: &Path,
+        run: Run<'_>,
+    ) -> Result<()> {
+        cc.current_dir(project::root());
+        cc.args(["-shared", "-o"]).arg(to);
+        // The version script keeps what it names, and what that needs.
+        cc.arg("-Wl,--whole-archive").arg(archive);
+        cc.arg("-Wl,--no-whole-archive,--gc-sections");
+        cc.arg("-Wl,-z,now,-z,relro,-z,defs,-z,noexecstack");
+        if let Some(soname) = self.soname {
+            cc.arg(format!("-Wl,-soname,{soname}"));
+        }
+        if let Some(script) = self.version_script {
+            cc.arg(format!("-Wl,--version-script,{script}"));
+        }
+        // What std is linked to; of these the linker names those that are needed. The last two are
+        // parts of older C libraries.
+        cc.args(["-Wl,--as-needed", "-lgcc_s", "-lc", "-ldl", "-lpthread"]);
+        run(&mut cc).with_context(|| format!("linking {}", self.file))
     }
 }

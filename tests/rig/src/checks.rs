@@ -6,6 +6,7 @@ mod agreement;
 mod booting;
 mod closing;
 mod differences;
+mod drop_in;
 mod exclusion;
 mod following;
 mod identity;
@@ -53,6 +54,10 @@ pub(crate) const ALL: &[Check] = checks![
     identity::a_store_is_refused_if_its_domain_is_replaced_before_the_lock,
     leak::no_store_of_ours_outlives_its_domain,
     leak::libxl_leaks_in_nearly_every_round,
+    drop_in::a_program_sees_the_drop_ins_differences_and_no_other,
+    drop_in::xl_reboots_with_a_configuration_updated_through_the_drop_in,
+    drop_in::xen_init_dom0_stores_through_the_drop_in,
+    drop_in::storms_of_libxl_leave_values_and_those_of_the_drop_in_none,
     closing::userdata_destroy_refuses_stores_from_the_marker_on,
     closing::userdata_destroy_removes_what_libxl_stores_meanwhile,
     sweeping::a_sweep_after_stores_during_xl_destroy_leaves_nothing_dead,

@@ -36,7 +36,20 @@ pub(crate) fn unlink(domid: u32, userid: &str) -> Result<i32> {
 /// Starts a program that stores through libxl again and again until libxl refuses. Returns once it
 /// has stored a value.
 pub(crate) fn storm(domid: u32, userid: &str) -> Result<Program> {
-    let mut storm = Program::start(&["libxl-storm", &domid.to_string(), userid], b"")?;
+    storm_with(None, domid, userid)
+}
+
+/// As [`storm`], with this library before libxl: `LD_PRELOAD=PATH`.
+pub(crate) fn storm_with(preload: Option<&str>, domid: u32, userid: &str) -> Result<Program> {
+    let domid_text = domid.to_string();
+    let mut words = Vec::from_iter(
+        preload
+            .map(|preload| ["env", preload])
+            .into_iter()
+            .flatten(),
+    );
+    words.extend(["libxl-storm", &domid_text, userid]);
+    let mut storm = Program::start(&words, b"")?;
     let start = format!("userdata-d.{domid}.");
     let end = format!(".{userid}");
     program::until("a storm of stores has begun", || {

@@ -18,6 +18,7 @@ mod bare;
 mod check;
 mod checks;
 mod churn;
+mod drop_in;
 mod guest;
 mod holder;
 mod host;

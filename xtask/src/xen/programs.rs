@@ -1,5 +1,6 @@
 //! Our own programs for dom0.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -8,7 +9,9 @@ use anyhow::{Context, Result};
 
 use super::deb::LIBRARIES;
 use super::image::Image;
+use super::payload;
 use super::progress::Lane;
+use crate::capi::DROP_IN;
 use crate::child::{self, Child};
 use crate::project;
 
@@ -31,6 +34,31 @@ pub(super) fn without_libraries(packages: &[&str], lane: &Lane) -> Result<PathBu
         .succeed()
         .context("our own programs do not build")?;
     Ok(target_dir.join(TARGET).join("release"))
+}
+
+/// Builds the static libraries of the drop-in, as it is shipped and with its probe, and returns
+/// their paths.
+pub(super) fn drop_in(lane: &Lane) -> Result<[PathBuf; 2]> {
+    lane.say("building the drop-in");
+    let folder = project::target().join("xen/drop-in");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut run = |command: &mut Command| Child::start(command, BUILD)?.succeed();
+    let mut build = |features: &[&str], name: &str| {
+        // The next one is built under the same name.
+        let (built, kept) = (DROP_IN.archive(features, &mut run)?, folder.join(name));
+        fs::copy(&built, &kept).with_context(|| format!("cannot copy {}", built.display()))?;
+        anyhow::Ok(kept)
+    };
+    Ok([build(&[], "shipped.a")?, build(&["probe"], "probe.a")?])
+}
+
+/// Links the drop-in with a release's C library, and returns its path in `folder`.
+pub(super) fn linked(image: &Image, archive: &Path, folder: &Path) -> Result<PathBuf> {
+    let name = archive.file_stem().unwrap_or_default().to_string_lossy();
+    let to = folder.join(format!("drop-in-{name}.so"));
+    let mut run = |command: &mut Command| child::run(command, BUILD);
+    DROP_IN.link(payload::gcc(image), archive, &to, &mut run)?;
+    Ok(to)
 }
 
 /// Builds the example `domains` of hv-xen with its feature `xenctrl`, against the headers and

@@ -97,7 +97,7 @@ pub(super) fn run(
     let started = Instant::now();
     tools::ensure_to_test()?;
     let screen = Screen::new();
-    let (folder, programs) = build(&screen.lane("programs"))?;
+    let (built, programs) = build(&screen.lane("programs"))?;
     let mut report = Report {
         schema: "userdata-xen-report/1",
         programs: programs.0.clone(),
@@ -108,12 +108,12 @@ pub(super) fn run(
     };
     let mut status = 0;
     if without_xen::NAME.contains(only.unwrap_or_default()) {
-        let found = here(&folder.join("rig"), &screen);
+        let found = here(&built.folder.join("rig"), &screen);
         status = u8::from(found.why.is_some());
         report.here.push(found);
     }
     for (release, found) in lanes::each(releases, &screen, |release, lane| {
-        one(release, &folder, &programs, only, source, limit, lane)
+        one(release, &built, &programs, only, source, limit, lane)
     }) {
         match found {
             Ok(found) => {
@@ -137,8 +137,16 @@ pub(super) fn run(
     Ok(status)
 }
 
-/// Builds our programs, and returns the folder they are in, and their checksums.
-fn build(lane: &Lane) -> Result<(PathBuf, Sums)> {
+/// What is built once for all releases.
+struct Built {
+    /// The folder of our programs.
+    folder: PathBuf,
+    /// The static libraries of the drop-in.
+    drop_in: [PathBuf; 2],
+}
+
+/// Builds our programs and the drop-in, and returns the checksums of the programs as well.
+fn build(lane: &Lane) -> Result<(Built, Sums)> {
     let packages: Vec<&str> = PROGRAMS.iter().map(|&(package, _)| package).collect();
     let folder = programs::without_libraries(&packages, lane)?;
     let mut built = Sums::default();
@@ -147,7 +155,8 @@ fn build(lane: &Lane) -> Result<(PathBuf, Sums)> {
             .0
             .insert((*program).to_owned(), sums::of_file(&folder.join(program))?);
     }
-    Ok((folder, built))
+    let drop_in = programs::drop_in(lane)?;
+    Ok((Built { folder, drop_in }, built))
 }
 
 /// Checks what this machine itself can show.
@@ -171,7 +180,7 @@ fn here(rig: &Path, screen: &Screen) -> Check {
 
 fn one(
     release: Release,
-    folder: &Path,
+    built: &Built,
     programs: &Sums,
     only: Option<&str>,
     source: &Source,
@@ -182,7 +191,10 @@ fn one(
     let dir = RunDir::take(release, "test")?;
     let mut payload = Payload::new(&image, &dir)?;
     for name in programs.0.keys() {
-        payload.add(&folder.join(name))?;
+        payload.add(&built.folder.join(name))?;
+    }
+    for archive in &built.drop_in {
+        payload.add(&programs::linked(&image, archive, dir.path())?)?;
     }
     if release == WITH_XENCTRL {
         payload.add(&programs::with_xenctrl(&image, lane)?)?;
