@@ -18,6 +18,8 @@ use crate::ci::need::Need;
 use crate::{child, project};
 
 mod clean_root;
+mod functions;
+mod header;
 mod pages;
 mod stage;
 
@@ -95,7 +97,7 @@ fn build(log: &mut Log) -> Result<Built> {
     )?;
     let source = dist.join(&name);
     let version = debian_version(&source)?;
-    stage::fill(&source.join("stage"), log)?;
+    stage::fill(&source, log)?;
     let mut dpkg = child::command("env");
     dpkg.args(["-C"]).arg(&source);
     dpkg.args([

@@ -16,11 +16,14 @@ use crate::xen::host_mirror;
 
 const SUITE: &str = "bookworm";
 
-/// What a C program needs, and where the tests run it.
+/// What the tests need: a C compiler and Python.
 const INCLUDED: &str = "gcc,libc6-dev,pkg-config,python3-minimal";
 
 /// Where the packages and the tests are copied in the root.
 const INBOX: &str = "srv/userdata";
+
+/// The example in Python, which a test imports from its own folder.
+const EXAMPLE: &str = "examples/python/userdata.py";
 
 /// What dpkg and the dynamic linker keep for themselves.
 const OWN_FILES: [&str; 5] = [
@@ -56,6 +59,7 @@ pub(super) fn check(built: &Built, mirror: Option<&str>, log: &mut Log) -> Resul
     for test in &tests {
         copy_into(&inbox, test)?;
     }
+    copy_into(&inbox, &built.source.join(EXAMPLE))?;
     let before = paths(root, log)?;
     log.run(inside(root).args(["sh", "-euc", &format!("dpkg --install /{INBOX}/*.deb")]))?;
     let installed = difference(&paths(root, log)?, &before);

@@ -11,8 +11,9 @@ use crate::child;
 use crate::ci::log::Log;
 
 /// Pages of other packages.
-const FOREIGN: [(&str, &str); 4] = [
+const FOREIGN: [(&str, &str); 5] = [
     ("flock", "2"),
+    ("ld.so", "8"),
     ("systemctl", "1"),
     ("systemd", "1"),
     ("xl", "1"),
