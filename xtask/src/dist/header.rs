@@ -153,8 +153,9 @@ fn declaration(text: &str) -> (Item, &str) {
         Some(_) => cut(after, "*/").1,
         None => after,
     };
-    let declaration = whole.replace(" USERDATA_MUST_CHECK", "");
-    let declaration = declaration.replace("\n    USERDATA_MUST_CHECK", "");
+    let declaration = whole
+        .replace("\n    USERDATA_MUST_CHECK", "")
+        .replace(" USERDATA_MUST_CHECK", "");
     (
         Item::Function {
             name,
