@@ -3,6 +3,7 @@
 //! cargo builds the programs and `stage` puts them beside the source in `target/dist`; debhelper
 //! makes the packages there, with the files of `debian/` and without a network.
 
+use std::env;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
@@ -65,6 +66,12 @@ impl Task {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The step of continuous integration: builds the packages and checks them.
+pub(crate) fn step(log: &mut Log) -> Result<String> {
+    let built = build(log)?;
+    check(&built, env::var("DEBIAN_MIRROR").ok().as_deref(), log)
 }
 
 /// What was built.
