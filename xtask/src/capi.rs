@@ -17,8 +17,10 @@ use crate::child::{self, Child};
 use crate::project;
 use crate::xen::libxl_diff;
 
+mod development;
 mod shared_object;
 mod test;
+mod test_in_c;
 
 /// How long a first build may take.
 const LIMIT: Duration = Duration::from_secs(1800);
@@ -99,7 +101,7 @@ const LIBRARIES: &[Library] = &[DROP_IN, USERDATA];
 /// What `cargo xtask capi` does.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// Build the C libraries into target/capi/lib
+    /// Build the C libraries into target/capi/lib, with header and pkg-config file
     Build,
     /// Build the C libraries, and check what they export and what their functions do
     ///
@@ -131,7 +133,9 @@ pub(crate) fn build(run: Run<'_>) -> Result<Vec<PathBuf>> {
     let built = LIBRARIES
         .iter()
         .map(|library| library.build(&[], &folder, run));
-    built.collect()
+    let mut built = built.collect::<Result<Vec<_>>>()?;
+    built.extend(development::make(run)?);
+    Ok(built)
 }
 
 impl Library {
@@ -154,9 +158,17 @@ impl Library {
         if !features.is_empty() {
             cargo.args(["--features", &features.join(",")]);
         }
+        let archive = project::target().join(PROFILE).join(self.archive_name());
+        // What a program needs besides the static library. rustc writes it when it compiles.
+        let libraries = archive.with_extension("libs");
+        cargo.arg("--").arg("--print");
+        cargo.arg(format!("native-static-libs={}", libraries.display()));
         run(&mut cargo).with_context(|| format!("{} does not build", self.package))?;
-        let name = format!("lib{}.a", self.package.replace('-', "_"));
-        Ok(project::target().join(PROFILE).join(name))
+        Ok(archive)
+    }
+
+    fn archive_name(self) -> String {
+        format!("lib{}.a", self.package.replace('-', "_"))
     }
 
     /// Links it with this C compiler from its static library.

@@ -19,8 +19,7 @@ mod value;
 
 pub use archive::{userdata_export, userdata_import};
 pub use closing::{
-    DestroyFn, Pending, userdata_clear, userdata_closing_begin, userdata_closing_end,
-    userdata_destroy,
+    Pending, userdata_clear, userdata_closing_begin, userdata_closing_end, userdata_destroy,
 };
 pub use context::{
     Ctx, RawOptions, userdata_ctx_alloc, userdata_ctx_free, userdata_strerror, userdata_version,

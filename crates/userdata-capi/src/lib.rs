@@ -29,5 +29,7 @@ mod list;
 mod options;
 mod panics;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
 pub use foreign::*;

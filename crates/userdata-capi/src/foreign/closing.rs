@@ -14,9 +14,6 @@ use crate::context::Context;
 use crate::domain::target;
 use crate::failure::Failure;
 
-/// `userdata_destroy_fn`.
-pub type DestroyFn = unsafe extern "C" fn(user: *mut c_void, domid: u32, uuid: *const u8) -> c_int;
-
 /// `USERDATA_CLEAR_ALL`.
 const CLEAR_ALL: u32 = 1;
 
@@ -72,7 +69,8 @@ pub unsafe extern "C" fn userdata_destroy(
     ctx: *mut Ctx,
     domid: u32,
     uuid: *const u8,
-    destroy: Option<DestroyFn>,
+    // Written out: cbindgen, which a test prints prototypes with, does not look into an alias here.
+    destroy: Option<unsafe extern "C" fn(*mut c_void, u32, *const u8) -> c_int>,
     user: *mut c_void,
     rc_r: *mut c_int,
 ) -> c_int {
