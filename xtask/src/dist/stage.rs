@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::functions;
 use crate::ci::log::Log;
@@ -19,11 +19,6 @@ const COMPLETIONS: [(&str, &str); 3] = [
     ("fish", "userdata.fish"),
 ];
 
-/// What a program needs that links the static library.
-const PRIVATE: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
-
-const PKG_CONFIG: &str = "crates/userdata-capi/userdata.pc.in";
-
 /// Builds everything for release, and puts it into the folder `stage` of this source.
 pub(super) fn fill(source: &Path, log: &mut Log) -> Result<()> {
     let stage = source.join("stage");
@@ -32,7 +27,7 @@ pub(super) fn fill(source: &Path, log: &mut Log) -> Result<()> {
         fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     }
     command(&stage, log)?;
-    libraries(source, &stage, log)?;
+    libraries(&stage, log)?;
     let pages = functions::write(source, &stage.join("man"))?;
     log.note(&format!("{pages} functions have a manual page"));
     Ok(())
@@ -52,35 +47,28 @@ fn command(stage: &Path, log: &mut Log) -> Result<()> {
     write(&stage.join("man/userdata.1"), &page)
 }
 
-/// The C libraries, the header and the file for pkg-config.
-fn libraries(source: &Path, stage: &Path, log: &mut Log) -> Result<()> {
-    let lib = stage.join("lib");
-    for library in capi::build(&mut |command| log.run(command))? {
-        copy(&library, &lib.join(library.file_name().unwrap_or_default()))?;
+/// The C libraries, the header and the file for pkg-config, as `cargo xtask capi build` makes them.
+fn libraries(stage: &Path, log: &mut Log) -> Result<()> {
+    let capi = project::target().join("capi");
+    for built in capi::build(&mut |command| log.run(command))? {
+        let path = built.strip_prefix(&capi).unwrap_or(&built);
+        copy(&built, &stage.join(path))?;
     }
-    let archive = project::target().join("capi/libuserdata_capi.a");
-    copy(&archive, &lib.join("libuserdata.a"))?;
-    let header = source.join(functions::HEADER);
-    copy(&header, &stage.join("include/userdata.h"))?;
     let mut dpkg = child::command("dpkg-architecture");
     let triplet = child::output(dpkg.args(["-q", "DEB_HOST_MULTIARCH"]), SHORT)?;
-    let template = source.join(PKG_CONFIG);
-    let template = fs::read_to_string(&template).context("reading the template of pkg-config")?;
-    let pc = filled(&template, &format!("${{prefix}}/lib/{}", triplet.trim()))?;
-    write(&lib.join("pkgconfig/userdata.pc"), &pc)
+    let pc = stage.join("lib/pkgconfig/userdata.pc");
+    let text = fs::read_to_string(&pc).with_context(|| format!("reading {}", pc.display()))?;
+    write(&pc, &installed(&text, triplet.trim())?)
 }
 
-/// The file for pkg-config from its template.
-fn filled(template: &str, libdir: &str) -> Result<String> {
-    let text = template
-        .replace("@libdir@", libdir)
-        .replace("@version@", env!("CARGO_PKG_VERSION"))
-        .replace("@libs_private@", PRIVATE);
-    ensure!(
-        !text.contains('@'),
-        "{PKG_CONFIG} has a field that is not known"
-    );
-    Ok(text)
+/// The file for pkg-config with the places of an installed package.
+fn installed(pc: &str, triplet: &str) -> Result<String> {
+    let (_, rest) = pc
+        .split_once("libdir=${prefix}/lib\n")
+        .context("the file for pkg-config has no libdir below its prefix")?;
+    Ok(format!(
+        "prefix=/usr\nlibdir=${{prefix}}/lib/{triplet}\n{rest}"
+    ))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
@@ -97,11 +85,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_template_of_pkg_config_is_filled() {
-        let template = fs::read_to_string(project::root().join(PKG_CONFIG)).unwrap();
-        let text = filled(&template, "${prefix}/lib/there").unwrap();
-        assert!(text.contains("\nlibdir=${prefix}/lib/there\n"), "{text}");
-        let error = filled("Name: @other@", "").unwrap_err().to_string();
-        assert!(error.contains("not known"), "{error}");
+    fn the_places_of_pkg_config_are_those_of_the_package() {
+        let template = "crates/userdata-capi/userdata.pc.in";
+        let template = fs::read_to_string(project::root().join(template)).unwrap();
+        let text = installed(&template, "there").unwrap();
+        let begin = "prefix=/usr\nlibdir=${prefix}/lib/there\nincludedir=${prefix}/include\n";
+        assert!(text.starts_with(begin), "{text}");
+        assert!(installed("prefix=/usr\n", "there").is_err());
     }
 }
