@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{child, fuzz, power_cut, project, tidy};
+use crate::{child, dist, fuzz, power_cut, project, tidy};
 use log::Log;
 use need::Need;
 use outcome::{Outcome, Summary};
@@ -118,6 +118,8 @@ const STEPS: &[Step] = &[
         .needs(fuzz::NEEDS)
         .or_left_out("the step `test` replays the corpus"),
     Step::check("linked", "the command needs libc alone", linked::check).needs(&[READELF]),
+    Step::check("packages", "they work in a clean Debian and leave nothing behind", dist::step)
+        .or_left_out("a clean Debian needs root"),
     Step::cargo("xen", "it holds beside real xl and libxl", &[&["xtask", "xen", "test"]])
         .within(60),
 ];

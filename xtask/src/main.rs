@@ -12,9 +12,11 @@ mod capi;
 mod child;
 mod ci;
 mod coverage;
+mod dist;
 mod fuzz;
 mod power_cut;
 mod project;
+mod site;
 mod test;
 mod tidy;
 mod xen;
@@ -49,6 +51,10 @@ enum Task {
     Fuzz(fuzz::Task),
     /// Which lines the tests reach
     Coverage(coverage::Task),
+    /// The source tarball and the packages for Debian
+    Dist(dist::Task),
+    /// The documents as a site, with the last reports and plots
+    Site(site::Task),
     /// Power cuts on the kernel's own file systems: ext4, xfs and btrfs
     PowerCut(power_cut::Task),
     /// Real Xen with a real dom0, in qemu, from Debian's packages
@@ -68,6 +74,8 @@ fn main() -> ExitCode {
         Task::Canaries(task) => task.run(),
         Task::Fuzz(task) => task.run(),
         Task::Coverage(task) => task.run(),
+        Task::Dist(task) => task.run(),
+        Task::Site(task) => task.run(),
         Task::PowerCut(task) => task.run(),
         Task::Xen(task) => task.run(),
     });

@@ -15,7 +15,7 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use crate::child::Interrupted;
-pub(crate) use apt::Source;
+pub(crate) use apt::{Source, host_mirror};
 use progress::Screen;
 use release::Release;
 

@@ -266,7 +266,7 @@ impl Apt {
 }
 
 /// The Debian mirror that this machine's own apt uses.
-fn host_mirror() -> Result<String> {
+pub(crate) fn host_mirror() -> Result<String> {
     let mut command = child::command("apt-get");
     command.args([
         "indextargets",
