@@ -14,7 +14,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::store::{
-    Cleared, Condition, Done, Durability, Expect, FileType, Keep, Op, StoreError, StoreErrorKind,
+    Clash, Cleared, Condition, Done, Durability, Expect, FileType, Keep, Op, StoreError,
+    StoreErrorKind, Transfer,
 };
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Store as _, WritableUserid};
@@ -47,6 +48,31 @@ fn bounded<R: Send>(work: impl FnOnce() -> R + Send) -> R {
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+#[test]
+fn a_folder_at_the_target_is_found_before_the_first_value_moves() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = |domain: DomainKey, userid: &str| {
+        let name = format!("userdata-d.{domain}.{userid}");
+        scratch.path().join(name)
+    };
+    let [from, to] = [HOT_DOMAINS[0], HOT_DOMAINS[1]];
+    for userid in ["a", "b"] {
+        fs::write(path(from, userid), userid).unwrap();
+    }
+    fs::create_dir(path(to, "b")).unwrap();
+    let store = FileStore::open(scratch.path()).unwrap();
+    for clash in [Clash::Refuse, Clash::Replace, Clash::Keep] {
+        let all = |_: &_| true;
+        let transfer = Transfer::new(from, to, &all).with_clash(clash);
+        let refused = store.transfer(&transfer, STUCK, &mut |_, _| Ok(()));
+        assert!(matches!(
+            refused.unwrap_err().kind(),
+            StoreErrorKind::NotRegular(FileType::Directory)
+        ));
+        assert!(path(from, "a").exists() && !path(to, "a").exists());
+    }
 }
 
 /// A directory beside the hostile one. Links lead there.

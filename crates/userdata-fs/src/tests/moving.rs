@@ -310,6 +310,10 @@ fn nothing_is_removed_from_a_full_directory_without_a_lock() {
     assert!(matches!(error.kind(), StoreErrorKind::Refused(_)));
     let done = clear(&full(&[]), Keep::Nothing).unwrap();
     assert!(matches!(done, Done::Cleared(cleared) if cleared.durability == Durability::Full));
+    // A mark that no process holds is to be removed, too, and stays.
+    let script = full(&[("c", "domain-userdata-lock")]);
+    script.mark().fail("open_lock c", 0, Errno::IO);
+    assert!(is_no_space(&clear(&script, Keep::Nothing).unwrap_err()));
     // A failed listing, or a directory that is not the one at its path, does not show that nothing
     // is there.
     let script = full(&[]);
