@@ -239,7 +239,8 @@ impl Made<'_> {
     fn store(&self, value: &[u8], need: Need) -> Vec<Access> {
         let to = Content::stored(value);
         let Some(report) = self.operation.report() else {
-            return vec![self.access(need, Some(to)).maybe()];
+            let changed = self.change(need, to).into_iter();
+            return changed.map(Access::maybe).collect();
         };
         match report {
             Report::Changed(Outcome::Stored { displaced, .. }) => {

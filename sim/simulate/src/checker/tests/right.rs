@@ -187,6 +187,20 @@ fn what_real_libxl_leaks_is_counted() {
 }
 
 #[test]
+fn a_killed_swap_may_replace_what_was_planted_after_it_compared() {
+    is_right(&[], |s| {
+        s.call(0, swap(xl(), None, "a"));
+        s.event(Event::Planted {
+            process: ProcessId(1),
+            file: format!("userdata-d.{}.xl", key(5)).into_bytes(),
+            plant: Plant::Fifo,
+        });
+        s.kill(0);
+        s.leaves(&[(xl(), b"a")]);
+    });
+}
+
+#[test]
 fn data_that_no_destroy_removed_is_left_for_a_sweep() {
     let tally = is_right(&[], |s| {
         s.stores(0, xl(), "a");
