@@ -17,6 +17,7 @@ use crate::child::{self, Child};
 use crate::project;
 use crate::xen::libxl_diff;
 
+mod abi;
 mod development;
 mod shared_object;
 mod test;
@@ -108,15 +109,24 @@ pub(crate) enum Task {
     /// The drop-in is compared with real libxl, without a hypervisor, in a program that is linked
     /// to libxl.
     Test(libxl_diff::Options),
+    /// Describe the binary interface of libuserdata for a new version of its symbols
+    ///
+    /// `cargo xtask capi test` compares later builds with it.
+    Describe {
+        /// The version, such as USERDATA_0.2
+        node: String,
+    },
 }
 
 impl Task {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        if let Self::Test(options) = self {
-            return Ok(ExitCode::from(test::run(&options)?));
-        }
         let mut run = |command: &mut Command| Child::start(command, LIMIT)?.succeed();
-        for library in build(&mut run)? {
+        let made = match self {
+            Self::Test(options) => return Ok(ExitCode::from(test::run(&options)?)),
+            Self::Build => build(&mut run)?,
+            Self::Describe { node } => vec![abi::write_new(&node, &mut run)?],
+        };
+        for library in made {
             let shown = library.strip_prefix(project::root()).unwrap_or(&library);
             writeln!(io::stdout(), "{}", shown.display())?;
         }

@@ -30,6 +30,9 @@ const RUSTFMT: Need = Need::of("rustfmt", &["rustup", "component", "add", "rustf
 const CLIPPY: Need = Need::of("cargo-clippy", &["rustup", "component", "add", "clippy"]);
 const CXX: Need = Need::of("g++", &["apt-get", "install", "g++"]);
 const SYSTEMD: Need = Need::of("systemd-analyze", &["apt-get", "install", "systemd"]);
+const VALGRIND: Need = Need::of("valgrind", &["apt-get", "install", "valgrind"]);
+const ABIDIFF: Need = Need::of("abidiff", &["apt-get", "install", "abigail-tools"]);
+const PKG_CONFIG: Need = Need::of("pkg-config", &["apt-get", "install", "pkg-config"]);
 const READELF: Need = Need::of("readelf", &["apt-get", "install", "binutils"]);
 // Without optimisation they are built in a third of the time, and work for a second.
 const DENY: Need = Need::of(
@@ -101,9 +104,9 @@ const STEPS: &[Step] = &[
     Step::cargo("libxl", "real libxl and this library differ as docs/differences.md says", &[
         &["xtask", "xen", "libxl-diff", "--cases", "200"],
     ]),
-    Step::cargo("capi", "the C libraries export what they should, and the drop-in acts as libxl", &[
+    Step::cargo("capi", "the C libraries export and do what they should, the drop-in as libxl", &[
         &["xtask", "capi", "test", "--cases", "100"],
-    ]).needs(&[READELF]),
+    ]).needs(&[READELF, CXX, PKG_CONFIG, VALGRIND, ABIDIFF]),
     Step::check("power-cut", "values survive power cuts on real file systems", power_cut::check)
         .needs(power_cut::NEEDS)
         .or_left_out("the simulated power cuts are in the everyday test").within(30),

@@ -33,11 +33,13 @@ fn package(file: &str) -> PathBuf {
 
 /// The prototypes of the functions of this crate, in C.
 fn prototypes() -> String {
-    let mut config = Config::default();
-    config.language = Language::C;
-    config.style = Style::Type;
-    config.no_includes = true;
-    config.usize_is_size_t = true;
+    let mut config = Config {
+        language: Language::C,
+        style: Style::Type,
+        no_includes: true,
+        usize_is_size_t: true,
+        ..Config::default()
+    };
     config.export.item_types = vec![ItemType::Functions];
     let types = TYPES.map(|(ours, c)| (ours.to_owned(), c.to_owned()));
     config.export.rename = types.into_iter().collect();

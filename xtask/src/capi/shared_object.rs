@@ -60,7 +60,7 @@ pub(crate) fn check(library: &Library, path: &Path) -> Result<String> {
         library.file
     );
     Ok(format!(
-        "{}: {} functions, needs {}",
+        "{}: {} names, needs {}",
         library.file,
         exports.len(),
         needed.join(", ")

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{DROP_IN, LIBRARIES, LIMIT, Library, Run, shared_object, test_in_c};
+use super::{DROP_IN, LIBRARIES, LIMIT, Library, Run, abi, shared_object, test_in_c};
 use crate::child::Child;
 use crate::project;
 use crate::xen::libxl_diff;
@@ -25,6 +25,7 @@ pub(super) fn run(options: &libxl_diff::Options) -> Result<u8> {
         ensure!(!is_for_tests(&path)?, "{} is built for tests", library.file);
     }
     test_in_c::run(&mut run)?;
+    writeln!(io::stdout(), "ok {}", abi::check(&mut run)?)?;
     let folder = project::target().join("capi/test");
     let seen = a_version_is_found(&folder.join("versioned"), &mut run)?;
     writeln!(io::stdout(), "ok a version is found: {seen}")?;

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -13,6 +14,9 @@ use crate::child;
 use crate::project;
 
 const TESTS: &str = "crates/userdata-capi/tests/c";
+
+/// How long pkg-config may take.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// How long the threads of the test make calls, in seconds.
 const SECONDS: &str = "5";
@@ -63,8 +67,8 @@ const SLOW_THREADS: Test = Test {
     words: &["1", "600"],
 };
 
-/// Without children: gcc 12's address sanitizer has an allocator with locks that a child may inherit
-/// from a thread that it has not.
+/// Without children: gcc 12's address sanitizer has an allocator with locks that a child may
+/// inherit from a thread that it has not.
 const SLOW_THREADS_ALONE: Test = Test {
     name: "threads",
     words: &["1", "600", "0"],
@@ -161,7 +165,45 @@ pub(super) fn run(run: Run<'_>) -> Result<()> {
         let names: Vec<_> = way.tests.iter().map(|test| test.name).collect();
         writeln!(io::stdout(), "ok {}: {}", way.name, names.join(", "))?;
     }
-    panics(&command, run)
+    panics(&command, run)?;
+    examples(&command, run)
+}
+
+/// Compiles the examples, and runs them on a simulated host, one after the other.
+fn examples(command: &Path, run: Run<'_>) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let host = format!("sim:{}", folder.path().join("host").display());
+    let userdata = format!("{} --hypervisor {host}", command.display());
+    let destroy = format!("{userdata} sim destroy 5");
+    let mut shell = child::command("sh");
+    run(shell.args([
+        "-c",
+        &format!("{userdata} sim create --domid 5 > /dev/null"),
+    ]))?;
+    for (name, words) in [
+        ("store", vec!["5", &host]),
+        ("destroy", vec!["5", &host, &destroy]),
+    ] {
+        let program = folder.path().join(name);
+        let mut pkg_config = child::command("pkg-config");
+        pkg_config.env("PKG_CONFIG_PATH", lib().join("pkgconfig"));
+        let flags = child::output(pkg_config.args(["--cflags", "--libs", "userdata"]), LIMIT)?;
+        let mut cc = child::command("cc");
+        cc.current_dir(project::root());
+        cc.args(["-Wall", "-Wextra", "-Wpedantic", "-Werror"]);
+        cc.arg(format!("examples/c/{name}.c"));
+        cc.args(flags.split_whitespace()).arg("-o").arg(&program);
+        run(&mut cc).with_context(|| format!("compiling the example {name}"))?;
+        let mut example = child::command(&program);
+        example.env("LD_LIBRARY_PATH", lib()).args(words);
+        run(&mut example).with_context(|| format!("the example {name}"))?;
+    }
+    writeln!(io::stdout(), "ok examples: store, destroy")?;
+    Ok(())
+}
+
+fn lib() -> PathBuf {
+    project::target().join(PROFILE).join("lib")
 }
 
 /// A panic reaches the log and not the program. The function that panics is in no shipped file.
@@ -195,13 +237,12 @@ fn panics(command: &Path, run: Run<'_>) -> Result<()> {
 
 impl Way {
     fn compile(self, test: Test, run: Run<'_>) -> Result<PathBuf> {
-        let lib = project::target().join(PROFILE).join("lib");
         let library = if self.is_static {
             "libuserdata.a"
         } else {
             "libuserdata.so"
         };
-        self.compile_with(test, &lib.join(library), run)
+        self.compile_with(test, &lib().join(library), run)
     }
 
     /// Compiles a test and links it to this library.
@@ -237,8 +278,7 @@ impl Way {
         let mut started: Command = child::command(first);
         started.args(words).arg(command).arg(folder.path());
         started.args(test.words);
-        let lib = project::target().join(PROFILE).join("lib");
-        started.env("LD_LIBRARY_PATH", lib);
+        started.env("LD_LIBRARY_PATH", lib());
         run(&mut started).with_context(|| format!("{} as {}", test.name, self.name))
     }
 

@@ -63,8 +63,8 @@ static void *work(void *number)
     return NULL;
 }
 
-/* A child stores and reads with the context of its parent. If it can, it kills itself: valgrind does
- * not look then for what the parent's other threads hold. */
+/* A child stores and reads with the context of its parent. If it can, it kills itself: valgrind
+ * does not look then for what the parent's other threads hold. */
 static void in_child(void)
 {
     void *data = NULL;
