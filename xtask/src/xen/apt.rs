@@ -34,7 +34,18 @@ pub(crate) struct Source {
     refresh: bool,
 }
 
-/// The packages of a release: their folder, and their names with checksums.
+/// Packages of one suite that are kept together.
+#[derive(Debug)]
+pub(super) struct Selection {
+    pub(super) release: Release,
+    /// The folder that they are in.
+    pub(super) dir: PathBuf,
+    pub(super) names: Vec<String>,
+    /// Whether the suite's current kernel is one of them. Its name changes with every update.
+    pub(super) kernel: bool,
+}
+
+/// The packages of a selection: their folder, and their names with checksums.
 #[derive(Debug)]
 pub(super) struct Packages {
     pub(super) dir: PathBuf,
@@ -42,19 +53,20 @@ pub(super) struct Packages {
 }
 
 /// Makes sure that the packages are here and undamaged.
-pub(super) fn packages(release: Release, source: &Source, lane: &Lane) -> Result<Packages> {
-    let dir = release.dir().join("debs");
+pub(super) fn packages(selection: Selection, source: &Source, lane: &Lane) -> Result<Packages> {
+    let dir = selection.dir.clone();
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let sums = Sums::recorded(&dir);
     let broken = remove_broken(&dir, &sums)?;
     for name in &broken {
         lane.say(&format!("{name} is damaged or gone, fetching it again"));
     }
-    if !source.refresh && broken.is_empty() && complete(&sums, release) {
+    if !source.refresh && broken.is_empty() && complete(&sums, &selection) {
         return Ok(Packages { dir, sums });
     }
-    let sums = fetch(release, source, &dir, lane)
-        .with_context(|| format!("fetching Debian {}'s packages", release.suite()))?;
+    let suite = selection.release.suite();
+    let sums = fetch(selection, source, lane)
+        .with_context(|| format!("fetching Debian {suite}'s packages"))?;
     Ok(Packages { dir, sums })
 }
 
@@ -70,22 +82,21 @@ fn remove_broken(dir: &Path, sums: &Sums) -> Result<Vec<String>> {
     Ok(broken)
 }
 
-/// Whether the record has every package of the release, the kernel included.
-fn complete(sums: &Sums, release: Release) -> bool {
+/// Whether the record has every package of the selection.
+fn complete(sums: &Sums, selection: &Selection) -> bool {
     let has = |start: &str| sums.0.keys().any(|name| name.starts_with(start));
-    has("linux-image-")
-        && release
-            .packages()
-            .iter()
-            .all(|name| has(&format!("{name}_")))
+    let mut names = selection.names.iter();
+    (!selection.kernel || has("linux-image-")) && names.all(|name| has(&format!("{name}_")))
 }
 
-fn fetch(release: Release, source: &Source, dir: &Path, lane: &Lane) -> Result<Sums> {
-    let apt = Apt::new(release, source)?;
+fn fetch(selection: Selection, source: &Source, lane: &Lane) -> Result<Sums> {
+    let apt = Apt::new(selection.release, source)?;
     lane.say("reading package lists");
     apt.update()?;
-    let mut names = release.packages();
-    names.push(apt.kernel()?);
+    let (dir, mut names) = (&*selection.dir, selection.names);
+    if selection.kernel {
+        names.push(apt.kernel()?);
+    }
     let wanted = apt.wanted(&names)?;
     // A file that is here but not wanted was replaced by a newer version.
     for entry in fs::read_dir(dir)? {

@@ -24,14 +24,31 @@ pub(crate) struct Limit {
 
 /// Xen's command line. One processor and no protection from side channels: no other user shares the
 /// emulated machine, and emulation is slow enough.
-const XEN: &str = "com1=115200,8n1 console=com1 dom0_mem=256M,max:256M dom0_max_vcpus=1 \
-    spec-ctrl=no xpti=no bootscrub=0";
+const XEN: &str = "com1=115200,8n1 console=com1 dom0_max_vcpus=1 spec-ctrl=no xpti=no bootscrub=0";
 
 /// dom0's command line.
 const LINUX: &str = "console=hvc0 rdinit=/init panic=-1 mitigations=off quiet";
 
-/// Memory of the machine, in MiB: Xen, dom0 and more than fifty small guests.
-const MEMORY: &str = "768";
+/// The emulated machine. Memory is in MiB.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Machine {
+    pub(super) cpu: &'static str,
+    pub(super) memory: u32,
+    pub(super) dom0_memory: u32,
+}
+
+impl Default for Machine {
+    /// Room for Xen, dom0 and more than fifty small guests.
+    ///
+    /// smap=off: under emulation dom0's kernel, which Xen runs in ring 3, faults at its first iret.
+    fn default() -> Self {
+        Self {
+            cpu: "max,smap=off",
+            memory: 768,
+            dom0_memory: 256,
+        }
+    }
+}
 
 /// A payload that ran to its end.
 #[derive(Debug)]
@@ -56,26 +73,15 @@ pub(super) fn boot(
     link("xen", image.hypervisor()).and_then(|()| link("vmlinux", image.kernel()))?;
     let log = File::create(dir.path().join("qemu.log"))?;
     let mut qemu = child::command("qemu-system-x86_64");
+    let Machine {
+        cpu,
+        memory,
+        dom0_memory,
+    } = image.machine;
     // tb-size: the cache of translated code, a gigabyte by default.
-    // smap=off: under emulation dom0's kernel, which Xen runs in ring 3, faults at its first iret.
-    qemu.args([
-        "-accel",
-        "tcg,thread=single,tb-size=256",
-        "-cpu",
-        "max,smap=off",
-        "-M",
-        "pc",
-        "-smp",
-        "1",
-    ]);
-    qemu.args([
-        "-m",
-        MEMORY,
-        "-nodefaults",
-        "-no-user-config",
-        "-display",
-        "none",
-    ]);
+    qemu.args(["-accel", "tcg,thread=single,tb-size=256", "-cpu", cpu]);
+    qemu.args(["-M", "pc", "-smp", "1", "-m", &memory.to_string()]);
+    qemu.args(["-nodefaults", "-no-user-config", "-display", "none"]);
     qemu.args(["-no-reboot", "-monitor", "none"]);
     qemu.args(["-serial", "file:console.log"]);
     for (name, file, port) in [
@@ -88,7 +94,8 @@ pub(super) fn boot(
             .arg(format!("isa-debugcon,iobase={port:#x},chardev={name}"));
     }
     qemu.args(["-device", "isa-debug-exit,iobase=0x502,iosize=1"]);
-    qemu.args(["-kernel", "xen", "-append", XEN]);
+    let xen = format!("{XEN} dom0_mem={dom0_memory}M,max:{dom0_memory}M");
+    qemu.args(["-kernel", "xen", "-append", &xen]);
     qemu.arg("-initrd").arg(format!("vmlinux {LINUX},initrd"));
     qemu.current_dir(dir.path())
         .stdout(Stdio::from(log.try_clone()?))

@@ -1,6 +1,6 @@
 //! Unpacks the needed files of a Debian package.
 //!
-//! All packages of a release are unpacked into one tree, in which `/bin`, `/sbin`, `/lib` and
+//! Packages that are used together are unpacked into one tree, in which `/bin`, `/sbin`, `/lib` and
 //! `/lib64` are folders of `/usr`, in every suite, and no link is absolute. So it serves as a
 //! system root for the compiler and as the root of dom0.
 
@@ -63,8 +63,8 @@ pub(super) fn new_root(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Unpacks the needed files of a package into `root`.
-pub(super) fn unpack(package: &Path, root: &Path) -> Result<()> {
+/// Unpacks those files of a package into `root` whose path `wanted` accepts.
+pub(super) fn unpack(package: &Path, root: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
     let name = || format!("unpacking {}", package.display());
     let mut command = child::command("dpkg-deb");
     command
@@ -112,8 +112,8 @@ fn write(from: &mut impl io::Read, file: &Path, mode: u32) -> io::Result<()> {
     io::copy(from, &mut to).map(drop)
 }
 
-/// The parts of the packages that dom0 or the compiler needs.
-fn wanted(path: &Path) -> bool {
+/// The parts of the release's packages that dom0 or the compiler needs.
+pub(super) fn is_of_dom0(path: &Path) -> bool {
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
         return false;
     };
@@ -209,7 +209,7 @@ mod tests {
             "usr/include/libxl.h",
             "usr/lib/linux/uapi/x86/asm/errno.h",
         ] {
-            assert!(wanted(Path::new(path)), "{path}");
+            assert!(is_of_dom0(Path::new(path)), "{path}");
         }
         for path in [
             "boot/config-6.1.0-1-amd64",
@@ -219,7 +219,7 @@ mod tests {
             "usr/include/s390x-linux-gnu/asm",
             "usr/lib/linux/uapi/mips/asm/errno.h",
         ] {
-            assert!(!wanted(Path::new(path)), "{path}");
+            assert!(!is_of_dom0(Path::new(path)), "{path}");
         }
     }
 }

@@ -5,14 +5,14 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
 
-use super::apt::{self, Packages};
+use super::apt::{self, Packages, Selection};
+use super::boot::Machine;
 use super::progress::Lane;
 use super::release::Release;
-use super::sums::{self, Sums};
-use super::{deb, dom0, kernel};
+use super::{deb, dom0, kept, kernel, sums};
 
 /// The sources that determine the image.
 const RECIPE: &[&str] = &[
@@ -23,14 +23,14 @@ const RECIPE: &[&str] = &[
     include_str!("kernel.rs"),
 ];
 
-/// The file that records what the image was made from.
-const MADE_OF: &str = "MADE-OF";
-
 /// A release, ready to boot.
 #[derive(Debug)]
 pub(super) struct Image {
     pub(super) release: Release,
     dir: PathBuf,
+    /// Archives over that of dom0's file system.
+    overlays: Vec<PathBuf>,
+    pub(super) machine: Machine,
 }
 
 impl Image {
@@ -44,9 +44,11 @@ impl Image {
         self.dir.join("vmlinux")
     }
 
-    /// The archive of dom0's file system.
-    pub(super) fn dom0(&self) -> PathBuf {
-        self.dir.join("dom0.cpio")
+    /// The archives of dom0's file system, in the order in which the kernel unpacks them.
+    pub(super) fn dom0(&self) -> Vec<PathBuf> {
+        let mut archives = vec![self.dir.join("dom0.cpio")];
+        archives.extend(self.overlays.iter().cloned());
+        archives
     }
 
     /// The unpacked packages: a system root for the compiler.
@@ -58,62 +60,47 @@ impl Image {
 /// Fetches, unpacks and makes the missing files, and checks the others.
 pub(super) fn ready(release: Release, source: &apt::Source, lane: &Lane) -> Result<Image> {
     let dir = release.dir();
-    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let _lock = lock(&dir, lane)?;
+    let selection = Selection {
+        release,
+        dir: dir.join("debs"),
+        names: release.packages(),
+        kernel: true,
+    };
+    let packages = apt::packages(selection, source, lane)?;
+    let made_of = sums::of_texts(&[&packages.sums.text(), &RECIPE.concat()]);
+    let dir = kept::folder(&dir, "image", &made_of, lane, |fresh| {
+        make(&packages, fresh)
+    })?;
+    Ok(Image {
+        release,
+        dir,
+        overlays: Vec::new(),
+        machine: Machine::default(),
+    })
+}
+
+/// Waits until no other run fetches packages of a release or makes files from them.
+pub(super) fn lock(dir: &Path, lane: &Lane) -> Result<File> {
+    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let lock = File::create(dir.join("lock"))?;
     lane.moved("waiting for another run that fetches or builds");
     lock.lock()
         .context("cannot lock the folder of the release")?;
     lane.moved("checking what is here");
-    let packages = apt::packages(release, source, lane)?;
-    let image = Image {
-        release,
-        dir: dir.join("image"),
-    };
-    let made_of = sums::of_texts(&[&packages.sums.text(), &RECIPE.concat()]);
-    match usable(&image.dir, &made_of) {
-        Ok(()) => return Ok(image),
-        Err(why) if image.dir.exists() => lane.say(&format!("making the image again: {why}")),
-        Err(_) => lane.say("making the image"),
-    }
-    let fresh = dir.join("image.new");
-    for old in [&fresh, &image.dir] {
-        if old.exists() {
-            fs::remove_dir_all(old).with_context(|| format!("cannot remove {}", old.display()))?;
-        }
-    }
-    make(&packages, &fresh, &made_of)?;
-    fs::rename(&fresh, &image.dir).context("cannot name the new image")?;
-    lane.say("the image is made");
-    Ok(image)
+    Ok(lock)
 }
 
-/// Whether there is an undamaged image of exactly these packages.
-fn usable(dir: &Path, made_of: &str) -> Result<()> {
-    let recorded = fs::read_to_string(dir.join(MADE_OF)).unwrap_or_default();
-    ensure!(recorded == made_of, "it was made of something else");
-    let sums = Sums::recorded(dir);
-    ensure!(sums.0.contains_key(MADE_OF), "it has no checksums");
-    let broken = sums.broken(dir);
-    ensure!(
-        broken.is_empty(),
-        "{} is damaged or gone",
-        broken.join(", ")
-    );
-    Ok(())
-}
-
-fn make(packages: &Packages, dir: &Path, made_of: &str) -> Result<()> {
+fn make(packages: &Packages, dir: &Path) -> Result<()> {
     let root = dir.join("root");
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     deb::new_root(&root)?;
     for name in packages.sums.0.keys() {
-        deb::unpack(&packages.dir.join(name), &root)?;
+        deb::unpack(&packages.dir.join(name), &root, &deb::is_of_dom0)?;
     }
     gunzip(&boot_file(&root, "xen-", ".gz")?, &dir.join("xen"))?;
     kernel::unpack(&boot_file(&root, "vmlinuz-", "")?, &dir.join("vmlinux"))?;
-    dom0::archive(&root, scratch.path(), &dir.join("dom0.cpio"))?;
-    fs::write(dir.join(MADE_OF), made_of)?;
-    Sums::of_tree(dir)?.record(dir)
+    dom0::archive(&root, scratch.path(), &dir.join("dom0.cpio"))
 }
 
 fn boot_file(root: &Path, start: &str, end: &str) -> Result<PathBuf> {

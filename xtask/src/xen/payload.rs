@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -89,20 +89,29 @@ impl Payload {
         Ok(())
     }
 
-    /// Writes dom0's archive and this one as one file for the kernel.
+    /// Writes dom0's archives and this one as one file for the kernel.
     pub(super) fn initrd(&self, image: &Image, dir: &RunDir) -> Result<PathBuf> {
         let path = dir.path().join("initrd");
-        fs::copy(image.dom0(), &path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let failed = || format!("cannot write {}", path.display());
+        let mut file = File::create(&path).with_context(failed)?;
+        for archive in image.dom0() {
+            let mut archive = File::open(&archive)
+                .with_context(|| format!("cannot read {}", archive.display()))?;
+            io::copy(&mut archive, &mut file).with_context(failed)?;
+            align(&mut file)?;
+        }
         let mut archive = Vec::new();
         self.0.write(&mut archive)?;
-        let mut file = File::options().append(true).open(&path)?;
-        // An archive begins at a multiple of four; zeros between two are passed over.
-        let odd = usize::try_from(file.metadata()?.len() % 4)?;
-        file.write_all([0; 4].get(..(4 - odd) % 4).unwrap_or_default())?;
         file.write_all(&archive)?;
         Ok(path)
     }
+}
+
+/// An archive begins at a multiple of four; zeros between two are passed over.
+fn align(file: &mut File) -> Result<()> {
+    let odd = usize::try_from(file.metadata()?.len() % 4)?;
+    file.write_all([0; 4].get(..(4 - odd) % 4).unwrap_or_default())?;
+    Ok(())
 }
 
 /// A compiler that uses the release's headers and libraries.

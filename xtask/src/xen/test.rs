@@ -1,26 +1,21 @@
 //! `cargo xtask xen test`.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
-use serde::{Deserialize, Serialize};
+use anyhow::{Context, Result};
 
 use super::apt::Source;
-use super::boot::{self, Limit};
-use super::payload::Payload;
+use super::boot::Limit;
 use super::progress::{Lane, Screen};
 use super::release::Release;
+use super::report::{Check, Found, Report};
+use super::rig::{Checks, Rig};
 use super::run_dir::RunDir;
-use super::sums::{self, Sums};
 use super::{NO_RESULT, image, lanes, programs, tools, without_xen};
 use crate::child::Interrupted;
 use crate::project;
-
-/// The packages that are built once and run in every dom0.
-const PROGRAMS: &[(&str, &str)] = &[("userdata-rig", "rig"), ("userdata-cli", "userdata")];
 
 /// The release whose libxenctrl the other backend of hv-xen is tried with.
 const WITH_XENCTRL: Release = Release::V4_17;
@@ -46,47 +41,6 @@ pidof xenstored > out/boot/xenstored
 ls /run/xenstored >> out/boot/xenstored
 ";
 
-/// The result of the whole test, kept as JSON.
-#[derive(Debug, Serialize)]
-struct Report {
-    schema: &'static str,
-    /// The SHA-256 of each program: one file for all releases.
-    programs: BTreeMap<String, String>,
-    seconds: f64,
-    /// The result on this machine.
-    here: Vec<Check>,
-    releases: Vec<Found>,
-    /// Releases that gave no result, and the reason.
-    without_result: BTreeMap<String, String>,
-}
-
-/// The result on one release.
-#[derive(Debug, Serialize)]
-struct Found {
-    release: String,
-    status: u8,
-    seconds: f64,
-    #[serde(flatten)]
-    checks: Checks,
-}
-
-/// The content of the rig's `out/checks.json`.
-#[derive(Debug, Serialize, Deserialize)]
-struct Checks {
-    /// The hypervisor's own version.
-    xen: String,
-    kernel: String,
-    checks: Vec<Check>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Check {
-    name: String,
-    seconds: f64,
-    /// Why it failed, if it did.
-    why: Option<String>,
-}
-
 /// Builds our programs once and runs them in the dom0 of each release.
 pub(super) fn run(
     releases: &[Release],
@@ -97,23 +51,22 @@ pub(super) fn run(
     let started = Instant::now();
     tools::ensure_to_test()?;
     let screen = Screen::new();
-    let (built, programs) = build(&screen.lane("programs"))?;
-    let mut report = Report {
-        schema: "userdata-xen-report/1",
-        programs: programs.0.clone(),
-        seconds: 0.0,
-        here: Vec::new(),
-        releases: Vec::new(),
-        without_result: BTreeMap::new(),
+    let rig = Rig::build(&screen.lane("programs"))?;
+    let mut report = Report::of(&rig.programs);
+    let only = only.unwrap_or_default();
+    let checks = Checks {
+        which: "",
+        only,
+        limit,
     };
     let mut status = 0;
-    if without_xen::NAME.contains(only.unwrap_or_default()) {
-        let found = here(&built.folder.join("rig"), &screen);
+    if without_xen::NAME.contains(only) {
+        let found = here(&rig.path(), &screen);
         status = u8::from(found.why.is_some());
         report.here.push(found);
     }
     for (release, found) in lanes::each(releases, &screen, |release, lane| {
-        one(release, &built, &programs, only, source, limit, lane)
+        one(release, &rig, checks, source, lane)
     }) {
         match found {
             Ok(found) => {
@@ -130,33 +83,8 @@ pub(super) fn run(
         }
     }
     report.seconds = started.elapsed().as_secs_f64();
-    let path = project::target().join("xen/report.json");
-    fs::write(&path, serde_json::to_vec_pretty(&report)?)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    summarise(&report, &path, &screen);
+    report.write(&project::target().join("xen/report.json"), &screen)?;
     Ok(status)
-}
-
-/// What is built once for all releases.
-struct Built {
-    /// The folder of our programs.
-    folder: PathBuf,
-    /// The static libraries of the drop-in.
-    drop_in: [PathBuf; 2],
-}
-
-/// Builds our programs and the drop-in, and returns the checksums of the programs as well.
-fn build(lane: &Lane) -> Result<(Built, Sums)> {
-    let packages: Vec<&str> = PROGRAMS.iter().map(|&(package, _)| package).collect();
-    let folder = programs::without_libraries(&packages, lane)?;
-    let mut built = Sums::default();
-    for (_, program) in PROGRAMS {
-        built
-            .0
-            .insert((*program).to_owned(), sums::of_file(&folder.join(program))?);
-    }
-    let drop_in = programs::drop_in(lane)?;
-    Ok((Built { folder, drop_in }, built))
 }
 
 /// Checks what this machine itself can show.
@@ -180,69 +108,19 @@ fn here(rig: &Path, screen: &Screen) -> Check {
 
 fn one(
     release: Release,
-    built: &Built,
-    programs: &Sums,
-    only: Option<&str>,
+    rig: &Rig,
+    checks: Checks<'_>,
     source: &Source,
-    limit: Limit,
     lane: &Lane,
 ) -> Result<Found> {
     let image = image::ready(release, source, lane)?;
     let dir = RunDir::take(release, "test")?;
-    let mut payload = Payload::new(&image, &dir)?;
-    for name in programs.0.keys() {
-        payload.add(&built.folder.join(name))?;
-    }
-    for archive in &built.drop_in {
-        payload.add(&programs::linked(&image, archive, dir.path())?)?;
-    }
+    let mut payload = rig.payload(&image, &dir)?;
     if release == WITH_XENCTRL {
         payload.add(&programs::with_xenctrl(&image, lane)?)?;
     }
-    let names: Vec<&str> = programs.0.keys().map(String::as_str).collect();
-    payload.add_text("only", only.unwrap_or_default());
     payload.add_text("before-xenstored", &before_xenstored()?);
-    payload.run(&format!(
-        "sha256sum {} > out/SHA256SUMS\nexec ./rig out/checks.json \"$(cat only)\"",
-        names.join(" ")
-    ));
-    let ended = boot::boot(&image, &payload, &dir, limit, lane, &|line| {
-        lane.print_marked(line)
-    })?;
-    let out = dir.out();
-    ensure!(
-        Sums::recorded(&out) == *programs,
-        "dom0 ran other programs than were built"
-    );
-    let path = out.join("checks.json");
-    let text = fs::read(&path).with_context(|| {
-        format!(
-            "the checks ended with {} and left no {}",
-            ended.status,
-            path.display()
-        )
-    })?;
-    let checks: Checks = serde_json::from_slice(&text)
-        .with_context(|| format!("{} is not as expected", path.display()))?;
-    ensure!(!checks.checks.is_empty(), "no check was run");
-    let failed = checks.checks.iter().any(|check| check.why.is_some());
-    ensure!(
-        failed == (ended.status != 0),
-        "the checks ended with {}, which is not what {} says",
-        ended.status,
-        path.display()
-    );
-    let seconds = ended.took.as_secs_f64();
-    lane.say(&format!(
-        "ended after {seconds:.0} s; logs and results in {}",
-        dir.path().display()
-    ));
-    Ok(Found {
-        release: release.to_string(),
-        status: ended.status,
-        seconds,
-        checks,
-    })
+    rig.run(checks, &image, payload, &dir, lane)
 }
 
 /// What is run before xenstored is started: the command of the boot unit, where files of an earlier
@@ -257,33 +135,4 @@ fn before_xenstored() -> Result<String> {
     Ok(format!(
         "{PLANT}{command} > out/boot/swept; echo $? > out/boot/status\n{LOOK}"
     ))
-}
-
-fn summarise(report: &Report, path: &Path, screen: &Screen) {
-    for (name, sum) in &report.programs {
-        screen.print(&format!("{name}: the same file everywhere, SHA-256 {sum}"));
-    }
-    let bad = |checks: &[Check]| checks.iter().filter(|check| check.why.is_some()).count();
-    let mut failed = bad(&report.here);
-    let mut passed = report.here.len() - failed;
-    for found in &report.releases {
-        let checks = &found.checks.checks;
-        let bad = bad(checks);
-        screen.print(&format!(
-            "Xen {} on Linux {}: {} of {} passed, {:.0} s",
-            found.checks.xen,
-            found.checks.kernel,
-            checks.len() - bad,
-            checks.len(),
-            found.seconds
-        ));
-        passed += checks.len() - bad;
-        failed += bad;
-    }
-    for release in report.without_result.keys() {
-        screen.print(&format!("Xen {release}: no result"));
-        failed += 1;
-    }
-    screen.print(&format!("report: {}", path.display()));
-    screen.print(&format!("xen: {passed} passed, {failed} failed"));
 }

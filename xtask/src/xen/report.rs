@@ -1,0 +1,145 @@
+//! The report of a test: every check with its time and, if it failed, the reason.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::boot::Ended;
+use super::progress::Screen;
+use super::release::Release;
+use super::sums::Sums;
+
+/// The result of the whole test, kept as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    schema: &'static str,
+    /// The SHA-256 of each program: one file for all releases.
+    programs: BTreeMap<String, String>,
+    pub(super) seconds: f64,
+    /// The result on this machine.
+    pub(super) here: Vec<Check>,
+    pub(super) releases: Vec<Found>,
+    /// Releases that gave no result, and the reason.
+    pub(super) without_result: BTreeMap<String, String>,
+}
+
+/// The result on one release.
+#[derive(Debug, Serialize)]
+pub(super) struct Found {
+    release: String,
+    pub(super) status: u8,
+    seconds: f64,
+    #[serde(flatten)]
+    checks: Checks,
+}
+
+/// The content of the rig's `out/checks.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Checks {
+    /// The hypervisor's own version.
+    xen: String,
+    kernel: String,
+    checks: Vec<Check>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Check {
+    pub(super) name: String,
+    pub(super) seconds: f64,
+    /// Why it failed, if it did.
+    pub(super) why: Option<String>,
+}
+
+impl Report {
+    /// A report without results.
+    pub(super) fn of(programs: &Sums) -> Self {
+        Self {
+            schema: "userdata-xen-report/1",
+            programs: programs.0.clone(),
+            seconds: 0.0,
+            here: Vec::new(),
+            releases: Vec::new(),
+            without_result: BTreeMap::new(),
+        }
+    }
+
+    /// Writes the report to a file, and prints a line for each release.
+    pub(super) fn write(&self, path: &Path, screen: &Screen) -> Result<()> {
+        fs::write(path, serde_json::to_vec_pretty(self)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        self.summarise(path, screen);
+        Ok(())
+    }
+
+    fn summarise(&self, path: &Path, screen: &Screen) {
+        for (name, sum) in &self.programs {
+            screen.print(&format!("{name}: the same file everywhere, SHA-256 {sum}"));
+        }
+        let bad = |checks: &[Check]| checks.iter().filter(|check| check.why.is_some()).count();
+        let mut failed = bad(&self.here);
+        let mut passed = self.here.len() - failed;
+        for found in &self.releases {
+            let checks = &found.checks.checks;
+            let bad = bad(checks);
+            screen.print(&format!(
+                "Xen {} on Linux {}: {} of {} passed, {:.0} s",
+                found.checks.xen,
+                found.checks.kernel,
+                checks.len() - bad,
+                checks.len(),
+                found.seconds
+            ));
+            passed += checks.len() - bad;
+            failed += bad;
+        }
+        for release in self.without_result.keys() {
+            screen.print(&format!("Xen {release}: no result"));
+            failed += 1;
+        }
+        screen.print(&format!("report: {}", path.display()));
+        screen.print(&format!("xen: {passed} passed, {failed} failed"));
+    }
+}
+
+impl Found {
+    /// Reads what the rig left in `out`. Fails if dom0 ran other programs than these, and if the
+    /// status of the rig is not what its results say.
+    pub(super) fn read(
+        release: Release,
+        ended: &Ended,
+        out: &Path,
+        programs: &Sums,
+    ) -> Result<Self> {
+        ensure!(
+            Sums::recorded(out) == *programs,
+            "dom0 ran other programs than were built"
+        );
+        let path = out.join("checks.json");
+        let text = fs::read(&path).with_context(|| {
+            format!(
+                "the checks ended with {} and left no {}",
+                ended.status,
+                path.display()
+            )
+        })?;
+        let checks: Checks = serde_json::from_slice(&text)
+            .with_context(|| format!("{} is not as expected", path.display()))?;
+        ensure!(!checks.checks.is_empty(), "no check was run");
+        let failed = checks.checks.iter().any(|check| check.why.is_some());
+        ensure!(
+            failed == (ended.status != 0),
+            "the checks ended with {}, which is not what {} says",
+            ended.status,
+            path.display()
+        );
+        Ok(Self {
+            release: release.to_string(),
+            status: ended.status,
+            seconds: ended.took.as_secs_f64(),
+            checks,
+        })
+    }
+}
