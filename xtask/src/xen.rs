@@ -29,6 +29,8 @@ mod image;
 mod kept;
 mod kernel;
 mod lanes;
+mod libvirt;
+mod libvirt_test;
 pub(crate) mod libxl_diff;
 pub(crate) mod libxl_driver;
 mod outcome;
@@ -74,6 +76,9 @@ pub(crate) enum Task {
         /// The release of Xen [default: all]
         #[arg(long, value_enum)]
         xen: Option<Release>,
+        /// The checks with libvirt instead, in the dom0 of Xen 4.17
+        #[arg(long, conflicts_with = "xen")]
+        libvirt: bool,
         /// Only checks whose name contains this
         check: Option<String>,
         #[command(flatten)]
@@ -108,10 +113,18 @@ impl Task {
                 build::boot_check(&release::chosen(xen), &source, limit)
             }
             Self::Test {
+                libvirt: true,
+                check,
+                source,
+                limit,
+                ..
+            } => libvirt_test::run(check.as_deref(), &source, limit),
+            Self::Test {
                 xen,
                 check,
                 source,
                 limit,
+                ..
             } => test::run(&release::chosen(xen), check.as_deref(), &source, limit),
             Self::LibxlDiff(options) => libxl_diff::run(&options),
             Self::ShellScript {

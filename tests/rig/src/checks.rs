@@ -1,4 +1,4 @@
-//! All checks, in the order in which they run.
+//! All checks.
 
 use crate::check::Check;
 
@@ -11,6 +11,9 @@ mod exclusion;
 mod following;
 mod identity;
 mod leak;
+mod libvirt_failures;
+mod libvirt_leak;
+mod libvirt_life;
 mod lifetime;
 mod many;
 mod real_xl;
@@ -28,7 +31,7 @@ macro_rules! checks {
     };
 }
 
-/// Every check.
+/// Every check with xl, in the order in which they run.
 pub(crate) const ALL: &[Check] = checks![
     real_xl::xl_creates_lists_and_destroys_domains,
     rights::without_rights_the_error_names_the_device_and_the_right,
@@ -76,4 +79,21 @@ pub(crate) const ALL: &[Check] = checks![
     upstream::libxl_without_the_lock_removes_the_lock_holders_file,
     upstream::xl_save_and_restore_lose_every_value,
     many::a_look_up_and_a_list_of_50_domains_take_two_calls_at_most,
+];
+
+/// Every check with libvirt, in the order in which they run.
+pub(crate) const LIBVIRT: &[Check] = checks![
+    libvirt_life::without_the_drop_in_libvirt_starts_and_destroys,
+    libvirt_life::with_the_drop_in_libvirt_starts_and_destroys,
+    libvirt_life::without_the_drop_in_a_restarted_libvirtd_knows_domains,
+    libvirt_life::with_the_drop_in_a_restarted_libvirtd_knows_domains,
+    libvirt_life::without_the_drop_in_a_killed_libvirtd_knows_domains,
+    libvirt_life::with_the_drop_in_a_killed_libvirtd_knows_domains,
+    libvirt_life::without_the_drop_in_a_guest_reboots,
+    libvirt_life::with_the_drop_in_a_guest_reboots,
+    libvirt_failures::without_the_drop_in_a_failed_store_fails_the_start,
+    libvirt_failures::with_the_drop_in_a_failed_store_fails_the_start,
+    libvirt_failures::a_panic_in_the_drop_in_fails_the_start,
+    libvirt_leak::libxls_stores_outlive_virsh_destroy,
+    libvirt_leak::the_drop_ins_stores_do_not_outlive_virsh_destroy,
 ];

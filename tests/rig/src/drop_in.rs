@@ -33,6 +33,12 @@ pub(crate) fn calls() -> Result<Vec<String>> {
 /// Runs a program with the drop-in and its probe; it has to succeed. Returns its standard output.
 /// The processes that it starts have both as well.
 pub(crate) fn output(words: &[&str]) -> Result<String> {
+    program::output(&probed(words))
+}
+
+/// The words that run a program with the drop-in and its probe.
+pub(crate) fn probed(words: &[&str]) -> Vec<String> {
     let probe = format!("USERDATA_LIBXL_PROBE={CALLS}");
-    program::output(&[&["env", PROBE, &probe], words].concat())
+    let words = [&["env", PROBE, &probe], words].concat();
+    words.into_iter().map(str::to_owned).collect()
 }

@@ -1,6 +1,7 @@
 //! Checks that run in the dom0 of a real Xen host, beside real xl and real libxl.
 //!
 //! usage: `rig RESULTS.json [PART-OF-A-NAME]`
+//!        `rig libvirt RESULTS.json [PART-OF-A-NAME]`: the checks with libvirt instead
 //!        `rig open`: opens the hypervisor, and prints the result
 //!        `rig hold DOMID.UUID`: holds the domain's lock until it is killed
 //!        `rig churn DOMID.UUID`: changes the domain's values until it is killed
@@ -22,6 +23,7 @@ mod drop_in;
 mod guest;
 mod holder;
 mod host;
+mod libvirt;
 mod libxl;
 mod locks;
 mod opening;
@@ -39,12 +41,15 @@ fn main() -> ExitCode {
         ["open"] => opening::report(),
         ["churn", key] => churn::until_killed(key),
         ["hold", key] => holder::hold_until_killed(key),
+        ["libvirt", results] => check::run(checks::LIBVIRT, "", Path::new(results)),
+        ["libvirt", results, only] => check::run(checks::LIBVIRT, only, Path::new(results)),
         [results] => check::run(checks::ALL, "", Path::new(results)),
         [results, only] => check::run(checks::ALL, only, Path::new(results)),
         _ => {
             let _ = writeln!(
                 io::stderr(),
-                "usage: rig RESULTS.json [PART-OF-A-NAME] | open | (hold | churn) DOMID.UUID"
+                "usage: rig [libvirt] RESULTS.json [PART-OF-A-NAME] | open | (hold | churn) \
+                 DOMID.UUID"
             );
             return ExitCode::from(2);
         }

@@ -55,6 +55,13 @@ impl Image {
     pub(super) fn sysroot(&self) -> PathBuf {
         self.dir.join("root")
     }
+
+    /// The same with the files of another archive in dom0, on another machine.
+    pub(super) fn with(mut self, overlay: PathBuf, machine: Machine) -> Self {
+        self.overlays.push(overlay);
+        self.machine = machine;
+        self
+    }
 }
 
 /// Fetches, unpacks and makes the missing files, and checks the others.
