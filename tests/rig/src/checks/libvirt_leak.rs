@@ -41,7 +41,9 @@ fn rounds(functions: Functions, preload: Option<&str>) -> Result<usize> {
         libvirt::end(guest)?;
         let ended = storm.wait()?;
         let told = String::from_utf8_lossy(&ended.stdout);
-        ensure!(told.trim_end().ends_with("rc=-15"), "a storm ended: {told}");
+        // libxl returns ERROR_NOMEM if the domain ends while it has the lock.
+        let ended_well = preload.is_none() || told.trim_end().ends_with("rc=-15");
+        ensure!(ended_well, "a storm of the drop-in ended: {told}");
         leaked += usize::from(!host::files(Some(domid))?.is_empty());
     }
     libvirt::undefine()?;
