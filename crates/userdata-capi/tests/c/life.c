@@ -286,6 +286,9 @@ static void export_and_import(void)
     IS(userdata_import(ctx, 11, NULL, fd, USERDATA_IMPORT_ALL), 0);
     OK(has(ctx, 11, "xl", "memory = 512"));
     IS(close(fd), 0);
+    fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    IS(userdata_export(ctx, 10, NULL, fd, 0), USERDATA_ERROR_NO_SPACE);
+    IS(close(fd), 0);
 }
 
 int main(int argc, char **argv)
