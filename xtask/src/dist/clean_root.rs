@@ -17,7 +17,7 @@ use crate::xen::host_mirror;
 const SUITE: &str = "bookworm";
 
 /// What the tests need: a C compiler and Python.
-const INCLUDED: &str = "gcc,libc6-dev,pkg-config,python3-minimal";
+const INCLUDED: &str = "gcc,libc6-dev,pkg-config,python3";
 
 /// Where the packages and the tests are copied in the root.
 const INBOX: &str = "srv/userdata";
