@@ -105,6 +105,7 @@ impl<D: Directory> HeldLock<'_, D> {
                         let kind = StoreErrorKind::LockLost { applied };
                         StoreError::new(error.operation(), error.file(), kind)
                     }
+                    _ if applied => error.after_a_part(),
                     _ => error,
                 }
             })?;

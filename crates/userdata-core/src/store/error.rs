@@ -77,11 +77,12 @@ impl fmt::Display for Operation {
 /// A store operation that failed. [`StoreError::kind`] says why. The kind is also the error's
 /// source, so that a printed chain of errors shows each fact once.
 #[derive(Debug, Error)]
-#[error("cannot {operation} {}{}", Named(.file), Leftover(.left_behind))]
+#[error("cannot {operation} {}{}{}", Named(.file), part(.in_part), Leftover(.left_behind))]
 pub struct StoreError {
     operation: Operation,
     file: Box<[u8]>,
     left_behind: Option<Box<[u8]>>,
+    in_part: bool,
     #[source]
     kind: StoreErrorKind,
 }
@@ -94,6 +95,7 @@ impl StoreError {
             operation,
             file: file.as_ref().into(),
             left_behind: None,
+            in_part: false,
             kind,
         }
     }
@@ -102,6 +104,13 @@ impl StoreError {
     #[must_use]
     pub fn leaving_behind(mut self, file: impl AsRef<[u8]>) -> Self {
         self.left_behind = Some(file.as_ref().into());
+        self
+    }
+
+    /// The same error, if a part of the change was made before and stays.
+    #[must_use]
+    pub fn after_a_part(mut self) -> Self {
+        self.in_part = true;
         self
     }
 
@@ -129,17 +138,18 @@ impl StoreError {
         &self.kind
     }
 
-    /// Whether the change is in place although the call failed: the new value is stored, or the old
-    /// one removed.
+    /// Whether the change, or a part of it, is in place although the call failed: the new value is
+    /// stored, the old one removed, or some values of a transfer moved.
     #[must_use]
     pub const fn is_applied(&self) -> bool {
-        matches!(
-            self.kind,
-            StoreErrorKind::ReplacedNotDurable(_)
-                | StoreErrorKind::RemovedNotDurable(_)
-                | StoreErrorKind::LockLeft(_)
-                | StoreErrorKind::LockLost { applied: true }
-        )
+        self.in_part
+            || matches!(
+                self.kind,
+                StoreErrorKind::ReplacedNotDurable(_)
+                    | StoreErrorKind::RemovedNotDurable(_)
+                    | StoreErrorKind::LockLeft(_)
+                    | StoreErrorKind::LockLost { applied: true }
+            )
     }
 
     /// Whether the value was not the expected one, so that nothing was changed.
@@ -293,6 +303,14 @@ pub enum StoreErrorKind {
     /// Any other failure.
     #[error("the call failed")]
     Failed(#[source] Source),
+}
+
+const fn part(in_part: &bool) -> &'static str {
+    if *in_part {
+        " after a part of the change was made"
+    } else {
+        ""
+    }
 }
 
 fn there(found: &Option<Version>) -> String {

@@ -189,6 +189,18 @@ fn a_lock_lost_in_the_middle_says_that_a_part_was_moved() {
 }
 
 #[test]
+fn a_failure_in_the_middle_says_that_a_part_was_moved() {
+    for (before, moved) in [(0, false), (1, true)] {
+        let script = from(&key());
+        script.fail("rename d d9", before, Errno::IO);
+        let error = transfer(&script, Durability::Full).unwrap_err();
+        assert!(matches!(error.kind(), StoreErrorKind::Failed(_)));
+        assert_eq!(error.is_applied(), moved, "{error}");
+        assert_eq!(error.to_string().contains("after a part"), moved);
+    }
+}
+
+#[test]
 fn a_transfer_that_is_made_again_syncs_the_names() {
     let script = Script::default();
     let moved = transfer(&script, Durability::Full).unwrap();

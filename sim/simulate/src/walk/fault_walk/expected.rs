@@ -48,8 +48,12 @@ impl FaultWalk<'_> {
                 Ok(before.partly_after(&action, false, |slot| self.is_made(run, slot)))
             }
             // Each value is with one of the two, and the same call completes the carry.
-            Report::Failed(_) if matches!(action, Action::Carry { .. }) => {
-                Ok(before.partly_after(&action, false, |slot| self.is_made(run, slot)))
+            Report::Failed(error) if matches!(action, Action::Carry { .. }) => {
+                let after = before.partly_after(&action, false, |slot| self.is_made(run, slot));
+                match self.carries_anything(run) && !error.is_applied() {
+                    true => Err("values were carried, and the error does not say so".to_owned()),
+                    false => Ok(after),
+                }
             }
             Report::Failed(error) if is_applied(error) => Ok(before.after(&action, false)),
             // A value that the import could not restore is named.
@@ -182,6 +186,17 @@ impl FaultWalk<'_> {
         let left = error.left_behind();
         let left = left.and_then(|name| FileName::parse(format, name));
         slot.domain == self.scene.first() && left.is_some_and(|name| is_value(&name, slot))
+    }
+
+    /// Whether a carry has moved a value.
+    fn carries_anything(&self, run: &Run) -> bool {
+        let Action::Carry { from, values, .. } = self.action else {
+            return false;
+        };
+        values.iter().any(|(userid, _)| {
+            let (domain, userid) = (*from, userid.clone());
+            self.is_made(run, &Slot { domain, userid })
+        })
     }
 
     /// Whether the effect of the action on a slot is on the disk. A value that is carried is with
