@@ -15,7 +15,7 @@ fn text(bytes: &[u8]) -> &str {
 
 #[test]
 fn two_replays_of_a_seed_are_the_same_to_the_byte() {
-    for case in ["7", "sequence:7"] {
+    for case in ["7", "fault:7"] {
         let args = ["replay", case, "--mix", "all"];
         let (once, again) = (simulate(&args), simulate(&args));
         assert!(once.stdout.len() > 200, "{}", text(&once.stdout));
@@ -32,7 +32,9 @@ fn a_run_is_kept_and_shown_on_a_page_that_needs_nothing_else() {
     let run = simulate(&[
         "run",
         "--only",
-        "sequence",
+        "history",
+        "--mix",
+        "power",
         "--seeds",
         "3..5",
         "--jobs",
@@ -42,7 +44,7 @@ fn a_run_is_kept_and_shown_on_a_page_that_needs_nothing_else() {
     ]);
     assert!(run.status.success(), "{}", text(&run.stdout));
     let shown = text(&run.stdout);
-    assert!(shown.contains("sequence  2 cases"), "{shown}");
+    assert!(shown.contains("history   2 cases"), "{shown}");
     assert!(
         shown.contains("crash states checked, 0 failures"),
         "{shown}"
@@ -89,11 +91,11 @@ fn unknown_cases_and_mixes_and_empty_seeds_are_refused() {
 
 #[test]
 fn what_was_found_is_shown_although_it_cannot_be_kept() {
-    let some = ["run", "--only", "sequence", "--seeds", "3..4", "--out"];
+    let some = ["run", "--only", "history", "--seeds", "3..4", "--out"];
     let full = simulate(&[&some[..], &["/dev/full"]].concat());
     assert_eq!(full.status.code(), Some(2), "no guarantee was broken");
-    assert!(text(&full.stdout).contains("sequence  1 case"));
-    let nowhere = simulate(&[&some[..], &["/nonexistent/found.json"]].concat());
+    assert!(text(&full.stdout).contains("history   1 case"));
+    let nowhere = simulate(&[&some[..], &["/dev/null/found.json"]].concat());
     assert_eq!(nowhere.status.code(), Some(2));
     assert!(nowhere.stdout.is_empty(), "it ran before it looked");
 }

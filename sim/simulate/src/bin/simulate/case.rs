@@ -20,8 +20,6 @@ pub(crate) enum Family {
     Schedule,
     /// Every protocol of one process, every two calls of it failing in every way
     Pair,
-    /// Protocols one after the other, drawn by seed, stopped after every step
-    Sequence,
     /// Processes that compete and are killed and disturbed, domains that come and go, by seed
     History,
 }
@@ -40,12 +38,11 @@ pub(crate) struct Case {
 pub(crate) struct CaseError;
 
 impl Family {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Crash,
         Self::Schedule,
         Self::Fault,
         Self::Pair,
-        Self::Sequence,
         Self::History,
     ];
 
@@ -55,7 +52,6 @@ impl Family {
             Self::Fault => "fault",
             Self::Schedule => "schedule",
             Self::Pair => "pair",
-            Self::Sequence => "sequence",
             Self::History => "history",
         }
     }
@@ -67,7 +63,6 @@ impl Family {
             Self::Fault => "one protocol of one process, every call failing in every way",
             Self::Schedule => "a small scenario of two or three processes, in every schedule",
             Self::Pair => "one protocol of one process, every two calls failing in every way",
-            Self::Sequence => "six protocols one after the other, killed and cut off at every step",
             Self::History => "processes that compete, are killed and disturbed, on one host",
         }
     }

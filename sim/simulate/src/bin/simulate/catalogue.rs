@@ -47,8 +47,7 @@ pub(crate) struct Protocol<'a> {
     pub(crate) action: &'a Action,
 }
 
-pub(crate) const DURABILITIES: [Durability; 3] =
-    [Durability::Process, Durability::File, Durability::Full];
+const DURABILITIES: [Durability; 3] = [Durability::Process, Durability::File, Durability::Full];
 
 /// The models of a power cut, the mildest first; the last one includes the others.
 pub(crate) const MODELS: [CrashModel; 4] = [
@@ -113,7 +112,7 @@ impl Catalogue {
             Family::Fault => Some(protocols),
             Family::Pair => Some(self.durable().count() as u64),
             Family::Schedule => Some(self.small.len() as u64),
-            Family::Sequence | Family::History => None,
+            Family::History => None,
         }
     }
 
@@ -159,10 +158,5 @@ impl Catalogue {
             Family::History => format!("{case} --mix {}", self.mix.words),
             _ => case.to_string(),
         }
-    }
-
-    /// The scene in libxl's names.
-    pub(crate) fn scene(&self) -> Option<&Scene> {
-        self.scenes.first()
     }
 }

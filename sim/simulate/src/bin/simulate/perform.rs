@@ -2,24 +2,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use userdata_core::store::Durability;
 use userdata_sim::interpose::WithoutSyncs;
-use userdata_sim::random::Random;
 use userdata_simulate::walk::{
     Action, Broken, CrashWalk, FaultWalk, Faulted, Scene, WalkError, Walked,
 };
 
 use crate::case::{Case, Family};
-use crate::catalogue::{Catalogue, DURABILITIES, MODELS};
+use crate::catalogue::Catalogue;
 use crate::coverage::Coverage;
 use crate::findings::{Counts, Failure};
 use crate::stage::Stage;
-
-/// How many actions a sequence has.
-const SEQUENCE: usize = 6;
-
-/// How many states of one moment of a sequence are walked.
-const STATES_MAX: u128 = 32;
 
 /// The result of one case.
 #[derive(Debug, Default)]
@@ -40,7 +32,6 @@ impl Catalogue {
             Family::Pair => self
                 .fault_walk(case, true)
                 .map_err(|error| error.to_string()),
-            Family::Sequence => self.sequence_walk(case).map_err(|error| error.to_string()),
             Family::Schedule => self.schedules(case),
             Family::History => self.history(case),
         };
@@ -69,25 +60,6 @@ impl Catalogue {
             seed: 0,
         };
         Ok(of_walk(case, protocol.scene, actions, walk.walk()?))
-    }
-
-    fn sequence_walk(&self, case: Case) -> Result<Outcome, WalkError> {
-        let Some(scene) = self.scene() else {
-            return Ok(Outcome::default());
-        };
-        let mut random = Random::new(case.number);
-        let actions: Vec<Action> = (0..SEQUENCE)
-            .filter_map(|_| draw(scene, &mut random))
-            .collect();
-        let walk = CrashWalk {
-            scene,
-            actions: &actions,
-            model: pick(&mut random, &MODELS).unwrap_or(MODELS[0]),
-            bug: WithoutSyncs::default(),
-            states_max: STATES_MAX,
-            seed: case.number,
-        };
-        Ok(of_walk(case, scene, &actions, walk.walk()?))
     }
 
     fn fault_walk(&self, case: Case, pairs: bool) -> Result<Outcome, WalkError> {
@@ -177,19 +149,6 @@ impl Failure {
             picture: None,
         }
     }
-}
-
-/// An action that leaves a domain for the next one.
-fn draw(scene: &Scene, random: &mut Random) -> Option<Action> {
-    let durability = pick(random, &DURABILITIES).unwrap_or(Durability::Full);
-    let mut all = scene.protocols(durability);
-    all.retain(|action| !action.ends_domain());
-    pick(random, &all)
-}
-
-fn pick<T: Clone>(random: &mut Random, of: &[T]) -> Option<T> {
-    let at = random.below(of.len() as u128);
-    of.get(usize::try_from(at).ok()?).cloned()
 }
 
 fn reported(panic: &(dyn std::any::Any + Send)) -> &str {

@@ -71,17 +71,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn families_with_seeds_have_the_same_share_of_the_time() {
+    fn faults_and_histories_have_the_same_share_of_the_time() {
         let families = [
             (Family::Crash, Some(2)),
-            (Family::Sequence, None),
+            (Family::Fault, Some(93)),
             (Family::History, None),
         ];
         let mut queue = Queue::new(families, &(7..100));
         let mut run = BTreeMap::new();
         for _ in 0..35 {
             let case = queue.next().unwrap();
-            let seconds = if case.family == Family::Sequence {
+            let seconds = if case.family == Family::Fault {
                 10.0
             } else {
                 1.0
@@ -92,13 +92,13 @@ mod tests {
                 .push(case.number);
         }
         assert_eq!(run[&Family::Crash], [0, 1]);
-        assert_eq!(run[&Family::Sequence], [7, 8, 9]);
+        assert_eq!(run[&Family::Fault], [0, 1, 2]);
         assert_eq!(run[&Family::History], (7..37).collect::<Vec<_>>());
     }
 
     #[test]
     fn every_seed_has_its_turn_in_the_end() {
-        let mut queue = Queue::new([(Family::Sequence, None), (Family::History, None)], &(0..5));
+        let mut queue = Queue::new([(Family::Fault, Some(5)), (Family::History, None)], &(0..5));
         let all = std::iter::from_fn(|| {
             let case = queue.next()?;
             queue.took(case.family, 1.0 + case.number as f64);

@@ -61,7 +61,7 @@ impl fmt::Display for Findings {
 fn figures(family: Family, tally: &Tally) -> String {
     let counts = tally.counts;
     match family {
-        Family::Crash | Family::Sequence => format!(
+        Family::Crash => format!(
             "{} steps, {} kills, {} states after power cuts, {} of them checked",
             counts.steps, counts.kills, counts.states, counts.recovered
         ),
