@@ -18,7 +18,7 @@ pub(crate) struct Canary {
     pub(crate) name: String,
     /// What is wrong with the store that has it.
     pub(crate) bug: String,
-    /// The family of cases that finds it fastest, as `--families` measured, and that is hunted with.
+    /// The family of cases that finds it fastest, by `--families`, and that is hunted with.
     pub(crate) family: String,
     #[serde(rename = "edit")]
     pub(crate) edits: Vec<Edit>,
