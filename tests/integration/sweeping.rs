@@ -36,6 +36,19 @@ impl Host {
         self.disk.process().root().unwrap()
     }
 
+    /// Another process, which holds the lock of this domain.
+    fn hold_lock(
+        &mut self,
+        key: DomainKey,
+    ) -> (SimDirectory, <SimDirectory as userdata_fs::Directory>::File) {
+        let name = self.plant('l', key, "domain-userdata-lock");
+        let root = self.root();
+        let name = Name::new(name.as_bytes()).unwrap();
+        let file = userdata_fs::Directory::open_lock(&root, name).unwrap();
+        userdata_fs::Directory::lock(&root, &file, userdata_fs::LockMode::Exclusive).unwrap();
+        (root, file)
+    }
+
     fn userdata(&self) -> Userdata<SimHost, FileStore<SimDirectory>> {
         Userdata::new(self.host.clone(), FileStore::new(self.root()))
     }
@@ -353,11 +366,7 @@ fn a_lock_that_is_held_keeps_the_data() {
     let mut host = Host::new();
     let key = host.create_with_value();
     host.host.destroy(key.domid).unwrap();
-    let name = host.plant('l', key, "domain-userdata-lock");
-    let root = host.root();
-    let file = userdata_fs::Directory::open_lock(&root, Name::new(name.as_bytes()).unwrap());
-    let file = file.unwrap();
-    userdata_fs::Directory::lock(&root, &file, userdata_fs::LockMode::Exclusive).unwrap();
+    let _held = host.hold_lock(key);
     assert_eq!(host.sweep().verdict(key), "busy");
     assert!(host.has_value(key));
 }

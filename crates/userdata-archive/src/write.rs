@@ -10,7 +10,7 @@ use crate::{Archive, LimitExceeded, Limits, Part, manifest};
 impl Archive {
     /// Writes the archive to `out`, and flushes it. The same archive gives the same bytes.
     ///
-    /// `out` gets two writes for each value, so there is no need for a buffer. The call syncs no
+    /// The call writes to `out` twice for each value, so `out` needs no buffer. The call syncs no
     /// file. A power cut may leave a part of one that is not synced, which [`read`](Archive::read)
     /// refuses.
     ///

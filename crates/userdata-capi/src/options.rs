@@ -79,8 +79,8 @@ impl Given<'_> {
     }
 }
 
-/// `auto` is Xen as well: the simulated host that the command takes where there is no Xen depends
-/// on the environment, which a library does not read.
+/// `auto` is Xen as well. Without Xen the command takes a simulated host, which the environment
+/// names; this library does not read the environment.
 fn chosen(hypervisor: Option<&CStr>) -> Result<Chosen, Failure> {
     let text = hypervisor.unwrap_or(c"xen");
     match text.to_bytes() {

@@ -85,7 +85,7 @@ pub(crate) enum Failure {
          {directory}: name the host with --hypervisor"
     )]
     SweepOfOthers { directory: PathBuf },
-    #[error("there is no simulated host in {host}, so the files in {directory} are not swept")]
+    #[error("the simulated host {host} does not exist, so the files in {directory} are not swept")]
     SweepWithoutHost { host: PathBuf, directory: PathBuf },
     #[error("domain {domain} still lives, although '{command}' succeeded")]
     StillAlive { domain: DomainKey, command: String },

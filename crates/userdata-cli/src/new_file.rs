@@ -45,7 +45,7 @@ impl NewFile {
     }
 
     /// Writes the file, syncs it, and gives it its name durably. Only its owner can read it. If
-    /// something fails, there is no file.
+    /// this fails, the file does not exist afterwards.
     pub(crate) fn complete(mut self, write: Write<'_>) -> io::Result<Made> {
         write(self.temporary.as_file_mut())?;
         self.temporary.as_file().sync_all()?;

@@ -189,7 +189,7 @@ fn guarded(
         .unwrap_or_else(|panic| Err(Failure::Panic(text(&*panic))))
         .err();
     if let Some(failure) = failed.as_ref().filter(|failure| failure.is_logged()) {
-        // Of a line that cannot be written there is no more to say.
+        // If the line cannot be written, the failure of the call is still returned.
         let _ = catch_unwind(AssertUnwindSafe(|| tell(context, function, failure)));
     }
     let code = failed.as_ref().map_or(0, Failure::code);

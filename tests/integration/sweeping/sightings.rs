@@ -98,11 +98,7 @@ fn a_sweep_waits_a_second_for_a_lock_at_most() {
     let mut host = Host::new();
     let key = host.create_with_value();
     host.host.destroy(key.domid).unwrap();
-    let name = host.plant('l', key, "domain-userdata-lock");
-    let root = host.root();
-    let file = userdata_fs::Directory::open_lock(&root, Name::new(name.as_bytes()).unwrap());
-    let file = file.unwrap();
-    userdata_fs::Directory::lock(&root, &file, userdata_fs::LockMode::Exclusive).unwrap();
+    let _held = host.hold_lock(key);
     let begun = FileStore::new(host.root()).now();
     assert_eq!(host.sweep().verdict(key), "busy");
     let waited = FileStore::new(host.root()).now() - begun;

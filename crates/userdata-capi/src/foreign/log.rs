@@ -44,7 +44,7 @@ pub(super) fn call(
     let mut warnings = Warnings::new();
     let failed = caught(|| call(&mut warnings)).err();
     if let Some(log) = log {
-        // Of a line that cannot be written there is no more to say.
+        // If the line cannot be written, the failure of the call is still returned.
         let _ = caught(|| {
             for warning in &warnings {
                 log.write(WARNING, &format!("{function}: {warning}"));

@@ -105,7 +105,7 @@ fn a_simulated_host_that_is_missing_sweeps_no_other_directory() {
         let ran = sandbox.run(start.iter().chain(more));
         assert_eq!(ran.status, 1, "{ran:?}");
         assert!(
-            ran.stderr.contains("there is no simulated host in "),
+            ran.stderr.contains("the simulated host ") && ran.stderr.contains(" does not exist"),
             "{ran:?}"
         );
     }
