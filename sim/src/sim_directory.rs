@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, MutexGuard};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use userdata_fs::{Directory, Errno, Identity, LockMode, Metadata, Name};
@@ -352,8 +353,14 @@ impl Directory for SimDirectory {
 
     fn pause(&self, span: Duration) {
         let mut kernel = self.kernel();
-        if kernel.check_alive(self.process.id()).is_ok() {
-            kernel.pass(span);
+        if kernel.check_alive(self.process.id()).is_err() {
+            return;
+        }
+        kernel.pass(span);
+        let real = kernel.options.real_pauses;
+        drop(kernel);
+        if real {
+            thread::sleep(span);
         }
     }
 

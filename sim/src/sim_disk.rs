@@ -28,6 +28,10 @@ pub struct SimOptions {
     /// Whether `flock` has NFS's rule: an exclusive lock needs a file that is open for writing,
     /// `EBADF` otherwise.
     pub nfs_locks: bool,
+    /// Whether a pause takes real time too, beside that of the simulated clock. Threads that share
+    /// the disk need it: the clock of one that waits for a lock would otherwise reach any deadline
+    /// before the thread that holds the lock runs again.
+    pub real_pauses: bool,
 }
 
 impl Default for SimOptions {
@@ -39,6 +43,7 @@ impl Default for SimOptions {
             open_files_max: None,
             listed_at_once: 8,
             nfs_locks: false,
+            real_pauses: false,
         }
     }
 }

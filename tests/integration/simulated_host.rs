@@ -1,5 +1,7 @@
 //! The store on a simulated host: NFS, a quota, folded case, sizes that no memory holds.
 
+use std::time::{Duration, Instant};
+
 use userdata_core::store::{Durability, Expect, Op, StoreErrorKind};
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Store as _};
@@ -131,4 +133,14 @@ fn a_simulated_directory_notices_that_its_path_leads_elsewhere() {
     let store = FileStore::new(opened);
     let error = store.get(&domain(), userid("xl").as_userid()).unwrap_err();
     assert!(matches!(error.kind(), StoreErrorKind::DirectoryReplaced));
+}
+
+#[test]
+fn a_real_pause_takes_time_on_both_clocks() {
+    let disk = disk(|options| options.real_pauses = true);
+    let root = disk.process().root().unwrap();
+    let (span, simulated, real) = (Duration::from_millis(2), root.now(), Instant::now());
+    root.pause(span);
+    assert!(real.elapsed() >= span);
+    assert!(root.now() - simulated >= span);
 }

@@ -21,8 +21,15 @@ fn real(place: Place) -> Opened<OsDirectory> {
     Box::new(move || OsDirectory::open(scratch.path()).expect("a scratch directory is opened"))
 }
 
+/// The options of a disk that the threads of a statement share.
+fn shared_by_threads() -> SimOptions {
+    let mut options = SimOptions::default();
+    options.real_pauses = true;
+    options
+}
+
 fn simulated() -> Opened<userdata_sim::SimDirectory> {
-    let disk = SimDisk::new(SimOptions::default());
+    let disk = SimDisk::new(shared_by_threads());
     Box::new(move || {
         disk.process()
             .root()
@@ -93,7 +100,7 @@ fn a_file_store_on_a_simulated_directory_conforms() {
 #[test]
 fn a_file_store_with_the_locks_of_nfs_conforms() {
     store::run_all(|| {
-        let mut options = SimOptions::default();
+        let mut options = shared_by_threads();
         options.nfs_locks = true;
         let disk = SimDisk::new(options);
         let open = move || disk.process().root().expect("a directory is opened");

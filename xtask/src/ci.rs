@@ -160,7 +160,7 @@ impl Task {
             let mut log = Log::create(&project::target().join("ci"), step.name, step.limit)?;
             let outcome = Outcome::of(step.run(&mut log), step.optional)?;
             outcome.show(&log)?;
-            summary.add(step.name, &outcome, log.elapsed());
+            summary.add(step.name, &outcome, &log.text()?, log.elapsed());
         }
         writeln!(io::stdout(), "{summary}")?;
         Ok(if summary.is_good() {

@@ -50,23 +50,33 @@ impl Outcome {
     }
 }
 
+/// How many lines of the log of a step that failed the summary repeats.
+const LINES: usize = 12;
+
 /// How all steps ended.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     lines: Vec<String>,
+    /// For each step that failed, its error and the end of its log.
+    failures: Vec<String>,
     passed: usize,
     failed: usize,
     skipped: usize,
 }
 
 impl Summary {
-    pub(crate) fn add(&mut self, step: &str, outcome: &Outcome, time: Duration) {
+    pub(crate) fn add(&mut self, step: &str, outcome: &Outcome, log: &str, time: Duration) {
         let (count, word) = match outcome {
             Outcome::Passed(_) => (&mut self.passed, "passed"),
             Outcome::Failed(_) => (&mut self.failed, "FAILED"),
             Outcome::Skipped(..) => (&mut self.skipped, "skipped"),
         };
         *count += 1;
+        if let Outcome::Failed(error) = outcome {
+            let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+            let end = lines[lines.len().saturating_sub(LINES)..].join("\n  ");
+            self.failures.push(format!("{step}: {error:#}\n  {end}"));
+        }
         self.lines
             .push(format!("{step:14}{word:8}{:>9}", seconds(time)));
     }
@@ -81,6 +91,9 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in &self.lines {
             writeln!(f, "{line}")?;
+        }
+        for failure in &self.failures {
+            writeln!(f, "{failure}")?;
         }
         write!(f, "{} passed, {} failed", self.passed, self.failed)?;
         if self.skipped > 0 {
@@ -100,23 +113,34 @@ mod tests {
     use anyhow::anyhow;
 
     #[test]
-    fn every_failure_is_counted() {
+    fn every_failure_is_counted_and_shown() {
         let mut summary = Summary::default();
         summary.add(
             "one",
             &Outcome::Failed(anyhow!("no")),
+            "first\n\nlast\n",
             Duration::from_millis(1500),
         );
         summary.add(
             "two",
             &Outcome::Passed(String::new()),
+            "fine\n",
             Duration::from_secs(61),
         );
-        summary.add("three", &Outcome::Failed(anyhow!("no")), Duration::ZERO);
+        let long: String = (0..20).map(|line| format!("{line}\n")).collect();
+        summary.add(
+            "three",
+            &Outcome::Failed(anyhow!("not at all")),
+            &long,
+            Duration::ZERO,
+        );
         assert!(!summary.is_good());
         let shown = "one           FAILED      1.5 s\ntwo           passed     61.0 s\n\
-                     three         FAILED      0.0 s\n1 passed, 2 failed";
-        assert_eq!(summary.to_string(), shown);
+                     three         FAILED      0.0 s\none: no\n  first\n  last\n\
+                     three: not at all\n  8\n  9\n";
+        let summary = summary.to_string();
+        assert!(summary.starts_with(shown), "{summary}");
+        assert!(summary.ends_with("\n  19\n1 passed, 2 failed"), "{summary}");
     }
 
     #[test]
