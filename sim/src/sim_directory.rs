@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime};
 
-use userdata_fs::{Directory, Errno, Identity, LockMode, Metadata, Name};
+use userdata_fs::{Directory, Errno, Identity, LockMode, Metadata, Name, Turn};
 
 use crate::SimProcess;
 use crate::call::CallKind;
@@ -355,6 +355,17 @@ impl Directory for SimDirectory {
         if kernel.check_alive(self.process.id()).is_ok() {
             kernel.pass(span);
         }
+    }
+
+    /// Without a schedule no other thread runs meanwhile: the time passes.
+    fn await_turn(&self, _lock: Name<'_>, turn: &Turn, span: Duration) {
+        if !turn.is_given() {
+            self.pause(span);
+        }
+    }
+
+    fn give_turn(&self, _lock: Name<'_>, turn: &Turn) {
+        turn.give();
     }
 
     fn random(&self) -> Result<u128, Errno> {
