@@ -209,11 +209,12 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// `nanosleep`: sleeps for about this long.
     fn pause(&self, span: Duration);
 
-    /// `pthread_cond_timedwait`: sleeps until another thread of this process gives the turn, at most
-    /// for this long. The threads of one process that change one domain wait here, and `lock` is the
-    /// name of the lock that they want.
+    /// `pthread_cond_timedwait`: sleeps until another thread of this process gives the turn, at
+    /// most for this long. The threads of one process that change one domain wait here, and `lock`
+    /// is the name of the lock that they want.
     ///
-    /// [`Turn::wait`] does it. A simulated directory lets the other threads run meanwhile.
+    /// [`Turn::wait`] does it. Returns once only: if the turn is not given then, the time is over. A
+    /// simulated directory lets the other threads run meanwhile.
     fn await_turn(&self, lock: Name<'_>, turn: &Turn, span: Duration);
 
     /// `pthread_cond_signal`: gives the turn to the thread that waits for it. [`Turn::give`] does

@@ -153,9 +153,10 @@ impl<'a, D: Directory> Place<'a, D> {
         drop(standing);
         place.stands = Some((line, ticket));
         if let Some(turn) = turn {
-            while !turn.is_given() {
-                let remaining = timeout.remaining(directory)?;
-                directory.await_turn(lock.into(), &turn, remaining);
+            let remaining = timeout.remaining(directory)?;
+            directory.await_turn(lock.into(), &turn, remaining);
+            if !turn.is_given() {
+                return Err(timeout.passed(directory));
             }
         }
         Ok(place)

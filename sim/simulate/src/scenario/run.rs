@@ -1,5 +1,7 @@
 //! `Run`: the result of a scenario with one schedule.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use hv_sim::{EventError, HostOptions, HostState, NewDomain, SimHost};
@@ -7,12 +9,14 @@ use thiserror::Error;
 
 use userdata_fs::Errno;
 
-use super::Scenario;
-use crate::actor::{Counts, Line, Performer, Recorder, ScheduledProcess};
+use super::{Process, Scenario};
+use crate::actor::{
+    Counts, Line, Performer, Recorder, Running, ScheduledProcess, SharedStore, open_store,
+};
 use crate::history::{Event, History, ProcessId};
 use crate::schedule::{Choices, Decision, Ending, Player, Stage};
 use userdata_sim::crash::Storage;
-use userdata_sim::{SimDisk, SimOptions};
+use userdata_sim::{SimDisk, SimOptions, SimProcess};
 
 /// The result of a scenario with one schedule.
 #[derive(Debug)]
@@ -69,9 +73,11 @@ impl Scenario {
         let disk = SimDisk::new(options);
         let recorder = Arc::new(Recorder::new(tracing == Tracing::On));
         let host = self.host(&recorder)?;
+        let running = Running::default();
         let mut stage = Stage {
             disk: &disk,
-            players: self.players(&disk, &host, &recorder)?,
+            players: self.players(&disk, &host, &recorder, &running)?,
+            running,
             power_cut: self.power_cut,
             steps_max: self.steps_max,
             steps: 0,
@@ -126,24 +132,50 @@ impl Scenario {
         disk: &SimDisk,
         host: &SimHost,
         recorder: &Arc<Recorder>,
+        running: &Running,
     ) -> Result<Vec<Player>, ScenarioError> {
-        let processes = self.processes.iter().zip(0..);
-        let player = |(process, number): (&super::Process, usize)| {
-            let scheduled = Arc::new(ScheduledProcess::new(
-                ProcessId(number),
-                disk.process(),
-                Arc::clone(recorder),
-                &process.faults,
-                &process.misanswers,
-            ));
-            let deadline = process.deadline;
-            let mut performer = Performer::new(Arc::clone(&scheduled), host, deadline)
+        let all = self.scheduled(disk, recorder);
+        let mut stores = BTreeMap::new();
+        let player = |(process, scheduled): (&Process, &Arc<ScheduledProcess>)| {
+            let id = scheduled.process().id();
+            let store = match stores.entry(id) {
+                Entry::Occupied(entry) => SharedStore::clone(entry.get()),
+                Entry::Vacant(entry) => {
+                    let threads = all.iter().filter(|one| one.process().id() == id);
+                    let opened = open_store(scheduled, threads.cloned().collect(), running);
+                    entry
+                        .insert(opened.map_err(ScenarioError::Directory)?)
+                        .clone()
+                }
+            };
+            let (scheduled, deadline) = (Arc::clone(scheduled), process.deadline);
+            let mut performer = Performer::new(Arc::clone(&scheduled), host, deadline, store)
                 .map_err(ScenarioError::Directory)?;
             let tasks = process.tasks.clone();
             Ok(Player::new(scheduled, process.kill, move || {
                 performer.perform(&tasks);
             }))
         };
-        processes.map(player).collect()
+        self.processes.iter().zip(&all).map(player).collect()
+    }
+
+    fn scheduled(&self, disk: &SimDisk, recorder: &Arc<Recorder>) -> Vec<Arc<ScheduledProcess>> {
+        let mut of_threads = BTreeMap::new();
+        let scheduled = |(process, number): (&Process, usize)| {
+            let started = match process.thread_of {
+                None => disk.process(),
+                Some(of) => {
+                    SimProcess::clone(of_threads.entry(of).or_insert_with(|| disk.process()))
+                }
+            };
+            Arc::new(ScheduledProcess::new(
+                ProcessId(number),
+                started,
+                Arc::clone(recorder),
+                &process.faults,
+                &process.misanswers,
+            ))
+        };
+        self.processes.iter().zip(0..).map(scheduled).collect()
     }
 }
