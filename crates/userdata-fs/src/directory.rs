@@ -213,7 +213,7 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// most for this long. The threads of one process that change one domain wait here, and `lock`
     /// is the name of the lock that they want.
     ///
-    /// [`Turn::wait`] does it. Returns once only: if the turn is not given then, the time is over. A
+    /// [`Turn::wait`] does it. If the turn is not given when this returns, the time is over. A
     /// simulated directory lets the other threads run meanwhile.
     fn await_turn(&self, lock: Name<'_>, turn: &Turn, span: Duration);
 
