@@ -164,7 +164,6 @@ impl Mix {
                 sweeps: 20,
                 faults: 6,
                 misanswers: 3,
-                threads: 20,
                 kills: 15,
                 power_cuts: 25,
                 ..quiet
