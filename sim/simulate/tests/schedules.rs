@@ -117,11 +117,11 @@ fn threads_of_one_process_line_up() {
         for line in &run.trace {
             waited += u32::from(line.text.starts_with("await_turn "));
             served += u32::from(line.text.starts_with("give_turn "));
-            late += u32::from(line.text.contains("deadline passed"));
+            late += u32::from(line.text.contains("held it for"));
         }
     }
     assert!(waited > 100 && served > 100, "{waited} {served}");
-    assert!(waited > served && late > 0, "{waited} {served} {late}");
+    assert!(late > 0, "no thread was too late");
 }
 
 #[test]
