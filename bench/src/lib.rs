@@ -23,3 +23,4 @@ pub mod series;
 pub mod subject;
 pub mod sweeping;
 pub mod taking_along;
+pub mod threads;

@@ -20,6 +20,7 @@ use userdata_bench::place::Place;
 use userdata_bench::report::Measured;
 use userdata_bench::rounds::{Effort, measure};
 use userdata_bench::subject::Subject;
+use userdata_bench::threads::{self, ThreadsMeasured};
 use userdata_bench::{chart, counts};
 
 /// How many files of other domains there are.
@@ -28,6 +29,10 @@ const OTHERS: [u32; 3] = [10, 1_000, 100_000];
 /// How many rounds of work on many files there are: it takes long.
 const LONG_MANY: usize = 21;
 const QUICK_MANY: usize = 7;
+
+/// How many rounds of competing threads there are: each takes a second.
+const LONG_THREADS: usize = 21;
+const QUICK_THREADS: usize = 7;
 
 const LONG: Effort = Effort {
     rounds: 401,
@@ -73,6 +78,8 @@ enum Part {
     One,
     /// Sweep, export and import.
     Many,
+    /// Threads that store for one domain.
+    Threads,
 }
 
 /// The JSON that is kept.
@@ -87,6 +94,7 @@ struct Results {
     rounds_of_many: usize,
     file_systems: Vec<Measured>,
     many: Vec<ManyMeasured>,
+    threads: Vec<ThreadsMeasured>,
     limits: Vec<Limit>,
 }
 
@@ -107,6 +115,7 @@ fn main() -> Result<ExitCode> {
         rounds_of_many,
         file_systems: Vec::new(),
         many: Vec::new(),
+        threads: Vec::new(),
         limits: Vec::new(),
     };
     let mut out = io::stdout().lock();
@@ -129,7 +138,7 @@ fn main() -> Result<ExitCode> {
         places.push(Place::mounted(image)?);
     }
     for place in &places {
-        if arguments.only != Some(Part::Many) {
+        if arguments.only.is_none_or(|part| part == Part::One) {
             let libxl = arguments.libxl.as_deref();
             let measured = measure_at(place, effort, tracing.is_ok(), libxl)?;
             let kept = limits(&measured);
@@ -139,7 +148,7 @@ fn main() -> Result<ExitCode> {
             results.file_systems.push(measured);
             results.limits.extend(kept);
         }
-        if arguments.only != Some(Part::One) {
+        if arguments.only.is_none_or(|part| part == Part::Many) {
             // An image has no room for a million files.
             let million = arguments.million && place.name == "tmpfs";
             let measured = many::measure(place, rounds_of_many, million)?;
@@ -148,6 +157,17 @@ fn main() -> Result<ExitCode> {
             let chart = arguments.out.join(format!("{}-many.svg", place.name));
             chart::draw_many(&measured, &chart)?;
             results.many.push(measured);
+            results.limits.extend(kept);
+        }
+        if arguments.only.is_none_or(|part| part == Part::Threads) {
+            let rounds = match arguments.quick {
+                true => QUICK_THREADS,
+                false => LONG_THREADS,
+            };
+            let measured = threads::measure(place, rounds)?;
+            let kept = measured.limits();
+            show(&mut out, &measured, &kept)?;
+            results.threads.push(measured);
             results.limits.extend(kept);
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use strum::EnumDiscriminants;
-use userdata_fs::{Errno, LockMode, Metadata, Name};
+use userdata_fs::{Errno, LockMode, Metadata, Name, Turn};
 
 /// One call of [`Directory`](userdata_fs::Directory). Files and directories are numbered in the
 /// order in which they were opened.
@@ -97,6 +97,15 @@ pub enum Call<'a> {
     Now,
     Pause {
         span: Duration,
+    },
+    AwaitTurn {
+        lock: Name<'a>,
+        turn: &'a Turn,
+        span: Duration,
+    },
+    GiveTurn {
+        lock: Name<'a>,
+        turn: &'a Turn,
     },
     Random,
     Process,
@@ -267,7 +276,12 @@ impl CallKind {
             Self::Close => &[E::DQUOT, E::INTR, E::IO, E::NOSPC, E::STALE],
             Self::IsAtPath => &[E::ACCESS, E::INTR, E::IO, E::NOMEM, E::STALE],
             Self::Random => &[E::INTR, E::NOSYS],
-            Self::Listed | Self::Now | Self::Pause | Self::Process => &[],
+            Self::Listed
+            | Self::Now
+            | Self::Pause
+            | Self::AwaitTurn
+            | Self::GiveTurn
+            | Self::Process => &[],
         }
     }
 
@@ -313,6 +327,8 @@ impl fmt::Display for Call<'_> {
             Self::IsAtPath => write!(f, "is_at_path"),
             Self::Now => write!(f, "now"),
             Self::Pause { span } => write!(f, "pause {span:?}"),
+            Self::AwaitTurn { lock, span, .. } => write!(f, "await_turn {lock} {span:?}"),
+            Self::GiveTurn { lock, .. } => write!(f, "give_turn {lock}"),
             Self::Random => write!(f, "random"),
             Self::Process => write!(f, "process"),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use userdata_fs::{Directory, Errno, LockMode, Metadata, Name};
+use userdata_fs::{Directory, Errno, LockMode, Metadata, Name, Turn};
 
 use crate::call::{Answer, Call};
 
@@ -391,6 +391,22 @@ impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
         if self.interceptor.before(self.inner.process(), &call) != Verdict::Pretend {
             self.inner.pause(span);
         }
+        self.after(&call, Ok(Answer::Done));
+    }
+
+    fn await_turn(&self, lock: Name<'_>, turn: &Turn, span: Duration) {
+        let call = Call::AwaitTurn { lock, turn, span };
+        // An interceptor that pretends has let the other threads run itself.
+        if self.interceptor.before(self.inner.process(), &call) != Verdict::Pretend {
+            self.inner.await_turn(lock, turn, span);
+        }
+        self.after(&call, Ok(Answer::Done));
+    }
+
+    fn give_turn(&self, lock: Name<'_>, turn: &Turn) {
+        let call = Call::GiveTurn { lock, turn };
+        let _ = self.interceptor.before(self.inner.process(), &call);
+        self.inner.give_turn(lock, turn);
         self.after(&call, Ok(Answer::Done));
     }
 

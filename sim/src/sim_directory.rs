@@ -6,7 +6,7 @@ use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use userdata_fs::{Directory, Errno, Identity, LockMode, Metadata, Name};
+use userdata_fs::{Directory, Errno, Identity, LockMode, Metadata, Name, Turn};
 
 use crate::SimProcess;
 use crate::call::CallKind;
@@ -351,6 +351,10 @@ impl Directory for SimDirectory {
         self.kernel().now(self.process.id())
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a real pause sleeps on the real clock as well"
+    )]
     fn pause(&self, span: Duration) {
         let mut kernel = self.kernel();
         if kernel.check_alive(self.process.id()).is_err() {
@@ -362,6 +366,23 @@ impl Directory for SimDirectory {
         if real {
             thread::sleep(span);
         }
+    }
+
+    /// Unless pauses are real, no other thread runs meanwhile: the time passes.
+    fn await_turn(&self, _lock: Name<'_>, turn: &Turn, span: Duration) {
+        let mut kernel = self.kernel();
+        let real = kernel.options.real_pauses;
+        if !real && !turn.is_given() && kernel.check_alive(self.process.id()).is_ok() {
+            kernel.pass(span);
+        }
+        drop(kernel);
+        if real {
+            turn.wait(span);
+        }
+    }
+
+    fn give_turn(&self, _lock: Name<'_>, turn: &Turn) {
+        turn.give();
     }
 
     fn random(&self) -> Result<u128, Errno> {

@@ -68,8 +68,9 @@ pub(crate) struct Task {
     /// End with a failure when a limit is not shown to be kept
     #[arg(long)]
     check: bool,
-    /// Measure only operations on one value or domain, or only sweep, export and import
-    #[arg(long, value_name = "PART", value_parser = ["one", "many"])]
+    /// Measure only operations on one value or domain, only sweep, export and import, or only
+    /// threads that store at once
+    #[arg(long, value_name = "PART", value_parser = ["one", "many", "threads"])]
     only: Option<String>,
     /// Measure the memory of a sweep of a million files on the tmpfs, too
     #[arg(long)]

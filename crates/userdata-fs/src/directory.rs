@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use userdata_core::store::FileType;
 
-use crate::{Errno, Name};
+use crate::{Errno, Name, Turn};
 
 /// A directory that is open, and the calls that a store makes on it.
 ///
@@ -208,6 +208,18 @@ pub trait Directory: Send + Sync + Sized + 'static {
 
     /// `nanosleep`: sleeps for about this long.
     fn pause(&self, span: Duration);
+
+    /// `pthread_cond_timedwait`: sleeps until another thread of this process gives the turn, at
+    /// most for this long. The threads of one process that change one domain wait here, and `lock`
+    /// is the name of the lock that they want.
+    ///
+    /// [`Turn::wait`] does it. If the turn is not given when this returns, the time is over. A
+    /// simulated directory lets the other threads run meanwhile.
+    fn await_turn(&self, lock: Name<'_>, turn: &Turn, span: Duration);
+
+    /// `pthread_cond_signal`: gives the turn to the thread that waits for it. [`Turn::give`] does
+    /// it.
+    fn give_turn(&self, lock: Name<'_>, turn: &Turn);
 
     /// `getrandom(16)`: a random number, which no other process gets.
     ///

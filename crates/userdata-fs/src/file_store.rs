@@ -20,6 +20,7 @@ use userdata_core::{DomainKey, Store, Userid, Value, WritableUserid};
 use crate::clear_each::{ClearEach, NAMES_MAX};
 use crate::failure::kind_of;
 use crate::free::Removal;
+use crate::line::Line;
 use crate::lock::HeldLock;
 use crate::marker::{HeldMarker, Mark, mark_of};
 use crate::moved::Substitute;
@@ -33,6 +34,12 @@ use crate::{Directory, OsDirectory};
 /// same time.
 ///
 /// Cheap to clone; clones share the descriptor of the directory.
+///
+/// Clones also share a line: the threads of one process that change one domain are served in order
+/// of their arrival, each within its timeout, and only the first one tries to take the lock. Two
+/// stores that were opened separately do not share a line, even in one directory, and neither do
+/// two processes: their threads compete for the lock, and may get it in any order. To share a line,
+/// clone the store. A forked child begins with an empty line.
 pub struct FileStore<D> {
     pub(crate) directory: Arc<Uninterrupted<D>>,
     pub(crate) format: NameFormat,
@@ -40,6 +47,8 @@ pub struct FileStore<D> {
     pub(crate) read_timeout: Duration,
     /// Whether a change has found that the directory distinguishes names by case.
     pub(crate) tells_case: Arc<AtomicBool>,
+    /// Where the threads of this process line up for the locks.
+    pub(crate) line: Arc<Line>,
 }
 
 impl FileStore<OsDirectory> {
@@ -101,6 +110,7 @@ impl<D: Directory> FileStore<D> {
             value_max: Self::VALUE_MAX,
             read_timeout: Self::READ_TIMEOUT,
             tells_case: Arc::default(),
+            line: Arc::default(),
         }
     }
 
@@ -441,6 +451,7 @@ impl<D> Clone for FileStore<D> {
             value_max: self.value_max,
             read_timeout: self.read_timeout,
             tells_case: Arc::clone(&self.tells_case),
+            line: Arc::clone(&self.line),
         }
     }
 }

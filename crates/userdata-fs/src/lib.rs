@@ -34,6 +34,11 @@
 //!   removed and made again, renamed, or mounted over), changes fail with
 //!   [`DirectoryReplaced`](userdata_core::store::StoreErrorKind::DirectoryReplaced), and so does a
 //!   read that finds no value. Open the store again.
+//! * The threads of one process that change one domain line up, if they use clones of one
+//!   [`FileStore`]: they are served in the order of their arrival, each within its timeout, and
+//!   only the first one tries to take the lock. Stores that were opened separately share no line,
+//!   not even in one directory, nor do processes: they compete for the lock, and may get it in any
+//!   order. A forked child begins with an empty line, and waits for no thread of its parent.
 //! * A writer that is killed leaves a lock file and at most one temporary file. The next change of
 //!   the domain removes both. If real libxl takes the lock first, it removes only the lock file.
 //!   The temporary file then stays until a change after the next killed writer removes it, or until
@@ -61,6 +66,7 @@ mod errno;
 mod failure;
 mod file_store;
 mod free;
+mod line;
 mod link;
 mod listing;
 mod lock;
@@ -75,6 +81,7 @@ mod read;
 mod replace;
 mod snapshot;
 mod transfer;
+mod turn;
 mod uninterrupted;
 mod wait;
 
@@ -86,3 +93,4 @@ pub use errno::Errno;
 pub use file_store::FileStore;
 pub use name::Name;
 pub use os_directory::{OsDirectory, OsFile};
+pub use turn::Turn;

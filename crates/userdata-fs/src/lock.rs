@@ -6,6 +6,8 @@
 //! process (when its own attempt to lock fails), so the lock holder compares the files again before
 //! a rename of a value.
 //!
+//! The threads of one process line up before they try to take the lock: see [`crate::line`].
+//!
 //! A lock file that no process has locked was left by a lock holder that was killed. Only in this
 //! case does the new lock holder look for temporary files of the domain and remove them.
 
@@ -16,6 +18,7 @@ use userdata_core::file_name::{FileName, Kind};
 use userdata_core::store::{FileType, Operation, StoreError, StoreErrorKind};
 
 use crate::failure::kind_of;
+use crate::line::Place;
 use crate::link::Linked;
 use crate::moved::{Substitute, is_given_back};
 use crate::wait::{Retries, Timeout};
@@ -34,7 +37,8 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     /// When the lock file was made, by the clock of the file system.
     made: SystemTime,
     timeout: Timeout,
-    process: u32,
+    /// This thread's place in the line. It leaves the line after it has released the lock.
+    place: Place<'a, D>,
     /// The search for the temporary files of a killed lock holder failed. The lock file is the
     /// evidence that there may be some, so it is left in place, unlocked, unless the search
     /// succeeds at the release.
@@ -102,6 +106,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         let name = FileName::lock(store.format, domain);
         let directory = &*store.directory;
         let failed = |kind| StoreError::new(Operation::Lock, &name, kind);
+        let place = Place::take(store, domain, &name, timeout).map_err(failed)?;
         let held = |file, metadata: Metadata, found: bool, moved| {
             let mut lock = Self {
                 store,
@@ -110,7 +115,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
                 identity: metadata.identity,
                 made: metadata.modified,
                 timeout,
-                process: directory.process(),
+                place,
                 unswept: false,
                 moved,
                 file: Some(file),
@@ -347,7 +352,7 @@ impl<D: Directory> Drop for HeldLock<'_, D> {
     /// lock belongs to the parent, so the file is only closed.
     fn drop(&mut self) {
         if let Some(file) = self.file.take() {
-            if self.store.directory.process() == self.process {
+            if self.store.directory.process() == self.place.process() {
                 let _ = self.unlink_lock();
                 let _ = self.store.directory.unlock(&file);
             }

@@ -10,7 +10,7 @@ use rustix::rand::GetRandomFlags;
 use rustix::thread::{ClockId, NanosleepRelativeResult};
 use userdata_core::store::FileType;
 
-use crate::{Directory, Errno, Identity, LockMode, Metadata, Name};
+use crate::{Directory, Errno, Identity, LockMode, Metadata, Name, Turn};
 
 /// How many bytes of names one `getdents64` fetches: about four hundred names of userdata. A larger
 /// buffer would take fewer calls, but would not fit into the processor's first cache.
@@ -247,6 +247,14 @@ impl Directory for OsDirectory {
         let (NanosleepRelativeResult::Ok
         | NanosleepRelativeResult::Interrupted(_)
         | NanosleepRelativeResult::Err(_)) = rustix::thread::nanosleep(&request);
+    }
+
+    fn await_turn(&self, _lock: Name<'_>, turn: &Turn, span: Duration) {
+        turn.wait(span);
+    }
+
+    fn give_turn(&self, _lock: Name<'_>, turn: &Turn) {
+        turn.give();
     }
 
     fn random(&self) -> Result<u128, Errno> {

@@ -4,6 +4,7 @@
 mod clearing;
 mod clearing_many;
 mod host;
+mod lining_up;
 mod locking;
 mod mock;
 mod moving;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crate::{Directory, Errno, LockMode, Metadata, Name};
+use crate::{Directory, Errno, LockMode, Metadata, Name, Turn};
 
 /// How often a call is repeated because a signal came in between.
 const TRIES_MAX: u32 = 64;
@@ -132,6 +132,14 @@ impl<D: Directory> Directory for Uninterrupted<D> {
 
     fn pause(&self, span: Duration) {
         self.0.pause(span);
+    }
+
+    fn await_turn(&self, lock: Name<'_>, turn: &Turn, span: Duration) {
+        self.0.await_turn(lock, turn, span);
+    }
+
+    fn give_turn(&self, lock: Name<'_>, turn: &Turn) {
+        self.0.give_turn(lock, turn);
     }
 
     fn random(&self) -> Result<u128, Errno> {

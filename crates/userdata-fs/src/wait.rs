@@ -29,11 +29,21 @@ impl Timeout {
         &self,
         directory: &D,
     ) -> Result<Duration, StoreErrorKind> {
-        let waited = directory.now().saturating_sub(self.started);
+        let waited = self.waited(directory);
         self.length
             .checked_sub(waited)
             .filter(|remaining| !remaining.is_zero())
             .ok_or(StoreErrorKind::DeadlinePassed { waited })
+    }
+
+    /// The error when the time is over.
+    pub(crate) fn passed<D: Directory>(&self, directory: &D) -> StoreErrorKind {
+        let waited = self.waited(directory);
+        StoreErrorKind::DeadlinePassed { waited }
+    }
+
+    fn waited<D: Directory>(&self, directory: &D) -> Duration {
+        directory.now().saturating_sub(self.started)
     }
 }
 

@@ -14,10 +14,12 @@ mod performer;
 mod recorder;
 mod scheduled_process;
 mod task;
+mod threads;
 
 pub use recorder::{Counts, Line};
 pub use task::{Interference, LibxlRequest, Life, Request, Task, Whose};
 
-pub(crate) use performer::Performer;
+pub(crate) use performer::{Performer, SharedStore, open_store};
 pub(crate) use recorder::Recorder;
 pub(crate) use scheduled_process::ScheduledProcess;
+pub(crate) use threads::Running;

@@ -32,6 +32,7 @@ mod facts;
 mod last_sweep;
 mod leftovers;
 mod lifetimes;
+mod line;
 mod linearise;
 mod mixture;
 mod of_run;
@@ -133,6 +134,7 @@ impl Checker<'_> {
             .complaints
             .extend(unguarded::check(&facts, self.history));
         checked.complaints.extend(sweeps::check(&facts));
+        checked.complaints.extend(line::check(&facts));
         let registers = registers::registers(&facts, after.map(|after| &after.tree));
         for register in &registers {
             checked.tally.accesses += register.accesses.len() as u64;

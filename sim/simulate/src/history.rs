@@ -17,7 +17,8 @@ pub struct History {
     pub events: Vec<Event>,
 }
 
-/// The number of a process in a run, counted from zero in the order of the scenario's list.
+/// The number of a process in a run, or of a thread if a process has several, counted from zero in
+/// the order of the scenario's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProcessId(pub usize);
 
@@ -95,6 +96,13 @@ pub enum Event {
         /// The missing protection.
         how: Unguarded,
     },
+    /// A thread did not keep to the line of those that want one lock.
+    OutOfLine {
+        /// The thread.
+        process: ProcessId,
+        /// What it did.
+        how: OutOfLine,
+    },
     /// The power failed: nothing happens any more until the host boots again.
     PowerCut,
 }
@@ -111,6 +119,18 @@ pub enum Unguarded {
     SweptWhileClosing,
     /// The process is about to destroy the domain, and does not hold its closing marker.
     WithoutMarker,
+}
+
+/// How the line of the threads that want one lock goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OutOfLine {
+    /// The thread gives the turn to one that waits behind another one.
+    Overtakes,
+    /// The thread tries to take a lock that another thread of its process holds.
+    PollsTogether,
+    /// The thread waits for a turn, and so does every other thread of its process.
+    Stuck,
 }
 
 /// A failure of one call or question of a process.

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::history::{
-    Disturbance, Event, History, Invocation, LibxlBug, LibxlCall, OperationId, Response, Unguarded,
+    Disturbance, Event, History, Invocation, LibxlBug, LibxlCall, OperationId, OutOfLine, Response,
+    Unguarded,
 };
 use userdata_sim::Plant;
 
@@ -62,6 +63,7 @@ impl fmt::Display for Event {
                 Unguarded::WithoutMarker => write!(f, "{process} destroys {domain} {how}"),
                 _ => write!(f, "{process} replaces a value of {domain} {how}"),
             },
+            Self::OutOfLine { process, how } => write!(f, "{process} {how}"),
             Self::PowerCut => f.write_str("the power is cut"),
         }
     }
@@ -74,6 +76,16 @@ impl fmt::Display for Unguarded {
             Self::SweptWhileClosing => "although another process destroys it",
             Self::WhileClosing => "while another process destroys it",
             Self::WithoutMarker => "without its closing marker",
+        })
+    }
+}
+
+impl fmt::Display for OutOfLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Overtakes => "gives the turn to a thread behind another one",
+            Self::PollsTogether => "tries to take a lock that another thread of its process holds",
+            Self::Stuck => "waits in line, as every thread of its process does",
         })
     }
 }

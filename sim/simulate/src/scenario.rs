@@ -30,7 +30,8 @@ pub use run::{Run, ScenarioError, Tracing};
 /// Another process may run before every call of the directory, every question to the hypervisor,
 /// and everything that happens to the host. It may not run before calls that no other process can
 /// notice: the time, a random number, the number of the process, a name that was read along with
-/// others. A process has one thread.
+/// others. A process has one thread, or several that share a store: each is a [`Process`] here, and
+/// they are switched at the same calls.
 ///
 /// [`Exhaustive`](crate::schedule::Exhaustive) walks all schedules up to a bound on preemptions,
 /// kills and power cuts; in a preemption, a process that could go on is kept waiting.
@@ -88,6 +89,9 @@ pub struct Then {
 pub struct Process {
     /// What it is called in reports; what it does is in its tasks.
     pub role: Role,
+    /// Which process it is a thread of. Threads of one number have clones of one store, use this
+    /// library only, and are killed together. `None`: it is a process with one thread.
+    pub thread_of: Option<u8>,
     /// How long its changes wait for a lock.
     pub deadline: Duration,
     /// What it does, one after the other.
@@ -147,6 +151,7 @@ impl Process {
     pub fn new(role: Role, tasks: impl IntoIterator<Item = Task>) -> Self {
         Self {
             role,
+            thread_of: None,
             deadline: Duration::from_secs(10),
             tasks: tasks.into_iter().collect(),
             faults: Vec::new(),
@@ -202,7 +207,11 @@ impl fmt::Display for Scenario {
 
 impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, waits {:?}", self.role, self.deadline)?;
+        write!(f, "{}", self.role)?;
+        if let Some(number) = self.thread_of {
+            write!(f, ", a thread of {number}")?;
+        }
+        write!(f, ", waits {:?}", self.deadline)?;
         if let Some(step) = self.kill {
             write!(f, ", killed before its step {step}")?;
         }

@@ -105,6 +105,26 @@ fn whatever_a_mix_has_happens() {
 }
 
 #[test]
+fn threads_of_one_process_line_up() {
+    let (mut waited, mut served, mut late) = (0, 0, 0);
+    for seed in 0..60 {
+        let mix: Mix = "threads,tasks=15".parse().unwrap();
+        let scenario = Scenario::draw(seed, &mix);
+        let run = scenario.run(&mut Seeded::new(seed), Tracing::On).unwrap();
+        assert_eq!(run.end, Ending::Quiet);
+        let complaints = run.check(&scenario).unwrap().complaints;
+        assert!(complaints.is_empty(), "seed {seed}: {complaints:?}");
+        for line in &run.trace {
+            waited += u32::from(line.text.starts_with("await_turn "));
+            served += u32::from(line.text.starts_with("give_turn "));
+            late += u32::from(line.text.contains("held it for"));
+        }
+    }
+    assert!(waited > 100 && served > 100, "{waited} {served}");
+    assert!(late > 0, "no thread was too late");
+}
+
+#[test]
 fn bytes_are_schedules_and_none_of_them_is_endless() {
     let mix: Mix = "crowd,processes=3,tasks=4".parse().unwrap();
     let scenario = Scenario::draw(1, &mix);

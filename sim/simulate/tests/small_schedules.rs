@@ -141,6 +141,42 @@ fn two_stores_leave_one_whole_value() {
     });
 }
 
+fn of_one_process(mut scenario: Scenario) -> Scenario {
+    for process in &mut scenario.processes {
+        process.thread_of = Some(0);
+    }
+    scenario
+}
+
+#[test]
+fn threads_of_one_process_wait_for_each_other_and_are_all_served() {
+    let scenario = two([store(b"the first")], [store(b"the second")])
+        .with(Role::Library, [store(b"the third")]);
+    let preempted = preemptions(1);
+    walk(&of_one_process(scenario), preempted, 300, |run| {
+        assert_eq!(stored(run), 3);
+        only(run, &[b"the first", b"the second", b"the third"])
+    });
+}
+
+#[test]
+fn a_kill_ends_all_threads_of_a_process() {
+    let scenario = two([store(b"the first")], [store(b"the second")]);
+    let bounds = Bounds {
+        kills: 1,
+        ..preemptions(1)
+    };
+    let mut both = 0;
+    walk(&of_one_process(scenario), bounds, 300, |run| {
+        let killed = |event: &&Event| matches!(event, Event::Killed { .. });
+        let kills = run.history.events.iter().filter(killed).count();
+        both += u32::from(kills == 2);
+        assert!(kills + stored(run) >= 2, "{:?}", reports(run));
+        Ok(())
+    });
+    assert!(both > 0);
+}
+
 #[test]
 fn one_of_two_stores_that_expect_no_value_succeeds() {
     let store = |value: &[u8]| ours(Request::StoreIfUnchanged(xl(), value.to_vec(), FULL));

@@ -21,8 +21,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// How long the threads of the test make calls, in seconds.
 const SECONDS: &str = "5";
 
-/// The longest store of a thread, in seconds: the deadline of a context that sets none.
-const STORE_MAX: &str = "10";
+/// The longest store of a thread, in seconds. Threads line up, so that each store waits for the
+/// stores before it and for no others.
+const STORE_MAX: &str = "2";
 
 /// One way to build and run a test.
 #[derive(Debug, Clone, Copy)]

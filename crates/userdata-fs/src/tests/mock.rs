@@ -12,7 +12,7 @@ use userdata_core::store::{Durability, Expect, FileType, Op};
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
 
-use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata, Name};
+use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata, Name, Turn};
 
 /// A file of the mock: the letter of its kind, and the domid if it is not that of [`key`].
 pub(super) type File = String;
@@ -50,6 +50,8 @@ mock! {
         fn is_at_path(&self) -> Result<bool, Errno>;
         fn now(&self) -> Duration;
         fn pause(&self, span: Duration);
+        fn await_turn<'a>(&self, lock: Name<'a>, turn: &Turn, span: Duration);
+        fn give_turn<'a>(&self, lock: Name<'a>, turn: &Turn);
         fn random(&self) -> Result<u128, Errno>;
         fn process(&self) -> u32;
     }
@@ -266,6 +268,16 @@ impl Script {
         disk.expect_pause().returning(move |span| {
             let _ = s.called(format!("pause {span:?}"));
             s.0.lock().unwrap().clock += span;
+        });
+        let s = self.clone();
+        disk.expect_await_turn().returning(move |lock, _, span| {
+            let _ = s.called(format!("await_turn {} {span:?}", letter(lock)));
+            s.0.lock().unwrap().clock += span;
+        });
+        let s = self.clone();
+        disk.expect_give_turn().returning(move |lock, turn| {
+            let _ = s.called(format!("give_turn {}", letter(lock)));
+            turn.give();
         });
         let s = self.clone();
         disk.expect_random()

@@ -5,16 +5,25 @@ use std::sync::Arc;
 use userdata_fs::Errno;
 
 use super::ScheduledProcess;
+use super::threads::Threads;
 use userdata_sim::interpose::{Interposed, InterposedFile};
 use userdata_sim::{SimDirectory, SimFile};
 
-/// The root directory, behind a [`ScheduledProcess`].
-pub(crate) type ScheduledDirectory = Interposed<SimDirectory, Arc<ScheduledProcess>>;
+/// The root directory, behind the [`ScheduledProcess`] of the thread that runs.
+pub(crate) type ScheduledDirectory = Interposed<SimDirectory, Threads>;
 
 /// A file of it.
 pub(crate) type ScheduledFile = InterposedFile<SimFile>;
 
 pub(crate) fn open_root(scheduled: &Arc<ScheduledProcess>) -> Result<ScheduledDirectory, Errno> {
+    open_shared(scheduled, Threads::one(scheduled))
+}
+
+/// The root directory of a process whose threads share it.
+pub(crate) fn open_shared(
+    scheduled: &ScheduledProcess,
+    threads: Threads,
+) -> Result<ScheduledDirectory, Errno> {
     let root = scheduled.process().root()?;
-    Ok(Interposed::new(root, Arc::clone(scheduled)).losing(SimDirectory::lose_writeback))
+    Ok(Interposed::new(root, threads).losing(SimDirectory::lose_writeback))
 }

@@ -8,14 +8,28 @@ use userdata::Userdata;
 use userdata::sweep::Sightings;
 use userdata_fs::{Errno, FileStore};
 
-use super::directory::{ScheduledDirectory, open_root};
+use super::directory::{ScheduledDirectory, open_root, open_shared};
 use super::host::ScheduledHost;
 use super::library::Library;
 use super::libxl::Libxl;
 use super::scheduled_process::ScheduledProcess;
 use super::task::Task;
+use super::threads::{Running, Threads};
 use super::{adversary, life};
 use crate::schedule::Point;
+
+/// A store, and its clones in the threads of one process.
+pub(crate) type SharedStore = FileStore<ScheduledDirectory>;
+
+/// The store of a process with these threads.
+pub(crate) fn open_store(
+    first: &Arc<ScheduledProcess>,
+    threads: Vec<Arc<ScheduledProcess>>,
+    running: &Running,
+) -> Result<SharedStore, Errno> {
+    let threads = Threads::new(Arc::clone(first), threads, running.clone());
+    open_shared(first, threads).map(FileStore::new)
+}
 
 /// Everything that a process works with.
 pub(crate) struct Performer {
@@ -28,15 +42,16 @@ pub(crate) struct Performer {
 }
 
 impl Performer {
-    /// The performer of this process's tasks, none of which is done.
+    /// The performer of this process's tasks, none of which is done. Threads of one process have
+    /// clones of one store.
     pub(crate) fn new(
         scheduled: Arc<ScheduledProcess>,
         host: &SimHost,
         sightings: Arc<Mutex<Sightings>>,
         timeout: Duration,
+        store: SharedStore,
     ) -> Result<Self, Errno> {
         let host = ScheduledHost::new(Arc::clone(&scheduled), host);
-        let store = FileStore::new(open_root(&scheduled)?);
         let userdata = Userdata::new(host.clone(), store).with_timeout(timeout);
         Ok(Self {
             library: Library::new(host.clone(), userdata, sightings),

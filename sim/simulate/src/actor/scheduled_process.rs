@@ -8,7 +8,7 @@ use userdata_core::file_name::{FileName, Kind, NameFormat};
 use userdata_fs::{Errno, Name};
 
 use super::recorder::{Line, Recorder};
-use crate::history::{Disturbance, Event, ProcessId, Unguarded};
+use crate::history::{Disturbance, Event, OutOfLine, ProcessId, Unguarded};
 use crate::misanswer::Misanswer;
 use crate::schedule::{Point, reach};
 use userdata_sim::faults::{Fault, Faults, How};
@@ -89,6 +89,11 @@ impl ScheduledProcess {
         if !self.is_dead() {
             self.recorder.push(event);
         }
+    }
+
+    pub(crate) fn record_out_of_line(&self, how: OutOfLine) {
+        let process = self.id;
+        self.record(Event::OutOfLine { process, how });
     }
 
     pub(crate) fn record_kill(&self) {
@@ -189,6 +194,8 @@ impl ScheduledProcess {
     fn is_point(&self, call: &Call<'_>) -> bool {
         match call {
             Call::Now | Call::Random | Call::Process => false,
+            // Its point is the wait itself, see `Threads`.
+            Call::AwaitTurn { .. } => false,
             // The kernel returns names in batches of this size.
             Call::Listed { .. } => {
                 let shown = self.shown.fetch_add(1, Ordering::Relaxed);

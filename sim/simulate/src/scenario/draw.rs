@@ -192,6 +192,10 @@ impl Draw {
         process.tasks = tasks;
         process.deadline = self.pick(&deadlines).unwrap_or_default();
         let length = u64::from(self.mix.tasks) * STEPS_PER_TASK;
+        let threads = self.mix.threads;
+        if threads > 0 && role == Role::Library && (number == 0 || self.percent(threads)) {
+            process.thread_of = Some(0);
+        }
         process.kill = self.percent(self.mix.kills).then(|| self.below(length));
         process.faults = (0..self.below(u64::from(self.mix.faults) + 1))
             .filter_map(|_| self.fault(length))

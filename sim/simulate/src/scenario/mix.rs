@@ -72,6 +72,8 @@ mix! {
     faults: 0,
     /// How many wrong answers of the hypervisor a process meets, at most.
     misanswers: 0,
+    /// How many in a hundred of the processes that use this library are threads of the first one.
+    threads: 0,
     /// How many in a hundred processes are killed.
     kills: 0,
     /// In how many of a hundred scenarios the power fails.
@@ -82,8 +84,8 @@ mix! {
 
 impl Mix {
     /// The mixes that have a name.
-    pub const NAMES: [&str; 8] = [
-        "quiet", "crowd", "faults", "libxl", "life", "lifetime", "power", "all",
+    pub const NAMES: [&str; 9] = [
+        "quiet", "crowd", "threads", "faults", "libxl", "life", "lifetime", "power", "all",
     ];
 
     /// The mix of this name.
@@ -97,6 +99,19 @@ impl Mix {
             "crowd" => Self {
                 domains: 1,
                 userids: 2,
+                kills: 5,
+                ..quiet
+            },
+            // Most of them are threads of one process.
+            "threads" => Self {
+                domains: 2,
+                userids: 2,
+                toolstack: 1,
+                destroys: 60,
+                sweeps: 20,
+                follows: 60,
+                faults: 3,
+                threads: 70,
                 kills: 5,
                 ..quiet
             },

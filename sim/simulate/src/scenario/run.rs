@@ -1,5 +1,7 @@
 //! `Run`: the result of a scenario with one schedule.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use hv_sim::{EventError, HostOptions, HostState, NewDomain, SimHost};
@@ -7,13 +9,16 @@ use thiserror::Error;
 
 use userdata_fs::Errno;
 
-use super::Scenario;
 use super::ground::Ground;
-use crate::actor::{Counts, Line, Performer, Recorder, ScheduledProcess};
+use super::{Process, Scenario};
+use crate::actor::{
+    Counts, Line, Performer, Recorder, Running, ScheduledProcess, SharedStore, open_store,
+};
 use crate::checker::HostImage;
 use crate::history::{Event, History, ProcessId};
 use crate::schedule::{Choices, Decision, Ending, Player, Stage};
 use userdata_sim::crash::Storage;
+use userdata_sim::{SimDisk, SimProcess};
 
 /// The result of a scenario with one schedule.
 #[derive(Debug)]
@@ -99,9 +104,11 @@ impl Scenario {
         };
         let recorder = Arc::new(Recorder::new(tracing == Tracing::On));
         self.create_domains(&ground.host, &recorder)?;
+        let running = Running::default();
         let mut stage = Stage {
             disk: &ground.disk,
-            players: self.players(ground, &recorder)?,
+            players: self.players(ground, &recorder, &running)?,
+            running,
             power_cut: self.power_cut,
             reset: self.reset,
             steps_max: self.steps_max,
@@ -167,25 +174,57 @@ impl Scenario {
         &self,
         ground: &Ground,
         recorder: &Arc<Recorder>,
+        running: &Running,
     ) -> Result<Vec<Player>, ScenarioError> {
-        let processes = self.processes.iter().zip(0..);
-        let player = |(process, number): (&super::Process, usize)| {
-            let scheduled = Arc::new(ScheduledProcess::new(
-                ProcessId(number),
-                ground.disk.process(),
-                Arc::clone(recorder),
-                &process.faults,
-                &process.misanswers,
-            ));
+        let all = self.scheduled(&ground.disk, recorder);
+        let mut stores = BTreeMap::new();
+        let player = |(process, scheduled): (&Process, &Arc<ScheduledProcess>)| {
+            let id = scheduled.process().id();
+            let store = match stores.entry(id) {
+                Entry::Occupied(entry) => SharedStore::clone(entry.get()),
+                Entry::Vacant(entry) => {
+                    let threads = all.iter().filter(|one| one.process().id() == id);
+                    let opened = open_store(scheduled, threads.cloned().collect(), running);
+                    entry
+                        .insert(opened.map_err(ScenarioError::Directory)?)
+                        .clone()
+                }
+            };
             let (deadline, sightings) = (process.deadline, Arc::clone(&ground.sightings));
-            let mut performer =
-                Performer::new(Arc::clone(&scheduled), &ground.host, sightings, deadline)
-                    .map_err(ScenarioError::Directory)?;
+            let mut performer = Performer::new(
+                Arc::clone(scheduled),
+                &ground.host,
+                sightings,
+                deadline,
+                store,
+            )
+            .map_err(ScenarioError::Directory)?;
+            let scheduled = Arc::clone(scheduled);
             let tasks = process.tasks.clone();
             Ok(Player::new(scheduled, process.kill, move || {
                 performer.perform(&tasks);
             }))
         };
-        processes.map(player).collect()
+        self.processes.iter().zip(&all).map(player).collect()
+    }
+
+    fn scheduled(&self, disk: &SimDisk, recorder: &Arc<Recorder>) -> Vec<Arc<ScheduledProcess>> {
+        let mut of_threads = BTreeMap::new();
+        let scheduled = |(process, number): (&Process, usize)| {
+            let started = match process.thread_of {
+                None => disk.process(),
+                Some(of) => {
+                    SimProcess::clone(of_threads.entry(of).or_insert_with(|| disk.process()))
+                }
+            };
+            Arc::new(ScheduledProcess::new(
+                ProcessId(number),
+                started,
+                Arc::clone(recorder),
+                &process.faults,
+                &process.misanswers,
+            ))
+        };
+        self.processes.iter().zip(0..).map(scheduled).collect()
     }
 }

@@ -22,7 +22,8 @@ pub struct Moment<'a> {
     /// The processes that can make the next one, in order of their numbers.
     pub ready: &'a [ProcessId],
     /// The processes that sleep, in the order in which they will wake. To let one of them run
-    /// makes the clock advance, as if the others were slow.
+    /// makes the clock advance, as if the others were slow. A thread that waits in line is not
+    /// among them, unless no other process can run.
     pub asleep: &'a [ProcessId],
 }
 

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use userdata_fs::Turn;
+
 /// Where a process stands when another one may run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Point {
     /// Before it does something that others may notice, or that shows it what they did.
     Step,
     /// It sleeps.
     Pause(Duration),
+    /// It waits in line, at most for this long, until another thread of its process gives it this
+    /// turn.
+    Turn(Turn, Duration),
     /// It has ended.
     Over,
 }

@@ -1,13 +1,15 @@
 //! `Stage`: processes that take turns.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use generator::{Generator, Gn};
 
 use super::{Choice, Choices, Decision, Moment, Point};
-use crate::actor::ScheduledProcess;
-use crate::history::ProcessId;
+use crate::actor::{Running, ScheduledProcess};
+use crate::history::{OutOfLine, ProcessId};
+use userdata_fs::Turn;
 use userdata_sim::SimDisk;
 
 /// How long a step takes on the simulated clock.
@@ -40,12 +42,16 @@ pub(crate) struct Player {
     steps: u64,
     /// The step before which it is killed.
     kill: Option<u64>,
+    /// That it waits in line for ever was noted.
+    is_stuck: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     Ready,
     AsleepUntil(Duration),
+    /// It waits in line, at most until then.
+    InLine(Turn, Duration),
     Over,
 }
 
@@ -66,29 +72,45 @@ impl Player {
             state: State::Ready,
             steps: 0,
             kill,
+            is_stuck: false,
         }
     }
 
-    fn resume(&mut self, disk: &SimDisk) {
+    fn resume(&mut self, disk: &SimDisk, running: &Running) {
+        running.set(self.scheduled.id());
         self.state = match self.body.resume() {
             Some(Point::Step) => State::Ready,
             Some(Point::Pause(span)) => State::AsleepUntil(disk.clock().saturating_add(span)),
+            Some(Point::Turn(turn, span)) => State::InLine(turn, disk.clock().saturating_add(span)),
             Some(Point::Over) | None => State::Over,
         };
     }
 
-    /// Kills it: from now on its calls change nothing and take no turns.
-    fn kill(&mut self, disk: &SimDisk) {
-        self.scheduled.kill();
+    /// Lets it come to its end. It is dead: its calls change nothing and take no turns.
+    fn end(&mut self, disk: &SimDisk, running: &Running) {
         while self.state != State::Over {
-            self.resume(disk);
+            self.resume(disk, running);
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.state == State::Over
+    }
+
+    /// Whether it waits for another thread.
+    fn waits(&self) -> bool {
+        matches!(&self.state, State::InLine(turn, _) if !turn.is_given())
+    }
+
+    fn is_thread_of(&self, process: u32) -> bool {
+        self.scheduled.process().id() == process
     }
 }
 
 /// The processes that take turns, and their bounds.
 pub(crate) struct Stage<'a> {
     pub(crate) disk: &'a SimDisk,
+    pub(crate) running: Running,
     pub(crate) players: Vec<Player>,
     /// The step before which the power is cut.
     pub(crate) power_cut: Option<u64>,
@@ -112,6 +134,7 @@ impl Stage<'_> {
         let mut current = None;
         loop {
             self.gather(&mut ready, &mut asleep);
+            self.look_for_stuck();
             if ready.is_empty() && asleep.is_empty() {
                 return Ending::Quiet;
             }
@@ -151,30 +174,73 @@ impl Stage<'_> {
 
     /// Ends the processes that have not ended; `killed` if that is to be recorded.
     pub(crate) fn clear(&mut self, killed: bool) {
-        for player in &mut self.players {
-            if player.state != State::Over {
-                if killed {
-                    player.scheduled.record_kill();
+        let all = self.players.iter().map(|player| &player.scheduled);
+        let processes: BTreeSet<u32> = all.map(|scheduled| scheduled.process().id()).collect();
+        for process in processes {
+            self.end(process, killed);
+        }
+    }
+
+    /// Ends all threads of a process; `killed` if that is to be recorded.
+    fn end(&mut self, process: u32, killed: bool) {
+        let threads = self.players.iter_mut();
+        let mut threads: Vec<&mut Player> = threads
+            .filter(|player| player.is_thread_of(process) && !player.is_over())
+            .collect();
+        for thread in &threads {
+            if killed {
+                thread.scheduled.record_kill();
+            }
+            thread.scheduled.kill();
+        }
+        for thread in &mut threads {
+            thread.end(self.disk, &self.running);
+        }
+    }
+
+    /// Notes the threads that wait for each other: every thread of their process waits in line, so
+    /// that no turn will be given.
+    fn look_for_stuck(&mut self) {
+        let waiting = self.players.iter().filter(|player| player.waits());
+        let processes: BTreeSet<u32> = waiting
+            .map(|player| player.scheduled.process().id())
+            .collect();
+        for process in processes {
+            let is_thread = |player: &&mut Player| player.is_thread_of(process);
+            let threads = self.players.iter_mut().filter(is_thread);
+            let mut living: Vec<&mut Player> = threads.filter(|one| !one.is_over()).collect();
+            if living.iter().all(|thread| thread.waits()) {
+                for thread in &mut living {
+                    if !std::mem::replace(&mut thread.is_stuck, true) {
+                        thread.scheduled.record_out_of_line(OutOfLine::Stuck);
+                    }
                 }
-                player.kill(self.disk);
             }
         }
     }
 
+    /// A thread that waits in line is woken by another one, or when its time is over; only if no
+    /// other can run does it make the clock advance.
     fn gather(&mut self, ready: &mut Vec<ProcessId>, asleep: &mut Vec<ProcessId>) {
         ready.clear();
         asleep.clear();
         let clock = self.disk.clock();
+        let mut in_line = Vec::new();
         for (player, number) in self.players.iter_mut().zip(0..) {
             match player.state {
                 State::AsleepUntil(time) if time > clock => asleep.push(ProcessId(number)),
-                State::AsleepUntil(_) => {
+                State::InLine(ref turn, time) if time > clock && !turn.is_given() => {
+                    in_line.push(ProcessId(number));
+                }
+                State::Ready | State::AsleepUntil(_) | State::InLine(..) => {
                     player.state = State::Ready;
                     ready.push(ProcessId(number));
                 }
-                State::Ready => ready.push(ProcessId(number)),
                 State::Over => {}
             }
+        }
+        if ready.is_empty() && asleep.is_empty() {
+            asleep.append(&mut in_line);
         }
         if asleep.len() > 1 {
             asleep.sort_by_key(|id| self.players.get(id.0).map(|player| player.waking()));
@@ -195,21 +261,19 @@ impl Stage<'_> {
             self.kill(id);
             return;
         }
-        if let State::AsleepUntil(time) = player.state {
+        if let State::AsleepUntil(time) | State::InLine(_, time) = player.state {
             self.disk.pass(time.saturating_sub(self.disk.clock()));
         }
         self.disk.pass(TICK);
         self.steps += 1;
         player.steps += 1;
-        player.resume(self.disk);
+        player.resume(self.disk, &self.running);
     }
 
+    /// Kills the process, with all its threads.
     fn kill(&mut self, id: ProcessId) {
-        if let Some(player) = self.players.get_mut(id.0)
-            && player.state != State::Over
-        {
-            player.scheduled.record_kill();
-            player.kill(self.disk);
+        if let Some(player) = self.players.get(id.0).filter(|player| !player.is_over()) {
+            self.end(player.scheduled.process().id(), true);
         }
     }
 }
@@ -217,7 +281,7 @@ impl Stage<'_> {
 impl Player {
     const fn waking(&self) -> Duration {
         match self.state {
-            State::AsleepUntil(time) => time,
+            State::AsleepUntil(time) | State::InLine(_, time) => time,
             _ => Duration::ZERO,
         }
     }

@@ -33,7 +33,10 @@ impl Picture {
         let lanes = scenario.processes.iter().zip(0..);
         let picture = Self {
             lanes: lanes
-                .map(|(process, number)| format!("process {number}: {}", process.role))
+                .map(|(process, number)| match process.thread_of {
+                    None => format!("process {number}: {}", process.role),
+                    Some(_) => format!("thread {number}: {}", process.role),
+                })
                 .collect(),
             moments: film.moments,
         };
@@ -116,7 +119,8 @@ impl Film {
             }
             Event::Libxl { process, .. }
             | Event::Planted { process, .. }
-            | Event::Unguarded { process, .. } => {
+            | Event::Unguarded { process, .. }
+            | Event::OutOfLine { process, .. } => {
                 (Some(process.0), What::FailedCall, event.to_string())
             }
             Event::PowerCut => (None, What::PowerCut, event.to_string()),

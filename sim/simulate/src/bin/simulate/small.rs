@@ -2,6 +2,8 @@
 
 mod boots;
 
+use std::time::Duration;
+
 use hv_sim::Failure;
 use userdata_core::store::{Durability, Keep};
 use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
@@ -23,6 +25,9 @@ pub(crate) struct Small {
 
 /// A store and a clear ask at least this many questions together.
 const QUESTIONS: u64 = 6;
+
+/// Not enough to wait for a store of another thread.
+const SHORT: Duration = Duration::from_micros(10);
 
 /// A process, and its tasks, one after the other.
 type Part = (Role, Vec<Task>);
@@ -61,6 +66,7 @@ pub(crate) fn all() -> Vec<Small> {
         .chain(of_three)
         .chain(boots::all())
         .chain((0..QUESTIONS).map(unknown_is_not_gone))
+        .chain(threads_line_up())
         .collect()
 }
 
@@ -230,6 +236,45 @@ fn unknown_is_not_gone(question: u64) -> Small {
         scenario,
         bounds: Bounds::default(),
     }
+}
+
+/// Threads of one process want one lock: one that gives up while it waits, two that want two locks
+/// each, and some that are killed together.
+fn threads_line_up() -> [Small; 3] {
+    let put = |value| ours(vec![put(value)]);
+    let three = [put("one"), put("two of them"), put("three of the three")];
+    let mut gives_up = of_one_process(scenario(three));
+    if let Some(second) = gives_up.processes.get_mut(1) {
+        second.deadline = SHORT;
+    }
+    let mut carries = of_one_process(scenario([
+        ours(vec![carry(theirs(), second())]),
+        ours(vec![carry(Whose::Exactly(second()), first())]),
+        put("a value"),
+    ]));
+    if let Some(third) = carries.processes.get_mut(2) {
+        third.thread_of = None;
+    }
+    let killed = scenario([put("one"), put("two of them"), put("three of the three")]);
+    let bounds = |preemptions, kills| Bounds {
+        preemptions,
+        kills,
+        power_cut: false,
+    };
+    let small = |scenario, bounds| Small { scenario, bounds };
+    [
+        small(gives_up, bounds(1, 0)),
+        small(carries, bounds(1, 0)),
+        small(of_one_process(killed), bounds(1, 1)),
+    ]
+}
+
+/// The same with threads of one process.
+fn of_one_process(mut scenario: Scenario) -> Scenario {
+    for process in &mut scenario.processes {
+        process.thread_of = Some(0);
+    }
+    scenario
 }
 
 fn ours(tasks: Vec<Task>) -> Part {

@@ -8,7 +8,7 @@ use super::story::{
     FULL, Story, cleared, destroy, destroy_all, failed, key, list, listed, nothing_to_remove,
     remove, removed, slot, store, store_at, stored, stored_at, swap, xl,
 };
-use crate::history::{Event, LibxlBug, LibxlCall, ProcessId, Unguarded};
+use crate::history::{Event, LibxlBug, LibxlCall, OutOfLine, ProcessId, Unguarded};
 use crate::walk::{Action, Guarantee, Report};
 
 struct Wrong {
@@ -424,6 +424,27 @@ fn a_broken_lock_excuses_no_mixture_of_what_this_library_wrote() {
     let found = story.check();
     let guarantees: Vec<_> = found.complaints.iter().map(|c| c.guarantee).collect();
     assert_eq!(guarantees, [Guarantee::Atomic], "{story}");
+}
+
+#[test]
+fn a_thread_that_is_out_of_line_is_found() {
+    let out_of_line = |how| {
+        move |story: &mut Story| {
+            let id = story.call(0, store(xl(), "new"));
+            let process = ProcessId(0);
+            story.event(Event::OutOfLine { process, how });
+            story.end(0, id, stored());
+        }
+    };
+    let wrong = |why, how| wrong(Guarantee::Bounded, 1, why, out_of_line(how));
+    all_are_found(vec![
+        wrong("a thread is served before one", OutOfLine::Overtakes),
+        wrong(
+            "two threads of one process compete",
+            OutOfLine::PollsTogether,
+        ),
+        wrong("threads wait in line", OutOfLine::Stuck),
+    ]);
 }
 
 #[test]
