@@ -16,7 +16,11 @@ pub(super) fn write(root: &Path, source: &Path, measured: &[String]) -> Result<(
     let (summary, files) = moved(&read(SUMMARY)?);
     let src = source.join("src");
     for file in &files {
-        put(&src.join(page(file)), &with_pages(&read(file)?))?;
+        let text = read(file)?;
+        put(&src.join(page(file)), &with_pages(&text))?;
+        for linked in linked_files(file, &text) {
+            put(&src.join(&linked), &read(&linked)?)?;
+        }
     }
     let mut summary = with_pages(&summary);
     if !measured.is_empty() {
@@ -44,6 +48,17 @@ fn moved(summary: &str) -> (String, BTreeSet<String>) {
         }
     }
     (text, files)
+}
+
+/// The files of the project that a page links to and that are not pages, such as a header.
+fn linked_files(file: &str, text: &str) -> BTreeSet<String> {
+    let folder = Path::new(file).parent().unwrap_or(Path::new(""));
+    let links = text.split("](").skip(1);
+    links
+        .filter_map(|rest| Some(rest.split_once(')')?.0))
+        .filter(|link| !link.contains(':') && !link.contains(".md") && !link.starts_with('#'))
+        .map(|link| resolved(folder, link))
+        .collect()
 }
 
 /// A relative path from a folder on, without `..`.
@@ -109,6 +124,13 @@ mod tests {
                 assert!(files.contains(&format!("docs/{name}")), "{name}");
             }
         }
+    }
+
+    #[test]
+    fn linked_files_that_are_not_pages_are_found() {
+        let text = "[a](../src/a.h) [b](b.md#c) [c](#d) [d](https://example.org/e.h)";
+        let found = linked_files("docs/c.md", text);
+        assert_eq!(found, BTreeSet::from(["src/a.h".to_owned()]));
     }
 
     #[test]

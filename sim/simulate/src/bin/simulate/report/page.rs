@@ -51,7 +51,7 @@ impl fmt::Display for Page<'_> {
         self.failures(f)?;
         self.coverage(f)?;
         if !self.canaries.is_empty() {
-            writeln!(f, "<h2 id=canaries>Planted bugs</h2>")?;
+            writeln!(f, "<h2 id=\"canaries\">Planted bugs</h2>")?;
             writeln!(
                 f,
                 "<p>A check that cannot fail shows nothing. So one bug at a time is planted in a \
@@ -59,7 +59,7 @@ impl fmt::Display for Page<'_> {
             )?;
             write!(f, "{}", Canaries(self.canaries))?;
         }
-        writeln!(f, "<h2 id=limits>What this does not show</h2>\n<ul>")?;
+        writeln!(f, "<h2 id=\"limits\">What this does not show</h2>\n<ul>")?;
         for limit in LIMITS {
             writeln!(f, "<li>{}", Text(limit))?;
         }
@@ -95,7 +95,9 @@ impl Page<'_> {
             ("canaries", "Planted bugs"),
             ("limits", "Limits"),
         ] {
-            writeln!(f, "<a href=\"#{id}\">{title}</a>")?;
+            if id != "canaries" || !self.canaries.is_empty() {
+                writeln!(f, "<a href=\"#{id}\">{title}</a>")?;
+            }
         }
         writeln!(f, "</nav>")?;
         let missed = self
@@ -123,7 +125,7 @@ impl Page<'_> {
         let total = self.findings.total();
         writeln!(
             f,
-            "<h2 id=totals>What it had to reach</h2>\n<div class=wide><table>"
+            "<h2 id=\"totals\">What it had to reach</h2>\n<div class=wide><table>"
         )?;
         writeln!(f, "<tr><th><th>what<th class=n>reached<th>required")?;
         for target in self.targets {
@@ -191,7 +193,7 @@ impl Page<'_> {
 
     fn coverage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let coverage = &self.findings.coverage;
-        writeln!(f, "<h2 id=coverage>Coverage</h2>")?;
+        writeln!(f, "<h2 id=\"coverage\">Coverage</h2>")?;
         let heats = [
             Heat {
                 title: "Operations and the calls that failed in them",
@@ -237,7 +239,7 @@ impl Page<'_> {
     }
 
     fn failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "<h2 id=failures>Failures</h2>")?;
+        writeln!(f, "<h2 id=\"failures\">Failures</h2>")?;
         if self.findings.failures.is_empty() {
             writeln!(f, "<p>None.</p>")?;
         }
