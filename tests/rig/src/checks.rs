@@ -4,6 +4,7 @@ use crate::check::Check;
 
 mod agreement;
 mod booting;
+mod c_library;
 mod closing;
 mod differences;
 mod drop_in;
@@ -61,6 +62,8 @@ pub(crate) const ALL: &[Check] = checks![
     drop_in::xl_reboots_with_a_configuration_updated_through_the_drop_in,
     drop_in::xen_init_dom0_stores_through_the_drop_in,
     drop_in::storms_of_libxl_leave_values_and_those_of_the_drop_in_none,
+    c_library::libxl_reads_what_a_c_program_stores,
+    c_library::a_c_program_destroys_a_domain_with_its_data,
     closing::userdata_destroy_refuses_stores_from_the_marker_on,
     closing::userdata_destroy_removes_what_libxl_stores_meanwhile,
     sweeping::a_sweep_after_stores_during_xl_destroy_leaves_nothing_dead,

@@ -24,6 +24,18 @@ impl Listed {
     }
 }
 
+/// Waits until the domain of this name is back after a reboot, with this memory in MiB and waiting.
+pub(crate) fn wait_until_back(name: &str, memory: u64) -> Result<()> {
+    let what = format!("the domain {name} is back with {memory} MiB, waiting");
+    program::until(&what, || {
+        let domains = domains()?;
+        let back = domains
+            .iter()
+            .find(|listed| listed.name.as_deref() == Some(name));
+        Ok(back.is_some_and(|listed| listed.memory == memory && listed.is('b')))
+    })
+}
+
 /// Every domain, dom0 included, in order of domid.
 pub(crate) fn domains() -> Result<Vec<Listed>> {
     let mut shown = None;

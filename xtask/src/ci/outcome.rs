@@ -73,8 +73,10 @@ impl Summary {
         };
         *count += 1;
         if let Outcome::Failed(error) = outcome {
-            let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-            let end = lines[lines.len().saturating_sub(LINES)..].join("\n  ");
+            let mut lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+            let end = lines
+                .split_off(lines.len().saturating_sub(LINES))
+                .join("\n  ");
             self.failures.push(format!("{step}: {error:#}\n  {end}"));
         }
         self.lines

@@ -11,7 +11,7 @@ use super::deb::LIBRARIES;
 use super::image::Image;
 use super::payload;
 use super::progress::Lane;
-use crate::capi::DROP_IN;
+use crate::capi::{DROP_IN, USERDATA};
 use crate::child::{self, Child};
 use crate::project;
 
@@ -59,6 +59,33 @@ pub(super) fn linked(image: &Image, archive: &Path, folder: &Path) -> Result<Pat
     let mut run = |command: &mut Command| child::run(command, BUILD);
     DROP_IN.link(payload::gcc(image), archive, &to, &mut run)?;
     Ok(to)
+}
+
+/// Builds the static library of `libuserdata`, and returns its path.
+pub(super) fn c_library(lane: &Lane) -> Result<PathBuf> {
+    lane.say("building libuserdata");
+    let mut run = |command: &mut Command| Child::start(command, BUILD)?.succeed();
+    USERDATA.archive(&[], &mut run)
+}
+
+/// Links `libuserdata` with a release's C library, compiles the examples in C with it, and returns
+/// the paths of all in `folder`.
+pub(super) fn c_examples(image: &Image, archive: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
+    let library = folder.join(USERDATA.file);
+    let mut run = |command: &mut Command| child::run(command, BUILD);
+    USERDATA.link(payload::gcc(image), archive, &library, &mut run)?;
+    let mut made = vec![library.clone()];
+    for name in ["store", "destroy"] {
+        let program = folder.join(format!("c-{name}"));
+        let mut gcc = payload::gcc(image);
+        gcc.current_dir(project::root());
+        gcc.args(["-Icrates/userdata-capi/include", "-o"]);
+        gcc.arg(&program).arg(format!("examples/c/{name}.c"));
+        gcc.arg(&library).arg("-Wl,-rpath,$ORIGIN");
+        run(&mut gcc).with_context(|| format!("compiling the example {name}"))?;
+        made.push(program);
+    }
+    Ok(made)
 }
 
 /// Builds the example `domains` of hv-xen with its feature `xenctrl`, against the headers and

@@ -16,7 +16,7 @@ use super::sums::{self, Sums};
 /// The packages that are built once and run in every dom0.
 const PROGRAMS: &[(&str, &str)] = &[("userdata-rig", "rig"), ("userdata-cli", "userdata")];
 
-/// Our programs and the drop-in.
+/// Our programs, the drop-in and the library for C.
 #[derive(Debug)]
 pub(super) struct Rig {
     folder: PathBuf,
@@ -24,6 +24,8 @@ pub(super) struct Rig {
     pub(super) programs: Sums,
     /// The static libraries of the drop-in.
     drop_in: [PathBuf; 2],
+    /// The static library of `libuserdata`.
+    c_library: PathBuf,
 }
 
 /// What to run in dom0.
@@ -37,7 +39,7 @@ pub(super) struct Checks<'a> {
 }
 
 impl Rig {
-    /// Builds the programs and the drop-in.
+    /// Builds them.
     pub(super) fn build(lane: &Lane) -> Result<Self> {
         let packages: Vec<&str> = PROGRAMS.iter().map(|&(package, _)| package).collect();
         let folder = programs::without_libraries(&packages, lane)?;
@@ -50,6 +52,7 @@ impl Rig {
             folder,
             programs: built,
             drop_in: programs::drop_in(lane)?,
+            c_library: programs::c_library(lane)?,
         })
     }
 
@@ -58,7 +61,7 @@ impl Rig {
         self.folder.join("rig")
     }
 
-    /// A payload with the programs, and with the drop-in for this release.
+    /// A payload with the programs, and with the drop-in and the examples in C for this release.
     pub(super) fn payload(&self, image: &Image, dir: &RunDir) -> Result<Payload> {
         let mut payload = Payload::new(image, dir)?;
         for name in self.programs.0.keys() {
@@ -66,6 +69,9 @@ impl Rig {
         }
         for archive in &self.drop_in {
             payload.add(&programs::linked(image, archive, dir.path())?)?;
+        }
+        for made in programs::c_examples(image, &self.c_library, dir.path())? {
+            payload.add(&made)?;
         }
         Ok(payload)
     }

@@ -54,7 +54,7 @@ pub(super) fn userdata_destroy_refuses_stores_from_the_marker_on() -> Result<()>
 }
 
 /// Destroys the domain while libxl stores, and ends the stores with it.
-const LIBXL_SCRIPT: &str = "libxl-storm \"$1\" leaked > /tmp/storm & storm=$!
+pub(super) const LIBXL_SCRIPT: &str = "libxl-storm \"$1\" leaked > /tmp/storm & storm=$!
 until grep -q storing /tmp/storm; do usleep 10000; done
 xl destroy \"$1\"; status=$?
 kill $storm; wait $storm

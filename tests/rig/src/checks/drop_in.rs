@@ -40,13 +40,7 @@ pub(super) fn xl_reboots_with_a_configuration_updated_through_the_drop_in() -> R
 
     first.run()?;
     first.wait_until_gone()?;
-    program::until("the domain is back with 8 MiB, waiting", || {
-        let domains = xl::domains()?;
-        let back = domains
-            .iter()
-            .find(|listed| listed.name.as_deref() == Some("again"));
-        Ok(back.is_some_and(|listed| listed.memory == 8 && listed.is('b')))
-    })?;
+    xl::wait_until_back("again", 8)?;
     let back = Guest::of_name("again")?;
     let files = host::files(Some(old.parse()?))?;
     ensure!(files.is_empty(), "left of the domain before: {files:?}");

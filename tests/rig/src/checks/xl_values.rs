@@ -32,13 +32,7 @@ pub(super) fn xl_reboots_a_domain_with_the_configuration_that_we_stored() -> Res
     guest.run()?;
     let (old, old_key) = (guest.domid, guest.key);
     guest.wait_until_gone()?;
-    program::until("the domain is back with 8 MiB, waiting", || {
-        let domains = xl::domains()?;
-        let back = domains
-            .iter()
-            .find(|listed| listed.name.as_deref() == Some("again"));
-        Ok(back.is_some_and(|listed| listed.memory == 8 && listed.is('b')))
-    })?;
+    xl::wait_until_back("again", 8)?;
     let back = Guest::of_name("again")?;
     ensure!(before.memory == 4, "it began with {} MiB", before.memory);
     ensure!(back.domid != old, "it still has domid {old}");
