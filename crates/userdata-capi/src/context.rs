@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use userdata::store::{Expect, StoreErrorKind};
-use userdata::{Outcome, Target, Userdata, UserdataError, UserdataErrorKind, Userid, Value};
+use userdata::store::Expect;
+use userdata::{Outcome, Target, Userdata, UserdataError, Userid, Value};
 use userdata::{Version, WritableUserid};
 use userdata_fs::{FileStore, OsDirectory};
 
@@ -104,15 +104,10 @@ pub(crate) fn expected(digest: Option<[u8; 32]>) -> Expect {
 fn done(outcome: Result<Outcome, UserdataError>, warnings: &mut Warnings) -> Result<(), Failure> {
     match outcome {
         Ok(_) => Ok(()),
-        Err(error) if is_lock_left(&error) => {
+        Err(error) if error.is_lock_left() => {
             warnings.push(line(&error));
             Ok(())
         }
         Err(error) => Err(error.into()),
     }
-}
-
-fn is_lock_left(error: &UserdataError) -> bool {
-    matches!(error.kind(), UserdataErrorKind::Store(error)
-        if matches!(error.kind(), StoreErrorKind::LockLeft(_)))
 }

@@ -1,10 +1,9 @@
 //! The three calls, in terms of Rust.
 
 use userdata::domain::DomidError;
-use userdata::store::{Expect, StoreErrorKind};
+use userdata::store::Expect;
 use userdata::{
-    Domid, Hypervisor, Outcome, Store, Userdata, UserdataError, UserdataErrorKind, Userid,
-    WritableUserid,
+    Domid, Hypervisor, Outcome, Store, Userdata, UserdataError, Userid, WritableUserid,
 };
 
 use crate::failure::Failure;
@@ -90,14 +89,9 @@ impl Asked<'_> {
 /// for it, and the change is made.
 fn done(outcome: Result<Outcome, UserdataError>) -> Result<Outcome, Failure> {
     match outcome {
-        Err(error) if is_lock_left(&error) => Ok(Outcome::Unchanged),
+        Err(error) if error.is_lock_left() => Ok(Outcome::Unchanged),
         outcome => Ok(outcome?),
     }
-}
-
-fn is_lock_left(error: &UserdataError) -> bool {
-    matches!(error.kind(), UserdataErrorKind::Store(error)
-        if matches!(error.kind(), StoreErrorKind::LockLeft(_)))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 use userdata_core::hypervisor::HypervisorError;
-use userdata_core::store::{Refused, StoreError};
+use userdata_core::store::{Refused, StoreError, StoreErrorKind};
 use userdata_core::userid::UseridError;
 use userdata_core::{Domid, Source, Userid};
 
@@ -71,6 +71,14 @@ impl UserdataError {
     #[must_use]
     pub fn is_applied(&self) -> bool {
         matches!(&*self.kind, UserdataErrorKind::Store(error) if error.is_applied())
+    }
+
+    /// Whether the only failure is that the lock file could not be removed after the change. The
+    /// change is in place, and no process waits for the file.
+    #[must_use]
+    pub fn is_lock_left(&self) -> bool {
+        matches!(&*self.kind, UserdataErrorKind::Store(error)
+            if matches!(error.kind(), StoreErrorKind::LockLeft(_)))
     }
 
     /// Whether nothing was changed because another process changed the value first.

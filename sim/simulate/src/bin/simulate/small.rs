@@ -59,14 +59,16 @@ pub(crate) fn all() -> Vec<Small> {
             ..Bounds::default()
         },
     };
-    of_two(0, false, 2)
+    // Few, and the only ones that show the line of threads: so they come first.
+    let of_threads = threads_line_up().into_iter();
+    of_threads
+        .chain(of_two(0, false, 2))
         .chain([breaks_lock])
         .chain(of_two(1, false, 1))
         .chain(of_two(0, true, 1))
         .chain(of_three)
         .chain(boots::all())
         .chain((0..QUESTIONS).map(unknown_is_not_gone))
-        .chain(threads_line_up())
         .collect()
 }
 
