@@ -127,6 +127,26 @@ mod tests {
     }
 
     #[test]
+    fn c_names_in_the_documents_are_in_the_header() {
+        let read = |path: &str| fs::read_to_string(project::root().join(path)).unwrap();
+        let header = read("crates/userdata-capi/include/userdata.h");
+        let words = |text: &str| -> BTreeSet<String> {
+            let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            words.map(str::to_owned).collect()
+        };
+        let known = words(&header);
+        for page in ["docs/c.md", "docs/moving-from-libxl.md"] {
+            let named = words(&read(page));
+            let of_c = named.iter().filter(|word| {
+                word.starts_with("USERDATA_ERROR_") || word.starts_with("userdata_")
+            });
+            let unknown: Vec<_> = of_c.filter(|word| !known.contains(*word)).collect();
+            assert!(named.len() > 100, "{page} has words");
+            assert_eq!(unknown, [""; 0], "{page}");
+        }
+    }
+
+    #[test]
     fn linked_files_that_are_not_pages_are_found() {
         let text = "[a](../src/a.h) [b](b.md#c) [c](#d) [d](https://example.org/e.h)";
         let found = linked_files("docs/c.md", text);
