@@ -27,8 +27,8 @@ use super::value::{
 /// What `errno` is before a call.
 const ERRNO: c_int = 77;
 
-/// Where a call writes nothing: it is never read.
-pub(super) const NOWHERE: usize = 0x5a5a;
+/// What a result is before a call: a pointer that nothing may be read from, or a length.
+pub(super) const NOWHERE: usize = usize::MAX - 7;
 
 /// A context, which is freed when it is dropped.
 #[derive(Debug)]
@@ -314,6 +314,11 @@ pub fn retrieve(
         // SAFETY: the pointers are as the header asks for, or null.
         at.call(|ctx| unsafe { userdata_retrieve(ctx, domid, uuid, userid, data_r, len_r) })
     });
+    assert!(
+        !value || data.addr() != NOWHERE,
+        "no value is set with {code}"
+    );
+    assert!(!length || len != NOWHERE, "no length is set with {code}");
     if code != 0 {
         assert!(!value || data.is_null(), "a value with {code}");
         assert!(!length || len == 0, "a length with {code}");
