@@ -21,6 +21,12 @@ pub enum Case {
     LibxlRetrieve,
     /// `Userdata::retrieve` by domid, with a simulated host.
     UserdataRetrieve,
+    /// `Userdata::retrieve` of a domain with its uuid, of which the hypervisor is not asked.
+    UuidRetrieve,
+    /// `userdata_retrieve` of the C library with a uuid.
+    CRetrieve,
+    /// `libxl_userdata_retrieve` of the drop-in, whose hypervisor answers at once.
+    DropInRetrieve,
     /// lock-open, flock, fstat, stat, open, write, close, rename, stat, unlink, close.
     BareStore,
     /// `Store::change` of the file store at `Process`.
@@ -29,6 +35,12 @@ pub enum Case {
     LibxlStore,
     /// `Userdata::store` by domid at `Process`, with a simulated host.
     UserdataStore,
+    /// `Userdata::store` of a domain with its uuid at `Process`, with a simulated host in a file.
+    UuidStore,
+    /// `userdata_store` of the C library with a uuid at `Process`, with the same host.
+    CStore,
+    /// `libxl_userdata_store` of the drop-in, at `Full`.
+    DropInStore,
     /// The bare store with an fdatasync of the file.
     BareStoreFile,
     /// `Store::change` at `File`.
@@ -53,11 +65,14 @@ impl Case {
     /// All of them, in the order of their turns. A case is beside the one that it is compared with.
     /// Those that sync are together, far from those that read the directory, because the disk still
     /// works for a while after a sync.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::UserdataRetrieve,
         Self::BareRetrieve,
         Self::Retrieve,
         Self::LibxlRetrieve,
+        Self::DropInRetrieve,
+        Self::CRetrieve,
+        Self::UuidRetrieve,
         Self::List,
         Self::LibxlGlob,
         Self::Clear,
@@ -66,21 +81,31 @@ impl Case {
         Self::Store,
         Self::BareStore,
         Self::UserdataStore,
+        Self::UuidStore,
+        Self::CStore,
         Self::BareStoreFile,
         Self::StoreFile,
         Self::BareStoreFull,
         Self::StoreFull,
+        Self::DropInStore,
     ];
 
     /// The case that this one is compared with: for ours it is the bare sequence that does the
-    /// same, for libxl's it is ours.
+    /// same, for libxl's it is ours. Those of the C library are compared with the facade, and those
+    /// of the drop-in with libxl.
     #[must_use]
     pub const fn compared_with(self) -> Option<Self> {
         match self {
-            Self::Retrieve | Self::UserdataRetrieve => Some(Self::BareRetrieve),
-            Self::Store | Self::UserdataStore => Some(Self::BareStore),
+            Self::Retrieve | Self::UserdataRetrieve | Self::UuidRetrieve => {
+                Some(Self::BareRetrieve)
+            }
+            Self::Store | Self::UserdataStore | Self::UuidStore => Some(Self::BareStore),
             Self::StoreFile => Some(Self::BareStoreFile),
             Self::StoreFull => Some(Self::BareStoreFull),
+            Self::CRetrieve => Some(Self::UuidRetrieve),
+            Self::CStore => Some(Self::UuidStore),
+            Self::DropInRetrieve => Some(Self::LibxlRetrieve),
+            Self::DropInStore => Some(Self::LibxlStore),
             Self::LibxlRetrieve => Some(Self::Retrieve),
             Self::LibxlStore => Some(Self::Store),
             Self::LibxlGlob => Some(Self::List),
@@ -96,6 +121,21 @@ impl Case {
             self,
             Self::LibxlRetrieve | Self::LibxlStore | Self::LibxlGlob | Self::LibxlDestroyall
         )
+    }
+
+    /// Whether a C library of ours does this.
+    #[must_use]
+    pub const fn is_of_library(self) -> bool {
+        matches!(
+            self,
+            Self::CRetrieve | Self::CStore | Self::DropInRetrieve | Self::DropInStore
+        )
+    }
+
+    /// Whether the process in C does this.
+    #[must_use]
+    pub const fn is_in_c(self) -> bool {
+        self.is_libxls() || self.is_of_library()
     }
 
     /// The case that has to be done before each time, and how often: it is not timed.
@@ -135,9 +175,13 @@ impl Case {
     #[must_use]
     pub const fn durability(self) -> Option<Durability> {
         match self {
-            Self::BareStore | Self::Store | Self::UserdataStore => Some(Durability::Process),
+            Self::BareStore
+            | Self::Store
+            | Self::UserdataStore
+            | Self::UuidStore
+            | Self::CStore => Some(Durability::Process),
             Self::BareStoreFile | Self::StoreFile => Some(Durability::File),
-            Self::BareStoreFull | Self::StoreFull => Some(Durability::Full),
+            Self::BareStoreFull | Self::StoreFull | Self::DropInStore => Some(Durability::Full),
             _ => None,
         }
     }
@@ -150,6 +194,12 @@ impl fmt::Display for Case {
             Self::Retrieve => "retrieve",
             Self::LibxlRetrieve => "libxl: retrieve",
             Self::UserdataRetrieve => "retrieve, by Userdata",
+            Self::UuidRetrieve => "retrieve, by uuid",
+            Self::CRetrieve => "C: retrieve, by uuid",
+            Self::DropInRetrieve => "drop-in: retrieve",
+            Self::UuidStore => "store, by uuid",
+            Self::CStore => "C: store, by uuid",
+            Self::DropInStore => "drop-in: store at Full",
             Self::BareStore => "bare store",
             Self::Store => "store",
             Self::LibxlStore => "libxl: store",

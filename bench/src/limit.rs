@@ -36,6 +36,14 @@ const LIBXL_RATIOS: [(Case, f64); 4] = [
     (Case::LibxlDestroyall, 1.0),
 ];
 
+/// The greatest ratio of the time of the C library's case to the facade's, and of the drop-in's to
+/// libxl's. The drop-in's store syncs what libxl does not.
+const C_RATIOS: [(Case, f64); 3] = [
+    (Case::CRetrieve, 1.1),
+    (Case::CStore, 1.1),
+    (Case::DropInRetrieve, 0.5),
+];
+
 /// One limit, and what was measured against it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Limit {
@@ -170,6 +178,14 @@ pub fn limits(measured: &Measured) -> Vec<Limit> {
             limits.push(Limit::timed(what, &ratio, Bound::AtLeast(at_least)));
         }
     }
+    for (case, at_most) in C_RATIOS {
+        for others in measured.others() {
+            let other = case.compared_with().unwrap_or(case);
+            let what = format!("{case} in times of {other}, among {others} files");
+            let ratio = measured.ratio(case, others);
+            limits.push(Limit::timed(what, &ratio, Bound::AtMost(at_most)));
+        }
+    }
     limits
 }
 
@@ -287,5 +303,16 @@ mod tests {
         };
         let expected = ["libxl: glob in times of our list, among 10 files"];
         assert_eq!(rows(behind_libxl, 4.0), expected);
+        let slow_in_c = |case, others| match (case, others) {
+            (Case::LibxlRetrieve, _) => 6.0,
+            (Case::CStore, 10) => 1.2,
+            (Case::DropInRetrieve, 1000) => 3.1,
+            _ => 1.0,
+        };
+        let expected = [
+            "C: store, by uuid in times of store, by uuid, among 10 files",
+            "drop-in: retrieve in times of libxl: retrieve, among 1000 files",
+        ];
+        assert_eq!(rows(slow_in_c, 4.0), expected);
     }
 }

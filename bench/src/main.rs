@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use clap::{Parser, ValueEnum};
 use serde::Serialize;
 use userdata_bench::case::Case;
 use userdata_bench::counts::Counts;
+use userdata_bench::libxl::InC;
 use userdata_bench::limit::{Limit, Verdict, limits};
 use userdata_bench::many::{self, ManyMeasured};
 use userdata_bench::place::Place;
@@ -61,6 +62,10 @@ struct Arguments {
     /// The program that calls real libxl [default: libxl is left out]
     #[arg(long, value_name = "PROGRAM")]
     libxl: Option<PathBuf>,
+    /// The folder of the C library and of the drop-in, which that program loads [default: they are
+    /// left out]
+    #[arg(long, value_name = "FOLDER", requires = "libxl")]
+    libraries: Option<PathBuf>,
     /// A disk image to mount and measure on; may be given again
     #[arg(long, value_name = "FILE")]
     image: Vec<PathBuf>,
@@ -107,7 +112,7 @@ fn main() -> Result<ExitCode> {
         LONG_MANY
     };
     let mut results = Results {
-        schema: "userdata-bench/3",
+        schema: "userdata-bench/4",
         kernel: system("/proc/sys/kernel/osrelease")?,
         processors: available_parallelism()?.get(),
         load: system("/proc/loadavg")?,
@@ -139,8 +144,11 @@ fn main() -> Result<ExitCode> {
     }
     for place in &places {
         if arguments.only.is_none_or(|part| part == Part::One) {
-            let libxl = arguments.libxl.as_deref();
-            let measured = measure_at(place, effort, tracing.is_ok(), libxl)?;
+            let in_c = arguments.libxl.as_deref().map(|program| InC {
+                program,
+                libraries: arguments.libraries.as_deref(),
+            });
+            let measured = measure_at(place, effort, tracing.is_ok(), in_c)?;
             let kept = limits(&measured);
             show(&mut out, &measured, &kept)?;
             let chart = arguments.out.join(format!("{}.svg", place.name));
@@ -205,19 +213,19 @@ fn measure_at(
     place: &Place,
     effort: Effort,
     tracing: bool,
-    libxl: Option<&Path>,
+    in_c: Option<InC<'_>>,
 ) -> Result<Measured> {
     let mut subjects = BTreeMap::new();
     let mut paths = BTreeMap::new();
     for others in OTHERS {
         let path = place.with_others(others)?;
-        subjects.insert(others, Subject::open(&path, libxl)?);
+        subjects.insert(others, Subject::open(&path, in_c)?);
         paths.insert(others, path);
     }
     let times = measure(&mut subjects, effort)?;
     let mut counts = BTreeMap::new();
     for (others, path) in &paths {
-        for case in Case::ALL.into_iter().filter(|case| !case.is_libxls()) {
+        for case in Case::ALL.into_iter().filter(|case| !case.is_in_c()) {
             counts.insert((case, *others), Counts::of(case, path, tracing)?);
         }
     }

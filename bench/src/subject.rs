@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use userdata_core::value::NonEmpty;
 
 use anyhow::{Context, Result, bail, ensure};
-use hv_sim::{HostOptions, NewDomain, SimHost};
+use hv_sim::{HostFile, HostOptions, NewDomain, SimHost};
 use userdata::store::{Durability, Expect, Keep};
-use userdata::{DomainKey, Domid, Store, Userdata, Userid, WritableUserid};
+use userdata::{DomainKey, Domid, Hypervisor as _, Store, Userdata, Userid, WritableUserid};
 use userdata_core::store::Op;
 use userdata_fs::{FileStore, OsDirectory};
 
 use crate::bare::Bare;
 use crate::case::{Case, VALUES};
-use crate::libxl::Libxl;
+use crate::libxl::{InC, Libxl};
 
 /// The size of a value in bytes.
 pub const VALUE_LEN: usize = 4096;
@@ -27,16 +27,22 @@ pub const FIRST_DOMID: u16 = 30_000;
 pub struct Subject {
     store: FileStore<OsDirectory>,
     userdata: Userdata<SimHost, FileStore<OsDirectory>>,
+    /// The same with the host that the C library has.
+    of_host_file: Userdata<HostFile, FileStore<OsDirectory>>,
     bare: Bare,
     libxl: Option<Libxl>,
+    /// Whether the C libraries are in libxl's process.
+    has_libraries: bool,
     /// Its value is retrieved and replaced.
     single: DomainKey,
     /// Its five values are listed.
     listed: DomainKey,
     /// Its five values are made and removed.
     cleared: DomainKey,
-    /// Its value is libxl's.
+    /// Its value is libxl's and the drop-in's.
     libxl_single: DomainKey,
+    /// Its value is the C library's.
+    c_single: DomainKey,
     /// Its five values are made and removed by libxl.
     libxl_cleared: DomainKey,
     userid: WritableUserid,
@@ -49,12 +55,12 @@ pub struct Subject {
 
 impl Subject {
     /// Opens a directory and stores a first value wherever one is read. Without the program that
-    /// calls libxl there are no cases of libxl's.
+    /// calls libxl there are no cases in C.
     ///
     /// # Errors
     ///
     /// When the store does not give back what it was given.
-    pub fn open(path: &Path, libxl: Option<&Path>) -> Result<Self> {
+    pub fn open(path: &Path, in_c: Option<InC<'_>>) -> Result<Self> {
         let host = SimHost::new(HostOptions::new(1).with_spurious_one_in(0));
         let create = |number| -> Result<DomainKey> {
             let domid = Domid::new(FIRST_DOMID + number)?;
@@ -62,14 +68,27 @@ impl Subject {
         };
         let (single, listed, cleared) = (create(0)?, create(1)?, create(2)?);
         let (libxl_single, libxl_cleared) = (create(4)?, create(5)?);
-        let libxl = libxl
-            .map(|program| Libxl::start(program, path, &[listed, libxl_single, libxl_cleared]))
+        let c_single = create(6)?;
+        let host_path = path.with_extension("host");
+        let host_file = HostFile::new(&host_path);
+        for domain in [single, c_single] {
+            if host_file.domain(domain.domid)?.is_none() {
+                let new = NewDomain::new().with_domid(domain.domid);
+                host_file.create(new.with_uuid(domain.uuid))?;
+            }
+        }
+        let in_libxl = [listed, libxl_single, libxl_cleared, c_single];
+        let libxl = in_c
+            .map(|in_c| Libxl::start(in_c, path, &host_path, libxl_single.uuid, &in_libxl))
             .transpose()?;
         let userid = WritableUserid::new("xl")?;
         let store = FileStore::open(path)?;
         let mut subject = Self {
             userdata: Userdata::new(host.clone(), store.clone())
                 .with_durability(Durability::Process),
+            of_host_file: Userdata::new(host_file, store.clone())
+                .with_durability(Durability::Process),
+            has_libraries: in_c.is_some_and(|in_c| in_c.libraries.is_some()),
             bare: Bare::open(path, &create(3)?, userid.as_userid())?,
             libxl,
             store,
@@ -77,6 +96,7 @@ impl Subject {
             listed,
             cleared,
             libxl_single,
+            c_single,
             libxl_cleared,
             userid,
             userids: (0..VALUES)
@@ -93,16 +113,20 @@ impl Subject {
         if subject.libxl.is_some() {
             subject.turn(Case::LibxlStore, 0, 1)?;
         }
+        if subject.has_libraries {
+            subject.turn(Case::CStore, 0, 1)?;
+        }
         subject.verify()?;
         Ok(subject)
     }
 
     /// The cases that can be done here.
     pub fn cases(&self) -> impl Iterator<Item = Case> {
-        let libxl = self.libxl.is_some();
+        let (libxl, libraries) = (self.libxl.is_some(), self.has_libraries);
         Case::ALL
             .into_iter()
             .filter(move |case| libxl || !case.is_libxls())
+            .filter(move |case| libraries || !case.is_of_library())
     }
 
     /// Does a case this often, after some times that are not timed. The time does not include its
@@ -112,11 +136,12 @@ impl Subject {
     ///
     /// When an operation fails: a benchmark of failures measures nothing.
     pub fn turn(&mut self, case: Case, early: u32, times: u32) -> Result<Duration> {
-        if case.is_libxls() {
+        if case.is_in_c() {
             let libxl = self.libxl.as_mut().context("libxl is not here")?;
             let domain = match case {
                 Case::LibxlGlob => self.listed,
                 Case::LibxlDestroyall => self.libxl_cleared,
+                Case::CRetrieve | Case::CStore => self.c_single,
                 _ => self.libxl_single,
             };
             return libxl.turn(case, &domain, early, times);
@@ -153,6 +178,9 @@ impl Subject {
             Case::UserdataRetrieve => {
                 whole(self.userdata.retrieve(self.single.domid, &self.userid)?)?;
             }
+            Case::UuidRetrieve => {
+                whole(self.of_host_file.retrieve(self.single, &self.userid)?)?;
+            }
             Case::BareStore | Case::BareStoreFile | Case::BareStoreFull => {
                 self.next_value();
                 self.bare
@@ -168,6 +196,11 @@ impl Subject {
                 self.userdata
                     .store(self.single.domid, &self.userid, &self.value)?;
             }
+            Case::UuidStore => {
+                self.next_value();
+                self.of_host_file
+                    .store(self.single, &self.userid, &self.value)?;
+            }
             Case::List => {
                 let listed = black_box(self.store.list(&self.listed)?).len();
                 ensure!(listed == self.userids.len(), "{listed} values listed");
@@ -179,9 +212,7 @@ impl Subject {
                 };
                 self.change(&self.cleared, op)?;
             }
-            Case::LibxlRetrieve | Case::LibxlStore | Case::LibxlGlob | Case::LibxlDestroyall => {
-                bail!("{case} is libxl's to do");
-            }
+            case => bail!("{case} is done in C"),
         }
         Ok(())
     }

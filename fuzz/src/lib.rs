@@ -5,6 +5,7 @@
 //! tests of this crate replay the committed corpus through the same functions on any compiler.
 
 mod archive;
+mod c_calls;
 mod crashes;
 mod decoders;
 mod events;
@@ -18,6 +19,7 @@ mod sightings;
 mod walks;
 
 pub use archive::archive;
+pub use c_calls::c_calls;
 pub use crashes::crashes;
 pub use decoders::{privcmd, xenstore};
 pub use events::events;
@@ -34,6 +36,7 @@ pub type Target = fn(&[u8]);
 /// Every target with its name, which is also the name of its directory in `corpus/`.
 pub const TARGETS: &[(&str, Target)] = &[
     ("archive", archive),
+    ("c_calls", c_calls),
     ("crashes", crashes),
     ("events", events),
     ("faults", faults),

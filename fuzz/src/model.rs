@@ -1,13 +1,13 @@
 //! `Model`: a map, as the model of a store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use userdata_core::file_name::{NameFormat, Owner};
 use userdata_core::store::Expect;
 use userdata_core::{DomainKey, Userid, Version};
 
 /// Values by domain, as far as the store's names distinguish domains, and by userid.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Model {
     format: NameFormat,
     values: BTreeMap<(Owner, Userid), Vec<u8>>,
@@ -46,9 +46,20 @@ impl Model {
             .map(|((_, userid), data)| (userid, data))
     }
 
-    pub(crate) fn clear(&mut self, key: &DomainKey) {
+    /// Whose values there are.
+    pub(crate) fn owners(&self) -> BTreeSet<Owner> {
+        self.values.keys().map(|(owner, _)| *owner).collect()
+    }
+
+    /// Removes the values of one domain, except those of which this is true.
+    pub(crate) fn retain(&mut self, key: &DomainKey, stays: impl Fn(&Userid) -> bool) {
         let owner = self.owner(key);
-        self.values.retain(|(of, _), _| *of != owner);
+        self.values
+            .retain(|(of, userid), _| *of != owner || stays(userid));
+    }
+
+    pub(crate) fn clear(&mut self, key: &DomainKey) {
+        self.retain(key, |_| false);
     }
 
     pub(crate) fn len(&self) -> usize {

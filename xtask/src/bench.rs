@@ -7,7 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -19,8 +19,8 @@ use tempfile::TempDir;
 use crate::child::{self, Child};
 use crate::ci::log::Log;
 use crate::ci::need::{Need, Unavailable};
-use crate::project;
 use crate::xen::{self, libxl_driver};
+use crate::{capi, project};
 
 const INSTALL: Duration = Duration::from_secs(600);
 const BUILD: Duration = Duration::from_secs(3600);
@@ -95,8 +95,14 @@ impl Task {
             Some("many") => None,
             _ => self.tools(&out, &mut log)?,
         };
+        let libraries = match libxl {
+            Some(_) => libraries(&out.join("lib"))?,
+            None => None,
+        };
         build()?;
         let image_dir = scratch_in(&out)?;
+        // The time of another log has passed while all this was built.
+        let mut log = Log::create(&out, "images", INSTALL)?;
         let images = match images(image_dir.path(), &mut log) {
             Ok(images) => images,
             Err(error) => {
@@ -135,6 +141,9 @@ impl Task {
         if let Some(libxl) = &libxl {
             command.arg("--libxl").arg(libxl);
         }
+        if let Some(libraries) = &libraries {
+            command.arg("--libraries").arg(libraries);
+        }
         for image in &images {
             command.arg("--image").arg(image);
         }
@@ -161,6 +170,21 @@ impl Task {
                 leave_out("NOT MEASURED against real libxl", &error)?;
                 Ok(None)
             }
+        }
+    }
+}
+
+/// Builds the C library, and the drop-in with a hypervisor that answers at once, into this folder.
+fn libraries(folder: &Path) -> Result<Option<PathBuf>> {
+    let mut run = |command: &mut Command| Child::start(command, BUILD)?.succeed();
+    let built = capi::USERDATA
+        .build(&[], folder, &mut run)
+        .and_then(|_| capi::DROP_IN.build(&["at-once"], folder, &mut run));
+    match built {
+        Ok(_) => Ok(Some(folder.to_owned())),
+        Err(error) => {
+            leave_out("The C libraries are NOT MEASURED", &error)?;
+            Ok(None)
         }
     }
 }

@@ -42,6 +42,9 @@ const CXX: Need = Need::of("g++", &["apt-get", "install", "g++"]);
 /// What fuzzing needs beside the Rust toolchain.
 pub(crate) const NEEDS: &[Need] = &[NIGHTLY, CARGO_FUZZ, CXX];
 
+/// cargo-fuzz's word for it.
+const NO_SANITIZER: &str = "none";
+
 /// How much longer than asked a target may take: it is built, and runs all known inputs first.
 const GRACE: Duration = Duration::from_secs(1800);
 
@@ -57,6 +60,10 @@ pub(crate) struct Task {
     /// How many processes fuzz one target side by side
     #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u8).range(1..))]
     jobs: u8,
+    /// Which sanitizer they are built with: what finds a wrong use of memory is slow
+    #[arg(long, value_name = "S", default_value = NO_SANITIZER,
+        value_parser = [NO_SANITIZER, "address"])]
+    sanitizer: String,
 }
 
 /// The result of one target.
@@ -113,10 +120,17 @@ impl Task {
         let mut command = child::command("rustup");
         command.current_dir(project::root());
         command.args(["run", "nightly", "cargo", "fuzz", "run"]);
-        // Nothing in the targets is unsafe, and without a sanitizer they run twice as fast.
-        command.args(["--features", "libfuzzer", "--sanitizer", "none"]);
+        // Without a sanitizer they run twice as fast, and little of them is unsafe: the hypercalls,
+        // which no target makes, and the pointers of `c_calls`.
+        command.args(["--features", "libfuzzer"]);
+        command.args(["--sanitizer", &self.sanitizer]);
         command.arg(format!("--jobs={}", self.jobs));
-        command.arg("--target-dir").arg(folder.join("build"));
+        // One folder for both would be built anew each time.
+        let build = match &*self.sanitizer {
+            NO_SANITIZER => "build".to_owned(),
+            other => format!("build-{other}"),
+        };
+        command.arg("--target-dir").arg(folder.join(build));
         command.arg(target).arg(folder.join(target));
         command.arg(fuzz_folder().join("corpus").join(target));
         command.args([

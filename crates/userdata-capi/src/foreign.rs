@@ -8,13 +8,19 @@
 )]
 
 mod archive;
+#[cfg(feature = "calls")]
+mod calls;
 mod closing;
 mod context;
 mod list;
+#[cfg(feature = "calls")]
+mod list_calls;
 mod log;
 mod pointer;
 mod sized;
 mod sweep;
+#[cfg(feature = "calls")]
+mod sweep_calls;
 mod value;
 
 pub use archive::{userdata_export, userdata_import};
@@ -37,3 +43,11 @@ pub use value::{
     Digest, userdata_digest_of, userdata_free, userdata_remove, userdata_retrieve, userdata_store,
     userdata_store_if,
 };
+
+/// The same functions with values in place of pointers, for the fuzz target `c_calls`.
+#[cfg(feature = "calls")]
+pub mod called {
+    pub use super::calls::*;
+    pub use super::list_calls::*;
+    pub use super::sweep_calls::*;
+}

@@ -21,6 +21,9 @@ use crate::{child, project};
 /// The release whose libxl is compared: that of Debian 12.
 pub(super) const RELEASE: Release = Release::V4_17;
 
+/// The folder of the C library's header.
+const HEADERS: &str = "crates/userdata-capi/include";
+
 const COMPILE: Duration = Duration::from_secs(60);
 
 /// The stand-ins for the hypervisor and for `/var/lib/xen`.
@@ -45,13 +48,13 @@ const OF_THE_ARCHIVE: [&str; 11] = [
 /// Links the program that obeys commands. libxl is the shared library, so that the program's own
 /// functions come before libxl's.
 pub(super) fn told(image: &Image, program: &Path) -> Result<()> {
-    link(image, program, "driver.c", &["-lxenlight"])
+    link(image, program, &["driver.c"], &["-lxenlight"])
 }
 
 /// Links the program that shows what the drop-in promises. As `told`, its own functions come before
 /// libxl's; those of the drop-in come before both.
 pub(super) fn of_drop_in(image: &Image, program: &Path) -> Result<()> {
-    link(image, program, "drop-in.c", &["-lxenlight"])
+    link(image, program, &["drop-in.c"], &["-lxenlight"])
 }
 
 /// Fetches Debian's packages if they are not here, and links the program that times its calls.
@@ -60,12 +63,13 @@ pub(crate) fn timed(source: &Source, program: &Path) -> Result<()> {
     tools::ensure_to_compile()?;
     let lane = Screen::new().lane("libxl");
     let image = image::ready(RELEASE, source, &lane)?;
-    link(&image, program, "timed/driver.c", &OF_THE_ARCHIVE)
+    let sources = ["timed/driver.c", "timed/libraries.c"];
+    link(&image, program, &sources, &OF_THE_ARCHIVE)
 }
 
 /// Compiles a program. Its dynamic linker and libraries are the package's, so that it runs the same
 /// on every machine.
-fn link(image: &Image, program: &Path, main: &str, libxl: &[&str]) -> Result<()> {
+fn link(image: &Image, program: &Path, main: &[&str], libxl: &[&str]) -> Result<()> {
     let libraries = image.sysroot().join(LIBRARIES);
     let mut gcc = payload::gcc(image);
     gcc.args(["-rdynamic", "-Wl,--disable-new-dtags", "-o"])
@@ -74,8 +78,9 @@ fn link(image: &Image, program: &Path, main: &str, libxl: &[&str]) -> Result<()>
     let linker = image.sysroot().join("usr/lib64/ld-linux-x86-64.so.2");
     gcc.arg(format!("-Wl,--dynamic-linker={}", linker.display()));
     let sources = project::root().join("xtask/xen/without-xen");
-    gcc.arg(sources.join(main));
+    gcc.arg("-I").arg(project::root().join(HEADERS));
+    gcc.args(main.iter().map(|name| sources.join(name)));
     gcc.args(STAND_INS.map(|name| sources.join(name)));
     gcc.args(libxl).args(["-lxentoollog", "-ldl"]);
-    child::run(&mut gcc, COMPILE).with_context(|| format!("compiling {main}"))
+    child::run(&mut gcc, COMPILE).with_context(|| format!("compiling {}", main.join(" and ")))
 }

@@ -83,6 +83,16 @@ bool host_has(uint32_t domid)
     return false;
 }
 
+const uint8_t *host_handle(uint32_t domid)
+{
+    struct table *t = known();
+
+    for (unsigned i = 0; t && i < t->count; i++)
+        if (t->domains[i].domid == domid)
+            return t->domains[i].handle;
+    return NULL;
+}
+
 /* ---- libxenctrl ---- */
 
 /* A page that is not the handle of anything. */

@@ -1,6 +1,9 @@
 /* The real libxl's userdata on a machine without Xen, timed by the process that calls it.
  *
- * usage: libxl-timed
+ * usage: libxl-timed [FOLDER HOST]
+ *
+ * With FOLDER, the C library and the drop-in of this project are loaded from there. The C library
+ * takes the domains from the simulated host in the file HOST.
  *
  * The working directory is /var/lib/xen. Reads commands from standard input and answers each by one
  * line on standard output:
@@ -13,12 +16,15 @@
  *   destroyall DOMID E N  libxl__userdata_destroyall of five values between libxl's lock and
  *                         unlock, as in libxl_domain_destroy, N times; storing the values
  *                         is not timed
+ *   c-retrieve, c-store   the same by the C library, and by the drop-in for libxl's functions
+ *   d-retrieve, d-store
  *
  * E calls come first that are not timed. The answer is "ns=<nanoseconds for all N>", or "failed:
  * <what>". Values have 4096 bytes. The time is the monotonic clock's, read before and after the
  * calls.
  *
- * Exit status: 0 at the end of the input, 2 usage or a command not understood, 3 no libxl.
+ * Exit status: 0 at the end of the input, 2 usage or a command not understood, 3 no libxl or no
+ * libraries.
  *
  * It is linked to libxl's static archive: libxl__userdata_destroyall is not exported by the shared
  * library.
@@ -34,6 +40,7 @@
 #include <libxl.h>
 
 #include "../host.h"
+#include "libraries.h"
 
 #define VALUE_LEN 4096
 #define VALUES 5
@@ -56,12 +63,17 @@ static uint8_t value[VALUE_LEN];
 /* Each call does one thing once, and returns what went wrong. */
 typedef const char *call(uint32_t domid);
 
-static const char *store_as(uint32_t domid, const char *userid)
+static void next_value(void)
 {
     static uint64_t stored;
 
     stored++;
     memcpy(value, &stored, sizeof stored);
+}
+
+static const char *store_as(uint32_t domid, const char *userid)
+{
+    next_value();
     return libxl_userdata_store(ctx, domid, userid, value, sizeof value) ? "a store" : NULL;
 }
 
@@ -80,6 +92,41 @@ static const char *retrieve(uint32_t domid)
     free(data);
     return length == VALUE_LEN ? NULL : "a retrieve gave another length";
 }
+
+static const char *c_retrieve(uint32_t domid)
+{
+    return library_retrieve(domid, sizeof value);
+}
+
+static const char *c_store(uint32_t domid)
+{
+    next_value();
+    return library_store(domid, value, sizeof value);
+}
+
+static const char *d_retrieve(uint32_t domid)
+{
+    return drop_in_retrieve(domid, sizeof value);
+}
+
+static const char *d_store(uint32_t domid)
+{
+    next_value();
+    return drop_in_store(domid, value, sizeof value);
+}
+
+/* The calls that need no preparation. */
+static const struct {
+    const char *name;
+    call *once;
+    bool of_libraries;
+} calls[] = {
+    { "retrieve", retrieve, false },    { "store", store, false },
+    { "c-retrieve", c_retrieve, true }, { "c-store", c_store, true },
+    { "d-retrieve", d_retrieve, true }, { "d-store", d_store, true },
+};
+
+static bool has_libraries;
 
 static char pattern[4096];
 
@@ -177,11 +224,12 @@ static bool obey(char *line)
     }
     if (sscanf(line, "%15s %u %u %u", command, &domid, &early, &times) != 4)
         return false;
-    if (!strcmp(command, "retrieve")) {
-        timed(NULL, retrieve, domid, early, times);
-    } else if (!strcmp(command, "store")) {
-        timed(NULL, store, domid, early, times);
-    } else if (!strcmp(command, "glob")) {
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+        if (!strcmp(command, calls[i].name) && (has_libraries || !calls[i].of_libraries)) {
+            timed(NULL, calls[i].once, domid, early, times);
+            return true;
+        }
+    if (!strcmp(command, "glob")) {
         const char *wrong = make_pattern(domid);
 
         if (wrong)
@@ -200,14 +248,16 @@ int main(int argc, char **argv)
 {
     char line[256];
 
-    (void)argv;
-    if (argc != 1)
+    if (argc != 1 && argc != 3)
         return 2;
     umask(022);
     xentoollog_logger *log =
         (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, XTL_ERROR, 0);
 
     if (!log || libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, log))
+        return 3;
+    has_libraries = argc == 3;
+    if (has_libraries && !libraries_load(argv[1], argv[2], ctx))
         return 3;
     puts("ready");
     fflush(stdout);
