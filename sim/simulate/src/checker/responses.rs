@@ -9,7 +9,7 @@ use super::complaint::Complaint;
 use super::facts::Facts;
 use super::operation::Operation;
 use crate::history::{Event, Invocation};
-use crate::walk::{Action, Guarantee, Report, Swept};
+use crate::walk::{Action, Guarantee, Report, Sight, Swept};
 
 /// Checks the response of each operation by itself.
 pub(crate) fn check(facts: &Facts<'_>) -> Vec<Complaint> {
@@ -136,15 +136,15 @@ impl<'a> Response<'a> {
     }
 
     /// Whether a sweep had no reason to take this incarnation for gone. That its domid belongs to
-    /// another uuid is a reason only without a grace, or after one.
+    /// another uuid is a reason only without a wait, or after one.
     fn lived(&self, domain: &DomainKey, swept: &Swept) -> bool {
         let (life, span) = (&self.facts.lifetimes, self.operation.span());
         let is_displaced = swept
-            .displaced
+            .orphans
             .iter()
-            .any(|(displaced, _)| displaced == domain);
+            .any(|(orphan, sight)| orphan == domain && *sight != Sight::Gone);
         let is_gone = match self.action {
-            Action::Sweep { grace, .. } if !grace.is_zero() && !is_displaced => {
+            Action::Sweep { waits, .. } if !waits.of_other_uuid().is_zero() && !is_displaced => {
                 life.ever_vacant(domain.domid, span)
             }
             _ => life.ever_gone(domain, span),
