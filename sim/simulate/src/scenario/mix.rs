@@ -174,6 +174,7 @@ impl Mix {
                 sweeps: 20,
                 settles: 30,
                 follows: 20,
+                hides: 8,
                 faults: 6,
                 misanswers: 3,
                 kills: 15,
