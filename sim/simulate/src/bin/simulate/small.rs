@@ -152,6 +152,13 @@ fn pairs() -> Vec<[Part; 2]> {
             store(),
             ours(vec![ask(Request::DestroyWithExport(Durability::Full))]),
         ],
+        [
+            ours(vec![
+                put("a value"),
+                ask(Request::DestroyWithExport(Durability::Full)),
+            ]),
+            ours(vec![carry(theirs(), second())]),
+        ],
     ]
 }
 
