@@ -8,6 +8,7 @@
 //! The exit status of `cargo xtask xen` is that of the program that ran inside. 125 means that no
 //! result came back from there, 130 that it was interrupted.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -79,6 +80,9 @@ pub(crate) enum Task {
         /// The checks with libvirt instead, in the dom0 of Xen 4.17
         #[arg(long, conflicts_with = "xen")]
         libvirt: bool,
+        /// Rounds of the checks that repeat what takes xl seconds [default: 5 to 20]
+        #[arg(long, value_name = "NUMBER", conflicts_with = "libvirt")]
+        rounds: Option<NonZeroU32>,
         /// Only checks whose name contains this
         check: Option<String>,
         #[command(flatten)]
@@ -121,11 +125,20 @@ impl Task {
             } => libvirt_test::run(check.as_deref(), &source, limit),
             Self::Test {
                 xen,
+                rounds,
                 check,
                 source,
                 limit,
                 ..
-            } => test::run(&release::chosen(xen), check.as_deref(), &source, limit),
+            } => {
+                let only = check.as_deref().unwrap_or_default();
+                let checks = rig::Checks {
+                    which: rig::Which::WithXl { rounds },
+                    only,
+                    limit,
+                };
+                test::run(&release::chosen(xen), checks, &source)
+            }
             Self::LibxlDiff(options) => libxl_diff::run(&options),
             Self::ShellScript {
                 file,

@@ -87,18 +87,34 @@ impl ClearEach {
                 Ok(())
             })
         });
+        let left = lock.was_found() && names.contains(lock.name());
+        let only_lock = names.len() == 1;
         let cleared = admitted.and_then(|()| lock.clear_names(names, keep, self.durability, None));
-        let cleared = cleared.map(|mut cleared| {
-            match keep {
-                Keep::Nothing => lock.is_clean(),
-                _ => cleared.others.extend(lock.clean().iter().map(record)),
-            }
-            cleared
-        });
-        lock.release(cleared, |mut cleared, error| {
+        let note = |mut cleared: Cleared, error| {
             cleared.failed.push(error);
             Ok(cleared)
-        })
+        };
+        let Ok(mut cleared) = cleared else {
+            // An error names no removed file, so none is removed.
+            return lock.release_as_found(cleared, note);
+        };
+        match keep {
+            Keep::Nothing => lock.is_clean(),
+            _ => match lock.clean() {
+                Some(removed) => cleared.others.extend(removed.iter().map(record)),
+                None => return lock.release_as_found(Ok(cleared), note),
+            },
+        }
+        // If all that was listed beside it is gone, another process has cleared the domain, and the
+        // lock file that was found is one that a third process only just made.
+        let anything = !cleared.removed.is_empty() || !cleared.others.is_empty();
+        let left = (left && (only_lock || anything)).then(|| record(lock.name()));
+        let failed = cleared.failed.len();
+        let mut cleared = lock.release(Ok(cleared), note)?;
+        if cleared.failed.len() == failed {
+            cleared.others.extend(left);
+        }
+        Ok(cleared)
     }
 
     /// Clears a domain if there is no space for its lock file. The caller decides what stays before

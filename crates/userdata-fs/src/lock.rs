@@ -43,6 +43,8 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     /// evidence that there may be some, so it is left in place, unlocked, unless the search
     /// succeeds at the release.
     unswept: bool,
+    /// Whether the lock file existed, unlocked.
+    found: bool,
     /// The name that the lock file had before, if it was renamed and is not yet removed.
     moved: Option<FileName>,
     /// `None` once the lock is released.
@@ -117,6 +119,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
                 timeout,
                 place,
                 unswept: false,
+                found,
                 moved,
                 file: Some(file),
             };
@@ -186,6 +189,11 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         Ok(())
     }
 
+    /// Whether a lock holder that was killed left the lock file.
+    pub(crate) const fn was_found(&self) -> bool {
+        self.found
+    }
+
     /// Records that all files of the domain were removed, so that the release does not search for
     /// temporary files.
     pub(crate) fn is_clean(&mut self) {
@@ -193,14 +201,15 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     }
 
     /// Removes the temporary files that killed lock holders left, if there may be some, and returns
-    /// their names. The release would remove them, too, but tells no names.
-    pub(crate) fn clean(&mut self) -> Vec<FileName> {
+    /// their names; `None` if the directory could not be searched. The release would remove them,
+    /// too, but tells no names.
+    pub(crate) fn clean(&mut self) -> Option<Vec<FileName>> {
         if !self.unswept || self.check().is_err() {
-            return Vec::new();
+            return Some(Vec::new());
         }
         let removed = self.remove_temporaries();
         self.unswept = removed.is_none();
-        removed.unwrap_or_default()
+        removed
     }
 
     /// Removes the temporary files that killed lock holders left, and returns their names; `None`
@@ -274,15 +283,40 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     ) -> Result<T, StoreError> {
         let owes_value = self.owes_value();
         let unlinked = self.unlink_lock();
-        if let Some(file) = self.file.take() {
-            // If this fails, closing the file unlocks it.
-            let _ = self.store.directory.unlock(&file);
-            self.store.directory.close_unwritten(file);
-        }
+        self.unlock();
         match (outcome, unlinked) {
             (Ok(value), Err(error)) => note(value, error),
             (Err(_), Err(error)) if owes_value => Err(error),
             (outcome, _) => outcome,
+        }
+    }
+
+    /// The same, but removes no temporary file of a killed lock holder. If there is one, or if the
+    /// directory cannot be searched, the lock file that was found stays as the evidence.
+    pub(crate) fn release_as_found<T>(
+        mut self,
+        outcome: Result<T, StoreError>,
+        note: impl FnOnce(T, StoreError) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.unswept && self.has_temporaries() {
+            self.unlock();
+            return outcome;
+        }
+        self.unswept = false;
+        self.release(outcome, note)
+    }
+
+    fn has_temporaries(&self) -> bool {
+        let is_temporary = |name: &FileName| matches!(name.kind(), Kind::Temporary | Kind::New);
+        let names = self.store.names_of(&self.domain);
+        names.map_or(true, |names| names.iter().any(is_temporary))
+    }
+
+    fn unlock(&mut self) {
+        if let Some(file) = self.file.take() {
+            // If this fails, closing the file unlocks it.
+            let _ = self.store.directory.unlock(&file);
+            self.store.directory.close_unwritten(file);
         }
     }
 

@@ -58,6 +58,7 @@ pub use operation::MalformedHistory;
 use facts::Facts;
 
 use crate::history::{Event, History};
+use crate::walk::Seen;
 use userdata_sim::crash::Storage;
 
 /// The facts about one run that are checked.
@@ -69,6 +70,8 @@ pub struct Checker<'a> {
     pub format: NameFormat,
     /// The host when it began.
     pub before: &'a HostImage,
+    /// What sweeps of this boot had seen then.
+    pub seen: &'a [Seen],
     /// The host when all processes had ended; none if the power was cut before.
     pub after: Option<&'a HostImage>,
     /// The disk at the end, if one more sweep is to be made of it.
@@ -133,7 +136,7 @@ impl Checker<'_> {
         checked
             .complaints
             .extend(unguarded::check(&facts, self.history));
-        checked.complaints.extend(sweeps::check(&facts));
+        checked.complaints.extend(sweeps::check(&facts, self.seen));
         checked.complaints.extend(line::check(&facts));
         let registers = registers::registers(&facts, after.map(|after| &after.tree));
         for register in &registers {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use userdata_core::DomainKey;
 
-use crate::walk::{Action, Report};
+use crate::walk::{Action, Report, Seen, Swept};
 use userdata_sim::Plant;
 use userdata_sim::faults::How;
 use userdata_sim::interpose::CallKind;
@@ -15,6 +15,20 @@ use userdata_sim::interpose::CallKind;
 pub struct History {
     /// The events in their order. The place in this list is the time.
     pub events: Vec<Event>,
+}
+
+impl History {
+    /// What its sweeps report to have seen of incarnations that are not there.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = Seen> {
+        let reports = self.events.iter().filter_map(|event| match event {
+            Event::Responded {
+                response: Response::Userdata(Report::Swept(swept)),
+                ..
+            } => Some(swept),
+            _ => None,
+        });
+        reports.flat_map(Swept::seen)
+    }
 }
 
 /// The number of a process in a run, or of a thread if a process has several, counted from zero in

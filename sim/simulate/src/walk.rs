@@ -19,6 +19,7 @@ mod reported;
 mod scene;
 mod shortage;
 mod swept;
+mod waits;
 
 pub use action::{Action, ActionKind, Slot};
 pub use crash_walk::{CrashWalk, Cut, Ended, WalkError, Walked};
@@ -29,4 +30,5 @@ pub use guarantee::{Broken, End, Guarantee, Incident};
 pub(crate) use recovery::{Recovered, store_once_more};
 pub use report::Report;
 pub use scene::{Scene, Setting};
-pub use swept::Swept;
+pub use swept::{Seen, Sight, Swept};
+pub use waits::Waits;

@@ -78,6 +78,7 @@ fn walk(
             history: &run.history,
             format: NameFormat::Libxl,
             before: &before,
+            seen: &run.seen,
             after: (run.end == Ending::Quiet).then_some(&after),
             storage: Some(&run.storage),
         };

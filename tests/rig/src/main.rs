@@ -1,7 +1,8 @@
 //! Checks that run in the dom0 of a real Xen host, beside real xl and real libxl.
 //!
-//! usage: `rig RESULTS.json [PART-OF-A-NAME]`
-//!        `rig libvirt RESULTS.json [PART-OF-A-NAME]`: the checks with libvirt instead
+//! usage: `rig [--rounds N] RESULTS.json [PART-OF-A-NAME]`
+//!        `rig [--rounds N] libvirt RESULTS.json [PART-OF-A-NAME]`: the checks with libvirt
+//!        instead
 //!        `rig open`: opens the hypervisor, and prints the result
 //!        `rig hold DOMID.UUID`: holds the domain's lock until it is killed
 //!        `rig churn DOMID.UUID`: changes the domain's values until it is killed
@@ -14,6 +15,8 @@ use std::env;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
 
 mod bare;
 mod check;
@@ -29,6 +32,7 @@ mod locks;
 mod opening;
 mod ours;
 mod program;
+mod rounds;
 mod storm;
 mod sweep;
 mod system_calls;
@@ -37,7 +41,23 @@ mod xl;
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let done = match *arguments {
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Returns whether all went well.
+fn run(arguments: &[&str]) -> Result<bool> {
+    match *arguments {
+        ["--rounds", number, ref rest @ ..] => {
+            rounds::want(number.parse().context("--rounds needs a number")?)?;
+            run(rest)
+        }
         ["open"] => opening::report(),
         ["churn", key] => churn::until_killed(key),
         ["hold", key] => holder::hold_until_killed(key),
@@ -45,21 +65,9 @@ fn main() -> ExitCode {
         ["libvirt", results, only] => check::run(checks::LIBVIRT, only, Path::new(results)),
         [results] => check::run(checks::ALL, "", Path::new(results)),
         [results, only] => check::run(checks::ALL, only, Path::new(results)),
-        _ => {
-            let _ = writeln!(
-                io::stderr(),
-                "usage: rig [libvirt] RESULTS.json [PART-OF-A-NAME] | open | (hold | churn) \
-                 DOMID.UUID"
-            );
-            return ExitCode::from(2);
-        }
-    };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error:#}");
-            ExitCode::from(2)
-        }
+        _ => bail!(
+            "usage: rig [--rounds N] [libvirt] RESULTS.json [PART-OF-A-NAME] | open | \
+             (hold | churn) DOMID.UUID"
+        ),
     }
 }

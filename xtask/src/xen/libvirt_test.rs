@@ -8,7 +8,7 @@ use super::apt::Source;
 use super::boot::Limit;
 use super::progress::{Lane, Screen};
 use super::report::{Found, Report};
-use super::rig::{Checks, Rig};
+use super::rig::{Checks, Rig, Which};
 use super::run_dir::RunDir;
 use super::{NO_RESULT, libvirt, tools};
 use crate::child::Interrupted;
@@ -22,7 +22,7 @@ pub(super) fn run(only: Option<&str>, source: &Source, limit: Limit) -> Result<u
     let lane = screen.lane("libvirt");
     let rig = Rig::build(&lane)?;
     let checks = Checks {
-        which: "libvirt",
+        which: Which::WithLibvirt,
         only: only.unwrap_or_default(),
         limit,
     };

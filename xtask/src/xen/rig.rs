@@ -1,5 +1,7 @@
 //! The rig's program and what it needs, built once for all releases, and run in a dom0.
 
+use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -31,11 +33,33 @@ pub(super) struct Rig {
 /// What to run in dom0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Checks<'a> {
-    /// Words of the rig's command line before the name of the results.
-    pub(super) which: &'a str,
+    pub(super) which: Which,
     /// Only checks whose name contains this.
     pub(super) only: &'a str,
     pub(super) limit: Limit,
+}
+
+/// The checks that the program has.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Which {
+    WithXl {
+        /// How often a check repeats what takes xl seconds, if not as often as in ci.
+        rounds: Option<NonZeroU32>,
+    },
+    WithLibvirt,
+}
+
+impl fmt::Display for Which {
+    /// The words of the program's command line before the name of the results.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WithXl { rounds: None } => Ok(()),
+            Self::WithXl {
+                rounds: Some(rounds),
+            } => write!(f, "--rounds {rounds}"),
+            Self::WithLibvirt => f.write_str("libvirt"),
+        }
+    }
 }
 
 impl Rig {

@@ -7,7 +7,6 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use super::apt::Source;
-use super::boot::Limit;
 use super::progress::{Lane, Screen};
 use super::release::Release;
 use super::report::{Check, Found, Report};
@@ -42,25 +41,14 @@ ls /run/xenstored >> out/boot/xenstored
 ";
 
 /// Builds our programs once and runs them in the dom0 of each release.
-pub(super) fn run(
-    releases: &[Release],
-    only: Option<&str>,
-    source: &Source,
-    limit: Limit,
-) -> Result<u8> {
+pub(super) fn run(releases: &[Release], checks: Checks<'_>, source: &Source) -> Result<u8> {
     let started = Instant::now();
     tools::ensure_to_test()?;
     let screen = Screen::new();
     let rig = Rig::build(&screen.lane("programs"))?;
     let mut report = Report::of(&rig.programs);
-    let only = only.unwrap_or_default();
-    let checks = Checks {
-        which: "",
-        only,
-        limit,
-    };
     let mut status = 0;
-    if without_xen::NAME.contains(only) {
+    if without_xen::NAME.contains(checks.only) {
         let found = here(&rig.path(), &screen);
         status = u8::from(found.why.is_some());
         report.here.push(found);

@@ -85,7 +85,7 @@ impl Destroy {
                     }
                     DestroyError::Unknown { problems, .. } => {
                         note(problems, output);
-                        keep(export, output);
+                        keep(export.as_ref(), output);
                     }
                     _ => {}
                 }
@@ -161,6 +161,7 @@ fn destroyed_despite(
         report(cleared, output);
     }
     note(problems, output);
+    keep(export, output);
     show(
         cleared,
         problems,
@@ -239,7 +240,7 @@ fn remove(export: Option<Export>, output: Output) {
 }
 
 /// Keeps the archive, because the domain may be gone, and its values with it.
-fn keep(export: Option<Export>, output: Output) {
+fn keep(export: Option<&Export>, output: Output) {
     if let Some(export) = export {
         let file = export.file();
         output.note(format_args!(

@@ -160,7 +160,14 @@ fn the_file_of_a_gone_domain_stays_whatever_the_command_returns() {
         for end in ["exit 0", "exit 3", "kill -9 $$"] {
             let sandbox = web();
             let ran = script(&sandbox, &format!("$0 sim destroy web {phase}; {end}"));
-            assert_eq!(ran.status, i32::from(end != "exit 0"), "{ran:?}");
+            let failed = end != "exit 0";
+            assert_eq!(ran.status, i32::from(failed), "{ran:?}");
+            let told = "userdata: out stays: it has the values as they were before the command ran";
+            assert_eq!(
+                ran.stderr.ends_with(&format!("{told}\n")),
+                failed,
+                "{ran:?}"
+            );
             assert_eq!(values(&sandbox).len(), 1);
             assert!(sandbox.files().is_empty());
         }

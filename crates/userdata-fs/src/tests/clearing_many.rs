@@ -20,6 +20,13 @@ fn names(domains: &[DomainKey]) -> Vec<FileName> {
     domains.iter().flat_map(of).collect()
 }
 
+/// The same, and the lock file of each domain.
+fn with_locks(domains: &[DomainKey]) -> Vec<FileName> {
+    let lock = |key| file(key, "l", "domain-userdata-lock");
+    let locks = domains.iter().map(lock);
+    names(domains).into_iter().chain(locks).collect()
+}
+
 fn clear(script: &Script, domains: &[DomainKey], names_max: usize, keep: Keep) -> Told {
     let mut told = Told::new();
     let clear = ClearEach {
@@ -86,7 +93,7 @@ fn lock_files_of_killed_holders_cost_no_further_reading() {
     let script = Script::default();
     let mut domains = vec![key()];
     domains.extend(many());
-    script.names(names(&domains));
+    script.names(with_locks(&domains));
     for domain in &domains {
         let domid = match *domain == key() {
             true => String::new(),
@@ -97,42 +104,87 @@ fn lock_files_of_killed_holders_cost_no_further_reading() {
     let told = clear(&script, &domains, NAMES_MAX, Keep::Nothing);
     for (_, cleared) in told {
         let cleared = cleared.unwrap();
-        assert_eq!((cleared.removed.len(), cleared.others.len()), (1, 2));
+        // The lock file is one of the three.
+        assert_eq!((cleared.removed.len(), cleared.others.len()), (1, 3));
     }
     assert_eq!(made(&script, "list"), 1);
     assert_eq!(made(&script, "unlink l"), 1);
 }
 
 #[test]
-fn a_killed_holders_temporaries_go_whatever_stays() {
-    let refuse = |script: &Script| {
-        let mut admit = |_: &_, _: &_| Err(Refused::ExistsAgain);
-        let store = script.store();
-        let durability = Durability::Process;
-        let mut each = |_: &_, _| ControlFlow::Continue(());
-        store.clear_each(&[key()], deadline(), durability, &mut admit, &mut each)
-    };
-    let keep = |script: &Script, keep| {
-        let mut told = clear(script, &[key()], NAMES_MAX, keep);
-        let cleared = told.pop().unwrap().1.unwrap();
-        assert!(cleared.removed.is_empty());
-        assert_eq!(cleared.others.len(), 1);
-        assert_eq!(cleared.others[0].kind, Kind::Temporary);
-    };
+fn a_killed_holders_temporaries_and_lock_are_told() {
+    let script = Script::default();
+    script
+        .names(with_locks(&[key()]))
+        .fail("create l", 0, Errno::EXIST);
     let age = Duration::from_secs(3600);
-    let all: [&dyn Fn(&Script); 2] = [&|script| refuse(script).unwrap(), &|script| {
-        keep(script, Keep::AllButStale { age })
-    }];
-    for clear in all {
+    let keep = Keep::AllButStale { age };
+    let mut told = clear(&script, &[key()], NAMES_MAX, keep);
+    let cleared = told.pop().unwrap().1.unwrap();
+    assert!(cleared.removed.is_empty());
+    let kinds: Vec<Kind> = cleared.others.iter().map(|record| record.kind).collect();
+    assert_eq!(kinds, [Kind::Temporary, Kind::Lock]);
+    assert_eq!(
+        (made(&script, "unlink t"), made(&script, "unlink l")),
+        (1, 1)
+    );
+    assert_eq!(made(&script, "unlink d") + made(&script, "unlink z"), 0);
+}
+
+/// Clears one domain, and returns the result and how many files were removed.
+fn clear_one(
+    script: &Script,
+    admitted: Result<Keep, Refused>,
+) -> (Result<Cleared, StoreError>, usize) {
+    let mut admitted = Some(admitted);
+    let mut admit = |_: &_, _: &_| admitted.take().unwrap();
+    let mut told = None;
+    let mut each = |_: &_, cleared| {
+        told = Some(cleared);
+        ControlFlow::Continue(())
+    };
+    let (store, durability) = (script.store(), Durability::Process);
+    store
+        .clear_each(&[key()], deadline(), durability, &mut admit, &mut each)
+        .unwrap();
+    let calls = script.calls();
+    let unlinked = calls.iter().filter(|call| call.starts_with("unlink "));
+    (told.unwrap(), unlinked.count())
+}
+
+#[test]
+fn a_refused_clear_leaves_a_killed_holders_temporaries_and_lock() {
+    for (found, temporaries, removed) in [
+        (false, true, 1),
+        (true, true, 0),
+        // Without them the lock file may be one that another process only just made.
+        (true, false, 1),
+    ] {
         let script = Script::default();
-        script
-            .names(names(&[key()]))
-            .fail("create l", 0, Errno::EXIST);
-        clear(&script);
-        assert_eq!(made(&script, "unlink t"), 1);
-        assert_eq!(made(&script, "unlink d") + made(&script, "unlink z"), 0);
-        assert_eq!(made(&script, "unlink l"), 1);
+        let mut all = with_locks(&[key()]);
+        all.retain(|name| temporaries || name.kind() != Kind::Temporary);
+        script.names(all);
+        if found {
+            script.fail("create l", 0, Errno::EXIST);
+        }
+        let (cleared, unlinked) = clear_one(&script, Err(Refused::ExistsAgain));
+        assert!(cleared.is_err());
+        assert_eq!((unlinked, made(&script, "unlink l")), (removed, removed));
+        assert_eq!(made(&script, "unlock l"), 1);
     }
+}
+
+#[test]
+fn without_a_search_a_found_lock_file_and_temporaries_stay() {
+    let script = Script::default();
+    script
+        .names(names(&[key()]))
+        .fail("create l", 0, Errno::EXIST)
+        .fail("list", 1, Errno::IO);
+    let age = Duration::from_secs(3600);
+    let (cleared, unlinked) = clear_one(&script, Ok(Keep::AllButStale { age }));
+    assert!(cleared.unwrap().others.is_empty());
+    assert_eq!(unlinked, 0);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use hv_sim::{EventError, Until};
 use userdata::sweep::Sightings;
@@ -15,7 +14,7 @@ use super::directory::ScheduledDirectory;
 use super::host::ScheduledHost;
 use super::task::Request;
 use crate::history::{Event, Invocation, Response};
-use crate::walk::{Action, Report, Slot, Swept};
+use crate::walk::{Action, Report, Slot, Swept, Waits};
 
 /// The real code, and what its user remembers.
 pub(crate) struct Library {
@@ -49,7 +48,7 @@ impl Library {
         let id = scheduled.recorder().begin(process, invocation);
         scheduled.trace(|| format!("[{}] {action}", id.0));
         let report = match action {
-            Action::Sweep { grace, .. } => Report::Swept(self.sweep(grace)),
+            Action::Sweep { waits, .. } => Report::Swept(self.sweep(&waits)),
             _ => action.perform_with(&self.userdata, |key| self.destroy(key)),
         };
         self.remember(&action, &report);
@@ -64,7 +63,7 @@ impl Library {
 
     /// Sweeps as the command does: by the sightings that earlier sweeps left, and replaced by its
     /// own as a whole. If another sweep has replaced them meanwhile, only what both saw is kept.
-    fn sweep(&self, grace: Duration) -> Swept {
+    fn sweep(&self, waits: &Waits) -> Swept {
         let sightings = || {
             self.sightings
                 .lock()
@@ -75,7 +74,7 @@ impl Library {
         let scheduled = self.host.scheduled();
         scheduled.set_sweeps(true);
         let began = scheduled.process().disk().clock();
-        let mut swept = Swept::by(&self.userdata, grace, &mut seen);
+        let mut swept = Swept::by(&self.userdata, waits, &mut seen);
         swept.began = began;
         scheduled.set_sweeps(false);
         if swept.error.is_some() {
@@ -161,8 +160,8 @@ impl Library {
                 values: Vec::new(),
                 durability,
             },
-            Request::Sweep(grace) => Action::Sweep {
-                grace,
+            Request::Sweep(waits) => Action::Sweep {
+                waits,
                 orphans: Vec::new(),
             },
             Request::Retrieve(userid) => Action::Retrieve {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use userdata_core::store::{Durability, Keep};
 use userdata_core::{DomainKey, Domid, Userid, Uuid, WritableUserid};
 
+use crate::walk::Waits;
 use userdata_sim::Plant;
 
 /// One thing that a process does.
@@ -61,8 +62,8 @@ pub enum Request {
     Import(Vec<(WritableUserid, Vec<u8>)>, Durability),
     /// To give the domain all values of another incarnation.
     CarryFrom(Whose, Durability),
-    /// To sweep all domains, with this grace.
-    Sweep(Duration),
+    /// To sweep all domains.
+    Sweep(Waits),
     /// To read.
     Retrieve(WritableUserid),
     /// To list.
@@ -188,7 +189,7 @@ impl fmt::Display for Request {
                 write!(f, " ({durability})")
             }
             Self::CarryFrom(whose, durability) => write!(f, "carry from {whose} ({durability})"),
-            Self::Sweep(grace) => write!(f, "sweep with a grace of {grace:?}"),
+            Self::Sweep(waits) => write!(f, "sweep with {waits}"),
             Self::Retrieve(userid) => write!(f, "retrieve {}", userid.as_userid()),
             Self::List => f.write_str("list"),
         }

@@ -30,6 +30,7 @@ impl Run {
             history: &self.history,
             format: NameFormat::Libxl,
             before: &self.began,
+            seen: &self.seen,
             after: (self.end == Ending::Quiet).then_some(&after),
             storage: Some(&self.storage),
         };

@@ -1,47 +1,51 @@
-//! Sweeps: data whose domid belongs to another uuid goes only after the grace, and a sweep that no
-//! other process disturbs leaves no data of a domain that does not exist.
+//! Sweeps: data whose domid belongs to another uuid goes only after the grace, and all data only
+//! after the settle time. A sweep that no other process disturbs leaves no data of a domain that
+//! does not exist and has settled.
 
+use userdata_core::DomainKey;
 use userdata_core::file_name::FileName;
 use userdata_core::store::FileType;
-use userdata_core::{DomainKey, Uuid};
 
 use super::complaint::Complaint;
 use super::facts::{Facts, HostImage};
 use super::operation::Operation;
 use crate::history::Event;
-use crate::walk::{Action, Guarantee, Report, Swept};
+use crate::walk::{Action, Guarantee, Report, Seen, Sight, Swept, Waits};
 
 /// Checks each removal that rests on what sweeps have seen before: one of this boot must have seen
-/// the same, that long ago.
-pub(crate) fn check(facts: &Facts<'_>) -> Vec<Complaint> {
-    let all = || facts.operations.iter().enumerate();
+/// the same, that long ago. All that sweeps saw must have been so. `seen` is what they had seen
+/// before the history begins.
+pub(crate) fn check(facts: &Facts<'_>, seen: &[Seen]) -> Vec<Complaint> {
     let mut complaints = Vec::new();
-    for (place, operation) in all() {
-        let Some((Action::Sweep { grace, .. }, swept)) = swept(operation) else {
+    for (place, operation) in facts.operations.iter().enumerate() {
+        let Some((waits, swept)) = swept(operation) else {
             continue;
         };
-        for (domain, uuid) in &swept.displaced {
-            let saw_it = |earlier: &Operation<'_>, swept_then: &Swept| {
-                earlier.ended < operation.began
-                    && swept_then.seen.contains(&(*domain, *uuid))
-                    && swept_then.began.saturating_add(*grace) <= swept.began
-                    && (earlier.hypervisor_lied || had(facts, earlier, domain, *uuid))
+        let mut complain = |why: String| {
+            let about = Guarantee::Lifetime;
+            complaints.push(Complaint::new(facts, about, None, why, [place]));
+        };
+        for Seen { domain, sight, .. } in swept.seen() {
+            if !operation.hypervisor_lied && !was_so(facts, operation, &domain, sight) {
+                complain(format!("a sweep saw of {domain} {sight}, which was not so"));
+            }
+        }
+        for (domain, sight) in &swept.orphans {
+            let span = match sight {
+                Sight::Gone => waits.settle,
+                Sight::OtherUuid(_) => waits.of_other_uuid(),
             };
-            let mut sweeps = facts.operations.iter();
-            let is_known = grace.is_zero()
-                || sweeps.any(|other| swept_of(other).is_some_and(|then| saw_it(other, then)));
-            let is_true = operation.hypervisor_lied || had(facts, operation, domain, *uuid);
-            if !(is_known && is_true) {
-                let why = format!(
-                    "a sweep took {domain} for gone because its domid belongs to {uuid}, and no \
-                     sweep of this boot has seen that for the grace"
-                );
-                complaints.push(Complaint::new(
-                    facts,
-                    Guarantee::Lifetime,
-                    None,
-                    why,
-                    [place],
+            let earlier = facts.operations.iter();
+            let earlier = earlier.filter(|earlier| earlier.ended < operation.began);
+            let mut earlier = earlier.filter_map(swept_of).flat_map(Swept::seen);
+            let is_it = |seen: &Seen| {
+                (seen.domain, seen.sight) == (*domain, *sight)
+                    && seen.at.saturating_add(span) <= swept.began
+            };
+            if !span.is_zero() && !earlier.any(|seen| is_it(&seen)) && !seen.iter().any(is_it) {
+                complain(format!(
+                    "a sweep removed the data of {domain} because of {sight}, and no sweep of this \
+                     boot had seen that for {span:?}"
                 ));
             }
         }
@@ -49,10 +53,16 @@ pub(crate) fn check(facts: &Facts<'_>) -> Vec<Complaint> {
     complaints
 }
 
-/// Whether the domain of a domid had this uuid at some moment of an operation.
-fn had(facts: &Facts<'_>, operation: &Operation<'_>, domain: &DomainKey, uuid: Uuid) -> bool {
-    let keys = facts.lifetimes.keys(domain.domid, operation.span());
-    keys.contains(&DomainKey::new(domain.domid, uuid))
+/// Whether what a sweep saw of a domain was so at some moment of it.
+fn was_so(facts: &Facts<'_>, sweep: &Operation<'_>, domain: &DomainKey, sight: Sight) -> bool {
+    let (lifetimes, span) = (&facts.lifetimes, sweep.span());
+    match sight {
+        Sight::Gone => lifetimes.ever_gone(domain, span),
+        Sight::OtherUuid(uuid) => {
+            let keys = lifetimes.keys(domain.domid, span);
+            keys.contains(&DomainKey::new(domain.domid, uuid))
+        }
+    }
 }
 
 /// Checks what is left if the last operation of all was a sweep that began when all others had
@@ -74,20 +84,25 @@ pub(crate) fn check_last(facts: &Facts<'_>, after: &HostImage) -> Vec<Complaint>
         )
     });
     let is_undisturbed = !operation.directory_failed && !operation.hypervisor_failed;
-    let went_well = swept_of(operation).is_some_and(|swept| {
+    let Some(swept) = swept_of(operation).filter(|swept| {
         swept.error.is_none() && swept.failed.is_empty() && swept.unknown.is_empty()
-    });
-    if !is_alone || something_else || !is_undisturbed || !went_well {
+    }) else {
+        return Vec::new();
+    };
+    if !is_alone || something_else || !is_undisturbed {
         return Vec::new();
     }
+    let settles = |domain: DomainKey| {
+        swept.waiting.contains(&(domain, Sight::Gone)) && !has_settled(facts, place, domain)
+    };
     let files = after
         .tree
         .iter()
         .filter(|(_, entry)| entry.file_type() != FileType::Directory);
     let names = files.filter_map(|(path, _)| FileName::parse(facts.format, path));
     let outlasts = names.filter(|name| {
-        let domid = name.owner().domid;
-        domid.is_some_and(|domid| after.host.guest(domid).is_none())
+        let key = name.owner().key();
+        key.is_some_and(|key| after.host.guest(key.domid).is_none() && !settles(key))
     });
     outlasts
         .map(|name| {
@@ -98,8 +113,36 @@ pub(crate) fn check_last(facts: &Facts<'_>, after: &HostImage) -> Vec<Complaint>
         .collect()
 }
 
-fn swept<'a>(operation: &Operation<'a>) -> Option<(&'a Action, &'a Swept)> {
-    Some((operation.action()?, swept_of(operation)?))
+/// Whether the sweep at this place had to remove the data of a domain that does not exist: all
+/// sweeps since the settle time saw that, and none of them can have lost the sighting.
+fn has_settled(facts: &Facts<'_>, place: usize, domain: DomainKey) -> bool {
+    let is_sweep =
+        |operation: &&Operation<'_>| matches!(operation.action(), Some(Action::Sweep { .. }));
+    let sweeps = || facts.operations.iter().filter(is_sweep);
+    let Some((waits, last)) = facts.operations.get(place).and_then(swept) else {
+        return false;
+    };
+    let saw_it = |operation: &&Operation<'_>| {
+        let is_alone = sweeps()
+            .filter(|other| other.overlaps(operation.span()))
+            .count()
+            == 1;
+        let saw = swept_of(operation).is_some_and(|then| {
+            then.error.is_none() && then.waiting.contains(&(domain, Sight::Gone))
+        });
+        is_alone && saw && !operation.hypervisor_failed
+    };
+    let sweeps: Vec<_> = sweeps().collect();
+    let saw_it_since = sweeps.into_iter().rev().take_while(saw_it);
+    let first = saw_it_since.filter_map(swept_of).last();
+    first.is_some_and(|first| first.began.saturating_add(waits.settle) <= last.began)
+}
+
+fn swept<'a>(operation: &Operation<'a>) -> Option<(&'a Waits, &'a Swept)> {
+    match operation.action()? {
+        Action::Sweep { waits, .. } => Some((waits, swept_of(operation)?)),
+        _ => None,
+    }
 }
 
 fn swept_of<'a>(operation: &Operation<'a>) -> Option<&'a Swept> {

@@ -12,6 +12,7 @@ use userdata_core::{DomainKey, Domid, Userid, Uuid, WritableUserid};
 use super::{Mix, Process, Role, Scenario};
 use crate::actor::{Interference, LibxlRequest, Life, Request, Task, Whose};
 use crate::misanswer::Misanswer;
+use crate::walk::Waits;
 use userdata_sim::Plant;
 use userdata_sim::faults::{At, Fault, How};
 use userdata_sim::interpose::CallKind;
@@ -165,6 +166,18 @@ impl Draw {
             2 => Duration::from_micros(300),
             _ => Duration::ZERO,
         }
+    }
+
+    fn waits(&mut self) -> Waits {
+        let waits = Waits::grace(self.grace());
+        if self.mix.settles == 0 || !self.percent(self.mix.settles) {
+            return waits;
+        }
+        let longer_than_any_run = Duration::from_secs(1 << 20);
+        waits.and_settle(match self.one_in(4) {
+            true => longer_than_any_run,
+            false => Duration::from_micros(1 + self.below(1000)),
+        })
     }
 
     fn process(&mut self, number: u32) -> Process {
@@ -323,7 +336,7 @@ impl Draw {
             5 => Request::Destroy(durability),
             6 => Request::DestroyInVain,
             7 => Request::Retrieve(userid),
-            9 => Request::Sweep(self.grace()),
+            9 => Request::Sweep(self.waits()),
             10 if self.one_in(2) => Request::CarryFrom(self.whose(), durability),
             10 => {
                 let second = self.userid();

@@ -9,7 +9,9 @@ use userdata_sim::random::Random;
 use userdata_sim::{SimDisk, SimOptions};
 
 use super::{Scenario, ScenarioError, Then};
+use crate::history::History;
 use crate::schedule::Ending;
+use crate::walk::Seen;
 
 /// The host on which a scenario runs.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(super) struct Ground {
     pub(super) host: SimHost,
     /// What sweeps have seen, as if they kept it in a file that outlives a boot.
     pub(super) sightings: Arc<Mutex<Sightings>>,
+    /// What the reports of sweeps of this boot say that they saw.
+    pub(super) seen: Vec<Seen>,
 }
 
 impl Ground {
@@ -27,15 +31,17 @@ impl Ground {
             disk: SimDisk::new(options(scenario)),
             host: SimHost::new(scenario.host_options()),
             sightings: Arc::default(),
+            seen: Vec::new(),
         }
     }
 
-    /// The same host after a scenario that ended so and left this storage.
+    /// The same host after a scenario with this history that ended so and left this storage.
     pub(super) fn then(
         &self,
         then: &Then,
         end: Ending,
         storage: &Storage,
+        history: &History,
     ) -> Result<Self, ScenarioError> {
         let (host, sightings) = (self.host.clone(), Arc::clone(&self.sightings));
         let disk = match then.boots {
@@ -49,10 +55,15 @@ impl Ground {
             }
             false => self.disk.clone(),
         };
+        let seen = match then.boots {
+            true => Vec::new(),
+            false => self.seen.iter().copied().chain(history.seen()).collect(),
+        };
         Ok(Self {
             disk,
             host,
             sightings,
+            seen,
         })
     }
 }

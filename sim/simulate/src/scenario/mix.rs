@@ -61,6 +61,8 @@ mix! {
     destroys: 10,
     /// How many in a thousand calls of this library sweep.
     sweeps: 0,
+    /// How many in a hundred sweeps wait for data to settle.
+    settles: 0,
     /// How many in a thousand calls of this library import values or carry them.
     follows: 0,
     /// How many in a hundred tasks of a toolstack bring a domain back with the domid and uuid that
@@ -146,6 +148,7 @@ impl Mix {
                 toolstack: 6,
                 destroys: 60,
                 sweeps: 100,
+                settles: 40,
                 follows: 80,
                 returns: 20,
                 hides: 8,
@@ -169,7 +172,9 @@ impl Mix {
                 adversary: 1,
                 destroys: 40,
                 sweeps: 20,
+                settles: 30,
                 follows: 20,
+                hides: 8,
                 faults: 6,
                 misanswers: 3,
                 kills: 15,

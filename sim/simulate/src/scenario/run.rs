@@ -17,6 +17,7 @@ use crate::actor::{
 use crate::checker::HostImage;
 use crate::history::{Event, History, ProcessId};
 use crate::schedule::{Choices, Decision, Ending, Player, Stage};
+use crate::walk::Seen;
 use userdata_sim::crash::Storage;
 use userdata_sim::{SimDisk, SimProcess};
 
@@ -26,6 +27,8 @@ use userdata_sim::{SimDisk, SimProcess};
 pub struct Run {
     /// The host when it began, before the domains of the beginning were created.
     pub began: HostImage,
+    /// What sweeps of this boot had seen before it began.
+    pub seen: Vec<Seen>,
     /// What was observed.
     pub history: History,
     /// How it ended.
@@ -131,13 +134,14 @@ impl Scenario {
         let then = match &self.then {
             // After a power cut nothing goes on without a boot.
             Some(then) if end == Ending::Quiet || end == Ending::PowerCut && then.boots => {
-                let ground = ground.then(then, end, &storage)?;
+                let ground = ground.then(then, end, &storage, &recorded.history)?;
                 Some(Box::new(then.scenario.run_on(&ground, choices, tracing)?))
             }
             _ => None,
         };
         Ok(Run {
             began,
+            seen: ground.seen.clone(),
             history: recorded.history,
             end,
             storage,

@@ -1,7 +1,6 @@
 //! `Action`: what one process does to the userdata of a host.
 
 use std::cell::Cell;
-use std::time::Duration;
 
 use hv_sim::SimHost;
 use strum::EnumDiscriminants;
@@ -16,6 +15,7 @@ use userdata_core::{DomainKey, Domid, Hypervisor, Store, Uuid, WritableUserid};
 use super::damaged::import_damaged;
 use super::report::Report;
 use super::swept::Swept;
+use super::waits::Waits;
 
 /// A domain and a userid: where a value is stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,8 +136,8 @@ pub enum Action {
     },
     /// [`Userdata::sweep`].
     Sweep {
-        /// For how long another uuid must have been seen.
-        grace: Duration,
+        /// For how long sweeps must have seen that a domain is gone.
+        waits: Waits,
         /// The incarnations whose data is known to be removed, if they are known.
         orphans: Vec<DomainKey>,
     },
@@ -242,8 +242,8 @@ impl Action {
             Self::Carry { from, to, .. } => userdata
                 .carry(*from, *to, &Selection::everything())
                 .map_or_else(Report::Failed, Report::Carried),
-            Self::Sweep { grace, .. } => {
-                Report::Swept(Swept::by(&userdata, *grace, &mut Sightings::new()))
+            Self::Sweep { waits, .. } => {
+                Report::Swept(Swept::by(&userdata, waits, &mut Sightings::new()))
             }
             Self::Retrieve { slot } => userdata
                 .retrieve(slot.domain, &slot.userid)

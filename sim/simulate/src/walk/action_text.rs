@@ -90,7 +90,7 @@ impl fmt::Display for Action {
                 durability,
                 ..
             } => write!(f, "carry {from} to {to} ({durability})"),
-            Self::Sweep { grace, .. } => write!(f, "sweep with a grace of {grace:?}"),
+            Self::Sweep { waits, .. } => write!(f, "sweep with {waits}"),
             Self::Retrieve { slot } => write!(f, "retrieve {slot}"),
             Self::List { domain } => write!(f, "list {}", domain.domid),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use userdata_core::file_name::NameFormat;
 use userdata_core::store::{Durability, Keep};
 
-use super::{Action, Scene};
+use super::{Action, Scene, Waits};
 
 impl Scene {
     /// Calls of the facade on the first domain, once for each content that they may find there.
@@ -71,7 +71,10 @@ impl Scene {
         ];
         // In the seed layout a sweep is refused.
         if self.setting().format == NameFormat::Libxl {
-            let sweep = |grace, orphans| Action::Sweep { grace, orphans };
+            let sweep = |grace, orphans| {
+                let waits = Waits::grace(grace);
+                Action::Sweep { waits, orphans }
+            };
             all.push(sweep(Duration::ZERO, vec![self.before()]));
             all.push(sweep(Self::GRACE, Vec::new()));
         }

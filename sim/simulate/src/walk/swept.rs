@@ -4,11 +4,42 @@ use std::fmt;
 use std::time::Duration;
 
 use userdata::Userdata;
-use userdata::sweep::{Kept, Orphan, Sightings, SweepError, SweepOptions, Verdict, What};
+use userdata::sweep::{Kept, Orphan, Sightings, SweepError, Verdict, What};
 use userdata_core::file_name::Kind;
 use userdata_core::{DomainKey, Hypervisor, Store, Userid, Uuid};
 
+use super::Waits;
 use super::report::Chain;
+
+/// What a sweep sees of an incarnation that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// It does not exist.
+    Gone,
+    /// The domain of its domid has this uuid.
+    OtherUuid(Uuid),
+}
+
+impl fmt::Display for Sight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("its end"),
+            Self::OtherUuid(uuid) => write!(f, "the uuid {uuid} of its domid"),
+        }
+    }
+}
+
+/// That a sweep saw this of an incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Seen {
+    /// The incarnation.
+    pub domain: DomainKey,
+    /// What was seen of it.
+    pub sight: Sight,
+    /// When the sweep began, by the clock of the host.
+    pub at: Duration,
+}
 
 /// The reports of a sweep.
 #[derive(Debug, Default)]
@@ -20,12 +51,11 @@ pub struct Swept {
     pub others: usize,
     /// The errors about records that it could not remove, and domains that it could not judge.
     pub failed: Vec<String>,
-    /// The incarnations that it judged to be gone.
-    pub orphans: Vec<DomainKey>,
-    /// The orphans that it judged so because their domids belong to these uuids.
-    pub displaced: Vec<(DomainKey, Uuid)>,
-    /// The incarnations whose domids it saw to belong to these uuids, orphans included.
-    pub seen: Vec<(DomainKey, Uuid)>,
+    /// The incarnations that it judged to be gone, and why.
+    pub orphans: Vec<(DomainKey, Sight)>,
+    /// The incarnations of which it saw this, and whose data is kept until sweeps have seen it for
+    /// longer.
+    pub waiting: Vec<(DomainKey, Sight)>,
     /// When it began, by the clock of the host; zero if that does not matter.
     pub began: Duration,
     /// The incarnations whose lock it did not get, or of which the hypervisor did not answer.
@@ -38,11 +68,10 @@ impl Swept {
     /// Sweeps with the sightings of earlier sweeps.
     pub(crate) fn by<H: Hypervisor, S: Store>(
         userdata: &Userdata<H, S>,
-        grace: Duration,
+        waits: &Waits,
         sightings: &mut Sightings,
     ) -> Self {
-        let mut options = SweepOptions::default();
-        options.grace = grace;
+        let options = waits.options();
         let mut this = Self::default();
         let swept = userdata.sweep(&options, sightings, |told| match &told.what {
             What::Removed(record) if record.kind == Kind::Data => {
@@ -52,14 +81,17 @@ impl Swept {
             What::Failed(error) => this.failed.push(Chain(error).to_string()),
             What::Judged => match told.verdict {
                 Verdict::Orphan(orphan) => {
-                    this.orphans.push(told.domain);
-                    if let Orphan::OtherUuid { uuid, .. } = orphan {
-                        this.seen.push((told.domain, *uuid));
-                        this.displaced.push((told.domain, *uuid));
-                    }
+                    let sight = match orphan {
+                        Orphan::OtherUuid { uuid, .. } => Sight::OtherUuid(*uuid),
+                        _ => Sight::Gone,
+                    };
+                    this.orphans.push((told.domain, sight));
                 }
                 Verdict::Kept(Kept::OtherUuid { uuid, .. }) => {
-                    this.seen.push((told.domain, *uuid));
+                    this.waiting.push((told.domain, Sight::OtherUuid(*uuid)));
+                }
+                Verdict::Kept(Kept::Settling { .. }) => {
+                    this.waiting.push((told.domain, Sight::Gone));
                 }
                 Verdict::Kept(Kept::Failed(error)) => {
                     this.failed.push(Chain(error).to_string());
@@ -72,6 +104,16 @@ impl Swept {
         });
         this.error = swept.err();
         this
+    }
+
+    /// What it saw of incarnations that are not there.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = Seen> {
+        let seen = self.orphans.iter().chain(&self.waiting);
+        seen.map(|(domain, sight)| Seen {
+            domain: *domain,
+            sight: *sight,
+            at: self.began,
+        })
     }
 
     /// Whether it removed the value of this userid of this incarnation.

@@ -4,15 +4,17 @@ use anyhow::{Result, ensure};
 
 use crate::guest::Guest;
 use crate::storm::Storm;
-use crate::{host, libxl, program, sweep};
+use crate::{host, libxl, program, rounds, sweep};
 
+/// Unless the command line has another number.
 const ROUNDS: usize = 20;
 
 /// Every store of every round either succeeded or failed because the domain was being destroyed;
 /// the last one failed because there was no such domain.
 pub(super) fn no_store_of_ours_outlives_its_domain() -> Result<()> {
+    let rounds = rounds::or(ROUNDS);
     let (mut stored, mut in_the_gap) = (0, 0);
-    for round in 1..=ROUNDS {
+    for round in 1..=rounds {
         let guest = Guest::create("storm")?;
         let domid = guest.domid;
         let storm = Storm::start(guest.key)?;
@@ -29,7 +31,7 @@ pub(super) fn no_store_of_ours_outlives_its_domain() -> Result<()> {
         );
     }
     program::say(&format!(
-        "{stored} stores of ours in {ROUNDS} rounds left nothing; in {in_the_gap} rounds some were \
+        "{stored} stores of ours in {rounds} rounds left nothing; in {in_the_gap} rounds some were \
          refused while xl destroyed the domain"
     ))?;
     // Otherwise no store came during the destruction, and the check has shown nothing.
@@ -40,8 +42,9 @@ pub(super) fn no_store_of_ours_outlives_its_domain() -> Result<()> {
 /// The same with real libxl's stores. It shows that the check above does not pass by accident. One
 /// sweep removes what all rounds left.
 pub(super) fn libxl_leaks_in_nearly_every_round() -> Result<()> {
+    let rounds = rounds::or(ROUNDS);
     let (mut leaked, mut dead) = (0, Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let guest = Guest::create("storm")?;
         let domid = guest.domid;
         dead.push(guest.key);
@@ -55,11 +58,11 @@ pub(super) fn libxl_leaks_in_nearly_every_round() -> Result<()> {
     sweep::once()?;
     sweep::ensure_gone(&dead)?;
     program::say(&format!(
-        "real libxl left a value behind in {leaked} of {ROUNDS} rounds"
+        "real libxl left a value behind in {leaked} of {rounds} rounds"
     ))?;
     ensure!(
-        leaked > ROUNDS / 2,
-        "real libxl left a value behind in {leaked} of {ROUNDS} rounds only"
+        leaked > rounds / 2,
+        "real libxl left a value behind in {leaked} of {rounds} rounds only"
     );
     Ok(())
 }

@@ -16,12 +16,13 @@ use crate::holder::Holder;
 use crate::ours::USERID;
 use crate::program::Program;
 use crate::storm::Storm;
-use crate::{host, libxl, locks, ours, program, sweep};
+use crate::{host, libxl, locks, ours, program, rounds, sweep};
 
 /// Rounds of a check that needs no xl.
 const ROUNDS: usize = 50;
 
-/// Rounds of a check whose domains xl creates and destroys, which takes a second.
+/// Rounds of a check whose domains xl creates and destroys, which takes seconds; unless the command
+/// line has another number.
 const ROUNDS_OF_XL: usize = 10;
 
 /// The same with stores of this project and of libxl at once; `leak.rs` has 40 rounds with either
@@ -43,8 +44,9 @@ pub(super) fn a_sweep_after_stores_during_xl_destroy_leaves_nothing_dead() -> Re
     let living = [neighbour.key];
     ours::store("neighbour", STAYS, b"value")?;
     let stand = sweep::values(&living)?;
+    let rounds = rounds::or(ROUNDS_OF_STORMS);
     let mut dead = Vec::new();
-    for _ in 0..ROUNDS_OF_STORMS {
+    for _ in 0..rounds {
         let guest = Guest::create("storm")?;
         dead.push(guest.key);
         let theirs = libxl::storm(guest.domid, "leaked")?;
@@ -61,7 +63,7 @@ pub(super) fn a_sweep_after_stores_during_xl_destroy_leaves_nothing_dead() -> Re
         "a living domain has lost values"
     );
     program::say(&format!(
-        "{leaked} values left by {ROUNDS_OF_STORMS} destructions, {} files removed",
+        "{leaked} values left by {rounds} destructions, {} files removed",
         swept.removed().len()
     ))?;
     ensure!(leaked > 0, "nothing was left for the sweep");
@@ -202,7 +204,8 @@ pub(super) fn a_sweep_after_xl_destroy_was_killed_keeps_all_that_lives() -> Resu
     let whole = started.elapsed();
     let (mut dead, mut half) = (Vec::new(), Vec::new());
     let mut untouched = None;
-    for round in 1..=ROUNDS_OF_XL {
+    let rounds = rounds::or(ROUNDS_OF_XL);
+    for round in 1..=rounds {
         let guest = match untouched.take() {
             Some(guest) => guest,
             None => Guest::create(&format!("killed{round}"))?,
@@ -210,7 +213,7 @@ pub(super) fn a_sweep_after_xl_destroy_was_killed_keeps_all_that_lives() -> Resu
         let domid = guest.domid.to_string();
         ours::store(&domid, STAYS, b"value")?;
         let xl = Program::start(&["xl", "destroy", &domid], b"")?;
-        thread::sleep(whole * u32::try_from(round)? / u32::try_from(ROUNDS_OF_XL)?);
+        thread::sleep(whole * u32::try_from(round)? / u32::try_from(rounds)?);
         // This also waits for the child in which xl destroys the domain: it has xl's output.
         xl.kill()?;
         let node = format!("/local/domain/{domid}/vm");
@@ -249,7 +252,7 @@ pub(super) fn a_sweep_after_xl_destroy_was_killed_keeps_all_that_lives() -> Resu
         swept.attention()?
     );
     program::say(&format!(
-        "of {ROUNDS_OF_XL} destructions that were killed, {} were done and {} half done",
+        "of {rounds} destructions that were killed, {} were done and {} half done",
         dead.len(),
         halves
     ))?;

@@ -14,7 +14,7 @@ use userdata_simulate::actor::{LibxlRequest, Life, Request, Task, Whose};
 use userdata_simulate::misanswer::Misanswer;
 use userdata_simulate::scenario::{Role, Scenario};
 use userdata_simulate::schedule::Bounds;
-use userdata_simulate::walk::Scene;
+use userdata_simulate::walk::{Scene, Waits};
 
 /// A scenario, and how much its schedules may disturb it.
 #[derive(Clone, Debug)]
@@ -153,6 +153,13 @@ fn pairs() -> Vec<[Part; 2]> {
         [
             store(),
             ours(vec![ask(Request::DestroyWithExport(Durability::Full))]),
+        ],
+        [
+            ours(vec![
+                put("a value"),
+                ask(Request::DestroyWithExport(Durability::Full)),
+            ]),
+            ours(vec![carry(theirs(), second())]),
         ],
     ]
 }
@@ -315,7 +322,7 @@ fn leaves_data_and_comes_back() -> Part {
 }
 
 fn sweeps() -> Part {
-    ours(vec![ask(Request::Sweep(Scene::GRACE))])
+    ours(vec![ask(Request::Sweep(Waits::grace(Scene::GRACE)))])
 }
 
 fn import() -> Task {

@@ -29,6 +29,7 @@ fn a_malformed_history_is_refused() {
         history: &story.history,
         format: userdata_core::file_name::NameFormat::Libxl,
         before: &before,
+        seen: &[],
         after: None,
         storage: None,
     };

@@ -19,7 +19,7 @@ use super::super::{Checked, Checker, HostImage};
 use crate::history::{
     Event, History, Invocation, LibxlBug, LibxlCall, OperationId, ProcessId, Response,
 };
-use crate::walk::{Action, Report, Slot};
+use crate::walk::{Action, Report, Seen, Slot};
 use userdata_sim::crash::Tree;
 use userdata_sim::{Plant, SimDisk, SimOptions};
 
@@ -30,6 +30,7 @@ pub(super) struct Story {
     pub(super) history: History,
     pub(super) host: SimHost,
     before: HostImage,
+    seen: Vec<Seen>,
     after: Option<HostImage>,
     operations: usize,
 }
@@ -90,6 +91,7 @@ impl Story {
             history: History::default(),
             host,
             before,
+            seen: Vec::new(),
             after: None,
             operations: 0,
         }
@@ -191,6 +193,11 @@ impl Story {
         });
     }
 
+    /// A sweep of this boot had seen this before the story begins.
+    pub(super) fn was_seen(&mut self, seen: Seen) {
+        self.seen.push(seen);
+    }
+
     pub(super) fn before(&self) -> &HostImage {
         &self.before
     }
@@ -200,6 +207,7 @@ impl Story {
             history: &self.history,
             format: NameFormat::Libxl,
             before: &self.before,
+            seen: &self.seen,
             after: self.after.as_ref(),
             storage: None,
         };

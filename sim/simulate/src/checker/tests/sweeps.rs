@@ -7,15 +7,22 @@ use userdata_core::store::Transferred;
 use userdata_core::{DomainKey, Domid, Userid, Uuid};
 
 use super::story::{FULL, Story, key, slot, store, tree, xl};
-use crate::walk::{Action, Guarantee, Report, Swept};
+use crate::walk::{Action, Guarantee, Report, Seen, Sight, Swept, Waits};
 
 const GRACE: Duration = Duration::from_secs(60);
+
+/// Another time than the grace.
+const SETTLE: Duration = Duration::from_secs(20);
 
 const OTHER: Uuid = Uuid::from_u128(7);
 
 fn sweep(grace: Duration) -> Action {
+    sweep_that(Waits::grace(grace))
+}
+
+fn sweep_that(waits: Waits) -> Action {
     let orphans = Vec::new();
-    Action::Sweep { grace, orphans }
+    Action::Sweep { waits, orphans }
 }
 
 fn removed(domain: DomainKey) -> Vec<(DomainKey, Userid)> {
@@ -46,15 +53,15 @@ fn displaced_after(span: Duration, sees: bool) -> Story {
     let (domid, uuid) = (five(), OTHER);
     s.stores(0, xl(), "a");
     s.host(hv_sim::Event::SetUuid { domid, uuid });
+    let sight = Sight::OtherUuid(OTHER);
     let first = Swept {
-        seen: sees.then_some((key(5), OTHER)).into_iter().collect(),
+        waiting: sees.then_some((key(5), sight)).into_iter().collect(),
         ..Swept::default()
     };
     s.does(0, sweep(GRACE), Report::Swept(first));
     let second = Swept {
         removed: removed(key(5)),
-        seen: vec![(key(5), OTHER)],
-        displaced: vec![(key(5), OTHER)],
+        orphans: vec![(key(5), sight)],
         began: span,
         ..Swept::default()
     };
@@ -64,10 +71,81 @@ fn displaced_after(span: Duration, sees: bool) -> Story {
 
 #[test]
 fn data_goes_only_after_the_grace_that_a_sweep_of_this_boot_began() {
-    let early = Some((Guarantee::Lifetime, "no sweep of this boot has seen that"));
+    let early = Some((Guarantee::Lifetime, "no sweep of this boot had seen that"));
     is_told(&displaced_after(GRACE, true), None);
     is_told(&displaced_after(GRACE / 2, true), early);
     is_told(&displaced_after(GRACE, false), early);
+}
+
+/// The domain is gone, sweeps that wait for the settle time see that, and the last one, this long
+/// after the first, removes the data or leaves it.
+fn gone_for(span: Duration, sees: &[bool], removes: bool) -> Story {
+    let mut s = Story::with(&[(xl(), b"a")]);
+    s.destroys_domain(5, Until::Gone);
+    let waits = Waits::grace(GRACE).and_settle(SETTLE);
+    let gone = vec![(key(5), Sight::Gone)];
+    for sees in sees {
+        let swept = Swept {
+            waiting: sees.then(|| gone.clone()).unwrap_or_default(),
+            ..Swept::default()
+        };
+        s.does(0, sweep_that(waits), Report::Swept(swept));
+    }
+    let mut last = Swept {
+        began: span,
+        ..Swept::default()
+    };
+    if removes {
+        last.removed = removed(key(5));
+        last.orphans = gone;
+        s.leaves(&[]);
+    } else {
+        last.waiting = gone;
+        s.leaves(&[(xl(), b"a")]);
+    }
+    s.does(0, sweep_that(waits), Report::Swept(last));
+    s
+}
+
+#[test]
+fn with_a_settle_time_data_goes_only_after_it() {
+    let early = Some((Guarantee::Lifetime, "no sweep of this boot had seen that"));
+    is_told(&gone_for(SETTLE, &[true], true), None);
+    is_told(&gone_for(SETTLE / 2, &[true], true), early);
+    is_told(&gone_for(SETTLE, &[false], true), early);
+    is_told(&gone_for(SETTLE, &[], true), early);
+}
+
+#[test]
+fn a_sweep_before_the_history_counts_if_it_is_of_this_boot() {
+    let mut s = gone_for(SETTLE, &[], true);
+    s.was_seen(Seen {
+        domain: key(5),
+        sight: Sight::Gone,
+        at: Duration::ZERO,
+    });
+    is_told(&s, None);
+}
+
+#[test]
+fn a_sweep_that_waits_sees_only_what_is_so() {
+    let mut s = Story::new();
+    let swept = Swept {
+        waiting: vec![(key(5), Sight::Gone)],
+        ..Swept::default()
+    };
+    s.does(0, sweep(GRACE), Report::Swept(swept));
+    is_told(&s, Some((Guarantee::Lifetime, "which was not so")));
+}
+
+#[test]
+fn after_the_settle_time_data_does_not_stay() {
+    let outlasts = Some((Guarantee::Lifetime, "it outlasts its domain and a sweep"));
+    is_told(&gone_for(SETTLE, &[true, true], false), outlasts);
+    is_told(&gone_for(SETTLE / 2, &[true], false), None);
+    // A sweep in between did not see it, so that it begins anew.
+    is_told(&gone_for(SETTLE, &[true, false], false), None);
+    is_told(&gone_for(SETTLE, &[], false), None);
 }
 
 #[test]

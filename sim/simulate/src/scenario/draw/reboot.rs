@@ -59,7 +59,7 @@ impl Draw {
     fn boot_sweep(&mut self) -> Process {
         let tasks = [Task::Userdata(
             Whose::Exactly(DomainKey::new(Domid::ZERO, Uuid::nil())),
-            Request::Sweep(self.grace()),
+            Request::Sweep(self.waits()),
         )];
         let mut process = Process::new(Role::Library, tasks);
         let length = 10 * STEPS_PER_TASK;

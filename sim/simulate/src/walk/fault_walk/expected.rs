@@ -144,7 +144,7 @@ impl FaultWalk<'_> {
     /// The expected content of the disk after a sweep, if its reports are true.
     fn swept(&self, run: &Run, swept: &Swept) -> Result<Expectation, String> {
         let before = self.scene.expectation();
-        let Action::Sweep { orphans, grace } = self.action else {
+        let Action::Sweep { orphans, waits } = self.action else {
             return Err("there was no sweep".to_owned());
         };
         let mut removed: Vec<DomainKey> = swept.removed.iter().map(|(of, _)| *of).collect();
@@ -170,7 +170,7 @@ impl FaultWalk<'_> {
             ));
         }
         let action = Action::Sweep {
-            grace: *grace,
+            waits: *waits,
             orphans: removed,
         };
         let is_removed = |slot: &Slot| swept.has_removed(&slot.domain, slot.userid.as_userid());

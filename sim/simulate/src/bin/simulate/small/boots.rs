@@ -6,6 +6,7 @@ use userdata_core::{DomainKey, Domid, Uuid};
 use userdata_simulate::actor::{Life, Request, Task, Whose};
 use userdata_simulate::scenario::{Scenario, Then};
 use userdata_simulate::schedule::Bounds;
+use userdata_simulate::walk::Waits;
 
 use super::{Small, ask, first, ours, put, scenario, theirs, xl};
 
@@ -89,7 +90,7 @@ fn boots_into(mut before: Scenario, after: Scenario) -> Scenario {
 
 fn sweep_all(grace: Duration) -> Task {
     let of_none = Whose::Exactly(DomainKey::new(Domid::ZERO, Uuid::nil()));
-    Task::Userdata(of_none, Request::Sweep(grace))
+    Task::Userdata(of_none, Request::Sweep(Waits::grace(grace)))
 }
 
 fn other_uuid() -> Task {
