@@ -1,7 +1,6 @@
 //! Unit tests of the protocols: which questions are asked, in which order, and what follows from
 //! each answer; pinned on mocks of the traits.
 
-mod carrying;
 mod destroying;
 mod mock;
 mod storing;

@@ -30,8 +30,7 @@ Examples:
 
 pub(crate) const CARRY: &str = "\
 This is for toolstacks that create the new domain before they destroy the old one, and for a domain
-whose uuid was changed. While 'userdata destroy' runs for OLD, nothing is carried from it, since the
-values may be exported already. If the command is killed, the same command completes the carry.
+whose uuid was changed. If the command is killed, the same command completes the carry.
 
 Examples:
   userdata carry 7.dd0432cd-1e00-4034-a9f8-262cf3743e99 8

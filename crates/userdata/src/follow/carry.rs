@@ -1,6 +1,6 @@
 //! Carry: moving values from one domain to another on the same host.
 
-use userdata_core::store::{Refused, State, Transfer, Transferred};
+use userdata_core::store::{State, Transfer, Transferred};
 use userdata_core::{DomainKey, Hypervisor, Store};
 
 use super::Selection;
@@ -13,19 +13,15 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// domain whose uuid was changed. At every instant each value belongs to exactly one of the
     /// two.
     ///
-    /// While a process destroys the old domain by [`Userdata::destroy`], no value of it is carried:
-    /// that process may have exported them already.
-    ///
     /// A value that is stored for the old domain afterwards stays there. If the process is killed,
     /// the same call completes the carry. If there is nothing to carry, the call succeeds.
     ///
     /// # Errors
     ///
     /// [`UserdataErrorKind::SameDomain`]; [`UserdataErrorKind::NoSuchDomain`] or
-    /// [`UserdataErrorKind::BeingDestroyed`] for the new domain;
-    /// [`UserdataErrorKind::BeingDestroyed`] for the old domain while another process has it marked
-    /// as closing. If the new domain already has one of the values with other bytes, nothing is
-    /// changed, and [`is_conflict`](UserdataError::is_conflict) of the error is true.
+    /// [`UserdataErrorKind::BeingDestroyed`] for the new domain. If the new domain already has one
+    /// of the values with other bytes, nothing is changed, and
+    /// [`is_conflict`](UserdataError::is_conflict) of the error is true.
     ///
     /// # Example
     ///
@@ -57,28 +53,20 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     ) -> Result<Transferred, UserdataError> {
         let target = to.into();
         let time_left = self.time_left();
-        let mut gives = true;
-        let mut transfer = || {
+        let transfer = || {
             let to = find_alive(&self.hypervisor, target)?;
             if from == to {
                 return Err(UserdataErrorKind::SameDomain);
             }
             let has = |userid: &_| which.has(userid);
             let transfer = Transfer::new(from, to, &has).with_durability(self.options.durability);
-            let mut admit = |giver: &State, taker: &State| {
-                gives = !giver.closing;
-                match gives {
-                    true => admit_store(&self.hypervisor, &to, taker),
-                    false => Err(Refused::BeingDestroyed),
-                }
-            };
+            // The old domain may be marked as closing: its values are moved before they would be
+            // removed.
+            let mut admit = |_: &State, state: &State| admit_store(&self.hypervisor, &to, state);
             Ok(self
                 .store
                 .transfer(&transfer, time_left.get(), &mut admit)?)
         };
-        transfer().map_err(|kind| match gives {
-            true => UserdataError::of("carry userdata to", None, target, kind),
-            false => UserdataError::of("carry userdata from", None, from.into(), kind),
-        })
+        transfer().map_err(|kind| UserdataError::of("carry userdata to", None, target, kind))
     }
 }

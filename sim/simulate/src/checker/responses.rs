@@ -89,11 +89,6 @@ impl<'a> Response<'a> {
                 false => honest("the reported durability is not the one that was asked for"),
             },
             Report::Carried(carried) => match carried.durability == self.action.durability() {
-                true if !carried.moved.is_empty() && self.takes_from_closing() => {
-                    let why = "values were carried from a domain after another process had \
-                               exported them to destroy it";
-                    Some((Guarantee::Lifetime, why.to_owned()))
-                }
                 true => self.late(),
                 false => honest("the reported durability is not the one that was asked for"),
             },
@@ -194,7 +189,6 @@ impl<'a> Response<'a> {
                 // a process that is destroying the domain.
                 let destroyed = lifetimes.ever_leaves(&self.key, span)
                     || self.is_contended()
-                    || self.destroyers_of_giver().next().is_some()
                     || self.operation.directory_failed;
                 match destroyed {
                     true => None,
@@ -208,66 +202,6 @@ impl<'a> Response<'a> {
             UserdataErrorKind::Store(error) => self.wrong_failure(error.kind()),
             _ => None,
         }
-    }
-
-    /// The operations that destroy the domain that gives its values to another one, at the same
-    /// time.
-    fn destroyers_of_giver(&self) -> impl Iterator<Item = &Operation<'_>> {
-        let giver = match self.action {
-            Action::Carry { from, .. } => Some(*from),
-            _ => None,
-        };
-        let others = self.facts.operations.iter();
-        others.filter(move |other| {
-            let marks = matches!(
-                other.action(),
-                Some(
-                    Action::Destroy { domain, .. }
-                        | Action::DestroyWithExport { domain, .. }
-                        | Action::DestroyWithError { domain, .. }
-                        | Action::DestroyInVain { domain }
-                ) if Some(*domain) == giver
-            );
-            marks && other.overlaps(self.operation.span())
-        })
-    }
-
-    /// Whether a carry began and ended while another process that had exported the values of the
-    /// domain was destroying it.
-    fn takes_from_closing(&self) -> bool {
-        let facts = self.facts;
-        let is_destroyed = |at: usize, domid: Domid| {
-            let event = facts.history.events.get(at);
-            matches!(
-                event,
-                Some(Event::Host { event: hv_sim::Event::Destroy { domid: ended, .. }, .. })
-                    if *ended == domid
-            )
-        };
-        self.destroyers_of_giver().any(|destroyer| {
-            let domid = destroyer.domid();
-            let is_alone = facts.operations.iter().all(|other| {
-                let ends = match other.invocation {
-                    Invocation::Userdata(action) => action.ends_domain(),
-                    Invocation::Libxl(_) => true,
-                };
-                other.id == destroyer.id
-                    || !ends
-                    || other.domid() != domid
-                    || !other.overlaps(destroyer.span())
-            });
-            let is_undisturbed = !destroyer.directory_failed
-                && !self.operation.directory_failed
-                && !facts.broken_locks.touch(destroyer)
-                && !facts.broken_locks.touch(self.operation);
-            let mut before = destroyer.began..self.operation.began;
-            let mut after = self.operation.ended..destroyer.ended.min(facts.until);
-            is_alone
-                && is_undisturbed
-                && destroyer.exported().is_some()
-                && before.any(|at| is_destroyed(at, domid))
-                && after.any(|at| is_destroyed(at, domid))
-        })
     }
 
     /// Whether this operation is refused while another process destroys the domain: it adds data,

@@ -154,13 +154,6 @@ fn pairs() -> Vec<[Part; 2]> {
             store(),
             ours(vec![ask(Request::DestroyWithExport(Durability::Full))]),
         ],
-        [
-            ours(vec![
-                put("a value"),
-                ask(Request::DestroyWithExport(Durability::Full)),
-            ]),
-            ours(vec![carry(theirs(), second())]),
-        ],
     ]
 }
 
