@@ -68,6 +68,7 @@ pub fn schedules(data: &[u8]) {
         history: &run.history,
         format: NameFormat::Libxl,
         before: &before,
+        seen: &[],
         after: (run.end == Ending::Quiet).then_some(&after),
         storage: Some(&run.storage),
     };

@@ -32,9 +32,13 @@ pub(crate) const CARRY: &str = "\
 This is for toolstacks that create the new domain before they destroy the old one, and for a domain
 whose uuid was changed. If the command is killed, the same command completes the carry.
 
+A value that is stored for OLD after the carry stays there. So carry from a domain that is being
+destroyed, for which every store is refused: the last example.
+
 Examples:
   userdata carry 7.dd0432cd-1e00-4034-a9f8-262cf3743e99 8
-  userdata carry web web-new --not backup-agent";
+  userdata carry web web-new --not backup-agent
+  userdata destroy web -- sh -c 'userdata carry web web-new && xl destroy web'";
 
 /// How data follows a domain, as a section of the manual page: its paragraphs and their examples.
 pub(crate) const FOLLOWING: &[(&str, &str)] = &[
