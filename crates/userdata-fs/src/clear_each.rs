@@ -99,7 +99,7 @@ impl ClearEach {
             return lock.release_as_found(cleared, note);
         };
         match keep {
-            Keep::Nothing => lock.is_clean(),
+            Keep::Nothing => lock.set_clean(),
             _ => match lock.clean() {
                 Some(removed) => cleared.others.extend(removed.iter().map(record)),
                 None => return lock.release_as_found(Ok(cleared), note),

@@ -56,7 +56,7 @@ pub(crate) struct HeldLock<'a, D: Directory> {
 pub(crate) enum Cleaning {
     /// Before anything else is done under the lock.
     First,
-    /// At the release. The directory is read for this, unless [`HeldLock::is_clean`] was called
+    /// At the release. The directory is read for this, unless [`HeldLock::set_clean`] was called
     /// before.
     Last,
 }
@@ -196,7 +196,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
 
     /// Records that all files of the domain were removed, so that the release does not search for
     /// temporary files.
-    pub(crate) fn is_clean(&mut self) {
+    pub(crate) fn set_clean(&mut self) {
         self.unswept = false;
     }
 

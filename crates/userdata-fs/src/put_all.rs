@@ -74,7 +74,7 @@ impl<D: Directory> HeldLock<'_, D> {
         match there {
             None => Ok(Compared::Absent),
             Some(value) if value.as_bytes() == put.data.as_bytes() => {
-                Ok(match self.is_durable(name, durability) {
+                Ok(match self.make_durable(name, durability) {
                     true => Compared::Equal,
                     // It could not be synced, so it is written anew.
                     false => Compared::Replaced,
@@ -94,7 +94,7 @@ impl<D: Directory> HeldLock<'_, D> {
 
     /// Makes a value that is there already as durable as is asked for: the process that stored it
     /// may have asked for less. False if it can't be synced.
-    fn is_durable(&self, name: &FileName, durability: Durability) -> bool {
+    fn make_durable(&self, name: &FileName, durability: Durability) -> bool {
         durability == Durability::Process || self.sync_value(name).is_ok()
     }
 

@@ -45,7 +45,7 @@ impl<H: Hypervisor> Judge<'_, H> {
                     sightings.forget(domain);
                     Verdict::Kept(match life {
                         Life::Dying => Kept::Dying,
-                        _ => self.alive(domain),
+                        _ => self.judge_living(domain),
                     })
                 }
             },
@@ -66,7 +66,7 @@ impl<H: Hypervisor> Judge<'_, H> {
 
     /// The verdict on a domain that lives. That it is leaving is only reported, so a question that
     /// fails counts as "no".
-    pub(super) fn alive(&self, domain: &DomainKey) -> Kept {
+    pub(super) fn judge_living(&self, domain: &DomainKey) -> Kept {
         if self.leaving_fails.get() {
             return Kept::Alive { interrupted: false };
         }
@@ -110,7 +110,7 @@ mod tests {
             leaving_fails: Cell::new(false),
         };
         for domain in &domains {
-            let kept = judge.alive(domain);
+            let kept = judge.judge_living(domain);
             assert!(matches!(kept, Kept::Alive { interrupted: false }));
         }
         assert_eq!(host.asked(Call::Leaving), 1);

@@ -28,7 +28,7 @@ pub(super) struct Sweep<'a, H, S, F> {
     totals: SweepTotals,
     /// The verdicts on the incarnations whose records are reported at the end: those that would be
     /// removed in a dry run, and those that stay if the caller wants them explained.
-    told: Vec<(DomainKey, Verdict)>,
+    explained: Vec<(DomainKey, Verdict)>,
     each: F,
 }
 
@@ -43,7 +43,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
                 leaving_fails: Cell::new(false),
             },
             totals: SweepTotals::default(),
-            told: Vec::new(),
+            explained: Vec::new(),
             each,
         }
     }
@@ -56,7 +56,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         let owned = self.owned()?;
         // Asked only now, so that the list contains every living domain whose data was seen.
         self.check_hypervisor()?;
-        let alive = self.alive()?;
+        let alive = self.list_living()?;
         sightings.begin(self.userdata.hypervisor.boot().ok(), self.judge.now);
         sightings.retain(|domain| owned.binary_search_by_key(domain, |(key, _)| *key).is_ok());
         let mut suspects = Vec::new();
@@ -66,15 +66,15 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
                 sightings.forget(&domain);
             }
             if domain.domid == Domid::ZERO {
-                self.tell(&domain, Verdict::Kept(Kept::Domain0));
+                self.report_judged(&domain, Verdict::Kept(Kept::Domain0));
             } else if lives && !leftovers {
-                let kept = self.judge.alive(&domain);
-                self.tell(&domain, Verdict::Kept(kept));
+                let kept = self.judge.judge_living(&domain);
+                self.report_judged(&domain, Verdict::Kept(kept));
             } else if self.judge.options.dry_run {
                 let verdict = self.judge.judge(&domain, &State::default(), sightings);
                 self.totals.orphans += u64::from(verdict.is_orphan());
                 let goes = verdict.is_orphan() || is_alive(&verdict);
-                self.tell_later(&domain, verdict, goes);
+                self.report_judged_with(&domain, verdict, goes);
             } else {
                 suspects.push(domain);
             }
@@ -83,7 +83,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
             self.clear(&suspects, sightings)?;
             self.reclaim()?;
         }
-        self.tell_records()
+        self.report_records()
     }
 
     /// Every incarnation with records, and whether temporary files or marks are among them.
@@ -118,7 +118,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
     }
 
     /// Every domain in the hypervisor's list that is alive, in order.
-    fn alive(&self) -> Result<Vec<DomainKey>, SweepErrorKind> {
+    fn list_living(&self) -> Result<Vec<DomainKey>, SweepErrorKind> {
         let domains = self.userdata.hypervisor.domains();
         let domains = domains.map_err(SweepErrorKind::Hypervisor)?.into_iter();
         let alive = domains.filter(|domain| domain.life == Life::Alive);
@@ -162,7 +162,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
             {
                 sightings.borrow_mut().forget(domain);
             }
-            self.cleared(domain, verdict, cleared);
+            self.report_cleared(domain, verdict, cleared);
             judged += 1;
             if judged % DOMAINS_PER_CHECK == 0 {
                 stopped = self.check_hypervisor().err();
@@ -186,7 +186,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
     }
 
     /// Reports the result for one suspect. It has a verdict if its lock could be taken.
-    fn cleared(
+    fn report_cleared(
         &mut self,
         domain: &DomainKey,
         verdict: Option<Verdict>,
@@ -230,17 +230,17 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
             tracing::info!(
                 %domain, kind = %record.kind, userid = %record.userid, reason = %verdict, "removed"
             );
-            self.say(domain, &verdict, What::Removed(&record));
+            self.report(domain, &verdict, What::Removed(&record));
         }
         for error in &cleared.failed {
             // A lock file that another program holds belongs to that program, and is not a failure.
             if !matches!(error.kind(), StoreErrorKind::Held) {
                 self.totals.failed += 1;
-                self.say(domain, &verdict, What::Failed(error));
+                self.report(domain, &verdict, What::Failed(error));
             }
         }
         let stays = self.judge.options.explain && !cleared.failed.is_empty();
-        self.tell_later(domain, verdict, stays);
+        self.report_judged_with(domain, verdict, stays);
     }
 
     fn reclaim(&mut self) -> Result<(), SweepErrorKind> {
@@ -251,7 +251,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         Ok(())
     }
 
-    fn say(&mut self, domain: &DomainKey, verdict: &Verdict, what: What<'_>) {
+    fn report(&mut self, domain: &DomainKey, verdict: &Verdict, what: What<'_>) {
         (self.each)(&Swept {
             domain: *domain,
             verdict,
@@ -261,26 +261,26 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
 
     /// Reports that an incarnation is judged, and remembers the verdict if its records are to be
     /// reported.
-    fn tell(&mut self, domain: &DomainKey, verdict: Verdict) {
-        self.tell_later(domain, verdict, false);
+    fn report_judged(&mut self, domain: &DomainKey, verdict: Verdict) {
+        self.report_judged_with(domain, verdict, false);
     }
 
-    /// The same; `is_told` says that records of it are to be told in any case: in a dry run those
+    /// The same; `with_records` says that its records are reported in any case: in a dry run those
     /// that would be removed, or those that could not be.
-    fn tell_later(&mut self, domain: &DomainKey, verdict: Verdict, is_told: bool) {
-        self.say(domain, &verdict, What::Judged);
-        if is_told || self.judge.options.explain && !verdict.is_orphan() {
-            self.told.push((*domain, verdict));
+    fn report_judged_with(&mut self, domain: &DomainKey, verdict: Verdict, with_records: bool) {
+        self.report(domain, &verdict, What::Judged);
+        if with_records || self.judge.options.explain && !verdict.is_orphan() {
+            self.explained.push((*domain, verdict));
         }
     }
 
     /// Reports the records that stay, or that would be removed.
-    fn tell_records(&mut self) -> Result<(), SweepErrorKind> {
-        if self.told.is_empty() {
+    fn report_records(&mut self) -> Result<(), SweepErrorKind> {
+        if self.explained.is_empty() {
             return Ok(());
         }
-        let (userdata, mut told) = (self.userdata, std::mem::take(&mut self.told));
-        told.sort_unstable_by_key(|(domain, _)| *domain);
+        let (userdata, mut explained) = (self.userdata, std::mem::take(&mut self.explained));
+        explained.sort_unstable_by_key(|(domain, _)| *domain);
         let (options, today) = (self.judge.options, SystemTime::now());
         let is_stale = |found: &Found| {
             let age = found
@@ -292,16 +292,16 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         };
         let mut show = |found: Found| {
             if let Some(domain) = found.owner.key()
-                && let Ok(place) = told.binary_search_by_key(&domain, |(domain, _)| *domain)
-                && let Some((_, verdict)) = told.get(place)
+                && let Ok(place) = explained.binary_search_by_key(&domain, |(domain, _)| *domain)
+                && let Some((_, verdict)) = explained.get(place)
             {
                 // Whether a mark is void is not known without the lock.
                 let goes = verdict.is_orphan() || is_alive(verdict) && is_stale(&found);
                 let goes = options.dry_run && goes;
                 self.totals.removed += u64::from(goes);
                 match (goes, options.explain) {
-                    (true, _) => self.say(&domain, verdict, What::WouldGo(&found)),
-                    (false, true) => self.say(&domain, verdict, What::Stays(&found)),
+                    (true, _) => self.report(&domain, verdict, What::WouldGo(&found)),
+                    (false, true) => self.report(&domain, verdict, What::Stays(&found)),
                     (false, false) => {}
                 }
             }
