@@ -51,6 +51,21 @@ pub struct FileStore<D> {
     pub(crate) line: Arc<Line>,
 }
 
+/// The names of the values that an operation changes. One name needs no list on the heap.
+enum Names {
+    One(FileName),
+    Many(Vec<FileName>),
+}
+
+impl Names {
+    fn as_slice(&self) -> &[FileName] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Many(names) => names,
+        }
+    }
+}
+
 impl FileStore<OsDirectory> {
     /// `open(path, O_DIRECTORY)`: a store in this directory, which must exist.
     ///
@@ -184,12 +199,12 @@ impl<D: Directory> FileStore<D> {
     }
 
     /// The names of the values that this changes. Also makes the checks that need no lock.
-    fn check(&self, domain: &DomainKey, op: &Op<'_>) -> Result<Vec<FileName>, StoreError> {
+    fn check(&self, domain: &DomainKey, op: &Op<'_>) -> Result<Names, StoreError> {
         match op {
-            Op::Put { userid, data, .. } => Ok(vec![self.check_put(domain, userid, *data)?]),
-            Op::PutAll { values, .. } => self.check_put_all(domain, values),
-            Op::Delete { userid, .. } => Ok(vec![self.data_name(domain, userid)?]),
-            _ => Ok(Vec::new()),
+            Op::Put { userid, data, .. } => self.check_put(domain, userid, *data).map(Names::One),
+            Op::PutAll { values, .. } => self.check_put_all(domain, values).map(Names::Many),
+            Op::Delete { userid, .. } => self.data_name(domain, userid).map(Names::One),
+            _ => Ok(Names::Many(Vec::new())),
         }
     }
 
@@ -272,13 +287,14 @@ impl<D: Directory> Store for FileStore<D> {
         let names = checked.collect::<Result<Vec<_>, _>>()?;
         let timeout = Timeout::start(&*self.directory, timeout);
         if let ([op @ (Op::Delete { .. } | Op::Clear { .. })], [names]) = (ops, &*names) {
-            let removal = Removal::new(op, names, admit);
+            let removal = Removal::new(op, names.as_slice(), admit);
             return self.free(domain, timeout, removal);
         }
         let mut lock = HeldLock::acquire(self, domain, timeout, Substitute::Temporary)?;
         let done = lock.admit(admit).and_then(|()| {
             let ops = ops.iter().zip(&names);
-            ops.map(|(op, names)| lock.apply(op, names)).collect()
+            ops.map(|(op, names)| lock.apply(op, names.as_slice()))
+                .collect()
         });
         lock.release(done, note_in_cleared)
     }

@@ -109,11 +109,11 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         let directory = &*store.directory;
         let failed = |kind| StoreError::new(Operation::Lock, &name, kind);
         let place = Place::take(store, domain, &name, timeout).map_err(failed)?;
-        let held = |file, metadata: Metadata, found: bool, moved| {
+        let held = |name, file, metadata: Metadata, found: bool, moved| {
             let mut lock = Self {
                 store,
                 domain: *domain,
-                name: name.clone(),
+                name,
                 identity: metadata.identity,
                 made: metadata.modified,
                 timeout,
@@ -144,7 +144,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
             let (file, found) = match opened {
                 Opened::Made(file) => (file, false),
                 Opened::Moved(file, metadata, from) => {
-                    return held(file, metadata, false, Some(from));
+                    return held(name, file, metadata, false, Some(from));
                 }
                 Opened::Found(file) => (file, true),
                 Opened::Gone => {
@@ -160,7 +160,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
             if let Ok(Attempt::Held(metadata)) = attempt
                 && metadata.file_type == FileType::Regular
             {
-                return held(file, metadata, found, None);
+                return held(name, file, metadata, found, None);
             }
             let busy = matches!(attempt, Ok(Attempt::Busy));
             if !busy {

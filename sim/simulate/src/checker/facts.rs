@@ -2,7 +2,6 @@
 
 use hv_sim::HostState;
 use userdata_core::file_name::{FileName, NameFormat};
-use userdata_core::store::FileType;
 use userdata_core::{DomainKey, Domid};
 
 use super::broken_locks::BrokenLocks;
@@ -108,13 +107,6 @@ impl<'a> Facts<'a> {
             _ => false,
         };
         is_destroyed || events.any(is_ended) || self.lifetimes.ever_hidden(domid, this.span())
-    }
-
-    /// Whether something was there from the beginning on that no process may have stored: a plant
-    /// of the time before.
-    pub(crate) fn begins_with_plants(&self) -> bool {
-        let mut all = self.before.tree.iter();
-        all.any(|(_, entry)| entry.file_type() != FileType::Regular)
     }
 
     /// Whether something was planted under a name.

@@ -49,16 +49,10 @@ impl Run {
                 && process.kill.is_none()
                 && process.deadline >= PATIENCE_MIN
         });
-        let events = &self.history.events;
-        let is_killed = |event: &Event| {
-            matches!(
-                event,
-                Event::Killed { .. } | Event::Libxl { .. } | Event::PowerCut
-            )
-        };
-        if !is_calm || events.iter().any(is_killed) {
+        if !is_calm {
             return None;
         }
+        let events = &self.history.events;
         let is_late = |event: &&Event| match event {
             Event::Responded {
                 response: Response::Userdata(Report::Failed(error)),

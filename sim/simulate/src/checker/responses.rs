@@ -101,9 +101,7 @@ impl<'a> Response<'a> {
                 })
             }
             Report::Failed(error) => self.wrong_error(error.kind()),
-            Report::Nonsense(why) if !self.operation.hypervisor_failed && !self.is_contended() => {
-                Some((Guarantee::HonestErrors, why.clone()))
-            }
+            Report::Nonsense(why) => honest(why),
             _ => None,
         }
     }
@@ -188,7 +186,7 @@ impl<'a> Response<'a> {
                 // If the lock of a closing mark fails as if it were held, the store takes this for
                 // a process that is destroying the domain.
                 let destroyed = lifetimes.ever_leaves(&self.key, span)
-                    || self.is_contended()
+                    || self.destroyers().next().is_some()
                     || self.operation.directory_failed;
                 match destroyed {
                     true => None,
@@ -228,11 +226,9 @@ impl<'a> Response<'a> {
             // The history does not show which process waits for which. The registers check the
             // values that are read.
             StoreErrorKind::DeadlinePassed { .. }
-            | StoreErrorKind::GaveUp { .. }
             | StoreErrorKind::Empty
             | StoreErrorKind::LimitExceeded { .. }
-            | StoreErrorKind::NotRegular(_)
-            | StoreErrorKind::NameTooLong(_) => true,
+            | StoreErrorKind::NotRegular(_) => true,
             StoreErrorKind::ChangedWhileRead => broken,
             StoreErrorKind::PreconditionFailed { found } => return self.wrong_precondition(*found),
             // The process that broke the lock may have removed our temporary file.
@@ -268,9 +264,6 @@ impl<'a> Response<'a> {
     }
 
     fn anything_planted(&self) -> bool {
-        if self.facts.begins_with_plants() {
-            return true;
-        }
         let events = self.facts.history.events.iter().take(self.facts.until);
         events
             .into_iter()
@@ -297,17 +290,5 @@ impl<'a> Response<'a> {
                 _ => false,
             })
             .map(|(place, _)| place)
-    }
-
-    fn is_contended(&self) -> bool {
-        self.destroyers().next().is_some()
-            || !self
-                .facts
-                .lifetimes
-                .always(&self.key, self.operation.span(), Life::Alive)
-            || self
-                .facts
-                .lifetimes
-                .ever_hidden(self.key.domid, self.operation.span())
     }
 }

@@ -18,7 +18,7 @@ macro_rules! mix {
         }
 
         impl Default for Mix {
-            /// The mix called `quiet`.
+            /// Users of this library that are not disturbed.
             fn default() -> Self {
                 Self { $($field: $default,)* }
             }
@@ -86,25 +86,14 @@ mix! {
 
 impl Mix {
     /// The mixes that have a name.
-    pub const NAMES: [&str; 9] = [
-        "quiet", "crowd", "threads", "faults", "libxl", "life", "lifetime", "power", "all",
-    ];
+    pub const NAMES: [&str; 4] = ["threads", "lifetime", "power", "all"];
 
     /// The mix of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        let quiet = Self::default();
+        let plain = Self::default();
         let mix = match name {
-            // A few users of this library that rarely use the same value.
-            "quiet" => quiet,
-            // All processes want the same few values.
-            "crowd" => Self {
-                domains: 1,
-                userids: 2,
-                kills: 5,
-                ..quiet
-            },
-            // Most of them are threads of one process.
+            // Most processes are threads of one process.
             "threads" => Self {
                 domains: 2,
                 userids: 2,
@@ -115,31 +104,7 @@ impl Mix {
                 faults: 3,
                 threads: 70,
                 kills: 5,
-                ..quiet
-            },
-            // Every call can fail.
-            "faults" => Self {
-                toolstack: 1,
-                faults: 12,
-                misanswers: 6,
-                kills: 10,
-                ..quiet
-            },
-            // Real libxl works on the same host.
-            "libxl" => Self {
-                libxl: 6,
-                toolstack: 2,
-                faults: 3,
-                kills: 10,
-                ..quiet
-            },
-            // Domains come and go.
-            "life" => Self {
-                libxl: 2,
-                toolstack: 6,
-                destroys: 100,
-                kills: 10,
-                ..quiet
+                ..plain
             },
             // Data is swept, follows its domain, and meets a domain that comes back, also after the
             // host has booted.
@@ -156,7 +121,7 @@ impl Mix {
                 misanswers: 3,
                 kills: 15,
                 reboots: 50,
-                ..quiet
+                ..plain
             },
             // The power fails.
             "power" => Self {
@@ -164,8 +129,9 @@ impl Mix {
                 toolstack: 1,
                 faults: 2,
                 power_cuts: 100,
-                ..quiet
+                ..plain
             },
+            // All of it at once, but for threads, hidden domains and domains that come back.
             "all" => Self {
                 libxl: 4,
                 toolstack: 3,
@@ -180,7 +146,7 @@ impl Mix {
                 kills: 15,
                 power_cuts: 25,
                 reboots: 20,
-                ..quiet
+                ..plain
             },
             _ => return None,
         };
@@ -271,8 +237,8 @@ mod tests {
 
     #[test]
     fn a_text_that_is_not_a_mix_is_refused() {
-        let idle = ["quiet,tasks=0", "all,processes=0"];
-        for text in ["", "loud", "quiet,tasks", "quiet,tasks=x", "quiet,x=1"]
+        let idle = ["power,tasks=0", "all,processes=0"];
+        for text in ["", "loud", "all,tasks", "all,tasks=x", "all,x=1"]
             .into_iter()
             .chain(idle)
         {
