@@ -13,8 +13,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// domain whose uuid was changed. At every instant each value belongs to exactly one of the
     /// two.
     ///
-    /// A value that is stored for the old domain afterwards stays there. If the carry is made within
-    /// [`Userdata::destroy`] of the old domain, such a store is refused. If the process is killed,
+    /// A value that is stored for the old domain afterwards stays there; such a store is refused if
+    /// the carry is made within [`Userdata::destroy`] of the old domain. If the process is killed,
     /// the same call completes the carry. If there is nothing to carry, the call succeeds.
     ///
     /// # Errors
