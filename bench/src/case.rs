@@ -21,7 +21,7 @@ pub enum Case {
     LibxlRetrieve,
     /// `Userdata::retrieve` by domid, with a simulated host.
     UserdataRetrieve,
-    /// `Userdata::retrieve` of a domain with its uuid, of which the hypervisor is not asked.
+    /// `Userdata::retrieve` of a domain with its uuid, without a question to the hypervisor.
     UuidRetrieve,
     /// `userdata_retrieve` of the C library with a uuid.
     CRetrieve,
@@ -123,7 +123,7 @@ impl Case {
         )
     }
 
-    /// Whether a C library of ours does this.
+    /// Whether the C library or the drop-in does this.
     #[must_use]
     pub const fn is_of_library(self) -> bool {
         matches!(

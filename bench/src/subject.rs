@@ -27,7 +27,7 @@ pub const FIRST_DOMID: u16 = 30_000;
 pub struct Subject {
     store: FileStore<OsDirectory>,
     userdata: Userdata<SimHost, FileStore<OsDirectory>>,
-    /// The same with the host that the C library has.
+    /// The facade with the host that the C library has.
     of_host_file: Userdata<HostFile, FileStore<OsDirectory>>,
     bare: Bare,
     libxl: Option<Libxl>,

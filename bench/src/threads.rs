@@ -25,7 +25,7 @@ use crate::series::Series;
 const THREADS: usize = 16;
 /// How long they store in one round, with and without a line.
 const SPAN: Duration = Duration::from_millis(500);
-/// The longest store in a line, in times of the longest one without.
+/// The greatest ratio of the longest store in a line to the longest one without a line.
 const LONGEST_RATIO: f64 = 0.5;
 
 /// What was measured on one file system.
@@ -43,7 +43,7 @@ pub struct ThreadsMeasured {
     pub competing_stores: Series,
 }
 
-/// Measures both by turns.
+/// Measures threads in a line and threads that compete, by turns.
 ///
 /// # Errors
 ///

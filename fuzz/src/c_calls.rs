@@ -25,7 +25,7 @@ const CHILDREN_MAX: usize = 2;
 const OTHER_ANSWER: u8 = 255;
 
 /// Each call of the C library returns the code that the header gives for it, and the results that
-/// the calls before it lead to; a child that was forked as well.
+/// follow from the calls before it. So does a call that a forked child makes.
 pub fn c_calls(data: &[u8]) {
     let mut data = Unstructured::new(data);
     let history = History::of(&mut data);

@@ -101,7 +101,7 @@ impl Task {
         };
         build()?;
         let image_dir = scratch_in(&out)?;
-        // The time of another log has passed while all this was built.
+        // A new log: the time limit of the first one may have passed during the builds.
         let mut log = Log::create(&out, "images", INSTALL)?;
         let images = match images(image_dir.path(), &mut log) {
             Ok(images) => images,

@@ -42,7 +42,7 @@ const CXX: Need = Need::of("g++", &["apt-get", "install", "g++"]);
 /// What fuzzing needs beside the Rust toolchain.
 pub(crate) const NEEDS: &[Need] = &[NIGHTLY, CARGO_FUZZ, CXX];
 
-/// cargo-fuzz's word for it.
+/// cargo-fuzz's word for a build without a sanitizer.
 const NO_SANITIZER: &str = "none";
 
 /// How much longer than asked a target may take: it is built, and runs all known inputs first.
@@ -60,7 +60,7 @@ pub(crate) struct Task {
     /// How many processes fuzz one target side by side
     #[arg(long, value_name = "N", default_value = "1", value_parser = value_parser!(u8).range(1..))]
     jobs: u8,
-    /// Which sanitizer they are built with: what finds a wrong use of memory is slow
+    /// The sanitizer that they are built with: `address` finds memory errors, and is slow
     #[arg(long, value_name = "S", default_value = NO_SANITIZER,
         value_parser = [NO_SANITIZER, "address"])]
     sanitizer: String,
@@ -120,12 +120,12 @@ impl Task {
         let mut command = child::command("rustup");
         command.current_dir(project::root());
         command.args(["run", "nightly", "cargo", "fuzz", "run"]);
-        // Without a sanitizer they run twice as fast, and little of them is unsafe: the hypercalls,
-        // which no target makes, and the pointers of `c_calls`.
+        // Without a sanitizer they run twice as fast. Only two parts of the code are unsafe: the
+        // hypercalls, which no target makes, and the pointers of `c_calls`.
         command.args(["--features", "libfuzzer"]);
         command.args(["--sanitizer", &self.sanitizer]);
         command.arg(format!("--jobs={}", self.jobs));
-        // One folder for both would be built anew each time.
+        // With one folder for both, each change of the sanitizer would build everything anew.
         let build = match &*self.sanitizer {
             NO_SANITIZER => "build".to_owned(),
             other => format!("build-{other}"),

@@ -80,7 +80,7 @@ pub(crate) enum Task {
         /// The checks with libvirt instead, in the dom0 of Xen 4.17
         #[arg(long, conflicts_with = "xen")]
         libvirt: bool,
-        /// Rounds of the checks that repeat what takes xl seconds [default: 5 to 20]
+        /// Rounds of the checks of leaks and of sweeps after `xl destroy` [default: 5 to 20]
         #[arg(long, value_name = "NUMBER", conflicts_with = "libvirt")]
         rounds: Option<NonZeroU32>,
         /// Only checks whose name contains this

@@ -95,7 +95,7 @@ impl ClearEach {
             Ok(cleared)
         };
         let Ok(mut cleared) = cleared else {
-            // An error names no removed file, so none is removed.
+            // An error cannot name removed files, so none is removed.
             return lock.release_as_found(cleared, note);
         };
         match keep {
@@ -105,8 +105,8 @@ impl ClearEach {
                 None => return lock.release_as_found(Ok(cleared), note),
             },
         }
-        // If all that was listed beside it is gone, another process has cleared the domain, and the
-        // lock file that was found is one that a third process only just made.
+        // If the files that were listed with the lock file are gone, another process has cleared
+        // the domain, and a third process has only just made the lock file that was found.
         let anything = !cleared.removed.is_empty() || !cleared.others.is_empty();
         let left = (left && (only_lock || anything)).then(|| record(lock.name()));
         let failed = cleared.failed.len();

@@ -5,8 +5,8 @@
 //! the first thread in it polls the lock file. Each of the others sleeps until the thread before it
 //! has left the line, or until its timeout ends.
 //!
-//! The line makes the lock fair and does not make it safe: the lock file excludes, also where a
-//! thread has no place in a line.
+//! The line only makes the lock fair. Other threads and processes are excluded by the lock file,
+//! also where a thread has no place in a line.
 //!
 //! # After `fork`
 //!
@@ -36,7 +36,7 @@ pub(crate) struct Line {
     child: OnceLock<Box<Line>>,
 }
 
-/// In order of arrival. There are as many as threads that change values at one time.
+/// In order of arrival. A thread stands here only while it makes a change.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
     pub(crate) threads: Vec<Thread>,
@@ -62,8 +62,8 @@ pub(crate) struct Place<'a, D: Directory> {
 }
 
 impl Line {
-    /// The line of this process. `None` while another thread makes it; also in a child that was
-    /// forked at that moment, which then has no line.
+    /// The line of this process. `None` while another thread makes it. A child that is forked at
+    /// that moment never has a line.
     fn of(&self, process: u32) -> Option<&Self> {
         let mut line = self;
         while let Some(child) = line.child.get() {

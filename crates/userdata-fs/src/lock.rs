@@ -43,7 +43,7 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     /// evidence that there may be some, so it is left in place, unlocked, unless the search
     /// succeeds at the release.
     unswept: bool,
-    /// Whether the lock file existed, unlocked.
+    /// Whether the lock file was there before, unlocked.
     found: bool,
     /// The name that the lock file had before, if it was renamed and is not yet removed.
     moved: Option<FileName>,
@@ -189,7 +189,8 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         Ok(())
     }
 
-    /// Whether a lock holder that was killed left the lock file.
+    /// Whether the lock file was there before, unlocked. Then a killed lock holder has left it, or
+    /// another process has only just made it.
     pub(crate) const fn was_found(&self) -> bool {
         self.found
     }
@@ -202,7 +203,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
 
     /// Removes the temporary files that killed lock holders left, if there may be some, and returns
     /// their names; `None` if the directory could not be searched. The release would remove them,
-    /// too, but tells no names.
+    /// too, but does not return their names.
     pub(crate) fn clean(&mut self) -> Option<Vec<FileName>> {
         if !self.unswept || self.check().is_err() {
             return Some(Vec::new());
@@ -291,8 +292,8 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         }
     }
 
-    /// The same, but removes no temporary file of a killed lock holder. If there is one, or if the
-    /// directory cannot be searched, the lock file that was found stays as the evidence.
+    /// As [`HeldLock::release`], but removes no temporary file of a killed lock holder. If there is
+    /// one, or if the directory cannot be searched, the lock file stays as the evidence.
     pub(crate) fn release_as_found<T>(
         mut self,
         outcome: Result<T, StoreError>,

@@ -30,8 +30,8 @@ pub use run::{Run, ScenarioError, Tracing};
 /// Another process may run before every call of the directory, every question to the hypervisor,
 /// and everything that happens to the host. It may not run before calls that no other process can
 /// notice: the time, a random number, the number of the process, a name that was read along with
-/// others. A process has one thread, or several that share a store: each is a [`Process`] here, and
-/// they are switched at the same calls.
+/// others. A process has one thread, or several that share a store. Each thread is a [`Process`]
+/// here, and threads are switched at the same calls.
 ///
 /// [`Exhaustive`](crate::schedule::Exhaustive) walks all schedules up to a bound on preemptions,
 /// kills and power cuts; in a preemption, a process that could go on is kept waiting.
@@ -89,8 +89,9 @@ pub struct Then {
 pub struct Process {
     /// What it is called in reports; what it does is in its tasks.
     pub role: Role,
-    /// Which process it is a thread of. Threads of one number have clones of one store, use this
-    /// library only, and are killed together. `None`: it is a process with one thread.
+    /// `None` for a process with one thread. Otherwise it is a thread, and all threads with this
+    /// number are one process: they have clones of one store, use this library only, and are killed
+    /// together.
     pub thread_of: Option<u8>,
     /// How long its changes wait for a lock.
     pub deadline: Duration,

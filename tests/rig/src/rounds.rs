@@ -1,4 +1,4 @@
-//! How often a check repeats what takes real xl seconds.
+//! How many rounds a check has, if xl takes seconds for each.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ pub(crate) fn or(default: usize) -> usize {
     WANTED.get().copied().unwrap_or(default)
 }
 
-/// Lets every check that asks have this many rounds.
+/// Gives this many rounds to every check that calls [`or`].
 pub(crate) fn want(rounds: usize) -> Result<()> {
     ensure!(rounds > 0, "a check without a round shows nothing");
     ensure!(WANTED.set(rounds).is_ok(), "the rounds are given twice");

@@ -21,8 +21,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// How long the threads of the test make calls, in seconds.
 const SECONDS: &str = "5";
 
-/// The longest store of a thread, in seconds. Threads line up, so that each store waits for the
-/// stores before it and for no others.
+/// The longest that a store of a thread may take, in seconds. Threads line up, so each store waits
+/// only for the stores before it.
 const STORE_MAX: &str = "2";
 
 /// One way to build and run a test.

@@ -50,7 +50,7 @@ fn moved(summary: &str) -> (String, BTreeSet<String>) {
     (text, files)
 }
 
-/// The files of the project that a page links to and that are not pages, such as a header.
+/// The files that a page links to and that are not pages themselves, such as a header.
 fn linked_files(file: &str, text: &str) -> BTreeSet<String> {
     let folder = Path::new(file).parent().unwrap_or(Path::new(""));
     let links = text.split("](").skip(1);

@@ -39,11 +39,11 @@ pub(super) struct Checks<'a> {
     pub(super) limit: Limit,
 }
 
-/// The checks that the program has.
+/// The two lists of checks that the program has.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Which {
     WithXl {
-        /// How often a check repeats what takes xl seconds, if not as often as in ci.
+        /// The rounds of each check that lets the command line say how many it has.
         rounds: Option<NonZeroU32>,
     },
     WithLibvirt,
@@ -63,7 +63,7 @@ impl fmt::Display for Which {
 }
 
 impl Rig {
-    /// Builds them.
+    /// Builds the programs and the static libraries.
     pub(super) fn build(lane: &Lane) -> Result<Self> {
         let packages: Vec<&str> = PROGRAMS.iter().map(|&(package, _)| package).collect();
         let folder = programs::without_libraries(&packages, lane)?;

@@ -82,7 +82,7 @@ pub enum Data<'a> {
 pub struct Options<'a> {
     /// What `size` says.
     pub size: usize,
-    /// Every byte behind the struct.
+    /// The value of every byte behind the struct.
     pub behind: u8,
     /// Whether the pointer is misaligned.
     pub shifted: bool,
@@ -163,7 +163,7 @@ impl At<'_> {
             Self::Null => ptr::null_mut(),
             Self::Shifted(context) => context.ctx.as_ptr().wrapping_byte_add(1),
             Self::Bytes(first) => {
-                // Bytes that begin as a context does are one.
+                // Bytes that begin with a context's number would be taken for a context.
                 let first = if *first == Ctx::MAGIC { 0 } else { *first };
                 bytes.fill(first);
                 bytes.as_mut_ptr().cast()
@@ -173,7 +173,7 @@ impl At<'_> {
     }
 }
 
-/// A pointer to the uuid, at an odd address.
+/// Makes a call with a pointer to the uuid, at an odd address.
 pub(super) fn with_uuid<T>(domain: Domain, call: impl FnOnce(*const u8) -> T) -> T {
     let Some(uuid) = domain.uuid else {
         return call(ptr::null());

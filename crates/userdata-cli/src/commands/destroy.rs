@@ -239,7 +239,7 @@ fn remove(export: Option<Export>, output: Output) {
     }
 }
 
-/// Keeps the archive, because the domain may be gone, and its values with it.
+/// Keeps the archive, because the domain is or may be gone, and its values with it.
 fn keep(export: Option<&Export>, output: Output) {
     if let Some(export) = export {
         let file = export.file();

@@ -32,8 +32,8 @@ pub(crate) const CARRY: &str = "\
 This is for toolstacks that create the new domain before they destroy the old one, and for a domain
 whose uuid was changed. If the command is killed, the same command completes the carry.
 
-A value that is stored for OLD after the carry stays there. So carry from a domain that is being
-destroyed, for which every store is refused: the last example.
+A value that is stored for OLD after the carry stays there. To prevent that, carry while OLD is
+being destroyed, because every store for it is refused then: see the last example.
 
 Examples:
   userdata carry 7.dd0432cd-1e00-4034-a9f8-262cf3743e99 8

@@ -107,7 +107,7 @@ fn a_thread_that_waits_in_line_does_not_try_the_lock() {
     };
     change(&store, &key(), deadline(), admit).unwrap();
     assert_eq!(calls, ["await_turn l 20ms"]);
-    // The second has left the line, and the next is not kept waiting.
+    // The second change has left the line, so the next one need not wait.
     change(&store, &key(), Duration::ZERO, &mut |_| Ok(())).unwrap();
     assert!(!script.calls().contains(&"give_turn l".to_owned()));
 }

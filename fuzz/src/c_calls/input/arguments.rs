@@ -311,7 +311,7 @@ impl How {
         }
     }
 
-    /// Whether it is none that the library knows.
+    /// Whether the library does not know it.
     pub(in crate::c_calls) fn is_unknown_host(&self) -> bool {
         self.hypervisor >= 252
     }

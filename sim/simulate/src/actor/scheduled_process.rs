@@ -194,7 +194,7 @@ impl ScheduledProcess {
     fn is_point(&self, call: &Call<'_>) -> bool {
         match call {
             Call::Now | Call::Random | Call::Process => false,
-            // Its point is the wait itself, see `Threads`.
+            // `Threads` has a point for the wait itself.
             Call::AwaitTurn { .. } => false,
             // The kernel returns names in batches of this size.
             Call::Listed { .. } => {

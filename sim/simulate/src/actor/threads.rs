@@ -1,4 +1,4 @@
-//! `Threads`: the threads of a process that share a store, and what is seen of their line.
+//! `Threads`: the threads of a process that share a store, and whether they keep to their line.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,15 +26,14 @@ impl Running {
     }
 }
 
-/// The threads of one process, in front of the directory that they share. A process that is no
-/// thread of another is the only one.
+/// The threads of one process, in front of the directory that they share.
 #[derive(Debug)]
 pub(crate) struct Threads {
     first: Arc<ScheduledProcess>,
-    /// All of them.
+    /// All threads; may be empty if the first is the only one.
     threads: Vec<Arc<ScheduledProcess>>,
     running: Running,
-    /// Those that wait in line, in the order in which they began to.
+    /// The threads that wait in line, in the order in which they began to wait.
     waiting: Mutex<Vec<Waiting>>,
 }
 

@@ -13,8 +13,8 @@ use crate::history::Event;
 use crate::walk::{Action, Guarantee, Report, Seen, Sight, Swept, Waits};
 
 /// Checks each removal that rests on what sweeps have seen before: one of this boot must have seen
-/// the same, that long ago. All that sweeps saw must have been so. `seen` is what they had seen
-/// before the history begins.
+/// the same, that long ago. What sweeps report to have seen must have been so. `seen` is what they
+/// had seen before the history begins.
 pub(crate) fn check(facts: &Facts<'_>, seen: &[Seen]) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for (place, operation) in facts.operations.iter().enumerate() {
@@ -113,8 +113,8 @@ pub(crate) fn check_last(facts: &Facts<'_>, after: &HostImage) -> Vec<Complaint>
         .collect()
 }
 
-/// Whether the sweep at this place had to remove the data of a domain that does not exist: all
-/// sweeps since the settle time saw that, and none of them can have lost the sighting.
+/// Whether the sweep at this place had to remove the data of a domain that does not exist: for at
+/// least the settle time every sweep has seen that, and none of them can have lost the sighting.
 fn has_settled(facts: &Facts<'_>, place: usize, domain: DomainKey) -> bool {
     let is_sweep =
         |operation: &&Operation<'_>| matches!(operation.action(), Some(Action::Sweep { .. }));

@@ -20,7 +20,7 @@ pub(super) struct Ground {
     pub(super) host: SimHost,
     /// What sweeps have seen, as if they kept it in a file that outlives a boot.
     pub(super) sightings: Arc<Mutex<Sightings>>,
-    /// What the reports of sweeps of this boot say that they saw.
+    /// What sweeps of this boot report to have seen.
     pub(super) seen: Vec<Seen>,
 }
 
@@ -35,7 +35,7 @@ impl Ground {
         }
     }
 
-    /// The same host after a scenario with this history that ended so and left this storage.
+    /// The same host after a scenario with this end, storage and history.
     pub(super) fn then(
         &self,
         then: &Then,

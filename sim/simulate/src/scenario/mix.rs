@@ -131,7 +131,7 @@ impl Mix {
                 power_cuts: 100,
                 ..plain
             },
-            // All of it at once, but for threads, hidden domains and domains that come back.
+            // All of it at once, but for threads and domains that come back without a boot.
             "all" => Self {
                 libxl: 4,
                 toolstack: 3,

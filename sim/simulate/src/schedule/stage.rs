@@ -42,7 +42,7 @@ pub(crate) struct Player {
     steps: u64,
     /// The step before which it is killed.
     kill: Option<u64>,
-    /// That it waits in line for ever was noted.
+    /// Whether it was noted that it waits in line for ever.
     is_stuck: bool,
 }
 
@@ -219,8 +219,9 @@ impl Stage<'_> {
         }
     }
 
-    /// A thread that waits in line is woken by another one, or when its time is over; only if no
-    /// other can run does it make the clock advance.
+    /// Lists the processes that can run, and those that sleep. A thread that waits in line can run
+    /// when it has its turn or its time is over. Until then it is listed, as one that sleeps, only
+    /// if no other process is.
     fn gather(&mut self, ready: &mut Vec<ProcessId>, asleep: &mut Vec<ProcessId>) {
         ready.clear();
         asleep.clear();

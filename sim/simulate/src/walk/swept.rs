@@ -29,7 +29,7 @@ impl fmt::Display for Sight {
     }
 }
 
-/// That a sweep saw this of an incarnation.
+/// What a sweep saw of an incarnation, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Seen {
@@ -53,8 +53,7 @@ pub struct Swept {
     pub failed: Vec<String>,
     /// The incarnations that it judged to be gone, and why.
     pub orphans: Vec<(DomainKey, Sight)>,
-    /// The incarnations of which it saw this, and whose data is kept until sweeps have seen it for
-    /// longer.
+    /// The incarnations whose data it keeps, because sweeps have not yet seen this for long enough.
     pub waiting: Vec<(DomainKey, Sight)>,
     /// When it began, by the clock of the host; zero if that does not matter.
     pub began: Duration,

@@ -11,7 +11,7 @@ use userdata::sweep::SweepOptions;
 pub struct Waits {
     /// For how long they must have seen another uuid.
     pub grace: Duration,
-    /// For how long they must have seen anything that makes an orphan.
+    /// For how long they must have seen any reason to remove its data.
     pub settle: Duration,
 }
 

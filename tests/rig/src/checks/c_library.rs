@@ -11,7 +11,7 @@ use crate::{host, libxl, ours, program};
 /// The userid that the examples use.
 const USERID: &str = "example";
 
-/// What the command ends with if there is no such domain, and so the example as well.
+/// The exit status of the command, and of the example, if there is no such domain.
 const NO_SUCH_DOMAIN: i32 = 3;
 
 pub(super) fn libxl_reads_what_a_c_program_stores() -> Result<()> {
@@ -32,7 +32,7 @@ pub(super) fn libxl_reads_what_a_c_program_stores() -> Result<()> {
     Ok(())
 }
 
-/// libxl stores without a break meanwhile, also after its own clean-up.
+/// Meanwhile libxl stores without a break, also after its own clean-up.
 pub(super) fn a_c_program_destroys_a_domain_with_its_data() -> Result<()> {
     const SCRIPT: &str = "/tmp/destroy.sh";
     fs::write(SCRIPT, LIBXL_SCRIPT).context(SCRIPT)?;

@@ -6,7 +6,7 @@ use crate::guest::Guest;
 use crate::storm::Storm;
 use crate::{host, libxl, program, rounds, sweep};
 
-/// Unless the command line has another number.
+/// The rounds of each check, unless the command line has another number.
 const ROUNDS: usize = 20;
 
 /// Every store of every round either succeeded or failed because the domain was being destroyed;

@@ -16,8 +16,8 @@
  *   destroyall DOMID E N  libxl__userdata_destroyall of five values between libxl's lock and
  *                         unlock, as in libxl_domain_destroy, N times; storing the values
  *                         is not timed
- *   c-retrieve, c-store   the same by the C library, and by the drop-in for libxl's functions
- *   d-retrieve, d-store
+ *   c-retrieve, c-store   as retrieve and store, by the C library
+ *   d-retrieve, d-store   as retrieve and store, by the drop-in
  *
  * E calls come first that are not timed. The answer is "ns=<nanoseconds for all N>", or "failed:
  * <what>". Values have 4096 bytes. The time is the monotonic clock's, read before and after the

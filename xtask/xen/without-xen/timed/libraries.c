@@ -1,5 +1,5 @@
-/* They are loaded while the program runs: libxl's functions stay those of the program, and the
- * drop-in's have the same names. */
+/* The libraries are loaded while the program runs, because the drop-in's functions have the names
+ * of libxl's: so the program's own calls still go to libxl. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
