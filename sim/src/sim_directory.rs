@@ -370,14 +370,17 @@ impl Directory for SimDirectory {
 
     /// Unless pauses are real, no other thread runs meanwhile: the time passes.
     fn await_turn(&self, _lock: Name<'_>, turn: &Turn, span: Duration) {
-        let mut kernel = self.kernel();
-        let real = kernel.options.real_pauses;
-        if !real && !turn.is_given() && kernel.check_alive(self.process.id()).is_ok() {
-            kernel.pass(span);
+        let kernel = self.kernel();
+        if kernel.check_alive(self.process.id()).is_err() {
+            return;
         }
+        let real = kernel.options.real_pauses;
         drop(kernel);
         if real {
             turn.wait(span);
+        }
+        if !turn.is_given() {
+            self.kernel().pass(span);
         }
     }
 

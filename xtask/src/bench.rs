@@ -92,7 +92,7 @@ impl Task {
         fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
         let mut log = Log::create(&out, "install", INSTALL)?;
         let libxl = match self.only.as_deref() {
-            Some("many") => None,
+            Some("many" | "threads") => None,
             _ => self.tools(&out, &mut log)?,
         };
         let libraries = match libxl {

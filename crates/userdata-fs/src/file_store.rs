@@ -38,8 +38,10 @@ use crate::{Directory, OsDirectory};
 /// Clones also share a line: the threads of one process that change one domain are served in order
 /// of their arrival, each within its timeout, and only the first one tries to take the lock. Two
 /// stores that were opened separately do not share a line, even in one directory, and neither do
-/// two processes: their threads compete for the lock, and may get it in any order. To share a line,
-/// clone the store. A forked child begins with an empty line.
+/// two processes: their threads compete for the lock, and may get it in any order. While a line is
+/// never empty, the lock is free only for an instant between two of its threads, and a thread
+/// outside of it may wait until its timeout ends. To share a line, clone the store. A forked child
+/// begins with an empty line.
 pub struct FileStore<D> {
     pub(crate) directory: Arc<Uninterrupted<D>>,
     pub(crate) format: NameFormat,
