@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::Command;
 
+use crate::checked::LIFE;
 use userdata_sim::random::Random;
 use userdata_simulate::actor::Counts;
 use userdata_simulate::history::{Event, LibxlBug};
@@ -11,9 +12,6 @@ use userdata_simulate::schedule::{Bytes, Ending, Recorded, Seeded};
 
 /// Names the file to which another process writes what it saw.
 const ELSEWHERE: &str = "USERDATA_SIM_TRACE";
-
-/// Domains come and go.
-const LIFE: &str = "power,libxl=2,toolstack=6,destroys=100,faults=0,kills=10,power_cuts=0";
 
 fn trace(seed: u64, mix: &Mix) -> String {
     let scenario = Scenario::draw(seed, mix);
@@ -39,7 +37,10 @@ fn trace(seed: u64, mix: &Mix) -> String {
 #[test]
 fn two_runs_of_a_seed_are_equal_to_the_byte_in_two_processes_too() {
     let all = || -> String {
-        let of_name = |name: &&str| trace(7, &name.parse().unwrap());
+        let of_name = |name: &&str| -> String {
+            let mix = name.parse().unwrap();
+            (7..10).map(|seed| trace(seed, &mix)).collect()
+        };
         Mix::NAMES.iter().map(of_name).collect()
     };
     if let Some(path) = std::env::var_os(ELSEWHERE) {
