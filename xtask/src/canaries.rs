@@ -27,7 +27,7 @@ mod copy;
 mod families;
 
 /// How long each is hunted at most, unless told otherwise.
-const MINUTES: f64 = 2.0;
+const MINUTES: f64 = 4.0;
 
 /// The seeds of the run without a bug.
 const SEEDS: &str = "0..400";
