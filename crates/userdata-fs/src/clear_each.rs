@@ -87,8 +87,6 @@ impl ClearEach {
                 Ok(())
             })
         });
-        let left = lock.was_found() && names.contains(lock.name());
-        let only_lock = names.len() == 1;
         let cleared = admitted.and_then(|()| lock.clear_names(names, keep, self.durability, None));
         let note = |mut cleared: Cleared, error| {
             cleared.failed.push(error);
@@ -105,16 +103,8 @@ impl ClearEach {
                 None => return lock.release_as_found(Ok(cleared), note),
             },
         }
-        // If the files that were listed with the lock file are gone, another process has cleared
-        // the domain, and a third process has only just made the lock file that was found.
-        let anything = !cleared.removed.is_empty() || !cleared.others.is_empty();
-        let left = (left && (only_lock || anything)).then(|| record(lock.name()));
-        let failed = cleared.failed.len();
-        let mut cleared = lock.release(Ok(cleared), note)?;
-        if cleared.failed.len() == failed {
-            cleared.others.extend(left);
-        }
-        Ok(cleared)
+        // The lock file itself is not told: it may be one that another process has only just made.
+        lock.release(Ok(cleared), note)
     }
 
     /// Clears a domain if there is no space for its lock file. The caller decides what stays before

@@ -43,8 +43,6 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     /// evidence that there may be some, so it is left in place, unlocked, unless the search
     /// succeeds at the release.
     unswept: bool,
-    /// Whether the lock file was there before, unlocked.
-    found: bool,
     /// The name that the lock file had before, if it was renamed and is not yet removed.
     moved: Option<FileName>,
     /// `None` once the lock is released.
@@ -119,7 +117,6 @@ impl<'a, D: Directory> HeldLock<'a, D> {
                 timeout,
                 place,
                 unswept: false,
-                found,
                 moved,
                 file: Some(file),
             };
@@ -187,12 +184,6 @@ impl<'a, D: Directory> HeldLock<'a, D> {
             self.unswept = cleaning == Cleaning::Last || self.remove_temporaries().is_none();
         }
         Ok(())
-    }
-
-    /// Whether the lock file was there before, unlocked. Then a killed lock holder has left it, or
-    /// another process has only just made it.
-    pub(crate) const fn was_found(&self) -> bool {
-        self.found
     }
 
     /// Records that all files of the domain were removed, so that the release does not search for

@@ -104,15 +104,15 @@ fn lock_files_of_killed_holders_cost_no_further_reading() {
     let told = clear(&script, &domains, NAMES_MAX, Keep::Nothing);
     for (_, cleared) in told {
         let cleared = cleared.unwrap();
-        // The lock file is one of the three.
-        assert_eq!((cleared.removed.len(), cleared.others.len()), (1, 3));
+        // Their lock file is not told.
+        assert_eq!((cleared.removed.len(), cleared.others.len()), (1, 2));
     }
     assert_eq!(made(&script, "list"), 1);
     assert_eq!(made(&script, "unlink l"), 1);
 }
 
 #[test]
-fn a_killed_holders_temporaries_and_lock_are_told() {
+fn a_killed_holders_temporaries_are_told_and_its_lock_is_not() {
     let script = Script::default();
     script
         .names(with_locks(&[key()]))
@@ -123,7 +123,7 @@ fn a_killed_holders_temporaries_and_lock_are_told() {
     let cleared = told.pop().unwrap().1.unwrap();
     assert!(cleared.removed.is_empty());
     let kinds: Vec<Kind> = cleared.others.iter().map(|record| record.kind).collect();
-    assert_eq!(kinds, [Kind::Temporary, Kind::Lock]);
+    assert_eq!(kinds, [Kind::Temporary]);
     assert_eq!(
         (made(&script, "unlink t"), made(&script, "unlink l")),
         (1, 1)
