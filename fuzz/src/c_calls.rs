@@ -80,7 +80,7 @@ fn scratch() -> TempDir {
         true => tempfile::tempdir_in(memory),
         false => tempfile::tempdir(),
     };
-    scratch.unwrap_or_else(|error| panic!("there is no place for a directory: {error}"))
+    scratch.unwrap_or_else(|error| panic!("a directory cannot be made: {error}"))
 }
 
 /// The digest that a store expects.

@@ -87,7 +87,7 @@ unsafe extern "C" fn tell(user: *mut c_void, swept: *const RawSwept) {
 pub fn sweep(at: At<'_>, options: Option<&SweepOptions<'_>>, totals: Option<usize>) -> Swept {
     let mut going = Vec::new();
     let raw = options.map(|options| RawSweepOptions {
-        // There is no memory behind the struct.
+        // The struct ends after SIZE bytes, so a larger size is one that the library refuses.
         size: match options.size {
             size if size > SweepOptions::SIZE => usize::MAX,
             size => size,
