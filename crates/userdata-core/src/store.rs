@@ -3,6 +3,7 @@
 mod change;
 mod durability;
 mod error;
+mod home;
 mod owned;
 mod record;
 mod refused;
@@ -18,6 +19,7 @@ use crate::{DomainKey, Userid, Value};
 pub use change::{Clash, Cleared, Done, Expect, Keep, Op, Put, Reclaimed, StoredAll};
 pub use durability::Durability;
 pub use error::{Operation, StoreError, StoreErrorKind};
+pub use home::{Attempt, AttemptError, Home, HostName, HostNameError, Stage};
 pub use owned::{Owned, Record};
 pub use record::{Condition, Entry, FileType, Found};
 pub use refused::Refused;
@@ -241,6 +243,10 @@ pub struct State {
     pub closing: bool,
     /// The store keeps data by uuid alone, so that all domids with this uuid share it.
     pub shared_by_uuid: bool,
+    /// Another incarnation of this host, of the same uuid, that holds the data, in a store with one
+    /// home for each uuid. A change that is admitted removes its data, so it is admitted only if
+    /// the hypervisor, asked now, says that this incarnation is absent or dead.
+    pub displaces: Option<DomainKey>,
 }
 
 impl State {
@@ -250,7 +256,15 @@ impl State {
         Self {
             closing,
             shared_by_uuid: false,
+            displaces: None,
         }
+    }
+
+    /// The same state, if the change would remove the data of this incarnation.
+    #[must_use]
+    pub const fn with_displaced(mut self, displaces: Option<DomainKey>) -> Self {
+        self.displaces = displaces;
+        self
     }
 
     /// The same state, in a store that does, or does not, keep data by uuid alone.

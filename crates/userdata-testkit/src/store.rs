@@ -57,6 +57,7 @@ pub struct StoreUnderTest {
     client: Box<dyn Fn() -> Box<dyn Store> + Send + Sync>,
     value_max: Option<u64>,
     tells_domids_apart: bool,
+    one_home_per_uuid: bool,
     damage: Option<Damage>,
 }
 
@@ -69,6 +70,7 @@ impl StoreUnderTest {
             client: Box::new(move || Box::new(client())),
             value_max: None,
             tells_domids_apart: true,
+            one_home_per_uuid: false,
             damage: None,
         }
     }
@@ -86,6 +88,16 @@ impl StoreUnderTest {
     #[must_use]
     pub fn keeping_data_by_uuid_alone(mut self) -> Self {
         self.tells_domids_apart = false;
+        self
+    }
+
+    /// Says that the store has one home for each uuid, as a pool of hosts does: a change of another
+    /// domid with the same uuid removes the values of the first. It need not take Domain-0 or the
+    /// nil uuid. Statements about such domains then use other ones, or check nothing.
+    #[must_use]
+    pub fn with_one_home_per_uuid(mut self) -> Self {
+        self.tells_domids_apart = false;
+        self.one_home_per_uuid = true;
         self
     }
 
@@ -121,6 +133,12 @@ impl StoreUnderTest {
         };
         damage(domain, userid);
         true
+    }
+
+    /// Whether the store has one home for each uuid.
+    #[must_use]
+    pub const fn has_one_home_per_uuid(&self) -> bool {
+        self.one_home_per_uuid
     }
 
     /// Whether the store keeps the data of two domids with one uuid apart.

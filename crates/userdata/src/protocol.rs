@@ -49,9 +49,21 @@ pub(crate) fn admit_store(
         return Err(Refused::BeingDestroyed);
     }
     match life_of(hypervisor, key)? {
-        Some(Life::Alive) => Ok(()),
-        Some(Life::Dying) => Err(Refused::BeingDestroyed),
-        _ => Err(Refused::NoSuchDomain),
+        Some(Life::Alive) => {}
+        Some(Life::Dying) => return Err(Refused::BeingDestroyed),
+        _ => return Err(Refused::NoSuchDomain),
+    }
+    match state.displaces {
+        Some(other) => admit_displacement(hypervisor, &other),
+        None => Ok(()),
+    }
+}
+
+/// Refuses unless the other incarnation, whose data the change would remove, is proven gone.
+fn admit_displacement(hypervisor: &impl Hypervisor, other: &DomainKey) -> Result<(), Refused> {
+    match life_of(hypervisor, other)? {
+        None | Some(Life::Dead) => Ok(()),
+        Some(_) => Err(Refused::UuidShared { other: other.domid }),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::file_name::NameTooLong;
-use crate::store::{FileType, Refused};
+use crate::store::{Attempt, FileType, Refused};
 use crate::userid::escape;
 use crate::{Source, Version};
 
@@ -300,6 +300,24 @@ pub enum StoreErrorKind {
         /// The size in bytes.
         size: u64,
     },
+    /// The store gave no answer in time, so it is not known whether the change was made. The pool
+    /// tells it later, by this attempt.
+    #[error("it is not known whether the change was made (attempt {attempt})")]
+    OutcomeUnknown {
+        /// Names the change.
+        attempt: Attempt,
+    },
+    /// The store did not answer, and nothing was changed.
+    #[error("no answer within {waited:?}")]
+    Unreachable {
+        /// How long the call waited.
+        waited: Duration,
+        /// Why the last try failed.
+        source: Source,
+    },
+    /// A record of the store is damaged, or a value has another digest than its record.
+    #[error("the record is damaged")]
+    Damaged(#[source] Source),
     /// Any other failure.
     #[error("the call failed")]
     Failed(#[source] Source),
@@ -349,6 +367,11 @@ mod tests {
             StoreErrorKind::LockLeft(cause()),
             StoreErrorKind::NameTooLong(NameTooLong { length: 256 }),
             StoreErrorKind::NoDirectory(cause()),
+            StoreErrorKind::Unreachable {
+                waited: Duration::from_secs(1),
+                source: cause(),
+            },
+            StoreErrorKind::Damaged(cause()),
             StoreErrorKind::NotPermitted(cause()),
             StoreErrorKind::NoSpace(cause()),
             StoreErrorKind::Failed(cause()),
