@@ -135,6 +135,14 @@ impl StoreUnderTest {
         true
     }
 
+    /// Domain-0 with its nil uuid; in a pool of hosts, which has no data of it, another domain.
+    pub(crate) fn domain_zero(&self) -> DomainKey {
+        match self.one_home_per_uuid {
+            true => steps::domain(9, 99),
+            false => steps::domain(0, 0),
+        }
+    }
+
     /// Whether the store has one home for each uuid.
     #[must_use]
     pub const fn has_one_home_per_uuid(&self) -> bool {
