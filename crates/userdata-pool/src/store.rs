@@ -59,6 +59,13 @@ impl<E: Engine> PoolStore<E> {
         }
     }
 
+    /// The same with another timeout of the calls that have none of their own.
+    #[must_use]
+    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = timeout;
+        self
+    }
+
     /// The refusal of a domain whose data belongs elsewhere; it tells whether the pool has
     /// forgotten that host.
     pub(crate) fn elsewhere(&self, subject: &DomainKey, home: Home) -> StoreError {

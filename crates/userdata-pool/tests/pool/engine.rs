@@ -22,7 +22,7 @@ pub(crate) enum Fault {
     NotSent,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Version {
     revision: Revision,
     /// `None` if the key was removed.
@@ -30,7 +30,7 @@ struct Version {
     lease: Option<Lease>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct State {
     keys: BTreeMap<Vec<u8>, Vec<Version>>,
     revision: Revision,
@@ -64,6 +64,54 @@ impl SimEngine {
     /// Every `n`th change loses its answer.
     pub(crate) fn lose_every(&self, n: u64) {
         self.state().lossy = Some(n);
+    }
+
+    /// The same cluster, from now on apart.
+    pub(crate) fn copy(&self) -> Self {
+        Self(Mutex::new(self.state().clone()))
+    }
+
+    /// Lets the change with this place among those on their way arrive.
+    pub(crate) fn deliver_one(&self, place: usize) {
+        let mut state = self.state();
+        let txn = state.delayed.remove(place);
+        state.make(&txn);
+    }
+
+    /// How many changes are on their way.
+    pub(crate) fn under_way(&self) -> usize {
+        self.state().delayed.len()
+    }
+
+    /// All that matters for what can happen next: the records without the numbers of changes and
+    /// times, and what each change on its way would do, and whether it still could.
+    pub(crate) fn digest(&self) -> String {
+        let state = self.state();
+        let mut text = String::new();
+        let current = |key: &[u8]| state.current(key).map_or(0, |version| version.revision);
+        for (key, versions) in &state.keys {
+            let key_text = String::from_utf8_lossy(key);
+            if current(key) != 0 && !key_text.contains("/meta/") {
+                let value = versions.last().and_then(|version| version.value.as_deref());
+                text.push_str(&format!("{key_text}={};", short(value.unwrap_or_default())));
+            }
+        }
+        for txn in &state.delayed {
+            let holds =
+                |compare: &userdata_pool::Compare| current(&compare.key) == compare.revision;
+            text.push_str(&format!(
+                "{:?}",
+                txn.compares.iter().map(holds).collect::<Vec<_>>()
+            ));
+            for request in &txn.requests {
+                if let Request::Put { key, value, .. } = request
+                    && !String::from_utf8_lossy(key).contains("/meta/")
+                {
+                    text.push_str(&short(value));
+                }
+            }
+        }
+        text
     }
 
     /// Lets everything arrive that is still on its way.
@@ -117,6 +165,13 @@ impl SimEngine {
         let value = version.value.as_deref()?;
         Some(String::from_utf8_lossy(value).into_owned())
     }
+}
+
+/// A record without the numbers of changes.
+fn short(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value);
+    let short = text.split(" numbers=").next();
+    short.unwrap_or_default().to_owned()
 }
 
 impl State {

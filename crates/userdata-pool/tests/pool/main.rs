@@ -1,6 +1,10 @@
 //! The pool on a simulated engine: its table, its moves, and every answer lost.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may panic"
+)]
 
 mod conformance;
 mod engine;
@@ -8,3 +12,4 @@ mod moving;
 mod outcomes;
 mod rig;
 mod table;
+mod walk;

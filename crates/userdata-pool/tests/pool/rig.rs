@@ -38,7 +38,7 @@ impl Host {
         host
     }
 
-    fn of(engine: &Arc<SimEngine>, name: &str, xen: SimHost) -> Self {
+    pub(crate) fn of(engine: &Arc<SimEngine>, name: &str, xen: SimHost) -> Self {
         let boot = xen.boot().unwrap();
         let me = identity(name, boot.as_str());
         let pool = PoolStore::new(Arc::clone(engine), me, PoolOptions::default());
