@@ -192,6 +192,7 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             clearing_nothing_removes_nothing,
             a_value_can_be_put_behind_a_clear,
             a_clear_leaves_a_mark_that_is_held,
+            a_change_admitted_before_a_clear_is_not_made_behind_it,
         }
         clearing_many {
             each_of_many_domains_is_cleared_and_told,
