@@ -123,7 +123,8 @@ pub trait Store: Send + Sync {
     /// # Errors
     ///
     /// If the names cannot be read. An error with one domain is passed to `each`, and does not
-    /// affect the other domains.
+    /// affect the other domains. A refusal by `admit` is an error, too, unless the store removed a
+    /// record all the same: a lock file that a killed process left.
     fn clear_each(
         &self,
         domains: &[DomainKey],

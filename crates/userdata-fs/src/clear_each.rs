@@ -88,23 +88,41 @@ impl ClearEach {
             })
         });
         let cleared = admitted.and_then(|()| lock.clear_names(names, keep, self.durability, None));
-        let note = |mut cleared: Cleared, error| {
-            cleared.failed.push(error);
-            Ok(cleared)
-        };
-        let Ok(mut cleared) = cleared else {
-            // An error cannot name removed files, so none is removed.
-            return lock.release_as_found(cleared, note);
+        let mut cleared = match cleared {
+            Ok(cleared) => cleared,
+            // An error names no removed files, so the lock file is removed only after a refusal.
+            Err(error)
+                if lock.was_found() && (!is_refused(&error) || lock.may_have_temporaries()) =>
+            {
+                lock.leave();
+                return Err(error);
+            }
+            Err(error) => {
+                lock.set_clean();
+                let mut cleared = Cleared::default();
+                cleared.others.extend(end(lock).ok().flatten());
+                return if cleared.others.is_empty() {
+                    Err(error)
+                } else {
+                    Ok(cleared)
+                };
+            }
         };
         match keep {
             Keep::Nothing => lock.set_clean(),
             _ => match lock.clean() {
                 Some(removed) => cleared.others.extend(removed.iter().map(record)),
-                None => return lock.release_as_found(Ok(cleared), note),
+                None => {
+                    lock.leave();
+                    return Ok(cleared);
+                }
             },
         }
-        // The lock file itself is not told: it may be one that another process has only just made.
-        lock.release(Ok(cleared), note)
+        match end(lock) {
+            Ok(found) => cleared.others.extend(found),
+            Err(error) => cleared.failed.push(error),
+        }
+        Ok(cleared)
     }
 
     /// Clears a domain if there is no space for its lock file. The caller decides what stays before
@@ -138,6 +156,16 @@ impl ClearEach {
         });
         Ok(cleared.unwrap_or_default())
     }
+}
+
+/// Releases the lock, and removes the lock file. Returns it if it existed before.
+fn end<D: Directory>(lock: HeldLock<'_, D>) -> Result<Option<Record>, StoreError> {
+    let found = lock.was_found().then(|| record(lock.name()));
+    lock.release(Ok(found), |_, error| Err(error))
+}
+
+fn is_refused(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Refused(_))
 }
 
 fn record(name: &FileName) -> Record {

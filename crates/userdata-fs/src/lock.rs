@@ -43,6 +43,8 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     /// evidence that there may be some, so it is left in place, unlocked, unless the search
     /// succeeds at the release.
     unswept: bool,
+    /// The lock file existed before, unlocked.
+    found: bool,
     /// The name that the lock file had before, if it was renamed and is not yet removed.
     moved: Option<FileName>,
     /// `None` once the lock is released.
@@ -117,6 +119,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
                 timeout,
                 place,
                 unswept: false,
+                found,
                 moved,
                 file: Some(file),
             };
@@ -186,6 +189,12 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         Ok(())
     }
 
+    /// Whether the lock file existed before, unlocked: a killed lock holder left it, or another
+    /// process has made it and not yet locked it.
+    pub(crate) const fn was_found(&self) -> bool {
+        self.found
+    }
+
     /// Records that all files of the domain were removed, so that the release does not search for
     /// temporary files.
     pub(crate) fn set_clean(&mut self) {
@@ -193,12 +202,13 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     }
 
     /// Removes the temporary files that killed lock holders left, if there may be some, and returns
-    /// their names; `None` if the directory could not be searched. The release would remove them,
-    /// too, but does not return their names.
+    /// their names. The release would remove them, too, but does not return their names. `None` if
+    /// the lock is not known to be held, or if the directory cannot be searched.
     pub(crate) fn clean(&mut self) -> Option<Vec<FileName>> {
-        if !self.unswept || self.check().is_err() {
+        if !self.unswept {
             return Some(Vec::new());
         }
+        self.check().ok()?;
         let removed = self.remove_temporaries();
         self.unswept = removed.is_none();
         removed
@@ -283,25 +293,19 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         }
     }
 
-    /// As [`HeldLock::release`], but removes no temporary file of a killed lock holder. If there is
-    /// one, or if the directory cannot be searched, the lock file stays as the evidence.
-    pub(crate) fn release_as_found<T>(
-        mut self,
-        outcome: Result<T, StoreError>,
-        note: impl FnOnce(T, StoreError) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        if self.unswept && self.has_temporaries() {
-            self.unlock();
-            return outcome;
-        }
-        self.unswept = false;
-        self.release(outcome, note)
+    /// Releases the lock and leaves the lock file, as the evidence that a killed lock holder may
+    /// have left temporary files.
+    pub(crate) fn leave(mut self) {
+        self.unlock();
     }
 
-    fn has_temporaries(&self) -> bool {
+    /// Whether a killed lock holder may have left temporary files that still exist.
+    pub(crate) fn may_have_temporaries(&self) -> bool {
         let is_temporary = |name: &FileName| matches!(name.kind(), Kind::Temporary | Kind::New);
-        let names = self.store.names_of(&self.domain);
-        names.map_or(true, |names| names.iter().any(is_temporary))
+        self.unswept && {
+            let names = self.store.names_of(&self.domain);
+            names.map_or(true, |names| names.iter().any(is_temporary))
+        }
     }
 
     fn unlock(&mut self) {

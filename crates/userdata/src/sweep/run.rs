@@ -58,7 +58,10 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         self.check_hypervisor()?;
         let alive = self.list_living()?;
         sightings.begin(self.userdata.hypervisor.boot().ok(), self.judge.now);
-        sightings.retain(|domain| owned.binary_search_by_key(domain, |(key, _)| *key).is_ok());
+        let has_data = |domain: &DomainKey| owned.binary_search_by_key(domain, |(key, _)| *key);
+        sightings.retain(|domain| has_data(domain).is_ok());
+        let bare = alive.iter().filter(|domain| has_data(domain).is_err());
+        let bare: Vec<DomainKey> = bare.copied().collect();
         let mut suspects = Vec::new();
         for (domain, leftovers) in owned {
             let lives = alive.binary_search(&domain).is_ok();
@@ -83,7 +86,19 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
             self.clear(&suspects, sightings)?;
             self.reclaim()?;
         }
+        self.report_interrupted(&bare);
         self.report_records()
+    }
+
+    /// Reports the living domains without data whose destruction was interrupted: their toolstack
+    /// may have removed the data before it was killed.
+    fn report_interrupted(&mut self, bare: &[DomainKey]) {
+        for domain in bare.iter().filter(|domain| domain.domid != Domid::ZERO) {
+            let kept = self.judge.judge_living(domain);
+            if let Kept::Alive { interrupted: true } = kept {
+                self.report(domain, &Verdict::Kept(kept), What::Judged);
+            }
+        }
     }
 
     /// Every incarnation with records, and whether temporary files or marks are among them.
