@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use hv_sim::HostFile;
 use hv_xen::Xen;
 use userdata::file_name::NameFormat;
+use userdata::hypervisor::BootId;
 use userdata::store::Durability;
 use userdata::{DomainKey, Userdata};
 use userdata_fs::{FileStore, OsDirectory};
@@ -68,6 +69,12 @@ pub(crate) struct Options {
     /// that is stored while such a domain is destroyed may stay behind
     #[arg(long, global = true)]
     no_leaving_check: bool,
+
+    /// The boot of the host that runs now: 1 to 64 of a-z, 0-9 and -. Needed on Xen outside of the
+    /// initial domain, which alone boots exactly when the host does. A simulated host names its
+    /// boots itself
+    #[arg(long, global = true, value_name = "ID")]
+    boot: Option<BootId>,
 
     /// What a change must survive. process: the end of this command, but not a power cut. file:
     /// after a power cut there is the whole old value or the whole new one. full: after a power cut
@@ -128,6 +135,7 @@ impl Options {
                 let mut options = hv_xen::Options::default();
                 options.check_leaving = !self.no_leaving_check;
                 options.xenstore_timeout = self.timeout.max(XENSTORE_TIMEOUT_MIN);
+                options.boot.clone_from(&self.boot);
                 Ok(Host::Xen(Xen::open(options)?))
             }
         }

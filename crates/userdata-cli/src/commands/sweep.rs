@@ -6,9 +6,11 @@ mod sightings;
 use std::time::{Duration, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
+use userdata::Hypervisor as _;
 use userdata::sweep::{SweepOptions, SweepTotals};
 
 use crate::arguments::Sweep;
+use crate::chain::chain;
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::options::Options;
@@ -30,6 +32,14 @@ impl Sweep {
         let file = SightingsFile::read(path, output);
         let mut sightings = file.found().clone();
         let swept = userdata.sweep(&self.options(), &mut sightings, |swept| report.tell(swept));
+        if !sightings.is_empty()
+            && let Err(error) = host.boot()
+        {
+            output.note(format_args!(
+                "{}; files that wait for --grace or --settle stay until --boot names the boot",
+                chain(&error)
+            ));
+        }
         if !self.dry_run {
             if swept.is_err() {
                 // A hypervisor that failed may have been wrong before, so only sightings that
