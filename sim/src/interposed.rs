@@ -195,6 +195,12 @@ impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
         self.pass_open(Call::Open { name }, || self.inner.open(name))
     }
 
+    fn open_in(&self, child: Name<'_>, name: Name<'_>) -> Result<Self::File, Errno> {
+        self.pass_open(Call::OpenIn { child, name }, || {
+            self.inner.open_in(child, name)
+        })
+    }
+
     fn close(&self, file: Self::File) -> Result<(), Errno> {
         let call = Call::Close { file: file.number };
         let verdict = self.interceptor.before(self.inner.process(), &call);
@@ -261,6 +267,19 @@ impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
         })
     }
 
+    fn metadata_by_path(&self, name: Name<'_>) -> Result<Metadata, Errno> {
+        let make = |_| self.inner.metadata_by_path(name);
+        self.pass(Call::MetadataByPath { name }, make, |metadata| {
+            Answer::Metadata(*metadata)
+        })
+    }
+
+    fn own_metadata(&self) -> Result<Metadata, Errno> {
+        let call = Call::Metadata { file: self.number };
+        let make = |_| self.inner.own_metadata();
+        self.pass(call, make, |metadata| Answer::Metadata(*metadata))
+    }
+
     fn lock(&self, file: &Self::File, mode: LockMode) -> Result<(), Errno> {
         let call = Call::Lock {
             file: file.number,
@@ -272,6 +291,19 @@ impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
     fn unlock(&self, file: &Self::File) -> Result<(), Errno> {
         let call = Call::Unlock { file: file.number };
         self.pass_done(call, || self.inner.unlock(&file.inner))
+    }
+
+    fn lock_itself(&self, mode: LockMode) -> Result<(), Errno> {
+        let call = Call::Lock {
+            file: self.number,
+            mode,
+        };
+        self.pass_done(call, || self.inner.lock_itself(mode))
+    }
+
+    fn unlock_itself(&self) -> Result<(), Errno> {
+        let call = Call::Unlock { file: self.number };
+        self.pass_done(call, || self.inner.unlock_itself())
     }
 
     fn sync_file(&self, file: &Self::File) -> Result<(), Errno> {

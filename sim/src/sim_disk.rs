@@ -28,6 +28,8 @@ pub struct SimOptions {
     /// Whether `flock` has NFS's rule: an exclusive lock needs a file that is open for writing,
     /// `EBADF` otherwise.
     pub nfs_locks: bool,
+    /// Whether the kernel has `openat2`; `ENOSYS` otherwise.
+    pub has_openat2: bool,
     /// Whether a pause takes real time too, beside that of the simulated clock. Threads that share
     /// the disk need it: the clock of one that waits for a lock would otherwise reach any deadline
     /// before the thread that holds the lock runs again.
@@ -43,6 +45,7 @@ impl Default for SimOptions {
             open_files_max: None,
             listed_at_once: 8,
             nfs_locks: false,
+            has_openat2: true,
             real_pauses: false,
         }
     }
@@ -244,7 +247,7 @@ impl SimProcess {
         Ok(SimDirectory::new(
             self.clone(),
             descriptor,
-            Some(name.as_bytes().into()),
+            Some(name.as_bytes()),
         ))
     }
 

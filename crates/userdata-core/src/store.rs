@@ -6,7 +6,9 @@ mod error;
 mod owned;
 mod record;
 mod refused;
+mod root;
 mod transfer;
+mod tree_owner;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -21,7 +23,9 @@ pub use error::{Operation, StoreError, StoreErrorKind};
 pub use owned::{Owned, Record};
 pub use record::{Condition, Entry, FileType, Found};
 pub use refused::Refused;
+pub use root::RootRefused;
 pub use transfer::{Transfer, Transferred};
+pub use tree_owner::{TreeOwner, TreeOwnerError};
 
 /// The caller's decision about a change. The store asks for it at a moment from which on no other
 /// process can change the domain's data.

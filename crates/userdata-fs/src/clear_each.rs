@@ -42,19 +42,23 @@ impl ClearEach {
         let mut rest = domains;
         while !rest.is_empty() {
             let names = match store.format {
-                // Its names have no domids, so one reading cannot tell many domains apart.
-                NameFormat::Seed => NamesOfMany::default(),
+                // Its names have no domids, so one reading cannot tell many domains apart. In a
+                // tree each domain has a directory of its own.
+                NameFormat::Seed | NameFormat::Tree => NamesOfMany::default(),
                 _ => store.names_of_many(rest, self.names_max)?,
             };
             // If not even the names of the first domain fit, the directory is read for it alone.
             let alone = names.domains == 0;
             let (round, later) = rest.split_at(if alone { 1 } else { names.domains });
             for (place, domain) in round.iter().enumerate() {
-                let names = match alone {
-                    true => store.names_of(domain)?,
-                    false => named(store.format, domain, names.of(place)),
+                let names = match store.format {
+                    // They are read under the lock.
+                    NameFormat::Tree => None,
+                    _ if alone => Some(store.names_of(domain)?),
+                    _ => Some(named(store.format, domain, names.of(place))),
                 };
                 let cleared = self.clear(store, domain, names, admit);
+                let cleared = store.named(domain, cleared);
                 if each(domain, cleared).is_break() {
                     return Ok(());
                 }
@@ -68,7 +72,7 @@ impl ClearEach {
         &self,
         store: &FileStore<D>,
         domain: &DomainKey,
-        names: Vec<FileName>,
+        names: Option<Vec<FileName>>,
         admit: AdmitEach<'_>,
     ) -> Result<Cleared, StoreError> {
         let timeout = Timeout::start(&*store.directory, self.timeout);
@@ -87,7 +91,10 @@ impl ClearEach {
                 Ok(())
             })
         });
-        let cleared = admitted.and_then(|()| lock.clear_names(names, keep, self.durability, None));
+        let cleared = admitted.and_then(|()| match names {
+            Some(names) => lock.clear_names(names, keep, self.durability, None),
+            None => lock.clear(keep, self.durability, None),
+        });
         let mut cleared = match cleared {
             Ok(cleared) => cleared,
             // An error names no removed files, so the lock file is removed only after a refusal.

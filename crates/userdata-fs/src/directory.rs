@@ -48,6 +48,18 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// another process has a lease for writing on it (`F_SETLEASE`).
     fn open(&self, name: Name<'_>) -> Result<Self::File, Errno>;
 
+    /// `openat2(dir, child/name, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY,
+    /// RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|RESOLVE_NO_MAGICLINKS)`: opens a file in a child
+    /// directory to read it, in one call.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is no such directory or file, `ENOTDIR` if `child` is not a directory,
+    /// `ELOOP` for a symbolic link in either place, `ENXIO` for a socket, `EAGAIN` while another
+    /// process has a lease for writing on it; `ENOSYS` if the kernel has no such call, `EPERM` if
+    /// an old seccomp filter does not know it.
+    fn open_in(&self, child: Name<'_>, name: Name<'_>) -> Result<Self::File, Errno>;
+
     /// `close(fd)`: closes the file, even if the call fails. Releases the file's lock, unless a
     /// forked child still has the file open.
     ///
@@ -87,6 +99,23 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// `ENOENT` if no file has the name.
     fn metadata_at(&self, name: Name<'_>) -> Result<Metadata, Errno>;
 
+    /// `stat(path/name)`, without following a link of this name: the same for the file that has the
+    /// name in the directory at this directory's path. If another directory is at the path by now,
+    /// the file is another one, too. The path of a child is that of its parent and its name. For a
+    /// directory that was opened without a path this is [`Directory::metadata_at`].
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if no file has the name, or the path leads nowhere.
+    fn metadata_by_path(&self, name: Name<'_>) -> Result<Metadata, Errno>;
+
+    /// `fstat(dir)`: the same for the directory itself.
+    ///
+    /// # Errors
+    ///
+    /// As in `fstat(2)`.
+    fn own_metadata(&self) -> Result<Metadata, Errno>;
+
     /// `flock(fd, LOCK_EX|LOCK_NB)` or `LOCK_SH`: locks the file, without waiting.
     ///
     /// # Errors
@@ -101,6 +130,23 @@ pub trait Directory: Send + Sync + Sized + 'static {
     ///
     /// As in `flock(2)`.
     fn unlock(&self, file: &Self::File) -> Result<(), Errno>;
+
+    /// `flock(dir, LOCK_EX|LOCK_NB)` or `LOCK_SH`: locks the directory itself. A file that
+    /// [`Directory::open`] made of the same directory is another open file, whose lock excludes
+    /// this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::lock`]. NFS answers `EBADF`, because a directory can't be open for writing.
+    fn lock_itself(&self, mode: LockMode) -> Result<(), Errno>;
+
+    /// `flock(dir, LOCK_UN)`: releases the lock of the directory itself. Dropping the directory
+    /// does so, too, unless forked children still have it open.
+    ///
+    /// # Errors
+    ///
+    /// As in `flock(2)`.
+    fn unlock_itself(&self) -> Result<(), Errno>;
 
     /// `fdatasync(fd)`: once it has returned, the file's bytes survive a crash. The file's name may
     /// not.

@@ -59,6 +59,7 @@
 //! It does not ask a hypervisor. The crate `userdata` decides which changes are admitted, and when
 //! a domain's data is removed.
 
+mod checks;
 mod clear;
 mod clear_each;
 mod directory;
@@ -66,6 +67,7 @@ mod errno;
 mod failure;
 mod file_store;
 mod free;
+mod layout;
 mod line;
 mod link;
 mod listing;
@@ -81,6 +83,7 @@ mod read;
 mod replace;
 mod snapshot;
 mod transfer;
+mod tree;
 mod turn;
 mod uninterrupted;
 mod wait;

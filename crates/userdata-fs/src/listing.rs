@@ -7,6 +7,7 @@ use userdata_core::file_name::{DomainSelection, FileName, Kind};
 use userdata_core::store::{Condition, Entry, FileType, Found, Operation, StoreError};
 
 use crate::failure::kind_of;
+use crate::layout::Layout;
 use crate::read::entry_of;
 use crate::{Directory, Errno, FileStore};
 
@@ -28,6 +29,10 @@ impl<D: Directory> FileStore<D> {
 
     /// The names of all files of one domain, in order.
     pub(crate) fn names_of(&self, domain: &DomainKey) -> Result<Vec<FileName>, StoreError> {
+        if let Layout::Tree(tree) = &self.layout {
+            let view = self.view_to(tree, domain, Operation::List)?;
+            return view.map_or(Ok(Vec::new()), |view| view.names_of(domain));
+        }
         let selection = DomainSelection::new(self.format, domain);
         let mut names = Vec::with_capacity(FILES_USUAL);
         let listed = self.directory.list(&mut |name| {
@@ -48,7 +53,7 @@ impl<D: Directory> FileStore<D> {
     ) -> Result<(), StoreError> {
         let mut failure = None;
         let listed = self.directory.list(&mut |name| {
-            let Some(name) = FileName::parse(self.format, name.as_bytes()) else {
+            let Some(name) = self.parse(name.as_bytes()) else {
                 return ControlFlow::Continue(());
             };
             match self.found(&name) {

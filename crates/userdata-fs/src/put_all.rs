@@ -22,12 +22,15 @@ impl<D: Directory> HeldLock<'_, D> {
     /// Writes a temporary file for each value, and renames them when all are written. If a rename
     /// fails, the old values of those before it are restored.
     pub(crate) fn put_all(
-        &self,
+        &mut self,
         names: &[FileName],
         values: &[Put<'_>],
         clash: Clash,
         durability: Durability,
     ) -> Result<Done, StoreError> {
+        if let Some(done) = self.put_staged(names, values, durability)? {
+            return Ok(done);
+        }
         let mut done = StoredAll::default();
         done.durability = durability;
         let mut puts = Vec::new();
@@ -47,8 +50,11 @@ impl<D: Directory> HeldLock<'_, D> {
             }
         }
         done.failed = self.name_all(&staged)?;
+        if !staged.is_empty() {
+            self.set_filled();
+        }
         if durability == Durability::Full && !names.is_empty() {
-            self.store().directory.sync().map_err(|errno| {
+            self.sync_names().map_err(|errno| {
                 let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
                 let domain = self.domain().to_string();
                 let error = StoreError::new(Operation::SyncDirectory, domain, kind);
@@ -129,11 +135,11 @@ impl<D: Directory> HeldLock<'_, D> {
     ) -> Result<Option<FileName>, StoreError> {
         let directory = &*self.store().directory;
         for _ in 0..NAMES_MAX {
-            let second = self.random_name()?;
+            let second = self.temporary_name()?;
             match directory.link(name.into(), (&second).into()) {
                 Ok(()) => return Ok(Some(second)),
                 Err(Errno::NOENT) => return Ok(None),
-                Err(Errno::EXIST) => {}
+                Err(Errno::EXIST) => self.free_name(&second),
                 Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
                     let value = self.store().read(name, Some(self.timeout()))?;
                     let copy =
@@ -188,7 +194,7 @@ impl<D: Directory> HeldLock<'_, D> {
         let error = latest_first.fold(error, |error, one| self.restore(one, error));
         if !named.is_empty() {
             // The call fails in any case.
-            let _ = self.store().directory.sync();
+            let _ = self.sync_names();
         }
         error
     }

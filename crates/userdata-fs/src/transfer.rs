@@ -115,7 +115,11 @@ impl<D: Directory> HeldLock<'_, D> {
         // killed before this sync.
         if transfer.durability() == Durability::Full {
             let directory = &*self.store().directory;
-            directory.sync().map_err(|errno| {
+            let synced = match self.in_tree() {
+                Some(_) => target.sync_names().and_then(|()| directory.sync()),
+                None => directory.sync(),
+            };
+            synced.map_err(|errno| {
                 let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
                 StoreError::new(Operation::SyncDirectory, target.domain().to_string(), kind)
             })?;
@@ -127,9 +131,13 @@ impl<D: Directory> HeldLock<'_, D> {
         self.check()?;
         target.check()?;
         let directory = &*self.store().directory;
-        directory
-            .rename(from.into(), to.into())
-            .map_err(|errno| target.not_renamed(to, errno))
+        let renamed = match target.in_tree() {
+            Some(held) => directory.rename_into(from.into(), &held.view.directory, to.into()),
+            None => directory.rename(from.into(), to.into()),
+        };
+        renamed.map_err(|errno| target.not_renamed(to, errno))?;
+        target.set_filled();
+        Ok(())
     }
 
     /// Decides about one value.
@@ -150,19 +158,19 @@ impl<D: Directory> HeldLock<'_, D> {
             Some(FileType::Regular) => {}
             Some(found) => return not_regular(from, found),
         }
-        match self.file_type(&to)? {
+        match target.file_type(&to)? {
             None => return Ok(Plan::Move(to)),
             // No rename replaces a directory, and the values before it would already be moved.
             Some(found @ FileType::Directory) => return not_regular(&to, found),
             Some(_) if clash == Clash::Replace => return Ok(Plan::Move(to)),
             Some(_) => {}
         }
-        let version = |name: &FileName| {
+        let version = |store: &FileStore<D>, name: &FileName| {
             let value = store.read(name, Some(self.timeout()))?;
             Ok(value.map(|value| value.version()))
         };
-        let there = version(&to)?;
-        if there.is_none() || there == version(from)? {
+        let there = version(target.store(), &to)?;
+        if there.is_none() || there == version(store, from)? {
             return Ok(Plan::Move(to));
         }
         match clash {

@@ -12,7 +12,8 @@ pub struct Owned {
     pub owner: Owner,
     /// How many records it has, of any kind.
     pub records: u32,
-    /// Whether temporary files or closing marks are among them, in use or not.
+    /// Whether temporary files or closing marks are among them, in use or not, or an empty place
+    /// that had records.
     pub leftovers: bool,
 }
 
@@ -24,6 +25,17 @@ impl Owned {
             owner,
             records: 1,
             leftovers: matches!(kind, Kind::Temporary | Kind::New | Kind::Closing),
+        }
+    }
+
+    /// An incarnation without a record that a killed process left something of, such as an empty
+    /// directory.
+    #[must_use]
+    pub const fn left_over(owner: Owner) -> Self {
+        Self {
+            owner,
+            records: 0,
+            leftovers: true,
         }
     }
 

@@ -25,13 +25,18 @@ mock! {
         fn create<'a>(&self, name: Name<'a>) -> Result<File, Errno>;
         fn open_lock<'a>(&self, name: Name<'a>) -> Result<File, Errno>;
         fn open<'a>(&self, name: Name<'a>) -> Result<File, Errno>;
+        fn open_in<'a, 'b>(&self, child: Name<'a>, name: Name<'b>) -> Result<File, Errno>;
         fn close(&self, file: File) -> Result<(), Errno>;
         fn read(&self, file: &File, buffer: &mut [u8]) -> Result<usize, Errno>;
         fn write(&self, file: &File, bytes: &[u8]) -> Result<usize, Errno>;
         fn metadata(&self, file: &File) -> Result<Metadata, Errno>;
         fn metadata_at<'a>(&self, name: Name<'a>) -> Result<Metadata, Errno>;
+        fn metadata_by_path<'a>(&self, name: Name<'a>) -> Result<Metadata, Errno>;
+        fn own_metadata(&self) -> Result<Metadata, Errno>;
         fn lock(&self, file: &File, mode: LockMode) -> Result<(), Errno>;
         fn unlock(&self, file: &File) -> Result<(), Errno>;
+        fn lock_itself(&self, mode: LockMode) -> Result<(), Errno>;
+        fn unlock_itself(&self) -> Result<(), Errno>;
         fn sync_file(&self, file: &File) -> Result<(), Errno>;
         fn rename<'a, 'b>(&self, from: Name<'a>, to: Name<'b>) -> Result<(), Errno>;
         fn rename_into<'a, 'b>(

@@ -1,0 +1,176 @@
+//! What no domain can reach: other boots, and the trash.
+
+use std::ops::ControlFlow;
+
+use userdata_core::Store as _;
+use userdata_core::store::Keep;
+use userdata_fs::{Directory as _, FileStore};
+use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions};
+
+use super::{clear, domain, domain_directory, get, name, open, owner, paths, process, put};
+
+fn of_boot(disk: &SimDisk, boot: &str) -> FileStore<SimDirectory> {
+    let root = disk.process().root().unwrap();
+    FileStore::tree(root, &owner(), &boot.parse().unwrap()).unwrap()
+}
+
+#[test]
+fn another_boots_data_is_out_of_reach_and_reclaimed() {
+    let disk = SimDisk::new(SimOptions::default());
+    let before = of_boot(&disk, "boot-0");
+    put(&before, "xl", b"of the boot before").unwrap();
+    put(&before, "a", b"of the boot before").unwrap();
+    let store = of_boot(&disk, "boot-1");
+    assert_eq!(get(&store, "xl"), None);
+    assert_eq!(store.list(&domain()).unwrap(), []);
+    put(&store, "xl", b"of this boot").unwrap();
+    let reclaimed = store.reclaim(&mut || true).unwrap();
+    assert_eq!((reclaimed.records, reclaimed.failed.len()), (2, 0));
+    assert_eq!(get(&store, "xl").as_deref(), Some(&b"of this boot"[..]));
+    assert!(!paths(&disk).iter().any(|path| path.contains("boot-0")));
+    let again = store.reclaim(&mut || true).unwrap();
+    assert_eq!((again.records, again.failed.len()), (0, 0));
+}
+
+#[test]
+fn reclaiming_is_broken_off_and_resumed() {
+    let disk = SimDisk::new(SimOptions::default());
+    let before = of_boot(&disk, "boot-0");
+    for text in ["a", "b", "c", "d", "e"] {
+        put(&before, text, b"value").unwrap();
+    }
+    let store = of_boot(&disk, "boot-1");
+    let mut records = 0;
+    let mut rounds = 0;
+    loop {
+        let mut left = 4;
+        let mut go_on = || {
+            left -= 1;
+            left >= 0
+        };
+        let reclaimed = store.reclaim(&mut go_on).unwrap();
+        assert!(reclaimed.failed.is_empty());
+        records += reclaimed.records;
+        rounds += 1;
+        if paths(&disk) == ["trash", "tree"] {
+            break;
+        }
+        assert!(rounds < 20, "{:?}", paths(&disk));
+    }
+    assert_eq!(records, 5);
+    assert!(rounds > 1);
+}
+
+#[test]
+fn reclaiming_follows_no_link_and_touches_no_other_name() {
+    let disk = SimDisk::new(SimOptions::default());
+    let root = disk.process().root().unwrap();
+    let (_, store) = process(&disk);
+    put(&store, "xl", b"value").unwrap();
+    let link = Plant::Symlink(b"../boot-boot-1".to_vec());
+    root.plant(name("boot-boot-0"), link.clone()).unwrap();
+    root.plant(name("boot-Foreign"), Plant::Directory).unwrap();
+    root.plant(name("save"), Plant::File(b"bytes".to_vec()))
+        .unwrap();
+    let trash = root.open_directory(name("trash")).unwrap();
+    trash.plant(name("link"), link).unwrap();
+    trash.plant(name("pipe"), Plant::Fifo).unwrap();
+    let reclaimed = store.reclaim(&mut || true).unwrap();
+    assert_eq!((reclaimed.records, reclaimed.failed.len()), (3, 0));
+    assert_eq!(get(&store, "xl").as_deref(), Some(&b"value"[..]));
+    let left = paths(&disk);
+    for kept in ["boot-Foreign", "save", "trash", "tree"] {
+        assert!(left.contains(&kept.to_owned()), "{left:?}");
+    }
+}
+
+#[test]
+fn what_is_too_deep_in_the_trash_is_reported_and_stays() {
+    let disk = SimDisk::new(SimOptions::default());
+    let root = disk.process().root().unwrap();
+    let (_, store) = process(&disk);
+    let mut directory = root.open_directory(name("trash")).unwrap();
+    for level in ["1", "2", "3", "4"] {
+        directory.make_directory(name(level)).unwrap();
+        directory = directory.open_directory(name(level)).unwrap();
+    }
+    let reclaimed = store.reclaim(&mut || true).unwrap();
+    assert_eq!(reclaimed.records, 0);
+    let failed: Vec<&[u8]> = reclaimed.failed.iter().map(|error| error.file()).collect();
+    assert_eq!(failed, [&b"trash/1/2/3"[..]]);
+    assert!(paths(&disk).contains(&"trash/1/2/3/4".to_owned()));
+}
+
+#[test]
+fn a_clear_killed_at_any_step_removes_all_or_nothing() {
+    let disk = SimDisk::new(SimOptions::default());
+    let (_, store) = process(&disk);
+    put(&store, "a", b"value").unwrap();
+    put(&store, "b", b"value").unwrap();
+    disk.record_steps();
+    clear(&store, Keep::Nothing).unwrap();
+    for step in disk.take_steps() {
+        let disk = SimDisk::boot(step.storage.killed(), SimOptions::default());
+        let (_, store) = process(&disk);
+        let found = store.list(&domain()).unwrap().len();
+        assert!(found == 0 || found == 2, "{found} after {}", step.call);
+        let reclaimed = store.reclaim(&mut || true).unwrap();
+        assert!(reclaimed.failed.is_empty());
+        if found == 0 {
+            assert_eq!(paths(&disk), ["boot-boot-1", "trash", "tree"]);
+        }
+    }
+}
+
+#[test]
+fn an_empty_directory_counts_as_a_leftover() {
+    let disk = SimDisk::new(SimOptions::default());
+    let (_, store) = process(&disk);
+    put(&store, "xl", b"value").unwrap();
+    domain_directory(&disk).unlink(name("d.xl")).unwrap();
+    let mut shown = Vec::new();
+    let listed = store.owners(&mut |owned| {
+        shown.push((owned.owner.key(), owned.records, owned.leftovers));
+        ControlFlow::Continue(())
+    });
+    listed.unwrap();
+    assert_eq!(shown, [(Some(domain()), 0, true)]);
+    let age = std::time::Duration::ZERO;
+    clear(&store, Keep::AllButStale { age }).unwrap();
+    assert_eq!(paths(&disk), ["boot-boot-1", "trash", "tree"]);
+    // The tree is still usable by a process that opened it before.
+    put(&open(disk.process().root().unwrap()), "xl", b"value").unwrap();
+}
+
+#[test]
+fn a_list_starts_over_if_its_directory_is_taken_away() {
+    use userdata_sim::interpose::{Call, Interceptor, Interposed, Verdict};
+
+    struct Replacing(SimDisk, std::sync::atomic::AtomicBool);
+    impl Interceptor for Replacing {
+        fn before(&self, _: u32, call: &Call<'_>) -> Verdict {
+            let shows = matches!(call, Call::Listed { .. });
+            if shows && self.1.swap(false, std::sync::atomic::Ordering::SeqCst) {
+                let (_, other) = process(&self.0);
+                clear(&other, Keep::Nothing).unwrap();
+                for text in ["c", "d", "e"] {
+                    put(&other, text, b"value").unwrap();
+                }
+            }
+            Verdict::Proceed
+        }
+    }
+
+    let disk = SimDisk::new(SimOptions::default());
+    let (_, first) = process(&disk);
+    put(&first, "a", b"value").unwrap();
+    put(&first, "b", b"value").unwrap();
+    let replacing = Replacing(disk.clone(), true.into());
+    let root = Interposed::new(disk.process().root().unwrap(), replacing);
+    let entries = open(root).list(&domain()).unwrap();
+    let userids: Vec<String> = entries
+        .iter()
+        .map(|entry| entry.userid.to_string())
+        .collect();
+    assert_eq!(userids, ["c", "d", "e"]);
+}
