@@ -265,6 +265,7 @@ pub(crate) struct SweepTotals {
     files: u64,
     removed: u64,
     failed: u64,
+    reclaimed: u64,
 }
 
 impl From<userdata::sweep::SweepTotals> for SweepTotals {
@@ -275,6 +276,7 @@ impl From<userdata::sweep::SweepTotals> for SweepTotals {
             files: totals.records,
             removed: totals.removed,
             failed: totals.failed,
+            reclaimed: totals.reclaimed,
         }
     }
 }

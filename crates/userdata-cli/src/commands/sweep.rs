@@ -23,12 +23,12 @@ impl Sweep {
         let output = options.output();
         let host = options.host_to_sweep()?;
         let boot = self.explain.then(|| boot_time(&host)).flatten();
-        let mut report = Report::new(output, self.dry_run, boot)?;
+        let mut report = Report::new(output, options.name_format(), self.dry_run, boot)?;
         let Some(userdata) = options.userdata_to_read(&host)? else {
             return report.end(SweepTotals::default(), None);
         };
         let path = self.state.clone();
-        let path = path.unwrap_or_else(|| host.default_sightings());
+        let path = path.unwrap_or_else(|| host.default_sightings(options.is_tree()));
         let file = SightingsFile::read(path, output);
         let mut sightings = file.found().clone();
         let swept = userdata.sweep(&self.options(), &mut sightings, |swept| report.tell(swept));

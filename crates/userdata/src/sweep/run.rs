@@ -9,10 +9,12 @@ use userdata_core::store::{
     Cleared, Durability, Found, Keep, Operation, Owned, Record, Refused, State, StoreError,
     StoreErrorKind,
 };
-use userdata_core::{DomainKey, Domid, Hypervisor, Life, Store};
+use userdata_core::{DomainKey, Domid, Hypervisor, Life, Store, Uuid};
 
 use super::judge::Judge;
-use super::{Kept, Sightings, SweepErrorKind, SweepOptions, SweepTotals, Swept, Verdict, What};
+use super::{
+    Kept, Orphan, Sightings, SweepErrorKind, SweepOptions, SweepTotals, Swept, Verdict, What,
+};
 use crate::Userdata;
 
 /// How long a sweep waits for the lock of one domain.
@@ -263,6 +265,11 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         let reclaimed = reclaimed.map_err(SweepErrorKind::Store)?;
         self.totals.reclaimed = reclaimed.records;
         self.totals.failed += reclaimed.failed.len() as u64;
+        let none = DomainKey::new(Domid::ZERO, Uuid::nil());
+        for error in &reclaimed.failed {
+            let verdict = Verdict::Orphan(Orphan::Unreachable);
+            self.report(&none, &verdict, What::NotReclaimed(error));
+        }
         Ok(())
     }
 
