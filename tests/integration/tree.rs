@@ -7,6 +7,7 @@ mod locks;
 mod processes;
 mod reclaiming;
 mod roots;
+mod sweeping;
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `FileStore`: a store in one flat directory.
+//! `FileStore`: a store in a directory.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -28,9 +28,11 @@ use crate::uninterrupted::Uninterrupted;
 use crate::wait::Timeout;
 use crate::{Directory, OsDirectory};
 
-/// A [`Store`] in one flat directory, `/var/lib/xen` on a Xen host: one file per value, with
+/// A [`Store`] in a directory: one file per value. [`FileStore::open`] opens a flat directory,
+/// `/var/lib/xen` on a Xen host, with
 /// libxl's names and libxl's lock, so that this library and real libxl can work on one host at the
-/// same time.
+/// same time. [`FileStore::open_tree`] opens a tree, in which each domain has a directory of its
+/// own: see [`tree_layout`](crate::tree_layout).
 ///
 /// Cheap to clone; clones share the descriptor of the directory.
 ///

@@ -144,4 +144,8 @@ impl<T> Named for Option<T> {}
 
 impl Named for Vec<userdata_core::store::Entry> {}
 
+impl Named for Vec<FileName> {}
+
+impl Named for crate::transfer::Plan {}
+
 impl<D: Directory> Named for crate::marker::HeldMarker<D> {}

@@ -28,6 +28,8 @@
 //!
 //! # What a program has to know
 //!
+//! Lock files are those of the flat layouts; [`tree_layout`] describes the other one.
+//!
 //! * A process that writes beyond its `RLIMIT_FSIZE` is killed by `SIGXFSZ`. In a program that
 //!   ignores or handles this signal, the store fails with `EFBIG` instead, and the old value stays.
 //! * A store may stay open for a long time. If its path then leads to another directory (it was
@@ -84,6 +86,8 @@ mod replace;
 mod snapshot;
 mod transfer;
 mod tree;
+#[doc = include_str!("../tree-layout.md")]
+pub mod tree_layout {}
 mod turn;
 mod uninterrupted;
 mod wait;

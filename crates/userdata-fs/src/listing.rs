@@ -9,6 +9,7 @@ use userdata_core::store::{Condition, Entry, FileType, Found, Operation, StoreEr
 use crate::failure::kind_of;
 use crate::layout::Layout;
 use crate::read::entry_of;
+use crate::tree::reading::is_gone;
 use crate::{Directory, Errno, FileStore};
 
 /// How many files a domain usually has at most.
@@ -31,7 +32,10 @@ impl<D: Directory> FileStore<D> {
     pub(crate) fn names_of(&self, domain: &DomainKey) -> Result<Vec<FileName>, StoreError> {
         if let Layout::Tree(tree) = &self.layout {
             let view = self.view_to(tree, domain, Operation::List)?;
-            return view.map_or(Ok(Vec::new()), |view| view.names_of(domain));
+            return match view.map(|view| view.names_of(domain)) {
+                Some(Err(error)) if !is_gone(&error) => Err(error),
+                names => Ok(names.and_then(Result::ok).unwrap_or_default()),
+            };
         }
         let selection = DomainSelection::new(self.format, domain);
         let mut names = Vec::with_capacity(FILES_USUAL);

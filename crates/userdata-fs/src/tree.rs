@@ -7,7 +7,7 @@
 
 mod discard;
 mod hold;
-mod reading;
+pub(crate) mod reading;
 mod reclaim;
 mod root;
 mod stage;

@@ -1,6 +1,6 @@
 //! What real libxl does to a file and this library never does, and what failed calls leave.
 
-use userdata_fs::{Directory as _, Errno, Name};
+use userdata_fs::{Directory, Errno, Name};
 
 use super::{SimDirectory, SimFile};
 use crate::call::CallKind;

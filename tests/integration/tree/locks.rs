@@ -26,6 +26,22 @@ fn a_refused_change_leaves_no_directory() {
 }
 
 #[test]
+fn an_empty_directory_is_removed_before_it_is_unlocked() {
+    use userdata_sim::interpose::CallKind;
+    let (_, store, trace) = super::traced();
+    let xl = userid("xl");
+    let mut refuse = |_: &_| Err(Refused::NoSuchDomain);
+    let changed = store.change(&domain(), PATIENT, &mut refuse, &[put_op(&xl, b"value")]);
+    assert!(changed.is_err());
+    let calls = trace.calls();
+    let last = |kind| calls.iter().rposition(|call| call.kind == kind).unwrap();
+    let (removed, unlocked) = (last(CallKind::RemoveDirectory), last(CallKind::Unlock));
+    assert!(removed < unlocked, "{trace}");
+    // It compares the directory with its name right before.
+    assert_eq!(calls[removed - 1].kind, CallKind::MetadataAt);
+}
+
+#[test]
 fn removing_the_last_value_removes_the_directory() {
     let disk = SimDisk::new(SimOptions::default());
     let (_, store) = process(&disk);

@@ -174,3 +174,42 @@ fn a_list_starts_over_if_its_directory_is_taken_away() {
         .collect();
     assert_eq!(userids, ["c", "d", "e"]);
 }
+
+#[test]
+fn a_domain_cleared_while_all_are_listed_is_left_out() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use userdata_sim::interpose::{Call, Interceptor, Interposed, Verdict};
+
+    /// Clears the domain before the second listing, that of its directory.
+    struct Clearing(SimDisk, AtomicU32);
+    impl Interceptor for Clearing {
+        fn before(&self, _: u32, call: &Call<'_>) -> Verdict {
+            if matches!(call, Call::List) && self.1.fetch_add(1, Ordering::SeqCst) == 1 {
+                let (_, other) = process(&self.0);
+                clear(&other, Keep::Nothing).unwrap();
+            }
+            Verdict::Proceed
+        }
+    }
+
+    for lists_owners in [false, true] {
+        let disk = SimDisk::new(SimOptions::default());
+        let (_, first) = process(&disk);
+        put(&first, "a", b"value").unwrap();
+        let clearing = Clearing(disk.clone(), 0.into());
+        let store = open(Interposed::new(disk.process().root().unwrap(), clearing));
+        let mut shown = 0;
+        let listed = match lists_owners {
+            true => store.owners(&mut |_| {
+                shown += 1;
+                ControlFlow::Continue(())
+            }),
+            false => store.scan(&mut |_| {
+                shown += 1;
+                ControlFlow::Continue(())
+            }),
+        };
+        listed.unwrap();
+        assert_eq!(shown, 0);
+    }
+}

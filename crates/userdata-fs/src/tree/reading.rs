@@ -122,7 +122,11 @@ impl<D: Directory> FileStore<D> {
                 goes_on = flow.is_continue();
                 flow
             });
-            shown.map_err(|error| error.within(domain.to_string()))?;
+            match shown {
+                // It was removed while it was read.
+                Err(error) if is_gone(&error) => {}
+                shown => shown.map_err(|error| error.within(domain.to_string()))?,
+            }
             if !goes_on {
                 break;
             }
@@ -157,11 +161,20 @@ impl<D: Directory> FileStore<D> {
                 }
                 ControlFlow::Continue(())
             });
-            listed.map_err(|errno| unlisted(&domain.to_string(), errno))?;
+            match listed {
+                // It was removed while it was read.
+                Err(Errno::NOENT) => continue,
+                listed => listed.map_err(|errno| unlisted(&domain.to_string(), errno))?,
+            }
             owned.push(of_domain.unwrap_or(Owned::left_over(owner)));
         }
         Ok(owned)
     }
+}
+
+/// Whether a listing failed because the directory has been removed.
+pub(crate) fn is_gone(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::NoDirectory(_))
 }
 
 fn is_not_directory(error: &StoreError) -> bool {
