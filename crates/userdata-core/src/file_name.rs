@@ -1,6 +1,7 @@
 //! `FileName`: libxl's names for userdata files, formatted and parsed.
 
 mod selection;
+mod written;
 
 use std::fmt;
 use std::io::Write as _;

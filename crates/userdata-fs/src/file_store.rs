@@ -256,6 +256,19 @@ impl<D: Directory> Store for FileStore<D> {
         Ok(value)
     }
 
+    fn get_into(
+        &self,
+        domain: &DomainKey,
+        userid: &Userid,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, StoreError> {
+        let size = self.read_into(domain, userid, buffer)?;
+        if size.is_none() {
+            self.check_place(Operation::Read, userid.as_bytes())?;
+        }
+        Ok(size)
+    }
+
     fn stat(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Entry>, StoreError> {
         let name = self.data_name(domain, userid)?;
         let entry = self.entry(&name)?;

@@ -78,6 +78,7 @@ mod owners;
 mod place;
 mod put_all;
 mod read;
+mod read_into;
 mod replace;
 mod snapshot;
 mod transfer;

@@ -55,6 +55,7 @@ mod options;
 mod outcome;
 mod protocol;
 mod read;
+mod retrieve_into;
 pub mod sweep;
 mod target;
 mod update;
