@@ -73,9 +73,11 @@ mod lock;
 mod marker;
 mod moved;
 mod name;
+mod one_barrier;
 mod os_directory;
 mod owners;
 mod place;
+mod promises;
 mod put_all;
 mod read;
 mod read_into;
@@ -85,6 +87,7 @@ mod transfer;
 mod turn;
 mod uninterrupted;
 mod wait;
+mod write_back;
 
 #[cfg(test)]
 mod tests;
@@ -94,4 +97,5 @@ pub use errno::Errno;
 pub use file_store::FileStore;
 pub use name::Name;
 pub use os_directory::{OsDirectory, OsFile};
+pub use promises::Promises;
 pub use turn::Turn;

@@ -1,8 +1,9 @@
 //! `OsDirectory`: a real directory, through rustix.
 
 use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RawDir, RenameFlags, Stat};
@@ -10,7 +11,8 @@ use rustix::rand::GetRandomFlags;
 use rustix::thread::{ClockId, NanosleepRelativeResult};
 use userdata_core::store::FileType;
 
-use crate::{Directory, Errno, Identity, LockMode, Metadata, Name, Turn};
+use crate::write_back::write_back;
+use crate::{Directory, Errno, Identity, LockMode, Metadata, Name, Promises, Turn};
 
 /// How many bytes of names one `getdents64` fetches: about four hundred names of userdata. A larger
 /// buffer would take fewer calls, but would not fit into the processor's first cache.
@@ -31,6 +33,7 @@ const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 pub struct OsDirectory {
     descriptor: OwnedFd,
     place: Option<Place>,
+    promises: OnceLock<Promises>,
 }
 
 /// The path of a directory when it was opened.
@@ -61,6 +64,7 @@ impl OsDirectory {
         Ok(Self {
             descriptor,
             place: Some(Place { path, identity }),
+            promises: OnceLock::new(),
         })
     }
 
@@ -77,6 +81,7 @@ impl From<OwnedFd> for OsDirectory {
         Self {
             descriptor,
             place: None,
+            promises: OnceLock::new(),
         }
     }
 }
@@ -136,6 +141,24 @@ impl Directory for OsDirectory {
 
     fn sync_file(&self, file: &OsFile) -> Result<(), Errno> {
         Ok(rustix::fs::fdatasync(&file.0)?)
+    }
+
+    fn write_back(&self, file: &OsFile) -> Result<(), Errno> {
+        write_back(file.0.as_fd())
+    }
+
+    fn sync_file_and_name(&self, file: &OsFile) -> Result<(), Errno> {
+        Ok(rustix::fs::fsync(&file.0)?)
+    }
+
+    fn sync_all(&self, file: &OsFile) -> Result<(), Errno> {
+        Ok(rustix::fs::syncfs(&file.0)?)
+    }
+
+    fn promises(&self) -> Promises {
+        *self
+            .promises
+            .get_or_init(|| Promises::of(self.descriptor.as_fd()))
     }
 
     fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {

@@ -25,6 +25,13 @@ impl<D: Directory> HeldLock<'_, D> {
     ) -> Result<Done, StoreError> {
         let directory = &*self.store().directory;
         self.store().expect(name, expect, self.timeout())?;
+        if durability == Durability::Full && directory.promises().one_barrier {
+            let displaced = self.put_with_one_barrier(name, data.as_bytes())?;
+            return Ok(Done::Stored {
+                durability,
+                displaced,
+            });
+        }
         let temporary = self.write_temporary(data.as_bytes(), durability)?;
         let displaced = self
             .displaced(name)
@@ -64,7 +71,7 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 
     /// The type of the file that a rename to this name replaces, if it is not a regular file.
-    fn displaced(&self, name: &FileName) -> Result<Option<FileType>, StoreError> {
+    pub(crate) fn displaced(&self, name: &FileName) -> Result<Option<FileType>, StoreError> {
         match self.store().directory.metadata_at(name.into()) {
             Ok(metadata) => {
                 Ok(Some(metadata.file_type).filter(|found| *found != FileType::Regular))
@@ -161,7 +168,7 @@ impl<D: Directory> HeldLock<'_, D> {
         ))
     }
 
-    fn create_temporary(&self) -> Result<(FileName, D::File), StoreError> {
+    pub(crate) fn create_temporary(&self) -> Result<(FileName, D::File), StoreError> {
         let directory = &*self.store().directory;
         for _ in 0..NAMES_MAX {
             let name = self.random_name()?;
@@ -213,7 +220,11 @@ impl<D: Directory> FileStore<D> {
 }
 
 /// Writes all bytes. Every call that succeeds writes at least one, so their number is bounded.
-fn write_all<D: Directory>(directory: &D, file: &D::File, data: &[u8]) -> Result<(), Errno> {
+pub(crate) fn write_all<D: Directory>(
+    directory: &D,
+    file: &D::File,
+    data: &[u8],
+) -> Result<(), Errno> {
     let mut rest = data;
     while !rest.is_empty() {
         let written = directory.write(file, rest)?;

@@ -56,6 +56,7 @@ mod outcome;
 mod protocol;
 mod read;
 mod retrieve_into;
+mod store_all;
 pub mod sweep;
 mod target;
 mod update;
