@@ -66,6 +66,29 @@ pub trait Store: Send + Sync {
     /// A damaged or empty record is an error, never `None`.
     fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError>;
 
+    /// Reads the value under `userid` into `buffer`, and returns its size; `None` if there is none.
+    /// As [`Store::get`], for a caller that wants no allocation; an engine that can't avoid it need
+    /// not have this method.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::get`], and [`StoreErrorKind::BufferTooSmall`] if the value does not fit; then
+    /// the buffer is as it was.
+    fn get_into(
+        &self,
+        domain: &DomainKey,
+        userid: &Userid,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, StoreError> {
+        let Some(value) = self.get(domain, userid)? else {
+            return Ok(None);
+        };
+        value
+            .copy_to(buffer)
+            .map(Some)
+            .map_err(|kind| StoreError::new(Operation::Read, userid.as_bytes(), kind))
+    }
+
     /// The entry that a listing shows for the value under `userid`; the value is not read.
     ///
     /// # Errors
@@ -275,6 +298,14 @@ macro_rules! forward {
                 userid: &Userid,
             ) -> Result<Option<Value>, StoreError> {
                 (**self).get(domain, userid)
+            }
+            fn get_into(
+                &self,
+                domain: &DomainKey,
+                userid: &Userid,
+                buffer: &mut [u8],
+            ) -> Result<Option<usize>, StoreError> {
+                (**self).get_into(domain, userid, buffer)
             }
             fn stat(
                 &self,

@@ -77,11 +77,14 @@ mod lock;
 mod marker;
 mod moved;
 mod name;
+mod one_barrier;
 mod os_directory;
 mod owners;
 mod place;
+mod promises;
 mod put_all;
 mod read;
+mod read_into;
 mod replace;
 mod snapshot;
 mod transfer;
@@ -91,6 +94,7 @@ pub mod tree_layout {}
 mod turn;
 mod uninterrupted;
 mod wait;
+mod write_back;
 
 #[cfg(test)]
 mod tests;
@@ -100,4 +104,5 @@ pub use errno::Errno;
 pub use file_store::FileStore;
 pub use name::Name;
 pub use os_directory::{OsDirectory, OsFile};
+pub use promises::Promises;
 pub use turn::Turn;

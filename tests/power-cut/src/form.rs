@@ -123,7 +123,11 @@ impl Subject {
         let domain = host.create(NewDomain::new().with_name("web"))?;
         let directory =
             OsDirectory::open(folder).with_context(|| format!("opening {}", folder.display()))?;
-        let without = |files, directories| WithoutSyncs { files, directories };
+        let without = |files, directories| WithoutSyncs {
+            files,
+            directories,
+            ..WithoutSyncs::default()
+        };
         let store: Box<dyn Store> = match form {
             Form::FullWithoutFileSync => Box::new(FileStore::new(Interposed::new(
                 directory,

@@ -237,6 +237,12 @@ pub enum StoreErrorKind {
         /// The size in bytes.
         size: u64,
     },
+    /// The value does not fit into the caller's buffer.
+    #[error("the value has {size} bytes and the buffer is smaller")]
+    BufferTooSmall {
+        /// The size of the value in bytes.
+        size: u64,
+    },
     /// Another value than the expected one was found, and nothing was changed.
     #[error("the value is not the expected one: {}", there(.found))]
     PreconditionFailed {
