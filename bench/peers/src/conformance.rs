@@ -100,6 +100,9 @@ fn every_work_is_done(peer: &mut dyn Peer, work: Work, domain: &Subject) -> Resu
         }
     }
     turn.work = work;
+    if work == Work::Destroy {
+        turn.early = 0;
+    }
     let took = peer.turn(&turn)?;
     ensure!(!took.is_zero(), "it takes no time");
     let left = peer.list(domain)?.len();

@@ -112,7 +112,7 @@ pub struct Turn {
     pub length: usize,
     /// The counter in the values begins here.
     pub seed: u64,
-    /// How often it is done first, untimed.
+    /// How often it is done first, untimed. A destroy has none.
     pub early: u32,
     /// How often it is timed.
     pub times: u32,

@@ -56,6 +56,8 @@ struct Names {
 impl Names {
     fn of(domain: &Subject, userid: &Userid, name: &str) -> Result<Self> {
         let (format, key) = (NameFormat::Libxl, &domain.key);
+        // Without a lock, two processes may store at once.
+        let process = u128::from(std::process::id());
         let value = FileName::data(format, key, userid)?;
         let start = value.as_bytes().len() - userid.to_string().len();
         Ok(Self {
@@ -63,7 +65,7 @@ impl Names {
             values: value.as_bytes().iter().copied().take(start).collect(),
             value: CString::new(value.as_bytes())?,
             lock: CString::new(FileName::lock(format, key).as_bytes())?,
-            temporary: CString::new(FileName::temporary(format, key, 0).as_bytes())?,
+            temporary: CString::new(FileName::temporary(format, key, process).as_bytes())?,
         })
     }
 }

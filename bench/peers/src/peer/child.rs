@@ -16,7 +16,8 @@ use crate::work::Turn;
 #[derive(Debug)]
 pub struct Child {
     process: Process,
-    stdin: ChildStdin,
+    /// Until the process is asked to end.
+    stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
 }
 
@@ -51,7 +52,7 @@ impl Child {
         let stdout = process.stdout.take().context("a child with a pipe")?;
         let mut child = Self {
             process,
-            stdin,
+            stdin: Some(stdin),
             stdout: BufReader::new(stdout),
         };
         let ready = child.hear()?;
@@ -105,10 +106,25 @@ impl Child {
         Ok((done.parse()?, Duration::from_nanos(nanoseconds.parse()?)))
     }
 
+    /// Lets the process end by itself.
+    ///
+    /// # Errors
+    ///
+    /// When it fails.
+    pub fn finish(mut self) -> Result<()> {
+        drop(self.stdin.take());
+        let status = self.process.wait()?;
+        ensure!(status.success(), "the peer ended with {status}");
+        Ok(())
+    }
+
     fn tell(&mut self, command: &str) -> Result<()> {
-        self.stdin
-            .write_all(command.as_bytes())
-            .context("the peer takes no command")
+        self.send(command.as_bytes())
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        let stdin = self.stdin.as_mut().context("the peer was asked to end")?;
+        stdin.write_all(bytes).context("the peer takes no command")
     }
 
     fn hear(&mut self) -> Result<String> {
@@ -149,7 +165,7 @@ impl Peer for Child {
     fn store(&mut self, slot: &Slot, data: &[u8]) -> Result<()> {
         let (domid, number) = (slot.domain.key.domid, slot.number);
         self.tell(&format!("store {domid} {number} {}\n", data.len()))?;
-        self.stdin.write_all(data)?;
+        self.send(data)?;
         let answer = self.hear()?;
         ensure!(answer == "ok", "the peer says {answer:?}");
         Ok(())
