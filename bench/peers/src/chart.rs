@@ -113,7 +113,8 @@ pub fn calls(calls: &[Calls], path: &Path) -> Result<()> {
     let (names, panels) = area.split_horizontally(220);
     let last = kinds.len() as f64;
     let rows = || (1..).map(|row| last - f64::from(row)).zip(&kinds);
-    let place = |row: f64| 45 + ((last - 0.5 - row) * f64::from(height - 75) / last) as i32;
+    // Above the bars is the caption, and below them are the numbers.
+    let place = |row: f64| 28 + ((last - 0.5 - row) * f64::from(height - 58) / last) as i32;
     for (row, kind) in rows() {
         let style = SMALL.into_font().color(&BLACK);
         names.draw(&Text::new(kind.to_string(), (12, place(row) - 7), style))?;
