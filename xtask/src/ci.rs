@@ -49,7 +49,10 @@ const HACK: Need = Need::of(
 /// The steps: cheap ones first, each after those that tell more about the same mistake.
 #[rustfmt::skip]
 const STEPS: &[Step] = &[
-    Step::cargo("lock", "Cargo.lock fits every manifest", &[&["fetch", "--locked"]]),
+    Step::cargo("lock", "Cargo.lock fits every manifest", &[
+        &["fetch", "--locked"],
+        &["fetch", "--locked", "--manifest-path", "bench/peers/Cargo.toml"],
+    ]),
     Step::cargo("fmt", "rustfmt changes nothing", &[
         &["fmt", "--all", "--check"],
         &["fmt", "--check", "--manifest-path", "bench/peers/Cargo.toml"],

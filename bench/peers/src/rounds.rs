@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,6 +32,10 @@ const TIMES_MAX: u32 = 1 << 14;
 const MANY: u32 = 10_000;
 /// Such a case is timed in one of this many rounds. Odd, because every second round goes backwards.
 const ONE_ROUND_IN: usize = 3;
+
+/// The domains that are cleared, one in each turn: some databases keep a mark of what was removed,
+/// and would read many marks where only one domain is cleared.
+const CLEARED: Range<u32> = 20..84;
 
 /// How long the measurement takes.
 #[derive(Clone, Copy, Debug)]
@@ -96,10 +101,15 @@ impl Case {
         }
     }
 
-    fn turn(&self, seed: u64, times: u32) -> Result<Turn> {
+    /// The turn of this number among all turns.
+    fn turn(&self, number: u32, seed: u64, times: u32) -> Result<Turn> {
+        let domain = match self.work {
+            Work::Clear => CLEARED.start + number % CLEARED.len() as u32,
+            work => work.domain(),
+        };
         Ok(Turn {
             work: self.work,
-            domain: self.kind.domain(self.work.domain())?,
+            domain: self.kind.domain(domain)?,
             number: self.number(),
             length: self.length,
             seed,
@@ -118,6 +128,8 @@ struct Opened {
     peers: BTreeMap<(u32, Kind), Box<dyn Peer>>,
     /// No value has this counter or a higher one yet.
     seed: u64,
+    /// How many turns there were.
+    turns: u32,
 }
 
 /// Times every case of these peers in an empty directory.
@@ -134,6 +146,7 @@ pub fn measure(
     let mut opened = Opened {
         peers: BTreeMap::new(),
         seed: 1,
+        turns: 0,
     };
     for files in effort.files {
         let directory = within.join(files.to_string());
@@ -174,6 +187,7 @@ pub fn measure(
 fn open(kind: Kind, programs: &Programs, within: &Path, files: u32) -> Result<Box<dyn Peer>> {
     let path = kind.directory(within)?;
     let domains = (0..4)
+        .chain(CLEARED)
         .map(|number| kind.domain(number))
         .collect::<Result<Vec<_>>>()?;
     let mut peer = kind.open(&path, programs, &domains)?;
@@ -199,7 +213,8 @@ fn open(kind: Kind, programs: &Programs, within: &Path, files: u32) -> Result<Bo
 
 impl Opened {
     fn spend(&mut self, case: Case, times: u32) -> Result<Duration> {
-        let turn = case.turn(self.seed, times)?;
+        let turn = case.turn(self.turns, self.seed, times)?;
+        self.turns += 1;
         self.seed += u64::from(2 * (turn.early + times)) * u64::from(VALUES + 1);
         let peer = self.peers.get_mut(&(case.files, case.kind));
         peer.context("a peer that is not open")?.turn(&turn)

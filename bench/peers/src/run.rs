@@ -46,7 +46,7 @@ const LONG: Effort = Effort {
 
 const QUICK: Effort = Effort {
     single: rounds::Effort {
-        rounds: 7,
+        rounds: 11,
         turn: Duration::from_micros(500),
         files: &[10, 1_000, 100_000],
     },
@@ -55,7 +55,7 @@ const QUICK: Effort = Effort {
         span: Duration::from_millis(60),
         rounds: 1,
     },
-    destroying: &[(200, &[], 1)],
+    destroying: &[(200, &[], 3)],
     whole: 3,
     whole_everywhere: false,
 };
@@ -66,6 +66,9 @@ pub struct Run {
     /// Take fewer rounds
     #[arg(long)]
     quick: bool,
+    /// How many rounds of operations on one value or domain; more on a busy machine
+    #[arg(long, value_name = "NUMBER")]
+    rounds: Option<usize>,
     /// The program that calls real libxl [default: libxl is left out]
     #[arg(long, value_name = "PROGRAM")]
     libxl: Option<PathBuf>,
@@ -95,7 +98,8 @@ impl Run {
     ///
     /// When a peer fails: a benchmark of failures measures nothing.
     pub fn run(self) -> Result<()> {
-        let effort = if self.quick { &QUICK } else { &LONG };
+        let mut effort = if self.quick { QUICK } else { LONG };
+        effort.single.rounds = self.rounds.unwrap_or(effort.single.rounds);
         let programs = Programs {
             libxl: self.libxl,
             stdio: self.stdio,
@@ -136,7 +140,7 @@ impl Run {
                         .push(format!("system calls are not counted: {error:#}")),
                 }
             }
-            let mut measured = measure(place, &kinds, &programs, effort)?;
+            let mut measured = measure(place, &kinds, &programs, &effort)?;
             if number == 0 || effort.whole_everywhere {
                 let command = self.command.as_deref();
                 measured.whole = whole::measure(&place.path, command, effort.whole)?;

@@ -85,6 +85,9 @@ pub(super) fn run(task: &Task) -> Result<ExitCode> {
         command.args(["--mount", "--"]).arg(&programs.peers);
     }
     command.arg("run").args(task.quick.then_some("--quick"));
+    if let Some(rounds) = task.rounds {
+        command.args(["--rounds", &rounds.to_string()]);
+    }
     command.arg("--stdio").arg(&stdio);
     command.arg("--command").arg(&programs.command);
     command.arg("--out").arg(&out);

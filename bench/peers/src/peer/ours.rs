@@ -1,5 +1,5 @@
-//! This project's store. A layout of the store is a value of [`Layout`], and its peers are listed
-//! in `lineup.rs`.
+//! This project's store. A layout of the store is a value of [`Layout`], and its peers are lines
+//! of the table in `lineup.rs`. One whose home is `Own` is filled through the store itself.
 
 use std::path::Path;
 use std::time::Duration;
