@@ -57,6 +57,7 @@ pub struct StoreUnderTest {
     client: Box<dyn Fn() -> Box<dyn Store> + Send + Sync>,
     value_max: Option<u64>,
     tells_domids_apart: bool,
+    counts_records: bool,
     damage: Option<Damage>,
 }
 
@@ -69,6 +70,7 @@ impl StoreUnderTest {
             client: Box::new(move || Box::new(client())),
             value_max: None,
             tells_domids_apart: true,
+            counts_records: true,
             damage: None,
         }
     }
@@ -86,6 +88,14 @@ impl StoreUnderTest {
     #[must_use]
     pub fn keeping_data_by_uuid_alone(mut self) -> Self {
         self.tells_domids_apart = false;
+        self
+    }
+
+    /// Says that [`Store::owners`] counts one record for each incarnation, whatever it has, as the
+    /// tree layout does, which finds a domain by the name of its directory.
+    #[must_use]
+    pub fn counting_no_records(mut self) -> Self {
+        self.counts_records = false;
         self
     }
 
@@ -128,6 +138,12 @@ impl StoreUnderTest {
     pub const fn tells_domids_apart(&self) -> bool {
         self.tells_domids_apart
     }
+
+    /// Whether [`Store::owners`] counts the records of each incarnation.
+    #[must_use]
+    pub const fn counts_records(&self) -> bool {
+        self.counts_records
+    }
 }
 
 impl fmt::Debug for StoreUnderTest {
@@ -135,6 +151,7 @@ impl fmt::Debug for StoreUnderTest {
         f.debug_struct("StoreUnderTest")
             .field("value_max", &self.value_max)
             .field("tells_domids_apart", &self.tells_domids_apart)
+            .field("counts_records", &self.counts_records)
             .finish_non_exhaustive()
     }
 }
