@@ -91,7 +91,7 @@ pub(crate) struct Task {
     #[arg(long, conflicts_with_all = ["check", "only", "million", "dir"])]
     peers: bool,
     /// How many rounds of operations on one value or domain there are beside the peers; more on a
-    /// busy machine [default: 31, or 11 with --quick]
+    /// busy machine [default: 31, or 7 with --quick]
     #[arg(long, value_name = "NUMBER", requires = "peers")]
     rounds: Option<u32>,
     /// A directory on a disk that is measured, too [default: target/bench where no image can be

@@ -46,7 +46,7 @@ const LONG: Effort = Effort {
 
 const QUICK: Effort = Effort {
     single: rounds::Effort {
-        rounds: 11,
+        rounds: 7,
         turn: Duration::from_micros(500),
         files: &[10, 1_000, 100_000],
     },
@@ -55,7 +55,7 @@ const QUICK: Effort = Effort {
         span: Duration::from_millis(60),
         rounds: 1,
     },
-    destroying: &[(200, &[], 3)],
+    destroying: &[(100, &[], 3)],
     whole: 3,
     whole_everywhere: false,
 };
