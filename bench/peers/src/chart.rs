@@ -25,10 +25,11 @@ type Line = (String, RGBColor, Vec<(f64, f64)>);
 fn color(kind: Kind) -> RGBColor {
     match kind {
         Kind::Ours | Kind::OursFull => RGBColor(214, 39, 40),
+        Kind::Tree => RGBColor(255, 80, 160),
         Kind::Libxl => RGBColor(31, 119, 180),
         Kind::Stdio => RGBColor(120, 180, 230),
         Kind::Bare | Kind::BareSynced => BLACK,
-        Kind::BareUnlocked => RGBColor(140, 140, 140),
+        Kind::BareUnlocked | Kind::BareTree => RGBColor(140, 140, 140),
         Kind::FsWrite => RGBColor(44, 160, 44),
         Kind::TempfilePersist => RGBColor(152, 223, 138),
         Kind::AtomicWriteFile => RGBColor(0, 110, 60),

@@ -13,6 +13,7 @@ use userdata_core::store::Durability;
 
 use crate::peer::Peer;
 use crate::peer::bare::{Bare, Form};
+use crate::peer::bare_tree::BareTree;
 use crate::peer::child::Child;
 use crate::peer::fjall::Fjall;
 use crate::peer::folders::{self, Folders};
@@ -29,10 +30,12 @@ use crate::slot::Subject;
 #[expect(missing_docs, reason = "the table below says what each is")]
 pub enum Kind {
     Ours,
+    Tree,
     Libxl,
     Stdio,
     BareUnlocked,
     Bare,
+    BareTree,
     FsWrite,
     TempfilePersist,
     SqliteOff,
@@ -76,12 +79,14 @@ pub struct About {
 }
 
 #[rustfmt::skip]
-const ABOUT: [About; 19] = [
+const ABOUT: [About; 21] = [
     about(Kind::Ours, "userdata, libxl layout", false, Home::Flat, true),
+    about(Kind::Tree, "userdata, tree layout", false, Home::Own, true),
     about(Kind::Libxl, "libxl 4.17", false, Home::Flat, true),
     about(Kind::Stdio, "2010, C and stdio", false, Home::Flat, true),
     about(Kind::BareUnlocked, "bare calls, no lock", false, Home::Flat, true),
     about(Kind::Bare, "bare calls", false, Home::Flat, true),
+    about(Kind::BareTree, "bare calls, tree", false, Home::Own, true),
     about(Kind::FsWrite, "std::fs::write", false, Home::Folders, true),
     about(Kind::TempfilePersist, "tempfile persist", false, Home::Folders, true),
     about(Kind::SqliteOff, "SQLite OFF", false, Home::Own, true),
@@ -212,6 +217,8 @@ impl Kind {
         match self {
             Self::Libxl | Self::Stdio => anyhow::bail!("{self} is a program in C"),
             Self::Ours => Ours::open(path, Layout::Libxl, Durability::Process).map(boxed),
+            Self::Tree => Ours::open(path, Layout::Tree, Durability::Process).map(boxed),
+            Self::BareTree => BareTree::open(path).map(boxed),
             Self::OursFull => Ours::open(path, Layout::Libxl, Durability::Full).map(boxed),
             Self::BareUnlocked => Bare::open(path, Form::Unlocked).map(boxed),
             Self::Bare => Bare::open(path, Form::Locked).map(boxed),

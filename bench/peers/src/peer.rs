@@ -8,6 +8,7 @@ use crate::slot::{Slot, Subject};
 use crate::work::{self, Turn};
 
 pub mod bare;
+pub mod bare_tree;
 pub mod child;
 pub mod fjall;
 pub mod folders;

@@ -32,7 +32,7 @@ const LONG: Effort = Effort {
     single: rounds::Effort {
         rounds: 31,
         turn: Duration::from_micros(500),
-        files: &[10, 1_000, 10_000, 100_000],
+        files: &[10, 1_000, 25_000, 100_000],
     },
     writers: writers::Effort {
         writers: &[1, 8, 64],

@@ -5,10 +5,12 @@ use std::fmt;
 use serde::Serialize;
 use userdata_bench::series::Series;
 
-use crate::lineup::Kind::{self, AtomicWriteFile, Bare, BareSynced, Libxl, Ours, OursFull};
+use crate::lineup::Kind::{
+    self, AtomicWriteFile, Bare, BareSynced, BareTree, Libxl, Ours, OursFull, Tree,
+};
 use crate::results::{Figure, Measured};
 use crate::rounds::LENGTH;
-use crate::work::Work::{self, Clear, Replace, Retrieve};
+use crate::work::Work::{self, Clear, List, Replace, Retrieve};
 
 /// On which file systems a target is judged.
 type Places = &'static [&'static str];
@@ -92,11 +94,74 @@ const TARGETS: &[Target] = &[
         AtLeast(1.0),
     ),
     compared(
+        "libxl's store over a value to the tree's",
+        TMPFS,
+        among(1_000, Libxl, Replace),
+        among(1_000, Tree, Replace),
+        AtLeast(2.0),
+    ),
+    compared(
+        "the tree's store over a value to the bare calls",
+        TMPFS,
+        among(1_000, Tree, Replace),
+        among(1_000, BareTree, Replace),
+        AtMost(1.3),
+    ),
+    compared(
+        "the tree's store among 100 000 files to that among 10",
+        TMPFS,
+        among(100_000, Tree, Replace),
+        among(10, Tree, Replace),
+        AtMost(1.3),
+    ),
+    compared(
+        "libxl's clear to the tree's, among 100 000 files",
+        TMPFS,
+        among(100_000, Libxl, Clear),
+        among(100_000, Tree, Clear),
+        AtLeast(400.0),
+    ),
+    compared(
+        "the tree's clear among 100 000 files to that among 10",
+        TMPFS,
+        among(100_000, Tree, Clear),
+        among(10, Tree, Clear),
+        AtMost(1.3),
+    ),
+    compared(
+        "libxl's destruction of 5 000 domains to the tree's",
+        TMPFS,
+        Figure::Destroyed(Libxl, 5_000),
+        Figure::Destroyed(Tree, 5_000),
+        AtLeast(60.0),
+    ),
+    compared(
+        "our list of a domain to the tree's, among 25 000 files",
+        TMPFS,
+        among(25_000, Ours, List),
+        among(25_000, Tree, List),
+        AtLeast(150.0),
+    ),
+    compared(
+        "the judging of a sweep of 100 000 files to the tree's",
+        TMPFS,
+        Figure::Whole("sweep of 100000 files: judging"),
+        Figure::Whole("sweep of a tree of 100000 files: judging"),
+        AtLeast(7.0),
+    ),
+    Target {
+        what: "ms for the judging of a sweep of a tree of 100 000 files",
+        places: TMPFS,
+        over: Figure::Whole("sweep of a tree of 100000 files: judging"),
+        under: None,
+        bound: AtMost(15.0),
+    },
+    compared(
         "atomic-write-file's durable store to ours",
         SYNCED,
         among(1_000, AtomicWriteFile, Replace),
         among(1_000, OursFull, Replace),
-        AtLeast(1.0),
+        AtLeast(1.5),
     ),
     compared(
         "our durable store to the bare calls",

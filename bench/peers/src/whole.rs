@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
+use userdata::Userdata;
 use userdata_bench::crowd::Crowd;
 use userdata_bench::series::Series;
-use userdata_bench::sweeping::Sweeping;
+use userdata_bench::sweeping::{self, Sweeping};
 use userdata_bench::taking_along::TakingAlong;
 use userdata_core::file_name::{FileName, NameFormat};
 
@@ -57,6 +58,7 @@ impl Whole {
 /// When something fails.
 pub fn measure(within: &Path, command: Option<&Path>, rounds: usize) -> Result<Vec<Whole>> {
     let mut all = sweeps(within, rounds)?;
+    all.extend(tree_sweeps(within, rounds)?);
     all.extend(archives(within, rounds)?);
     if let Some(command) = command {
         all.extend(starts(command, rounds)?);
@@ -85,6 +87,31 @@ fn sweeps(within: &Path, rounds: usize) -> Result<Vec<Whole>> {
     }
     fs::remove_dir_all(&path)?;
     Ok(vec![judge, sweep, bare])
+}
+
+/// The same in the tree layout.
+fn tree_sweeps(within: &Path, rounds: usize) -> Result<Vec<Whole>> {
+    let path = within.join("sweep-tree");
+    let crowd = Crowd::of(DOMAINS);
+    let store = sweeping::open_tree(&path)?;
+    let userdata = Userdata::new(crowd.host()?, store.clone());
+    let files = DOMAINS * 5;
+    let mut judge = Whole::new(format!("sweep of a tree of {files} files: judging"), "ms");
+    let mut sweep = Whole::new(
+        format!("sweep of a tree of {files} files, half of them go"),
+        "ms",
+    );
+    sweeping::fill_tree(&store, 0..DOMAINS)?;
+    for _ in 0..rounds {
+        judge.add(sweeping::judging(&userdata)?.0);
+        let started = Instant::now();
+        let totals = sweeping::sweep(&userdata, false)?;
+        sweep.add(started.elapsed());
+        ensure!(totals.removed == u64::from(files / 2), "{totals:?}");
+        sweeping::fill_tree(&store, crowd.orphans())?;
+    }
+    fs::remove_dir_all(&path)?;
+    Ok(vec![judge, sweep])
 }
 
 fn archives(within: &Path, rounds: usize) -> Result<Vec<Whole>> {

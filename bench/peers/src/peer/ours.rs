@@ -20,6 +20,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub enum Layout {
     /// libxl's names, in one directory.
     Libxl,
+    /// A directory for each domain.
+    Tree,
 }
 
 /// `FileStore`, without the facade: what libxl's functions are compared with.
@@ -38,6 +40,7 @@ impl Ours {
     pub fn open(path: &Path, layout: Layout, durability: Durability) -> Result<Self> {
         let store = match layout {
             Layout::Libxl => FileStore::open(path)?,
+            Layout::Tree => FileStore::open_tree(path, &"bench".parse()?, &"bench".parse()?)?,
         };
         Ok(Self { store, durability })
     }
