@@ -79,9 +79,13 @@ pub(crate) struct Task {
     /// End with a failure when a limit is not shown to be kept
     #[arg(long)]
     check: bool,
-    /// Measure only operations on one value or domain, only sweep, export and import, or only
-    /// threads that store at once
-    #[arg(long, value_name = "PART", value_parser = ["one", "many", "threads"])]
+    /// Measure only operations on one value or domain, only sweep, export and import, only threads
+    /// that store at once, only batches of durable stores, or only how long a lock is waited for
+    #[arg(
+        long,
+        value_name = "PART",
+        value_parser = ["one", "many", "threads", "batch", "waiting"],
+    )]
     only: Option<String>,
     /// Measure the memory of a sweep of a million files on the tmpfs, too
     #[arg(long)]
@@ -114,7 +118,7 @@ impl Task {
         fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
         let mut log = Log::create(&out, "install", INSTALL)?;
         let libxl = match self.only.as_deref() {
-            Some("many" | "threads") => None,
+            Some("many" | "threads" | "batch" | "waiting") => None,
             _ => self.tools(&out, &mut log)?,
         };
         let libraries = match libxl {
