@@ -81,10 +81,10 @@ impl BareTree {
         let domain = &self.names.domain;
         loop {
             let directory = match fs::openat(&self.boot, domain, DIRECTORY, Mode::empty()) {
-                Err(Errno::NOENT) if make => {
-                    fs::mkdirat(&self.boot, domain, Mode::RWXU)?;
-                    continue;
-                }
+                Err(Errno::NOENT) if make => match fs::mkdirat(&self.boot, domain, Mode::RWXU) {
+                    Ok(()) | Err(Errno::EXIST) => continue,
+                    Err(error) => return Err(error.into()),
+                },
                 Err(Errno::NOENT) => return Ok(None),
                 opened => opened?,
             };
