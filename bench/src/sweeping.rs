@@ -172,9 +172,7 @@ pub fn open_tree(path: &Path) -> Result<FileStore<OsDirectory>> {
 ///
 /// When one can't be stored.
 pub fn fill_tree(store: &FileStore<OsDirectory>, numbers: impl Iterator<Item = u32>) -> Result<()> {
-    let userids = USERIDS
-        .iter()
-        .map(|text| WritableUserid::as_libxl_accepts(text));
+    let userids = USERIDS.iter().map(WritableUserid::as_libxl_accepts);
     let userids: Vec<WritableUserid> = userids.collect::<Result<_, _>>()?;
     let data = NonEmpty::new(b"v").context("one byte")?;
     for number in numbers {
