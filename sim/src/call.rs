@@ -31,6 +31,10 @@ pub enum Call<'a> {
     Open {
         name: Name<'a>,
     },
+    OpenIn {
+        child: Name<'a>,
+        name: Name<'a>,
+    },
     Close {
         file: u64,
     },
@@ -48,6 +52,10 @@ pub enum Call<'a> {
     MetadataAt {
         name: Name<'a>,
     },
+    MetadataByPath {
+        name: Name<'a>,
+    },
+    /// Of a file, or of a directory itself.
     Lock {
         file: u64,
         mode: LockMode,
@@ -56,6 +64,15 @@ pub enum Call<'a> {
         file: u64,
     },
     SyncFile {
+        file: u64,
+    },
+    WriteBack {
+        file: u64,
+    },
+    SyncFileAndName {
+        file: u64,
+    },
+    SyncAll {
         file: u64,
     },
     Rename {
@@ -191,6 +208,19 @@ impl CallKind {
                 E::NOMEM,
                 E::STALE,
             ],
+            // An old kernel or seccomp filter may not have the call.
+            Self::OpenIn => &[
+                E::ACCESS,
+                E::AGAIN,
+                E::INTR,
+                E::IO,
+                E::MFILE,
+                E::NFILE,
+                E::NOMEM,
+                E::NOSYS,
+                E::PERM,
+                E::STALE,
+            ],
             Self::OpenDirectory => &[
                 E::ACCESS,
                 E::INTR,
@@ -203,10 +233,16 @@ impl CallKind {
             Self::Read => &[E::INTR, E::IO, E::NOTCONN, E::STALE],
             Self::Write => &[E::DQUOT, E::FBIG, E::INTR, E::IO, E::NOSPC, E::STALE],
             Self::Metadata => &[E::INTR, E::IO, E::NOMEM, E::OVERFLOW, E::STALE],
-            Self::MetadataAt => &[E::ACCESS, E::INTR, E::IO, E::NOMEM, E::OVERFLOW, E::STALE],
+            Self::MetadataAt | Self::MetadataByPath => {
+                &[E::ACCESS, E::INTR, E::IO, E::NOMEM, E::OVERFLOW, E::STALE]
+            }
             Self::Lock => &[E::AGAIN, E::BADF, E::INTR, E::IO, E::NOLCK, E::OPNOTSUPP],
             Self::Unlock => &[E::INTR, E::IO, E::NOLCK],
-            Self::SyncFile => &[E::DQUOT, E::INTR, E::IO, E::NOSPC, E::STALE],
+            // An old kernel, or a filter of calls, may not have the call.
+            Self::WriteBack => &[E::DQUOT, E::INTR, E::IO, E::NOSPC, E::NOSYS],
+            Self::SyncFile | Self::SyncFileAndName | Self::SyncAll => {
+                &[E::DQUOT, E::INTR, E::IO, E::NOSPC, E::STALE]
+            }
             // A network file system may not be able to sync a directory.
             Self::Sync => &[E::DQUOT, E::INTR, E::INVAL, E::IO, E::NOSPC, E::STALE],
             Self::Rename | Self::RenameInto => &[
@@ -305,14 +341,19 @@ impl fmt::Display for Call<'_> {
             Self::Create { name } => write!(f, "create {name}"),
             Self::OpenLock { name } => write!(f, "open_lock {name}"),
             Self::Open { name } => write!(f, "open {name}"),
+            Self::OpenIn { child, name } => write!(f, "open_in {child} {name}"),
             Self::Close { file } => write!(f, "close {file}"),
             Self::Read { file, length } => write!(f, "read {file} {length}"),
             Self::Write { file, bytes } => write!(f, "write {file} \"{}\"", bytes.escape_ascii()),
             Self::Metadata { file } => write!(f, "metadata {file}"),
             Self::MetadataAt { name } => write!(f, "metadata_at {name}"),
+            Self::MetadataByPath { name } => write!(f, "metadata_by_path {name}"),
             Self::Lock { file, mode } => write!(f, "lock {file} {mode:?}"),
             Self::Unlock { file } => write!(f, "unlock {file}"),
             Self::SyncFile { file } => write!(f, "sync_file {file}"),
+            Self::WriteBack { file } => write!(f, "write_back {file}"),
+            Self::SyncFileAndName { file } => write!(f, "sync_file_and_name {file}"),
+            Self::SyncAll { file } => write!(f, "sync_all {file}"),
             Self::Rename { from, to } => write!(f, "rename {from} {to}"),
             Self::RenameInto { from, into, to } => write!(f, "rename_into {from} {into} {to}"),
             Self::RenameNoReplace { from, to } => write!(f, "rename_no_replace {from} {to}"),

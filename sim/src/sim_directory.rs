@@ -1,12 +1,14 @@
 //! `SimDirectory`: a directory of a simulated host.
 
+mod damage;
+
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use userdata_fs::{Directory, Errno, Identity, LockMode, Metadata, Name, Turn};
+use userdata_fs::{Directory, Errno, Identity, LockMode, Metadata, Name, Promises, Turn};
 
 use crate::SimProcess;
 use crate::call::CallKind;
@@ -24,8 +26,11 @@ const BOOTED: Duration = Duration::from_secs(1_271_030_400);
 pub struct SimDirectory {
     process: SimProcess,
     descriptor: u32,
-    /// The path by which it was opened: a name in the root directory.
-    path: Option<Arc<[u8]>>,
+    /// The path by which it, or the directory that it is in, was opened: names from the root
+    /// directory on.
+    path: Option<Arc<[Box<[u8]>]>>,
+    /// Whether it is a child, which knows its path and not the directory that was there.
+    is_child: bool,
 }
 
 /// A file of a simulated host, opened by one of its processes.
@@ -35,68 +40,23 @@ pub struct SimFile {
 }
 
 impl SimDirectory {
-    pub(crate) const fn new(process: SimProcess, descriptor: u32, path: Option<Arc<[u8]>>) -> Self {
+    pub(crate) fn new(process: SimProcess, descriptor: u32, path: Option<&[u8]>) -> Self {
         Self {
             process,
             descriptor,
-            path,
+            path: path.map(|name| Arc::from([Box::from(name)])),
+            is_child: false,
         }
     }
 
     /// The same descriptor as a forked child has it. To be asked once for each child.
     #[must_use]
     pub fn in_process(&self, child: &SimProcess) -> Self {
-        Self::new(child.clone(), self.descriptor, self.path.clone())
-    }
-
-    /// `openat(dir, name, O_RDWR|O_CREAT|O_TRUNC|O_CLOEXEC, 0600)`: what libxl does to its
-    /// temporary file, and this library never does.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Directory::create`] and [`Directory::open_lock`], but `EEXIST` and `ENOENT`.
-    pub fn open_truncated(&self, name: Name<'_>) -> Result<SimFile, Errno> {
-        let file = match self.create(name) {
-            Err(Errno::EXIST) => self.open_lock(name),
-            created => created,
-        }?;
-        self.truncate(&file)?;
-        Ok(file)
-    }
-
-    /// `ftruncate(fd, 0)`: what `O_TRUNC` does after it opened the file.
-    ///
-    /// # Errors
-    ///
-    /// `EBADF` if the file is not open in this process.
-    pub fn truncate(&self, file: &SimFile) -> Result<(), Errno> {
-        let mut kernel = self.kernel();
-        let node = kernel.node_of(self.process.id(), file.descriptor)?;
-        let clock = kernel.clock();
-        kernel.storage.truncate(node, clock)?;
-        kernel.stepped(CallKind::OpenLock, || "truncate".to_owned());
-        Ok(())
-    }
-
-    /// Makes the disk lose the written bytes, as a failed [`Directory::sync_file`] does: the kernel
-    /// takes the pages for clean, readers see the new bytes until the host goes down, the disk
-    /// keeps the old ones, and the next sync succeeds.
-    pub fn lose_writeback(&self, file: &SimFile) {
-        let mut kernel = self.kernel();
-        if let Ok(node) = kernel.node_of(self.process.id(), file.descriptor) {
-            let _ = kernel.storage.lose_writeback(node);
-            kernel.stepped(CallKind::SyncFile, || "failed sync".to_owned());
-        }
-    }
-
-    /// Makes a file that was written lose its bytes, as a failed [`Directory::close`] does: the
-    /// server of a network file system has refused them, and readers find an empty file.
-    pub fn lose_written(&self, file: &SimFile) {
-        let mut kernel = self.kernel();
-        if let Some(node) = kernel.written(self.process.id(), file.descriptor) {
-            let clock = kernel.clock();
-            let _ = kernel.storage.truncate(node, clock);
-            kernel.stepped(CallKind::Close, || "failed close".to_owned());
+        Self {
+            process: child.clone(),
+            descriptor: self.descriptor,
+            path: self.path.clone(),
+            is_child: self.is_child,
         }
     }
 
@@ -183,6 +143,23 @@ impl Directory for SimDirectory {
         self.opened(&mut kernel, node, false)
     }
 
+    fn open_in(&self, child: Name<'_>, name: Name<'_>) -> Result<SimFile, Errno> {
+        let mut kernel = self.kernel();
+        if !kernel.options.has_openat2 {
+            return Err(Errno::NOSYS);
+        }
+        let directory = self.opening(&mut kernel)?;
+        let child = kernel.storage.look_up(directory, child.as_bytes())?;
+        match kernel.storage.node(child)?.body {
+            Body::Directory(_) => {}
+            Body::Symlink(_) => return Err(Errno::LOOP),
+            _ => return Err(Errno::NOTDIR),
+        }
+        let node = kernel.storage.look_up(child, name.as_bytes())?;
+        check_openable(kernel.storage.node(node)?)?;
+        self.opened(&mut kernel, node, false)
+    }
+
     fn close(&self, file: SimFile) -> Result<(), Errno> {
         let answer = self.kernel().check_alive(self.process.id());
         drop(file);
@@ -214,6 +191,26 @@ impl Directory for SimDirectory {
         Ok(metadata_of(kernel.storage.node(node)?))
     }
 
+    fn metadata_by_path(&self, name: Name<'_>) -> Result<Metadata, Errno> {
+        let Some(path) = &self.path else {
+            return self.metadata_at(name);
+        };
+        let kernel = self.kernel();
+        kernel.check_alive(self.process.id())?;
+        let mut node = Storage::root();
+        for part in path.iter() {
+            node = kernel.storage.look_up(node, part)?;
+        }
+        let node = kernel.storage.look_up(node, name.as_bytes())?;
+        Ok(metadata_of(kernel.storage.node(node)?))
+    }
+
+    fn own_metadata(&self) -> Result<Metadata, Errno> {
+        let mut kernel = self.kernel();
+        let node = self.node(&mut kernel)?;
+        Ok(metadata_of(kernel.storage.node(node)?))
+    }
+
     fn lock(&self, file: &SimFile, mode: LockMode) -> Result<(), Errno> {
         self.kernel()
             .lock(file.process.id(), file.descriptor, Some(mode))
@@ -223,12 +220,54 @@ impl Directory for SimDirectory {
         self.kernel().lock(file.process.id(), file.descriptor, None)
     }
 
+    fn lock_itself(&self, mode: LockMode) -> Result<(), Errno> {
+        self.kernel()
+            .lock(self.process.id(), self.descriptor, Some(mode))
+    }
+
+    fn unlock_itself(&self) -> Result<(), Errno> {
+        self.kernel().lock(self.process.id(), self.descriptor, None)
+    }
+
     fn sync_file(&self, file: &SimFile) -> Result<(), Errno> {
         let mut kernel = self.kernel();
         let node = kernel.node_of(file.process.id(), file.descriptor)?;
         kernel.storage.sync(node)?;
+        kernel.synced(file.process.id(), file.descriptor);
         kernel.stepped(CallKind::SyncFile, || "sync file".to_owned());
         Ok(())
+    }
+
+    fn write_back(&self, file: &SimFile) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let node = kernel.node_of(file.process.id(), file.descriptor)?;
+        kernel.storage.write_back(node)?;
+        kernel.synced(file.process.id(), file.descriptor);
+        kernel.stepped(CallKind::WriteBack, || "write back".to_owned());
+        Ok(())
+    }
+
+    fn sync_file_and_name(&self, file: &SimFile) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let node = kernel.node_of(file.process.id(), file.descriptor)?;
+        kernel.storage.sync_file_and_name(node)?;
+        kernel.synced(file.process.id(), file.descriptor);
+        kernel.stepped(CallKind::SyncFileAndName, || {
+            "sync file and name".to_owned()
+        });
+        Ok(())
+    }
+
+    fn sync_all(&self, file: &SimFile) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        kernel.node_of(file.process.id(), file.descriptor)?;
+        kernel.storage.settle();
+        kernel.stepped(CallKind::SyncAll, || "sync the file system".to_owned());
+        Ok(())
+    }
+
+    fn promises(&self) -> Promises {
+        self.kernel().options.promises
     }
 
     fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
@@ -296,7 +335,16 @@ impl Directory for SimDirectory {
             return Err(Errno::NOTDIR);
         }
         let descriptor = kernel.open(self.process.id(), node, false)?;
-        Ok(Self::new(self.process.clone(), descriptor, None))
+        let path = self.path.as_ref().map(|path| {
+            let below = path.iter().cloned().chain([name.as_bytes().into()]);
+            below.collect()
+        });
+        Ok(Self {
+            process: self.process.clone(),
+            descriptor,
+            path,
+            is_child: true,
+        })
     }
 
     fn remove_directory(&self, name: Name<'_>) -> Result<(), Errno> {
@@ -338,8 +386,8 @@ impl Directory for SimDirectory {
     fn is_at_path(&self) -> Result<bool, Errno> {
         let mut kernel = self.kernel();
         let node = self.node(&mut kernel)?;
-        if let Some(path) = &self.path {
-            return Ok(kernel.storage.look_up(Storage::root(), path)? == node);
+        if let Some([name]) = self.path.as_deref().filter(|_| !self.is_child) {
+            return Ok(kernel.storage.look_up(Storage::root(), name)? == node);
         }
         match kernel.storage.node(node)?.links {
             0 => Err(Errno::NOENT),

@@ -51,3 +51,5 @@ mod stale_files;
 mod store_conformance;
 #[cfg(test)]
 mod sweeping;
+#[cfg(test)]
+mod tree;

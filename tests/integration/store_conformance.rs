@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::hypervisor::BootId;
+use userdata_core::store::TreeOwner;
 use userdata_fs::{Directory, FileStore, Name, OsDirectory};
 use userdata_sim::{SimDisk, SimOptions};
 use userdata_testkit::store::{self, StoreUnderTest};
 
 use crate::engine::database::Database;
 use crate::engine::database_store::DatabaseStore;
-use crate::engine::tree::{TreeStore, value_name};
 use crate::place::Place;
 
 /// An empty directory. Each call opens it again, as another process would.
@@ -60,19 +60,26 @@ fn file_store<D: Directory>(open: Opened<D>, format: NameFormat) -> StoreUnderTe
     }
 }
 
+/// A store in a tree, below the directory that is opened.
 fn tree_store<D: Directory>(open: Opened<D>) -> StoreUnderTest {
+    let owner: TreeOwner = "host-1".parse().expect("the owner of a tree");
     let boot: BootId = "boot-1".parse().expect("the name of a boot");
-    let (open, of_boot) = (Arc::new(open), boot.to_string());
+    let of_boot = format!("boot-{boot}");
+    let open = Arc::new(open);
     let again = Arc::clone(&open);
-    StoreUnderTest::new(move || TreeStore::new(open(), boot.clone()))
-        .with_value_max(TreeStore::<D>::VALUE_MAX)
+    let store = move || FileStore::tree(open(), &owner, &boot).expect("a tree is opened");
+    StoreUnderTest::new(store)
+        .counting_no_records()
+        .with_value_max(FileStore::<D>::VALUE_MAX)
         .with_damage(move |domain, userid| {
-            let child = |directory: D, name: &str| {
-                let name = Name::new(name.as_bytes()).expect("the name of a directory");
+            let child = |directory: D, name: &[u8]| {
+                let name = Name::new(name).expect("the name of a directory");
                 directory.open_directory(name).expect("it is there")
             };
-            let directory = child(child(again(), &of_boot), &domain.to_string());
-            empty(&directory, &value_name(userid));
+            let name = |format| FileName::data(format, domain, userid).expect("a short name");
+            let domain = FileName::lock(NameFormat::Tree, domain);
+            let directory = child(child(again(), of_boot.as_bytes()), domain.as_bytes());
+            empty(&directory, name(NameFormat::Tree).as_bytes());
         })
 }
 
@@ -109,9 +116,26 @@ fn a_file_store_with_the_locks_of_nfs_conforms() {
 }
 
 #[test]
-fn a_store_in_a_tree_of_directories_conforms() {
-    store::run_all(|| tree_store(real(Place::Disk)));
+fn a_file_store_in_a_tree_conforms() {
+    for place in Place::all() {
+        store::run_all(|| tree_store(real(place)));
+    }
+}
+
+#[test]
+fn a_file_store_in_a_simulated_tree_conforms() {
     store::run_all(|| tree_store(simulated()));
+}
+
+#[test]
+fn a_file_store_in_a_tree_without_openat2_conforms() {
+    store::run_all(|| {
+        let mut options = shared_by_threads();
+        options.has_openat2 = false;
+        let disk = SimDisk::new(options);
+        let open = move || disk.process().root().expect("a directory is opened");
+        tree_store(Box::new(open))
+    });
 }
 
 #[test]

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use userdata_core::hypervisor::BootId;
+
 use crate::xenstore::Endpoint;
 
-/// How [`Xen`](crate::Xen) asks xenstore. The hypervisor needs no options.
+/// How [`Xen`](crate::Xen) asks xenstore, and the name of the host's boot where Linux does not name
+/// it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,6 +30,8 @@ pub struct Options {
     /// How long one question to xenstore may take, connecting included. Two seconds by default; see
     /// [`with_xenstore_timeout`](Self::with_xenstore_timeout).
     pub xenstore_timeout: Duration,
+    /// The boot of the host that runs now. `None` by default; see [`with_boot`](Self::with_boot).
+    pub boot: Option<BootId>,
 }
 
 impl Options {
@@ -83,6 +88,17 @@ impl Options {
         self
     }
 
+    /// Sets the name of the boot of the host that runs now.
+    ///
+    /// The initial domain needs none: Linux names its boots, and it boots exactly when the host
+    /// does. Another domain that runs the toolstack may restart while the other domains live on, so
+    /// it must be told which boot of the host runs.
+    #[must_use]
+    pub fn with_boot(mut self, boot: BootId) -> Self {
+        self.boot = Some(boot);
+        self
+    }
+
     /// How long one question may take, at least the minimum.
     pub(crate) fn question_timeout(&self) -> Duration {
         self.xenstore_timeout.max(Self::XENSTORE_TIMEOUT_MIN)
@@ -95,6 +111,7 @@ impl Default for Options {
             check_leaving: true,
             endpoints: Endpoint::usual(),
             xenstore_timeout: Duration::from_secs(2),
+            boot: None,
         }
     }
 }

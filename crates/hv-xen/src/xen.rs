@@ -1,7 +1,7 @@
 //! `Xen`: a real host, hypervisor and xenstore together.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 
 use userdata_core::hypervisor::{BootId, DomainNames, HypervisorError, HypervisorErrorKind};
 use userdata_core::{Domain, DomainKey, Domid, Hypervisor};
@@ -9,8 +9,11 @@ use userdata_core::{Domain, DomainKey, Domid, Hypervisor};
 use crate::xenstore::Xenstore;
 use crate::{Changes, Options, Privcmd, XenVersion};
 
-/// The file in which Linux names its boot. Domain 0 boots exactly when the host does.
+/// The file in which Linux names its boot.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The file of xenfs that says `control_d` in the initial domain and nowhere else.
+const CAPABILITIES: &str = "/proc/xen/capabilities";
 
 /// A real Xen host.
 ///
@@ -214,7 +217,10 @@ impl Hypervisor for Xen {
         self.read(&operation, &path).map(|node| node.is_none())
     }
 
-    /// Linux's `boot_id`.
+    /// Linux's `boot_id`, and only in the initial domain, which boots exactly when the host does:
+    /// `/proc/xen/capabilities` says `control_d` there. Any other domain, also one that runs the
+    /// toolstack, may restart while the others live on, so this fails there; it fails as well if
+    /// xenfs is not mounted. The boot of [`Options::with_boot`] is returned as it is.
     ///
     /// ```no_run
     /// # use hv_xen::{Options, Xen};
@@ -225,6 +231,10 @@ impl Hypervisor for Xen {
     /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
     /// ```
     fn boot(&self) -> Result<BootId, HypervisorError> {
+        if let Some(boot) = &self.options.boot {
+            return Ok(boot.clone());
+        }
+        check_initial(CAPABILITIES)?;
         boot_from(BOOT_ID)
     }
 }
@@ -251,17 +261,40 @@ impl DomainNames for Xen {
     }
 }
 
+/// Makes sure that this is the domain that boots when the host does.
+fn check_initial(path: &str) -> Result<(), HypervisorError> {
+    let error = |kind| HypervisorError::new("find out which boot of the host runs", kind);
+    let text = read_start(path, 1024).map_err(|source| {
+        error(HypervisorErrorKind::Unavailable {
+            what: path.to_owned(),
+            source: Some(Box::new(source)),
+        })
+    })?;
+    if text
+        .split_ascii_whitespace()
+        .any(|word| word == "control_d")
+    {
+        return Ok(());
+    }
+    let what = "this is not the initial domain, the one that boots when the host does".to_owned();
+    Err(error(HypervisorErrorKind::Unsupported { what }))
+}
+
+fn read_start(path: &str, bytes_max: u64) -> io::Result<String> {
+    let mut text = String::new();
+    let file = File::open(path)?;
+    file.take(bytes_max).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 fn boot_from(path: &str) -> Result<BootId, HypervisorError> {
     let error = |kind| HypervisorError::new(format!("read {path}"), kind);
-    let failed = |source| {
+    // One byte more than the longest id with its newline, to notice a longer one.
+    let text = read_start(path, 66).map_err(|source| {
         error(HypervisorErrorKind::Failed {
             source: Box::new(source),
         })
-    };
-    let mut text = String::new();
-    // One byte more than the longest id with its newline, to notice a longer one.
-    let file = File::open(path).map_err(failed)?;
-    file.take(66).read_to_string(&mut text).map_err(failed)?;
+    })?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     text.parse()
         .map_err(|e: userdata_core::hypervisor::BootIdError| {
@@ -360,6 +393,37 @@ mod tests {
         assert_eq!(name(7), None);
         assert_eq!(name(6), None);
         assert_eq!(name(0).as_deref(), Some("d\u{fffd}0"));
+    }
+
+    #[test]
+    fn the_boot_that_the_caller_names_is_the_boot() {
+        let mut xen = xen(&FakeXenstored::start(&[]));
+        let boot: BootId = "boot-7".parse().unwrap();
+        xen.options = Options::new().with_boot(boot.clone());
+        assert_eq!(xen.boot().unwrap(), boot);
+    }
+
+    #[test]
+    fn only_the_initial_domain_names_the_boot_of_the_host() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("capabilities");
+        let check = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            check_initial(path.to_str().unwrap())
+        };
+        check("control_d\n").unwrap();
+        check("other control_d").unwrap();
+        for text in ["", "\n", "control_domain\n"] {
+            let error = check(text).unwrap_err();
+            assert!(matches!(
+                error.kind(),
+                HypervisorErrorKind::Unsupported { .. }
+            ));
+        }
+        assert!(matches!(
+            check_initial("/nowhere").unwrap_err().kind(),
+            HypervisorErrorKind::Unavailable { .. }
+        ));
     }
 
     #[test]

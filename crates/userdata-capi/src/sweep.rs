@@ -87,7 +87,7 @@ fn told(swept: &Swept<'_>) -> Line {
     let domain = swept.domain;
     let (told, what, userid) = match &swept.what {
         What::Removed(record) => (Told::Removed, "removed", Some(&record.userid)),
-        What::Failed(_) => (Told::Failed, "failed", None),
+        What::Failed(_) | What::NotReclaimed(_) => (Told::Failed, "failed", None),
         What::WouldGo(found) => (Told::WouldGo, "would remove", Some(&found.entry.userid)),
         What::Stays(found) => (Told::Stays, "keeps", Some(&found.entry.userid)),
         _ => (Told::Judged, "judged", None),
@@ -95,6 +95,7 @@ fn told(swept: &Swept<'_>) -> Line {
     let verdict = swept.verdict;
     let text = match (&swept.what, userid) {
         (What::Failed(error), _) => format!("{domain}: {}", line(*error)),
+        (What::NotReclaimed(error), _) => line(*error).to_string(),
         (_, Some(userid)) => format!("{domain}: {what} {userid}: {verdict}"),
         _ => format!("{domain}: {verdict}"),
     };

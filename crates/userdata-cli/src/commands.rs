@@ -39,7 +39,6 @@ pub(crate) fn run(arguments: &[OsString]) -> Status {
 
 fn execute(arguments: &Arguments) -> Result<Status, Failure> {
     let Arguments { command, options } = arguments;
-    options.check()?;
     if let (true, Some(name)) = (options.output().is_json(), command.without_json()) {
         return Err(Failure::NoJson(name));
     }

@@ -81,8 +81,9 @@ pub(crate) struct Outcome {
 /// `list`.
 #[derive(Serialize)]
 #[serde(tag = "schema", rename = "userdata/list/1")]
-pub(crate) struct List {
-    pub(crate) values: Vec<Listed>,
+pub(crate) struct List<V> {
+    /// A sequence of [`Listed`].
+    pub(crate) values: V,
 }
 
 /// One value in a list.
@@ -265,6 +266,7 @@ pub(crate) struct SweepTotals {
     files: u64,
     removed: u64,
     failed: u64,
+    reclaimed: u64,
 }
 
 impl From<userdata::sweep::SweepTotals> for SweepTotals {
@@ -275,6 +277,7 @@ impl From<userdata::sweep::SweepTotals> for SweepTotals {
             files: totals.records,
             removed: totals.removed,
             failed: totals.failed,
+            reclaimed: totals.reclaimed,
         }
     }
 }

@@ -60,8 +60,8 @@ pub(crate) enum Failure {
          name one with --hypervisor sim:FILE"
     )]
     NotSimulated,
-    #[error("this version of userdata does not have the layout 'tree'; choose libxl or seed")]
-    NoTreeLayout,
+    #[error("the layout 'tree' needs the boot of the host; name it with --boot ID")]
+    NoBoot(#[source] HypervisorError),
     #[error("'{0}' has no JSON form")]
     NoJson(&'static str),
     #[error(

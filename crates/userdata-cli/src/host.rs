@@ -1,18 +1,30 @@
 //! `Host`: the real or simulated host that the command works on.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{self, PathBuf};
+use std::{fs, io};
 
 use hv_sim::{HostFile, HostFileError, HostSnapshot};
 use hv_xen::Xen;
 use userdata::hypervisor::{BootId, DomainNames, HypervisorError};
-use userdata::{Domain, DomainKey, Domid, Hypervisor};
+use userdata::store::{TreeOwner, TreeOwnerError};
+use userdata::{Domain, DomainKey, Domid, Hypervisor, Version};
+
+use crate::failure::Failure;
 
 /// libxl's directory on a Xen host.
 const XEN_LIB_DIR: &str = "/var/lib/xen";
 
-/// The sightings of a Xen host. A reboot of the host removes the file, as it should.
+/// The tree of a Xen host. A reboot of the host removes it, as it should.
+const XEN_TREE: &str = "/run/userdata";
+
+/// The sightings of a Xen host, of libxl's layout and of the tree.
 const XEN_SIGHTINGS: &str = "/run/userdata/sightings.json";
+const XEN_TREE_SIGHTINGS: &str = "/run/userdata/sightings-tree.json";
+
+/// The name by which a Xen host owns its tree.
+const MACHINE_ID: &str = "/etc/machine-id";
 
 /// One of two types: the real host, or a simulated one.
 #[derive(Debug)]
@@ -46,24 +58,49 @@ impl Host {
         })
     }
 
-    pub(crate) fn default_directory(&self) -> DefaultDirectory {
+    pub(crate) fn default_directory(&self, is_tree: bool) -> DefaultDirectory {
+        let path = match (self, is_tree) {
+            (Self::Xen(_), false) => XEN_LIB_DIR.into(),
+            (Self::Xen(_), true) => XEN_TREE.into(),
+            (Self::Simulated(file), false) => beside(file, ".userdata"),
+            (Self::Simulated(file), true) => beside(file, ".tree"),
+        };
+        let ours = is_tree || matches!(self, Self::Simulated(_));
+        DefaultDirectory { path, ours }
+    }
+
+    /// The name by which this host owns its tree: the machine-id of a Xen host, and a digest of the
+    /// path of a simulated host's file.
+    pub(crate) fn owner(&self) -> Result<TreeOwner, Failure> {
         match self {
-            Self::Xen(_) => DefaultDirectory {
-                path: XEN_LIB_DIR.into(),
-                ours: false,
-            },
-            Self::Simulated(file) => DefaultDirectory {
-                path: beside(file, ".userdata"),
-                ours: true,
-            },
+            Self::Xen(_) => {
+                let doing = format!("read {MACHINE_ID}, which names the owner of the tree");
+                let text = fs::read_to_string(MACHINE_ID).map_err(Failure::io(doing.clone()))?;
+                let owner = text.trim_end().parse();
+                owner.map_err(|error: TreeOwnerError| Failure::io(doing)(io::Error::other(error)))
+            }
+            Self::Simulated(file) => {
+                let path = fs::canonicalize(file.path())
+                    .or_else(|_| path::absolute(file.path()))
+                    .map_err(Failure::io(
+                        "find the file of the simulated host".to_owned(),
+                    ))?;
+                let digest = Version::of(path.as_os_str().as_bytes()).to_string();
+                let owner = format!("simulated-{digest:.16}").parse();
+                owner.map_err(|error: TreeOwnerError| {
+                    Failure::io("name the simulated host".to_owned())(io::Error::other(error))
+                })
+            }
         }
     }
 
     /// The file of the sightings, unless `--state` names another one.
-    pub(crate) fn default_sightings(&self) -> PathBuf {
-        match self {
-            Self::Xen(_) => XEN_SIGHTINGS.into(),
-            Self::Simulated(file) => beside(file, ".sightings"),
+    pub(crate) fn default_sightings(&self, is_tree: bool) -> PathBuf {
+        match (self, is_tree) {
+            (Self::Xen(_), false) => XEN_SIGHTINGS.into(),
+            (Self::Xen(_), true) => XEN_TREE_SIGHTINGS.into(),
+            (Self::Simulated(file), false) => beside(file, ".sightings"),
+            (Self::Simulated(file), true) => beside(file, ".tree.sightings"),
         }
     }
 }

@@ -11,8 +11,9 @@ use clap::{Args, ValueEnum, ValueHint};
 use hv_sim::HostFile;
 use hv_xen::Xen;
 use userdata::file_name::NameFormat;
+use userdata::hypervisor::BootId;
 use userdata::store::Durability;
-use userdata::{DomainKey, Userdata};
+use userdata::{DomainKey, Hypervisor as _, Userdata};
 use userdata_fs::{FileStore, OsDirectory};
 
 use crate::domain::DomainArgument;
@@ -34,14 +35,16 @@ pub(crate) type HostData<'host> = Userdata<&'host Host, FileStore<OsDirectory>>;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options of every command, before or after it")]
 pub(crate) struct Options {
-    /// The directory of the files. Default: /var/lib/xen on Xen; FILE.userdata for a host that is
-    /// simulated in FILE
+    /// The directory of the files. Default on Xen: /var/lib/xen, in the layout tree /run/userdata;
+    /// for a host that is simulated in FILE: FILE.userdata, in the layout tree FILE.tree
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     #[arg(env = "USERDATA_DIR", hide_env_values = true)]
     dir: Option<PathBuf>,
 
-    /// How files are named. libxl: by domid and uuid, as libxl names them. seed: by uuid alone, as
-    /// in an early libxl that was in no release
+    /// Where the files are, and how they are named. libxl: as libxl does it, by domid and uuid.
+    /// tree: each domain has a directory of its own, for toolstacks without libxl and for many
+    /// domains; the data ends with the boot of the host, that of Domain-0 as well. seed: by uuid
+    /// alone, as in an early libxl that was in no release
     #[arg(long, global = true, value_enum, default_value_t)]
     #[arg(env = "USERDATA_LAYOUT", hide_env_values = true)]
     layout: Layout,
@@ -69,11 +72,18 @@ pub(crate) struct Options {
     #[arg(long, global = true)]
     no_leaving_check: bool,
 
+    /// The boot of the host that runs now: 1 to 64 of a-z, 0-9 and -. Needed on Xen outside of the
+    /// initial domain, which alone boots exactly when the host does. A simulated host names its
+    /// boots itself
+    #[arg(long, global = true, value_name = "ID")]
+    boot: Option<BootId>,
+
     /// What a change must survive. process: the end of this command, but not a power cut. file:
     /// after a power cut there is the whole old value or the whole new one. full: after a power cut
-    /// there is the new value
-    #[arg(long, global = true, value_name = "LEVEL", value_enum, default_value_t)]
-    durability: Level,
+    /// there is the new value. Default: full; with the layout tree, whose data ends with the boot,
+    /// process
+    #[arg(long, global = true, value_name = "LEVEL", value_enum)]
+    durability: Option<Level>,
 
     /// The size of the largest value that is stored or read
     #[arg(long, global = true, value_name = "BYTES")]
@@ -86,28 +96,17 @@ enum Layout {
     #[default]
     Libxl,
     Seed,
-    /// A layout that does not exist yet. It is refused with an error of its own.
-    #[value(hide = true)]
     Tree,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Level {
     Process,
     File,
-    #[default]
     Full,
 }
 
 impl Options {
-    /// Refuses an option that parses but can't be used.
-    pub(crate) fn check(&self) -> Result<(), Failure> {
-        match self.layout {
-            Layout::Tree => Err(Failure::NoTreeLayout),
-            Layout::Libxl | Layout::Seed => Ok(()),
-        }
-    }
-
     pub(crate) const fn output(&self) -> Output {
         Output::new(self.json)
     }
@@ -128,6 +127,7 @@ impl Options {
                 let mut options = hv_xen::Options::default();
                 options.check_leaving = !self.no_leaving_check;
                 options.xenstore_timeout = self.timeout.max(XENSTORE_TIMEOUT_MIN);
+                options.boot.clone_from(&self.boot);
                 Ok(Host::Xen(Xen::open(options)?))
             }
         }
@@ -142,7 +142,7 @@ impl Options {
         let (Host::Simulated(simulated), Some(directory)) = (&host, &self.dir) else {
             return Ok(host);
         };
-        if is_same_file(directory, &host.default_directory().path) {
+        if is_same_file(directory, &host.default_directory(self.is_tree()).path) {
             return Ok(host);
         }
         let directory = directory.clone();
@@ -213,23 +213,43 @@ impl Options {
         let (path, ours) = self.directory(host);
         match fs::metadata(&path) {
             Err(error) if ours && error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Ok(_) if self.is_tree() && is_empty(&path) => Ok(None),
             // The error of opening it says what is wrong.
             _ => self.open(host, &path).map(Some),
         }
     }
 
     fn open<'host>(&self, host: &'host Host, path: &Path) -> Result<HostData<'host>, Failure> {
-        let format = match self.layout {
-            Layout::Seed => NameFormat::Seed,
-            Layout::Libxl | Layout::Tree => NameFormat::Libxl,
+        let store = match self.layout {
+            Layout::Tree => {
+                let boot = host.boot().map_err(Failure::NoBoot)?;
+                FileStore::open_tree(path, &host.owner()?, &boot)?
+            }
+            _ => FileStore::open(path)?.with_name_format(self.name_format()),
         };
-        let store = FileStore::open(path)?
-            .with_name_format(format)
+        let store = store
             .with_value_max(self.max_size)
             .with_read_timeout(self.timeout);
+        let default = match self.layout {
+            Layout::Tree => Durability::Process,
+            _ => Durability::Full,
+        };
         Ok(Userdata::new(host, store)
             .with_timeout(self.timeout)
-            .with_durability(self.durability.into()))
+            .with_durability(self.durability.map_or(default, Durability::from)))
+    }
+
+    pub(crate) fn is_tree(&self) -> bool {
+        self.layout == Layout::Tree
+    }
+
+    /// How the files of the layout are named.
+    pub(crate) const fn name_format(&self) -> NameFormat {
+        match self.layout {
+            Layout::Libxl => NameFormat::Libxl,
+            Layout::Seed => NameFormat::Seed,
+            Layout::Tree => NameFormat::Tree,
+        }
     }
 
     /// The directory of the values, and whether it is the default one of a simulated host.
@@ -237,7 +257,7 @@ impl Options {
         match &self.dir {
             Some(chosen) => (chosen.clone(), false),
             None => {
-                let default = host.default_directory();
+                let default = host.default_directory(self.is_tree());
                 (default.path, default.ours)
             }
         }
@@ -260,6 +280,11 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
         (Ok(one), Ok(other)) => one == other,
         _ => false,
     }
+}
+
+/// Whether the directory has nothing in it, so that it is not the root of a tree yet.
+fn is_empty(path: &Path) -> bool {
+    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// A span of time that sweeps wait for.

@@ -120,12 +120,12 @@ impl From<&Failure> for Status {
             | Failure::InputEmpty { .. }
             | Failure::NotSimulated
             | Failure::NothingToDestroy
-            | Failure::NoTreeLayout
             | Failure::Terminal(_)
             | Failure::ExportNotToFile
             | Failure::NoJson(_) => Self::Usage,
             Failure::NotDestroyed { source, .. } => (&**source).into(),
             Failure::NoHost(_)
+            | Failure::NoBoot(_)
             | Failure::StillAlive { .. }
             | Failure::Sweep(_)
             | Failure::SweepOfSeed

@@ -1,6 +1,9 @@
 //! `FileName`: libxl's names for userdata files, formatted and parsed.
 
+mod domain_directory;
+mod kind;
 mod selection;
+mod written;
 
 use std::fmt;
 use std::io::Write as _;
@@ -8,6 +11,8 @@ use std::io::Write as _;
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use domain_directory::DomainDirectory;
+pub use kind::Kind;
 pub use selection::DomainSelection;
 
 use crate::registry::USERDATA_LOCK;
@@ -29,67 +34,11 @@ pub enum NameFormat {
     /// `userdata-<kind>.<uuid>.<userid>`: the first version of libxl's userdata, of April 2010,
     /// which was in no release of Xen. All domids with one uuid share their files.
     Seed,
-}
-
-/// The purpose of a file: the one letter after `userdata-`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Kind {
-    /// `d`: a value, raw bytes and nothing else.
-    Data,
-    /// `n`: libxl's temporary file. This library removes it and never writes it.
-    New,
-    /// `l`: a lock file.
-    Lock,
-    /// `t`: this library's temporary file, with a random part in place of the userid.
-    Temporary,
-    /// `c`: this library's closing mark, see the [glossary](crate::glossary).
-    Closing,
-    /// Any other ASCII letter: a file of another program. It is removed with the domain and
-    /// counted, and never read.
-    Foreign(u8),
-}
-
-impl Kind {
-    /// The kind that a letter names; `None` if the byte is not an ASCII letter.
-    #[must_use]
-    pub const fn from_letter(letter: u8) -> Option<Self> {
-        match letter {
-            b'd' => Some(Self::Data),
-            b'n' => Some(Self::New),
-            b'l' => Some(Self::Lock),
-            b't' => Some(Self::Temporary),
-            b'c' => Some(Self::Closing),
-            other if other.is_ascii_alphabetic() => Some(Self::Foreign(other)),
-            _ => None,
-        }
-    }
-
-    /// The letter that names this kind.
-    #[must_use]
-    pub const fn letter(self) -> u8 {
-        match self {
-            Self::Data => b'd',
-            Self::New => b'n',
-            Self::Lock => b'l',
-            Self::Temporary => b't',
-            Self::Closing => b'c',
-            Self::Foreign(letter) => letter,
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Data => "data",
-            Self::New => "libxl temporary",
-            Self::Lock => "lock",
-            Self::Temporary => "temporary",
-            Self::Closing => "closing mark",
-            Self::Foreign(_) => "foreign",
-        })
-    }
+    /// `<kind>.<userid>`, in a directory that has the domain's files alone: this library's tree
+    /// layout. The directory is named `<domid>.<uuid>`, see [`DomainDirectory`]. The names do not
+    /// tell the domain, so [`FileName::parse`] knows none of them, and
+    /// [`FileName::parse_of`] is given the domain.
+    Tree,
 }
 
 /// The domain that a file belongs to, as far as the name of the file says.
@@ -106,6 +55,15 @@ impl Owner {
     #[must_use]
     pub fn key(&self) -> Option<DomainKey> {
         self.domid.map(|domid| DomainKey::new(domid, self.uuid))
+    }
+}
+
+impl From<DomainKey> for Owner {
+    fn from(key: DomainKey) -> Self {
+        Self {
+            domid: Some(key.domid),
+            uuid: key.uuid,
+        }
     }
 }
 
@@ -150,17 +108,22 @@ impl FileName {
         }
     }
 
-    /// The name of the lock that libxl and this library share.
+    /// The name of the lock that libxl and this library share. In a tree the domain's directory is
+    /// its lock, so this is the name of the directory, and not of a file in it.
     #[must_use]
     pub fn lock(format: NameFormat, key: &DomainKey) -> Self {
-        Self::assemble(format, Kind::Lock, key, USERDATA_LOCK.as_bytes())
+        match format {
+            NameFormat::Tree => DomainDirectory::new(*key).into(),
+            _ => Self::assemble(format, Kind::Lock, key, USERDATA_LOCK.as_bytes()),
+        }
     }
 
     /// The name of the closing mark. libxl's clean-up passes over every name that contains
-    /// `domain-userdata-lock`, as this one does, so the mark lasts until the domain is gone.
+    /// `domain-userdata-lock`, as this one does, so the mark lasts until the domain is gone. In a
+    /// tree the name is `c.closing`.
     #[must_use]
     pub fn closing_marker(format: NameFormat, key: &DomainKey) -> Self {
-        Self::assemble(format, Kind::Closing, key, USERDATA_LOCK.as_bytes())
+        Self::assemble(format, Kind::Closing, key, format.closing())
     }
 
     /// The name of a temporary file with this random number.
@@ -173,22 +136,28 @@ impl FileName {
 
     fn assemble(format: NameFormat, kind: Kind, key: &DomainKey, rest: &[u8]) -> Self {
         let domid = match format {
-            NameFormat::Libxl => Some(key.domid),
+            NameFormat::Libxl | NameFormat::Tree => Some(key.domid),
             NameFormat::Seed => None,
         };
         // The exact length: one allocation for a name.
         let digits = |domid: Domid| 1 + domid.get().checked_ilog10().unwrap_or(0) as usize;
-        let owner_len = domid.map_or(0, |domid| digits(domid) + 1) + UUID_LEN + 1;
-        let mut bytes = Vec::with_capacity(PREFIX.len() + 2 + owner_len + rest.len());
-        bytes.extend_from_slice(PREFIX);
+        let owner_len = match format {
+            NameFormat::Tree => 0,
+            _ => domid.map_or(0, |domid| digits(domid) + 1) + UUID_LEN + 1,
+        };
+        let prefix = format.prefix();
+        let mut bytes = Vec::with_capacity(prefix.len() + 2 + owner_len + rest.len());
+        bytes.extend_from_slice(prefix);
         bytes.extend_from_slice(&[kind.letter(), b'.']);
-        if let Some(domid) = domid {
-            // Writing to a vector cannot fail.
-            let _ = write!(bytes, "{domid}.");
+        if format != NameFormat::Tree {
+            if let Some(domid) = domid {
+                // Writing to a vector cannot fail.
+                let _ = write!(bytes, "{domid}.");
+            }
+            let mut uuid = [0; UUID_LEN];
+            bytes.extend_from_slice(key.uuid.hyphenated().encode_lower(&mut uuid).as_bytes());
+            bytes.push(b'.');
         }
-        let mut uuid = [0; UUID_LEN];
-        bytes.extend_from_slice(key.uuid.hyphenated().encode_lower(&mut uuid).as_bytes());
-        bytes.push(b'.');
         let start = bytes.len();
         bytes.extend_from_slice(rest);
         let owner = Owner {
@@ -223,6 +192,7 @@ impl FileName {
                 )
             }
             NameFormat::Seed => (None, tail),
+            NameFormat::Tree => return None,
         };
         let (text, tail) = tail.split_at_checked(UUID_LEN)?;
         let uuid = Uuid::try_parse_ascii(text).ok()?;
@@ -236,6 +206,21 @@ impl FileName {
             kind,
             owner: Owner { domid, uuid },
             rest,
+        })
+    }
+
+    /// Parses a name found in the directory of a domain, in a tree; `None` if it is not a name of
+    /// [`NameFormat::Tree`]. If a name parses, the result formats back to exactly the same bytes.
+    #[must_use]
+    pub fn parse_of(key: &DomainKey, name: &[u8]) -> Option<Self> {
+        let (&letter, tail) = name.split_first()?;
+        let kind = Kind::from_letter(letter)?;
+        let userid = tail.strip_prefix(b".")?;
+        may_name_a_file(name).then(|| Self {
+            bytes: name.into(),
+            kind,
+            owner: Owner::from(*key),
+            rest: name.len() - userid.len(),
         })
     }
 
@@ -430,6 +415,30 @@ mod tests {
                 prop_assert_eq!(parsed.owner().uuid, key.uuid);
                 let domid = (format == NameFormat::Libxl).then_some(key.domid);
                 prop_assert_eq!(parsed.owner().domid, domid);
+            }
+        }
+
+        #[test]
+        fn in_a_tree_parse_is_the_inverse_of_format(
+            key in keys(), userid in userids(), kind in kinds(),
+        ) {
+            let name = FileName::of(NameFormat::Tree, kind, &key, &userid).unwrap();
+            let parsed = FileName::parse_of(&key, name.as_bytes()).unwrap();
+            prop_assert_eq!(&parsed, &name);
+            prop_assert_eq!(parsed.kind(), kind);
+            prop_assert_eq!(parsed.userid(), userid);
+            prop_assert_eq!(parsed.owner().key(), Some(key));
+            prop_assert_eq!(FileName::parse(NameFormat::Tree, name.as_bytes()), None);
+        }
+
+        #[test]
+        fn in_a_tree_what_parses_formats_back(
+            key in keys(), name in proptest::collection::vec(any::<u8>(), 0..6),
+        ) {
+            if let Some(parsed) = FileName::parse_of(&key, &name) {
+                let (kind, userid) = (parsed.kind(), parsed.userid());
+                let again = FileName::of(NameFormat::Tree, kind, &key, &userid).unwrap();
+                prop_assert_eq!(again.as_bytes(), &name[..]);
             }
         }
 

@@ -7,7 +7,9 @@ mod home;
 mod owned;
 mod record;
 mod refused;
+mod root;
 mod transfer;
+mod tree_owner;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -23,7 +25,9 @@ pub use home::{Attempt, AttemptError, Home, HostName, HostNameError, Stage};
 pub use owned::{Owned, Record};
 pub use record::{Condition, Entry, FileType, Found};
 pub use refused::Refused;
+pub use root::RootRefused;
 pub use transfer::{Transfer, Transferred};
+pub use tree_owner::{TreeOwner, TreeOwnerError};
 
 /// The caller's decision about a change. The store asks for it at a moment from which on no other
 /// process can change the domain's data.
@@ -63,6 +67,29 @@ pub trait Store: Send + Sync {
     ///
     /// A damaged or empty record is an error, never `None`.
     fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError>;
+
+    /// Reads the value under `userid` into `buffer`, and returns its size; `None` if there is none.
+    /// As [`Store::get`], for a caller that wants no allocation; an engine that can't avoid it need
+    /// not have this method.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::get`], and [`StoreErrorKind::BufferTooSmall`] if the value does not fit; then
+    /// the buffer is as it was.
+    fn get_into(
+        &self,
+        domain: &DomainKey,
+        userid: &Userid,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, StoreError> {
+        let Some(value) = self.get(domain, userid)? else {
+            return Ok(None);
+        };
+        value
+            .copy_to(buffer)
+            .map(Some)
+            .map_err(|kind| StoreError::new(Operation::Read, userid.as_bytes(), kind))
+    }
 
     /// The entry that a listing shows for the value under `userid`; the value is not read.
     ///
@@ -125,7 +152,8 @@ pub trait Store: Send + Sync {
     /// # Errors
     ///
     /// If the names cannot be read. An error with one domain is passed to `each`, and does not
-    /// affect the other domains.
+    /// affect the other domains. A refusal by `admit` is an error, too, unless the store removed a
+    /// record all the same: a lock file that a killed process left.
     fn clear_each(
         &self,
         domains: &[DomainKey],
@@ -284,6 +312,14 @@ macro_rules! forward {
                 userid: &Userid,
             ) -> Result<Option<Value>, StoreError> {
                 (**self).get(domain, userid)
+            }
+            fn get_into(
+                &self,
+                domain: &DomainKey,
+                userid: &Userid,
+                buffer: &mut [u8],
+            ) -> Result<Option<usize>, StoreError> {
+                (**self).get_into(domain, userid, buffer)
             }
             fn stat(
                 &self,

@@ -21,6 +21,9 @@ impl<D: Directory> HeldLock<'_, D> {
         durability: Durability,
         marker: Option<&FileName>,
     ) -> Result<Cleared, StoreError> {
+        if let Some(cleared) = self.clear_whole(keep, durability, marker)? {
+            return Ok(cleared);
+        }
         let names = self.store().names_of(self.domain())?;
         self.clear_names(names, keep, durability, marker)
     }
@@ -55,7 +58,7 @@ impl<D: Directory> HeldLock<'_, D> {
         let anything = !cleared.removed.is_empty() || !cleared.others.is_empty();
         if durability == Durability::Full
             && anything
-            && let Err(errno) = self.store().directory.sync()
+            && let Err(errno) = self.sync_names()
         {
             let kind = StoreErrorKind::RemovedNotDurable(Box::new(errno));
             let domain = self.domain().to_string();
@@ -151,8 +154,9 @@ impl<D: Directory> HeldLock<'_, D> {
     fn is_older(&self, name: &FileName, age: Duration) -> bool {
         let found = self.store().directory.metadata_at(name.into());
         found.is_ok_and(|found| {
-            let older = self.made().duration_since(found.modified);
-            older.is_ok_and(|older| older >= age)
+            let taken = self.taken_at();
+            let older = taken.map(|taken| taken.duration_since(found.modified));
+            older.is_some_and(|older| older.is_ok_and(|older| older >= age))
         })
     }
 }

@@ -42,19 +42,23 @@ impl ClearEach {
         let mut rest = domains;
         while !rest.is_empty() {
             let names = match store.format {
-                // Its names have no domids, so one reading cannot tell many domains apart.
-                NameFormat::Seed => NamesOfMany::default(),
+                // Its names have no domids, so one reading cannot tell many domains apart. In a
+                // tree each domain has a directory of its own.
+                NameFormat::Seed | NameFormat::Tree => NamesOfMany::default(),
                 _ => store.names_of_many(rest, self.names_max)?,
             };
             // If not even the names of the first domain fit, the directory is read for it alone.
             let alone = names.domains == 0;
             let (round, later) = rest.split_at(if alone { 1 } else { names.domains });
             for (place, domain) in round.iter().enumerate() {
-                let names = match alone {
-                    true => store.names_of(domain)?,
-                    false => named(store.format, domain, names.of(place)),
+                let names = match store.format {
+                    // They are read under the lock.
+                    NameFormat::Tree => None,
+                    _ if alone => Some(store.names_of(domain)?),
+                    _ => Some(named(store.format, domain, names.of(place))),
                 };
                 let cleared = self.clear(store, domain, names, admit);
+                let cleared = store.named(domain, cleared);
                 if each(domain, cleared).is_break() {
                     return Ok(());
                 }
@@ -68,7 +72,7 @@ impl ClearEach {
         &self,
         store: &FileStore<D>,
         domain: &DomainKey,
-        names: Vec<FileName>,
+        names: Option<Vec<FileName>>,
         admit: AdmitEach<'_>,
     ) -> Result<Cleared, StoreError> {
         let timeout = Timeout::start(&*store.directory, self.timeout);
@@ -87,24 +91,45 @@ impl ClearEach {
                 Ok(())
             })
         });
-        let cleared = admitted.and_then(|()| lock.clear_names(names, keep, self.durability, None));
-        let note = |mut cleared: Cleared, error| {
-            cleared.failed.push(error);
-            Ok(cleared)
-        };
-        let Ok(mut cleared) = cleared else {
-            // An error cannot name removed files, so none is removed.
-            return lock.release_as_found(cleared, note);
+        let cleared = admitted.and_then(|()| match names {
+            Some(names) => lock.clear_names(names, keep, self.durability, None),
+            None => lock.clear(keep, self.durability, None),
+        });
+        let mut cleared = match cleared {
+            Ok(cleared) => cleared,
+            // An error names no removed files, so the lock file is removed only after a refusal.
+            Err(error)
+                if lock.was_found() && (!is_refused(&error) || lock.may_have_temporaries()) =>
+            {
+                lock.leave();
+                return Err(error);
+            }
+            Err(error) => {
+                lock.set_clean();
+                let mut cleared = Cleared::default();
+                cleared.others.extend(end(lock).ok().flatten());
+                return if cleared.others.is_empty() {
+                    Err(error)
+                } else {
+                    Ok(cleared)
+                };
+            }
         };
         match keep {
             Keep::Nothing => lock.set_clean(),
             _ => match lock.clean() {
                 Some(removed) => cleared.others.extend(removed.iter().map(record)),
-                None => return lock.release_as_found(Ok(cleared), note),
+                None => {
+                    lock.leave();
+                    return Ok(cleared);
+                }
             },
         }
-        // The lock file itself is not told: it may be one that another process has only just made.
-        lock.release(Ok(cleared), note)
+        match end(lock) {
+            Ok(found) => cleared.others.extend(found),
+            Err(error) => cleared.failed.push(error),
+        }
+        Ok(cleared)
     }
 
     /// Clears a domain if there is no space for its lock file. The caller decides what stays before
@@ -138,6 +163,16 @@ impl ClearEach {
         });
         Ok(cleared.unwrap_or_default())
     }
+}
+
+/// Releases the lock, and removes the lock file. Returns it if it existed before.
+fn end<D: Directory>(lock: HeldLock<'_, D>) -> Result<Option<Record>, StoreError> {
+    let found = lock.was_found().then(|| record(lock.name()));
+    lock.release(Ok(found), |_, error| Err(error))
+}
+
+fn is_refused(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Refused(_))
 }
 
 fn record(name: &FileName) -> Record {

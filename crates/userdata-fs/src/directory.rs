@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use userdata_core::store::FileType;
 
-use crate::{Errno, Name, Turn};
+use crate::{Errno, Name, Promises, Turn};
 
 /// A directory that is open, and the calls that a store makes on it.
 ///
@@ -48,6 +48,18 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// another process has a lease for writing on it (`F_SETLEASE`).
     fn open(&self, name: Name<'_>) -> Result<Self::File, Errno>;
 
+    /// `openat2(dir, child/name, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY,
+    /// RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|RESOLVE_NO_MAGICLINKS)`: opens a file in a child
+    /// directory to read it, in one call.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is no such directory or file, `ENOTDIR` if `child` is not a directory,
+    /// `ELOOP` for a symbolic link in either place, `ENXIO` for a socket, `EAGAIN` while another
+    /// process has a lease for writing on it; `ENOSYS` if the kernel has no such call, `EPERM` if
+    /// an old seccomp filter does not know it.
+    fn open_in(&self, child: Name<'_>, name: Name<'_>) -> Result<Self::File, Errno>;
+
     /// `close(fd)`: closes the file, even if the call fails. Releases the file's lock, unless a
     /// forked child still has the file open.
     ///
@@ -87,6 +99,23 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// `ENOENT` if no file has the name.
     fn metadata_at(&self, name: Name<'_>) -> Result<Metadata, Errno>;
 
+    /// `stat(path/name)`, without following a link of this name: the same for the file that has the
+    /// name in the directory at this directory's path. If another directory is at the path by now,
+    /// the file is another one, too. The path of a child is that of its parent and its name. For a
+    /// directory that was opened without a path this is [`Directory::metadata_at`].
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if no file has the name, or the path leads nowhere.
+    fn metadata_by_path(&self, name: Name<'_>) -> Result<Metadata, Errno>;
+
+    /// `fstat(dir)`: the same for the directory itself.
+    ///
+    /// # Errors
+    ///
+    /// As in `fstat(2)`.
+    fn own_metadata(&self) -> Result<Metadata, Errno>;
+
     /// `flock(fd, LOCK_EX|LOCK_NB)` or `LOCK_SH`: locks the file, without waiting.
     ///
     /// # Errors
@@ -102,6 +131,23 @@ pub trait Directory: Send + Sync + Sized + 'static {
     /// As in `flock(2)`.
     fn unlock(&self, file: &Self::File) -> Result<(), Errno>;
 
+    /// `flock(dir, LOCK_EX|LOCK_NB)` or `LOCK_SH`: locks the directory itself. A file that
+    /// [`Directory::open`] made of the same directory is another open file, whose lock excludes
+    /// this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::lock`]. NFS answers `EBADF`, because a directory can't be open for writing.
+    fn lock_itself(&self, mode: LockMode) -> Result<(), Errno>;
+
+    /// `flock(dir, LOCK_UN)`: releases the lock of the directory itself. Dropping the directory
+    /// does so, too, unless forked children still have it open.
+    ///
+    /// # Errors
+    ///
+    /// As in `flock(2)`.
+    fn unlock_itself(&self) -> Result<(), Errno>;
+
     /// `fdatasync(fd)`: once it has returned, the file's bytes survive a crash. The file's name may
     /// not.
     ///
@@ -112,6 +158,41 @@ pub trait Directory: Send + Sync + Sized + 'static {
     ///
     /// As in `fsync(2)`. `EIO` may be the error of any earlier write.
     fn sync_file(&self, file: &Self::File) -> Result<(), Errno>;
+
+    /// `sync_file_range(fd, 0, 0, WAIT_BEFORE|WRITE|WAIT_AFTER)`: writes the file's bytes to the
+    /// disk and waits until the disk has them, without a flush of its cache. A crash may still lose
+    /// any part of them, until the cache is flushed. On a file system with
+    /// [`Promises::one_barrier`], a change of a name that is made after this call survives a crash
+    /// only together with the bytes.
+    ///
+    /// Must not be repeated after a failure, as [`Directory::sync_file`].
+    ///
+    /// # Errors
+    ///
+    /// `EIO`, `ENOSPC` or `EDQUOT` if the bytes are lost; `ENOSYS` if the kernel has no such call.
+    fn write_back(&self, file: &Self::File) -> Result<(), Errno>;
+
+    /// `fsync(fd)`: once it has returned, the file's bytes and attributes survive a crash. On a
+    /// file system with [`Promises::one_barrier`], so do its names.
+    ///
+    /// Must not be repeated after a failure, as [`Directory::sync_file`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::sync_file`].
+    fn sync_file_and_name(&self, file: &Self::File) -> Result<(), Errno>;
+
+    /// `syncfs(fd)`: makes everything durable that was written to the file system before, the files
+    /// of other programs included. Without [`Promises::sync_all`] it may return success although
+    /// bytes are lost.
+    ///
+    /// # Errors
+    ///
+    /// `EIO`, `ENOSPC` or `EDQUOT` if bytes of any file were lost since `file` was opened.
+    fn sync_all(&self, file: &Self::File) -> Result<(), Errno>;
+
+    /// `fstatfs(dir)`: what the file system promises. It is asked once, and then remembered.
+    fn promises(&self) -> Promises;
 
     /// `renameat(dir, from, dir, to)`: renames a file, and replaces the file that has the new name.
     /// Atomic for other processes. After a crash the new name belongs to the old file or to the new

@@ -1,6 +1,5 @@
-//! `FileStore`: a store in one flat directory.
+//! `FileStore`: a store in a directory.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
@@ -12,14 +11,14 @@ use std::time::Duration;
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::store::{
     Admit, AdmitBoth, AdmitEach, ClosingMark, Done, Durability, EachCleared, Entry, Found, Op,
-    Operation, Owned, Put, State, StoreError, StoreErrorKind, Transfer, Transferred,
+    Operation, Owned, Reclaimed, State, StoreError, StoreErrorKind, Transfer, Transferred,
 };
-use userdata_core::value::NonEmpty;
-use userdata_core::{DomainKey, Store, Userid, Value, WritableUserid};
+use userdata_core::{DomainKey, Store, Userid, Value};
 
 use crate::clear_each::{ClearEach, NAMES_MAX};
 use crate::failure::kind_of;
 use crate::free::Removal;
+use crate::layout::Layout;
 use crate::line::Line;
 use crate::lock::HeldLock;
 use crate::marker::{HeldMarker, Mark, mark_of};
@@ -29,9 +28,11 @@ use crate::uninterrupted::Uninterrupted;
 use crate::wait::Timeout;
 use crate::{Directory, OsDirectory};
 
-/// A [`Store`] in one flat directory, `/var/lib/xen` on a Xen host: one file per value, with
+/// A [`Store`] in a directory: one file per value. [`FileStore::open`] opens a flat directory,
+/// `/var/lib/xen` on a Xen host, with
 /// libxl's names and libxl's lock, so that this library and real libxl can work on one host at the
-/// same time.
+/// same time. [`FileStore::open_tree`] opens a tree, in which each domain has a directory of its
+/// own: see [`tree_layout`](crate::tree_layout).
 ///
 /// Cheap to clone; clones share the descriptor of the directory.
 ///
@@ -45,27 +46,13 @@ use crate::{Directory, OsDirectory};
 pub struct FileStore<D> {
     pub(crate) directory: Arc<Uninterrupted<D>>,
     pub(crate) format: NameFormat,
+    pub(crate) layout: Layout<D>,
     pub(crate) value_max: u64,
     pub(crate) read_timeout: Duration,
     /// Whether a change has found that the directory distinguishes names by case.
     pub(crate) tells_case: Arc<AtomicBool>,
     /// Where the threads of this process line up for the locks.
     pub(crate) line: Arc<Line>,
-}
-
-/// The names of the values that an operation changes. One name needs no list on the heap.
-enum Names {
-    One(FileName),
-    Many(Vec<FileName>),
-}
-
-impl Names {
-    fn as_slice(&self) -> &[FileName] {
-        match self {
-            Self::One(name) => std::slice::from_ref(name),
-            Self::Many(names) => names,
-        }
-    }
 }
 
 impl FileStore<OsDirectory> {
@@ -87,13 +74,17 @@ impl FileStore<OsDirectory> {
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::NoDirectory`] if it does not; [`StoreErrorKind::NotPermitted`].
+    /// [`StoreErrorKind::NoDirectory`] if it does not; [`StoreErrorKind::Root`] if it is the root
+    /// of a tree, see [`FileStore::open_tree`]; [`StoreErrorKind::NotPermitted`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        OsDirectory::open(path).map(Self::new).map_err(|errno| {
+        let directory = OsDirectory::open(path).map_err(|errno| {
             let path = path.as_os_str().as_bytes();
             StoreError::new(Operation::OpenStore, path, kind_of(errno))
-        })
+        })?;
+        let store = Self::new(directory);
+        store.refuse_tree()?;
+        Ok(store)
     }
 }
 
@@ -124,6 +115,7 @@ impl<D: Directory> FileStore<D> {
         Self {
             directory: Arc::new(Uninterrupted(directory)),
             format: NameFormat::default(),
+            layout: Layout::Flat,
             value_max: Self::VALUE_MAX,
             read_timeout: Self::READ_TIMEOUT,
             tells_case: Arc::default(),
@@ -131,7 +123,8 @@ impl<D: Directory> FileStore<D> {
         }
     }
 
-    /// The same store with names of another format.
+    /// The same store with names of another format. Has no effect on a tree, and a flat layout
+    /// cannot have the names of a tree, which do not tell the domain.
     ///
     /// ```
     /// use userdata_core::file_name::NameFormat;
@@ -146,7 +139,9 @@ impl<D: Directory> FileStore<D> {
     /// ```
     #[must_use]
     pub fn with_name_format(mut self, format: NameFormat) -> Self {
-        self.format = format;
+        if format != NameFormat::Tree && self.format != NameFormat::Tree {
+            self.format = format;
+        }
         self
     }
 
@@ -188,77 +183,46 @@ impl<D: Directory> FileStore<D> {
         self.read_timeout = timeout;
         self
     }
-
-    pub(crate) fn data_name(
-        &self,
-        domain: &DomainKey,
-        userid: &Userid,
-    ) -> Result<FileName, StoreError> {
-        FileName::data(self.format, domain, userid).map_err(|error| {
-            let kind = StoreErrorKind::NameTooLong(error);
-            StoreError::new(Operation::Inspect, userid.as_bytes(), kind)
-        })
-    }
-
-    /// The names of the values that this changes. Also makes the checks that need no lock.
-    fn check(&self, domain: &DomainKey, op: &Op<'_>) -> Result<Names, StoreError> {
-        match op {
-            Op::Put { userid, data, .. } => self.check_put(domain, userid, *data).map(Names::One),
-            Op::PutAll { values, .. } => self.check_put_all(domain, values).map(Names::Many),
-            Op::Delete { userid, .. } => self.data_name(domain, userid).map(Names::One),
-            _ => Ok(Names::Many(Vec::new())),
-        }
-    }
-
-    fn check_put_all(
-        &self,
-        domain: &DomainKey,
-        values: &[Put<'_>],
-    ) -> Result<Vec<FileName>, StoreError> {
-        let mut seen = BTreeSet::new();
-        let checked = values.iter().map(|put| {
-            let name = self.check_put(domain, put.userid, put.data)?;
-            match seen.insert(put.userid.as_userid()) {
-                true => Ok(name),
-                // The caller does not say which of the two values is to stay.
-                false => {
-                    let kind = StoreErrorKind::Unsupported;
-                    Err(StoreError::new(Operation::Admit, name, kind))
-                }
-            }
-        });
-        checked.collect()
-    }
-
-    fn check_put(
-        &self,
-        domain: &DomainKey,
-        userid: &WritableUserid,
-        data: NonEmpty<'_>,
-    ) -> Result<FileName, StoreError> {
-        let name = self.data_name(domain, userid.as_userid())?;
-        let (limit, size) = (self.value_max, data.as_bytes().len() as u64);
-        if size > limit {
-            let kind = StoreErrorKind::LimitExceeded { limit, size };
-            return Err(StoreError::new(Operation::Write, name, kind));
-        }
-        Ok(name)
-    }
 }
 
 impl<D: Directory> Store for FileStore<D> {
     fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError> {
         let name = self.data_name(domain, userid)?;
-        let value = self.read(&name, None)?;
+        let value = match &self.layout {
+            Layout::Tree(tree) => self.named(domain, self.get_in(tree, domain, &name)),
+            _ => self.read(&name, None),
+        }?;
         if value.is_none() {
             self.check_place(Operation::Read, &name)?;
         }
         Ok(value)
     }
 
+    fn get_into(
+        &self,
+        domain: &DomainKey,
+        userid: &Userid,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, StoreError> {
+        if let Layout::Tree(_) = self.layout {
+            let value = self.get(domain, userid)?;
+            let copied = value.map(|value| value.copy_to(buffer)).transpose();
+            return copied
+                .map_err(|kind| StoreError::new(Operation::Read, userid.as_bytes(), kind));
+        }
+        let size = self.read_into(domain, userid, buffer)?;
+        if size.is_none() {
+            self.check_place(Operation::Read, userid.as_bytes())?;
+        }
+        Ok(size)
+    }
+
     fn stat(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Entry>, StoreError> {
         let name = self.data_name(domain, userid)?;
-        let entry = self.entry(&name)?;
+        let entry = match &self.layout {
+            Layout::Tree(tree) => self.named(domain, self.stat_in(tree, domain, &name)),
+            _ => self.entry(&name),
+        }?;
         if entry.is_none() {
             self.check_place(Operation::Inspect, &name)?;
         }
@@ -266,7 +230,10 @@ impl<D: Directory> Store for FileStore<D> {
     }
 
     fn list(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError> {
-        let entries = self.entries(domain)?;
+        let entries = match &self.layout {
+            Layout::Tree(tree) => self.named(domain, self.entries_in(tree, domain)),
+            _ => self.entries(domain),
+        }?;
         if entries.is_empty() {
             self.check_place(Operation::List, domain.to_string())?;
         }
@@ -274,7 +241,10 @@ impl<D: Directory> Store for FileStore<D> {
     }
 
     fn scan(&self, each: &mut dyn FnMut(Found) -> ControlFlow<()>) -> Result<(), StoreError> {
-        self.records(each)?;
+        match &self.layout {
+            Layout::Tree(tree) => self.records_in(tree, each),
+            _ => self.records(each),
+        }?;
         self.check_place(Operation::List, "all domains")
     }
 
@@ -290,19 +260,23 @@ impl<D: Directory> Store for FileStore<D> {
         let timeout = Timeout::start(&*self.directory, timeout);
         if let ([op @ (Op::Delete { .. } | Op::Clear { .. })], [names]) = (ops, &*names) {
             let removal = Removal::new(op, names.as_slice(), admit);
-            return self.free(domain, timeout, removal);
+            return self.named(domain, self.free(domain, timeout, removal));
         }
         let mut lock = HeldLock::acquire(self, domain, timeout, Substitute::Temporary)?;
+        lock.keep_directory();
         let done = lock.admit(admit).and_then(|()| {
             let ops = ops.iter().zip(&names);
             ops.map(|(op, names)| lock.apply(op, names.as_slice()))
                 .collect()
         });
-        lock.release(done, note_in_cleared)
+        self.named(domain, lock.release(done, note_in_cleared))
     }
 
     fn owners(&self, each: &mut dyn FnMut(Owned) -> ControlFlow<()>) -> Result<(), StoreError> {
-        let owned = self.owned()?;
+        let owned = match &self.layout {
+            Layout::Tree(tree) => self.owned_in(tree),
+            _ => self.owned(),
+        }?;
         self.check_place(Operation::List, "all domains")?;
         let _ = owned.into_iter().try_for_each(each);
         Ok(())
@@ -331,7 +305,7 @@ impl<D: Directory> Store for FileStore<D> {
         which: &dyn Fn(&Userid) -> bool,
         each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.show_values(domain, timeout, which, each)
+        self.named(domain, self.show_values(domain, timeout, which, each))
     }
 
     fn transfer(
@@ -343,6 +317,13 @@ impl<D: Directory> Store for FileStore<D> {
         self.move_values(transfer, timeout, admit)
     }
 
+    fn reclaim(&self, go_on: &mut dyn FnMut() -> bool) -> Result<Reclaimed, StoreError> {
+        match &self.layout {
+            Layout::Tree(tree) => self.reclaim_in(tree, go_on),
+            _ => Ok(Reclaimed::default()),
+        }
+    }
+
     fn close(
         &self,
         domain: &DomainKey,
@@ -352,7 +333,7 @@ impl<D: Directory> Store for FileStore<D> {
         let timeout = Timeout::start(&*self.directory, timeout);
         let lock = HeldLock::acquire(self, domain, timeout, Substitute::Temporary)?;
         let marker = lock.admit(admit).and_then(|()| HeldMarker::make(&lock));
-        let marker = lock.release(marker, |_, error| Err(error))?;
+        let marker = self.named(domain, lock.release(marker, |_, error| Err(error)))?;
         Ok(Box::new(marker))
     }
 
@@ -410,6 +391,7 @@ impl<D: Directory> HeldLock<'_, D> {
     pub(crate) fn admit(&self, admit: Admit<'_>) -> Result<(), StoreError> {
         let (store, domain) = (self.store(), self.domain());
         let mark = mark_of(store, domain, self.timeout())?;
+        self.set_closing(mark == Mark::Held);
         store.ask(domain, mark == Mark::Held, admit)?;
         if mark == Mark::VoidLink {
             // If it stays, a later change removes it.
@@ -466,6 +448,7 @@ impl<D> Clone for FileStore<D> {
         Self {
             directory: Arc::clone(&self.directory),
             format: self.format,
+            layout: self.layout.clone(),
             value_max: self.value_max,
             read_timeout: self.read_timeout,
             tells_case: Arc::clone(&self.tells_case),
@@ -478,6 +461,7 @@ impl<D> fmt::Debug for FileStore<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileStore")
             .field("format", &self.format)
+            .field("layout", &self.layout)
             .field("value_max", &self.value_max)
             .field("read_timeout", &self.read_timeout)
             .finish_non_exhaustive()

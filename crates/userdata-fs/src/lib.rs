@@ -20,6 +20,9 @@
 //! 4. `flock` excludes all processes on this host; it is released when its last holder ends.
 //! 5. Names that differ in the case of letters are different names.
 //!
+//! On ext4 with a journal, xfs and btrfs a store of one value at `Durability::Full` relies on
+//! [`Promises::one_barrier`] in place of rules 2 and 3, and saves one of two flushes.
+//!
 //! ext4, xfs and btrfs keep to these rules; a file system without a journal breaks rule 1 after a
 //! crash. Every change relies on rules 1 and 4, a change at `Durability::File` also on 2, and one
 //! at `Durability::Full` also on 2 and 3. The first change in a directory that breaks rule 5 fails
@@ -27,6 +30,8 @@
 //! reports an error only when the file is closed, the store fails, and the old value stays.
 //!
 //! # What a program has to know
+//!
+//! Lock files are those of the flat layouts; [`tree_layout`] describes the other one.
 //!
 //! * A process that writes beyond its `RLIMIT_FSIZE` is killed by `SIGXFSZ`. In a program that
 //!   ignores or handles this signal, the store fails with `EFBIG` instead, and the old value stays.
@@ -59,6 +64,7 @@
 //! It does not ask a hypervisor. The crate `userdata` decides which changes are admitted, and when
 //! a domain's data is removed.
 
+mod checks;
 mod clear;
 mod clear_each;
 mod directory;
@@ -66,6 +72,7 @@ mod errno;
 mod failure;
 mod file_store;
 mod free;
+mod layout;
 mod line;
 mod link;
 mod listing;
@@ -73,17 +80,24 @@ mod lock;
 mod marker;
 mod moved;
 mod name;
+mod one_barrier;
 mod os_directory;
 mod owners;
 mod place;
+mod promises;
 mod put_all;
 mod read;
+mod read_into;
 mod replace;
 mod snapshot;
 mod transfer;
+mod tree;
+#[doc = include_str!("../tree-layout.md")]
+pub mod tree_layout {}
 mod turn;
 mod uninterrupted;
 mod wait;
+mod write_back;
 
 #[cfg(test)]
 mod tests;
@@ -93,4 +107,5 @@ pub use errno::Errno;
 pub use file_store::FileStore;
 pub use name::Name;
 pub use os_directory::{OsDirectory, OsFile};
+pub use promises::Promises;
 pub use turn::Turn;

@@ -11,6 +11,8 @@
 //! A lock file that no process has locked was left by a lock holder that was killed. Only in this
 //! case does the new lock holder look for temporary files of the domain and remove them.
 
+mod opening;
+
 use std::time::SystemTime;
 
 use userdata_core::DomainKey;
@@ -18,15 +20,19 @@ use userdata_core::file_name::{FileName, Kind};
 use userdata_core::store::{FileType, Operation, StoreError, StoreErrorKind};
 
 use crate::failure::kind_of;
+use crate::layout::Layout;
 use crate::line::Place;
-use crate::link::Linked;
 use crate::moved::{Substitute, is_given_back};
+use crate::tree::{Content, HeldDirectory};
+use crate::uninterrupted::Uninterrupted;
 use crate::wait::{Retries, Timeout};
-use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata};
+use crate::{Directory, Errno, FileStore, Identity, Metadata};
+
+pub(crate) use opening::{Attempt, Opened, attempt};
 
 /// How often the locked file may turn out to have lost its name. Each time another process had the
 /// lock in between, so on a real clock the timeout ends long before this bound.
-const REPLACED_MAX: u32 = 100_000;
+pub(crate) const REPLACED_MAX: u32 = 100_000;
 
 /// The lock of one domain, held.
 pub(crate) struct HeldLock<'a, D: Directory> {
@@ -43,10 +49,14 @@ pub(crate) struct HeldLock<'a, D: Directory> {
     /// evidence that there may be some, so it is left in place, unlocked, unless the search
     /// succeeds at the release.
     unswept: bool,
+    /// The lock file existed before, unlocked.
+    found: bool,
     /// The name that the lock file had before, if it was renamed and is not yet removed.
     moved: Option<FileName>,
-    /// `None` once the lock is released.
+    /// `None` once the lock is released, and in a tree.
     file: Option<D::File>,
+    /// The domain's directory, which is the lock in a tree. `None` once the lock is released.
+    in_tree: Option<HeldDirectory<D>>,
 }
 
 /// The time at which the temporary files of a killed lock holder are removed.
@@ -57,29 +67,6 @@ pub(crate) enum Cleaning {
     /// At the release. The directory is read for this, unless [`HeldLock::set_clean`] was called
     /// before.
     Last,
-}
-
-/// A lock file that is open.
-pub(crate) enum Opened<F> {
-    /// This call made it.
-    Made(F),
-    /// This call locked the file of this name and renamed it.
-    Moved(F, Metadata, FileName),
-    /// It existed.
-    Found(F),
-    /// It existed, and does not exist any more.
-    Gone,
-    /// Another process has a lease on it, or moves what could be moved here.
-    Busy,
-}
-
-/// The result of one try.
-pub(crate) enum Attempt {
-    Held(Metadata),
-    /// Another process has it.
-    Busy,
-    /// The file that was locked has lost its name.
-    Replaced,
 }
 
 impl<'a, D: Directory> HeldLock<'a, D> {
@@ -103,6 +90,9 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         cleaning: Cleaning,
         mut substitute: Substitute<'_, D>,
     ) -> Result<Self, StoreError> {
+        if let Layout::Tree(tree) = &store.layout {
+            return Self::acquire_directory(store, tree, domain, timeout);
+        }
         let name = FileName::lock(store.format, domain);
         let directory = &*store.directory;
         let failed = |kind| StoreError::new(Operation::Lock, &name, kind);
@@ -117,8 +107,10 @@ impl<'a, D: Directory> HeldLock<'a, D> {
                 timeout,
                 place,
                 unswept: false,
+                found,
                 moved,
                 file: Some(file),
+                in_tree: None,
             };
             match lock.begin(found, cleaning) {
                 Ok(()) => Ok(lock),
@@ -176,6 +168,32 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         }
     }
 
+    /// The lock of a domain in a tree, whose directory this process has locked.
+    pub(crate) const fn of_directory(
+        store: &'a FileStore<D>,
+        domain: DomainKey,
+        name: FileName,
+        identity: Identity,
+        timeout: Timeout,
+        place: Place<'a, D>,
+        view: FileStore<D>,
+    ) -> Self {
+        Self {
+            store,
+            domain,
+            name,
+            identity,
+            made: SystemTime::UNIX_EPOCH,
+            timeout,
+            place,
+            unswept: false,
+            found: false,
+            moved: None,
+            file: None,
+            in_tree: Some(HeldDirectory::new(view)),
+        }
+    }
+
     /// The first steps under the lock. `found` is true if the lock file existed and was unlocked.
     fn begin(&mut self, found: bool, cleaning: Cleaning) -> Result<(), StoreError> {
         self.store.check_place(Operation::Lock, &self.name)?;
@@ -186,6 +204,12 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         Ok(())
     }
 
+    /// Whether the lock file existed before, unlocked: a killed lock holder left it, or another
+    /// process has made it and not yet locked it.
+    pub(crate) const fn was_found(&self) -> bool {
+        self.found
+    }
+
     /// Records that all files of the domain were removed, so that the release does not search for
     /// temporary files.
     pub(crate) fn set_clean(&mut self) {
@@ -193,12 +217,13 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     }
 
     /// Removes the temporary files that killed lock holders left, if there may be some, and returns
-    /// their names; `None` if the directory could not be searched. The release would remove them,
-    /// too, but does not return their names.
+    /// their names. The release would remove them, too, but does not return their names. `None` if
+    /// the lock is not known to be held, or if the directory cannot be searched.
     pub(crate) fn clean(&mut self) -> Option<Vec<FileName>> {
-        if !self.unswept || self.check().is_err() {
+        if !self.unswept {
             return Some(Vec::new());
         }
+        self.check().ok()?;
         let removed = self.remove_temporaries();
         self.unswept = removed.is_none();
         removed
@@ -216,22 +241,88 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         Some(names)
     }
 
-    pub(crate) fn store(&self) -> &'a FileStore<D> {
+    /// The store in the directory that has the domain's files.
+    pub(crate) fn store(&self) -> &FileStore<D> {
+        self.in_tree.as_ref().map_or(self.store, |held| &held.view)
+    }
+
+    /// The store whose lock this is.
+    pub(crate) const fn outer(&self) -> &'a FileStore<D> {
         self.store
+    }
+
+    /// The directory with which the store was opened: in a tree, its root.
+    pub(crate) fn directory(&self) -> &'a Uninterrupted<D> {
+        &self.store.directory
+    }
+
+    pub(crate) const fn in_tree(&self) -> Option<&HeldDirectory<D>> {
+        self.in_tree.as_ref()
+    }
+
+    pub(crate) const fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// A change follows under this lock, so a clear must not take the directory away.
+    pub(crate) const fn keep_directory(&mut self) {
+        if let Some(held) = &mut self.in_tree {
+            held.is_last = false;
+        }
+    }
+
+    /// The domain has a file, so its directory is not empty.
+    pub(crate) fn set_filled(&self) {
+        if let Some(held) = &self.in_tree {
+            held.content.set(Content::Something);
+        }
+    }
+
+    pub(crate) fn set_closing(&self, closing: bool) {
+        if let Some(held) = &self.in_tree {
+            held.closing.set(closing);
+        }
+    }
+
+    /// Another directory, which this process has locked, replaced the domain's, and has files.
+    pub(crate) fn move_to(&mut self, view: FileStore<D>, identity: Identity) {
+        if let Some(held) = &mut self.in_tree {
+            let replaced = std::mem::replace(&mut held.view, view);
+            let _ = replaced.directory.unlock_itself();
+            held.content.set(Content::Something);
+            self.identity = identity;
+        }
+    }
+
+    /// Syncs the directory that has the domain's names, and in a tree those that have its own.
+    pub(crate) fn sync_names(&self) -> Result<(), Errno> {
+        self.store().directory.sync()?;
+        match &self.store.layout {
+            Layout::Tree(tree) => tree.sync_boot(self.directory()),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn domain(&self) -> &DomainKey {
         &self.domain
     }
 
+    /// The lock file.
+    pub(crate) const fn file(&self) -> Option<&D::File> {
+        self.file.as_ref()
+    }
+
     pub(crate) fn name(&self) -> &FileName {
         &self.name
     }
 
-    /// When the lock file was made, by the clock of the file system. A link, and a file that was
-    /// found, is older than the lock.
-    pub(crate) const fn made(&self) -> SystemTime {
-        self.made
+    /// When the lock was taken, by the clock of the file system: when the lock file was made. A
+    /// link, and a file that was found, is older than the lock. `None` if that is unknown.
+    pub(crate) fn taken_at(&self) -> Option<SystemTime> {
+        match &self.in_tree {
+            Some(held) => self.taken(held),
+            None => Some(self.made),
+        }
     }
 
     /// The time that is left to the call that took the lock.
@@ -283,28 +374,26 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         }
     }
 
-    /// As [`HeldLock::release`], but removes no temporary file of a killed lock holder. If there is
-    /// one, or if the directory cannot be searched, the lock file stays as the evidence.
-    pub(crate) fn release_as_found<T>(
-        mut self,
-        outcome: Result<T, StoreError>,
-        note: impl FnOnce(T, StoreError) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        if self.unswept && self.has_temporaries() {
-            self.unlock();
-            return outcome;
-        }
-        self.unswept = false;
-        self.release(outcome, note)
+    /// Releases the lock and leaves the lock file, as the evidence that a killed lock holder may
+    /// have left temporary files.
+    pub(crate) fn leave(mut self) {
+        self.unlock();
     }
 
-    fn has_temporaries(&self) -> bool {
+    /// Whether a killed lock holder may have left temporary files that still exist.
+    pub(crate) fn may_have_temporaries(&self) -> bool {
         let is_temporary = |name: &FileName| matches!(name.kind(), Kind::Temporary | Kind::New);
-        let names = self.store.names_of(&self.domain);
-        names.map_or(true, |names| names.iter().any(is_temporary))
+        self.unswept && {
+            let names = self.store.names_of(&self.domain);
+            names.map_or(true, |names| names.iter().any(is_temporary))
+        }
     }
 
     fn unlock(&mut self) {
+        if let Some(held) = self.in_tree.take() {
+            // If this fails, dropping the directory unlocks it.
+            let _ = held.view.directory.unlock_itself();
+        }
         if let Some(file) = self.file.take() {
             // If this fails, closing the file unlocks it.
             let _ = self.store.directory.unlock(&file);
@@ -313,6 +402,9 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     }
 
     fn is_ours(&self) -> Result<bool, StoreError> {
+        if let Layout::Tree(tree) = &self.store.layout {
+            return self.is_at_name(tree);
+        }
         match self.store.directory.metadata_at((&self.name).into()) {
             Ok(metadata) => Ok(metadata.identity == self.identity),
             Err(Errno::NOENT) => Ok(false),
@@ -325,6 +417,9 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     }
 
     fn unlink_lock(&self) -> Result<(), StoreError> {
+        if let Some(held) = &self.in_tree {
+            return self.remove_if_empty(held);
+        }
         match self.store.directory.metadata_at((&self.name).into()) {
             Ok(metadata) if metadata.identity == self.identity => {
                 if self.unswept && self.remove_temporaries().is_none() {
@@ -377,66 +472,16 @@ impl<D: Directory> Drop for HeldLock<'_, D> {
     /// Releases the lock if the caller's code panicked while it was held. In a forked child the
     /// lock belongs to the parent, so the file is only closed.
     fn drop(&mut self) {
+        if self.in_tree.is_some() && self.store.directory.process() == self.place.process() {
+            let _ = self.unlink_lock();
+            self.unlock();
+        }
         if let Some(file) = self.file.take() {
             if self.store.directory.process() == self.place.process() {
                 let _ = self.unlink_lock();
                 let _ = self.store.directory.unlock(&file);
             }
             self.store.directory.close_unwritten(file);
-        }
-    }
-}
-
-/// Locks the file, if it has this name.
-pub(crate) fn attempt<D: Directory>(
-    directory: &D,
-    name: &FileName,
-    file: &D::File,
-) -> Result<Attempt, Errno> {
-    match directory.lock(file, LockMode::Exclusive) {
-        Ok(()) => {}
-        Err(Errno::AGAIN) => return Ok(Attempt::Busy),
-        Err(errno) => return Err(errno),
-    }
-    let locked = directory.metadata(file)?;
-    match directory.metadata_at(name.into()) {
-        Ok(named) if named.identity == locked.identity => Ok(Attempt::Held(locked)),
-        Ok(_) | Err(Errno::NOENT) => Ok(Attempt::Replaced),
-        Err(errno) => Err(errno),
-    }
-}
-
-impl<D: Directory> FileStore<D> {
-    /// Makes the lock file, or opens the existing one. If there is no space for a file, the lock
-    /// file is a link, or the substitute.
-    fn open_lock_file(
-        &self,
-        name: &FileName,
-        domain: &DomainKey,
-        timeout: Timeout,
-        substitute: &mut Substitute<'_, D>,
-    ) -> Result<Opened<D::File>, StoreError> {
-        let failed = |errno| Err(self.unopened(Operation::Lock, name, errno));
-        let mut linked = None;
-        match self.directory.create(name.into()) {
-            Ok(file) => return Ok(Opened::Made(file)),
-            Err(Errno::EXIST) => {}
-            Err(errno @ (Errno::NOSPC | Errno::DQUOT)) => {
-                let marker = FileName::closing_marker(self.format, domain);
-                linked = self.link(domain, name, &marker);
-                if linked.is_none() {
-                    let moved = self.move_to_lock(domain, name, timeout, substitute)?;
-                    return moved.map_or_else(|| failed(errno), Ok);
-                }
-            }
-            Err(errno) => return failed(errno),
-        }
-        match self.directory.open_lock(name.into()) {
-            Ok(file) if linked == Some(Linked::Made) => Ok(Opened::Made(file)),
-            Ok(file) => Ok(Opened::Found(file)),
-            Err(Errno::NOENT) => Ok(Opened::Gone),
-            Err(Errno::AGAIN) => Ok(Opened::Busy),
-            Err(errno) => failed(errno),
         }
     }
 }

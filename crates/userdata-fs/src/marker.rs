@@ -80,7 +80,9 @@ impl<D: Directory> HeldLock<'_, D> {
     /// Whether a process holds the closing mark of the domain whose lock this is.
     pub(crate) fn is_closing(&self) -> Result<bool, StoreError> {
         let mark = mark_of(self.store(), self.domain(), self.timeout())?;
-        Ok(mark == Mark::Held)
+        let closing = mark == Mark::Held;
+        self.set_closing(closing);
+        Ok(closing)
     }
 }
 
@@ -98,7 +100,7 @@ pub(crate) struct HeldMarker<D: Directory> {
 impl<D: Directory> HeldMarker<D> {
     /// Makes the closing mark of the domain whose lock this is, or takes over a void one.
     pub(crate) fn make(lock: &HeldLock<'_, D>) -> Result<Self, StoreError> {
-        let (store, domain) = (lock.store().clone(), *lock.domain());
+        let (store, domain) = (lock.outer().clone(), *lock.domain());
         let name = FileName::closing_marker(store.format, &domain);
         let file = open_marker(lock, &name)?;
         let directory = &*store.directory;
@@ -137,8 +139,8 @@ impl<D: Directory> HeldMarker<D> {
     }
 
     /// Removes the mark: compare, unlink, unlock, close. The caller has the domain's lock.
-    fn remove(&mut self) -> Result<(), StoreError> {
-        let directory = &*self.store.directory;
+    fn remove(&mut self, lock: &HeldLock<'_, D>) -> Result<(), StoreError> {
+        let directory = &*lock.store().directory;
         let unlinked = match directory.metadata_at((&self.name).into()) {
             Ok(metadata) if metadata.identity == self.identity => {
                 directory.unlink((&self.name).into())
@@ -178,15 +180,16 @@ impl<D: Directory> ClosingMark for HeldMarker<D> {
         let cleared = store
             .ask(&domain, false, admit)
             .and_then(|()| lock.clear(Keep::Nothing, durability, Some(&self.name)));
-        let removed = self.remove();
+        let removed = self.remove(&lock);
         let cleared = cleared.map(|mut cleared| {
             cleared.failed.extend(removed.err());
             cleared
         });
-        lock.release(cleared, |mut cleared, error| {
+        let cleared = lock.release(cleared, |mut cleared, error| {
             cleared.failed.push(error);
             Ok(cleared)
-        })
+        });
+        store.named(&domain, cleared)
     }
 
     fn reopen(mut self: Box<Self>, timeout: Duration) -> Result<(), StoreError> {
@@ -194,8 +197,9 @@ impl<D: Directory> ClosingMark for HeldMarker<D> {
         let timeout = Timeout::start(&*store.directory, timeout);
         let domain = self.domain;
         let lock = HeldLock::acquire(&store, &domain, timeout, Substitute::Marker(&mut self))?;
-        let removed = self.remove();
-        lock.release(removed, |(), error| Err(error))
+        let removed = self.remove(&lock);
+        let removed = lock.release(removed, |(), error| Err(error));
+        store.named(&domain, removed)
     }
 }
 

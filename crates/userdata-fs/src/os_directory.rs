@@ -1,20 +1,27 @@
 //! `OsDirectory`: a real directory, through rustix.
 
+use std::ffi::OsStr;
 use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RawDir, RenameFlags, Stat};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RawDir, RenameFlags, ResolveFlags, Stat};
 use rustix::rand::GetRandomFlags;
 use rustix::thread::{ClockId, NanosleepRelativeResult};
 use userdata_core::store::FileType;
 
-use crate::{Directory, Errno, Identity, LockMode, Metadata, Name, Turn};
+use crate::write_back::write_back;
+use crate::{Directory, Errno, Identity, LockMode, Metadata, Name, Promises, Turn};
 
 /// How many bytes of names one `getdents64` fetches: about four hundred names of userdata. A larger
 /// buffer would take fewer calls, but would not fit into the processor's first cache.
 const NAMES_LEN: usize = 32 * 1024;
+
+/// Two names with a slash between them.
+const PAIR_MAX: usize = 2 * 255 + 1;
 
 /// The flags of every open: exec closes the descriptor, no link is followed, the open does not wait
 /// for the other end of a pipe, and a terminal does not become that of the process.
@@ -30,15 +37,12 @@ const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 #[derive(Debug)]
 pub struct OsDirectory {
     descriptor: OwnedFd,
-    place: Option<Place>,
-}
-
-/// The path of a directory when it was opened.
-#[derive(Debug)]
-struct Place {
-    /// Absolute, so that it stays the same when the process changes its own directory.
-    path: PathBuf,
-    identity: Identity,
+    /// The path by which it, or the directory that it is in, was opened. Absolute, so that it stays
+    /// the same when the process changes its own directory.
+    path: Option<PathBuf>,
+    /// The directory at the path when it was opened; unknown for a child.
+    identity: Option<Identity>,
+    promises: OnceLock<Promises>,
 }
 
 /// A file of the operating system that is open.
@@ -60,8 +64,39 @@ impl OsDirectory {
         let identity = metadata_of(&rustix::fs::fstat(&descriptor)?).identity;
         Ok(Self {
             descriptor,
-            place: Some(Place { path, identity }),
+            path: Some(path),
+            identity: Some(identity),
+            promises: OnceLock::new(),
         })
+    }
+
+    /// `mkdir(path, 0700)`, and `fsync` of the directory that it is in: makes a directory, unless
+    /// another process has made it meanwhile, and opens it.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`, `EACCES` and `ENOSPC` as in `mkdir(2)`.
+    pub(crate) fn make(path: &Path) -> Result<Self, Errno> {
+        match rustix::fs::mkdir(path, Mode::RWXU) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let made = Self::open(path)?;
+        let parent = made.path.as_deref().and_then(Path::parent);
+        if let Some(parent) = parent {
+            Self::open(parent)?.sync()?;
+        }
+        Ok(made)
+    }
+
+    /// `fstatfs(dir)`: whether the directory is on NFS.
+    ///
+    /// # Errors
+    ///
+    /// As in `fstatfs(2)`.
+    pub fn is_on_nfs(&self) -> Result<bool, Errno> {
+        let found = rustix::fs::fstatfs(&self.descriptor)?;
+        Ok(i128::from(found.f_type) == i128::from(rustix::fs::NFS_SUPER_MAGIC))
     }
 
     fn openat(&self, name: Name<'_>, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
@@ -76,7 +111,9 @@ impl From<OwnedFd> for OsDirectory {
     fn from(descriptor: OwnedFd) -> Self {
         Self {
             descriptor,
-            place: None,
+            path: None,
+            identity: None,
+            promises: OnceLock::new(),
         }
     }
 }
@@ -97,6 +134,23 @@ impl Directory for OsDirectory {
     fn open(&self, name: Name<'_>) -> Result<OsFile, Errno> {
         self.openat(name, OFlags::RDONLY | SAFELY, Mode::empty())
             .map(OsFile)
+    }
+
+    fn open_in(&self, child: Name<'_>, name: Name<'_>) -> Result<OsFile, Errno> {
+        let (child, name) = (child.as_bytes(), name.as_bytes());
+        let mut path = [0; PAIR_MAX];
+        let length = child.len() + 1 + name.len();
+        let parts = child.iter().chain(b"/").chain(name);
+        path.iter_mut()
+            .zip(parts)
+            .for_each(|(to, byte)| *to = *byte);
+        let path = path.get(..length).ok_or(Errno::NAMETOOLONG)?;
+        let resolve = ResolveFlags::BENEATH
+            .union(ResolveFlags::NO_SYMLINKS)
+            .union(ResolveFlags::NO_MAGICLINKS);
+        let flags = OFlags::RDONLY | SAFELY;
+        let opened = rustix::fs::openat2(&self.descriptor, path, flags, Mode::empty(), resolve);
+        Ok(OsFile(opened?))
     }
 
     fn close(&self, file: OsFile) -> Result<(), Errno> {
@@ -122,20 +176,53 @@ impl Directory for OsDirectory {
         Ok(metadata_of(&stat))
     }
 
-    fn lock(&self, file: &OsFile, mode: LockMode) -> Result<(), Errno> {
-        let operation = match mode {
-            LockMode::Exclusive => FlockOperation::NonBlockingLockExclusive,
-            LockMode::Shared => FlockOperation::NonBlockingLockShared,
+    fn metadata_by_path(&self, name: Name<'_>) -> Result<Metadata, Errno> {
+        let Some(path) = &self.path else {
+            return self.metadata_at(name);
         };
-        Ok(rustix::fs::flock(&file.0, operation)?)
+        Ok(metadata_of(&rustix::fs::lstat(below(path, name))?))
+    }
+
+    fn own_metadata(&self) -> Result<Metadata, Errno> {
+        Ok(metadata_of(&rustix::fs::fstat(&self.descriptor)?))
+    }
+
+    fn lock(&self, file: &OsFile, mode: LockMode) -> Result<(), Errno> {
+        Ok(rustix::fs::flock(&file.0, locking(mode))?)
     }
 
     fn unlock(&self, file: &OsFile) -> Result<(), Errno> {
         Ok(rustix::fs::flock(&file.0, FlockOperation::Unlock)?)
     }
 
+    fn lock_itself(&self, mode: LockMode) -> Result<(), Errno> {
+        Ok(rustix::fs::flock(&self.descriptor, locking(mode))?)
+    }
+
+    fn unlock_itself(&self) -> Result<(), Errno> {
+        Ok(rustix::fs::flock(&self.descriptor, FlockOperation::Unlock)?)
+    }
+
     fn sync_file(&self, file: &OsFile) -> Result<(), Errno> {
         Ok(rustix::fs::fdatasync(&file.0)?)
+    }
+
+    fn write_back(&self, file: &OsFile) -> Result<(), Errno> {
+        write_back(file.0.as_fd())
+    }
+
+    fn sync_file_and_name(&self, file: &OsFile) -> Result<(), Errno> {
+        Ok(rustix::fs::fsync(&file.0)?)
+    }
+
+    fn sync_all(&self, file: &OsFile) -> Result<(), Errno> {
+        Ok(rustix::fs::syncfs(&file.0)?)
+    }
+
+    fn promises(&self) -> Promises {
+        *self
+            .promises
+            .get_or_init(|| Promises::of(self.descriptor.as_fd()))
     }
 
     fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
@@ -186,7 +273,14 @@ impl Directory for OsDirectory {
 
     fn open_directory(&self, name: Name<'_>) -> Result<Self, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | SAFELY;
-        self.openat(name, flags, Mode::empty()).map(Self::from)
+        let descriptor = self.openat(name, flags, Mode::empty())?;
+        let path = self.path.as_ref();
+        Ok(Self {
+            descriptor,
+            path: path.map(|path| below(path, name)),
+            identity: None,
+            promises: self.promises.clone(),
+        })
     }
 
     fn remove_directory(&self, name: Name<'_>) -> Result<(), Errno> {
@@ -219,13 +313,13 @@ impl Directory for OsDirectory {
     }
 
     fn is_at_path(&self) -> Result<bool, Errno> {
-        match &self.place {
-            Some(place) => {
-                let found = metadata_of(&rustix::fs::stat(&place.path)?);
-                Ok(found.identity == place.identity)
+        match (&self.path, self.identity) {
+            (Some(path), Some(identity)) => {
+                let found = metadata_of(&rustix::fs::stat(path)?);
+                Ok(found.identity == identity)
             }
-            None if rustix::fs::fstat(&self.descriptor)?.st_nlink == 0 => Err(Errno::NOENT),
-            None => Ok(true),
+            _ if rustix::fs::fstat(&self.descriptor)?.st_nlink == 0 => Err(Errno::NOENT),
+            _ => Ok(true),
         }
     }
 
@@ -272,6 +366,22 @@ impl Directory for OsDirectory {
             .as_raw_nonzero()
             .get()
             .unsigned_abs()
+    }
+}
+
+/// The path of a name in the directory at this path. It is only compared with what is open.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the path shows whether other processes still find the open directory"
+)]
+fn below(path: &Path, name: Name<'_>) -> PathBuf {
+    path.join(OsStr::from_bytes(name.as_bytes()))
+}
+
+const fn locking(mode: LockMode) -> FlockOperation {
+    match mode {
+        LockMode::Exclusive => FlockOperation::NonBlockingLockExclusive,
+        LockMode::Shared => FlockOperation::NonBlockingLockShared,
     }
 }
 

@@ -6,6 +6,7 @@ use userdata_core::file_name::FileName;
 use userdata_core::store::{Operation, StoreError, StoreErrorKind};
 
 use crate::failure::kind_of;
+use crate::layout::Layout;
 use crate::{Directory, Errno, FileStore, Identity, Name};
 
 impl<D: Directory> FileStore<D> {
@@ -16,6 +17,9 @@ impl<D: Directory> FileStore<D> {
         operation: Operation,
         file: impl AsRef<[u8]>,
     ) -> Result<(), StoreError> {
+        if let Layout::Tree(tree) = &self.layout {
+            return self.check_boot(tree, operation, file);
+        }
         let kind = match self.directory.is_at_path() {
             Ok(true) => return Ok(()),
             Ok(false) => StoreErrorKind::DirectoryReplaced,

@@ -10,7 +10,7 @@ use crate::{Directory, Errno, FileStore, Metadata};
 
 /// How often a value may change while it is read before the reader gives up. A rename replaces a
 /// value as a whole, so only a program that writes into the file can cause this.
-const READS_MAX: u32 = 4;
+pub(crate) const READS_MAX: u32 = 4;
 
 /// How many bytes a `Vec` can have.
 const LENGTH_MAX: usize = isize::MAX as usize;
@@ -23,19 +23,30 @@ impl<D: Directory> FileStore<D> {
         name: &FileName,
         timeout: Option<Timeout>,
     ) -> Result<Option<Value>, StoreError> {
+        self.read_opened(name, timeout, || self.directory.open(name.into()))?
+            .map_err(|errno| self.unopened(Operation::Read, name, errno))
+    }
+
+    /// Reads the value that `open` opens. The inner error is that of the open.
+    pub(crate) fn read_opened(
+        &self,
+        name: &FileName,
+        timeout: Option<Timeout>,
+        open: impl Fn() -> Result<D::File, Errno>,
+    ) -> Result<Result<Option<Value>, Errno>, StoreError> {
         for _ in 0..READS_MAX {
             let opened = self
-                .open_leased(timeout, || self.directory.open(name.into()))
+                .open_leased(timeout, &open)
                 .map_err(|kind| StoreError::new(Operation::Read, name, kind))?;
             let file = match opened {
                 Ok(file) => file,
-                Err(Errno::NOENT) => return Ok(None),
-                Err(errno) => return Err(self.unopened(Operation::Read, name, errno)),
+                Err(Errno::NOENT) => return Ok(Ok(None)),
+                Err(errno) => return Ok(Err(errno)),
             };
             let bytes = self.read_open(name, &file);
             self.directory.close_unwritten(file);
             if let Some(bytes) = bytes? {
-                return Ok(Some(Value::new(bytes)));
+                return Ok(Ok(Some(Value::new(bytes))));
             }
         }
         Err(StoreError::new(

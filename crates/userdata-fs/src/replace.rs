@@ -8,6 +8,7 @@ use userdata_core::value::NonEmpty;
 
 use crate::failure::kind_of;
 use crate::lock::HeldLock;
+use crate::uninterrupted::Uninterrupted;
 use crate::wait::Timeout;
 use crate::{Directory, Errno, FileStore};
 
@@ -25,6 +26,15 @@ impl<D: Directory> HeldLock<'_, D> {
     ) -> Result<Done, StoreError> {
         let directory = &*self.store().directory;
         self.store().expect(name, expect, self.timeout())?;
+        // In a tree the directories that were made have to be synced, too.
+        let is_flat = self.in_tree().is_none();
+        if is_flat && durability == Durability::Full && directory.promises().one_barrier {
+            let displaced = self.put_with_one_barrier(name, data.as_bytes())?;
+            return Ok(Done::Stored {
+                durability,
+                displaced,
+            });
+        }
         let temporary = self.write_temporary(data.as_bytes(), durability)?;
         let displaced = self
             .displaced(name)
@@ -36,8 +46,9 @@ impl<D: Directory> HeldLock<'_, D> {
                     .map_err(|errno| self.not_renamed(name, errno))
             })
             .map_err(|error| self.discard(&temporary, error))?;
+        self.set_filled();
         if durability == Durability::Full {
-            directory.sync().map_err(|errno| {
+            self.sync_names().map_err(|errno| {
                 let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
                 StoreError::new(Operation::SyncDirectory, name, kind)
             })?;
@@ -64,7 +75,7 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 
     /// The type of the file that a rename to this name replaces, if it is not a regular file.
-    fn displaced(&self, name: &FileName) -> Result<Option<FileType>, StoreError> {
+    pub(crate) fn displaced(&self, name: &FileName) -> Result<Option<FileType>, StoreError> {
         match self.store().directory.metadata_at(name.into()) {
             Ok(metadata) => {
                 Ok(Some(metadata.file_type).filter(|found| *found != FileType::Regular))
@@ -95,21 +106,20 @@ impl<D: Directory> HeldLock<'_, D> {
         expect: Expect,
         durability: Durability,
     ) -> Result<Done, StoreError> {
-        let store = self.store();
-        let directory = &*store.directory;
         let is_moved = self.moved() == Some(name);
         let found_under = if is_moved { self.name() } else { name };
-        store.expect(found_under, expect, self.timeout())?;
+        self.store().expect(found_under, expect, self.timeout())?;
         self.check()?;
         if !self.remove_moved(name) {
-            match directory.unlink(name.into()) {
+            let store = self.store();
+            match store.directory.unlink(name.into()) {
                 Ok(()) => {}
                 Err(Errno::NOENT) => return Ok(Done::NothingToRemove),
                 Err(errno) => return Err(store.unopened(Operation::Remove, name, errno)),
             }
         }
         if durability == Durability::Full {
-            directory.sync().map_err(|errno| {
+            self.sync_names().map_err(|errno| {
                 let kind = StoreErrorKind::RemovedNotDurable(Box::new(errno));
                 StoreError::new(Operation::SyncDirectory, name, kind)
             })?;
@@ -126,19 +136,7 @@ impl<D: Directory> HeldLock<'_, D> {
     ) -> Result<FileName, StoreError> {
         let directory = &*self.store().directory;
         let (name, file) = self.create_temporary()?;
-        let written = write_all(directory, &file, data)
-            .map_err(|errno| (Operation::Write, errno))
-            .and_then(|()| match durability {
-                Durability::Process => Ok(()),
-                // Never repeated on this file: the second call would return success.
-                _ => directory
-                    .sync_file(&file)
-                    .map_err(|errno| (Operation::SyncFile, errno)),
-            });
-        // A network file system may report only now that it has no room for the bytes.
-        let closed = directory.close(file);
-        let closed = closed.map_err(|errno| (Operation::Close, errno));
-        match written.and(closed) {
+        match write_and_close(directory, file, data, durability) {
             Ok(()) => Ok(name),
             Err((operation, errno)) => {
                 let error = StoreError::new(operation, &name, kind_of(errno));
@@ -147,13 +145,16 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    /// A name of a temporary file that no other process draws.
-    pub(crate) fn random_name(&self) -> Result<FileName, StoreError> {
-        let random = self
-            .store()
-            .directory
-            .random()
-            .map_err(|errno| StoreError::new(Operation::Create, self.name(), kind_of(errno)))?;
+    /// A name of a temporary file that no other process draws. In a tree it has a number: there no
+    /// other process makes one while the lock is held.
+    pub(crate) fn temporary_name(&self) -> Result<FileName, StoreError> {
+        let random =
+            match self.in_tree() {
+                Some(held) => held.number(),
+                None => self.store().directory.random().map_err(|errno| {
+                    StoreError::new(Operation::Create, self.name(), kind_of(errno))
+                })?,
+            };
         Ok(FileName::temporary(
             self.store().format,
             self.domain(),
@@ -161,13 +162,23 @@ impl<D: Directory> HeldLock<'_, D> {
         ))
     }
 
-    fn create_temporary(&self) -> Result<(FileName, D::File), StoreError> {
+    /// In a tree, a temporary file that has a name already was left by a killed lock holder: it is
+    /// removed, and the name is used.
+    pub(crate) fn free_name(&self, name: &FileName) {
+        if let Some(held) = self.in_tree()
+            && held.view.directory.unlink(name.into()).is_ok()
+        {
+            held.repeat_number();
+        }
+    }
+
+    pub(crate) fn create_temporary(&self) -> Result<(FileName, D::File), StoreError> {
         let directory = &*self.store().directory;
         for _ in 0..NAMES_MAX {
-            let name = self.random_name()?;
+            let name = self.temporary_name()?;
             match directory.create((&name).into()) {
                 Ok(file) => return Ok((name, file)),
-                Err(Errno::EXIST) => {}
+                Err(Errno::EXIST) => self.free_name(&name),
                 Err(errno) => {
                     return Err(StoreError::new(Operation::Create, &name, kind_of(errno)));
                 }
@@ -212,8 +223,33 @@ impl<D: Directory> FileStore<D> {
     }
 }
 
+/// Writes the bytes, syncs them as asked, and closes the file in any case.
+pub(crate) fn write_and_close<D: Directory>(
+    directory: &Uninterrupted<D>,
+    file: D::File,
+    data: &[u8],
+    durability: Durability,
+) -> Result<(), (Operation, Errno)> {
+    let written = write_all(directory, &file, data)
+        .map_err(|errno| (Operation::Write, errno))
+        .and_then(|()| match durability {
+            Durability::Process => Ok(()),
+            // Never repeated on this file: the second call would return success.
+            _ => directory
+                .sync_file(&file)
+                .map_err(|errno| (Operation::SyncFile, errno)),
+        });
+    // A network file system may report only now that it has no room for the bytes.
+    let closed = directory.close(file);
+    written.and(closed.map_err(|errno| (Operation::Close, errno)))
+}
+
 /// Writes all bytes. Every call that succeeds writes at least one, so their number is bounded.
-fn write_all<D: Directory>(directory: &D, file: &D::File, data: &[u8]) -> Result<(), Errno> {
+pub(crate) fn write_all<D: Directory>(
+    directory: &D,
+    file: &D::File,
+    data: &[u8],
+) -> Result<(), Errno> {
     let mut rest = data;
     while !rest.is_empty() {
         let written = directory.write(file, rest)?;

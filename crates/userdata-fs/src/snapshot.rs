@@ -26,7 +26,7 @@ impl<D: Directory> FileStore<D> {
         let shown = lock.value_names(which).and_then(|names| {
             for name in names {
                 // A program that takes no lock may remove it meanwhile.
-                if let Some(value) = self.read(&name, Some(lock.timeout()))?
+                if let Some(value) = lock.store().read(&name, Some(lock.timeout()))?
                     && each(name.userid(), value).is_break()
                 {
                     break;

@@ -9,6 +9,7 @@ use userdata_core::store::{
 };
 
 use crate::failure::kind_of;
+use crate::layout::Named;
 use crate::lock::HeldLock;
 use crate::moved::Substitute;
 use crate::wait::Timeout;
@@ -54,7 +55,7 @@ impl<D: Directory> FileStore<D> {
 }
 
 /// The plan for one value of the domain that gives.
-enum Plan {
+pub(crate) enum Plan {
     /// It gets this name.
     Move(FileName),
     /// It stays, because the other domain keeps a different one.
@@ -83,7 +84,7 @@ impl<D: Directory> HeldLock<'_, D> {
         done.durability = transfer.durability();
         let mut moves = Vec::new();
         // Every refusal comes before the first value is moved.
-        for from in self.value_names(&|userid| transfer.has(userid))? {
+        for from in self.named(self.value_names(&|userid| transfer.has(userid)))? {
             match self.plan(&from, target, transfer.clash())? {
                 Plan::Move(to) => moves.push((from, to)),
                 Plan::Keep => done.kept.push(from.userid()),
@@ -93,7 +94,7 @@ impl<D: Directory> HeldLock<'_, D> {
         // The process that stored a value may have asked for less than this transfer promises.
         if transfer.durability() > Durability::Process {
             for (from, _) in &moves {
-                self.sync_value(from)?;
+                self.named(self.sync_value(from))?;
             }
         }
         for (from, to) in moves {
@@ -115,7 +116,11 @@ impl<D: Directory> HeldLock<'_, D> {
         // killed before this sync.
         if transfer.durability() == Durability::Full {
             let directory = &*self.store().directory;
-            directory.sync().map_err(|errno| {
+            let synced = match self.in_tree() {
+                Some(_) => target.sync_names().and_then(|()| directory.sync()),
+                None => directory.sync(),
+            };
+            synced.map_err(|errno| {
                 let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
                 StoreError::new(Operation::SyncDirectory, target.domain().to_string(), kind)
             })?;
@@ -124,12 +129,22 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 
     fn give_one(&self, target: &Self, from: &FileName, to: &FileName) -> Result<(), StoreError> {
-        self.check()?;
-        target.check()?;
+        self.named(self.check())?;
+        target.named(target.check())?;
         let directory = &*self.store().directory;
-        directory
-            .rename(from.into(), to.into())
-            .map_err(|errno| target.not_renamed(to, errno))
+        let renamed = match target.in_tree() {
+            Some(held) => directory.rename_into(from.into(), &held.view.directory, to.into()),
+            None => directory.rename(from.into(), to.into()),
+        };
+        let renamed = renamed.map_err(|errno| target.not_renamed(to, errno));
+        target.named(renamed)?;
+        target.set_filled();
+        Ok(())
+    }
+
+    /// A result about a value of the domain whose lock this is.
+    fn named<T: Named>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        self.outer().named(self.domain(), result)
     }
 
     /// Decides about one value.
@@ -140,36 +155,36 @@ impl<D: Directory> HeldLock<'_, D> {
             let kind = StoreErrorKind::NameTooLong(error);
             StoreError::new(Operation::Replace, from, kind)
         })?;
-        let not_regular = |name: &FileName, found| {
+        let not_regular = |lock: &Self, name: &FileName, found| {
             let kind = StoreErrorKind::NotRegular(found);
-            Err(StoreError::new(Operation::Inspect, name, kind))
+            lock.named(Err(StoreError::new(Operation::Inspect, name, kind)))
         };
-        match self.file_type(from)? {
+        match self.named(self.file_type(from))? {
             // A program that takes no lock removed it.
             None => return Ok(Plan::Gone),
             Some(FileType::Regular) => {}
-            Some(found) => return not_regular(from, found),
+            Some(found) => return not_regular(self, from, found),
         }
-        match self.file_type(&to)? {
+        match target.named(target.file_type(&to))? {
             None => return Ok(Plan::Move(to)),
             // No rename replaces a directory, and the values before it would already be moved.
-            Some(found @ FileType::Directory) => return not_regular(&to, found),
+            Some(found @ FileType::Directory) => return not_regular(target, &to, found),
             Some(_) if clash == Clash::Replace => return Ok(Plan::Move(to)),
             Some(_) => {}
         }
-        let version = |name: &FileName| {
-            let value = store.read(name, Some(self.timeout()))?;
+        let version = |lock: &Self, name: &FileName| {
+            let value = lock.named(lock.store().read(name, Some(self.timeout())))?;
             Ok(value.map(|value| value.version()))
         };
-        let there = version(&to)?;
-        if there.is_none() || there == version(from)? {
+        let there = version(target, &to)?;
+        if there.is_none() || there == version(self, from)? {
             return Ok(Plan::Move(to));
         }
         match clash {
             Clash::Keep => Ok(Plan::Keep),
             _ => {
                 let kind = StoreErrorKind::PreconditionFailed { found: there };
-                Err(StoreError::new(Operation::Compare, to, kind))
+                target.named(Err(StoreError::new(Operation::Compare, to, kind)))
             }
         }
     }

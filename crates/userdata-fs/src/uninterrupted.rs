@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crate::{Directory, Errno, LockMode, Metadata, Name, Turn};
+use crate::{Directory, Errno, LockMode, Metadata, Name, Promises, Turn};
 
 /// How often a call is repeated because a signal came in between.
 const TRIES_MAX: u32 = 64;
@@ -46,6 +46,10 @@ impl<D: Directory> Directory for Uninterrupted<D> {
         repeat(|| self.0.open(name))
     }
 
+    fn open_in(&self, child: Name<'_>, name: Name<'_>) -> Result<D::File, Errno> {
+        repeat(|| self.0.open_in(child, name))
+    }
+
     fn close(&self, file: D::File) -> Result<(), Errno> {
         match self.0.close(file) {
             // The descriptor is closed already, and may belong to another file by now.
@@ -70,6 +74,14 @@ impl<D: Directory> Directory for Uninterrupted<D> {
         repeat(|| self.0.metadata_at(name))
     }
 
+    fn metadata_by_path(&self, name: Name<'_>) -> Result<Metadata, Errno> {
+        repeat(|| self.0.metadata_by_path(name))
+    }
+
+    fn own_metadata(&self) -> Result<Metadata, Errno> {
+        repeat(|| self.0.own_metadata())
+    }
+
     fn lock(&self, file: &D::File, mode: LockMode) -> Result<(), Errno> {
         repeat(|| self.0.lock(file, mode))
     }
@@ -78,8 +90,32 @@ impl<D: Directory> Directory for Uninterrupted<D> {
         repeat(|| self.0.unlock(file))
     }
 
+    fn lock_itself(&self, mode: LockMode) -> Result<(), Errno> {
+        repeat(|| self.0.lock_itself(mode))
+    }
+
+    fn unlock_itself(&self) -> Result<(), Errno> {
+        repeat(|| self.0.unlock_itself())
+    }
+
     fn sync_file(&self, file: &D::File) -> Result<(), Errno> {
         self.0.sync_file(file)
+    }
+
+    fn write_back(&self, file: &D::File) -> Result<(), Errno> {
+        self.0.write_back(file)
+    }
+
+    fn sync_file_and_name(&self, file: &D::File) -> Result<(), Errno> {
+        self.0.sync_file_and_name(file)
+    }
+
+    fn sync_all(&self, file: &D::File) -> Result<(), Errno> {
+        self.0.sync_all(file)
+    }
+
+    fn promises(&self) -> Promises {
+        self.0.promises()
     }
 
     fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {

@@ -159,7 +159,10 @@ pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
             a_directory_is_renamed_with_all_it_holds,
             a_directory_replaces_an_empty_one_only,
             files_move_from_one_directory_to_another,
+            a_file_in_a_child_is_opened_in_one_call,
+            a_directory_has_the_metadata_of_its_name,
             a_directory_can_be_locked,
+            a_directory_locks_itself,
             nothing_can_be_made_in_a_removed_directory,
             a_directory_is_at_its_path_until_it_is_removed,
         }

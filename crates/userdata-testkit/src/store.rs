@@ -58,6 +58,7 @@ pub struct StoreUnderTest {
     value_max: Option<u64>,
     tells_domids_apart: bool,
     one_home_per_uuid: bool,
+    counts_records: bool,
     damage: Option<Damage>,
 }
 
@@ -71,6 +72,7 @@ impl StoreUnderTest {
             value_max: None,
             tells_domids_apart: true,
             one_home_per_uuid: false,
+            counts_records: true,
             damage: None,
         }
     }
@@ -98,6 +100,14 @@ impl StoreUnderTest {
     pub fn with_one_home_per_uuid(mut self) -> Self {
         self.tells_domids_apart = false;
         self.one_home_per_uuid = true;
+        self
+    }
+
+    /// Says that [`Store::owners`] counts one record for each incarnation, whatever it has, as the
+    /// tree layout does, which finds a domain by the name of its directory.
+    #[must_use]
+    pub fn counting_no_records(mut self) -> Self {
+        self.counts_records = false;
         self
     }
 
@@ -154,6 +164,12 @@ impl StoreUnderTest {
     pub const fn tells_domids_apart(&self) -> bool {
         self.tells_domids_apart
     }
+
+    /// Whether [`Store::owners`] counts the records of each incarnation.
+    #[must_use]
+    pub const fn counts_records(&self) -> bool {
+        self.counts_records
+    }
 }
 
 impl fmt::Debug for StoreUnderTest {
@@ -161,6 +177,7 @@ impl fmt::Debug for StoreUnderTest {
         f.debug_struct("StoreUnderTest")
             .field("value_max", &self.value_max)
             .field("tells_domids_apart", &self.tells_domids_apart)
+            .field("counts_records", &self.counts_records)
             .finish_non_exhaustive()
     }
 }

@@ -79,6 +79,10 @@ pub enum What<'a> {
     WouldGo(&'a Found),
     /// The record stays.
     Stays(&'a Found),
+    /// Something that no domain can reach could not be removed: see
+    /// [`Store::reclaim`](userdata_core::Store::reclaim). This is about no domain of this boot, so
+    /// the incarnation is Domain-0 with the nil uuid.
+    NotReclaimed(&'a StoreError),
 }
 
 /// What a sweep did, in numbers.

@@ -6,9 +6,11 @@ mod sightings;
 use std::time::{Duration, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
+use userdata::Hypervisor as _;
 use userdata::sweep::{SweepOptions, SweepTotals};
 
 use crate::arguments::Sweep;
+use crate::chain::chain;
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::options::Options;
@@ -21,15 +23,23 @@ impl Sweep {
         let output = options.output();
         let host = options.host_to_sweep()?;
         let boot = self.explain.then(|| boot_time(&host)).flatten();
-        let mut report = Report::new(output, self.dry_run, boot)?;
+        let mut report = Report::new(output, options.name_format(), self.dry_run, boot)?;
         let Some(userdata) = options.userdata_to_read(&host)? else {
             return report.end(SweepTotals::default(), None);
         };
         let path = self.state.clone();
-        let path = path.unwrap_or_else(|| host.default_sightings());
+        let path = path.unwrap_or_else(|| host.default_sightings(options.is_tree()));
         let file = SightingsFile::read(path, output);
         let mut sightings = file.found().clone();
         let swept = userdata.sweep(&self.options(), &mut sightings, |swept| report.tell(swept));
+        if !sightings.is_empty()
+            && let Err(error) = host.boot()
+        {
+            output.note(format_args!(
+                "{}; files that wait for --grace or --settle stay until --boot names the boot",
+                chain(&error)
+            ));
+        }
         if !self.dry_run {
             if swept.is_err() {
                 // A hypervisor that failed may have been wrong before, so only sightings that

@@ -155,24 +155,6 @@ fn a_name_that_begins_with_a_dash_is_put_behind_two_dashes() {
 }
 
 #[test]
-fn the_tree_layout_is_refused_with_its_own_message() {
-    let sandbox = Sandbox::with_web();
-    for arguments in [
-        &["list", "--layout", "tree"][..],
-        &["--layout", "tree", "registry"],
-    ] {
-        let message = sandbox.refused(2, arguments);
-        assert!(
-            message.contains("does not have the layout 'tree'"),
-            "{message}"
-        );
-    }
-    let mut command = sandbox.command(["list"]);
-    command.env("USERDATA_LAYOUT", "tree");
-    assert_eq!(command.output().unwrap().status.code(), Some(2));
-}
-
-#[test]
 fn wrong_arguments_are_explained() {
     let sandbox = Sandbox::with_web();
     for (arguments, why) in [

@@ -125,7 +125,7 @@ fn the_document_of_a_failure_has_its_exit_status() {
         (&["list", "--dir", "nowhere"][..], 1, "failure"),
         (&["store", "web", "a b"], 2, "usage"),
         (&["store", "web", "xl", "--no-such-option"], 2, "usage"),
-        (&["list", "--layout", "tree"], 2, "usage"),
+        (&["list", "--layout", "shelf"], 2, "usage"),
         (&["list", "7"], 3, "no_such_domain"),
         (&["retrieve", "web", "none"], 4, "no_data"),
         (&["retrieve", "web", "empty"], 5, "damaged"),

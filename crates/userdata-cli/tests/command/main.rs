@@ -32,5 +32,6 @@ mod simulated;
 mod storing;
 mod sweeping;
 mod taking_along;
+mod tree;
 mod units;
 mod waiting;

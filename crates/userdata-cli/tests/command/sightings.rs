@@ -201,6 +201,25 @@ fn sightings_that_cannot_be_written_are_a_warning() {
 }
 
 #[test]
+fn sightings_that_cannot_be_replaced_are_removed() {
+    let sandbox = with_another_handle();
+    sandbox.done(["sweep"]);
+    grow_old(&sandbox);
+    set_uuid(&sandbox, WEB);
+    let ran = sandbox.shell("ulimit -f 0; $0 sweep");
+    assert_eq!((ran.status, ran.stderr.lines().count()), (0, 1), "{ran:?}");
+    assert!(
+        ran.stderr.contains("cannot write the sightings to "),
+        "{ran:?}"
+    );
+    assert!(!fs::exists(sightings(&sandbox)).unwrap());
+    // With the old sightings the value would go here.
+    set_uuid(&sandbox, "deadbeef-dead-beef-dead-beef00000001");
+    sandbox.done(["sweep"]);
+    assert_eq!(sandbox.files().len(), 1);
+}
+
+#[test]
 fn what_is_not_a_file_is_not_replaced_by_sightings() {
     // A device is as a named pipe, and a test may not be permitted to make one.
     let sandbox = with_an_orphan();

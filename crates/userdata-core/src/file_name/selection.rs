@@ -1,7 +1,7 @@
 //! `DomainSelection`: which names in a directory belong to one domain.
 
 use crate::DomainKey;
-use crate::file_name::{FileName, Kind, NameFormat, Owner, PREFIX, may_name_a_file};
+use crate::file_name::{FileName, Kind, NameFormat, Owner, may_name_a_file};
 
 /// Selects the file names of one domain, as libxl's clean-up does with `glob(3)` and the pattern
 /// `userdata-?.<domid>.<uuid>.*`. A listing shows the names of all domains, so the check has to be
@@ -10,6 +10,8 @@ use crate::file_name::{FileName, Kind, NameFormat, Owner, PREFIX, may_name_a_fil
 #[derive(Clone, Debug)]
 pub struct DomainSelection {
     owner: Owner,
+    /// The part of the name before the letter.
+    prefix: &'static [u8],
     /// The part of the name between the letter and the userid.
     between: Box<[u8]>,
 }
@@ -18,10 +20,12 @@ impl DomainSelection {
     /// Selects the names that `key` has in this format.
     #[must_use]
     pub fn new(format: NameFormat, key: &DomainKey) -> Self {
-        let name = FileName::lock(format, key);
-        let between = name.bytes.get(PREFIX.len() + 1..name.rest);
+        let name = FileName::closing_marker(format, key);
+        let prefix = format.prefix();
+        let between = name.bytes.get(prefix.len() + 1..name.rest);
         Self {
             owner: name.owner,
+            prefix,
             between: between.unwrap_or_default().into(),
         }
     }
@@ -29,7 +33,7 @@ impl DomainSelection {
     /// The name, if it belongs to this domain. Any bytes may follow the uuid.
     #[must_use]
     pub fn select(&self, name: &[u8]) -> Option<FileName> {
-        let (&letter, tail) = name.strip_prefix(PREFIX)?.split_first()?;
+        let (&letter, tail) = name.strip_prefix(self.prefix)?.split_first()?;
         let userid = tail.strip_prefix(&*self.between)?;
         let kind = Kind::from_letter(letter)?;
         may_name_a_file(name).then(|| FileName {
@@ -111,7 +115,7 @@ mod tests {
     fn globbed(format: NameFormat, key: &DomainKey, name: &[u8]) -> Option<FileName> {
         let uuid = key.uuid.hyphenated();
         let owner = match format {
-            NameFormat::Libxl => format!("{}.{uuid}.", key.domid),
+            NameFormat::Libxl | NameFormat::Tree => format!("{}.{uuid}.", key.domid),
             NameFormat::Seed => format!("{uuid}."),
         };
         let pattern = format!("userdata-?.{}*", Pattern::escape(&owner));
@@ -152,12 +156,34 @@ mod tests {
             for format in [NameFormat::Libxl, NameFormat::Seed] {
                 let name = FileName::data(format, &other, &userid).unwrap();
                 let same = match format {
-                    NameFormat::Libxl => selected == other,
+                    NameFormat::Libxl | NameFormat::Tree => selected == other,
                     NameFormat::Seed => selected.uuid == other.uuid,
                 };
                 let found = DomainSelection::new(format, &selected).select(name.as_bytes());
                 prop_assert_eq!(found, same.then_some(name));
             }
+        }
+    }
+
+    #[test]
+    fn in_a_tree_a_selection_takes_what_parses() {
+        let key = key(5, 1);
+        let selection = DomainSelection::new(NameFormat::Tree, &key);
+        for name in [
+            "d.xl",
+            "t.0",
+            "c.closing",
+            "d.",
+            "d.d.x",
+            "",
+            "d",
+            "xl",
+            "1.x",
+            "dd.x",
+            ".d",
+        ] {
+            let parsed = FileName::parse_of(&key, name.as_bytes());
+            assert_eq!(selection.select(name.as_bytes()), parsed, "{name}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::file_name::NameTooLong;
-use crate::store::{Attempt, FileType, Refused};
+use crate::store::{Attempt, FileType, Refused, RootRefused};
 use crate::userid::escape;
 use crate::{Source, Version};
 
@@ -111,6 +111,19 @@ impl StoreError {
     #[must_use]
     pub fn after_a_part(mut self) -> Self {
         self.in_part = true;
+        self
+    }
+
+    /// The same error, with the files named as files in this directory.
+    #[must_use]
+    pub fn within(mut self, directory: impl AsRef<[u8]>) -> Self {
+        let directory = directory.as_ref();
+        let within = |file: &[u8]| [directory, b"/", file].concat().into();
+        // The directory's own name stays as it is.
+        if &*self.file != directory {
+            self.file = within(&self.file);
+        }
+        self.left_behind = self.left_behind.map(|file| within(&file));
         self
     }
 
@@ -224,6 +237,12 @@ pub enum StoreErrorKind {
         /// The size in bytes.
         size: u64,
     },
+    /// The value does not fit into the caller's buffer.
+    #[error("the value has {size} bytes and the buffer is smaller")]
+    BufferTooSmall {
+        /// The size of the value in bytes.
+        size: u64,
+    },
     /// Another value than the expected one was found, and nothing was changed.
     #[error("the value is not the expected one: {}", there(.found))]
     PreconditionFailed {
@@ -294,6 +313,12 @@ pub enum StoreErrorKind {
     /// of another.
     #[error("the directory ignores the case of file names, so two userids could share a file")]
     FoldsCase,
+    /// The name of a directory belongs to a file, link, FIFO, device or socket.
+    #[error("it is a {0} and not a directory")]
+    NotDirectory(FileType),
+    /// The directory can't be used in this layout.
+    #[error(transparent)]
+    Root(RootRefused),
     /// There is not enough memory for the value.
     #[error("out of memory for {size} bytes")]
     OutOfMemory {

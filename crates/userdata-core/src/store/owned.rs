@@ -10,9 +10,12 @@ use crate::file_name::{Kind, Owner};
 pub struct Owned {
     /// The incarnation.
     pub owner: Owner,
-    /// How many records it has, of any kind.
+    /// How many records it has, of any kind. A store that finds the incarnation by one name, and
+    /// would have to read more to count its records, says 1.
     pub records: u32,
-    /// Whether temporary files or closing marks are among them, in use or not.
+    /// Whether temporary files or closing marks are among them, in use or not. A store that does
+    /// not count the records says false, and removes what killed processes left in
+    /// [`Store::reclaim`](crate::Store::reclaim).
     pub leftovers: bool,
 }
 
@@ -24,6 +27,16 @@ impl Owned {
             owner,
             records: 1,
             leftovers: matches!(kind, Kind::Temporary | Kind::New | Kind::Closing),
+        }
+    }
+
+    /// An incarnation whose records are not counted.
+    #[must_use]
+    pub const fn uncounted(owner: Owner) -> Self {
+        Self {
+            owner,
+            records: 1,
+            leftovers: false,
         }
     }
 

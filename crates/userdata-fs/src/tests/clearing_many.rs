@@ -104,15 +104,15 @@ fn lock_files_of_killed_holders_cost_no_further_reading() {
     let told = clear(&script, &domains, NAMES_MAX, Keep::Nothing);
     for (_, cleared) in told {
         let cleared = cleared.unwrap();
-        // Their lock file is not told.
-        assert_eq!((cleared.removed.len(), cleared.others.len()), (1, 2));
+        // Two other files, and the lock file.
+        assert_eq!((cleared.removed.len(), cleared.others.len()), (1, 3));
     }
     assert_eq!(made(&script, "list"), 1);
     assert_eq!(made(&script, "unlink l"), 1);
 }
 
 #[test]
-fn a_killed_holders_temporaries_are_told_and_its_lock_is_not() {
+fn a_killed_holders_temporaries_and_lock_are_told() {
     let script = Script::default();
     script
         .names(with_locks(&[key()]))
@@ -123,7 +123,7 @@ fn a_killed_holders_temporaries_are_told_and_its_lock_is_not() {
     let cleared = told.pop().unwrap().1.unwrap();
     assert!(cleared.removed.is_empty());
     let kinds: Vec<Kind> = cleared.others.iter().map(|record| record.kind).collect();
-    assert_eq!(kinds, [Kind::Temporary]);
+    assert_eq!(kinds, [Kind::Temporary, Kind::Lock]);
     assert_eq!(
         (made(&script, "unlink t"), made(&script, "unlink l")),
         (1, 1)
@@ -154,11 +154,11 @@ fn clear_one(
 
 #[test]
 fn a_refused_clear_leaves_a_killed_holders_temporaries_and_lock() {
-    for (found, temporaries, removed) in [
-        (false, true, 1),
-        (true, true, 0),
-        // Without them the lock file may be one that another process only just made.
-        (true, false, 1),
+    for (found, temporaries, told, removed) in [
+        (false, true, 0, 1),
+        (true, true, 0, 0),
+        // Without them nothing depends on the lock file.
+        (true, false, 1, 1),
     ] {
         let script = Script::default();
         let mut all = with_locks(&[key()]);
@@ -168,7 +168,7 @@ fn a_refused_clear_leaves_a_killed_holders_temporaries_and_lock() {
             script.fail("create l", 0, Errno::EXIST);
         }
         let (cleared, unlinked) = clear_one(&script, Err(Refused::ExistsAgain));
-        assert!(cleared.is_err());
+        assert_eq!(cleared.map_or(0, |cleared| cleared.others.len()), told);
         assert_eq!((unlinked, made(&script, "unlink l")), (removed, removed));
         assert_eq!(made(&script, "unlock l"), 1);
     }
@@ -185,6 +185,19 @@ fn without_a_search_a_found_lock_file_and_temporaries_stay() {
     let (cleared, unlinked) = clear_one(&script, Ok(Keep::AllButStale { age }));
     assert!(cleared.unwrap().others.is_empty());
     assert_eq!(unlinked, 0);
+}
+
+#[test]
+fn without_a_look_at_the_lock_file_temporaries_stay() {
+    let script = Script::default();
+    script
+        .names(names(&[key()]))
+        .fail("create l", 0, Errno::EXIST)
+        .fail("stat l", 2, Errno::IO);
+    let age = Duration::from_secs(3600);
+    let (cleared, unlinked) = clear_one(&script, Ok(Keep::AllButStale { age }));
+    assert!(cleared.unwrap().others.is_empty());
+    assert_eq!((unlinked, made(&script, "stat l")), (0, 3));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use userdata_core::store::{Durability, Expect, FileType, Op};
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
 
-use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata, Name, Turn};
+use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata, Name, Promises, Turn};
 
 /// A file of the mock: the letter of its kind, and the domid if it is not that of [`key`].
 pub(super) type File = String;
@@ -25,14 +25,23 @@ mock! {
         fn create<'a>(&self, name: Name<'a>) -> Result<File, Errno>;
         fn open_lock<'a>(&self, name: Name<'a>) -> Result<File, Errno>;
         fn open<'a>(&self, name: Name<'a>) -> Result<File, Errno>;
+        fn open_in<'a, 'b>(&self, child: Name<'a>, name: Name<'b>) -> Result<File, Errno>;
         fn close(&self, file: File) -> Result<(), Errno>;
         fn read(&self, file: &File, buffer: &mut [u8]) -> Result<usize, Errno>;
         fn write(&self, file: &File, bytes: &[u8]) -> Result<usize, Errno>;
         fn metadata(&self, file: &File) -> Result<Metadata, Errno>;
         fn metadata_at<'a>(&self, name: Name<'a>) -> Result<Metadata, Errno>;
+        fn metadata_by_path<'a>(&self, name: Name<'a>) -> Result<Metadata, Errno>;
+        fn own_metadata(&self) -> Result<Metadata, Errno>;
         fn lock(&self, file: &File, mode: LockMode) -> Result<(), Errno>;
         fn unlock(&self, file: &File) -> Result<(), Errno>;
+        fn lock_itself(&self, mode: LockMode) -> Result<(), Errno>;
+        fn unlock_itself(&self) -> Result<(), Errno>;
         fn sync_file(&self, file: &File) -> Result<(), Errno>;
+        fn write_back(&self, file: &File) -> Result<(), Errno>;
+        fn sync_file_and_name(&self, file: &File) -> Result<(), Errno>;
+        fn sync_all(&self, file: &File) -> Result<(), Errno>;
+        fn promises(&self) -> Promises;
         fn rename<'a, 'b>(&self, from: Name<'a>, to: Name<'b>) -> Result<(), Errno>;
         fn rename_into<'a, 'b>(
             &self, from: Name<'a>, into: &Self, to: Name<'b>,
@@ -80,6 +89,7 @@ struct State {
     displaced: bool,
     /// Names are taken for the same whatever their case.
     folds_case: bool,
+    promises: Promises,
     clock: Duration,
     /// How far the clock moves when it is looked at.
     tick: Duration,
@@ -142,6 +152,11 @@ impl Script {
 
     pub(super) fn fold_case(&self) -> &Self {
         self.0.lock().unwrap().folds_case = true;
+        self
+    }
+
+    pub(super) fn promise(&self, promises: Promises) -> &Self {
+        self.0.lock().unwrap().promises = promises;
         self
     }
 
@@ -219,6 +234,18 @@ impl Script {
         let s = self.clone();
         disk.expect_sync_file()
             .returning(move |file| s.called(format!("sync_file {file}")).map(drop));
+        let s = self.clone();
+        disk.expect_write_back()
+            .returning(move |file| s.called(format!("write_back {file}")).map(drop));
+        let s = self.clone();
+        disk.expect_sync_file_and_name()
+            .returning(move |file| s.called(format!("sync_file_and_name {file}")).map(drop));
+        let s = self.clone();
+        disk.expect_sync_all()
+            .returning(move |file| s.called(format!("sync_all {file}")).map(drop));
+        let s = self.clone();
+        disk.expect_promises()
+            .returning(move || s.0.lock().unwrap().promises);
         let s = self.clone();
         disk.expect_rename().returning(move |from, to| {
             s.called(format!("rename {} {}", letter(from), letter(to)))

@@ -3,7 +3,7 @@
 use userdata_core::store::FileType;
 use userdata_fs::{Directory, Errno, LockMode};
 
-use super::{DirectoryUnderTest, failure, name, read_at, store_in};
+use super::{DirectoryUnderTest, failure, name, read_all, read_at, store_in};
 use crate::hostile::Hostile;
 
 #[track_caller]
@@ -156,6 +156,56 @@ pub fn files_move_from_one_directory_to_another<D: Directory>(under_test: &Direc
     assert_eq!(failure(child.open(b)), Some(Errno::NOENT));
 }
 
+/// `open_in` opens a file in a child directory as `open` does, and follows no link in either place.
+/// A kernel without the call answers `ENOSYS`, and an old seccomp filter `EPERM`.
+pub fn a_file_in_a_child_is_opened_in_one_call<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, a) = (&under_test.directory, name("a"));
+    let child = make(directory, "child");
+    store_in(&child, a, b"of the child");
+    under_test.store(name("file"), b"bytes");
+    let file = match directory.open_in(name("child"), a) {
+        Err(Errno::NOSYS | Errno::PERM) => return,
+        opened => opened.expect("a file in a child is opened"),
+    };
+    assert_eq!(read_all(directory, &file), b"of the child");
+    assert_eq!(directory.close(file), Ok(()));
+    for (child, file, errno) in [
+        ("child", "b", Errno::NOENT),
+        ("absent", "a", Errno::NOENT),
+        ("file", "a", Errno::NOTDIR),
+    ] {
+        let opened = directory.open_in(name(child), name(file));
+        assert_eq!(failure(opened), Some(errno), "{child}/{file}");
+    }
+    if under_test.plant(name("link"), &Hostile::Link(b"child".to_vec())) {
+        let opened = directory.open_in(name("link"), a);
+        assert_eq!(failure(opened), Some(Errno::LOOP));
+        directory
+            .rename_into(name("link"), &child, name("link"))
+            .expect("a link is moved");
+        let opened = directory.open_in(name("child"), name("link"));
+        assert_eq!(failure(opened), Some(Errno::LOOP));
+    }
+}
+
+/// The metadata of an open directory is that of its name, also if it is looked up by its path.
+pub fn a_directory_has_the_metadata_of_its_name<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let directory = &under_test.directory;
+    let child = make(directory, "child");
+    let own = child.own_metadata().expect("a directory has metadata");
+    assert_eq!(own, under_test.metadata(name("child")));
+    assert_eq!(directory.metadata_by_path(name("child")), Ok(own));
+    store_in(&child, name("a"), b"bytes");
+    let by_path = child.metadata_by_path(name("a"));
+    assert_eq!(by_path, child.metadata_at(name("a")));
+    directory
+        .rename(name("child"), name("renamed"))
+        .expect("a directory is renamed");
+    assert_eq!(directory.metadata_by_path(name("child")), Err(Errno::NOENT));
+    let own = child.own_metadata().expect("a directory has metadata");
+    assert_eq!(own.identity, under_test.metadata(name("renamed")).identity);
+}
+
 /// `open` opens a directory too, so that it can be locked. Its metadata has its type, and it can't
 /// be read.
 pub fn a_directory_can_be_locked<D: Directory>(under_test: &DirectoryUnderTest<D>) {
@@ -191,6 +241,24 @@ pub fn a_directory_can_be_locked<D: Directory>(under_test: &DirectoryUnderTest<D
         .expect("a locked directory is removed");
     assert_eq!(directory.close(first), Ok(()));
     assert_eq!(directory.lock(&second, LockMode::Exclusive), Ok(()));
+}
+
+/// A directory that is open can be locked itself. Each time that it is opened counts as another
+/// open file, and dropping it releases the lock.
+pub fn a_directory_locks_itself<D: Directory>(under_test: &DirectoryUnderTest<D>) {
+    let (directory, child) = (&under_test.directory, name("child"));
+    let first = make(directory, "child");
+    let second = directory
+        .open_directory(child)
+        .expect("a directory is opened");
+    let file = directory.open(child).expect("a directory is opened");
+    assert_eq!(first.lock_itself(LockMode::Exclusive), Ok(()));
+    assert_eq!(second.lock_itself(LockMode::Exclusive), Err(Errno::AGAIN));
+    assert_eq!(directory.lock(&file, LockMode::Shared), Err(Errno::AGAIN));
+    assert_eq!(first.unlock_itself(), Ok(()));
+    assert_eq!(second.lock_itself(LockMode::Exclusive), Ok(()));
+    drop(second);
+    assert_eq!(first.lock_itself(LockMode::Exclusive), Ok(()));
 }
 
 /// A handle on a removed directory finds nothing, and makes nothing.

@@ -9,10 +9,12 @@ use userdata_core::store::{
     Cleared, Durability, Found, Keep, Operation, Owned, Record, Refused, State, StoreError,
     StoreErrorKind,
 };
-use userdata_core::{DomainKey, Domid, Hypervisor, Life, Store};
+use userdata_core::{DomainKey, Domid, Hypervisor, Life, Store, Uuid};
 
 use super::judge::Judge;
-use super::{Kept, Sightings, SweepErrorKind, SweepOptions, SweepTotals, Swept, Verdict, What};
+use super::{
+    Kept, Orphan, Sightings, SweepErrorKind, SweepOptions, SweepTotals, Swept, Verdict, What,
+};
 use crate::Userdata;
 
 /// How long a sweep waits for the lock of one domain.
@@ -58,7 +60,10 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         self.check_hypervisor()?;
         let alive = self.list_living()?;
         sightings.begin(self.userdata.hypervisor.boot().ok(), self.judge.now);
-        sightings.retain(|domain| owned.binary_search_by_key(domain, |(key, _)| *key).is_ok());
+        let has_data = |domain: &DomainKey| owned.binary_search_by_key(domain, |(key, _)| *key);
+        sightings.retain(|domain| has_data(domain).is_ok());
+        let bare = alive.iter().filter(|domain| has_data(domain).is_err());
+        let bare: Vec<DomainKey> = bare.copied().collect();
         let mut suspects = Vec::new();
         for (domain, leftovers) in owned {
             let lives = alive.binary_search(&domain).is_ok();
@@ -83,7 +88,19 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
             self.clear(&suspects, sightings)?;
             self.reclaim()?;
         }
+        self.report_interrupted(&bare);
         self.report_records()
+    }
+
+    /// Reports the living domains without data whose destruction was interrupted: their toolstack
+    /// may have removed the data before it was killed.
+    fn report_interrupted(&mut self, bare: &[DomainKey]) {
+        for domain in bare.iter().filter(|domain| domain.domid != Domid::ZERO) {
+            let kept = self.judge.judge_living(domain);
+            if let Kept::Alive { interrupted: true } = kept {
+                self.report(domain, &Verdict::Kept(kept), What::Judged);
+            }
+        }
     }
 
     /// Every incarnation with records, and whether temporary files or marks are among them.
@@ -248,6 +265,11 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         let reclaimed = reclaimed.map_err(SweepErrorKind::Store)?;
         self.totals.reclaimed = reclaimed.records;
         self.totals.failed += reclaimed.failed.len() as u64;
+        let none = DomainKey::new(Domid::ZERO, Uuid::nil());
+        for error in &reclaimed.failed {
+            let verdict = Verdict::Orphan(Orphan::Unreachable);
+            self.report(&none, &verdict, What::NotReclaimed(error));
+        }
         Ok(())
     }
 

@@ -25,6 +25,8 @@ pub enum Orphan {
     Absent,
     /// The hypervisor has destroyed it, although something still refers to it.
     Dead,
+    /// It is of another boot of the host, or was already taken away: no domain can reach it.
+    Unreachable,
     /// The domain of this domid has had another uuid for at least the grace and settle times.
     OtherUuid {
         /// The uuid that the domain has now.
@@ -80,13 +82,15 @@ impl Verdict {
         matches!(self, Self::Orphan(_))
     }
 
-    /// One word for it, the same in every release: `absent`, `dead`, `other-uuid`, `alive`,
-    /// `interrupted`, `dying`, `closing`, `domain-0`, `settling`, `unknown`, `busy` or `failed`.
+    /// One word for it, the same in every release: `absent`, `dead`, `unreachable`, `other-uuid`,
+    /// `alive`, `interrupted`, `dying`, `closing`, `domain-0`, `settling`, `unknown`, `busy` or
+    /// `failed`.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Orphan(Orphan::Absent) => "absent",
             Self::Orphan(Orphan::Dead) => "dead",
+            Self::Orphan(Orphan::Unreachable) => "unreachable",
             Self::Orphan(Orphan::OtherUuid { .. }) | Self::Kept(Kept::OtherUuid { .. }) => {
                 "other-uuid"
             }
@@ -109,6 +113,7 @@ impl fmt::Display for Verdict {
         match self {
             Self::Orphan(Orphan::Absent) => f.write_str("the domain does not exist"),
             Self::Orphan(Orphan::Dead) => f.write_str("the domain is dead"),
+            Self::Orphan(Orphan::Unreachable) => f.write_str("no domain can reach it"),
             Self::Orphan(Orphan::OtherUuid { uuid, seen })
             | Self::Kept(Kept::OtherUuid { uuid, seen }) => {
                 let seconds = seen.as_secs();

@@ -203,7 +203,9 @@ impl Made<'_> {
                 .and_then(|slot| action.effect_on(slot).flatten())
                 .map(Content::of),
             Invocation::Libxl(LibxlCall::Store { userid, data, .. }) => {
-                (*userid == self.register.userid).then(|| Content::of(data))
+                // Storing no bytes removes the value.
+                let stores = *userid == self.register.userid && !data.is_empty();
+                stores.then(|| Content::of(data))
             }
             Invocation::Libxl(_) => None,
         }

@@ -13,8 +13,8 @@ use crate::history::Event;
 use crate::walk::{Action, Guarantee, Report, Seen, Sight, Swept, Waits};
 
 /// Checks each removal that rests on what sweeps have seen before: one of this boot must have seen
-/// the same, that long ago. What sweeps report to have seen must have been so. `seen` is what they
-/// had seen before the history begins.
+/// the same, that long ago, and none since must have found the domain there. What sweeps report to
+/// have seen must have been so. `seen` is what they had seen before the history begins.
 pub(crate) fn check(facts: &Facts<'_>, seen: &[Seen]) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for (place, operation) in facts.operations.iter().enumerate() {
@@ -35,14 +35,25 @@ pub(crate) fn check(facts: &Facts<'_>, seen: &[Seen]) -> Vec<Complaint> {
                 Sight::Gone => waits.settle,
                 Sight::OtherUuid(_) => waits.of_other_uuid(),
             };
-            let earlier = facts.operations.iter();
-            let earlier = earlier.filter(|earlier| earlier.ended < operation.began);
-            let mut earlier = earlier.filter_map(swept_of).flat_map(Swept::seen);
             let is_it = |seen: &Seen| {
                 (seen.domain, seen.sight) == (*domain, *sight)
                     && seen.at.saturating_add(span) <= swept.began
             };
-            if !span.is_zero() && !earlier.any(|seen| is_it(&seen)) && !seen.iter().any(is_it) {
+            // What sweeps saw before one of them found the domain there is void.
+            let void = facts.operations.iter().filter_map(|earlier| {
+                let there = earlier.ended < operation.began
+                    && swept_of(earlier).is_some_and(|swept| swept.there.contains(domain));
+                there.then_some(earlier.began)
+            });
+            let void = void.max();
+            let mut earlier = facts.operations.iter().filter(|earlier| {
+                earlier.ended < operation.began && void.is_none_or(|void| earlier.ended > void)
+            });
+            let seen_before = void.is_none() && seen.iter().any(is_it);
+            let saw_it = |earlier: &Operation<'_>| {
+                swept_of(earlier).is_some_and(|swept| swept.seen().any(|seen| is_it(&seen)))
+            };
+            if !span.is_zero() && !seen_before && !earlier.any(saw_it) {
                 complain(format!(
                     "a sweep removed the data of {domain} because of {sight}, and no sweep of this \
                      boot had seen that for {span:?}"

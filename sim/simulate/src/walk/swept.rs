@@ -55,6 +55,8 @@ pub struct Swept {
     pub orphans: Vec<(DomainKey, Sight)>,
     /// The incarnations whose data it keeps, because sweeps have not yet seen this for long enough.
     pub waiting: Vec<(DomainKey, Sight)>,
+    /// The incarnations that it found alive, dying or closing. Earlier sightings of them are void.
+    pub there: Vec<DomainKey>,
     /// When it began, by the clock of the host; zero if that does not matter.
     pub began: Duration,
     /// The incarnations whose lock it did not get, or of which the hypervisor did not answer.
@@ -97,6 +99,9 @@ impl Swept {
                     this.unknown.push(told.domain);
                 }
                 Verdict::Kept(Kept::Busy | Kept::Unknown(_)) => this.unknown.push(told.domain),
+                Verdict::Kept(Kept::Alive { .. } | Kept::Dying | Kept::Closing) => {
+                    this.there.push(told.domain);
+                }
                 _ => {}
             },
             _ => {}

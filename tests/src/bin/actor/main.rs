@@ -35,7 +35,15 @@ fn main() {
     let directory = PathBuf::from(next());
     let domain = text(next()).parse().expect("DOMID.UUID");
     let command = text(next());
-    let store = FileStore::open(&directory).expect("a directory is opened");
+    let store = match env::var("TREE_OF") {
+        Ok(owner) => {
+            let (owner, boot) = (owner.parse(), "boot-1".parse());
+            let owner = owner.expect("the owner of a tree");
+            FileStore::open_tree(&directory, &owner, &boot.expect("the name of a boot"))
+        }
+        Err(_) => FileStore::open(&directory),
+    };
+    let store = store.expect("a directory is opened");
     let actor = Actor {
         directory,
         store,

@@ -31,6 +31,8 @@ enum Action {
 pub(super) struct Report {
     output: Output,
     dry_run: bool,
+    /// How the files of the layout are named.
+    format: NameFormat,
     /// When the host was booted, if values that are older are to be marked.
     boot: Option<SystemTime>,
     stdout: BufWriter<File>,
@@ -50,11 +52,13 @@ impl Report {
     /// Fails if there is no standard output, before anything is removed.
     pub(super) fn new(
         output: Output,
+        format: NameFormat,
         dry_run: bool,
         boot: Option<SystemTime>,
     ) -> Result<Self, Failure> {
         Ok(Self {
             output,
+            format,
             dry_run,
             boot,
             stdout: BufWriter::new(standard::output().map_err(Failure::Output)?),
@@ -83,7 +87,7 @@ impl Report {
             What::WouldGo(found) if is_directory(found) => self.would_fail(key, found),
             What::WouldGo(found) => self.found(Action::WouldRemove, key, found, verdict),
             What::Stays(found) => self.found(Action::Kept, key, found, verdict),
-            What::Failed(error) => self.fail(chain(error)),
+            What::Failed(error) | What::NotReclaimed(error) => self.fail(chain(error)),
             What::Judged => self.judged(key, verdict),
             _ => {}
         }
@@ -103,7 +107,7 @@ impl Report {
         verdict: &Verdict,
         older: Option<bool>,
     ) {
-        let file = file_name(key, kind, userid);
+        let file = file_name(self.format, key, kind, userid);
         if !self.output.is_json() {
             let first = action.in_lines();
             let mark = if older == Some(true) {
@@ -174,7 +178,7 @@ impl Report {
     }
 
     fn would_fail(&mut self, key: &DomainKey, found: &Found) {
-        let file = file_name(key, found.kind, &found.entry.userid);
+        let file = file_name(self.format, key, found.kind, &found.entry.userid);
         self.would_fail += 1;
         self.fail(format!("cannot remove {file}: it is a directory"));
     }
@@ -229,10 +233,21 @@ impl Report {
             } else {
                 "removed"
             };
+            let files = match self.format {
+                // They are not counted.
+                NameFormat::Tree => "files".to_owned(),
+                _ => format!("files: {},", totals.records),
+            };
             self.line(&format!(
-                "domains: {}, orphans: {}; files: {}, {removed}: {}, failures: {}\n",
-                totals.domains, totals.orphans, totals.records, totals.removed, totals.failed
+                "domains: {}, orphans: {}; {files} {removed}: {}, failures: {}\n",
+                totals.domains, totals.orphans, totals.removed, totals.failed
             ));
+            if totals.reclaimed > 0 {
+                let count = totals.reclaimed;
+                self.line(&format!(
+                    "of earlier boots and killed processes: {count} files removed\n"
+                ));
+            }
         }
         if let Some(error) = &error {
             self.output.note(chain(error));
@@ -284,9 +299,15 @@ impl Action {
 }
 
 /// A file's name as one word of printable ASCII.
-fn file_name(key: &DomainKey, kind: Kind, userid: &Userid) -> String {
-    match FileName::of(NameFormat::Libxl, kind, key, userid) {
-        Ok(name) => name.to_string().replace(' ', r"\x20"),
+fn file_name(format: NameFormat, key: &DomainKey, kind: Kind, userid: &Userid) -> String {
+    match FileName::of(format, kind, key, userid) {
+        Ok(name) => {
+            let name = name.to_string().replace(' ', r"\x20");
+            match format {
+                NameFormat::Tree => format!("{key}/{name}"),
+                _ => name,
+            }
+        }
         // No file has such a name.
         Err(_) => shown(userid),
     }

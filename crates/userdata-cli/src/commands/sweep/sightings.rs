@@ -99,14 +99,21 @@ impl SightingsFile {
     }
 
     /// Replaces the file as a whole. If another sweep has replaced it meanwhile, only what both saw
-    /// is kept.
+    /// is kept. A file that cannot be replaced is removed, since this sweep may have found a domain
+    /// there that is gone in the file.
     pub(super) fn replace(self, sightings: Sightings, timeout: Duration) -> Result<(), NotWritten> {
         if sightings == self.found && !self.unusable {
             return Ok(());
         }
-        self.write(sightings, timeout).map_err(|source| NotWritten {
-            path: self.path,
-            source,
+        self.write(sightings, timeout).map_err(|source| {
+            if check_replaceable(&self.path).is_ok() {
+                // If it stays, nothing else can be done.
+                let _ = fs::remove_file(&self.path);
+            }
+            NotWritten {
+                path: self.path,
+                source,
+            }
         })
     }
 

@@ -31,6 +31,8 @@ fn sweeps_at_the_same_time_remove_each_file_once() {
         let told = lines(ran.text());
         removed.extend(told.into_iter().map(|line| line[1].clone()));
     }
+    // A sweep may remove the lock file that another sweep has made and not yet locked.
+    removed.retain(|name| !name.starts_with("userdata-l."));
     removed.sort();
     assert_eq!(removed, names);
     assert_eq!(sandbox.value_of_web("xl"), b"value");

@@ -49,6 +49,11 @@ fn is_told(story: &Story, expected: Option<(Guarantee, &str)>) {
 
 /// The domid gets another uuid, a sweep sees that, and the next one removes the data.
 fn displaced_after(span: Duration, sees: bool) -> Story {
+    displaced_with(span, sees, |_| {})
+}
+
+/// The same, with something between the two sweeps.
+fn displaced_with(span: Duration, sees: bool, between: impl FnOnce(&mut Story)) -> Story {
     let mut s = Story::new();
     let (domid, uuid) = (five(), OTHER);
     s.stores(0, xl(), "a");
@@ -59,6 +64,7 @@ fn displaced_after(span: Duration, sees: bool) -> Story {
         ..Swept::default()
     };
     s.does(0, sweep(GRACE), Report::Swept(first));
+    between(&mut s);
     let second = Swept {
         removed: removed(key(5)),
         orphans: vec![(key(5), sight)],
@@ -75,6 +81,25 @@ fn data_goes_only_after_the_grace_that_a_sweep_of_this_boot_began() {
     is_told(&displaced_after(GRACE, true), None);
     is_told(&displaced_after(GRACE / 2, true), early);
     is_told(&displaced_after(GRACE, false), early);
+}
+
+#[test]
+fn a_sweep_that_finds_the_domain_there_voids_what_was_seen_before() {
+    let there = |s: &mut Story| {
+        let uuid = |uuid| hv_sim::Event::SetUuid {
+            domid: five(),
+            uuid,
+        };
+        s.host(uuid(key(5).uuid));
+        let swept = Swept {
+            there: vec![key(5)],
+            ..Swept::default()
+        };
+        s.does(0, sweep(GRACE), Report::Swept(swept));
+        s.host(uuid(OTHER));
+    };
+    let early = Some((Guarantee::Lifetime, "no sweep of this boot had seen that"));
+    is_told(&displaced_with(GRACE, true, there), early);
 }
 
 /// The domain is gone, sweeps that wait for the settle time see that, and the last one, this long

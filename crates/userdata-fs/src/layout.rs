@@ -1,0 +1,151 @@
+//! `Layout`: where a store has the files of a domain.
+
+use std::fmt;
+use std::sync::Arc;
+
+use userdata_core::DomainKey;
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::{Cleared, Done, StoreError, StoredAll};
+
+use crate::tree::Tree;
+use crate::uninterrupted::Uninterrupted;
+use crate::{Directory, Errno, FileStore};
+
+/// Where a store has the files of a domain.
+pub(crate) enum Layout<D> {
+    /// In the store's own directory, beside those of all other domains.
+    Flat,
+    /// In a directory of the domain's own. The store's directory is the root of the tree.
+    Tree(Arc<Tree<D>>),
+    /// In the store's own directory, which is that of this domain in a tree.
+    Domain(DomainKey),
+}
+
+impl<D> Clone for Layout<D> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Flat => Self::Flat,
+            Self::Tree(tree) => Self::Tree(Arc::clone(tree)),
+            Self::Domain(domain) => Self::Domain(*domain),
+        }
+    }
+}
+
+impl<D> fmt::Debug for Layout<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flat => f.write_str("Flat"),
+            Self::Tree(_) => f.write_str("Tree"),
+            Self::Domain(domain) => write!(f, "Domain({domain})"),
+        }
+    }
+}
+
+impl<D: Directory> FileStore<D> {
+    /// The same store in another layout.
+    pub(crate) fn with_layout(mut self, layout: Layout<D>) -> Self {
+        self.format = match layout {
+            Layout::Flat => self.format,
+            Layout::Tree(_) | Layout::Domain(_) => NameFormat::Tree,
+        };
+        self.layout = layout;
+        self
+    }
+
+    /// A store with the same limits in the directory of one domain of a tree.
+    pub(crate) fn in_directory(&self, directory: Uninterrupted<D>, domain: DomainKey) -> Self {
+        Self {
+            directory: Arc::new(directory),
+            format: NameFormat::Tree,
+            layout: Layout::Domain(domain),
+            value_max: self.value_max,
+            read_timeout: self.read_timeout,
+            tells_case: Arc::clone(&self.tells_case),
+            line: Arc::clone(&self.line),
+        }
+    }
+
+    /// Parses a name found in the store's directory.
+    pub(crate) fn parse(&self, name: &[u8]) -> Option<FileName> {
+        match &self.layout {
+            Layout::Domain(domain) => FileName::parse_of(domain, name),
+            _ => FileName::parse(self.format, name),
+        }
+    }
+
+    /// The names in the directory of one domain of a tree.
+    pub(crate) fn own_names(&self) -> Result<Vec<FileName>, Errno> {
+        let mut names = Vec::new();
+        self.directory.list(&mut |name| {
+            names.extend(self.parse(name.as_bytes()));
+            std::ops::ControlFlow::Continue(())
+        })?;
+        Ok(names)
+    }
+
+    /// The result of a call about one domain. In a tree, the files that its errors name get the
+    /// name of the domain's directory, without which they would not tell the domain.
+    pub(crate) fn named<T: Named>(
+        &self,
+        domain: &DomainKey,
+        result: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match (&self.layout, result) {
+            (Layout::Tree(_), Ok(mut value)) => {
+                value.name_within(&domain.to_string());
+                Ok(value)
+            }
+            (Layout::Tree(_), Err(error)) => Err(error.within(domain.to_string())),
+            (_, result) => result,
+        }
+    }
+}
+
+/// A result that may have errors in it.
+pub(crate) trait Named {
+    /// Names the files in its errors as files in this directory.
+    fn name_within(&mut self, directory: &str) {
+        let _ = directory;
+    }
+}
+
+impl Named for () {}
+
+fn name_all(errors: &mut Vec<StoreError>, directory: &str) {
+    let named = errors.drain(..).map(|error| error.within(directory));
+    *errors = named.collect();
+}
+
+impl Named for Cleared {
+    fn name_within(&mut self, directory: &str) {
+        name_all(&mut self.failed, directory);
+    }
+}
+
+impl Named for StoredAll {
+    fn name_within(&mut self, directory: &str) {
+        name_all(&mut self.failed, directory);
+    }
+}
+
+impl Named for Vec<Done> {
+    fn name_within(&mut self, directory: &str) {
+        for done in self {
+            match done {
+                Done::Cleared(cleared) => cleared.name_within(directory),
+                Done::StoredAll(stored) => stored.name_within(directory),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl<T> Named for Option<T> {}
+
+impl Named for Vec<userdata_core::store::Entry> {}
+
+impl Named for Vec<FileName> {}
+
+impl Named for crate::transfer::Plan {}
+
+impl<D: Directory> Named for crate::marker::HeldMarker<D> {}
