@@ -79,9 +79,8 @@ pub enum What<'a> {
     WouldGo(&'a Found),
     /// The record stays.
     Stays(&'a Found),
-    /// Something that no domain can reach could not be removed: see
-    /// [`Store::reclaim`](userdata_core::Store::reclaim). This is about no domain of this boot, so
-    /// the incarnation is Domain-0 with the nil uuid.
+    /// Something that no domain can reach could not be removed: see [`Store::reclaim`]. This is
+    /// about no domain of this boot, so the incarnation is Domain-0 with the nil uuid.
     NotReclaimed(&'a StoreError),
 }
 
