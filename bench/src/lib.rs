@@ -8,6 +8,7 @@
 //! system's own allocator.
 
 pub mod bare;
+pub mod batch;
 pub mod case;
 pub mod chart;
 pub mod counts;
@@ -24,3 +25,4 @@ pub mod subject;
 pub mod sweeping;
 pub mod taking_along;
 pub mod threads;
+pub mod waiting;

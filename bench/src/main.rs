@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
+use userdata_bench::batch::{self, BatchMeasured};
 use userdata_bench::case::Case;
 use userdata_bench::counts::Counts;
 use userdata_bench::libxl::InC;
@@ -22,6 +23,7 @@ use userdata_bench::report::Measured;
 use userdata_bench::rounds::{Effort, measure};
 use userdata_bench::subject::Subject;
 use userdata_bench::threads::{self, ThreadsMeasured};
+use userdata_bench::waiting::{self, WaitingMeasured};
 use userdata_bench::{chart, counts};
 
 /// How many files of other domains there are.
@@ -34,6 +36,10 @@ const QUICK_MANY: usize = 7;
 /// How many rounds of competing threads there are: each takes a second.
 const LONG_THREADS: usize = 21;
 const QUICK_THREADS: usize = 7;
+
+/// How many rounds of a thousand durable stores there are: each takes two seconds.
+const LONG_BATCHES: usize = 21;
+const QUICK_BATCHES: usize = 5;
 
 const LONG: Effort = Effort {
     rounds: 401,
@@ -85,6 +91,10 @@ enum Part {
     Many,
     /// Threads that store for one domain.
     Threads,
+    /// Many durable values, in one batch and one by one.
+    Batch,
+    /// How long a lock is waited for.
+    Waiting,
 }
 
 /// The JSON that is kept.
@@ -100,6 +110,8 @@ struct Results {
     file_systems: Vec<Measured>,
     many: Vec<ManyMeasured>,
     threads: Vec<ThreadsMeasured>,
+    batches: Vec<BatchMeasured>,
+    waiting: Vec<WaitingMeasured>,
     limits: Vec<Limit>,
 }
 
@@ -112,7 +124,7 @@ fn main() -> Result<ExitCode> {
         LONG_MANY
     };
     let mut results = Results {
-        schema: "userdata-bench/4",
+        schema: "userdata-bench/5",
         kernel: system("/proc/sys/kernel/osrelease")?,
         processors: available_parallelism()?.get(),
         load: system("/proc/loadavg")?,
@@ -121,6 +133,8 @@ fn main() -> Result<ExitCode> {
         file_systems: Vec::new(),
         many: Vec::new(),
         threads: Vec::new(),
+        batches: Vec::new(),
+        waiting: Vec::new(),
         limits: Vec::new(),
     };
     let mut out = io::stdout().lock();
@@ -177,6 +191,26 @@ fn main() -> Result<ExitCode> {
             show(&mut out, &measured, &kept)?;
             results.threads.push(measured);
             results.limits.extend(kept);
+        }
+        if arguments.only.is_none_or(|part| part == Part::Batch) {
+            let rounds = match arguments.quick {
+                true => QUICK_BATCHES,
+                false => LONG_BATCHES,
+            };
+            let measured = batch::measure(place, rounds)?;
+            let kept = measured.limits();
+            show(&mut out, &measured, &kept)?;
+            results.batches.push(measured);
+            results.limits.extend(kept);
+        }
+        if arguments.only.is_none_or(|part| part == Part::Waiting) {
+            let rounds = match arguments.quick {
+                true => QUICK_THREADS,
+                false => LONG_THREADS,
+            };
+            let measured = waiting::measure(place, rounds)?;
+            show(&mut out, &measured, &[])?;
+            results.waiting.push(measured);
         }
     }
     let json = arguments.out.join("bench.json");

@@ -5,13 +5,15 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use rustix::fs::{self, AtFlags, FlockOperation, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 use userdata::Userdata;
 use userdata::sweep::{Sightings, SweepOptions, SweepTotals, Swept, What};
 use userdata_core::file_name::{FileName, NameFormat};
-use userdata_core::{DomainKey, Userid};
+use userdata_core::store::{Durability, Expect, Op};
+use userdata_core::value::NonEmpty;
+use userdata_core::{DomainKey, Store as _, Userid, WritableUserid};
 use userdata_fs::{FileStore, OsDirectory};
 
 use crate::crowd::{Crowd, Host};
@@ -64,16 +66,7 @@ impl Sweeping {
     ///
     /// When it fails.
     pub fn judge(&self) -> Result<Duration> {
-        let mut options = SweepOptions::default();
-        options.dry_run = true;
-        let started = Instant::now();
-        let mut took = Duration::ZERO;
-        let each = |swept: &Swept<'_>| {
-            if matches!(swept.what, What::Judged) {
-                took = started.elapsed();
-            }
-        };
-        let totals = self.userdata.sweep(&options, &mut Sightings::new(), each)?;
+        let (took, totals) = judging(&self.userdata)?;
         ensure!(
             totals.records == u64::from(self.crowd.files()),
             "{totals:?}"
@@ -156,6 +149,67 @@ impl Sweeping {
 /// When the directory can't be opened.
 pub fn open(crowd: Crowd, path: &Path) -> Result<Userdata<Host, FileStore<OsDirectory>>> {
     Ok(Userdata::new(crowd.host()?, FileStore::open(path)?))
+}
+
+/// A store in the tree layout in this directory, which is made.
+///
+/// # Errors
+///
+/// When the directory can't be opened.
+pub fn open_tree(path: &Path) -> Result<FileStore<OsDirectory>> {
+    let bench = "bench";
+    Ok(FileStore::open_tree(
+        path,
+        &bench.parse()?,
+        &bench.parse()?,
+    )?)
+}
+
+/// Stores the values of the domains of these numbers, of one byte each, without asking whether they
+/// exist.
+///
+/// # Errors
+///
+/// When one can't be stored.
+pub fn fill_tree(store: &FileStore<OsDirectory>, numbers: impl Iterator<Item = u32>) -> Result<()> {
+    let userids = USERIDS.iter().map(WritableUserid::as_libxl_accepts);
+    let userids: Vec<WritableUserid> = userids.collect::<Result<_, _>>()?;
+    let data = NonEmpty::new(b"v").context("one byte")?;
+    for number in numbers {
+        let puts: Vec<Op<'_>> = userids
+            .iter()
+            .map(|userid| Op::Put {
+                userid,
+                data,
+                expect: Expect::Any,
+                durability: Durability::Process,
+            })
+            .collect();
+        let key = Crowd::key(number)?;
+        store.change(&key, Duration::ZERO, &mut |_| Ok(()), &puts)?;
+    }
+    Ok(())
+}
+
+/// A dry run, and how long it took until the last domain was judged.
+///
+/// # Errors
+///
+/// When it fails.
+pub fn judging(
+    userdata: &Userdata<Host, FileStore<OsDirectory>>,
+) -> Result<(Duration, SweepTotals)> {
+    let mut options = SweepOptions::default();
+    options.dry_run = true;
+    let started = Instant::now();
+    let mut took = Duration::ZERO;
+    let each = |swept: &Swept<'_>| {
+        if matches!(swept.what, What::Judged) {
+            took = started.elapsed();
+        }
+    };
+    let totals = userdata.sweep(&options, &mut Sightings::new(), each)?;
+    Ok((took, totals))
 }
 
 /// A sweep that keeps nothing of a domain that does not exist.

@@ -102,14 +102,22 @@ mod tests {
     #[test]
     fn the_corpus_finds_a_store_that_does_not_sync_the_file() {
         let (files, directories) = (true, false);
-        let found = found(WithoutSyncs { files, directories });
+        let found = found(WithoutSyncs {
+            files,
+            directories,
+            ..WithoutSyncs::default()
+        });
         assert!(found.contains(&Guarantee::Atomic), "{found:?}");
     }
 
     #[test]
     fn the_corpus_finds_a_change_that_does_not_sync_the_directory() {
         let (files, directories) = (false, true);
-        let found = found(WithoutSyncs { files, directories });
+        let found = found(WithoutSyncs {
+            files,
+            directories,
+            ..WithoutSyncs::default()
+        });
         assert!(found.contains(&Guarantee::Durability), "{found:?}");
     }
 }

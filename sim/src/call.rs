@@ -66,6 +66,15 @@ pub enum Call<'a> {
     SyncFile {
         file: u64,
     },
+    WriteBack {
+        file: u64,
+    },
+    SyncFileAndName {
+        file: u64,
+    },
+    SyncAll {
+        file: u64,
+    },
     Rename {
         from: Name<'a>,
         to: Name<'a>,
@@ -229,7 +238,11 @@ impl CallKind {
             }
             Self::Lock => &[E::AGAIN, E::BADF, E::INTR, E::IO, E::NOLCK, E::OPNOTSUPP],
             Self::Unlock => &[E::INTR, E::IO, E::NOLCK],
-            Self::SyncFile => &[E::DQUOT, E::INTR, E::IO, E::NOSPC, E::STALE],
+            // An old kernel, or a filter of calls, may not have the call.
+            Self::WriteBack => &[E::DQUOT, E::INTR, E::IO, E::NOSPC, E::NOSYS],
+            Self::SyncFile | Self::SyncFileAndName | Self::SyncAll => {
+                &[E::DQUOT, E::INTR, E::IO, E::NOSPC, E::STALE]
+            }
             // A network file system may not be able to sync a directory.
             Self::Sync => &[E::DQUOT, E::INTR, E::INVAL, E::IO, E::NOSPC, E::STALE],
             Self::Rename | Self::RenameInto => &[
@@ -338,6 +351,9 @@ impl fmt::Display for Call<'_> {
             Self::Lock { file, mode } => write!(f, "lock {file} {mode:?}"),
             Self::Unlock { file } => write!(f, "unlock {file}"),
             Self::SyncFile { file } => write!(f, "sync_file {file}"),
+            Self::WriteBack { file } => write!(f, "write_back {file}"),
+            Self::SyncFileAndName { file } => write!(f, "sync_file_and_name {file}"),
+            Self::SyncAll { file } => write!(f, "sync_all {file}"),
             Self::Rename { from, to } => write!(f, "rename {from} {to}"),
             Self::RenameInto { from, into, to } => write!(f, "rename_into {from} {into} {to}"),
             Self::RenameNoReplace { from, to } => write!(f, "rename_no_replace {from} {to}"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use userdata_fs::{Directory, Errno, LockMode, Metadata, Name, Turn};
+use userdata_fs::{Directory, Errno, LockMode, Metadata, Name, Promises, Turn};
 
 use crate::call::{Answer, Call};
 
@@ -165,6 +165,29 @@ impl<D: Directory, I: Interceptor> Interposed<D, I> {
         self.pass(call, make, |()| Answer::Done)
     }
 
+    /// Makes a call that writes the bytes of a file to the disk. If the interceptor fails it, the
+    /// disk loses the bytes.
+    fn pass_sync(
+        &self,
+        call: Call<'_>,
+        file: &InterposedFile<D::File>,
+        make: impl FnOnce() -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        let made = match self.interceptor.before(self.inner.process(), &call) {
+            Verdict::Fail(errno) => {
+                // A signal comes before anything is written, and so does a call that is not there.
+                if !matches!(errno, Errno::INTR | Errno::NOSYS) {
+                    (self.lose)(&self.inner, &file.inner);
+                }
+                Err(errno)
+            }
+            Verdict::Pretend => Ok(()),
+            Verdict::Proceed | Verdict::Short(_) => make(),
+        };
+        self.after(&call, made.map(|()| Answer::Done));
+        made
+    }
+
     fn pass_open(
         &self,
         call: Call<'_>,
@@ -308,19 +331,26 @@ impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
 
     fn sync_file(&self, file: &Self::File) -> Result<(), Errno> {
         let call = Call::SyncFile { file: file.number };
-        let made = match self.interceptor.before(self.inner.process(), &call) {
-            Verdict::Fail(errno) => {
-                // A signal comes before anything is written.
-                if errno != Errno::INTR {
-                    (self.lose)(&self.inner, &file.inner);
-                }
-                Err(errno)
-            }
-            Verdict::Pretend => Ok(()),
-            Verdict::Proceed | Verdict::Short(_) => self.inner.sync_file(&file.inner),
-        };
-        self.after(&call, made.map(|()| Answer::Done));
-        made
+        self.pass_sync(call, file, || self.inner.sync_file(&file.inner))
+    }
+
+    fn write_back(&self, file: &Self::File) -> Result<(), Errno> {
+        let call = Call::WriteBack { file: file.number };
+        self.pass_sync(call, file, || self.inner.write_back(&file.inner))
+    }
+
+    fn sync_file_and_name(&self, file: &Self::File) -> Result<(), Errno> {
+        let call = Call::SyncFileAndName { file: file.number };
+        self.pass_sync(call, file, || self.inner.sync_file_and_name(&file.inner))
+    }
+
+    fn sync_all(&self, file: &Self::File) -> Result<(), Errno> {
+        let call = Call::SyncAll { file: file.number };
+        self.pass_done(call, || self.inner.sync_all(&file.inner))
+    }
+
+    fn promises(&self) -> Promises {
+        self.inner.promises()
     }
 
     fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {

@@ -232,7 +232,14 @@ impl Kernel {
         Ok(count)
     }
 
-    /// The node behind a descriptor that was written to.
+    /// What was written to a file is on the disk, or with the server, so that no close can lose it.
+    pub(crate) fn synced(&mut self, process: u32, descriptor: u32) {
+        if let Ok(description) = self.description(process, descriptor) {
+            description.written = false;
+        }
+    }
+
+    /// The node behind a descriptor that was written to and not synced since.
     pub(crate) fn written(&mut self, process: u32, descriptor: u32) -> Option<NodeId> {
         let description = self.description(process, descriptor).ok()?;
         description.written.then_some(description.node)

@@ -8,7 +8,7 @@ use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use userdata_fs::{Directory, Errno, Identity, LockMode, Metadata, Name, Turn};
+use userdata_fs::{Directory, Errno, Identity, LockMode, Metadata, Name, Promises, Turn};
 
 use crate::SimProcess;
 use crate::call::CallKind;
@@ -233,8 +233,41 @@ impl Directory for SimDirectory {
         let mut kernel = self.kernel();
         let node = kernel.node_of(file.process.id(), file.descriptor)?;
         kernel.storage.sync(node)?;
+        kernel.synced(file.process.id(), file.descriptor);
         kernel.stepped(CallKind::SyncFile, || "sync file".to_owned());
         Ok(())
+    }
+
+    fn write_back(&self, file: &SimFile) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let node = kernel.node_of(file.process.id(), file.descriptor)?;
+        kernel.storage.write_back(node)?;
+        kernel.synced(file.process.id(), file.descriptor);
+        kernel.stepped(CallKind::WriteBack, || "write back".to_owned());
+        Ok(())
+    }
+
+    fn sync_file_and_name(&self, file: &SimFile) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        let node = kernel.node_of(file.process.id(), file.descriptor)?;
+        kernel.storage.sync_file_and_name(node)?;
+        kernel.synced(file.process.id(), file.descriptor);
+        kernel.stepped(CallKind::SyncFileAndName, || {
+            "sync file and name".to_owned()
+        });
+        Ok(())
+    }
+
+    fn sync_all(&self, file: &SimFile) -> Result<(), Errno> {
+        let mut kernel = self.kernel();
+        kernel.node_of(file.process.id(), file.descriptor)?;
+        kernel.storage.settle();
+        kernel.stepped(CallKind::SyncAll, || "sync the file system".to_owned());
+        Ok(())
+    }
+
+    fn promises(&self) -> Promises {
+        self.kernel().options.promises
     }
 
     fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {

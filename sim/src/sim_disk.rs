@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use userdata_core::store::FileType;
-use userdata_fs::{Errno, Name};
+use userdata_fs::{Errno, Name, Promises};
 
 use crate::SimDirectory;
 use crate::call::CallKind;
@@ -30,6 +30,9 @@ pub struct SimOptions {
     pub nfs_locks: bool,
     /// Whether the kernel has `openat2`; `ENOSYS` otherwise.
     pub has_openat2: bool,
+    /// What its file system is said to promise. Whether it keeps
+    /// [`Promises::one_barrier`](userdata_fs::Promises) is in [`StorageOptions::one_barrier`].
+    pub promises: Promises,
     /// Whether a pause takes real time too, beside that of the simulated clock. Threads that share
     /// the disk need it: the clock of one that waits for a lock would otherwise reach any deadline
     /// before the thread that holds the lock runs again.
@@ -46,6 +49,7 @@ impl Default for SimOptions {
             listed_at_once: 8,
             nfs_locks: false,
             has_openat2: true,
+            promises: Promises::NONE,
             real_pauses: false,
         }
     }
@@ -180,7 +184,7 @@ impl SimDisk {
 
     /// Changes the options of the file system from now on: fills it up, or mounts it read-only.
     pub fn reconfigure(&self, change: impl FnOnce(&mut StorageOptions)) {
-        change(&mut self.kernel().storage.options);
+        self.kernel().storage.reconfigure(change);
     }
 
     /// Lets time pass.

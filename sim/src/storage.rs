@@ -54,6 +54,10 @@ pub struct StorageOptions {
     pub folds_case: bool,
     /// Whether it is mounted read-only: `EROFS`.
     pub read_only: bool,
+    /// Whether it keeps [`Promises::one_barrier`](userdata_fs::Promises): a change of a name
+    /// survives a crash only with all bytes that were written back before it, and a sync of a file
+    /// and its name makes both durable.
+    pub one_barrier: bool,
 }
 
 impl Default for StorageOptions {
@@ -68,6 +72,7 @@ impl Default for StorageOptions {
             quota: false,
             folds_case: false,
             read_only: false,
+            one_barrier: false,
         }
     }
 }
@@ -107,6 +112,11 @@ impl Storage {
             allocated: 0,
             inodes: 1,
         }
+    }
+
+    /// Changes how it behaves.
+    pub fn reconfigure(&mut self, change: impl FnOnce(&mut StorageOptions)) {
+        change(&mut self.options);
     }
 
     /// The same after every process was killed: what was open is closed, nothing is lost.
@@ -209,6 +219,29 @@ impl Storage {
                 self.settle_journal();
             }
             Body::Symlink(_) | Body::Special(_) => return Err(Errno::INVAL),
+        }
+        Ok(())
+    }
+
+    /// Brings the bytes of a file into the cache of the disk. Without
+    /// [`StorageOptions::one_barrier`] that has no effect on a crash.
+    pub(crate) fn write_back(&mut self, id: NodeId) -> Result<(), Errno> {
+        let next = self.journal.next();
+        let one_barrier = self.options.one_barrier;
+        match &mut self.node_mut(id)?.body {
+            Body::File(content) if one_barrier => content.write_back(next),
+            Body::File(_) => {}
+            _ => return Err(Errno::INVAL),
+        }
+        Ok(())
+    }
+
+    /// Makes the bytes of a file durable, and with [`StorageOptions::one_barrier`] its names.
+    pub(crate) fn sync_file_and_name(&mut self, id: NodeId) -> Result<(), Errno> {
+        self.sync(id)?;
+        if self.options.one_barrier {
+            self.journal.sync_names_of(id);
+            self.settle_journal();
         }
         Ok(())
     }

@@ -45,6 +45,9 @@ fn call(root: &Interposed<SimDirectory, Faults>, kind: CallKind) -> Option<Errno
         CallKind::Lock => with_lock(&|file| root.lock(file, LockMode::Shared).err()),
         CallKind::Unlock => with_lock(&|file| root.unlock(file).err()),
         CallKind::SyncFile => with_lock(&|file| root.sync_file(file).err()),
+        CallKind::WriteBack => with_lock(&|file| root.write_back(file).err()),
+        CallKind::SyncFileAndName => with_lock(&|file| root.sync_file_and_name(file).err()),
+        CallKind::SyncAll => with_lock(&|file| root.sync_all(file).err()),
         CallKind::Rename => root.rename(name("a"), name("c")).err(),
         CallKind::RenameInto => root.rename_into(name("a"), root, name("c")).err(),
         CallKind::Unlink => root.unlink(name("a")).err(),
@@ -82,6 +85,9 @@ fn each_call_fails_with_each_errno_and_changes_nothing() {
         K::Lock,
         K::Unlock,
         K::SyncFile,
+        K::WriteBack,
+        K::SyncFileAndName,
+        K::SyncAll,
         K::Rename,
         K::RenameInto,
         K::Unlink,
@@ -179,6 +185,7 @@ fn syncs_that_are_dropped_are_not_made() {
             WithoutSyncs {
                 files: true,
                 directories: false,
+                ..WithoutSyncs::default()
             },
             1,
         ),
@@ -186,6 +193,7 @@ fn syncs_that_are_dropped_are_not_made() {
             WithoutSyncs {
                 files: false,
                 directories: true,
+                ..WithoutSyncs::default()
             },
             1,
         ),

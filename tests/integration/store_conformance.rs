@@ -69,6 +69,7 @@ fn tree_store<D: Directory>(open: Opened<D>) -> StoreUnderTest {
     let again = Arc::clone(&open);
     let store = move || FileStore::tree(open(), &owner, &boot).expect("a tree is opened");
     StoreUnderTest::new(store)
+        .counting_no_records()
         .with_value_max(FileStore::<D>::VALUE_MAX)
         .with_damage(move |domain, userid| {
             let child = |directory: D, name: &[u8]| {

@@ -8,6 +8,7 @@ mod processes;
 mod reclaiming;
 mod roots;
 mod sweeping;
+mod transfers;
 
 use std::time::Duration;
 

@@ -2,7 +2,8 @@
 //!
 //! Builds the package `userdata-bench` in release mode and runs it in scratch directories on a
 //! tmpfs and on a disk, or in images of journalled file systems that are made for it. They are
-//! removed afterwards, on Ctrl-C too. It leaves out what this machine can't do, and says so.
+//! removed afterwards, on Ctrl-C too. It leaves out what this machine can't do, and says so. With
+//! `--peers` it runs the package `userdata-bench-peers` instead, in the same way.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -22,6 +23,8 @@ use crate::ci::need::{Need, Unavailable};
 use crate::xen::{self, libxl_driver};
 use crate::{capi, project};
 
+mod peers;
+
 const INSTALL: Duration = Duration::from_secs(600);
 const BUILD: Duration = Duration::from_secs(3600);
 const RUN: Duration = Duration::from_secs(3600);
@@ -29,29 +32,37 @@ const RUN: Duration = Duration::from_secs(3600);
 /// The program that counts system calls.
 const STRACE: Need = Need::of("strace", &["apt-get", "install", "strace"]);
 
-/// The programs that make and mount images.
-const FOR_IMAGES: [Need; 3] = [
-    Need::of("mkfs.ext4", &["apt-get", "install", "e2fsprogs"]).probed_by(&["mkfs.ext4", "-V"]),
-    Need::of("mkfs.xfs", &["apt-get", "install", "xfsprogs"]).probed_by(&["mkfs.xfs", "-V"]),
-    Need::of("mount", &["apt-get", "install", "mount"]),
-];
+/// The program that mounts images.
+const MOUNT: Need = Need::of("mount", &["apt-get", "install", "mount"]);
 
-/// The images, with the command that makes each. An inode for every 8 KiB is enough for all files,
-/// and the work that ext4 would do in the background is done at once.
-const IMAGES: [(&str, &str, &[&str]); 2] = [
-    (
-        "ext4",
+/// A journalled file system in an image, with the command that makes it.
+struct Image {
+    name: &'static str,
+    mkfs: Need,
+    command: &'static [&'static str],
+}
+
+/// An inode for every 8 KiB is enough for all files, and the work that ext4 would do in the
+/// background is done at once.
+const EXT4: Image = Image {
+    name: "ext4",
+    mkfs: Need::of("mkfs.ext4", &["apt-get", "install", "e2fsprogs"])
+        .probed_by(&["mkfs.ext4", "-V"]),
+    command: &[
         "mkfs.ext4",
-        &[
-            "-q",
-            "-i",
-            "8192",
-            "-E",
-            "lazy_itable_init=0,lazy_journal_init=0",
-        ],
-    ),
-    ("xfs", "mkfs.xfs", &["-q"]),
-];
+        "-q",
+        "-i",
+        "8192",
+        "-E",
+        "lazy_itable_init=0,lazy_journal_init=0",
+    ],
+};
+
+const XFS: Image = Image {
+    name: "xfs",
+    mkfs: Need::of("mkfs.xfs", &["apt-get", "install", "xfsprogs"]).probed_by(&["mkfs.xfs", "-V"]),
+    command: &["mkfs.xfs", "-q"],
+};
 
 /// The size of an image in bytes; it has holes.
 const IMAGE_LEN: u64 = 2 << 30;
@@ -68,13 +79,25 @@ pub(crate) struct Task {
     /// End with a failure when a limit is not shown to be kept
     #[arg(long)]
     check: bool,
-    /// Measure only operations on one value or domain, only sweep, export and import, or only
-    /// threads that store at once
-    #[arg(long, value_name = "PART", value_parser = ["one", "many", "threads"])]
+    /// Measure only operations on one value or domain, only sweep, export and import, only threads
+    /// that store at once, only batches of durable stores, or only how long a lock is waited for
+    #[arg(
+        long,
+        value_name = "PART",
+        value_parser = ["one", "many", "threads", "batch", "waiting"],
+    )]
     only: Option<String>,
     /// Measure the memory of a sweep of a million files on the tmpfs, too
     #[arg(long)]
     million: bool,
+    /// Compare with the peers instead: real libxl, the algorithm of 2010, SQLite, redb, LMDB, fjall
+    /// and others
+    #[arg(long, conflicts_with_all = ["check", "only", "million", "dir"])]
+    peers: bool,
+    /// How many rounds of operations on one value or domain there are beside the peers; more on a
+    /// busy machine [default: 31, or 7 with --quick]
+    #[arg(long, value_name = "NUMBER", requires = "peers")]
+    rounds: Option<u32>,
     /// A directory on a disk that is measured, too [default: target/bench where no image can be
     /// mounted]
     #[arg(long)]
@@ -88,11 +111,14 @@ pub(crate) struct Task {
 
 impl Task {
     pub(crate) fn run(self) -> Result<ExitCode> {
+        if self.peers {
+            return peers::run(&self);
+        }
         let out = project::target().join("bench");
         fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
         let mut log = Log::create(&out, "install", INSTALL)?;
         let libxl = match self.only.as_deref() {
-            Some("many" | "threads") => None,
+            Some("many" | "threads" | "batch" | "waiting") => None,
             _ => self.tools(&out, &mut log)?,
         };
         let libraries = match libxl {
@@ -103,7 +129,7 @@ impl Task {
         let image_dir = scratch_in(&out)?;
         // A new log: the time limit of the first one may have passed during the builds.
         let mut log = Log::create(&out, "images", INSTALL)?;
-        let images = match images(image_dir.path(), &mut log) {
+        let images = match images(image_dir.path(), &[EXT4, XFS], IMAGE_LEN, &mut log) {
             Ok(images) => images,
             Err(error) => {
                 leave_out("NOT MEASURED on journalled ext4 and xfs", &error)?;
@@ -209,15 +235,19 @@ fn leave_out(what: &str, error: &anyhow::Error) -> Result<()> {
 }
 
 /// Makes images of journalled file systems in this directory.
-fn images(dir: &Path, log: &mut Log) -> Result<Vec<PathBuf>> {
+fn images(dir: &Path, which: &[Image], len: u64, log: &mut Log) -> Result<Vec<PathBuf>> {
     may_mount()?;
-    FOR_IMAGES.iter().try_for_each(|need| need.provide(log))?;
+    MOUNT.provide(log)?;
     let mut images = Vec::new();
-    for (name, mkfs, args) in IMAGES {
-        let path = dir.join(name);
+    for image in which {
+        image.mkfs.provide(log)?;
+        let path = dir.join(image.name);
         File::create_new(&path)
-            .and_then(|file| file.set_len(IMAGE_LEN))
+            .and_then(|file| file.set_len(len))
             .with_context(|| format!("cannot make {}", path.display()))?;
+        let [mkfs, args @ ..] = image.command else {
+            continue;
+        };
         log.run(child::command(mkfs).args(args).arg(&path))?;
         images.push(path);
     }

@@ -49,13 +49,22 @@ const HACK: Need = Need::of(
 /// The steps: cheap ones first, each after those that tell more about the same mistake.
 #[rustfmt::skip]
 const STEPS: &[Step] = &[
-    Step::cargo("lock", "Cargo.lock fits every manifest", &[&["fetch", "--locked"]]),
-    Step::cargo("fmt", "rustfmt changes nothing", &[&["fmt", "--all", "--check"]])
-        .needs(&[RUSTFMT]),
+    Step::cargo("lock", "Cargo.lock fits every manifest", &[
+        &["fetch", "--locked"],
+        &["fetch", "--locked", "--manifest-path", "bench/peers/Cargo.toml"],
+    ]),
+    Step::cargo("fmt", "rustfmt changes nothing", &[
+        &["fmt", "--all", "--check"],
+        &["fmt", "--check", "--manifest-path", "bench/peers/Cargo.toml"],
+    ]).needs(&[RUSTFMT]),
     Step::check("tidy", "the house rules hold", |_| tidy::check()),
     Step::check("directions", "crates depend on each other downwards only", directions::check),
     Step::cargo("deny", "licences, versions and sources are those of deny.toml", &[
         &["deny", "--locked", "check", "licenses", "bans", "sources"],
+        &[
+            "deny", "--locked", "--manifest-path", "bench/peers/Cargo.toml",
+            "check", "licenses", "sources",
+        ],
     ]).needs(&[DENY]),
     Step::check("advisories", "no dependency has a known vulnerability", advisories::check)
         .needs(&[DENY])

@@ -83,8 +83,8 @@ fn build(site: &Path, log: &mut Log) -> Result<Vec<String>> {
     Ok(measured)
 }
 
-/// Copies the report of the last campaign and the plots of the last benchmark, as far as they are
-/// there.
+/// Copies the report of the last campaign and the plots of the last benchmarks, as far as they
+/// are there.
 fn measured(to: &Path) -> Result<Vec<String>> {
     fs::create_dir_all(to).with_context(|| format!("making {}", to.display()))?;
     let target = project::target();
@@ -93,7 +93,10 @@ fn measured(to: &Path) -> Result<Vec<String>> {
     if report.is_file() {
         found.push((report, "campaign.html".to_owned()));
     }
-    if let Ok(folder) = fs::read_dir(target.join("bench")) {
+    for folder in ["bench", "bench-peers"] {
+        let Ok(folder) = fs::read_dir(target.join(folder)) else {
+            continue;
+        };
         for entry in folder {
             let path = entry.context("reading the folder of the benchmark")?.path();
             if path.extension() == Some(OsStr::new("svg")) {

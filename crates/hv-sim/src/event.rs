@@ -30,6 +30,16 @@ pub enum Event {
         /// The domain, which has shut down.
         domid: Domid,
     },
+    /// The toolstack pauses a domain. To the hypervisor it is alive, and its guest does not run.
+    Pause {
+        /// The domain, which is alive and not leaving.
+        domid: Domid,
+    },
+    /// The toolstack lets a paused domain run.
+    Unpause {
+        /// The domain, which is alive and not leaving.
+        domid: Domid,
+    },
     /// The toolstack reboots a domain as `xl` does: destroys it, then creates one with its uuid and
     /// name. To see the steps between, use [`Event::Shutdown`], [`Event::Destroy`] and
     /// [`Event::Create`].

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use userdata_core::{Life, Uuid};
+use userdata_core::{Life, Shutdown, Uuid};
 
 /// One domain of a simulated host, even if a policy hides it. Domain-0 is a guest, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,7 @@ pub struct Guest {
     pub(crate) stage: Stage,
     pub(crate) leaving: bool,
     pub(crate) shutdown: Option<ShutdownReason>,
+    pub(crate) paused: bool,
     pub(crate) pinned: bool,
     pub(crate) hidden: bool,
 }
@@ -27,6 +28,7 @@ impl Guest {
             stage: Stage::Alive,
             leaving: false,
             shutdown: None,
+            paused: false,
             pinned: false,
             hidden: false,
         }
@@ -68,6 +70,12 @@ impl Guest {
     #[must_use]
     pub const fn leaving(&self) -> bool {
         self.leaving
+    }
+
+    /// Whether its toolstack has paused it.
+    #[must_use]
+    pub const fn paused(&self) -> bool {
+        self.paused
     }
 
     /// Whether another domain has a reference on its memory, so that it stays as a zombie once it
@@ -153,4 +161,17 @@ pub enum ShutdownReason {
     Watchdog,
     /// `SHUTDOWN_soft_reset`: it asks to be reset in place.
     SoftReset,
+}
+
+impl From<ShutdownReason> for Shutdown {
+    fn from(reason: ShutdownReason) -> Self {
+        Self::from_number(match reason {
+            ShutdownReason::Poweroff => 0,
+            ShutdownReason::Reboot => 1,
+            ShutdownReason::Suspend => 2,
+            ShutdownReason::Crash => 3,
+            ShutdownReason::Watchdog => 4,
+            ShutdownReason::SoftReset => 5,
+        })
+    }
 }

@@ -27,6 +27,16 @@ macro_rules! short_forms {
                 self.changing(&Event::Resume { domid })
             }
 
+            /// [`Event::Pause`].
+            pub fn pause(&self, domid: Domid) -> Result<(), $error> {
+                self.changing(&Event::Pause { domid })
+            }
+
+            /// [`Event::Unpause`].
+            pub fn unpause(&self, domid: Domid) -> Result<(), $error> {
+                self.changing(&Event::Unpause { domid })
+            }
+
             /// [`Event::Reboot`]: the domain that takes the place of this one.
             pub fn reboot(&self, domid: Domid) -> Result<DomainKey, $error> {
                 self.happen(|now| now.reboot(domid))

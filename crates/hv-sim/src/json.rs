@@ -37,6 +37,7 @@ impl HostState {
     /// | `incarnation` | number, from 1 to `incarnations`, each once |
     /// | `life` | `"alive"`, `"dying"` or `"dead"` |
     /// | `leaving` | boolean: its toolstack has begun to destroy it |
+    /// | `paused` | true if the domain is paused, else left out |
     /// | `shutdown` | null, or a [`ShutdownReason`] such as `"soft_reset"` |
     /// | `pinned` | boolean: stays as a zombie |
     /// | `hidden` | boolean: a policy hides it |
@@ -99,6 +100,9 @@ struct DomainForm {
     life: Stage,
     leaving: bool,
     shutdown: Option<ShutdownReason>,
+    /// Absent in the files of earlier releases.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    paused: bool,
     pinned: bool,
     hidden: bool,
 }
@@ -124,6 +128,7 @@ impl Serialize for HostState {
                     life: guest.stage,
                     leaving: guest.leaving,
                     shutdown: guest.shutdown,
+                    paused: guest.paused,
                     pinned: guest.pinned,
                     hidden: guest.hidden,
                 })
@@ -231,6 +236,7 @@ impl From<DomainForm> for Guest {
             stage: form.life,
             leaving: form.leaving,
             shutdown: form.shutdown,
+            paused: form.paused,
             pinned: form.pinned,
             hidden: form.hidden,
         }
@@ -243,6 +249,7 @@ impl Guest {
         self.name() == Some(DOMAIN_ZERO)
             && self.stage == Stage::Alive
             && self.shutdown.is_none()
+            && !self.paused
             && !self.pinned
     }
 }

@@ -122,14 +122,17 @@ impl HostState {
     fn describe(&self, domid: Domid, guest: &Guest) -> Domain {
         let key = DomainKey::new(domid, guest.uuid);
         let life = guest.stage.life();
-        if self.options.reports_dying {
+        let domain = if self.options.reports_dying {
             Domain::new(key, life).with_incarnation(guest.incarnation)
         } else if life == Life::Dying {
             // XEN_DOMINF_dying stays clear until the domain is dead.
             Domain::new(key, Life::Alive)
         } else {
             Domain::new(key, life)
-        }
+        };
+        domain
+            .with_paused(guest.paused)
+            .with_shutdown(guest.shutdown.map(Into::into))
     }
 }
 

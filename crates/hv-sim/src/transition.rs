@@ -102,6 +102,8 @@ impl Transition<'_> {
             Event::MigrateEnd { source, target } => self.migrate_end(*source, *target)?,
             Event::Shutdown { domid, reason } => self.shut_down(*domid, *reason)?,
             Event::Resume { domid } => self.resume(*domid)?,
+            Event::Pause { domid } => self.managed(*domid)?.paused = true,
+            Event::Unpause { domid } => self.managed(*domid)?.paused = false,
             Event::Destroy { domid, until } => self.destroy(*domid, *until)?,
             Event::Kill { domid } => self.managed(*domid)?.stage = Stage::Dying,
             Event::SoftReset { domid } => self.soft_reset(*domid)?,

@@ -145,7 +145,10 @@ impl Privcmd {
             life => life,
         };
         Ok(Some(
-            Domain::new(domain.key, life).with_incarnation(state.unique_id),
+            Domain::new(domain.key, life)
+                .with_incarnation(state.unique_id)
+                .with_paused(domain.paused)
+                .with_shutdown(domain.shutdown),
         ))
     }
 

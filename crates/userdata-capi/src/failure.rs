@@ -163,6 +163,7 @@ pub(crate) fn of_userdata(kind: &UserdataErrorKind) -> Code {
         UserdataErrorKind::Userid(_) | UserdataErrorKind::SameDomain => Code::Inval,
         UserdataErrorKind::LimitExceeded { .. } => Code::Limit,
         UserdataErrorKind::Hypervisor(error) => of_hypervisor(error.kind()),
+        UserdataErrorKind::NotHere(_) => Code::Elsewhere,
         UserdataErrorKind::Store(error) => of_store(error.kind()),
         UserdataErrorKind::GaveUp { .. } => Code::Precondition,
         UserdataErrorKind::ClosureFailed(_) => Code::Callback,
@@ -175,12 +176,19 @@ pub(crate) fn of_store(kind: &StoreErrorKind) -> Code {
         StoreErrorKind::Refused(Refused::NoSuchDomain) => Code::NoDomain,
         StoreErrorKind::Refused(Refused::BeingDestroyed) => Code::Destroying,
         StoreErrorKind::Refused(Refused::Unknown(error)) => of_hypervisor(error.kind()),
+        StoreErrorKind::Refused(
+            Refused::Elsewhere(_) | Refused::NotAMember | Refused::NotRunning | Refused::NotMoving,
+        ) => Code::Elsewhere,
+        StoreErrorKind::OutcomeUnknown { .. } => Code::OutcomeUnknown,
         StoreErrorKind::Empty
         | StoreErrorKind::NotRegular(_)
+        | StoreErrorKind::Damaged(_)
         | StoreErrorKind::ChangedWhileRead => Code::Damaged,
         StoreErrorKind::LimitExceeded { .. } => Code::Limit,
         StoreErrorKind::PreconditionFailed { .. } => Code::Precondition,
-        StoreErrorKind::DeadlinePassed { .. } | StoreErrorKind::Held => Code::Deadline,
+        StoreErrorKind::DeadlinePassed { .. }
+        | StoreErrorKind::Unreachable { .. }
+        | StoreErrorKind::Held => Code::Deadline,
         StoreErrorKind::NotPermitted(_) | StoreErrorKind::ReadOnly(_) => Code::Permission,
         StoreErrorKind::NoSpace(_) => Code::NoSpace,
         StoreErrorKind::LockLost { .. } => Code::LockLost,

@@ -81,8 +81,9 @@ pub(crate) struct Outcome {
 /// `list`.
 #[derive(Serialize)]
 #[serde(tag = "schema", rename = "userdata/list/1")]
-pub(crate) struct List {
-    pub(crate) values: Vec<Listed>,
+pub(crate) struct List<V> {
+    /// A sequence of [`Listed`].
+    pub(crate) values: V,
 }
 
 /// One value in a list.

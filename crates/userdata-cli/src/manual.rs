@@ -97,6 +97,9 @@ begun and not completed. The last line has totals.
   busy         another process holds its lock for longer than a second
   failed       its files cannot be locked or read
 
+In the layout tree a sweep also removes what earlier boots of the host left, and what killed
+processes left in the directories of domains. It reports only how many files that were.
+
 A dry run asks without the locks, and does not show the marks of living domains that a sweep may
 remove.
 

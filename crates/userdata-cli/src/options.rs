@@ -35,8 +35,8 @@ pub(crate) type HostData<'host> = Userdata<&'host Host, FileStore<OsDirectory>>;
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options of every command, before or after it")]
 pub(crate) struct Options {
-    /// The directory of the files. Default on Xen: /var/lib/xen, with the layout tree /run/userdata;
-    /// for a host that is simulated in FILE: FILE.userdata, with the layout tree FILE.tree
+    /// The directory of the files. Default on Xen: /var/lib/xen, in the layout tree /run/userdata;
+    /// for a host that is simulated in FILE: FILE.userdata, in the layout tree FILE.tree
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     #[arg(env = "USERDATA_DIR", hide_env_values = true)]
     dir: Option<PathBuf>,

@@ -1,7 +1,7 @@
 //! `Output`: results on standard output, as text or as one JSON document; notes on standard error.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 
 use anstream::AutoStream;
 use comfy_table::{Table, presets};
@@ -40,6 +40,19 @@ impl Output {
         } else {
             self.write(text().as_bytes())
         }
+    }
+
+    /// Writes what `write` writes, piece by piece.
+    pub(crate) fn stream(
+        self,
+        write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let streamed = standard::output().and_then(|stdout| {
+            let mut stdout = BufWriter::new(stdout);
+            write(&mut stdout)?;
+            stdout.flush()
+        });
+        streamed.map_err(Failure::Output)
     }
 
     /// Writes bytes as they are.

@@ -27,6 +27,8 @@ pub(crate) enum Status {
     LimitExceeded = 8,
     NotPermitted = 9,
     BeingDestroyed = 10,
+    OutcomeUnknown = 11,
+    Elsewhere = 12,
 }
 
 impl Status {
@@ -43,6 +45,8 @@ impl Status {
         Self::LimitExceeded,
         Self::NotPermitted,
         Self::BeingDestroyed,
+        Self::OutcomeUnknown,
+        Self::Elsewhere,
     ];
 
     /// The number.
@@ -64,6 +68,8 @@ impl Status {
             Self::LimitExceeded => "limit_exceeded",
             Self::NotPermitted => "not_permitted",
             Self::BeingDestroyed => "being_destroyed",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Elsewhere => "elsewhere",
         }
     }
 
@@ -83,6 +89,8 @@ impl Status {
             Self::LimitExceeded => "a value is larger than --max-size, or an archive has too many",
             Self::NotPermitted => "not permitted",
             Self::BeingDestroyed => "the domain is being destroyed",
+            Self::OutcomeUnknown => "it is not known whether the change was made",
+            Self::Elsewhere => "the data belongs to another host, or this one is not a member",
         }
     }
 }
@@ -147,6 +155,7 @@ impl From<&UserdataErrorKind> for Status {
             UserdataErrorKind::Userid(_) | UserdataErrorKind::SameDomain => Self::Usage,
             UserdataErrorKind::LimitExceeded { .. } => Self::LimitExceeded,
             UserdataErrorKind::Hypervisor(error) => error.kind().into(),
+            UserdataErrorKind::NotHere(_) => Self::Elsewhere,
             UserdataErrorKind::Store(error) => error.kind().into(),
             UserdataErrorKind::GaveUp { .. } => Self::PreconditionFailed,
             _ => Self::Failure,
@@ -172,12 +181,22 @@ impl From<&StoreErrorKind> for Status {
             StoreErrorKind::Refused(Refused::NoSuchDomain) => Self::NoSuchDomain,
             StoreErrorKind::Refused(Refused::BeingDestroyed) => Self::BeingDestroyed,
             StoreErrorKind::Refused(Refused::Unknown(error)) => error.kind().into(),
+            StoreErrorKind::Refused(
+                Refused::Elsewhere(_)
+                | Refused::NotAMember
+                | Refused::NotRunning
+                | Refused::NotMoving,
+            ) => Self::Elsewhere,
+            StoreErrorKind::OutcomeUnknown { .. } => Self::OutcomeUnknown,
             StoreErrorKind::Empty
             | StoreErrorKind::NotRegular(_)
+            | StoreErrorKind::Damaged(_)
             | StoreErrorKind::ChangedWhileRead => Self::Damaged,
             StoreErrorKind::LimitExceeded { .. } => Self::LimitExceeded,
             StoreErrorKind::PreconditionFailed { .. } => Self::PreconditionFailed,
-            StoreErrorKind::DeadlinePassed { .. } => Self::DeadlinePassed,
+            StoreErrorKind::DeadlinePassed { .. } | StoreErrorKind::Unreachable { .. } => {
+                Self::DeadlinePassed
+            }
             StoreErrorKind::NotPermitted(_) => Self::NotPermitted,
             StoreErrorKind::NameTooLong(_) => Self::Usage,
             _ => Self::Failure,
@@ -260,6 +279,8 @@ mod tests {
                 (8, "limit_exceeded"),
                 (9, "not_permitted"),
                 (10, "being_destroyed"),
+                (11, "outcome_unknown"),
+                (12, "elsewhere"),
             ]
         );
     }

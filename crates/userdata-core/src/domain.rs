@@ -101,6 +101,42 @@ pub struct Domain {
     /// A number that no other domain of this boot gets: `unique_id` of
     /// `XEN_DOMCTL_get_domain_state` in Xen 4.21 and later, `None` before.
     pub incarnation: Option<u64>,
+    /// Whether its toolstack has paused it (`XEN_DOMINF_paused`).
+    pub paused: bool,
+    /// Why it has shut down (`XEN_DOMINF_shutdown`), if it has. The domain exists all the same.
+    pub shutdown: Option<Shutdown>,
+}
+
+/// Why a guest has shut down: Xen's `SHUTDOWN_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+#[non_exhaustive]
+pub enum Shutdown {
+    /// 0: it has switched itself off.
+    Poweroff,
+    /// 1: it wants to be started again.
+    Reboot,
+    /// 2: it is suspended, as the source of a migration is when the destination may run already.
+    Suspend,
+    /// 3: it has crashed.
+    Crash,
+    /// A reason that this library does not know.
+    Other(u8),
+}
+
+impl Shutdown {
+    /// The reason with this number.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Self {
+        match number {
+            0 => Self::Poweroff,
+            1 => Self::Reboot,
+            2 => Self::Suspend,
+            3 => Self::Crash,
+            other => Self::Other(other),
+        }
+    }
 }
 
 impl Domain {
@@ -111,7 +147,30 @@ impl Domain {
             key,
             life,
             incarnation: None,
+            paused: false,
+            shutdown: None,
         }
+    }
+
+    /// The same, if its toolstack has, or has not, paused it.
+    #[must_use]
+    pub const fn with_paused(mut self, paused: bool) -> Self {
+        self.paused = paused;
+        self
+    }
+
+    /// The same, if it has shut down for this reason.
+    #[must_use]
+    pub const fn with_shutdown(mut self, shutdown: Option<Shutdown>) -> Self {
+        self.shutdown = shutdown;
+        self
+    }
+
+    /// Whether its guest runs, or would if it got processor time: it is alive, and neither paused
+    /// nor shut down.
+    #[must_use]
+    pub const fn runs(&self) -> bool {
+        matches!(self.life, Life::Alive) && !self.paused && self.shutdown.is_none()
     }
 
     /// The same with the hypervisor's number for this incarnation.

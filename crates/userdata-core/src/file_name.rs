@@ -3,6 +3,7 @@
 mod domain_directory;
 mod kind;
 mod selection;
+mod written;
 
 use std::fmt;
 use std::io::Write as _;

@@ -45,7 +45,7 @@ pub mod value;
 #[cfg(feature = "serde")]
 mod serde_text;
 
-pub use domain::{Domain, DomainKey, Domid, Life};
+pub use domain::{Domain, DomainKey, Domid, Life, Shutdown};
 pub use hypervisor::Hypervisor;
 pub use store::Store;
 pub use userid::{Userid, WritableUserid};

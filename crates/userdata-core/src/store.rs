@@ -3,6 +3,7 @@
 mod change;
 mod durability;
 mod error;
+mod home;
 mod owned;
 mod record;
 mod refused;
@@ -20,6 +21,7 @@ use crate::{DomainKey, Userid, Value};
 pub use change::{Clash, Cleared, Done, Expect, Keep, Op, Put, Reclaimed, StoredAll};
 pub use durability::Durability;
 pub use error::{Operation, StoreError, StoreErrorKind};
+pub use home::{Attempt, AttemptError, Home, HostName, HostNameError, Stage};
 pub use owned::{Owned, Record};
 pub use record::{Condition, Entry, FileType, Found};
 pub use refused::Refused;
@@ -65,6 +67,29 @@ pub trait Store: Send + Sync {
     ///
     /// A damaged or empty record is an error, never `None`.
     fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError>;
+
+    /// Reads the value under `userid` into `buffer`, and returns its size; `None` if there is none.
+    /// As [`Store::get`], for a caller that wants no allocation; an engine that can't avoid it need
+    /// not have this method.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::get`], and [`StoreErrorKind::BufferTooSmall`] if the value does not fit; then
+    /// the buffer is as it was.
+    fn get_into(
+        &self,
+        domain: &DomainKey,
+        userid: &Userid,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, StoreError> {
+        let Some(value) = self.get(domain, userid)? else {
+            return Ok(None);
+        };
+        value
+            .copy_to(buffer)
+            .map(Some)
+            .map_err(|kind| StoreError::new(Operation::Read, userid.as_bytes(), kind))
+    }
 
     /// The entry that a listing shows for the value under `userid`; the value is not read.
     ///
@@ -246,6 +271,10 @@ pub struct State {
     pub closing: bool,
     /// The store keeps data by uuid alone, so that all domids with this uuid share it.
     pub shared_by_uuid: bool,
+    /// Another incarnation of this host, of the same uuid, that holds the data, in a store with one
+    /// home for each uuid. A change that is admitted removes its data, so it is admitted only if
+    /// the hypervisor, asked now, says that this incarnation is absent or dead.
+    pub displaces: Option<DomainKey>,
 }
 
 impl State {
@@ -255,7 +284,15 @@ impl State {
         Self {
             closing,
             shared_by_uuid: false,
+            displaces: None,
         }
+    }
+
+    /// The same state, if the change would remove the data of this incarnation.
+    #[must_use]
+    pub const fn with_displaced(mut self, displaces: Option<DomainKey>) -> Self {
+        self.displaces = displaces;
+        self
     }
 
     /// The same state, in a store that does, or does not, keep data by uuid alone.
@@ -275,6 +312,14 @@ macro_rules! forward {
                 userid: &Userid,
             ) -> Result<Option<Value>, StoreError> {
                 (**self).get(domain, userid)
+            }
+            fn get_into(
+                &self,
+                domain: &DomainKey,
+                userid: &Userid,
+                buffer: &mut [u8],
+            ) -> Result<Option<usize>, StoreError> {
+                (**self).get_into(domain, userid, buffer)
             }
             fn stat(
                 &self,

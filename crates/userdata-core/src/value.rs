@@ -7,6 +7,8 @@ use std::str::FromStr;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use crate::store::StoreErrorKind;
+
 /// The bytes of one value, exactly as they were stored.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Value(Vec<u8>);
@@ -28,6 +30,19 @@ impl Value {
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
+    }
+
+    /// Copies the bytes to the beginning of a buffer, and returns how many they are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::BufferTooSmall`]; then the buffer is as it was.
+    pub fn copy_to(&self, buffer: &mut [u8]) -> Result<usize, StoreErrorKind> {
+        let size = self.0.len();
+        let too_small = StoreErrorKind::BufferTooSmall { size: size as u64 };
+        let place = buffer.get_mut(..size).ok_or(too_small)?;
+        place.copy_from_slice(&self.0);
+        Ok(size)
     }
 
     /// The version of these bytes, computed by this call.

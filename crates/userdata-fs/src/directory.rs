@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use userdata_core::store::FileType;
 
-use crate::{Errno, Name, Turn};
+use crate::{Errno, Name, Promises, Turn};
 
 /// A directory that is open, and the calls that a store makes on it.
 ///
@@ -158,6 +158,41 @@ pub trait Directory: Send + Sync + Sized + 'static {
     ///
     /// As in `fsync(2)`. `EIO` may be the error of any earlier write.
     fn sync_file(&self, file: &Self::File) -> Result<(), Errno>;
+
+    /// `sync_file_range(fd, 0, 0, WAIT_BEFORE|WRITE|WAIT_AFTER)`: writes the file's bytes to the
+    /// disk and waits until the disk has them, without a flush of its cache. A crash may still lose
+    /// any part of them, until the cache is flushed. On a file system with
+    /// [`Promises::one_barrier`], a change of a name that is made after this call survives a crash
+    /// only together with the bytes.
+    ///
+    /// Must not be repeated after a failure, as [`Directory::sync_file`].
+    ///
+    /// # Errors
+    ///
+    /// `EIO`, `ENOSPC` or `EDQUOT` if the bytes are lost; `ENOSYS` if the kernel has no such call.
+    fn write_back(&self, file: &Self::File) -> Result<(), Errno>;
+
+    /// `fsync(fd)`: once it has returned, the file's bytes and attributes survive a crash. On a
+    /// file system with [`Promises::one_barrier`], so do its names.
+    ///
+    /// Must not be repeated after a failure, as [`Directory::sync_file`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::sync_file`].
+    fn sync_file_and_name(&self, file: &Self::File) -> Result<(), Errno>;
+
+    /// `syncfs(fd)`: makes everything durable that was written to the file system before, the files
+    /// of other programs included. Without [`Promises::sync_all`] it may return success although
+    /// bytes are lost.
+    ///
+    /// # Errors
+    ///
+    /// `EIO`, `ENOSPC` or `EDQUOT` if bytes of any file were lost since `file` was opened.
+    fn sync_all(&self, file: &Self::File) -> Result<(), Errno>;
+
+    /// `fstatfs(dir)`: what the file system promises. It is asked once, and then remembered.
+    fn promises(&self) -> Promises;
 
     /// `renameat(dir, from, dir, to)`: renames a file, and replaces the file that has the new name.
     /// Atomic for other processes. After a crash the new name belongs to the old file or to the new

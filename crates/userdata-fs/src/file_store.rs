@@ -198,6 +198,25 @@ impl<D: Directory> Store for FileStore<D> {
         Ok(value)
     }
 
+    fn get_into(
+        &self,
+        domain: &DomainKey,
+        userid: &Userid,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, StoreError> {
+        if let Layout::Tree(_) = self.layout {
+            let value = self.get(domain, userid)?;
+            let copied = value.map(|value| value.copy_to(buffer)).transpose();
+            return copied
+                .map_err(|kind| StoreError::new(Operation::Read, userid.as_bytes(), kind));
+        }
+        let size = self.read_into(domain, userid, buffer)?;
+        if size.is_none() {
+            self.check_place(Operation::Read, userid.as_bytes())?;
+        }
+        Ok(size)
+    }
+
     fn stat(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Entry>, StoreError> {
         let name = self.data_name(domain, userid)?;
         let entry = match &self.layout {

@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use userdata_core::DomainKey;
 use userdata_core::file_name::{DomainSelection, FileName, Kind};
 use userdata_core::store::{Condition, Entry, FileType, Found, Operation, StoreError};
+use userdata_core::{DomainKey, Userid};
 
 use crate::failure::kind_of;
 use crate::layout::Layout;
@@ -18,14 +18,32 @@ const FILES_USUAL: usize = 8;
 impl<D: Directory> FileStore<D> {
     /// The values of one domain, in order of userid.
     pub(crate) fn entries(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError> {
-        let names = self.names_of(domain)?;
-        let mut entries = Vec::with_capacity(names.len());
-        // Names of one domain and one kind are in order of their userids.
-        for name in names.iter().filter(|name| name.kind() == Kind::Data) {
+        let userids = self.userids_of(domain)?;
+        let mut entries = Vec::with_capacity(userids.len());
+        // Of each value only the userid is kept meanwhile: a domain may have very many.
+        for userid in userids {
+            let name = self.data_name(domain, &userid)?;
             // A value that was removed after the directory was read is not listed.
-            entries.extend(self.entry(name)?);
+            entries.extend(self.entry(&name)?);
         }
         Ok(entries)
+    }
+
+    /// The userids of one domain's values, in order.
+    fn userids_of(&self, domain: &DomainKey) -> Result<Vec<Userid>, StoreError> {
+        let selection = DomainSelection::new(self.format, domain);
+        let mut userids = Vec::with_capacity(FILES_USUAL);
+        let listed = self.directory.list(&mut |name| {
+            let name = selection.select(name.as_bytes());
+            let data = name.filter(|name| name.kind() == Kind::Data);
+            userids.extend(data.map(|name| name.userid()));
+            ControlFlow::Continue(())
+        });
+        listed.map_err(|errno| unlisted(&domain.to_string(), errno))?;
+        userids.sort_unstable();
+        // The kernel may show a name twice if the directory changes meanwhile.
+        userids.dedup();
+        Ok(userids)
     }
 
     /// The names of all files of one domain, in order.

@@ -307,6 +307,11 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         &self.domain
     }
 
+    /// The lock file.
+    pub(crate) const fn file(&self) -> Option<&D::File> {
+        self.file.as_ref()
+    }
+
     pub(crate) fn name(&self) -> &FileName {
         &self.name
     }

@@ -2,9 +2,10 @@
 
 use std::ffi::OsStr;
 use std::ops::ControlFlow;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RawDir, RenameFlags, ResolveFlags, Stat};
@@ -12,7 +13,8 @@ use rustix::rand::GetRandomFlags;
 use rustix::thread::{ClockId, NanosleepRelativeResult};
 use userdata_core::store::FileType;
 
-use crate::{Directory, Errno, Identity, LockMode, Metadata, Name, Turn};
+use crate::write_back::write_back;
+use crate::{Directory, Errno, Identity, LockMode, Metadata, Name, Promises, Turn};
 
 /// How many bytes of names one `getdents64` fetches: about four hundred names of userdata. A larger
 /// buffer would take fewer calls, but would not fit into the processor's first cache.
@@ -40,6 +42,7 @@ pub struct OsDirectory {
     path: Option<PathBuf>,
     /// The directory at the path when it was opened; unknown for a child.
     identity: Option<Identity>,
+    promises: OnceLock<Promises>,
 }
 
 /// A file of the operating system that is open.
@@ -63,6 +66,7 @@ impl OsDirectory {
             descriptor,
             path: Some(path),
             identity: Some(identity),
+            promises: OnceLock::new(),
         })
     }
 
@@ -109,6 +113,7 @@ impl From<OwnedFd> for OsDirectory {
             descriptor,
             path: None,
             identity: None,
+            promises: OnceLock::new(),
         }
     }
 }
@@ -202,6 +207,24 @@ impl Directory for OsDirectory {
         Ok(rustix::fs::fdatasync(&file.0)?)
     }
 
+    fn write_back(&self, file: &OsFile) -> Result<(), Errno> {
+        write_back(file.0.as_fd())
+    }
+
+    fn sync_file_and_name(&self, file: &OsFile) -> Result<(), Errno> {
+        Ok(rustix::fs::fsync(&file.0)?)
+    }
+
+    fn sync_all(&self, file: &OsFile) -> Result<(), Errno> {
+        Ok(rustix::fs::syncfs(&file.0)?)
+    }
+
+    fn promises(&self) -> Promises {
+        *self
+            .promises
+            .get_or_init(|| Promises::of(self.descriptor.as_fd()))
+    }
+
     fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {
         self.rename_into(from, self, to)
     }
@@ -256,6 +279,7 @@ impl Directory for OsDirectory {
             descriptor,
             path: path.map(|path| below(path, name)),
             identity: None,
+            promises: self.promises.clone(),
         })
     }
 

@@ -10,6 +10,10 @@ use crate::lock::HeldLock;
 use crate::replace::NAMES_MAX;
 use crate::{Directory, Errno};
 
+/// From how many values on one sync of the whole file system takes the place of a sync of each
+/// file. It costs as much as two or three of them, and writes the files of other programs, too.
+const BATCH_MIN: usize = 8;
+
 /// One value that is in a temporary file and not yet renamed.
 struct Staged {
     temporary: FileName,
@@ -42,12 +46,23 @@ impl<D: Directory> HeldLock<'_, D> {
                 Compared::Kept => done.kept.push(name.userid()),
             }
         }
+        let in_batch = puts.len() >= BATCH_MIN
+            && durability != Durability::Process
+            && self.file().is_some()
+            && self.store().directory.promises().sync_all;
+        let each = match in_batch {
+            true => Durability::Process,
+            false => durability,
+        };
         let mut staged = Vec::with_capacity(puts.len());
         for (name, put, replaces) in puts {
-            match self.stage(name, put, replaces, durability) {
+            match self.stage(name, put, replaces, each) {
                 Ok(one) => staged.push(one),
                 Err(error) => return Err(self.discard_all(&staged, error)),
             }
+        }
+        if in_batch && let Err(error) = self.sync_all() {
+            return Err(self.discard_all(&staged, error));
         }
         done.failed = self.name_all(&staged)?;
         if !staged.is_empty() {
@@ -63,6 +78,19 @@ impl<D: Directory> HeldLock<'_, D> {
         }
         done.stored = staged.iter().map(|one| one.name.userid()).collect();
         Ok(Done::StoredAll(done))
+    }
+
+    /// Makes everything durable that was written so far. Never to be called after a rename of a
+    /// value: until it returns, a crash may keep the name and lose the bytes.
+    fn sync_all(&self) -> Result<(), StoreError> {
+        // The lock file was opened before anything was written, so no error is missed.
+        let synced = self.file().map_or(Err(Errno::BADF), |file| {
+            self.store().directory.sync_all(file)
+        });
+        synced.map_err(|errno| {
+            let domain = self.domain().to_string();
+            StoreError::new(Operation::SyncFile, domain, kind_of(errno))
+        })
     }
 
     fn compare(

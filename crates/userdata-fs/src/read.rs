@@ -10,7 +10,7 @@ use crate::{Directory, Errno, FileStore, Metadata};
 
 /// How often a value may change while it is read before the reader gives up. A rename replaces a
 /// value as a whole, so only a program that writes into the file can cause this.
-const READS_MAX: u32 = 4;
+pub(crate) const READS_MAX: u32 = 4;
 
 /// How many bytes a `Vec` can have.
 const LENGTH_MAX: usize = isize::MAX as usize;

@@ -26,6 +26,15 @@ impl<D: Directory> HeldLock<'_, D> {
     ) -> Result<Done, StoreError> {
         let directory = &*self.store().directory;
         self.store().expect(name, expect, self.timeout())?;
+        // In a tree the directories that were made have to be synced, too.
+        let is_flat = self.in_tree().is_none();
+        if is_flat && durability == Durability::Full && directory.promises().one_barrier {
+            let displaced = self.put_with_one_barrier(name, data.as_bytes())?;
+            return Ok(Done::Stored {
+                durability,
+                displaced,
+            });
+        }
         let temporary = self.write_temporary(data.as_bytes(), durability)?;
         let displaced = self
             .displaced(name)
@@ -66,7 +75,7 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 
     /// The type of the file that a rename to this name replaces, if it is not a regular file.
-    fn displaced(&self, name: &FileName) -> Result<Option<FileType>, StoreError> {
+    pub(crate) fn displaced(&self, name: &FileName) -> Result<Option<FileType>, StoreError> {
         match self.store().directory.metadata_at(name.into()) {
             Ok(metadata) => {
                 Ok(Some(metadata.file_type).filter(|found| *found != FileType::Regular))

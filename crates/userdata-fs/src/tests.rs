@@ -8,6 +8,7 @@ mod lining_up;
 mod locking;
 mod mock;
 mod moving;
+mod promises;
 mod putting_all;
 mod reading;
 mod snapshots;

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crate::{Directory, Errno, LockMode, Metadata, Name, Turn};
+use crate::{Directory, Errno, LockMode, Metadata, Name, Promises, Turn};
 
 /// How often a call is repeated because a signal came in between.
 const TRIES_MAX: u32 = 64;
@@ -100,6 +100,22 @@ impl<D: Directory> Directory for Uninterrupted<D> {
 
     fn sync_file(&self, file: &D::File) -> Result<(), Errno> {
         self.0.sync_file(file)
+    }
+
+    fn write_back(&self, file: &D::File) -> Result<(), Errno> {
+        self.0.write_back(file)
+    }
+
+    fn sync_file_and_name(&self, file: &D::File) -> Result<(), Errno> {
+        self.0.sync_file_and_name(file)
+    }
+
+    fn sync_all(&self, file: &D::File) -> Result<(), Errno> {
+        self.0.sync_all(file)
+    }
+
+    fn promises(&self) -> Promises {
+        self.0.promises()
     }
 
     fn rename(&self, from: Name<'_>, to: Name<'_>) -> Result<(), Errno> {

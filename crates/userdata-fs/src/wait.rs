@@ -10,6 +10,9 @@ use crate::{Directory, Errno, FileStore};
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 const PAUSE_MIN: Duration = Duration::from_micros(50);
 
+/// A pause is at most this part of the time that is left.
+const NEAR: u32 = 8;
+
 /// The time that one call may wait, all its waits together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timeout {
@@ -42,6 +45,12 @@ impl Timeout {
         StoreErrorKind::DeadlinePassed { waited }
     }
 
+    /// The time at which this much of the timeout remains.
+    const fn moment(&self, remaining: Duration) -> Duration {
+        self.started
+            .saturating_add(self.length.saturating_sub(remaining))
+    }
+
     fn waited<D: Directory>(&self, directory: &D) -> Duration {
         directory.now().saturating_sub(self.started)
     }
@@ -63,13 +72,37 @@ impl<'a, D: Directory> Retries<'a, D> {
         }
     }
 
-    /// Pauses before the next try, unless the timeout has ended.
+    /// Pauses before the next try, unless the timeout has ended. The longest pause doubles from try
+    /// to try up to 5 ms, and shrinks again as the timeout comes near, so that a waiting process
+    /// tries most often when it is about to give up. The pause itself is between half of the
+    /// longest one and all of it, so that processes that began to wait together do not try
+    /// together.
     pub(crate) fn pause(&mut self) -> Result<(), StoreErrorKind> {
         let remaining = self.timeout.remaining(self.directory)?;
-        self.directory.pause(self.pause.min(remaining));
+        let near = (remaining / NEAR).max(PAUSE_MIN);
+        let longest = self.pause.min(near);
+        let span = jittered(longest, self.timeout.moment(remaining));
+        self.directory.pause(span.min(remaining));
         self.pause = (self.pause * 2).min(PAUSE_MAX);
         Ok(())
     }
+}
+
+/// A span between half of the longest one and all of it. The nanoseconds of the clock decide: they
+/// differ from process to process, cost no further call, and leave a simulation deterministic.
+fn jittered(longest: Duration, now: Duration) -> Duration {
+    let half = longest / 2;
+    let most = u64::try_from(half.as_nanos()).unwrap_or(u64::MAX);
+    let drawn = mixed(u64::from(now.subsec_nanos()) ^ now.as_secs()) % most.saturating_add(1);
+    half + Duration::from_nanos(drawn)
+}
+
+/// The output function of SplitMix64: nearby numbers become unrelated ones.
+const fn mixed(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 impl<D: Directory> FileStore<D> {
@@ -97,5 +130,22 @@ impl<D: Directory> FileStore<D> {
                 opened => return Ok(opened),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_between_half_of_the_longest_and_all_of_it() {
+        let longest = Duration::from_millis(4);
+        let spans = (0..1000).map(|n| jittered(longest, Duration::from_nanos(n)));
+        let spans: Vec<_> = spans.collect();
+        let (least, most) = (spans.iter().min().unwrap(), spans.iter().max().unwrap());
+        assert!(*least >= longest / 2 && *most <= longest);
+        // They are spread over the whole range.
+        assert!(*least < longest * 6 / 10 && *most > longest * 9 / 10);
+        assert_eq!(jittered(Duration::ZERO, Duration::ZERO), Duration::ZERO);
     }
 }

@@ -57,6 +57,8 @@ pub struct StoreUnderTest {
     client: Box<dyn Fn() -> Box<dyn Store> + Send + Sync>,
     value_max: Option<u64>,
     tells_domids_apart: bool,
+    one_home_per_uuid: bool,
+    counts_records: bool,
     damage: Option<Damage>,
 }
 
@@ -69,6 +71,8 @@ impl StoreUnderTest {
             client: Box::new(move || Box::new(client())),
             value_max: None,
             tells_domids_apart: true,
+            one_home_per_uuid: false,
+            counts_records: true,
             damage: None,
         }
     }
@@ -86,6 +90,24 @@ impl StoreUnderTest {
     #[must_use]
     pub fn keeping_data_by_uuid_alone(mut self) -> Self {
         self.tells_domids_apart = false;
+        self
+    }
+
+    /// Says that the store has one home for each uuid, as a pool of hosts does: a change of another
+    /// domid with the same uuid removes the values of the first. It need not take Domain-0 or the
+    /// nil uuid. Statements about such domains then use other ones, or check nothing.
+    #[must_use]
+    pub fn with_one_home_per_uuid(mut self) -> Self {
+        self.tells_domids_apart = false;
+        self.one_home_per_uuid = true;
+        self
+    }
+
+    /// Says that [`Store::owners`] counts one record for each incarnation, whatever it has, as the
+    /// tree layout does, which finds a domain by the name of its directory.
+    #[must_use]
+    pub fn counting_no_records(mut self) -> Self {
+        self.counts_records = false;
         self
     }
 
@@ -123,10 +145,30 @@ impl StoreUnderTest {
         true
     }
 
+    /// Domain-0 with its nil uuid; in a pool of hosts, which has no data of it, another domain.
+    pub(crate) fn domain_zero(&self) -> DomainKey {
+        match self.one_home_per_uuid {
+            true => steps::domain(9, 99),
+            false => steps::domain(0, 0),
+        }
+    }
+
+    /// Whether the store has one home for each uuid.
+    #[must_use]
+    pub const fn has_one_home_per_uuid(&self) -> bool {
+        self.one_home_per_uuid
+    }
+
     /// Whether the store keeps the data of two domids with one uuid apart.
     #[must_use]
     pub const fn tells_domids_apart(&self) -> bool {
         self.tells_domids_apart
+    }
+
+    /// Whether [`Store::owners`] counts the records of each incarnation.
+    #[must_use]
+    pub const fn counts_records(&self) -> bool {
+        self.counts_records
     }
 }
 
@@ -135,6 +177,7 @@ impl fmt::Debug for StoreUnderTest {
         f.debug_struct("StoreUnderTest")
             .field("value_max", &self.value_max)
             .field("tells_domids_apart", &self.tells_domids_apart)
+            .field("counts_records", &self.counts_records)
             .finish_non_exhaustive()
     }
 }
@@ -166,6 +209,7 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             clearing_nothing_removes_nothing,
             a_value_can_be_put_behind_a_clear,
             a_clear_leaves_a_mark_that_is_held,
+            a_change_admitted_before_a_clear_is_not_made_behind_it,
         }
         clearing_many {
             each_of_many_domains_is_cleared_and_told,

@@ -147,6 +147,10 @@ pub enum UserdataErrorKind {
         /// The other domain.
         other: Domid,
     },
+    /// In a pool of hosts, the data belongs to another host or another incarnation, or this host
+    /// may not have it now. Nothing was changed.
+    #[error(transparent)]
+    NotHere(Refused),
     /// The value under this userid can be read, but this call may not change it.
     #[error(transparent)]
     Userid(UseridError),
@@ -204,6 +208,10 @@ impl From<Refused> for UserdataErrorKind {
             Refused::ExistsAgain => Self::ExistsAgain,
             Refused::UuidShared { other } => Self::UuidShared { other },
             Refused::Unknown(error) => Self::Hypervisor(error),
+            Refused::Elsewhere(_)
+            | Refused::NotAMember
+            | Refused::NotRunning
+            | Refused::NotMoving => Self::NotHere(refused),
             _ => Self::NoSuchDomain,
         }
     }

@@ -55,6 +55,8 @@ mod options;
 mod outcome;
 mod protocol;
 mod read;
+mod retrieve_into;
+mod store_all;
 pub mod sweep;
 mod target;
 mod update;

@@ -45,6 +45,9 @@ pub(crate) fn admit_store(
     key: &DomainKey,
     state: &State,
 ) -> Result<(), Refused> {
+    if let Some(other) = &state.displaces {
+        admit_displacement(hypervisor, other)?;
+    }
     if state.closing || hypervisor.leaving(key).map_err(Refused::Unknown)? {
         return Err(Refused::BeingDestroyed);
     }
@@ -61,6 +64,14 @@ pub(crate) fn admit_removal(hypervisor: &impl Hypervisor, key: &DomainKey) -> Re
     match life_of(hypervisor, key)? {
         Some(Life::Alive | Life::Dying) => Ok(()),
         _ => Err(Refused::NoSuchDomain),
+    }
+}
+
+/// Refuses unless the other incarnation, whose data the change would remove, is proven gone.
+fn admit_displacement(hypervisor: &impl Hypervisor, other: &DomainKey) -> Result<(), Refused> {
+    match life_of(hypervisor, other)? {
+        None | Some(Life::Dead) => Ok(()),
+        Some(_) => Err(Refused::UuidShared { other: other.domid }),
     }
 }
 

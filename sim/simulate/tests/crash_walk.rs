@@ -86,6 +86,7 @@ fn a_store_that_does_not_sync_the_file_is_found() {
     let bug = WithoutSyncs {
         files: true,
         directories: false,
+        ..WithoutSyncs::default()
     };
     for format in [NameFormat::Libxl, NameFormat::Seed] {
         let scene = scene(format);
@@ -109,6 +110,7 @@ fn a_change_that_does_not_sync_the_directory_is_found() {
     let bug = WithoutSyncs {
         files: false,
         directories: true,
+        ..WithoutSyncs::default()
     };
     let scene = scene(NameFormat::Libxl);
     let before = scene.protocols(Durability::Full);
@@ -140,6 +142,7 @@ fn a_chosen_cut_is_one_of_those_that_a_walk_makes() {
         let bug = WithoutSyncs {
             files,
             directories: false,
+            ..WithoutSyncs::default()
         };
         let all = walk(&scene, &store, model, bug);
         let walk = CrashWalk {

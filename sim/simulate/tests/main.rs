@@ -9,6 +9,8 @@ mod crash_walk;
 #[cfg(test)]
 mod fault_walk;
 #[cfg(test)]
+mod promises;
+#[cfg(test)]
 mod schedules;
 #[cfg(test)]
 mod small_schedules;

@@ -105,6 +105,9 @@ pub(crate) struct Content {
     durable: Bytes,
     /// What may be on the disk besides, in the order in which it was done.
     pending: Vec<Piece>,
+    /// How many of the pending pieces were written back, and the number of the next change of a
+    /// name at that moment: if that one is on the disk, or a later one, then so are they.
+    written_back: Option<(usize, u64)>,
 }
 
 impl Content {
@@ -113,6 +116,7 @@ impl Content {
             cached: bytes.clone(),
             durable: bytes,
             pending: Vec::new(),
+            written_back: None,
         }
     }
 
@@ -155,8 +159,29 @@ impl Content {
         }
     }
 
+    /// Everything that was written is in the cache of the disk. `next` is the number of the change
+    /// of a name that is made next.
+    pub(crate) fn write_back(&mut self, next: u64) {
+        self.written_back = Some((self.pending.len(), next));
+    }
+
+    /// The same content on a disk that holds every change of a name before this number.
+    pub(crate) fn behind(&self, changes: u64) -> Self {
+        let mut content = self.clone();
+        if let Some((pieces, next)) = self.written_back
+            && next < changes
+        {
+            for piece in content.pending.drain(..pieces.min(self.pending.len())) {
+                apply(&mut content.durable, &piece);
+            }
+            content.written_back = None;
+        }
+        content
+    }
+
     /// Everything that was written is on the disk.
     pub(crate) fn sync(&mut self) {
+        self.written_back = None;
         for piece in std::mem::take(&mut self.pending) {
             apply(&mut self.durable, &piece);
         }
@@ -164,8 +189,10 @@ impl Content {
 
     /// A write to the disk failed: the kernel takes the pages for clean all the same, so that
     /// readers go on seeing the new bytes, the disk keeps the old ones, and the next sync succeeds.
+    /// Bytes that were written back before are not lost.
     pub(crate) fn lose_writeback(&mut self) {
-        self.pending.clear();
+        let kept = self.written_back.map_or(0, |(pieces, _)| pieces);
+        self.pending.truncate(kept);
     }
 
     /// In how many ways a crash can leave this file, and how often a way is counted.

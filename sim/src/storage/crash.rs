@@ -108,7 +108,7 @@ impl<'a> CrashStates<'a> {
     #[must_use]
     pub fn state(&self, index: u128) -> Storage {
         let (names, files) = self.digits(index);
-        self.assemble(&self.names(names), &files)
+        self.assemble(names, &self.names(names), &files)
     }
 
     /// Every state, equal ones included.
@@ -159,7 +159,7 @@ impl<'a> CrashStates<'a> {
                         at += place * (choice % count);
                         choice /= count;
                     }
-                    (at, self.assemble(&folders, &self.digits(at).1))
+                    (at, self.assemble(index, &folders, &self.digits(at).1))
                 })
             })
             .filter(|(_, state)| seen.insert(state.tree()))
@@ -180,7 +180,8 @@ impl<'a> CrashStates<'a> {
         }
         for ((id, _), choice) in self.files.iter().zip(files.values()) {
             if let Some(Body::File(content)) = self.storage.nodes.get(id).map(|node| &node.body) {
-                let left = content.describe_crashed(self.model.sizes, *choice);
+                let (content, choice) = self.left_of(content, names, *choice);
+                let left = content.describe_crashed(self.model.sizes, choice);
                 let _ = writeln!(text, "file {}: {left}", id.0);
             }
         }
@@ -215,6 +216,17 @@ impl<'a> CrashStates<'a> {
             (NameOrder::Weak, Ok(bit)) => names >> bit.min(127) & 1 == 1,
             (NameOrder::Weak, Err(_)) => true,
         }
+    }
+
+    /// What the disk may hold of a file if these names are chosen, and the choice of its pieces:
+    /// those that were written back before a change that is kept are no longer to be chosen.
+    fn left_of(&self, content: &Content, names: u128, pieces: u128) -> (Content, u128) {
+        let journal = &self.storage.journal;
+        let last_kept = (0..journal.len()).rev().find(|at| self.keeps(names, *at));
+        let kept = journal.first() + last_kept.map_or(0, |at| at as u64 + 1);
+        let left = content.behind(kept);
+        let count = left.crash_count(self.model.sizes);
+        (left, pieces % count.max(1))
     }
 
     /// The directories that can be reached, with the names that the disk holds.
@@ -262,6 +274,7 @@ impl<'a> CrashStates<'a> {
     /// A file system with these names and, for the files that vary, these choices.
     fn assemble(
         &self,
+        choice: u128,
         folders: &BTreeMap<NodeId, Names>,
         files: &BTreeMap<NodeId, u128>,
     ) -> Storage {
@@ -291,8 +304,9 @@ impl<'a> CrashStates<'a> {
             }
             match &mut node.body {
                 Body::File(content) => {
-                    let choice = files.get(&id).copied().unwrap_or_default();
-                    *content = Content::durable(content.crashed(self.model.sizes, choice));
+                    let pieces = files.get(&id).copied().unwrap_or_default();
+                    let (left, pieces) = self.left_of(content, choice, pieces);
+                    *content = Content::durable(left.crashed(self.model.sizes, pieces));
                 }
                 Body::Directory(folder) => {
                     let names = folders.get(&id).cloned().unwrap_or_default();

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use userdata_core::Store as _;
 use userdata_core::store::Keep;
-use userdata_fs::{Directory as _, FileStore};
+use userdata_fs::{Directory as _, FileStore, LockMode};
 use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions};
 
 use super::{clear, domain, domain_directory, get, name, open, owner, paths, process, put};
@@ -123,23 +123,53 @@ fn a_clear_killed_at_any_step_removes_all_or_nothing() {
 }
 
 #[test]
-fn an_empty_directory_counts_as_a_leftover() {
+fn what_killed_writers_left_in_the_directories_of_domains_is_removed() {
     let disk = SimDisk::new(SimOptions::default());
     let (_, store) = process(&disk);
     put(&store, "xl", b"value").unwrap();
-    domain_directory(&disk).unlink(name("d.xl")).unwrap();
-    let mut shown = Vec::new();
-    let listed = store.owners(&mut |owned| {
-        shown.push((owned.owner.key(), owned.records, owned.leftovers));
-        ControlFlow::Continue(())
-    });
-    listed.unwrap();
-    assert_eq!(shown, [(Some(domain()), 0, true)]);
-    let age = std::time::Duration::ZERO;
-    clear(&store, Keep::AllButStale { age }).unwrap();
+    let directory = domain_directory(&disk);
+    for left in ["t.0", "c.closing"] {
+        directory
+            .close(directory.create(name(left)).unwrap())
+            .unwrap();
+    }
+    // By another process, which is at work.
+    let held = domain_directory(&disk);
+    held.lock_itself(LockMode::Exclusive).unwrap();
+    assert_eq!(store.reclaim(&mut || true).unwrap().records, 0);
+    held.unlock_itself().unwrap();
+    let reclaimed = store.reclaim(&mut || true).unwrap();
+    assert_eq!((reclaimed.records, reclaimed.failed.len()), (2, 0));
+    let files = [
+        "boot-boot-1",
+        "boot-boot-1/DOMAIN",
+        "boot-boot-1/DOMAIN/d.xl",
+        "trash",
+        "tree",
+    ];
+    let files = files.map(|path| path.replace("DOMAIN", &domain().to_string()));
+    assert_eq!(paths(&disk), files);
+    // An empty directory goes as well.
+    directory.unlink(name("d.xl")).unwrap();
+    assert_eq!(store.reclaim(&mut || true).unwrap().failed.len(), 0);
     assert_eq!(paths(&disk), ["boot-boot-1", "trash", "tree"]);
     // The tree is still usable by a process that opened it before.
     put(&open(disk.process().root().unwrap()), "xl", b"value").unwrap();
+}
+
+#[test]
+fn a_mark_that_is_held_and_its_domain_stay_as_they_are() {
+    let disk = SimDisk::new(SimOptions::default());
+    let (_, store) = process(&disk);
+    put(&store, "xl", b"value").unwrap();
+    let timeout = std::time::Duration::ZERO;
+    let mark = store.close(&domain(), timeout, &mut |_| Ok(())).unwrap();
+    let before = paths(&disk);
+    let reclaimed = store.reclaim(&mut || true).unwrap();
+    assert_eq!((reclaimed.records, reclaimed.failed.len()), (0, 0));
+    assert_eq!(paths(&disk), before);
+    drop(mark);
+    assert_eq!(store.reclaim(&mut || true).unwrap().records, 1);
 }
 
 #[test]
@@ -192,24 +222,16 @@ fn a_domain_cleared_while_all_are_listed_is_left_out() {
         }
     }
 
-    for lists_owners in [false, true] {
-        let disk = SimDisk::new(SimOptions::default());
-        let (_, first) = process(&disk);
-        put(&first, "a", b"value").unwrap();
-        let clearing = Clearing(disk.clone(), 0.into());
-        let store = open(Interposed::new(disk.process().root().unwrap(), clearing));
-        let mut shown = 0;
-        let listed = match lists_owners {
-            true => store.owners(&mut |_| {
-                shown += 1;
-                ControlFlow::Continue(())
-            }),
-            false => store.scan(&mut |_| {
-                shown += 1;
-                ControlFlow::Continue(())
-            }),
-        };
-        listed.unwrap();
-        assert_eq!(shown, 0);
-    }
+    let disk = SimDisk::new(SimOptions::default());
+    let (_, first) = process(&disk);
+    put(&first, "a", b"value").unwrap();
+    let clearing = Clearing(disk.clone(), 0.into());
+    let store = open(Interposed::new(disk.process().root().unwrap(), clearing));
+    let mut shown = 0;
+    let listed = store.scan(&mut |_| {
+        shown += 1;
+        ControlFlow::Continue(())
+    });
+    listed.unwrap();
+    assert_eq!(shown, 0);
 }

@@ -123,7 +123,14 @@ impl Subject {
         let domain = host.create(NewDomain::new().with_name("web"))?;
         let directory =
             OsDirectory::open(folder).with_context(|| format!("opening {}", folder.display()))?;
-        let without = |files, directories| WithoutSyncs { files, directories };
+        // With one barrier, the sync of the file after the rename is also that of the directory.
+        let without = |files, directories| WithoutSyncs {
+            files,
+            directories,
+            write_backs: files,
+            files_and_names: true,
+            all: false,
+        };
         let store: Box<dyn Store> = match form {
             Form::FullWithoutFileSync => Box::new(FileStore::new(Interposed::new(
                 directory,

@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("userdata-core", &[]),
     ("userdata-archive", &["userdata-core"]),
     ("userdata-fs", &["userdata-core"]),
+    ("userdata-pool", &["userdata-core"]),
     ("hv-sim", &["userdata-core"]),
     ("hv-xen", &["userdata-core"]),
     ("userdata", &["userdata-core"]),

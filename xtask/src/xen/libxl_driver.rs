@@ -2,8 +2,8 @@
 //!
 //! `xtask/xen/without-xen/` stands in for the hypervisor and the xenstore. Programs are linked from
 //! it and Debian's libxl 4.17, with the C library of the same release. One obeys commands and is
-//! compared (`cargo xtask xen libxl-diff`), one times its calls (`cargo xtask bench`), and one
-//! makes odd calls of the drop-in (`cargo xtask capi test`).
+//! compared (`cargo xtask xen libxl-diff`), two time its calls (`cargo xtask bench`, alone and
+//! with `--peers`), and one makes odd calls of the drop-in (`cargo xtask capi test`).
 
 use std::path::Path;
 use std::time::Duration;
@@ -60,11 +60,20 @@ pub(super) fn of_drop_in(image: &Image, program: &Path) -> Result<()> {
 /// Fetches Debian's packages if they are not here, and links the program that times its calls.
 /// libxl is the static archive, which has functions that the shared library hides.
 pub(crate) fn timed(source: &Source, program: &Path) -> Result<()> {
+    timing(source, program, &["timed/driver.c", "timed/libraries.c"])
+}
+
+/// Does the same for the program that is one of the peers.
+pub(crate) fn peer(source: &Source, program: &Path) -> Result<()> {
+    let sources = ["timed.c", "libxl.c"].map(|name| format!("../../../bench/peers/c/{name}"));
+    timing(source, program, &sources.each_ref().map(String::as_str))
+}
+
+fn timing(source: &Source, program: &Path, main: &[&str]) -> Result<()> {
     tools::ensure_to_compile()?;
     let lane = Screen::new().lane("libxl");
     let image = image::ready(RELEASE, source, &lane)?;
-    let sources = ["timed/driver.c", "timed/libraries.c"];
-    link(&image, program, &sources, &OF_THE_ARCHIVE)
+    link(&image, program, main, &OF_THE_ARCHIVE)
 }
 
 /// Compiles a program. Its dynamic linker and libraries are the package's, so that it runs the same
@@ -79,6 +88,7 @@ fn link(image: &Image, program: &Path, main: &[&str], libxl: &[&str]) -> Result<
     gcc.arg(format!("-Wl,--dynamic-linker={}", linker.display()));
     let sources = project::root().join("xtask/xen/without-xen");
     gcc.arg("-I").arg(project::root().join(HEADERS));
+    gcc.arg("-I").arg(&sources);
     gcc.args(main.iter().map(|name| sources.join(name)));
     gcc.args(STAND_INS.map(|name| sources.join(name)));
     gcc.args(libxl).args(["-lxentoollog", "-ldl"]);

@@ -14,3 +14,6 @@ const uint8_t *host_handle(uint32_t domid);
 /* Where the files go that libxl keeps in /var/run/xen; those of /var/lib/xen are those of the
  * working directory. */
 extern const char *host_run_directory;
+
+/* Whether a process says "waits" on standard output before it waits for a lock. */
+extern bool host_tells_waits;

@@ -1,6 +1,8 @@
 //! What a host answers after each event in a domain's life.
 
-use hv_sim::{EventError, HostOptions, Phase, ShutdownReason, SimHost, Until};
+use hv_sim::{
+    EventError, HostOptions, HostState, NewDomain, Phase, ShutdownReason, SimHost, Until,
+};
 use userdata_core::hypervisor::{DomainNames, HypervisorErrorKind};
 use userdata_core::{DomainKey, Domid, Hypervisor, Life, Uuid};
 
@@ -316,4 +318,22 @@ fn nothing_that_ends_a_domain_happens_to_domain_0() {
         assert_eq!(refused, Err(EventError::DomainZero));
     }
     assert_eq!(host.state(), before);
+}
+
+#[test]
+fn a_paused_or_suspended_domain_is_alive_and_does_not_run() {
+    let host = SimHost::new(HostOptions::new(1));
+    let domid = host.create(NewDomain::new()).unwrap().domid;
+    let told = || host.domain(domid).unwrap().unwrap();
+    let json = || serde_json::to_string(&host.state()).unwrap();
+    let running = json();
+    assert!(told().runs() && !running.contains("paused"));
+    host.pause(domid).unwrap();
+    assert!(told().paused && !told().runs() && told().life == Life::Alive);
+    let paused: HostState = serde_json::from_str(&json()).unwrap();
+    assert!(paused == host.state());
+    host.unpause(domid).unwrap();
+    host.shut_down(domid, ShutdownReason::Suspend).unwrap();
+    let suspended = Some(userdata_core::Shutdown::Suspend);
+    assert!(told().shutdown == suspended && !told().runs());
 }

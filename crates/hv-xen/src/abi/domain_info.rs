@@ -1,6 +1,6 @@
 //! `struct xen_domctl_getdomaininfo`: the hypervisor's record of a domain.
 
-use userdata_core::{Domain, DomainKey, Domid, Life, Uuid};
+use userdata_core::{Domain, DomainKey, Domid, Life, Shutdown, Uuid};
 
 use super::Malformed;
 use super::field::{bytes_at, u16_at, u32_at};
@@ -72,6 +72,8 @@ impl DomainInfo {
             Life::Alive
         };
         Domain::new(self.key, life)
+            .with_paused(self.is_paused())
+            .with_shutdown(self.shutdown())
     }
 
     /// `XEN_DOMINF_dying`: the domain is dead, and only its record is left.
@@ -81,6 +83,23 @@ impl DomainInfo {
     #[must_use]
     pub const fn is_dead(&self) -> bool {
         self.flags & 1 != 0
+    }
+
+    /// `XEN_DOMINF_paused`: the toolstack has paused the domain.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        self.flags & (1 << 3) != 0
+    }
+
+    /// The reason of a shutdown (`XEN_DOMINF_shutdownshift`), if the guest has shut down.
+    #[must_use]
+    pub const fn shutdown(&self) -> Option<Shutdown> {
+        if self.is_shut_down() {
+            // The reason is the byte from bit 16 on.
+            Some(Shutdown::from_number(self.flags.to_le_bytes()[2]))
+        } else {
+            None
+        }
     }
 
     /// `XEN_DOMINF_shutdown`: the guest has shut down or crashed; the domain still exists.

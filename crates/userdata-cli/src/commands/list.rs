@@ -1,11 +1,15 @@
 //! `userdata list`: values, each with its domain.
 
+use std::cell::RefCell;
 use std::io::{self, IsTerminal as _};
 use std::ops::ControlFlow;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use userdata::Hypervisor;
 use userdata::file_name::{Kind, Owner};
+use userdata::hypervisor::DomainNames;
 use userdata::store::{Condition, Entry};
 
 use super::census::Census;
@@ -37,46 +41,85 @@ impl List {
             domain => (domain.as_ref().and_then(DomainArgument::exact), None),
         };
         let found = match (options.userdata_to_read(&host)?, named) {
-            (None, _) => Vec::new(),
-            (Some(userdata), None) => all(&userdata)?,
-            (Some(userdata), Some(key)) => {
-                let owner = Owner {
-                    domid: Some(key.domid),
-                    uuid: key.uuid,
-                };
-                let entries = userdata.list(key)?.into_iter();
-                entries.map(|entry| (owner, entry)).collect()
-            }
+            (None, _) => Values::OfAll(Vec::new()),
+            (Some(userdata), None) => Values::OfAll(all(&userdata)?),
+            (Some(userdata), Some(key)) => Values::OfOne(key.into(), userdata.list(key)?),
         };
-        let mut census = Census::new(snapshot.map_or_else(|| host.snapshot(), Ok));
-        let mut values = Vec::new();
-        for (owner, entry) in &found {
-            values.push(document::Listed {
-                domid: owner.domid.map(|domid| domid.get()),
-                uuid: owner.uuid.to_string(),
-                name: census.name(owner),
-                domain: census.existence(owner),
-                userid: (&entry.userid).into(),
-                size: entry.size,
-                modified: entry.modified.and_then(time),
-                state: state(entry.condition),
-            });
+        let census = Census::new(snapshot.map_or_else(|| host.snapshot(), Ok));
+        let census = RefCell::new(census);
+        let listed =
+            |(owner, entry): (&Owner, &Entry)| listed(&mut census.borrow_mut(), owner, entry);
+        if output.is_json() {
+            let values = Sequence(|| found.each().map(listed));
+            output.stream(|stdout| {
+                serde_json::to_writer(&mut *stdout, &document::List { values })?;
+                stdout.write_all(b"\n")
+            })?;
+        } else if io::stdout().is_terminal() {
+            let rows: Vec<[String; 8]> = found
+                .each()
+                .map(|value| row(&listed(value), value.1))
+                .collect();
+            if rows.is_empty() {
+                output.note("there are no values");
+            }
+            output.write(table(HEAD, rows).as_bytes())?;
+        } else if found.each().next().is_some() {
+            output.stream(|stdout| {
+                found.each().try_for_each(|value| {
+                    writeln!(stdout, "{}", row(&listed(value), value.1).join("\t"))
+                })
+            })?;
         }
-        if let Some(error) = census.problem() {
+        if let Some(error) = census.borrow().problem() {
             output.note(error);
         }
-        if values.is_empty() && io::stdout().is_terminal() {
-            output.note("there are no values");
-        }
-        let document = document::List { values };
-        output.show(&document, || {
-            let rows = document.values.iter().zip(&found);
-            table(
-                HEAD,
-                rows.map(|(value, (_, entry))| row(value, entry)).collect(),
-            )
-        })?;
         Ok(Status::Done)
+    }
+}
+
+/// The values that are listed. A list of very many values is written piece by piece, so that it
+/// takes the memory of the entries alone.
+enum Values {
+    OfOne(Owner, Vec<Entry>),
+    OfAll(Vec<(Owner, Entry)>),
+}
+
+impl Values {
+    /// Each value with its owner, in order.
+    fn each(&self) -> Box<dyn Iterator<Item = (&Owner, &Entry)> + '_> {
+        match self {
+            Self::OfOne(owner, entries) => {
+                Box::new(entries.iter().map(move |entry| (owner, entry)))
+            }
+            Self::OfAll(entries) => Box::new(entries.iter().map(|(owner, entry)| (owner, entry))),
+        }
+    }
+}
+
+/// The values as a document has them, each made when it is written.
+struct Sequence<F>(F);
+
+impl<I: Iterator<Item = document::Listed>, F: Fn() -> I> Serialize for Sequence<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+fn listed<H: Hypervisor + DomainNames>(
+    census: &mut Census<H>,
+    owner: &Owner,
+    entry: &Entry,
+) -> document::Listed {
+    document::Listed {
+        domid: owner.domid.map(|domid| domid.get()),
+        uuid: owner.uuid.to_string(),
+        name: census.name(owner),
+        domain: census.existence(owner),
+        userid: (&entry.userid).into(),
+        size: entry.size,
+        modified: entry.modified.and_then(time),
+        state: state(entry.condition),
     }
 }
 
@@ -89,7 +132,7 @@ fn all(userdata: &HostData<'_>) -> Result<Vec<(Owner, Entry)>, Failure> {
         }
         ControlFlow::Continue(())
     })?;
-    found.sort_by(|(a, x), (b, y)| (a, &x.userid).cmp(&(b, &y.userid)));
+    found.sort_unstable_by(|(a, x), (b, y)| (a, &x.userid).cmp(&(b, &y.userid)));
     Ok(found)
 }
 

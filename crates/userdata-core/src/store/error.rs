@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::file_name::NameTooLong;
-use crate::store::{FileType, Refused, RootRefused};
+use crate::store::{Attempt, FileType, Refused, RootRefused};
 use crate::userid::escape;
 use crate::{Source, Version};
 
@@ -237,6 +237,12 @@ pub enum StoreErrorKind {
         /// The size in bytes.
         size: u64,
     },
+    /// The value does not fit into the caller's buffer.
+    #[error("the value has {size} bytes and the buffer is smaller")]
+    BufferTooSmall {
+        /// The size of the value in bytes.
+        size: u64,
+    },
     /// Another value than the expected one was found, and nothing was changed.
     #[error("the value is not the expected one: {}", there(.found))]
     PreconditionFailed {
@@ -319,6 +325,24 @@ pub enum StoreErrorKind {
         /// The size in bytes.
         size: u64,
     },
+    /// The store gave no answer in time, so it is not known whether the change was made. The pool
+    /// tells it later, by this attempt.
+    #[error("it is not known whether the change was made (attempt {attempt})")]
+    OutcomeUnknown {
+        /// Names the change.
+        attempt: Attempt,
+    },
+    /// The store did not answer, and nothing was changed.
+    #[error("no answer within {waited:?}")]
+    Unreachable {
+        /// How long the call waited.
+        waited: Duration,
+        /// Why the last try failed.
+        source: Source,
+    },
+    /// A record of the store is damaged, or a value has another digest than its record.
+    #[error("the record is damaged")]
+    Damaged(#[source] Source),
     /// Any other failure.
     #[error("the call failed")]
     Failed(#[source] Source),
@@ -368,6 +392,11 @@ mod tests {
             StoreErrorKind::LockLeft(cause()),
             StoreErrorKind::NameTooLong(NameTooLong { length: 256 }),
             StoreErrorKind::NoDirectory(cause()),
+            StoreErrorKind::Unreachable {
+                waited: Duration::from_secs(1),
+                source: cause(),
+            },
+            StoreErrorKind::Damaged(cause()),
             StoreErrorKind::NotPermitted(cause()),
             StoreErrorKind::NoSpace(cause()),
             StoreErrorKind::Failed(cause()),

@@ -10,10 +10,12 @@ use crate::file_name::{Kind, Owner};
 pub struct Owned {
     /// The incarnation.
     pub owner: Owner,
-    /// How many records it has, of any kind.
+    /// How many records it has, of any kind. A store that finds the incarnation by one name, and
+    /// would have to read more to count its records, says 1.
     pub records: u32,
-    /// Whether temporary files or closing marks are among them, in use or not, or an empty place
-    /// that had records.
+    /// Whether temporary files or closing marks are among them, in use or not. A store that does
+    /// not count the records says false, and removes what killed processes left in
+    /// [`Store::reclaim`](crate::Store::reclaim).
     pub leftovers: bool,
 }
 
@@ -28,14 +30,13 @@ impl Owned {
         }
     }
 
-    /// An incarnation without a record that a killed process left something of, such as an empty
-    /// directory.
+    /// An incarnation whose records are not counted.
     #[must_use]
-    pub const fn left_over(owner: Owner) -> Self {
+    pub const fn uncounted(owner: Owner) -> Self {
         Self {
             owner,
-            records: 0,
-            leftovers: true,
+            records: 1,
+            leftovers: false,
         }
     }
 

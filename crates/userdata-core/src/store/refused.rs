@@ -4,6 +4,7 @@ use thiserror::Error;
 
 use crate::Domid;
 use crate::hypervisor::HypervisorError;
+use crate::store::Home;
 
 /// Why a change to a domain's data is not admitted.
 #[derive(Debug, Error)]
@@ -27,6 +28,18 @@ pub enum Refused {
         /// The other domain.
         other: Domid,
     },
+    /// In a pool of hosts, the data belongs to another host or another incarnation.
+    #[error("the data belongs to {0}")]
+    Elsewhere(Home),
+    /// The pool does not know this host, or knows it by an earlier boot.
+    #[error("this host is not a member of the pool: join it first")]
+    NotAMember,
+    /// The domain is paused or suspended, so that another host may run it.
+    #[error("the domain does not run here")]
+    NotRunning,
+    /// No host sends the data of this domain.
+    #[error("no move of this domain has begun")]
+    NotMoving,
     /// Whether the domain exists is unknown.
     #[error("it is not known whether the domain exists")]
     Unknown(#[source] HypervisorError),

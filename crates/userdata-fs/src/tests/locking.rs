@@ -25,25 +25,24 @@ fn a_held_lock_is_waited_for_with_pauses_of_at_most_5_ms() {
         "{error:?}",
     );
     let calls = script.calls();
-    let pauses: Vec<_> = calls
-        .iter()
-        .filter_map(|call| call.strip_prefix("pause "))
-        .collect();
-    assert_eq!(
-        pauses,
-        [
-            "50\u{b5}s",
-            "100\u{b5}s",
-            "200\u{b5}s",
-            "400\u{b5}s",
-            "800\u{b5}s",
-            "1.6ms",
-            "3.2ms",
-            "5ms",
-            "5ms",
-            "3.65ms"
-        ],
-    );
+    let pauses: Vec<_> = calls.iter().filter_map(|call| paused(call)).collect();
+    let (mut left, mut longest) = (deadline(), Duration::from_micros(50));
+    for pause in &pauses {
+        let near = (left / 8).max(Duration::from_micros(50));
+        let most = longest.min(near);
+        assert!(
+            *pause >= (most / 2).min(left) && *pause <= most,
+            "{pauses:?}"
+        );
+        left -= *pause;
+        longest = (longest * 2).min(Duration::from_millis(5));
+    }
+    assert_eq!(left, Duration::ZERO);
+    // They grow at first, and shrink in the end.
+    let most = pauses.iter().max().unwrap();
+    assert!(*most > Duration::from_millis(1) && *most <= Duration::from_millis(5));
+    let last = pauses[pauses.len() - 2];
+    assert!(last <= Duration::from_micros(50), "{pauses:?}");
     // The lock of another process is neither unlinked nor unlocked.
     assert!(
         !calls
@@ -55,6 +54,21 @@ fn a_held_lock_is_waited_for_with_pauses_of_at_most_5_ms() {
         calls.iter().filter(|call| *call == "create l").count(),
         calls.iter().filter(|call| *call == "close l").count(),
     );
+}
+
+/// The length of a pause, of a call of the mock.
+fn paused(call: &str) -> Option<Duration> {
+    let span = call.strip_prefix("pause ")?;
+    let unit = span.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = span.split_at(unit);
+    let nanoseconds = match unit {
+        "ms" => 1e6,
+        "\u{b5}s" => 1e3,
+        "ns" => 1.0,
+        _ => panic!("{span}"),
+    };
+    let number: f64 = number.parse().unwrap();
+    Some(Duration::from_nanos((number * nanoseconds).round() as u64))
 }
 
 #[test]

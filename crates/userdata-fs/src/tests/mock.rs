@@ -12,7 +12,7 @@ use userdata_core::store::{Durability, Expect, FileType, Op};
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
 
-use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata, Name, Turn};
+use crate::{Directory, Errno, FileStore, Identity, LockMode, Metadata, Name, Promises, Turn};
 
 /// A file of the mock: the letter of its kind, and the domid if it is not that of [`key`].
 pub(super) type File = String;
@@ -38,6 +38,10 @@ mock! {
         fn lock_itself(&self, mode: LockMode) -> Result<(), Errno>;
         fn unlock_itself(&self) -> Result<(), Errno>;
         fn sync_file(&self, file: &File) -> Result<(), Errno>;
+        fn write_back(&self, file: &File) -> Result<(), Errno>;
+        fn sync_file_and_name(&self, file: &File) -> Result<(), Errno>;
+        fn sync_all(&self, file: &File) -> Result<(), Errno>;
+        fn promises(&self) -> Promises;
         fn rename<'a, 'b>(&self, from: Name<'a>, to: Name<'b>) -> Result<(), Errno>;
         fn rename_into<'a, 'b>(
             &self, from: Name<'a>, into: &Self, to: Name<'b>,
@@ -85,6 +89,7 @@ struct State {
     displaced: bool,
     /// Names are taken for the same whatever their case.
     folds_case: bool,
+    promises: Promises,
     clock: Duration,
     /// How far the clock moves when it is looked at.
     tick: Duration,
@@ -147,6 +152,11 @@ impl Script {
 
     pub(super) fn fold_case(&self) -> &Self {
         self.0.lock().unwrap().folds_case = true;
+        self
+    }
+
+    pub(super) fn promise(&self, promises: Promises) -> &Self {
+        self.0.lock().unwrap().promises = promises;
         self
     }
 
@@ -224,6 +234,18 @@ impl Script {
         let s = self.clone();
         disk.expect_sync_file()
             .returning(move |file| s.called(format!("sync_file {file}")).map(drop));
+        let s = self.clone();
+        disk.expect_write_back()
+            .returning(move |file| s.called(format!("write_back {file}")).map(drop));
+        let s = self.clone();
+        disk.expect_sync_file_and_name()
+            .returning(move |file| s.called(format!("sync_file_and_name {file}")).map(drop));
+        let s = self.clone();
+        disk.expect_sync_all()
+            .returning(move |file| s.called(format!("sync_all {file}")).map(drop));
+        let s = self.clone();
+        disk.expect_promises()
+            .returning(move || s.0.lock().unwrap().promises);
         let s = self.clone();
         disk.expect_rename().returning(move |from, to| {
             s.called(format!("rename {} {}", letter(from), letter(to)))

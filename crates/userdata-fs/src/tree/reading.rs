@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
-use userdata_core::file_name::{DomainDirectory, FileName, Owner};
+use userdata_core::file_name::{DomainDirectory, FileName};
 use userdata_core::store::{Entry, Found, Operation, Owned, StoreError, StoreErrorKind};
 use userdata_core::{DomainKey, Value};
 
@@ -140,35 +140,8 @@ impl<D: Directory> FileStore<D> {
         let Some(boot) = tree.boot(&self.directory, Operation::List)? else {
             return Ok(Vec::new());
         };
-        let mut owned = Vec::new();
-        for domain in keys(boot)? {
-            let owner = Owner::from(domain);
-            let view = match self.view(boot, &domain, Operation::List) {
-                Err(error) if is_not_directory(&error) => {
-                    owned.push(Owned::left_over(owner));
-                    continue;
-                }
-                view => view?,
-            };
-            let Some(view) = view else {
-                continue;
-            };
-            let mut of_domain: Option<Owned> = None;
-            let listed = view.directory.list(&mut |name| {
-                if let Some(name) = view.parse(name.as_bytes()) {
-                    let one = Owned::new(owner, name.kind());
-                    of_domain = Some(of_domain.map_or(one, |owned| owned.with(one)));
-                }
-                ControlFlow::Continue(())
-            });
-            match listed {
-                // It was removed while it was read.
-                Err(Errno::NOENT) => continue,
-                listed => listed.map_err(|errno| unlisted(&domain.to_string(), errno))?,
-            }
-            owned.push(of_domain.unwrap_or(Owned::left_over(owner)));
-        }
-        Ok(owned)
+        let keys = keys(boot)?.into_iter();
+        Ok(keys.map(|key| Owned::uncounted(key.into())).collect())
     }
 }
 
@@ -182,7 +155,7 @@ fn is_not_directory(error: &StoreError) -> bool {
 }
 
 /// The domains that have a directory, in order.
-fn keys<D: Directory>(boot: &Boot<D>) -> Result<Vec<DomainKey>, StoreError> {
+pub(crate) fn keys<D: Directory>(boot: &Boot<D>) -> Result<Vec<DomainKey>, StoreError> {
     let mut keys = Vec::new();
     let listed = boot.directory.list(&mut |name| {
         let directory = DomainDirectory::parse(name.as_bytes());

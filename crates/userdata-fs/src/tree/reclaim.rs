@@ -1,18 +1,25 @@
-//! Removing what no domain can reach: other boots, imports that were killed, and the trash.
+//! Removing what no domain can reach: other boots, imports that were killed, what killed processes
+//! left in the directories of domains, and the trash.
 //!
 //! Each goes into the trash with one rename. The trash is then emptied, name by name, so that a
 //! call that is broken off, or a process that is killed, leaves less for the next one.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
+use userdata_core::DomainKey;
+use userdata_core::file_name::{FileName, Kind};
 use userdata_core::hypervisor::BootId;
-use userdata_core::store::{Operation, Reclaimed, StoreError, StoreErrorKind};
+use userdata_core::store::{Durability, Keep, Operation, Reclaimed, StoreError, StoreErrorKind};
 
 use crate::failure::kind_of;
 use crate::listing::unlisted;
+use crate::lock::HeldLock;
+use crate::tree::reading::keys;
 use crate::tree::stage::STAGE;
 use crate::tree::{BOOT, Boot, TRASH, Tree, name_of, open_child};
 use crate::uninterrupted::Uninterrupted;
+use crate::wait::Timeout;
 use crate::{Directory, Errno, FileStore, LockMode, Name};
 
 /// How many levels of directories may be in a directory in the trash: the domains of a boot.
@@ -31,6 +38,7 @@ impl<D: Directory> FileStore<D> {
         self.discard_boots(tree, go_on, &mut reclaimed)?;
         if let Some(boot) = tree.boot(root, Operation::List)? {
             self.discard_stages(tree, boot, go_on, &mut reclaimed)?;
+            self.remove_leftovers(tree, boot, go_on, &mut reclaimed)?;
         }
         let Some(trash) = open_child(root, TRASH, Operation::List)? else {
             return Ok(reclaimed);
@@ -105,6 +113,62 @@ impl<D: Directory> FileStore<D> {
             }
         }
         Ok(())
+    }
+
+    /// Removes what killed processes left in the directories of this boot's domains: temporary
+    /// files, marks that no process holds, and directories without a file. A domain whose lock
+    /// another process holds is left to the next call.
+    fn remove_leftovers(
+        &self,
+        tree: &Tree<D>,
+        boot: &Boot<D>,
+        go_on: &mut dyn FnMut() -> bool,
+        reclaimed: &mut Reclaimed,
+    ) -> Result<(), StoreError> {
+        for domain in keys(boot)? {
+            if !go_on() {
+                break;
+            }
+            if !self.has_leftovers(boot, &domain) {
+                continue;
+            }
+            let timeout = Timeout::start(&*self.directory, Duration::ZERO);
+            let lock = match HeldLock::acquire_directory(self, tree, &domain, timeout) {
+                Ok(lock) => lock,
+                Err(error) if error.is_busy() => continue,
+                Err(error) => {
+                    reclaimed.failed.push(error);
+                    continue;
+                }
+            };
+            // Under the lock, every temporary file is one that a killed process left.
+            let keep = Keep::AllButStale {
+                age: Duration::ZERO,
+            };
+            let mut lock = lock;
+            let cleared = lock.clear(keep, Durability::Process, None);
+            let cleared = self.named(&domain, lock.release(cleared, |cleared, _| Ok(cleared)));
+            match cleared {
+                Ok(cleared) => {
+                    reclaimed.records += cleared.others.len() as u64;
+                    reclaimed.failed.extend(cleared.failed);
+                }
+                Err(error) => reclaimed.failed.push(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a domain's directory has no file, or files that killed processes may have left. If
+    /// it cannot be read, a sweep of the domain says so.
+    fn has_leftovers(&self, boot: &Boot<D>, domain: &DomainKey) -> bool {
+        let Ok(Some(view)) = self.view(boot, domain, Operation::List) else {
+            return false;
+        };
+        let is_leftover =
+            |name: &FileName| matches!(name.kind(), Kind::Temporary | Kind::New | Kind::Closing);
+        let names = view.own_names();
+        names.is_ok_and(|names| names.is_empty() || names.iter().any(is_leftover))
     }
 
     fn throw_away(

@@ -49,11 +49,11 @@ impl FileStore<OsDirectory> {
     /// tree layout, for toolstacks without libxl, and for many domains. No libxl function uses this
     /// layout, so real libxl neither sees these values nor removes them.
     ///
-    /// A tree is made only in an empty directory; the `sightings.json` of the command's sweep may be
-    /// there. `ROOT/tree` names its owner, and it is opened by
-    /// this owner alone. `boot` names the boot of the host: the data of another boot is out of
-    /// reach, that of domain 0 included, and [`Store::reclaim`] removes it. The directories of the
-    /// boot and of the domains are made by the first change.
+    /// A tree is made only in an empty directory; the `sightings.json` of the command's sweep may
+    /// be there. `ROOT/tree` names its owner, and it is opened by this owner alone. `boot` names
+    /// the boot of the host: the data of another boot is out of reach, that of domain 0 included,
+    /// and [`Store::reclaim`] removes it. The directories of the boot and of the domains are made
+    /// by the first change.
     ///
     /// A crash while the tree is made leaves an empty directory, or one that the next call makes a
     /// tree of. Two processes that make one tree at once both succeed.
@@ -195,8 +195,8 @@ fn make_files<D: Directory>(root: &Uninterrupted<D>, owner: &TreeOwner) -> Resul
         .map_err(|errno| StoreError::new(Operation::SyncDirectory, TREE, kind_of(errno)))
 }
 
-/// Whether it is the file in which the command's sweep of another layout keeps what it saw, complete
-/// or not. By default it is in the directory that is the root of a tree by default.
+/// Whether it is the file in which the command's sweep of another layout keeps what it saw,
+/// complete or not. By default it is in the directory that is the root of a tree by default.
 fn is_of_sweep(name: Name<'_>) -> bool {
     let name = name.as_bytes();
     name == b"sightings.json" || name.starts_with(b".sightings.")

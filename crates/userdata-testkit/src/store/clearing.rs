@@ -1,12 +1,15 @@
 //! Clearing: many values removed at once.
 
-use userdata_core::store::{Cleared, Done, Durability, Expect, Keep, Op};
+use std::time::Duration;
+
+use userdata_core::store::{Cleared, Done, Durability, Expect, Keep, Op, Refused, State};
 use userdata_core::{DomainKey, Store};
 use userdata_core::{Userid, WritableUserid};
 
 use super::StoreUnderTest;
 use super::steps::{
-    PATIENT, change, clear, contents, delete, domain, get, is_closing, put_if, store, userid,
+    PATIENT, assert_refused, change, clear, contents, delete, domain, get, is_closing, put, put_if,
+    store, userid,
 };
 
 /// Clears with one op, and panics if it fails.
@@ -124,4 +127,48 @@ pub fn a_clear_leaves_a_mark_that_is_held(under_test: &StoreUnderTest) {
     }
     mark.reopen(PATIENT).expect("a domain is reopened");
     assert!(!is_closing(&*other, &key));
+}
+
+/// A change that is admitted before the clear of another client is not made behind it, whether or
+/// not the domain had values, and a value was stored since. In an engine with locks the clear
+/// is busy, and the change is made.
+pub fn a_change_admitted_before_a_clear_is_not_made_behind_it(under_test: &StoreUnderTest) {
+    let (client, other) = (under_test.client(), under_test.client());
+    let xl = userid("xl");
+    for (number, had_values, again) in [
+        (1, false, false),
+        (2, true, false),
+        (3, false, true),
+        (4, true, true),
+    ] {
+        let key = domain(number, number.into());
+        if had_values {
+            store(&*client, &key, &xl, b"old");
+        }
+        let mut cleared = None;
+        let mut admit = |_: &State| match cleared {
+            None => {
+                let ops = [clear(Keep::Nothing)];
+                let done = other.change(&key, Duration::ZERO, &mut |_| Ok(()), &ops);
+                if done.is_ok() && again {
+                    store(&*other, &key, &xl, b"again");
+                }
+                cleared = Some(done.is_ok());
+                Ok(())
+            }
+            // The domain is gone, as the clear has found.
+            Some(true) => Err(Refused::NoSuchDomain),
+            Some(false) => Ok(()),
+        };
+        let changed = client.change(&key, PATIENT, &mut admit, &[put(&xl, b"late")]);
+        let found = get(&*client, &key, xl.as_userid());
+        if cleared == Some(true) {
+            assert_refused(changed, &Refused::NoSuchDomain);
+            let wanted = again.then(|| b"again".to_vec());
+            assert!(found == wanted, "a change is made behind a clear");
+        } else {
+            changed.expect("a change that was admitted first is made");
+            assert_eq!(found.as_deref(), Some(&b"late"[..]));
+        }
+    }
 }

@@ -47,7 +47,17 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         values: &[Put<'_>],
         clash: Clash,
     ) -> Result<StoredAll, UserdataError> {
-        let target = target.into();
+        self.put_all("import userdata for", target.into(), values, clash)
+    }
+
+    /// Puts the values. `what` says in an error what was done to the target.
+    pub(crate) fn put_all(
+        &self,
+        what: &'static str,
+        target: Target,
+        values: &[Put<'_>],
+        clash: Clash,
+    ) -> Result<StoredAll, UserdataError> {
         let time_left = self.time_left();
         let store = || {
             let key = find_alive(&self.hypervisor, target)?;
@@ -65,6 +75,6 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
                 _ => Err(no_outcome(&key)),
             }
         };
-        store().map_err(|kind| UserdataError::of("import userdata for", None, target, kind))
+        store().map_err(|kind| UserdataError::of(what, None, target, kind))
     }
 }

@@ -25,7 +25,7 @@ pub enum Orphan {
     Absent,
     /// The hypervisor has destroyed it, although something still refers to it.
     Dead,
-    /// It is of another boot of the host, or was already taken away, so that no domain can reach it.
+    /// It is of another boot of the host, or was already taken away: no domain can reach it.
     Unreachable,
     /// The domain of this domid has had another uuid for at least the grace and settle times.
     OtherUuid {
@@ -82,8 +82,9 @@ impl Verdict {
         matches!(self, Self::Orphan(_))
     }
 
-    /// One word for it, the same in every release: `absent`, `dead`, `unreachable`, `other-uuid`, `alive`,
-    /// `interrupted`, `dying`, `closing`, `domain-0`, `settling`, `unknown`, `busy` or `failed`.
+    /// One word for it, the same in every release: `absent`, `dead`, `unreachable`, `other-uuid`,
+    /// `alive`, `interrupted`, `dying`, `closing`, `domain-0`, `settling`, `unknown`, `busy` or
+    /// `failed`.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {

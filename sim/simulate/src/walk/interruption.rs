@@ -14,7 +14,8 @@ pub(super) fn check(
     report: &Report,
 ) -> Result<(), &'static str> {
     let harmless = |(fault, kind): &(Fault, Option<CallKind>)| match (fault.how, kind) {
-        (_, None | Some(CallKind::Sync | CallKind::SyncFile)) => false,
+        (_, None) => false,
+        (_, Some(kind)) if is_sync(*kind) => false,
         (How::Fails(Errno::AGAIN), Some(CallKind::Open | CallKind::OpenLock)) => true,
         (How::Fails(errno), _) => errno == Errno::INTR,
         // A listing that stops fails with EIO.
@@ -33,4 +34,15 @@ pub(super) fn check(
         return Err("it failed, although nothing happened but interruptions and leases");
     }
     Ok(())
+}
+
+const fn is_sync(kind: CallKind) -> bool {
+    matches!(
+        kind,
+        CallKind::Sync
+            | CallKind::SyncFile
+            | CallKind::WriteBack
+            | CallKind::SyncFileAndName
+            | CallKind::SyncAll
+    )
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hv_sim::{EventError, HostOptions, NewDomain, SimHost};
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
-use userdata_fs::{Directory as _, Errno, Name};
+use userdata_fs::{Directory as _, Errno, Name, Promises};
 
 use super::action::Slot;
 use super::expectation::Expectation;
@@ -42,6 +42,7 @@ pub struct Scene {
     storage: Storage,
     values: BTreeMap<Slot, Vec<u8>>,
     others: BTreeMap<Vec<u8>, Vec<u8>>,
+    promises: Promises,
 }
 
 const UUIDS: [u128; 3] = [
@@ -66,6 +67,9 @@ impl Scene {
     /// The boot in which it begins.
     pub const BOOT: &str = BOOT;
 
+    /// More userids without a value: together with the others they make a batch.
+    pub const BATCH: [&str; 7] = ["b1", "b2", "b3", "b4", "b5", "b6", "b7"];
+
     /// A value of nine bytes.
     pub const NEW: &[u8] = b"a new one";
 
@@ -88,6 +92,7 @@ impl Scene {
             storage: disk.storage(),
             values: BTreeMap::new(),
             others: BTreeMap::new(),
+            promises: Promises::NONE,
         };
         for domain in [scene.first(), scene.second(), scene.before()] {
             for userid in Self::USERIDS {
@@ -135,6 +140,16 @@ impl Scene {
         scene.others.insert(shown, b"of Domain-0".to_vec());
         scene.storage = disk.storage();
         Ok(scene)
+    }
+
+    /// The same scene on a file system that is said to make these promises. If `keeps` is false, it
+    /// does not keep [`Promises::one_barrier`].
+    #[must_use]
+    pub fn with_promises(mut self, promises: Promises, keeps: bool) -> Self {
+        self.promises = promises;
+        self.storage
+            .reconfigure(|options| options.one_barrier = promises.one_barrier && keeps);
+        self
     }
 
     /// The domain that the actions are about.
@@ -212,7 +227,9 @@ impl Scene {
     /// A new copy of its disk.
     #[must_use]
     pub fn disk(&self) -> SimDisk {
-        let disk = SimDisk::boot(self.storage.clone(), SimOptions::default());
+        let mut options = SimOptions::default();
+        options.promises = self.promises;
+        let disk = SimDisk::boot(self.storage.clone(), options);
         // Everything on it is older than the grace of a sweep.
         disk.pass(Self::GRACE * 2);
         if self.setting.full {
@@ -230,7 +247,10 @@ impl Scene {
         let domains = [self.first(), self.second()];
         let absent = domains
             .into_iter()
-            .flat_map(|domain| [Self::ABSENT, Self::CARRIED].map(|userid| slot(domain, userid)))
+            .flat_map(|domain| {
+                let absent = [Self::ABSENT, Self::CARRIED].into_iter().chain(Self::BATCH);
+                absent.map(move |userid| slot(domain, userid))
+            })
             .chain(self.imported().into_iter().flatten())
             .map(|slot| (slot, None));
         let there = self

@@ -233,14 +233,19 @@ impl Report {
             } else {
                 "removed"
             };
+            let files = match self.format {
+                // They are not counted.
+                NameFormat::Tree => "files".to_owned(),
+                _ => format!("files: {},", totals.records),
+            };
             self.line(&format!(
-                "domains: {}, orphans: {}; files: {}, {removed}: {}, failures: {}\n",
-                totals.domains, totals.orphans, totals.records, totals.removed, totals.failed
+                "domains: {}, orphans: {}; {files} {removed}: {}, failures: {}\n",
+                totals.domains, totals.orphans, totals.removed, totals.failed
             ));
             if totals.reclaimed > 0 {
                 let count = totals.reclaimed;
                 self.line(&format!(
-                    "of no domain of this boot: {count} files removed\n"
+                    "of earlier boots and killed processes: {count} files removed\n"
                 ));
             }
         }

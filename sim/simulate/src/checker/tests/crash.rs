@@ -115,6 +115,7 @@ fn a_lost_value_that_was_reported_as_durable_is_found() {
     let bug = WithoutSyncs {
         files: false,
         directories: true,
+        ..WithoutSyncs::default()
     };
     let (guarantee, text) = first(&cut_after(&stores(FULL), bug, true));
     assert_eq!(guarantee, Guarantee::Durability, "{text}");
@@ -142,6 +143,7 @@ fn what_is_durable_takes_earlier_changes_along() {
     let bug = WithoutSyncs {
         files: false,
         directories: true,
+        ..WithoutSyncs::default()
     };
     let (guarantee, text) = first(&cut_after(&actions, bug, true));
     assert_eq!(guarantee, Guarantee::Durability, "{text}");
@@ -155,6 +157,7 @@ fn a_value_that_was_to_be_whole_and_is_torn_is_found() {
     let bug = WithoutSyncs {
         files: true,
         directories: false,
+        ..WithoutSyncs::default()
     };
     for durability in [Durability::File, FULL] {
         let (guarantee, text) = first(&cut_after(&stores(durability), bug, true));

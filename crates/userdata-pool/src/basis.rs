@@ -1,0 +1,168 @@
+//! `Basis`: the records of one domain at one revision, from which a change is worked out.
+
+use std::collections::BTreeMap;
+
+use userdata_core::store::{Operation, StoreError, StoreErrorKind};
+use userdata_core::{DomainKey, Userid};
+
+use crate::engine::{Compare, Pair, Revision, Span, Txn};
+use crate::keys::Keys;
+use crate::record::{Grave, HostRecord, MarkRecord, Meta, RecordError, Turn};
+use crate::standing::Standing;
+use crate::{Answer, Identity};
+
+/// The values of a domain, by their meta records. One that cannot be read is there all the same.
+pub(crate) type Metas = BTreeMap<Userid, Result<Meta, RecordError>>;
+
+/// The records of one domain.
+#[derive(Debug)]
+pub(crate) struct Basis {
+    pub(crate) domain: DomainKey,
+    pub(crate) turn: Option<Turn>,
+    pub(crate) turn_revision: Revision,
+    pub(crate) mark: Option<MarkRecord>,
+    pub(crate) mark_revision: Revision,
+    pub(crate) grave: Grave,
+    pub(crate) grave_revision: Revision,
+    /// Whether this host is a member, by the boot that runs now.
+    pub(crate) is_member: bool,
+    pub(crate) host_revision: Revision,
+    pub(crate) metas: Metas,
+}
+
+impl Basis {
+    /// How many spans [`Basis::spans`] has.
+    pub(crate) const SPANS: usize = 5;
+
+    pub(crate) fn spans(keys: &Keys, me: &Identity, domain: &DomainKey) -> [Span; Self::SPANS] {
+        let uuid = domain.uuid;
+        [
+            Span::key(keys.turn(uuid)),
+            Span::key(keys.mark(uuid)),
+            Span::key(keys.grave(uuid)),
+            Span::key(keys.host(&me.name)),
+            keys.metas(uuid),
+        ]
+    }
+
+    /// Reads the answer to those spans.
+    pub(crate) fn of(
+        keys: &Keys,
+        me: &Identity,
+        domain: DomainKey,
+        found: &[Vec<Pair>],
+    ) -> Result<Self, StoreError> {
+        let one = |place: usize| found.get(place).and_then(|pairs| pairs.first());
+        let revision = |place| one(place).map_or(0, |pair| pair.revision);
+        let host = parsed(one(3), HostRecord::parse)?;
+        Ok(Self {
+            domain,
+            turn: parsed(one(0), Turn::parse)?,
+            turn_revision: revision(0),
+            // A mark that cannot be read still is one: it ends with its lease.
+            mark: one(1).map(|pair| {
+                MarkRecord::parse(&pair.value).unwrap_or_else(|_| MarkRecord {
+                    host: me.name.clone(),
+                    domid: domain.domid,
+                    number: 0,
+                })
+            }),
+            mark_revision: revision(1),
+            grave: parsed(one(2), Grave::parse)?.unwrap_or_default(),
+            grave_revision: revision(2),
+            is_member: host.is_some_and(|host| host.is(me)),
+            host_revision: revision(3),
+            metas: found
+                .get(4)
+                .map(|pairs| metas(keys, pairs))
+                .unwrap_or_default(),
+        })
+    }
+
+    pub(crate) fn standing(&self, me: &Identity) -> Standing {
+        Standing::of(self.turn.as_ref().map(|turn| &turn.home), me, &self.domain)
+    }
+
+    /// Whether a mark that is not the one with this number closes the domain.
+    pub(crate) fn is_closing(&self, me: &Identity, own: Option<u64>) -> bool {
+        self.mark.as_ref().is_some_and(|mark| {
+            mark.host == me.name && mark.domid == self.domain.domid && Some(mark.number) != own
+        })
+    }
+
+    /// The conditions on which every commit is made. A removed turn has revision 0 again, so where
+    /// there is none, the grave is compared in its place.
+    pub(crate) fn compares(&self, keys: &Keys, me: &Identity, with_grave: bool) -> Vec<Compare> {
+        let uuid = self.domain.uuid;
+        let compare = |key, revision| Compare { key, revision };
+        let mut all = vec![
+            compare(keys.turn(uuid), self.turn_revision),
+            compare(keys.mark(uuid), self.mark_revision),
+            compare(keys.host(&me.name), self.host_revision),
+        ];
+        if with_grave || self.turn.is_none() {
+            all.push(compare(keys.grave(uuid), self.grave_revision));
+        }
+        all
+    }
+}
+
+/// The meta records of one domain.
+pub(crate) fn metas(keys: &Keys, pairs: &[Pair]) -> Metas {
+    let meta = |pair: &Pair| {
+        let (_, userid) = keys.userid(&pair.key)?;
+        Some((userid, Meta::parse(&pair.value)))
+    };
+    pairs.iter().filter_map(meta).collect()
+}
+
+/// Reads the domain's records, and those of others, from an answer to their spans in a row.
+pub(crate) fn all_of(
+    keys: &Keys,
+    me: &Identity,
+    domains: &[DomainKey],
+    answer: &Answer,
+) -> Result<Vec<Basis>, StoreError> {
+    let chunks = answer.found.chunks(Basis::SPANS);
+    domains
+        .iter()
+        .zip(chunks)
+        .map(|(domain, found)| Basis::of(keys, me, *domain, found))
+        .collect()
+}
+
+/// The transaction that reads the records of these domains.
+pub(crate) fn reading(keys: &Keys, me: &Identity, domains: &[DomainKey]) -> Txn {
+    Txn::read(
+        domains
+            .iter()
+            .flat_map(|domain| Basis::spans(keys, me, domain)),
+    )
+}
+
+/// Reads a record, if there is one.
+pub(crate) fn parsed<T>(
+    pair: Option<&Pair>,
+    parse: fn(&[u8]) -> Result<T, RecordError>,
+) -> Result<Option<T>, StoreError> {
+    let Some(pair) = pair else { return Ok(None) };
+    parse(&pair.value)
+        .map(Some)
+        .map_err(|error| unreadable(&pair.key, error))
+}
+
+/// The error for a record that cannot be read.
+pub(crate) fn unreadable(key: &[u8], error: RecordError) -> StoreError {
+    let kind = match error {
+        RecordError::Newer { .. } => StoreErrorKind::Failed(error.into()),
+        RecordError::Malformed => StoreErrorKind::Damaged(error.into()),
+    };
+    StoreError::new(Operation::Read, key, kind)
+}
+
+impl HostRecord {
+    /// Whether it is the record of this boot of this machine.
+    pub(crate) fn is(&self, me: &Identity) -> bool {
+        self.machine == me.machine && self.product == me.product && self.boot == me.boot
+    }
+}

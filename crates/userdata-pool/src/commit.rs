@@ -1,0 +1,289 @@
+//! The commit of a change: read, work out, commit on the condition that nothing has changed since.
+
+use std::time::Duration;
+
+use userdata_core::DomainKey;
+use userdata_core::store::{Attempt, Operation, Refused, StoreError, StoreErrorKind};
+
+use crate::basis::{Basis, all_of, reading};
+use crate::engine::{Compare, Request, Span, Txn};
+use crate::outcome::Known;
+use crate::record::{Grave, HomeRecord, Turn, with_number};
+use crate::{Answer, Engine, EngineError, PoolStore};
+
+/// The shortest time that the engine gets, even if no time is left.
+const ATTEMPT_MIN: Duration = Duration::from_millis(100);
+
+/// What becomes of a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The same home. Where there is no turn, the grave is moved on.
+    MovedOn,
+    /// This home.
+    Home(HomeRecord),
+    /// There is none any more.
+    Removed,
+}
+
+/// A change that is worked out.
+#[derive(Debug)]
+pub(crate) struct Plan<T> {
+    /// For each domain.
+    pub(crate) next: Vec<Next>,
+    pub(crate) compares: Vec<Compare>,
+    pub(crate) writes: Vec<Request>,
+    /// The result of the call if the change is made.
+    pub(crate) value: T,
+}
+
+impl<T> Plan<T> {
+    /// A change of the turn of one domain alone.
+    pub(crate) fn new(next: Next, value: T) -> Self {
+        Self {
+            next: vec![next],
+            compares: Vec::new(),
+            writes: Vec::new(),
+            value,
+        }
+    }
+}
+
+/// What follows from the records that were read.
+#[derive(Debug)]
+pub(crate) enum Step<T> {
+    /// There is nothing to change.
+    Done(T),
+    Commit(Plan<T>),
+}
+
+/// An attempt whose answer was lost.
+struct Open<T> {
+    attempt: Attempt,
+    value: T,
+}
+
+impl<E: Engine> PoolStore<E> {
+    /// Reads the records of the domains, has the change worked out, and commits it, until no other
+    /// change comes between. An attempt without an answer is looked for by its number, and repeated
+    /// with the same number while it is open.
+    pub(crate) fn commit<T>(
+        &self,
+        domains: &[DomainKey],
+        timeout: Duration,
+        operation: Operation,
+        mut work_out: impl FnMut(&[Basis]) -> Result<Step<T>, StoreError>,
+    ) -> Result<T, StoreError> {
+        let started = self.engine.now();
+        let subject = domains
+            .first()
+            .map(DomainKey::to_string)
+            .unwrap_or_default();
+        let failed = |kind| StoreError::new(operation, &subject, kind);
+        let mut open: Option<Open<T>> = None;
+        loop {
+            let left = timeout.saturating_sub(self.waited(started));
+            let unknown = |open: &Open<T>| {
+                let attempt = open.attempt;
+                failed(StoreErrorKind::OutcomeUnknown { attempt })
+            };
+            let reading = reading(&self.keys, &self.me, domains);
+            let read = self.engine.txn(&reading, left.max(ATTEMPT_MIN));
+            let bases = match (read, &open) {
+                (Ok(answer), _) => all_of(&self.keys, &self.me, domains, &answer)?,
+                (Err(EngineError::NotSent(_) | EngineError::Lost(_)), _) if !left.is_zero() => {
+                    continue;
+                }
+                (Err(_), Some(open)) => return Err(unknown(open)),
+                (Err(error), None) => return Err(failed(self.unanswered(error, started))),
+            };
+            if let Some(attempt) = open.take() {
+                match know(&bases, attempt.attempt) {
+                    Known::Made => return Ok(attempt.value),
+                    Known::NotMade => {}
+                    Known::Open => open = Some(attempt),
+                    Known::Unknown => return Err(unknown(&attempt)),
+                }
+            }
+            let member = bases.iter().all(|basis| basis.is_member);
+            let step = match member {
+                true => work_out(&bases),
+                false => Err(failed(StoreErrorKind::Refused(Refused::NotAMember))),
+            };
+            let (plan, is_refusal) = match step {
+                Ok(Step::Done(value)) => return Ok(value),
+                Ok(Step::Commit(plan)) => (Ok(plan), false),
+                Err(error) if open.is_none() => return Err(error),
+                Err(error) => (Err(error), true),
+            };
+            if left.is_zero()
+                && let Some(open) = &open
+            {
+                return Err(unknown(open));
+            }
+            // A refusal is true only if the open attempt can never be made: the turn moves first.
+            let (value, txn, attempt) = match plan {
+                Ok(plan) => {
+                    let number = open.as_ref().map(|open| open.attempt.number);
+                    let number = number.unwrap_or_else(|| self.engine.number());
+                    let after = bases.first().map_or(0, Basis::last);
+                    let txn = self.transaction(&bases, &plan, number);
+                    self.check_size(&txn).map_err(&failed)?;
+                    (Ok(plan.value), txn, Attempt::new(number, after))
+                }
+                Err(error) => {
+                    let attempt = open
+                        .as_ref()
+                        .map_or(Attempt::new(0, 0), |open| open.attempt);
+                    let next = bases.iter().map(|_| Next::MovedOn).collect();
+                    let (compares, writes) = (Vec::new(), Vec::new());
+                    let plan = Plan {
+                        next,
+                        compares,
+                        writes,
+                        value: (),
+                    };
+                    let txn = self.transaction(&bases, &plan, self.engine.number());
+                    (Err(error), txn, attempt)
+                }
+            };
+            let left = timeout
+                .saturating_sub(self.waited(started))
+                .max(ATTEMPT_MIN);
+            let mut answer = self.engine.txn(&txn, left);
+            if let (Err(EngineError::NoSpace(_)), Some(removal)) = (&answer, deletes_alone(&txn)) {
+                answer = self.engine.txn(&removal, left);
+            }
+            match (answer, value) {
+                (Ok(Answer { made: true, .. }), value) => return value,
+                // With an earlier attempt open this tells nothing: its number is looked for.
+                (Ok(_), _) => {}
+                (Err(EngineError::Lost(_)), Ok(value)) => open = Some(Open { attempt, value }),
+                (Err(EngineError::Lost(_)), Err(_)) => {}
+                (Err(EngineError::NotSent(_)), _) if self.waited(started) < timeout => continue,
+                (Err(error), _) => {
+                    return Err(match &open {
+                        Some(open) => unknown(open),
+                        None => failed(self.unanswered(error, started)),
+                    });
+                }
+            }
+            if self.waited(started) >= timeout && open.is_none() && !is_refusal {
+                let waited = self.waited(started);
+                return Err(failed(StoreErrorKind::DeadlinePassed { waited }));
+            }
+        }
+    }
+
+    /// How long the call that began then has taken.
+    pub(crate) fn waited(&self, started: Duration) -> Duration {
+        self.engine.now().saturating_sub(started)
+    }
+
+    /// The error of a call without an open attempt.
+    pub(crate) fn unanswered(&self, error: EngineError, started: Duration) -> StoreErrorKind {
+        match error {
+            EngineError::NotSent(source) | EngineError::Lost(source) => {
+                let waited = self.waited(started);
+                StoreErrorKind::Unreachable { waited, source }
+            }
+            EngineError::NoSpace(source) => StoreErrorKind::NoSpace(source),
+            EngineError::NotPermitted(source) => StoreErrorKind::NotPermitted(source),
+            EngineError::Failed(source) => StoreErrorKind::Failed(source),
+        }
+    }
+
+    /// The transaction of a plan, with the number of its change.
+    fn transaction<T>(&self, bases: &[Basis], plan: &Plan<T>, number: u64) -> Txn {
+        let mut txn = Txn {
+            compares: plan.compares.clone(),
+            ..Txn::default()
+        };
+        for (basis, next) in bases.iter().zip(&plan.next) {
+            let uuid = basis.domain.uuid;
+            let old = basis.turn.as_ref();
+            let home = match next {
+                Next::Home(home) => Some(home),
+                Next::MovedOn => old.map(|turn| &turn.home),
+                Next::Removed => None,
+            };
+            let compares = basis.compares(&self.keys, &self.me, home.is_none());
+            txn.compares.extend(compares);
+            let (key, value) = match home {
+                Some(home) => {
+                    let numbers = old.map_or(&[][..], |turn| &turn.numbers);
+                    let turn = Turn {
+                        home: home.clone(),
+                        numbers: with_number(numbers, number),
+                    };
+                    (self.keys.turn(uuid), turn.format())
+                }
+                None => {
+                    if old.is_some() {
+                        let span = Span::key(self.keys.turn(uuid));
+                        txn.requests.push(Request::Delete { span });
+                    }
+                    let grave = Grave {
+                        numbers: with_number(&basis.grave.numbers, number),
+                    };
+                    (self.keys.grave(uuid), grave.format())
+                }
+            };
+            let lease = None;
+            txn.requests.push(Request::Put { key, value, lease });
+        }
+        txn.requests.extend_from_slice(&plan.writes);
+        txn
+    }
+
+    fn check_size(&self, txn: &Txn) -> Result<(), StoreErrorKind> {
+        let bytes: usize = txn.requests.iter().map(size).sum();
+        let too_large = |limit: usize, size: usize| StoreErrorKind::LimitExceeded {
+            limit: limit as u64,
+            size: size as u64,
+        };
+        if txn.requests.len() > self.options.max_ops {
+            return Err(too_large(self.options.max_ops, txn.requests.len()));
+        }
+        if bytes > self.options.max_bytes {
+            return Err(too_large(self.options.max_bytes, bytes));
+        }
+        Ok(())
+    }
+}
+
+/// What the records of all domains of an attempt tell of it.
+fn know(bases: &[Basis], attempt: Attempt) -> Known {
+    // The attempt is behind a change of the first domain.
+    let first = bases
+        .first()
+        .map_or(Known::Unknown, |basis| basis.know(attempt));
+    let made = bases.iter().any(|basis| basis.know(attempt) == Known::Made);
+    if made { Known::Made } else { first }
+}
+
+/// The removal of a turn without a write, which an engine without space takes: the grave moves on
+/// by its own removal.
+fn deletes_alone(txn: &Txn) -> Option<Txn> {
+    let mut removal = txn.clone();
+    let grave = txn.compares.last()?;
+    let is_grave = |key: &[u8]| key == grave.key;
+    let mut puts = 0;
+    for request in &mut removal.requests {
+        match request {
+            Request::Put { key, .. } if is_grave(key) => {
+                let span = Span::key(key.clone());
+                *request = Request::Delete { span };
+            }
+            Request::Put { .. } => puts += 1,
+            _ => {}
+        }
+    }
+    (puts == 0).then_some(removal)
+}
+
+fn size(request: &Request) -> usize {
+    match request {
+        Request::Put { key, value, .. } => key.len() + value.len(),
+        Request::Delete { span } | Request::Range { span, .. } => span.from.len(),
+    }
+}

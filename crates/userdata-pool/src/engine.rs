@@ -1,0 +1,189 @@
+//! `Engine`: what a pool needs of a replicated key-value database.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use thiserror::Error;
+use userdata_core::Source;
+
+/// The number of the last change of a key, counted over all keys; 0 for an absent key.
+pub type Revision = i64;
+
+/// A database with transactions on revisions, and leases. etcd is one.
+///
+/// A read sees every transaction that was answered before it began (linearizability). An engine
+/// repeats only transactions that change nothing.
+pub trait Engine: Send + Sync + fmt::Debug {
+    /// Makes the requests, all of them or none: if a key does not have the revision that it is
+    /// compared with, none is made, and [`Answer::made`] is false.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Lost`] if it is not known whether the requests were made; with any other
+    /// error they were not, and never will be.
+    fn txn(&self, txn: &Txn, timeout: Duration) -> Result<Answer, EngineError>;
+
+    /// A new lease. It runs out after `ttl` unless it is kept alive.
+    ///
+    /// # Errors
+    ///
+    /// If there is none. A lease whose grant was lost runs out by itself.
+    fn grant(&self, ttl: Duration, timeout: Duration) -> Result<Lease, EngineError>;
+
+    /// Keeps a lease alive from now on until it is revoked or this process ends. Returns at once.
+    fn keep_alive(&self, lease: Lease);
+
+    /// Ends a lease, and removes the keys that are attached to it. If the engine does not answer,
+    /// the lease runs out by itself.
+    fn revoke(&self, lease: Lease);
+
+    /// A monotonic clock.
+    fn now(&self) -> Duration;
+
+    /// The time of day.
+    fn today(&self) -> SystemTime;
+
+    /// A random number that is not 0.
+    fn number(&self) -> u64;
+}
+
+/// A lease of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lease(pub i64);
+
+/// One transaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Txn {
+    /// The revision of the database that is read, in a transaction that only reads; the newest if
+    /// `None`.
+    pub at: Option<Revision>,
+    /// The conditions.
+    pub compares: Vec<Compare>,
+    /// What is read or changed. No key is changed twice.
+    pub requests: Vec<Request>,
+}
+
+impl Txn {
+    /// Reads these spans at one revision.
+    #[must_use]
+    pub fn read(spans: impl IntoIterator<Item = Span>) -> Self {
+        let range = |span| Request::Range { span, values: true };
+        Self {
+            requests: spans.into_iter().map(range).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// A key and the revision that it must have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compare {
+    /// The key.
+    pub key: Vec<u8>,
+    /// Its revision; 0 if it must be absent.
+    pub revision: Revision,
+}
+
+/// One part of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Reads the keys of a span, in order.
+    Range {
+        /// The span.
+        span: Span,
+        /// Whether the values are read, too.
+        values: bool,
+    },
+    /// Writes a key.
+    Put {
+        /// The key.
+        key: Vec<u8>,
+        /// Its value.
+        value: Vec<u8>,
+        /// The lease that it ends with.
+        lease: Option<Lease>,
+    },
+    /// Removes the keys of a span.
+    Delete {
+        /// The span.
+        span: Span,
+    },
+}
+
+/// One key, or all keys from one to before another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first key.
+    pub from: Vec<u8>,
+    /// The key behind the last one; `None` for the one key `from`.
+    pub to: Option<Vec<u8>>,
+}
+
+impl Span {
+    /// One key.
+    #[must_use]
+    pub const fn key(key: Vec<u8>) -> Self {
+        Self {
+            from: key,
+            to: None,
+        }
+    }
+
+    /// All keys from `from` to before `to`.
+    #[must_use]
+    pub const fn range(from: Vec<u8>, to: Vec<u8>) -> Self {
+        Self { from, to: Some(to) }
+    }
+
+    /// All keys that begin with `prefix`, which ends with `/`.
+    #[must_use]
+    pub fn under(prefix: Vec<u8>) -> Self {
+        let mut to = prefix.clone();
+        to.pop();
+        // The byte behind '/'.
+        to.push(b'0');
+        Self::range(prefix, to)
+    }
+}
+
+/// The answer to a transaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The revision of the database.
+    pub revision: Revision,
+    /// Whether all compares held, so that the requests were made.
+    pub made: bool,
+    /// The keys that each [`Request::Range`] found, in order of the requests.
+    pub found: Vec<Vec<Pair>>,
+}
+
+/// A key that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The key.
+    pub key: Vec<u8>,
+    /// Its value; empty if it was not asked for.
+    pub value: Vec<u8>,
+    /// The number of its last change.
+    pub revision: Revision,
+}
+
+/// Why a transaction has no answer.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The engine was not reached, and nothing was changed.
+    #[error("the engine was not reached")]
+    NotSent(#[source] Source),
+    /// There was no answer: the transaction may have been made, or may be made later.
+    #[error("the answer of the engine is lost")]
+    Lost(#[source] Source),
+    /// The engine takes no more data.
+    #[error("the engine has no space left")]
+    NoSpace(#[source] Source),
+    /// The engine refuses the caller.
+    #[error("the engine refuses this client")]
+    NotPermitted(#[source] Source),
+    /// Any other failure; nothing was changed.
+    #[error("the engine failed")]
+    Failed(#[source] Source),
+}

@@ -1,0 +1,137 @@
+//! The closing mark: a key on a lease. It informs; the turn and the grave protect.
+
+use std::fmt;
+use std::time::Duration;
+
+use userdata_core::DomainKey;
+use userdata_core::store::{
+    Admit, Cleared, ClosingMark, Durability, Keep, Operation, Refused, State, StoreError,
+    StoreErrorKind,
+};
+
+use crate::basis::Basis;
+use crate::engine::{Lease, Request, Txn};
+use crate::record::MarkRecord;
+use crate::store::refused;
+use crate::{Engine, EngineError, PoolStore};
+
+pub(crate) fn close<E: Engine + 'static>(
+    store: &PoolStore<E>,
+    domain: &DomainKey,
+    timeout: Duration,
+    admit: Admit<'_>,
+) -> Result<Box<dyn ClosingMark>, StoreError> {
+    let started = store.engine.now();
+    let failed = |error| {
+        let kind = store.unanswered(error, started);
+        StoreError::new(Operation::Mark, domain.to_string(), kind)
+    };
+    let (ttl, number) = (store.options.lease, store.engine.number());
+    let lease = store.engine.grant(ttl, timeout).map_err(failed)?;
+    // Dropped on every error: without its lease a mark that arrives late cannot be made.
+    let mark = Box::new(Mark {
+        store: store.clone(),
+        domain: *domain,
+        lease,
+        number,
+    });
+    loop {
+        let basis = match store.basis(domain) {
+            Ok(basis) => basis,
+            Err(_) if store.waited(started) < timeout => continue,
+            Err(error) => return Err(error),
+        };
+        if basis
+            .mark
+            .as_ref()
+            .is_some_and(|mark| mark.number == number)
+        {
+            break;
+        }
+        if !basis.is_member {
+            return Err(refused(domain, Refused::NotAMember));
+        }
+        let state = State::new(basis.is_closing(&store.me, None));
+        admit(&state).map_err(|reason| refused(domain, reason))?;
+        if basis.mark.is_some() {
+            return Err(refused(domain, Refused::BeingDestroyed));
+        }
+        match store.engine.txn(&mark.making(&basis), timeout) {
+            Ok(answer) if answer.made => break,
+            Ok(_) | Err(EngineError::Lost(_) | EngineError::NotSent(_))
+                if store.waited(started) < timeout => {}
+            Ok(_) => {
+                let waited = store.waited(started);
+                let kind = StoreErrorKind::DeadlinePassed { waited };
+                return Err(StoreError::new(Operation::Mark, domain.to_string(), kind));
+            }
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    store.engine.keep_alive(lease);
+    Ok(mark)
+}
+
+/// A mark that is in force as long as its lease.
+struct Mark<E: Engine> {
+    store: PoolStore<E>,
+    domain: DomainKey,
+    lease: Lease,
+    number: u64,
+}
+
+impl<E: Engine> Mark<E> {
+    fn making(&self, basis: &Basis) -> Txn {
+        let (store, uuid) = (&self.store, self.domain.uuid);
+        let mark = MarkRecord {
+            host: store.me.name.clone(),
+            domid: self.domain.domid,
+            number: self.number,
+        };
+        let put = Request::Put {
+            key: store.keys.mark(uuid),
+            value: mark.format(),
+            lease: Some(self.lease),
+        };
+        Txn {
+            compares: basis.compares(&store.keys, &store.me, false),
+            requests: vec![put],
+            ..Txn::default()
+        }
+    }
+}
+
+impl<E: Engine> ClosingMark for Mark<E> {
+    fn clear(
+        self: Box<Self>,
+        timeout: Duration,
+        durability: Durability,
+        admit: Admit<'_>,
+    ) -> Result<Cleared, StoreError> {
+        // Whether the lease has run out does not matter: the clear itself moves turn or grave.
+        let mut ask = |state: &State| {
+            admit(state)?;
+            Ok(Keep::Nothing)
+        };
+        let (store, own) = (&self.store, Some(self.number));
+        store.clear_one(&self.domain, own, timeout, durability, &mut ask)
+    }
+
+    fn reopen(self: Box<Self>, _: Duration) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl<E: Engine> Drop for Mark<E> {
+    fn drop(&mut self) {
+        self.store.engine.revoke(self.lease);
+    }
+}
+
+impl<E: Engine> fmt::Debug for Mark<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mark")
+            .field("domain", &self.domain)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,174 @@
+//! Membership: which machine has which name, and by which boot.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use userdata_core::store::{HostName, Operation, StoreError, StoreErrorKind};
+
+use crate::basis::parsed;
+use crate::engine::{Compare, Request, Span, Txn};
+use crate::record::HostRecord;
+use crate::{Engine, PoolStore};
+
+/// What [`PoolStore::join`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Joined {
+    /// The host is a new member.
+    New,
+    /// The host was a member by an earlier boot, whose commits are refused from now on.
+    Renewed,
+    /// The host was a member already.
+    Already,
+}
+
+/// Another machine has the name.
+#[derive(Debug, Error)]
+#[error("the name {name} belongs to the machine {machine}")]
+struct NameTaken {
+    name: HostName,
+    machine: String,
+}
+
+/// The identity of this machine cannot be part of a record.
+#[derive(Debug, Error)]
+#[error("the machine-id is empty, or an identity has a space")]
+struct NoIdentity;
+
+/// The outcome of the commit of a host record is not known.
+#[derive(Debug, Error)]
+#[error("the answers of the engine were lost; the same call may be made again")]
+struct NoAnswer;
+
+/// The record to write, or none in its place; `None` if nothing is to change.
+type Wanted = Result<Option<Option<HostRecord>>, StoreError>;
+
+impl<E: Engine> PoolStore<E> {
+    /// Makes this host a member, bound to its machine-id and product uuid, or renews its record
+    /// after a boot. Made again, it changes nothing more.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::NotPermitted`] if another machine has the name; it is named. An error of
+    /// the engine; the call may then be repeated.
+    pub fn join(&self) -> Result<Joined, StoreError> {
+        let wanted = HostRecord {
+            machine: self.me.machine.clone(),
+            product: self.me.product.clone(),
+            boot: self.me.boot.clone(),
+        };
+        let has_space = |text: &str| text.contains(char::is_whitespace);
+        if wanted.machine.is_empty() || has_space(&wanted.machine) || has_space(&wanted.product) {
+            return Err(self.failed(StoreErrorKind::Failed(NoIdentity.into())));
+        }
+        let mut first = None;
+        self.write_host(&self.me.name, |found| match found {
+            None => {
+                first.get_or_insert(Joined::New);
+                Ok(Some(Some(wanted.clone())))
+            }
+            Some(found) if found.is(&self.me) => Ok(None),
+            Some(found) if found.machine == wanted.machine && found.product == wanted.product => {
+                first.get_or_insert(Joined::Renewed);
+                Ok(Some(Some(wanted.clone())))
+            }
+            Some(found) => {
+                let (name, machine) = (self.me.name.clone(), found.machine);
+                let kind = StoreErrorKind::NotPermitted(NameTaken { name, machine }.into());
+                Err(self.failed(kind))
+            }
+        })?;
+        Ok(first.unwrap_or(Joined::Already))
+    }
+
+    /// Ends the membership of this host. Data whose home it is must be adopted or discarded then.
+    ///
+    /// # Errors
+    ///
+    /// An error of the engine; the call may then be repeated.
+    pub fn leave(&self) -> Result<bool, StoreError> {
+        self.remove_host(&self.me.name)
+    }
+
+    /// Declares that a host is dead, or fenced: whatever still runs there can store nothing from
+    /// now on, and its homes are free to be adopted or discarded. Returns whether it was a member.
+    ///
+    /// Only a person or a fencing agent knows that a host is dead. No time-out does.
+    ///
+    /// # Errors
+    ///
+    /// An error of the engine; the call may then be repeated.
+    pub fn forget(&self, host: &HostName) -> Result<bool, StoreError> {
+        self.remove_host(host)
+    }
+
+    fn remove_host(&self, host: &HostName) -> Result<bool, StoreError> {
+        let mut was_member = false;
+        self.write_host(host, |found| {
+            was_member |= found.is_some();
+            Ok(found.map(|_| None))
+        })?;
+        Ok(was_member)
+    }
+
+    /// Whether this host is a member by the name, and by which revision of its record.
+    pub(crate) fn host_compare(
+        &self,
+        host: &HostName,
+    ) -> Result<(Compare, Option<HostRecord>), StoreError> {
+        let (key, started) = (self.keys.host(host), self.engine.now());
+        let answer = self
+            .engine
+            .txn(&Txn::read([Span::key(key.clone())]), self.options.timeout)
+            .map_err(|error| self.failed(self.unanswered(error, started)))?;
+        let pair = answer.found.first().and_then(|pairs| pairs.first());
+        let revision = pair.map_or(0, |pair| pair.revision);
+        Ok((Compare { key, revision }, parsed(pair, HostRecord::parse)?))
+    }
+
+    /// Writes or removes a host record until no other change comes between. Each try leads to the
+    /// same end, so a commit whose answer is lost is looked for in the record itself.
+    fn write_host(
+        &self,
+        host: &HostName,
+        mut wanted: impl FnMut(Option<HostRecord>) -> Wanted,
+    ) -> Result<(), StoreError> {
+        let started = self.engine.now();
+        loop {
+            let (compare, found) = self.host_compare(host)?;
+            let Some(wanted) = wanted(found)? else {
+                return Ok(());
+            };
+            let key = self.keys.host(host);
+            let request = match wanted {
+                Some(record) => Request::Put {
+                    key,
+                    value: record.format(),
+                    lease: None,
+                },
+                None => Request::Delete {
+                    span: Span::key(key),
+                },
+            };
+            let txn = Txn {
+                compares: vec![compare],
+                requests: vec![request],
+                ..Txn::default()
+            };
+            match self.engine.txn(&txn, self.left(started)) {
+                Ok(answer) if answer.made => return Ok(()),
+                _ if self.waited(started) < self.options.timeout => {}
+                Err(error) => return Err(self.failed(self.unanswered(error, started))),
+                Ok(_) => return Err(self.failed(StoreErrorKind::Failed(NoAnswer.into()))),
+            }
+        }
+    }
+
+    fn left(&self, started: Duration) -> Duration {
+        self.options.timeout.saturating_sub(self.waited(started))
+    }
+
+    fn failed(&self, kind: StoreErrorKind) -> StoreError {
+        StoreError::new(Operation::OpenStore, self.me.name.as_str(), kind)
+    }
+}

@@ -1,0 +1,97 @@
+//! `Settled`: the outcome of an attempt, by the numbers that turn and grave keep.
+
+use userdata_core::DomainKey;
+use userdata_core::store::{Attempt, Operation, StoreError, StoreErrorKind};
+
+use crate::basis::Basis;
+use crate::commit::{Next, Plan, Step};
+use crate::{Engine, PoolStore};
+
+/// The outcome of an attempt, as [`PoolStore::settle`] tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Settled {
+    /// The change was made.
+    Made,
+    /// The change was not made, and never will be.
+    NotMade,
+    /// Too many changes, or a clear, came after it.
+    Unknown,
+}
+
+/// What is known of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    Made,
+    /// Not made, and never will be.
+    NotMade,
+    /// Not made until now.
+    Open,
+    Unknown,
+}
+
+impl Basis {
+    /// The number of the last change: that of the turn, or else of the grave; 0 if there is none.
+    pub(crate) fn last(&self) -> u64 {
+        let numbers = self
+            .turn
+            .as_ref()
+            .map_or(&self.grave.numbers, |turn| &turn.numbers);
+        numbers.last().copied().unwrap_or(0)
+    }
+
+    /// What turn and grave tell of an attempt.
+    pub(crate) fn know(&self, attempt: Attempt) -> Known {
+        let Attempt { number, after, .. } = attempt;
+        let grave = &self.grave.numbers;
+        let turn = self.turn.as_ref().map(|turn| &turn.numbers);
+        if grave.contains(&number) || turn.is_some_and(|turn| turn.contains(&number)) {
+            return Known::Made;
+        }
+        if self.last() == after {
+            return Known::Open;
+        }
+        // The turn has moved on behind the change before, and the number is not among those since.
+        let moved_on = turn.is_some_and(|turn| turn.contains(&after));
+        // The turn was made since, keeps all its numbers, and no turn of this grave was removed.
+        let grave_stands = grave.last().copied().unwrap_or(0) == after;
+        let whole = turn.is_some_and(|turn| turn.len() < crate::record::NUMBERS_MAX);
+        if moved_on || whole && grave_stands {
+            Known::NotMade
+        } else {
+            Known::Unknown
+        }
+    }
+}
+
+impl<E: Engine> PoolStore<E> {
+    /// Tells the outcome of a change that ended with [`StoreErrorKind::OutcomeUnknown`]. If the
+    /// change is open still, the turn is moved on first, so that it is never made.
+    ///
+    /// # Errors
+    ///
+    /// If the engine does not answer, or this host is not a member.
+    pub fn settle(&self, domain: &DomainKey, attempt: Attempt) -> Result<Settled, StoreError> {
+        self.commit(
+            &[*domain],
+            self.options.timeout,
+            Operation::Inspect,
+            |bases| {
+                let [basis] = bases else {
+                    let kind = StoreErrorKind::NoOutcome;
+                    return Err(StoreError::new(
+                        Operation::Inspect,
+                        domain.to_string(),
+                        kind,
+                    ));
+                };
+                Ok(match basis.know(attempt) {
+                    Known::Made => Step::Done(Settled::Made),
+                    Known::NotMade => Step::Done(Settled::NotMade),
+                    Known::Unknown => Step::Done(Settled::Unknown),
+                    Known::Open => Step::Commit(Plan::new(Next::MovedOn, Settled::NotMade)),
+                })
+            },
+        )
+    }
+}

@@ -1,0 +1,351 @@
+//! `SimEngine`: a replicated engine in memory, which loses answers as it is told.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use userdata_pool::{Answer, Engine, EngineError, Lease, Pair, Request, Revision, Span, Txn};
+
+/// How long the client waits for an answer that is lost.
+pub(crate) const WAIT: Duration = Duration::from_millis(1500);
+
+/// What happens to one transaction that changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is made, and its answer is lost.
+    LostAfter,
+    /// It is never made, and there is no answer.
+    LostBefore,
+    /// There is no answer, and it arrives when [`SimEngine::deliver`] is called.
+    Delayed,
+    /// The client knows that it was not sent.
+    NotSent,
+}
+
+#[derive(Clone, Debug)]
+struct Version {
+    revision: Revision,
+    /// `None` if the key was removed.
+    value: Option<Vec<u8>>,
+    lease: Option<Lease>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    keys: BTreeMap<Vec<u8>, Vec<Version>>,
+    revision: Revision,
+    now: Duration,
+    /// When each lease runs out; never while it is kept alive.
+    leases: BTreeMap<Lease, Option<Duration>>,
+    numbers: u64,
+    /// What happens to the next changes.
+    faults: VecDeque<Option<Fault>>,
+    /// Of so many changes one loses its answer, after and before it is made by turns.
+    lossy: Option<u64>,
+    changes: u64,
+    delayed: Vec<Txn>,
+    full: bool,
+}
+
+/// A cluster. It has revisions, leases and a clock of its own, which waits alone move.
+#[derive(Debug, Default)]
+pub(crate) struct SimEngine(Mutex<State>);
+
+impl SimEngine {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next changes meet these.
+    pub(crate) fn plan(&self, faults: impl IntoIterator<Item = Option<Fault>>) {
+        self.state().faults = faults.into_iter().collect();
+    }
+
+    /// Every `n`th change loses its answer.
+    pub(crate) fn lose_every(&self, n: u64) {
+        self.state().lossy = Some(n);
+    }
+
+    /// The same cluster, from now on apart.
+    pub(crate) fn copy(&self) -> Self {
+        Self(Mutex::new(self.state().clone()))
+    }
+
+    /// Lets the change with this place among those on their way arrive.
+    pub(crate) fn deliver_one(&self, place: usize) {
+        let mut state = self.state();
+        let txn = state.delayed.remove(place);
+        state.make(&txn);
+    }
+
+    /// How many changes are on their way.
+    pub(crate) fn under_way(&self) -> usize {
+        self.state().delayed.len()
+    }
+
+    /// All that matters for what can happen next: the records without the numbers of changes and
+    /// times, and what each change on its way would do, and whether it still could.
+    pub(crate) fn digest(&self) -> String {
+        let state = self.state();
+        let mut text = String::new();
+        let current = |key: &[u8]| state.current(key).map_or(0, |version| version.revision);
+        for (key, versions) in &state.keys {
+            let key_text = String::from_utf8_lossy(key);
+            if current(key) != 0 && !key_text.contains("/meta/") {
+                let value = versions.last().and_then(|version| version.value.as_deref());
+                text.push_str(&format!("{key_text}={};", short(value.unwrap_or_default())));
+            }
+        }
+        for txn in &state.delayed {
+            let holds =
+                |compare: &userdata_pool::Compare| current(&compare.key) == compare.revision;
+            text.push_str(&format!(
+                "{:?}",
+                txn.compares.iter().map(holds).collect::<Vec<_>>()
+            ));
+            for request in &txn.requests {
+                if let Request::Put { key, value, .. } = request
+                    && !String::from_utf8_lossy(key).contains("/meta/")
+                {
+                    text.push_str(&short(value));
+                }
+            }
+        }
+        text
+    }
+
+    /// Lets everything arrive that is still on its way.
+    pub(crate) fn deliver(&self) {
+        let mut state = self.state();
+        for txn in std::mem::take(&mut state.delayed) {
+            state.make(&txn);
+        }
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, time: Duration) {
+        self.state().now += time;
+    }
+
+    /// Every lease runs out, those that are kept alive, too: the whole cluster was stopped.
+    pub(crate) fn lose_leases(&self) {
+        self.state().leases.clear();
+    }
+
+    /// The quota is full: only removals are taken.
+    pub(crate) fn fill(&self) {
+        self.state().full = true;
+    }
+
+    /// How many changes were sent.
+    pub(crate) fn changes(&self) -> u64 {
+        self.state().changes
+    }
+
+    /// Every key that exists.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let state = self.state();
+        let all = state.keys.keys().filter(|key| state.current(key).is_some());
+        all.map(|key| String::from_utf8_lossy(key).into_owned())
+            .collect()
+    }
+
+    /// Overwrites a key, as another program would.
+    pub(crate) fn overwrite(&self, key: &str, value: &[u8]) {
+        let (key, value, lease) = (key.as_bytes().to_vec(), value.to_vec(), None);
+        self.state().make(&Txn {
+            requests: vec![Request::Put { key, value, lease }],
+            ..Txn::default()
+        });
+    }
+
+    pub(crate) fn value(&self, key: &str) -> Option<String> {
+        let state = self.state();
+        let version = state.current(key.as_bytes())?;
+        let value = version.value.as_deref()?;
+        Some(String::from_utf8_lossy(value).into_owned())
+    }
+}
+
+/// A record without the numbers of changes.
+fn short(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value);
+    let short = text.split(" numbers=").next();
+    short.unwrap_or_default().to_owned()
+}
+
+impl State {
+    fn holds(&self, lease: Lease) -> bool {
+        let until = self.leases.get(&lease);
+        until.is_some_and(|until| until.is_none_or(|until| self.now < until))
+    }
+
+    fn current(&self, key: &[u8]) -> Option<&Version> {
+        let version = self.keys.get(key)?.last()?;
+        let there = version.value.is_some() && version.lease.is_none_or(|lease| self.holds(lease));
+        there.then_some(version)
+    }
+
+    fn at(&self, key: &[u8], revision: Option<Revision>) -> Option<&Version> {
+        let Some(revision) = revision else {
+            return self.current(key);
+        };
+        let mut versions = self.keys.get(key)?.iter().rev();
+        let version = versions.find(|version| version.revision <= revision)?;
+        version.value.is_some().then_some(version)
+    }
+
+    fn within(&self, span: &Span) -> Vec<Vec<u8>> {
+        match &span.to {
+            None => vec![span.from.clone()],
+            Some(to) if *to <= span.from => Vec::new(),
+            Some(to) => self
+                .keys
+                .range(span.from.clone()..to.clone())
+                .map(|(key, _)| key.clone())
+                .collect(),
+        }
+    }
+
+    fn make(&mut self, txn: &Txn) -> Answer {
+        let revision = |key: &[u8]| self.current(key).map_or(0, |version| version.revision);
+        let made = txn
+            .compares
+            .iter()
+            .all(|compare| revision(&compare.key) == compare.revision);
+        let mut answer = Answer {
+            made,
+            revision: self.revision,
+            found: Vec::new(),
+        };
+        if !made {
+            return answer;
+        }
+        let (mut written, next) = (BTreeMap::new(), self.revision + 1);
+        for request in &txn.requests {
+            match request {
+                Request::Range { span, values } => {
+                    let keys = self.within(span);
+                    let pairs = keys.into_iter().filter_map(|key| {
+                        let version = self.at(&key, txn.at)?;
+                        let value = version.value.as_ref().filter(|_| *values);
+                        Some(Pair {
+                            key,
+                            value: value.cloned().unwrap_or_default(),
+                            revision: version.revision,
+                        })
+                    });
+                    answer.found.push(pairs.collect());
+                }
+                Request::Put { key, value, lease } => {
+                    if lease.is_some_and(|lease| !self.holds(lease)) {
+                        answer.made = false;
+                        return answer;
+                    }
+                    let twice = written.insert(key.clone(), (Some(value.clone()), *lease));
+                    assert!(twice.is_none(), "etcd refuses a key that is changed twice");
+                }
+                Request::Delete { span } => {
+                    for key in self.within(span) {
+                        if self.current(&key).is_some() {
+                            let twice = written.insert(key, (None, None));
+                            assert!(twice.is_none(), "etcd refuses a key that is changed twice");
+                        }
+                    }
+                }
+            }
+        }
+        if !written.is_empty() {
+            self.revision = next;
+            answer.revision = next;
+        }
+        for (key, (value, lease)) in written {
+            self.keys.entry(key).or_default().push(Version {
+                revision: next,
+                value,
+                lease,
+            });
+        }
+        answer
+    }
+
+    fn fault(&mut self) -> Option<Fault> {
+        self.changes += 1;
+        let turn = self.lossy.and_then(|n| {
+            let (round, rest) = (self.changes / n, self.changes % n);
+            (rest == 0).then_some(match round % 2 {
+                0 => Fault::LostAfter,
+                _ => Fault::LostBefore,
+            })
+        });
+        self.faults.pop_front().unwrap_or(turn)
+    }
+}
+
+impl Engine for SimEngine {
+    fn txn(&self, txn: &Txn, timeout: Duration) -> Result<Answer, EngineError> {
+        let mut state = self.state();
+        let is_read = |request: &Request| matches!(request, Request::Range { .. });
+        if txn.requests.iter().all(is_read) {
+            return Ok(state.make(txn));
+        }
+        let is_put = |request: &Request| matches!(request, Request::Put { .. });
+        let fault = state.fault();
+        if fault.is_some() && state.lossy.is_none() {
+            state.now += WAIT.min(timeout);
+        }
+        let lost = || Err(EngineError::Lost("no answer".into()));
+        match fault {
+            None if state.full && txn.requests.iter().any(is_put) => {
+                Err(EngineError::NoSpace("the quota is full".into()))
+            }
+            None => Ok(state.make(txn)),
+            Some(Fault::NotSent) => Err(EngineError::NotSent("no connection".into())),
+            Some(Fault::LostBefore) => lost(),
+            Some(Fault::LostAfter) => {
+                state.make(txn);
+                lost()
+            }
+            Some(Fault::Delayed) => {
+                state.delayed.push(txn.clone());
+                lost()
+            }
+        }
+    }
+
+    fn grant(&self, ttl: Duration, _: Duration) -> Result<Lease, EngineError> {
+        let mut state = self.state();
+        if state.full {
+            return Err(EngineError::NoSpace("the quota is full".into()));
+        }
+        state.numbers += 1;
+        let lease = Lease(i64::try_from(state.numbers).unwrap_or(i64::MAX));
+        let until = state.now + ttl;
+        state.leases.insert(lease, Some(until));
+        Ok(lease)
+    }
+
+    fn keep_alive(&self, lease: Lease) {
+        if let Some(until) = self.state().leases.get_mut(&lease) {
+            *until = None;
+        }
+    }
+
+    fn revoke(&self, lease: Lease) {
+        self.state().leases.remove(&lease);
+    }
+
+    fn now(&self) -> Duration {
+        self.state().now
+    }
+
+    fn today(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + self.now()
+    }
+
+    fn number(&self) -> u64 {
+        let mut state = self.state();
+        state.numbers += 1;
+        state.numbers
+    }
+}

@@ -1,0 +1,158 @@
+//! Moves: one of claim, cancel and finish wins, and each needs its proof.
+
+use hv_sim::ShutdownReason;
+use userdata_core::store::{Refused, Stage, StoreErrorKind};
+use userdata_core::{DomainKey, Store};
+use userdata_pool::{Finished, Joined, PoolOptions, PoolStore};
+
+use crate::rig::{Host, Pool, assert_elsewhere, elsewhere, identity, refusal, two_hosts};
+
+/// A domain of `a` whose move to `b` has begun, and the one that arrived there, paused.
+fn under_way(a: &Host, b: &Host) -> (DomainKey, DomainKey) {
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    a.pool
+        .begin(&a.xen, &domain, &b.name.parse().unwrap())
+        .unwrap();
+    let arrived = b.create();
+    b.xen.pause(arrived.domid).unwrap();
+    (domain, arrived)
+}
+
+#[test]
+fn a_claim_waits_until_the_domain_runs() {
+    let (_, a, b) = two_hosts();
+    let (domain, arrived) = under_way(&a, &b);
+    let refused = refusal(b.pool.claim(&b.xen, &arrived));
+    assert!(matches!(refused, Refused::NotRunning), "{refused:?}");
+    a.store(domain, "2").unwrap();
+    b.xen.unpause(arrived.domid).unwrap();
+    b.pool.claim(&b.xen, &arrived).unwrap();
+    b.pool.claim(&b.xen, &arrived).unwrap();
+    assert_eq!(elsewhere(a.store(domain, "3")).host.as_str(), "b");
+    assert_eq!(b.value(arrived).as_deref(), Some("2"));
+}
+
+#[test]
+fn a_claim_needs_the_consent_of_the_home() {
+    let (_, a, b) = two_hosts();
+    let (domain, clone) = (a.create(), b.create());
+    let refused = refusal(b.pool.claim(&b.xen, &clone));
+    assert!(matches!(refused, Refused::NotMoving), "{refused:?}");
+    a.store(domain, "1").unwrap();
+    assert_elsewhere(b.pool.claim(&b.xen, &clone), &Stage::Settled);
+    let (engine, a, b) = two_hosts();
+    let c = Host::new(&engine, "c");
+    under_way(&a, &b);
+    let clone = c.create();
+    let to_b = Stage::Moving("b".parse().unwrap());
+    assert_elsewhere(c.pool.claim(&c.xen, &clone), &to_b);
+}
+
+#[test]
+fn a_cancel_is_refused_while_the_source_is_suspended() {
+    let (_, a, b) = two_hosts();
+    let (domain, _) = under_way(&a, &b);
+    a.xen
+        .shut_down(domain.domid, ShutdownReason::Suspend)
+        .unwrap();
+    let refused = refusal(a.pool.cancel(&a.xen, &domain));
+    assert!(matches!(refused, Refused::NotRunning), "{refused:?}");
+    let still = Finished::StillHere { runs: false };
+    assert_eq!(a.pool.finish(&a.xen, &domain).unwrap(), still);
+    a.xen.resume(domain.domid).unwrap();
+    a.pool.cancel(&a.xen, &domain).unwrap();
+    a.store(domain, "2").unwrap();
+}
+
+#[test]
+fn of_a_claim_and_a_cancel_the_first_wins() {
+    let (_, a, b) = two_hosts();
+    let (domain, arrived) = under_way(&a, &b);
+    b.xen.unpause(arrived.domid).unwrap();
+    b.pool.claim(&b.xen, &arrived).unwrap();
+    assert_elsewhere(a.pool.cancel(&a.xen, &domain), &Stage::Settled);
+    let (_, a, b) = two_hosts();
+    let (domain, arrived) = under_way(&a, &b);
+    b.xen.unpause(arrived.domid).unwrap();
+    a.pool.cancel(&a.xen, &domain).unwrap();
+    assert_elsewhere(b.pool.claim(&b.xen, &arrived), &Stage::Settled);
+}
+
+#[test]
+fn a_finish_releases_only_what_is_proven_gone() {
+    let (_, a, b) = two_hosts();
+    let (domain, arrived) = under_way(&a, &b);
+    let still = Finished::StillHere { runs: true };
+    assert_eq!(a.pool.finish(&a.xen, &domain).unwrap(), still);
+    a.xen.destroy(domain.domid).unwrap();
+    assert_eq!(a.pool.finish(&a.xen, &domain).unwrap(), Finished::Released);
+    assert_eq!(a.pool.finish(&a.xen, &domain).unwrap(), Finished::Released);
+    b.xen.unpause(arrived.domid).unwrap();
+    b.pool.claim(&b.xen, &arrived).unwrap();
+    assert_eq!(a.pool.finish(&a.xen, &domain).unwrap(), Finished::Claimed);
+}
+
+#[test]
+fn a_move_needs_a_member_and_a_living_home() {
+    let (_, a, b) = two_hosts();
+    let domain = a.create();
+    let refused = refusal(a.pool.begin(&a.xen, &domain, &"c".parse().unwrap()));
+    assert!(matches!(refused, Refused::NotAMember), "{refused:?}");
+    a.store(domain, "1").unwrap();
+    let clone = b.create();
+    assert_elsewhere(
+        b.pool.begin(&b.xen, &clone, &"a".parse().unwrap()),
+        &Stage::Settled,
+    );
+    a.xen.destroy(domain.domid).unwrap();
+    let refused = refusal(a.pool.begin(&a.xen, &domain, &"b".parse().unwrap()));
+    assert!(matches!(refused, Refused::NoSuchDomain), "{refused:?}");
+}
+
+#[test]
+fn a_reboot_keeps_the_data_by_a_move_to_oneself() {
+    let (_, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    a.pool
+        .begin(&a.xen, &domain, &"a".parse().unwrap())
+        .unwrap();
+    let again = a.xen.reboot(domain.domid).unwrap();
+    assert_ne!(again, domain);
+    a.pool.claim(&a.xen, &again).unwrap();
+    assert_eq!(a.value(again).as_deref(), Some("1"));
+    a.store(again, "2").unwrap();
+}
+
+#[test]
+fn a_destruction_at_the_source_takes_nothing_that_moves() {
+    let (_, a, b) = two_hosts();
+    let (domain, arrived) = under_way(&a, &b);
+    let destroyed = a.facade.destroy(domain, |key| a.xen.destroy(key.domid));
+    destroyed.unwrap();
+    b.xen.unpause(arrived.domid).unwrap();
+    b.pool.claim(&b.xen, &arrived).unwrap();
+    assert_eq!(b.value(arrived).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_name_belongs_to_one_machine() {
+    let (engine, a, _) = two_hosts();
+    assert_eq!(a.pool.join().unwrap(), Joined::Already);
+    let mut other = identity("a", "b9");
+    other.machine = "another".into();
+    let thief: Pool = PoolStore::new(engine.clone(), other, PoolOptions::default());
+    let error = thief.join().unwrap_err();
+    assert!(
+        matches!(error.kind(), StoreErrorKind::NotPermitted(_)),
+        "{error:?}"
+    );
+    let a = a.rebooted(&engine);
+    assert_eq!(a.pool.join().unwrap(), Joined::Renewed);
+    assert!(a.pool.now() == engine_now(&engine));
+}
+
+fn engine_now(engine: &crate::engine::SimEngine) -> std::time::Duration {
+    userdata_pool::Engine::now(engine)
+}

@@ -1,0 +1,255 @@
+//! Answers that are lost: an outcome is told once, and truly.
+
+use std::time::Duration;
+
+use userdata_core::store::{Attempt, Durability, Keep, Op, Refused, StoreError, StoreErrorKind};
+use userdata_core::value::NonEmpty;
+use userdata_core::{DomainKey, Store};
+use userdata_pool::Settled;
+
+use crate::engine::{Fault, WAIT};
+use crate::rig::{PATIENT, Pool, agent, is_unknown, two_hosts};
+
+const FAULTS: [Fault; 4] = [
+    Fault::LostAfter,
+    Fault::LostBefore,
+    Fault::Delayed,
+    Fault::NotSent,
+];
+
+fn put(pool: &Pool, domain: &DomainKey, value: &[u8], timeout: Duration) -> Result<(), StoreError> {
+    let userid = agent();
+    let ops = [Op::Put {
+        userid: &userid,
+        data: NonEmpty::new(value).unwrap(),
+        expect: userdata_core::store::Expect::Any,
+        durability: Durability::Full,
+    }];
+    pool.change(domain, timeout, &mut |_| Ok(()), &ops)
+        .map(drop)
+}
+
+fn attempt(error: &StoreError) -> Attempt {
+    match error.kind() {
+        StoreErrorKind::OutcomeUnknown { attempt } => *attempt,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_store_is_made_once_whichever_two_answers_are_lost() {
+    let all = || FAULTS.into_iter().map(Some).chain([None]);
+    for (first, second) in all().flat_map(|first| all().map(move |second| (first, second))) {
+        for old in [false, true] {
+            let (engine, a, _) = two_hosts();
+            let domain = a.create();
+            if old {
+                a.store(domain, "old").unwrap();
+            }
+            engine.plan([first, second]);
+            a.store(domain, "new").unwrap();
+            a.store(domain, "newer").unwrap();
+            engine.deliver();
+            assert_eq!(
+                a.value(domain).as_deref(),
+                Some("newer"),
+                "{first:?} {second:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_store_without_time_is_told_as_unknown_and_settled_truly() {
+    for fault in [Fault::LostAfter, Fault::LostBefore, Fault::Delayed] {
+        for old in [false, true] {
+            let (engine, a, _) = two_hosts();
+            let domain = a.create();
+            if old {
+                a.store(domain, "old").unwrap();
+            }
+            engine.plan([Some(fault)]);
+            let told = put(&a.pool, &domain, b"new", WAIT);
+            if fault == Fault::LostAfter {
+                // The last look finds the number, however late it is.
+                told.unwrap();
+                assert_eq!(a.value(domain).as_deref(), Some("new"));
+                continue;
+            }
+            let error = told.unwrap_err();
+            assert!(is_unknown(&error), "{error:?}");
+            let attempt = attempt(&error);
+            assert_eq!(a.pool.settle(&domain, attempt).unwrap(), Settled::NotMade);
+            engine.deliver();
+            assert_eq!(a.value(domain).as_deref(), old.then_some("old"));
+            // Where there is no turn, the grave has been moved on, as a clear would.
+            let again = if old {
+                Settled::NotMade
+            } else {
+                Settled::Unknown
+            };
+            assert_eq!(a.pool.settle(&domain, attempt).unwrap(), again);
+        }
+    }
+}
+
+#[test]
+fn an_attempt_that_was_made_is_settled_as_made_until_16_changes_later() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "old").unwrap();
+    engine.plan([Some(Fault::Delayed)]);
+    let error = put(&a.pool, &domain, b"new", WAIT).unwrap_err();
+    engine.deliver();
+    let attempt = attempt(&error);
+    assert_eq!(a.value(domain).as_deref(), Some("new"));
+    for _ in 0..15 {
+        assert_eq!(a.pool.settle(&domain, attempt).unwrap(), Settled::Made);
+        a.store(domain, "later").unwrap();
+    }
+    assert_eq!(a.pool.settle(&domain, attempt).unwrap(), Settled::Made);
+    a.store(domain, "later").unwrap();
+    assert_eq!(a.pool.settle(&domain, attempt).unwrap(), Settled::Unknown);
+}
+
+#[test]
+fn a_refusal_while_an_attempt_is_open_fences_it_first() {
+    for old in [false, true] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        if old {
+            a.store(domain, "old").unwrap();
+        }
+        engine.plan([Some(Fault::Delayed)]);
+        let mut asked = 0;
+        let userid = agent();
+        let ops = [Op::Put {
+            userid: &userid,
+            data: NonEmpty::new(b"new").unwrap(),
+            expect: userdata_core::store::Expect::Any,
+            durability: Durability::Full,
+        }];
+        let mut admit = |_: &_| {
+            asked += 1;
+            match asked {
+                1 => Ok(()),
+                _ => Err(Refused::BeingDestroyed),
+            }
+        };
+        let refused = a
+            .pool
+            .change(&domain, PATIENT, &mut admit, &ops)
+            .unwrap_err();
+        assert!(refused.into_refused().is_ok());
+        engine.deliver();
+        assert_eq!(a.value(domain).as_deref(), old.then_some("old"));
+    }
+}
+
+#[test]
+fn a_store_that_was_admitted_before_a_clear_is_not_made_behind_it() {
+    for old in [false, true] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        if old {
+            a.store(domain, "old").unwrap();
+        }
+        engine.plan([Some(Fault::Delayed)]);
+        put(&a.pool, &domain, b"late", WAIT).unwrap_err();
+        a.xen.destroy(domain.domid).unwrap();
+        a.facade.clear(domain, Keep::Nothing).unwrap();
+        engine.deliver();
+        assert!(
+            !engine.keys().iter().any(|key| key.contains("/data/")),
+            "old: {old}"
+        );
+        // The domain is made again, and its first store makes a turn.
+        put(&a.pool, &domain, b"again", PATIENT).unwrap();
+        a.facade.clear(domain, Keep::Nothing).unwrap();
+        engine.deliver();
+        assert!(!engine.keys().iter().any(|key| key.contains("/data/")));
+    }
+}
+
+#[test]
+fn a_clear_under_a_lost_mark_leaves_nothing() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "old").unwrap();
+    let closing = a.facade.begin_destroy(domain).unwrap();
+    assert!(a.store(domain, "refused").is_err());
+    engine.lose_leases();
+    a.store(domain, "while the mark is lost").unwrap();
+    engine.plan([Some(Fault::Delayed)]);
+    put(&a.pool, &domain, b"late", WAIT).unwrap_err();
+    let destroyed = a.xen.destroy(domain.domid);
+    a.facade.end_destroy(closing, destroyed).unwrap();
+    engine.deliver();
+    let left = engine.keys();
+    assert!(
+        left.iter()
+            .all(|key| key.contains("/host/") || key.contains("/grave/")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn a_dead_holders_mark_is_void_once_its_lease_has_run_out() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    let closing = a.facade.begin_destroy(domain).unwrap();
+    engine.pass(Duration::from_secs(60));
+    assert!(
+        a.store(domain, "refused").is_err(),
+        "a mark that is kept alive stays"
+    );
+    drop(closing);
+    a.store(domain, "new").unwrap();
+}
+
+#[test]
+fn a_full_quota_takes_a_clear_by_removals_alone() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "old").unwrap();
+    engine.fill();
+    let error = a.store(domain, "more").unwrap_err();
+    assert!(
+        format!("{:?}", error.kind()).contains("NoSpace"),
+        "{error:?}"
+    );
+    a.facade
+        .destroy(domain, |key| a.xen.destroy(key.domid))
+        .unwrap();
+    let left = engine.keys();
+    assert!(left.iter().all(|key| key.contains("/host/")), "{left:?}");
+}
+
+#[test]
+fn an_unreached_engine_is_told_as_unreachable() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    engine.plan(std::iter::repeat_n(Some(Fault::NotSent), 20));
+    let error = put(&a.pool, &domain, b"new", PATIENT).unwrap_err();
+    assert!(
+        matches!(error.kind(), StoreErrorKind::Unreachable { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_clear_of_many_values_is_one_transaction() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    for number in 0..200 {
+        let userid = userdata_core::WritableUserid::new(format!("u{number}")).unwrap();
+        a.facade.store(domain, &userid, b"value").unwrap();
+    }
+    let before = engine.changes();
+    a.xen.destroy(domain.domid).unwrap();
+    assert_eq!(
+        a.facade.clear(domain, Keep::Nothing).unwrap().removed.len(),
+        200
+    );
+    assert_eq!(engine.changes(), before + 1);
+}

@@ -1,0 +1,247 @@
+//! The table of homes, line by line: store, read and sweep.
+
+use userdata::sweep::{Sightings, SweepOptions};
+use userdata_core::store::{Keep, Stage, StoreErrorKind};
+use userdata_core::{DomainKey, Domid, Store, Uuid};
+
+use crate::rig::{Host, agent, elsewhere, two_hosts, uuid};
+
+fn sweep(host: &Host) -> u64 {
+    let (options, mut sightings) = (SweepOptions::default(), Sightings::new());
+    let swept = host.facade.sweep(&options, &mut sightings, |_| {});
+    let totals = swept.unwrap();
+    assert_eq!(totals.failed, 0);
+    totals.removed
+}
+
+fn begin(from: &Host, domain: &DomainKey, to: &Host) {
+    let to = to.name.parse().unwrap();
+    from.pool.begin(&from.xen, domain, &to).unwrap();
+}
+
+fn stage_to(host: &Host) -> Stage {
+    Stage::Moving(host.name.parse().unwrap())
+}
+
+#[test]
+fn without_a_home_the_first_store_makes_one() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    assert_eq!(a.value(domain), None);
+    a.store(domain, "1").unwrap();
+    assert_eq!(a.value(domain).as_deref(), Some("1"));
+    let turn = format!("/userdata/1/turn/{}", uuid());
+    let told = engine.value(&turn).unwrap();
+    let home = format!(
+        "1 host=a boot={} domid={} ",
+        identity_boot(&a),
+        domain.domid
+    );
+    assert!(told.starts_with(&home), "{told}");
+}
+
+fn identity_boot(host: &Host) -> String {
+    use userdata_core::Hypervisor as _;
+    host.xen.boot().unwrap().to_string()
+}
+
+#[test]
+fn the_home_stores_while_it_moves_and_its_sweep_releases() {
+    let (_, a, b) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    begin(&a, &domain, &b);
+    a.store(domain, "2").unwrap();
+    assert_eq!(sweep(&a), 0);
+    a.store(domain, "3").unwrap();
+    a.xen.destroy(domain.domid).unwrap();
+    assert_eq!(sweep(&a), 0);
+    let arrived = b.create();
+    assert_eq!(b.value(arrived).as_deref(), Some("3"));
+    b.pool.claim(&b.xen, &arrived).unwrap();
+    b.store(arrived, "4").unwrap();
+    assert_eq!(b.value(arrived).as_deref(), Some("4"));
+}
+
+#[test]
+fn the_sweep_of_a_home_removes_the_values_of_a_domain_that_is_gone() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    assert_eq!(sweep(&a), 0);
+    a.xen.destroy(domain.domid).unwrap();
+    assert_eq!(sweep(&a), 1);
+    let left = engine.keys();
+    assert!(
+        left.iter()
+            .all(|key| key.contains("/host/") || key.contains("/grave/")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn another_domid_takes_over_only_if_the_first_is_proven_gone() {
+    let (_, a, _) = two_hosts();
+    let first = a.create();
+    a.store(first, "of the first").unwrap();
+    let second = a.create();
+    assert_eq!(a.value(second), None);
+    let home = elsewhere(a.store(second, "of the second"));
+    assert_eq!((home.domid, home.stage), (first.domid, Stage::Settled));
+    assert_eq!(a.value(first).as_deref(), Some("of the first"));
+    a.xen.destroy(first.domid).unwrap();
+    a.store(second, "of the second").unwrap();
+    assert_eq!(a.value(second).as_deref(), Some("of the second"));
+    assert_eq!(a.value(first), None);
+}
+
+#[test]
+fn another_boot_takes_over_unasked_and_finds_nothing() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "before the boot").unwrap();
+    let a = a.rebooted(&engine);
+    a.pool.join().unwrap();
+    let again = a.create();
+    assert_eq!(
+        again.domid, domain.domid,
+        "the case is that the key comes back"
+    );
+    assert_eq!(a.value(again), None);
+    a.store(again, "after").unwrap();
+    assert_eq!(a.value(again).as_deref(), Some("after"));
+}
+
+#[test]
+fn the_sweep_removes_what_an_earlier_boot_left() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "before the boot").unwrap();
+    let a = a.rebooted(&engine);
+    a.pool.join().unwrap();
+    let again = a.create();
+    assert_eq!(
+        again.domid, domain.domid,
+        "the case is that the key comes back"
+    );
+    assert_eq!(sweep(&a), 1);
+    assert_eq!(a.pool.list(&again).unwrap(), []);
+}
+
+#[test]
+fn what_moves_here_is_read_and_not_stored_before_the_claim() {
+    let (_, a, b) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    begin(&a, &domain, &b);
+    let arrived = b.create();
+    assert_eq!(b.value(arrived).as_deref(), Some("1"));
+    assert_eq!(elsewhere(b.store(arrived, "2")).stage, stage_to(&b));
+    assert_eq!(sweep(&b), 0);
+    a.store(domain, "3").unwrap();
+}
+
+#[test]
+fn what_was_released_here_is_swept_after_the_grace_without_a_domain() {
+    use std::time::Duration;
+    let (_, a, b) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    begin(&a, &domain, &b);
+    a.xen.destroy(domain.domid).unwrap();
+    a.pool.finish(&a.xen, &domain).unwrap();
+    let grace = Duration::from_secs(60);
+    let swept = |seen: u64| {
+        let mut seen = |_| Duration::from_secs(seen);
+        b.pool.sweep_unclaimed(&b.xen, grace, &mut seen).unwrap()
+    };
+    assert_eq!(swept(59), 0);
+    let arrived = b.create();
+    assert_eq!(swept(60), 0);
+    b.xen.destroy(arrived.domid).unwrap();
+    assert_eq!(swept(60), 1);
+    assert_eq!(b.pool.list(&arrived).unwrap(), []);
+}
+
+#[test]
+fn a_move_to_oneself_ends_with_the_boot() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    begin(&a, &domain, &a);
+    let a = a.rebooted(&engine);
+    a.pool.join().unwrap();
+    let again = a.create();
+    assert_eq!(a.value(again), None);
+    a.store(again, "2").unwrap();
+    assert_eq!(a.value(again).as_deref(), Some("2"));
+}
+
+#[test]
+fn the_data_of_another_host_is_refused_named_and_left_alone() {
+    let (_, a, b) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    let clone = b.create();
+    let home = elsewhere(b.store(clone, "2"));
+    assert_eq!((home.host.as_str(), home.stage), ("a", Stage::Settled));
+    assert_eq!(
+        elsewhere(b.facade.retrieve(clone, agent())).host.as_str(),
+        "a"
+    );
+    b.xen.destroy(clone.domid).unwrap();
+    assert_eq!(sweep(&b), 0);
+    b.facade.clear(clone, Keep::Nothing).unwrap();
+    assert_eq!(a.value(domain).as_deref(), Some("1"));
+}
+
+#[test]
+fn the_data_of_a_forgotten_host_is_adopted_or_discarded() {
+    let (engine, a, b) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    let clone = b.create();
+    crate::rig::assert_elsewhere(b.pool.adopt(&b.xen, &clone), &Stage::Settled);
+    crate::rig::assert_elsewhere(b.pool.discard(uuid()), &Stage::Settled);
+    b.pool.forget(&a.name.parse().unwrap()).unwrap();
+    assert_eq!(elsewhere(b.store(clone, "2")).stage, Stage::Freed);
+    assert!(a.store(domain, "late").is_err(), "a forgotten host stored");
+    b.pool.adopt(&b.xen, &clone).unwrap();
+    assert_eq!(b.value(clone).as_deref(), Some("1"));
+    b.store(clone, "2").unwrap();
+    b.pool.leave().unwrap();
+    a.pool.join().unwrap();
+    assert_eq!(a.pool.discard(uuid()).unwrap(), 1);
+    assert!(!engine.keys().iter().any(|key| key.contains("/data/")));
+}
+
+#[test]
+fn domain_0_and_the_nil_uuid_are_refused() {
+    let (_, a, _) = two_hosts();
+    let five = Domid::new(5).unwrap();
+    for domain in [
+        DomainKey::new(Domid::ZERO, uuid()),
+        DomainKey::new(five, Uuid::nil()),
+    ] {
+        let changed = a
+            .pool
+            .change(&domain, crate::rig::PATIENT, &mut |_| Ok(()), &[]);
+        let error = changed.unwrap_err();
+        assert!(
+            matches!(error.kind(), StoreErrorKind::Unsupported),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_host_that_has_not_joined_stores_nothing() {
+    let (engine, a, _) = two_hosts();
+    let a = a.rebooted(&engine);
+    let domain = a.create();
+    let error = a.store(domain, "1").unwrap_err();
+    let told = format!("{:?}", error.kind());
+    assert!(told.contains("NotAMember"), "{told}");
+    a.pool.join().unwrap();
+    a.store(domain, "1").unwrap();
+}

@@ -1,0 +1,195 @@
+//! Durable changes on a file system with promises beyond POSIX: one barrier, and one sync of many
+//! files. Each walk is also made with a seeded bug, and on a disk that does not keep its promise.
+
+use std::num::NonZeroUsize;
+
+use userdata_core::file_name::NameFormat;
+use userdata_core::store::Durability;
+use userdata_fs::Promises;
+use userdata_sim::crash::{CrashModel, NameOrder, Sizes};
+use userdata_sim::interpose::{CallKind, WithoutSyncs};
+use userdata_simulate::walk::{Action, CrashWalk, FaultWalk, Guarantee, Scene, Setting, Walked};
+
+/// How many states of one moment are walked; of more, this many are drawn.
+const STATES_MAX: u128 = 1 << 6;
+
+fn scene(keeps: bool) -> Scene {
+    let setting = Setting {
+        format: NameFormat::Libxl,
+        block: NonZeroUsize::new(4),
+        full: false,
+    };
+    Scene::new(setting)
+        .unwrap()
+        .with_promises(Promises::ALL, keeps)
+}
+
+fn models() -> impl Iterator<Item = CrashModel> {
+    [NameOrder::Journalled, NameOrder::Weak]
+        .into_iter()
+        .flat_map(|names| {
+            [Sizes::FollowBytes, Sizes::Vary].map(|sizes| CrashModel { names, sizes })
+        })
+}
+
+fn walk(scene: &Scene, action: &Action, model: CrashModel, bug: WithoutSyncs) -> Walked {
+    let walk = CrashWalk {
+        scene,
+        actions: std::slice::from_ref(action),
+        model,
+        bug,
+        states_max: STATES_MAX,
+        seed: 1,
+    };
+    walk.walk().unwrap()
+}
+
+fn stores(scene: &Scene) -> [Action; 2] {
+    ["xl", Scene::ABSENT].map(|userid| Action::Store {
+        slot: scene.slot(userid),
+        value: Scene::NEW.to_vec(),
+        durability: Durability::Full,
+    })
+}
+
+/// One value of the domain is replaced, the others are new: as many as make a batch.
+fn batch(scene: &Scene, durability: Durability) -> Action {
+    let userids = ["xl"].into_iter().chain(Scene::BATCH);
+    Action::Import {
+        domain: scene.first(),
+        values: userids
+            .map(|userid| (scene.slot(userid).userid, Scene::NEW.to_vec()))
+            .collect(),
+        durability,
+    }
+}
+
+fn makes(walked: &Walked, kind: CallKind) -> bool {
+    walked.ended.keys().any(|(_, step)| *step == Some(kind))
+}
+
+/// The guarantee that some model finds broken.
+fn broken(scene: &Scene, action: &Action, bug: WithoutSyncs) -> Vec<Option<Guarantee>> {
+    models()
+        .map(|model| {
+            let walked = walk(scene, action, model, bug);
+            walked.broken.first().map(|broken| broken.guarantee)
+        })
+        .collect()
+}
+
+#[test]
+fn no_crash_of_a_store_with_one_barrier_breaks_a_guarantee() {
+    let scene = scene(true);
+    for model in models() {
+        for action in scene.protocols(Durability::Full) {
+            let walked = walk(&scene, &action, model, WithoutSyncs::default());
+            if let Some(broken) = walked.broken.first() {
+                panic!("{broken}");
+            }
+            if matches!(&action, Action::Store { value, .. } if !value.is_empty()) {
+                assert!(makes(&walked, CallKind::WriteBack));
+                assert!(!makes(&walked, CallKind::SyncFile) && !makes(&walked, CallKind::Sync));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_store_that_does_not_write_back_is_found() {
+    let scene = scene(true);
+    let bug = WithoutSyncs {
+        write_backs: true,
+        ..WithoutSyncs::default()
+    };
+    for store in stores(&scene) {
+        assert_eq!(broken(&scene, &store, bug), [Some(Guarantee::Atomic); 4]);
+    }
+}
+
+#[test]
+fn a_store_that_does_not_sync_after_the_rename_is_found() {
+    let scene = scene(true);
+    let bug = WithoutSyncs {
+        files_and_names: true,
+        ..WithoutSyncs::default()
+    };
+    for store in stores(&scene) {
+        assert_eq!(
+            broken(&scene, &store, bug),
+            [Some(Guarantee::Durability); 4]
+        );
+    }
+}
+
+#[test]
+fn a_file_system_that_breaks_its_promise_is_found() {
+    let scene = scene(false);
+    for store in stores(&scene) {
+        let broken = broken(&scene, &store, WithoutSyncs::default());
+        assert_eq!(broken, [Some(Guarantee::Atomic); 4]);
+    }
+}
+
+#[test]
+fn no_crash_of_a_batch_breaks_a_guarantee() {
+    let scene = scene(true);
+    for durability in [Durability::File, Durability::Full] {
+        let batch = batch(&scene, durability);
+        for model in models() {
+            let walked = walk(&scene, &batch, model, WithoutSyncs::default());
+            if let Some(broken) = walked.broken.first() {
+                panic!("{broken}");
+            }
+            assert!(makes(&walked, CallKind::SyncAll) && !makes(&walked, CallKind::SyncFile));
+        }
+    }
+}
+
+#[test]
+fn a_batch_that_does_not_sync_its_files_is_found() {
+    let scene = scene(true);
+    let bug = WithoutSyncs {
+        all: true,
+        ..WithoutSyncs::default()
+    };
+    let batch = batch(&scene, Durability::Full);
+    assert_eq!(broken(&scene, &batch, bug), [Some(Guarantee::Atomic); 4]);
+}
+
+#[test]
+fn a_batch_that_does_not_sync_the_directory_is_found() {
+    let scene = scene(true);
+    let bug = WithoutSyncs {
+        directories: true,
+        ..WithoutSyncs::default()
+    };
+    let batch = batch(&scene, Durability::Full);
+    assert_eq!(
+        broken(&scene, &batch, bug),
+        [Some(Guarantee::Durability); 4]
+    );
+}
+
+#[test]
+fn no_fault_of_a_durable_change_breaks_a_guarantee() {
+    let scene = scene(true);
+    let [replace, create] = stores(&scene);
+    for (action, pairs) in [
+        (replace, true),
+        (create, true),
+        (batch(&scene, Durability::Full), false),
+    ] {
+        let walk = FaultWalk {
+            scene: &scene,
+            action: &action,
+            pairs,
+            power_cuts: !matches!(action, Action::Import { .. }),
+        };
+        let faulted = walk.walk().unwrap();
+        if let Some(broken) = faulted.broken.first() {
+            panic!("{} times, first {broken}", faulted.broken.len());
+        }
+        assert!(faulted.failed > 0, "{faulted}");
+    }
+}
