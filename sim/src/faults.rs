@@ -112,6 +112,14 @@ impl Faults {
         self.state().struck
     }
 
+    /// Counts the calls anew from now on, in which these faults strike.
+    pub fn begin(&self, faults: impl IntoIterator<Item = Fault>) {
+        *self.state() = State {
+            faults: faults.into_iter().collect(),
+            ..State::default()
+        };
+    }
+
     /// From now on nothing goes wrong.
     pub fn cease(&self) {
         self.state().faults.clear();

@@ -275,10 +275,13 @@ impl Kernel {
         Ok(())
     }
 
-    /// The process that alone holds the lock of the file under a name of the root directory: this
-    /// one, or another one.
-    pub(crate) fn holder(&self, name: &[u8], process: u32) -> Option<Holder> {
-        let node = self.storage.find(Storage::root(), name).ok()??;
+    /// The process that alone holds the lock of the file at a path, from the root directory on:
+    /// this one, or another one.
+    pub(crate) fn holder(&self, path: &[u8], process: u32) -> Option<Holder> {
+        let mut node = Storage::root();
+        for name in path.split(|byte| *byte == b'/') {
+            node = self.storage.find(node, name).ok()??;
+        }
         let (id, _) = self.opened.iter().find(|(_, description)| {
             description.node == node && description.lock == Some(LockMode::Exclusive)
         })?;

@@ -221,6 +221,13 @@ impl SimProcess {
         self.disk.kernel().holder(name.as_bytes(), self.id)
     }
 
+    /// The process that has the file at this path, from the root directory on, exclusively locked.
+    /// The parts of the path are separated by a slash.
+    #[must_use]
+    pub fn lock_holder_at(&self, path: &[u8]) -> Option<Holder> {
+        self.disk.kernel().holder(path, self.id)
+    }
+
     /// Opens the root directory of the disk.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ mod threads;
 pub use recorder::{Counts, Line};
 pub use task::{Interference, LibxlRequest, Life, Request, Task, Whose};
 
-pub(crate) use performer::{Performer, SharedStore, open_store};
+pub(crate) use performer::{Performer, SharedStore, open_shared_store};
 pub(crate) use recorder::Recorder;
 pub(crate) use scheduled_process::ScheduledProcess;
 pub(crate) use threads::Running;

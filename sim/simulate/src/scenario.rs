@@ -10,6 +10,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use userdata_core::DomainKey;
+use userdata_core::file_name::NameFormat;
 
 use crate::actor::Task;
 use crate::history::ProcessId;
@@ -42,9 +43,10 @@ pub use run::{Run, ScenarioError, Tracing};
 /// seed may also wake it earlier, as if the other processes were slow. An exhaustive walk does not,
 /// so that in it deadlines pass only when no other process can run.
 ///
-/// Files are named as libxl does. Real libxl is written from the source of Xen 4.22: the calls of
-/// its store, retrieve, unlink and destroy in their order, its lock, and its defects; it follows no
-/// symbolic link here, and nothing else that it does is simulated.
+/// Files are named as libxl does, unless the scenario says otherwise. Real libxl is written from
+/// the source of Xen 4.22: the calls of its store, retrieve, unlink and destroy in their order, its
+/// lock, and its defects; it follows no symbolic link here, and nothing else that it does is
+/// simulated.
 ///
 /// A host that boots again is two scenarios, the second of which begins with what the first one
 /// left: see [`Then`].
@@ -60,6 +62,9 @@ pub struct Scenario {
     pub capacity: Option<u64>,
     /// The domains that live at the beginning.
     pub domains: Vec<DomainKey>,
+    /// Where files are: as libxl has them, or in a tree, where no process uses libxl, and which no
+    /// host boots.
+    pub format: NameFormat,
     /// The processes, in the order of their numbers.
     pub processes: Vec<Process>,
     /// The step before which the power fails.
@@ -130,6 +135,7 @@ impl Scenario {
             block: None,
             capacity: None,
             domains: domains.into_iter().collect(),
+            format: NameFormat::Libxl,
             processes: Vec::new(),
             power_cut: None,
             reset: None,
@@ -178,6 +184,9 @@ impl fmt::Display for Scenario {
         write!(f, "seed {}", self.seed)?;
         if !self.reports_dying {
             f.write_str(", dying domains look alive")?;
+        }
+        if self.format == NameFormat::Tree {
+            f.write_str(", in a tree")?;
         }
         if let Some(block) = self.block {
             write!(f, ", blocks of {block} bytes")?;

@@ -64,6 +64,8 @@ fn no_crash_of_any_protocol_breaks_a_guarantee() {
         scene(NameFormat::Libxl),
         scene(NameFormat::Seed),
         full_scene(),
+        scene(NameFormat::Tree),
+        scene_of(NameFormat::Tree, true),
     ];
     for scene in scenes {
         for durability in DURABILITIES {

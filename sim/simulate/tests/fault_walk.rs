@@ -75,6 +75,28 @@ fn no_single_fault_breaks_a_guarantee_and_no_power_cut_after_it() {
 }
 
 #[test]
+fn no_single_fault_in_a_tree_breaks_a_guarantee() {
+    // With power cuts, and for what changes several values, they are cases of `simulate`.
+    let scene = scene(NameFormat::Tree);
+    let mut all = Faulted::default();
+    let of_one = |action: &Action| action.slot().is_some() || action.ends_domain();
+    for action in scene.protocols(Durability::Full).into_iter().filter(of_one) {
+        let walk = FaultWalk {
+            scene: &scene,
+            action: &action,
+            pairs: false,
+            power_cuts: false,
+        };
+        let faulted = walk.walk().unwrap();
+        if let Some(broken) = faulted.broken.first() {
+            panic!("{} times, first {broken}", faulted.broken.len());
+        }
+        all.add(faulted);
+    }
+    assert!(all.failed > 200 && all.singles > 1_000, "{all}");
+}
+
+#[test]
 fn no_pair_of_faults_breaks_a_guarantee() {
     let all = walk(&scene(NameFormat::Libxl), &[Durability::Full], true);
     assert!(all.pairs > all.singles * 10, "{all}");

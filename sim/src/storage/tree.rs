@@ -37,6 +37,15 @@ impl Tree {
         self.0.get(path)
     }
 
+    /// The same with other paths: those that `path` returns, without those for which it returns
+    /// `None`.
+    #[must_use]
+    pub fn renamed(&self, path: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Self {
+        let renamed = self.0.iter();
+        let renamed = renamed.filter_map(|(from, entry)| Some((path(from)?, entry.clone())));
+        Self(renamed.collect())
+    }
+
     /// The bytes of the regular file under a path, without a tail of zeros that was only planted.
     #[must_use]
     pub fn file(&self, path: &[u8]) -> Option<&[u8]> {

@@ -34,13 +34,9 @@ impl<D: Directory> HeldLock<'_, D> {
             return Ok(None);
         }
         self.check()?;
-        let Some(discarded) = self.take_away(tree)? else {
-            return Ok(None);
-        };
-        held.content.set(Content::Discarded);
         let mut cleared = Cleared::default();
         cleared.durability = durability;
-        // No process can store there any more: the names are those of the moment of the rename.
+        // No other process can store there. Once it is in the trash, a sweep may empty it.
         let names = match held.view.names_of(self.domain()) {
             Ok(names) => names,
             Err(error) => {
@@ -48,6 +44,10 @@ impl<D: Directory> HeldLock<'_, D> {
                 Vec::new()
             }
         };
+        let Some(discarded) = self.take_away(tree)? else {
+            return Ok(None);
+        };
+        held.content.set(Content::Discarded);
         for name in names.iter().filter(|name| marker != Some(name)) {
             match name.kind() {
                 Kind::Data => cleared.removed.push(name.userid()),

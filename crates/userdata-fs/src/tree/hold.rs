@@ -165,11 +165,8 @@ impl<'a, D: Directory> HeldLock<'a, D> {
                 Ok(())
             }
             Ok(_) | Err(Errno::NOENT) => Err(self.lost(true)),
-            Err(errno) => Err(StoreError::new(
-                Operation::CheckLock,
-                self.name(),
-                kind_of(errno),
-            )),
+            // The change was made before.
+            Err(errno) => Err(self.left(errno)),
         }
     }
 

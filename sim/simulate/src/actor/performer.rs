@@ -6,6 +6,7 @@ use std::time::Duration;
 use hv_sim::SimHost;
 use userdata::Userdata;
 use userdata::sweep::Sightings;
+use userdata_core::file_name::NameFormat;
 use userdata_fs::{Errno, FileStore};
 
 use super::directory::{ScheduledDirectory, open_root, open_shared};
@@ -17,18 +18,24 @@ use super::task::Task;
 use super::threads::{Running, Threads};
 use super::{adversary, life};
 use crate::schedule::Point;
+use crate::walk::{BOOT, open_store};
 
 /// A store, and its clones in the threads of one process.
 pub(crate) type SharedStore = FileStore<ScheduledDirectory>;
 
 /// The store of a process with these threads.
-pub(crate) fn open_store(
+pub(crate) fn open_shared_store(
     first: &Arc<ScheduledProcess>,
     threads: Vec<Arc<ScheduledProcess>>,
     running: &Running,
+    format: NameFormat,
 ) -> Result<SharedStore, Errno> {
     let threads = Threads::new(Arc::clone(first), threads, running.clone());
-    open_shared(first, threads).map(FileStore::new)
+    let root = open_shared(first, threads)?;
+    first.set_prepares(true);
+    let opened = open_store(format, root, BOOT);
+    first.set_prepares(false);
+    opened
 }
 
 /// Everything that a process works with.

@@ -11,6 +11,7 @@ use super::recorder::{Line, Recorder};
 use crate::history::{Disturbance, Event, OutOfLine, ProcessId, Unguarded};
 use crate::misanswer::Misanswer;
 use crate::schedule::{Point, reach};
+use crate::walk::{BOOT, boot_directory};
 use userdata_sim::faults::{Fault, Faults, How};
 use userdata_sim::interpose::{Answer, Call, Interceptor, Verdict};
 use userdata_sim::{Holder, SimProcess};
@@ -28,6 +29,9 @@ pub(crate) struct ScheduledProcess {
     sweeps: AtomicBool,
     /// How many names the listing under way has shown.
     shown: AtomicUsize,
+    format: NameFormat,
+    /// Whether it opens its store, before it takes turns.
+    prepares: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -44,6 +48,7 @@ impl ScheduledProcess {
         recorder: Arc<Recorder>,
         faults: &[Fault],
         misanswers: &[(u64, Misanswer)],
+        format: NameFormat,
     ) -> Self {
         Self {
             id,
@@ -57,6 +62,8 @@ impl ScheduledProcess {
             dead: AtomicBool::new(false),
             sweeps: AtomicBool::new(false),
             shown: AtomicUsize::new(0),
+            format,
+            prepares: AtomicBool::new(false),
         }
     }
 
@@ -155,6 +162,11 @@ impl ScheduledProcess {
         });
     }
 
+    /// Says whether it opens its store: then its calls are not scheduled, and none fails.
+    pub(crate) fn set_prepares(&self, prepares: bool) {
+        self.prepares.store(prepares, Ordering::Relaxed);
+    }
+
     /// Says whether its calls from now on belong to a sweep.
     pub(crate) fn set_sweeps(&self, sweeps: bool) {
         self.sweeps.store(sweeps, Ordering::Relaxed);
@@ -180,8 +192,17 @@ impl ScheduledProcess {
 
     /// Notes that a domain is about to be destroyed although nothing stops stores for it.
     pub(crate) fn look_at_marker(&self, domain: &DomainKey) {
-        let marker = FileName::closing_marker(NameFormat::Libxl, domain);
-        if self.process.lock_holder(Name::from(&marker)) != Some(Holder::Itself) {
+        let marker = FileName::closing_marker(self.format, domain);
+        let directory = FileName::lock(self.format, domain);
+        let holder = match self.format {
+            NameFormat::Tree => {
+                let boot = boot_directory(BOOT);
+                let path = [boot.as_bytes(), directory.as_bytes(), marker.as_bytes()];
+                self.process.lock_holder_at(&path.join(&b'/'))
+            }
+            _ => self.process.lock_holder(Name::from(&marker)),
+        };
+        if holder != Some(Holder::Itself) {
             self.record(Event::Unguarded {
                 process: self.id,
                 domain: *domain,
@@ -213,7 +234,7 @@ impl ScheduledProcess {
 
 impl Interceptor for ScheduledProcess {
     fn before(&self, process: u32, call: &Call<'_>) -> Verdict {
-        if self.is_dead() {
+        if self.is_dead() || self.prepares.load(Ordering::Relaxed) {
             return Verdict::Proceed;
         }
         if let Call::Pause { span } = call {
@@ -247,7 +268,7 @@ impl Interceptor for ScheduledProcess {
     }
 
     fn after(&self, _process: u32, call: &Call<'_>, answer: Result<Answer<'_>, Errno>) {
-        if self.is_dead() {
+        if self.is_dead() || self.prepares.load(Ordering::Relaxed) {
             return;
         }
         self.recorder.lock().counts.calls += 1;

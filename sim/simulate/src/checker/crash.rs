@@ -9,7 +9,6 @@ use userdata::{Userdata, UserdataErrorKind};
 use userdata_core::file_name::{FileName, Kind, NameFormat, Owner};
 use userdata_core::store::Keep;
 use userdata_core::{DomainKey, WritableUserid};
-use userdata_fs::FileStore;
 
 use super::complaint::Complaint;
 use super::content::Content;
@@ -18,8 +17,7 @@ use super::operation::MalformedHistory;
 use super::registers::registers;
 use super::survivor::{Survivor, survivors};
 use crate::history::{Event, History};
-use crate::walk::{Guarantee, Slot};
-use crate::walk::{Recovered, store_once_more};
+use crate::walk::{BOOT, Guarantee, Recovered, Slot, open_store, store_once_more, view};
 use userdata_sim::crash::TreeEntry;
 use userdata_sim::crash::{CrashModel, Storage, Tree};
 use userdata_sim::random::Random;
@@ -132,7 +130,7 @@ struct Aftermath<'a> {
 
 impl Aftermath<'_> {
     fn look(&mut self, state: &Storage) -> Result<(), Complaint> {
-        let tree = state.tree();
+        let tree = view(self.facts.layout, state.tree());
         self.read(state, &tree)?;
         let names: Vec<Vec<u8>> = tree.iter().map(|(path, _)| path.to_vec()).collect();
         if self.names.insert(names) {
@@ -188,11 +186,12 @@ impl Aftermath<'_> {
     }
 
     fn open(&self, disk: &SimDisk, host: &SimHost) -> Result<Recovered, Complaint> {
-        let root = disk.process().root().map_err(|errno| {
+        let root = disk.process().root();
+        let store = root.and_then(|root| open_store(self.facts.layout, root, BOOT));
+        let store = store.map_err(|errno| {
             let why = format!("the directory can't be opened: {errno:?}");
             self.complaint(Guarantee::Bounded, None, why, Vec::new())
         })?;
-        let store = FileStore::new(root).with_name_format(self.facts.format);
         Ok(Userdata::new(host.clone(), store))
     }
 
@@ -268,7 +267,7 @@ impl Aftermath<'_> {
                     domain: key,
                     userid,
                 };
-                store_once_more(&userdata, &disk, self.facts.format, &slot).map_err(wrong)?;
+                store_once_more(&userdata, &disk, self.facts.layout, &slot).map_err(wrong)?;
             }
             let cleared = userdata.clear(key, Keep::Nothing);
             if !cleared
@@ -279,7 +278,7 @@ impl Aftermath<'_> {
                 return Err(wrong((Guarantee::Lifetime, why)));
             }
         }
-        let tree = disk.tree();
+        let tree = view(self.facts.layout, disk.tree());
         let names = tree
             .iter()
             .filter_map(|(path, _)| FileName::parse(self.facts.format, path));

@@ -8,7 +8,7 @@ use super::broken_locks::BrokenLocks;
 use super::lifetimes::Lifetimes;
 use super::operation::{MalformedHistory, Operation};
 use crate::history::{Event, History, Invocation, LibxlCall};
-use crate::walk::Action;
+use crate::walk::{Action, shown};
 use userdata_sim::crash::Tree;
 
 /// A host at one moment: its domains, and the directory of the userdata.
@@ -16,14 +16,17 @@ use userdata_sim::crash::Tree;
 pub struct HostImage {
     /// Its domains.
     pub host: HostState,
-    /// What programs see of the directory.
+    /// What programs see of the directory. The files of a tree have the names that they would have
+    /// in libxl's layout.
     pub tree: Tree,
 }
 
 #[derive(Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) history: &'a History,
+    /// How the names that are checked are made.
     pub(crate) format: NameFormat,
+    pub(crate) layout: NameFormat,
     pub(crate) before: &'a HostImage,
     pub(crate) operations: Vec<Operation<'a>>,
     pub(crate) lifetimes: Lifetimes,
@@ -36,10 +39,11 @@ impl<'a> Facts<'a> {
     /// The facts up to the event `until`, or to the first power cut.
     pub(crate) fn of(
         history: &'a History,
-        format: NameFormat,
+        layout: NameFormat,
         before: &'a HostImage,
         until: usize,
     ) -> Result<Self, MalformedHistory> {
+        let format = shown(layout);
         let cut = history
             .events
             .iter()
@@ -52,6 +56,7 @@ impl<'a> Facts<'a> {
         Ok(Self {
             history,
             format,
+            layout,
             before,
             operations,
             lifetimes: Lifetimes::of(&before.host, history),

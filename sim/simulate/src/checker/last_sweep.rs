@@ -9,13 +9,16 @@ use userdata::sweep::{Sightings, SweepOptions};
 use userdata_core::file_name::{FileName, Kind, NameFormat};
 use userdata_core::store::FileType;
 use userdata_core::{DomainKey, Hypervisor as _, Life};
-use userdata_fs::FileStore;
 use userdata_sim::crash::Storage;
 use userdata_sim::{SimDisk, SimOptions};
 
 use super::complaint::Complaint;
 use super::facts::{Facts, HostImage};
-use crate::walk::Guarantee;
+use crate::walk::{BOOT, Guarantee, open_store, view};
+
+/// What is in the trash of a tree, and an import that did not end.
+const TRASH: &[u8] = b"trash/";
+const STAGE: &[u8] = b"/stage-";
 
 /// The sweep has other random numbers than the run.
 const SEED: u64 = 3;
@@ -31,18 +34,19 @@ pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, storage: &Storage) -> 
         Complaint::new(facts, Guarantee::Lifetime, file, why, [])
     };
     let disk = SimDisk::boot(storage.killed(), SimOptions::default().with_seed(SEED));
-    let root = match disk.process().root() {
-        Ok(root) => root,
+    let root = disk.process().root();
+    let store = match root.and_then(|root| open_store(facts.layout, root, BOOT)) {
+        Ok(store) => store,
         Err(errno) => return vec![complaint(None, format!("no sweep can be made: {errno:?}"))],
     };
     let host = SimHost::from(after.host.clone());
-    let userdata = Userdata::new(host.clone(), FileStore::new(root));
+    let userdata = Userdata::new(host.clone(), store);
     let mut options = SweepOptions::default();
     options.grace = Duration::ZERO;
     if let Err(error) = userdata.sweep(&options, &mut Sightings::new(), |_| ()) {
         return vec![complaint(None, format!("the last sweep fails: {error:?}"))];
     }
-    let tree = disk.tree();
+    let tree = view(facts.layout, disk.tree());
     let parse = |path: &[u8]| FileName::parse(facts.format, path);
     // A directory can't be unlinked: a sweep reports it.
     let files = tree
@@ -61,7 +65,21 @@ pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, storage: &Storage) -> 
             )
         })
     });
-    outlasts.chain(lost).collect()
+    let out_of_reach = |path: &&[u8]| {
+        let is_stage = path.windows(STAGE.len()).any(|part| part == STAGE);
+        path.starts_with(TRASH) || is_stage
+    };
+    let paths = tree.iter().map(|(path, _)| path);
+    let stays = paths
+        .filter(|path| facts.layout == NameFormat::Tree && out_of_reach(path))
+        .map(|path| {
+            let path = path.escape_ascii();
+            complaint(
+                None,
+                format!("{path}, which no domain can reach, outlasts a sweep"),
+            )
+        });
+    outlasts.chain(lost).chain(stays).collect()
 }
 
 fn key(name: &FileName) -> Option<DomainKey> {

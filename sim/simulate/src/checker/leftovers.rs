@@ -14,7 +14,7 @@ use super::operation::Operation;
 use super::register::owner;
 use crate::checker::Tally;
 use crate::history::{Event, Invocation, LibxlCall};
-use crate::walk::{Action, Guarantee, Report};
+use crate::walk::{Action, Guarantee, Report, flat_name};
 
 /// Checks what is left.
 pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, tally: &mut Tally) -> Vec<Complaint> {
@@ -283,7 +283,7 @@ fn is_stopped(facts: &Facts<'_>) -> bool {
 }
 
 /// Every temporary file that a process reported it could not remove.
-fn reported_left<'a>(facts: &Facts<'a>) -> BTreeSet<&'a [u8]> {
+fn reported_left(facts: &Facts<'_>) -> BTreeSet<Vec<u8>> {
     let errors = facts
         .operations
         .iter()
@@ -297,7 +297,9 @@ fn reported_left<'a>(facts: &Facts<'a>) -> BTreeSet<&'a [u8]> {
         _ => &[],
     });
     let errors = errors.chain(of_imports);
-    errors.filter_map(StoreError::left_behind).collect()
+    let left = errors.filter_map(StoreError::left_behind);
+    left.map(|file| flat_name(file).unwrap_or_else(|| file.to_vec()))
+        .collect()
 }
 
 fn store_error(error: &UserdataError) -> Option<&StoreError> {

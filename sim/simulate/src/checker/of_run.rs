@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use userdata_core::file_name::NameFormat;
-
 use super::{Checked, Checker, Complaint, CrashCheck, CrashChecked, HostImage, MalformedHistory};
 use crate::history::{Event, Response};
 use crate::scenario::{Role, Run, Scenario};
 use crate::schedule::Ending;
-use crate::walk::{Guarantee, Report};
+use crate::walk::{Guarantee, Report, view};
 use userdata_sim::crash::CrashModel;
 
 /// How long a call waits at least, so that only processes that wait for each other are too late:
@@ -24,11 +22,11 @@ impl Run {
     pub fn check(&self, scenario: &Scenario) -> Result<Checked, MalformedHistory> {
         let after = HostImage {
             host: self.host.clone(),
-            tree: self.storage.tree(),
+            tree: view(scenario.format, self.storage.tree()),
         };
         let checker = Checker {
             history: &self.history,
-            format: NameFormat::Libxl,
+            format: scenario.format,
             before: &self.began,
             seen: &self.seen,
             after: (self.end == Ending::Quiet).then_some(&after),
@@ -83,7 +81,7 @@ impl Run {
     ) -> Result<CrashChecked, MalformedHistory> {
         let check = CrashCheck {
             history: &self.history,
-            format: NameFormat::Libxl,
+            format: scenario.format,
             before: &self.began,
             storage: &self.storage,
             models,

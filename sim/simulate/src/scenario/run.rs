@@ -12,12 +12,12 @@ use userdata_fs::Errno;
 use super::ground::Ground;
 use super::{Process, Scenario};
 use crate::actor::{
-    Counts, Line, Performer, Recorder, Running, ScheduledProcess, SharedStore, open_store,
+    Counts, Line, Performer, Recorder, Running, ScheduledProcess, SharedStore, open_shared_store,
 };
 use crate::checker::HostImage;
 use crate::history::{Event, History, ProcessId};
 use crate::schedule::{Choices, Decision, Ending, Player, Stage};
-use crate::walk::Seen;
+use crate::walk::{BOOT, Seen, open_store, view};
 use userdata_sim::crash::Storage;
 use userdata_sim::{SimDisk, SimProcess};
 
@@ -101,9 +101,10 @@ impl Scenario {
         choices: &mut dyn Choices,
         tracing: Tracing,
     ) -> Result<Run, ScenarioError> {
+        self.make_root(&ground.disk)?;
         let began = HostImage {
             host: ground.host.state(),
-            tree: ground.disk.tree(),
+            tree: view(self.format, ground.disk.tree()),
         };
         let recorder = Arc::new(Recorder::new(tracing == Tracing::On));
         self.create_domains(&ground.host, &recorder)?;
@@ -153,6 +154,15 @@ impl Scenario {
         })
     }
 
+    /// The root of a tree is made before the processes start.
+    fn make_root(&self, disk: &SimDisk) -> Result<(), ScenarioError> {
+        let root = disk.process().root();
+        let opened = root.and_then(|root| open_store(self.format, root, BOOT));
+        opened.map_err(ScenarioError::Directory)?;
+        disk.settle();
+        Ok(())
+    }
+
     pub(crate) fn host_options(&self) -> HostOptions {
         HostOptions::new(self.seed)
             .with_spurious_one_in(0)
@@ -188,7 +198,12 @@ impl Scenario {
                 Entry::Occupied(entry) => SharedStore::clone(entry.get()),
                 Entry::Vacant(entry) => {
                     let threads = all.iter().filter(|one| one.process().id() == id);
-                    let opened = open_store(scheduled, threads.cloned().collect(), running);
+                    let opened = open_shared_store(
+                        scheduled,
+                        threads.cloned().collect(),
+                        running,
+                        self.format,
+                    );
                     entry
                         .insert(opened.map_err(ScenarioError::Directory)?)
                         .clone()
@@ -227,6 +242,7 @@ impl Scenario {
                 Arc::clone(recorder),
                 &process.faults,
                 &process.misanswers,
+                self.format,
             ))
         };
         self.processes.iter().zip(0..).map(scheduled).collect()

@@ -5,10 +5,12 @@ use std::fmt;
 
 use hv_sim::EventError;
 use userdata::Userdata;
+use userdata_core::file_name::NameFormat;
 use userdata_core::store::Durability;
-use userdata_fs::{Errno, FileStore};
+use userdata_fs::Errno;
 
 use super::expectation::{Cause, Expectation};
+use super::layout::{BOOT, open_store};
 use super::recovery::Recovery;
 use super::{Action, ActionKind, Broken, End, Guarantee, Incident, Report, Scene};
 use super::{carry, shortage};
@@ -267,8 +269,9 @@ impl CrashWalk<'_> {
         let disk = self.scene.disk();
         let host = self.scene.host().map_err(WalkError::from)?;
         let root = disk.process().root().map_err(WalkError::from)?;
-        let store = FileStore::new(Interposed::new(root, self.bug))
-            .with_name_format(self.scene.setting().format);
+        let format = self.scene.setting().format;
+        let store = open_store(format, Interposed::new(root, self.bug), BOOT);
+        let store = store.map_err(WalkError::from)?;
         let userdata = Userdata::new(host.clone(), store);
         let mut expectation = self.scene.expectation();
         let mut moments = vec![Moment {
@@ -293,6 +296,7 @@ impl CrashWalk<'_> {
             }
             let during = match refused {
                 true => expectation.clone(),
+                false if format == NameFormat::Tree => expectation.during(action).at_once(action),
                 false => expectation.during(action),
             };
             if !matches!(report, Report::Failed(_)) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use userdata_core::store::Durability;
+use userdata_core::store::{Durability, Keep};
 
 use super::action::{Action, Slot};
 
@@ -28,6 +28,8 @@ struct Possible {
     live: Content,
     /// The content that an action that has not returned is about to put there.
     coming: Option<Content>,
+    /// Whether that action does this to all of its slots at one moment.
+    at_once: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,7 @@ impl Expectation {
                 synced: true,
             },
             coming: None,
+            at_once: false,
         };
         Self(
             values
@@ -81,10 +84,37 @@ impl Expectation {
         during
     }
 
+    /// The same, if the action clears whole domains, or puts values into one without any, at one
+    /// moment.
+    pub(crate) fn at_once(mut self, action: &Action) -> Self {
+        let is_new = |possible: &Possible| possible.live.value.is_none();
+        let mut coming = self.0.values().filter(|possible| possible.coming.is_some());
+        let at_once = match action {
+            Action::Clear { keep, .. } => *keep == Keep::Nothing,
+            Action::Import { .. } => coming.all(is_new),
+            action => action.ends_domain(),
+        };
+        for possible in self.0.values_mut() {
+            possible.at_once = at_once && possible.coming.is_some();
+        }
+        self
+    }
+
+    /// Whether some of the slots that change at one moment have changed, and some have not.
+    pub(crate) fn is_half_done(&self, mut find: impl FnMut(&Slot) -> Found) -> bool {
+        let differing = self.0.iter().filter_map(|(slot, possible)| {
+            let coming = possible.coming.as_ref().filter(|_| possible.at_once)?;
+            (*coming != possible.live).then(|| coming.is(&find(slot)))
+        });
+        let changed: Vec<bool> = differing.collect();
+        changed.contains(&true) && changed.contains(&false)
+    }
+
     /// The same when `action` has been done; `synced` if it says that it synced the directory.
     pub(crate) fn after(&self, action: &Action, synced: bool) -> Self {
         let mut after = self.during(action);
         for possible in after.0.values_mut() {
+            possible.at_once = false;
             if let Some(coming) = possible.coming.take() {
                 possible
                     .older
@@ -131,6 +161,7 @@ impl Expectation {
             older,
             live,
             coming,
+            ..
         }) = self.0.get(slot)
         else {
             return *found == Found::Nothing;
@@ -141,6 +172,17 @@ impl Expectation {
             Cause::PowerCut => now
                 .chain(older)
                 .any(|c| c.is(found) || c.may_decay_to(found)),
+        }
+    }
+}
+
+impl Found {
+    /// What a file with these bytes is as a value.
+    pub(crate) fn of(bytes: Option<&[u8]>) -> Self {
+        match bytes {
+            None => Self::Nothing,
+            Some([]) => Self::Empty,
+            Some(bytes) => Self::Value(bytes.to_vec()),
         }
     }
 }

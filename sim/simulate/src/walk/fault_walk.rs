@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 use hv_sim::SimHost;
 use userdata::{Userdata, UserdataError, UserdataErrorKind};
 use userdata_core::Hypervisor as _;
-use userdata_core::file_name::{FileName, Kind};
+use userdata_core::file_name::{FileName, Kind, NameFormat};
 use userdata_core::store::StoreErrorKind;
-use userdata_fs::FileStore;
 
 use super::expectation::Cause;
 use super::faulted::Faulted;
 use super::interruption;
+use super::layout::{BOOT, open_store, view};
 use super::misled_host::MisledHost;
 use super::recovery::{Recovery, Violation, files_of_first};
 use super::reported::Reported;
@@ -162,12 +162,14 @@ impl FaultWalk<'_> {
         let process = disk.process();
         let root = process.root()?;
         let before = process.open_files();
-        let interceptor = Faults::new(faults.iter().copied());
+        let interceptor = Faults::default();
         let root = Interposed::new(root, interceptor.clone());
         let root = root
             .losing(SimDirectory::lose_writeback)
             .losing_at_close(SimDirectory::lose_written);
-        let store = FileStore::new(root).with_name_format(self.scene.setting().format);
+        let format = self.scene.setting().format;
+        let store = open_store(format, root, BOOT)?;
+        interceptor.begin(faults.iter().copied());
         let misled = MisledHost::new(host.clone(), &misanswers);
         let userdata = Userdata::new(misled.clone(), store);
         let report = self.action.perform(&userdata, &host);
@@ -180,7 +182,9 @@ impl FaultWalk<'_> {
             storage: disk.storage(),
             disk,
             host,
-            open: process.open_files().saturating_sub(before),
+            open: process
+                .open_files()
+                .saturating_sub(before + kept_open(format)),
         })
     }
 
@@ -221,7 +225,7 @@ impl FaultWalk<'_> {
 
     /// Compares what was reported with what is there.
     fn find_fault(&self, run: &Run, recovery: &Recovery<'_>) -> Result<(), Violation> {
-        let tree = run.storage.tree();
+        let tree = view(self.scene.setting().format, run.storage.tree());
         let wrong = |guarantee, why: String| Violation {
             guarantee,
             why,
@@ -253,7 +257,8 @@ impl FaultWalk<'_> {
     /// Whatever is left besides values was reported.
     fn check_leftovers(&self, run: &Run) -> Result<(), String> {
         let reported = Reported::of(&run.report);
-        let left = files_of_first(self.scene, &run.storage.tree());
+        let left = files_of_first(self.scene, run.storage.tree());
+        let is_tree = self.scene.setting().format == NameFormat::Tree;
         for name in &left {
             let silent = match name.kind() {
                 Kind::Data => {
@@ -263,6 +268,8 @@ impl FaultWalk<'_> {
                         && !reported.anything
                 }
                 Kind::Temporary => !reported.left_behind.contains(name.as_bytes()),
+                // An empty directory of a domain is void, and stays if it can't be removed.
+                Kind::Lock if is_tree => run.faults.is_empty(),
                 // An empty lock file that no process holds is void. Success leaves none.
                 _ => reported.nothing_wrong,
             };
@@ -335,6 +342,15 @@ impl FaultWalk<'_> {
             })
         };
         faulted.broken.extend(checked.err());
+    }
+}
+
+/// How many directories a store keeps open besides its own: in a tree, that of the boot and the
+/// trash.
+const fn kept_open(format: NameFormat) -> usize {
+    match format {
+        NameFormat::Tree => 2,
+        _ => 0,
     }
 }
 

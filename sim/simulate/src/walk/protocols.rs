@@ -69,8 +69,13 @@ impl Scene {
             retrieve(Self::ABSENT),
             Action::List { domain },
         ];
+        all.extend(self.imported().map(|slots| Action::Import {
+            domain: slots[0].domain,
+            values: slots.map(|slot| (slot.userid, Self::NEW.to_vec())).to_vec(),
+            durability,
+        }));
         // In the seed layout a sweep is refused.
-        if self.setting().format == NameFormat::Libxl {
+        if self.setting().format != NameFormat::Seed {
             let sweep = |grace, orphans| {
                 let waits = Waits::grace(grace);
                 Action::Sweep { waits, orphans }

@@ -10,6 +10,7 @@ use userdata_fs::FileStore;
 
 use super::action::Slot;
 use super::expectation::{Cause, Expectation, Found};
+use super::layout::{BOOT, NEXT_BOOT, boot_directory, open_store, shown, view};
 use super::{Broken, Guarantee, Incident, Scene};
 use userdata_sim::crash::{CrashModel, NameOrder, Sizes, Storage, Tree};
 use userdata_sim::{SimDirectory, SimDisk, SimOptions};
@@ -72,18 +73,27 @@ impl<'a> Recovery<'a> {
             self.next_change(&start())?;
         }
         self.go_on(&disk, expectation, cause)?;
-        self.clean_up(&start(), expectation, cause)
+        self.clean_up(&start(), expectation, cause)?;
+        match self.scene.setting().format {
+            NameFormat::Tree if cause == Cause::PowerCut => self.boot(&start(), expectation),
+            _ => Ok(()),
+        }
     }
 
     /// Opens the store. From then on there is space, if there was none before.
     fn open(&self, disk: &SimDisk, host: &SimHost) -> Result<Recovered, Violation> {
+        self.open_in(BOOT, disk, host)
+    }
+
+    fn open_in(&self, boot: &str, disk: &SimDisk, host: &SimHost) -> Result<Recovered, Violation> {
         disk.reconfigure(|options| options.inodes_max = None);
-        let root = disk.process().root().map_err(|errno| Violation {
+        let root = disk.process().root();
+        let store = root.and_then(|root| open_store(self.scene.setting().format, root, boot));
+        let store = store.map_err(|errno| Violation {
             guarantee: Guarantee::Bounded,
-            why: format!("the directory can't be opened: {errno:?}"),
+            why: format!("the store can't be opened: {errno:?}"),
             tree: disk.tree(),
         })?;
-        let store = FileStore::new(root).with_name_format(self.scene.setting().format);
         Ok(Userdata::new(host.clone(), store))
     }
 
@@ -122,6 +132,14 @@ impl<'a> Recovery<'a> {
                 return Err(wrong(guarantee, format!("{slot} holds {found}")));
             }
         }
+        let tree = view(self.scene.setting().format, disk.tree());
+        let is_half_done = expectation.is_half_done(|slot| {
+            Found::of(tree.file(&data_name(self.scene.setting().format, slot)))
+        });
+        if cause == Cause::Kill && is_half_done {
+            let why = "a change of a whole domain is half done".to_owned();
+            return Err(wrong(Guarantee::Atomic, why));
+        }
         self.others_are_whole(disk)?;
         for domain in [self.scene.first(), self.scene.second(), self.scene.before()] {
             let entries = userdata
@@ -142,7 +160,7 @@ impl<'a> Recovery<'a> {
 
     /// Files that are not userdata are as they were.
     fn others_are_whole(&self, disk: &SimDisk) -> Result<(), Violation> {
-        let tree = disk.tree();
+        let tree = view(self.scene.setting().format, disk.tree());
         let mut others = self.scene.others().iter();
         match others.find(|(name, bytes)| tree.file(name) != Some(bytes.as_slice())) {
             Some((name, _)) => Err(Violation {
@@ -189,8 +207,16 @@ impl<'a> Recovery<'a> {
             tree: disk.tree(),
         };
         stored.map_err(|error| wrong(format!("store afterwards: {error}")))?;
-        let left = files_of_first(self.scene, &disk.tree());
-        match left.iter().find(|name| name.kind() == Kind::Temporary) {
+        let left = files_of_first(self.scene, disk.tree());
+        // In a tree, the next change removes the temporary file whose name it uses, the first one.
+        let is_tree = self.scene.setting().format == NameFormat::Tree;
+        let goes = |name: &&FileName| {
+            let is_first = name
+                .as_bytes()
+                .ends_with(b".00000000000000000000000000000000");
+            name.kind() == Kind::Temporary && (is_first || !is_tree)
+        };
+        match left.iter().find(goes) {
             Some(left) => Err(wrong(format!("{left} is left after the next change"))),
             None => Ok(()),
         }
@@ -204,8 +230,9 @@ impl<'a> Recovery<'a> {
         cause: Cause,
     ) -> Result<(), Violation> {
         let userdata = self.open(disk, &self.gone)?;
-        if self.scene.setting().format == NameFormat::Libxl {
-            return self.sweep(&userdata, disk);
+        if self.scene.setting().format != NameFormat::Seed {
+            self.sweep(&userdata, disk)?;
+            return self.others_are_whole(disk);
         }
         self.clear(&userdata, disk)?;
         self.others_stand(disk, expectation, cause)
@@ -221,22 +248,69 @@ impl<'a> Recovery<'a> {
         let mut failed = Vec::new();
         let options = SweepOptions::default();
         let swept = userdata.sweep(&options, &mut Sightings::new(), |told| {
-            if let What::Failed(error) = told.what {
+            if let What::Failed(error) | What::NotReclaimed(error) = told.what {
                 failed.push(error.to_string());
             }
         });
         if swept.is_err() || !failed.is_empty() {
             return Err(wrong(format!("sweeping afterwards: {swept:?}, {failed:?}")));
         }
-        let tree = disk.tree();
         let format = self.scene.setting().format;
-        let names = tree.iter().map(|(path, _)| path);
-        let mut left = names
-            .filter_map(|path| FileName::parse(format, path))
-            .filter(|name| name.owner().domid != Some(Domid::ZERO));
-        match left.next() {
-            Some(left) => Err(wrong(format!("{left} outlasts a sweep"))),
-            None => self.others_are_whole(disk),
+        let tree = view(format, disk.tree());
+        let is_left = |path: &[u8]| match FileName::parse(shown(format), path) {
+            Some(name) => name.owner().domid != Some(Domid::ZERO),
+            None => format == NameFormat::Tree && self.is_out_of_reach(path),
+        };
+        let mut paths = tree.iter().map(|(path, _)| path);
+        match paths.find(|path| is_left(path)) {
+            Some(left) => {
+                let left = left.escape_ascii();
+                Err(wrong(format!("{left} outlasts a sweep")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether no domain of a tree can reach what is at this path: it is in the trash, of another
+    /// boot, or of an import that did not end.
+    fn is_out_of_reach(&self, path: &[u8]) -> bool {
+        let is_kept = [b"tree", &b"trash"[..]].contains(&path)
+            || [BOOT, NEXT_BOOT]
+                .iter()
+                .any(|boot| path == boot_directory(boot).as_bytes())
+            || self.scene.others().contains_key(path);
+        !is_kept
+    }
+
+    /// The host boots, and its domains have the same domids and uuids as before: no value of the
+    /// boot before is visible, and one sweep removes all of that boot.
+    fn boot(&self, disk: &SimDisk, expectation: &Expectation) -> Result<(), Violation> {
+        let userdata = self.open_in(NEXT_BOOT, disk, &self.back)?;
+        let wrong = |guarantee, why| Violation {
+            guarantee,
+            why,
+            tree: disk.tree(),
+        };
+        for slot in expectation.slots() {
+            let read = userdata.retrieve(slot.domain, &slot.userid);
+            let listed = userdata.list(slot.domain);
+            if !matches!((&read, &listed), (Ok(None), Ok(listed)) if listed.is_empty()) {
+                let why = format!("after a boot, {slot} shows {read:?}, {listed:?}");
+                return Err(wrong(Guarantee::Isolated, why));
+            }
+        }
+        self.sweep(&userdata, disk)?;
+        let before = boot_directory(BOOT);
+        let tree = disk.tree();
+        match tree
+            .iter()
+            .find(|(path, _)| path.starts_with(before.as_bytes()))
+        {
+            None => Ok(()),
+            Some(_) => {
+                let why = "the boot before outlasts a sweep".to_owned();
+                Err(wrong(Guarantee::Lifetime, why))
+            }
         }
     }
 
@@ -251,7 +325,7 @@ impl<'a> Recovery<'a> {
             Ok(cleared) if cleared.failed.is_empty() => {}
             _ => return Err(wrong(format!("clearing afterwards: {cleared:?}"))),
         }
-        match files_of_first(self.scene, &disk.tree()).first() {
+        match files_of_first(self.scene, disk.tree()).first() {
             Some(left) => Err(wrong(format!("{left} is left"))),
             None => Ok(()),
         }
@@ -264,16 +338,12 @@ impl<'a> Recovery<'a> {
         expectation: &Expectation,
         cause: Cause,
     ) -> Result<(), Violation> {
-        let tree = disk.tree();
+        let tree = view(self.scene.setting().format, disk.tree());
         for slot in expectation
             .slots()
             .filter(|slot| slot.domain != self.scene.first())
         {
-            let found = match tree.file(&data_name(self.scene.setting().format, slot)) {
-                None => Found::Nothing,
-                Some([]) => Found::Empty,
-                Some(bytes) => Found::Value(bytes.to_vec()),
-            };
+            let found = Found::of(tree.file(&data_name(self.scene.setting().format, slot)));
             if !expectation.allows(slot, &found, cause) {
                 let (guarantee, why) = (Guarantee::Isolated, format!("{slot} holds {found}"));
                 return Err(Violation {
@@ -312,7 +382,8 @@ pub(crate) fn store_once_more(
             sizes: Sizes::Vary,
         };
         let least = disk.storage().crash_states(model).state(0);
-        if least.tree().file(&data_name(format, slot)) != Some(LAST) {
+        let least = view(format, least.tree());
+        if least.file(&data_name(format, slot)) != Some(LAST) {
             return Err((Guarantee::Durability, "the last store is lost".to_owned()));
         }
     }
@@ -328,21 +399,23 @@ pub(crate) fn store_once_more(
 }
 
 /// The files of the first domain, of any kind.
-pub(crate) fn files_of_first(scene: &Scene, tree: &Tree) -> Vec<FileName> {
+pub(crate) fn files_of_first(scene: &Scene, tree: Tree) -> Vec<FileName> {
+    let format = scene.setting().format;
     let first = scene.first();
     let is_firsts = |name: &FileName| {
         let owner = name.owner();
         owner.uuid == first.uuid && owner.domid.is_none_or(|domid| domid == first.domid)
     };
-    tree.iter()
-        .filter_map(|(path, _)| FileName::parse(scene.setting().format, path))
+    view(format, tree)
+        .iter()
+        .filter_map(|(path, _)| FileName::parse(shown(format), path))
         .filter(is_firsts)
         .collect()
 }
 
 fn data_name(format: NameFormat, slot: &Slot) -> Vec<u8> {
     let userid: &WritableUserid = &slot.userid;
-    FileName::data(format, &slot.domain, userid.as_userid())
+    FileName::data(shown(format), &slot.domain, userid.as_userid())
         .map(|name| name.as_bytes().to_vec())
         .unwrap_or_default()
 }

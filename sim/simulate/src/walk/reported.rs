@@ -1,5 +1,6 @@
 //! `Reported`: the failures and the remaining files that a report names.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use userdata::{UserdataError, UserdataErrorKind};
@@ -7,6 +8,7 @@ use userdata_core::file_name::FileName;
 use userdata_core::store::{Cleared, StoreError};
 
 use super::Report;
+use super::layout::flat_name;
 
 /// The failures and the remaining files that a report names.
 pub(crate) struct Reported<'a> {
@@ -17,7 +19,8 @@ pub(crate) struct Reported<'a> {
     /// Whether it reports a failure that names no file, so that any file may be left.
     pub(crate) anything: bool,
     errors: Vec<&'a StoreError>,
-    pub(crate) left_behind: BTreeSet<&'a [u8]>,
+    /// By their flat names.
+    pub(crate) left_behind: BTreeSet<Cow<'a, [u8]>>,
 }
 
 impl<'a> Reported<'a> {
@@ -53,6 +56,7 @@ impl<'a> Reported<'a> {
             left_behind: errors
                 .iter()
                 .filter_map(|error| error.left_behind())
+                .map(flat)
                 .collect(),
             errors,
         }
@@ -61,6 +65,10 @@ impl<'a> Reported<'a> {
     pub(crate) fn failed(&self, name: &FileName) -> bool {
         self.errors
             .iter()
-            .any(|error| error.file() == name.as_bytes())
+            .any(|error| *flat(error.file()) == *name.as_bytes())
     }
+}
+
+fn flat(file: &[u8]) -> Cow<'_, [u8]> {
+    flat_name(file).map_or(Cow::Borrowed(file), Cow::Owned)
 }

@@ -7,17 +7,18 @@ use std::time::Duration;
 use hv_sim::{EventError, HostOptions, NewDomain, SimHost};
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::{DomainKey, Domid, Uuid, WritableUserid};
-use userdata_fs::{Errno, Name, Promises};
+use userdata_fs::{Directory as _, Errno, Name, Promises};
 
 use super::action::Slot;
 use super::expectation::Expectation;
+use super::layout::{BOOT, boot_directory, open_store};
 use userdata_sim::crash::Storage;
-use userdata_sim::{Plant, SimDisk, SimOptions};
+use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions};
 
 /// The properties of a walk besides its actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
-    /// How files are named.
+    /// How files are named, and so the layout.
     pub format: NameFormat,
     /// The bytes of a file reach the disk in blocks of this size. The values here have 6 to 15
     /// bytes.
@@ -31,6 +32,10 @@ pub struct Setting {
 ///
 /// In libxl's layout the second domain has the uuid of the first, as during a migration on one
 /// host. The seed layout can't tell such domains apart, so there it has a uuid of its own.
+///
+/// In a tree a third domain lives, without data. What is promised after a power cut is promised to
+/// those who name the same boot again, and a host that boots does not: of the boot before, nothing
+/// is visible then, and one sweep removes all of it.
 #[derive(Clone, Debug)]
 pub struct Scene {
     setting: Setting,
@@ -59,6 +64,9 @@ impl Scene {
     /// The grace of sweeps.
     pub const GRACE: Duration = Duration::from_secs(3600);
 
+    /// The boot in which it begins.
+    pub const BOOT: &str = BOOT;
+
     /// More userids without a value: together with the others they make a batch.
     pub const BATCH: [&str; 7] = ["b1", "b2", "b3", "b4", "b5", "b6", "b7"];
 
@@ -75,6 +83,10 @@ impl Scene {
         options.storage.block = setting.block;
         let disk = SimDisk::new(options);
         let root = disk.process().root()?;
+        if setting.format == NameFormat::Tree {
+            open_store(setting.format, disk.process().root()?, BOOT)?;
+            plant_directory(&root, &boot_directory(BOOT))?;
+        }
         let mut scene = Self {
             setting,
             storage: disk.storage(),
@@ -94,7 +106,9 @@ impl Scene {
         for (slot, value) in &scene.values {
             let name = FileName::data(setting.format, &slot.domain, slot.userid.as_userid())
                 .map_err(|_| Errno::NAMETOOLONG)?;
-            root.plant((&name).into(), Plant::File(value.clone()))?;
+            let directory = scene.directory_of(&root, &slot.domain)?;
+            let directory = directory.as_ref().unwrap_or(&root);
+            directory.plant((&name).into(), Plant::File(value.clone()))?;
         }
         for other in [
             "qemu-save.5",
@@ -102,14 +116,28 @@ impl Scene {
             "userdata-d",
             "xuserdata-d.5.xl",
             "save",
-            // A value of Domain-0 under a uuid that Domain-0 does not have.
-            "userdata-d.0.11111111-2222-3333-4444-abcdef555555.agent",
         ] {
             let name = Name::new(other.as_bytes()).ok_or(Errno::INVAL)?;
             let bytes = format!("is {other}").into_bytes();
             root.plant(name, Plant::File(bytes.clone()))?;
             scene.others.insert(other.into(), bytes);
         }
+        // A value of Domain-0 under a uuid that Domain-0 does not have.
+        let of_domain_0 = slot(key(0, UUIDS[0]), "agent");
+        let name = |format| {
+            let userid = of_domain_0.userid.as_userid();
+            FileName::data(format, &of_domain_0.domain, userid).map_err(|_| Errno::NAMETOOLONG)
+        };
+        let directory = scene.directory_of(&root, &of_domain_0.domain)?;
+        let format = match setting.format {
+            NameFormat::Tree => NameFormat::Tree,
+            _ => NameFormat::Libxl,
+        };
+        let plant = Plant::File(b"of Domain-0".to_vec());
+        let directory = directory.as_ref().unwrap_or(&root);
+        directory.plant((&name(format)?).into(), plant)?;
+        let shown = name(NameFormat::Libxl)?.as_bytes().to_vec();
+        scene.others.insert(shown, b"of Domain-0".to_vec());
         scene.storage = disk.storage();
         Ok(scene)
     }
@@ -134,8 +162,8 @@ impl Scene {
     #[must_use]
     pub fn second(&self) -> DomainKey {
         let uuid = match self.setting.format {
-            NameFormat::Libxl => UUIDS[0],
-            _ => UUIDS[1],
+            NameFormat::Seed => UUIDS[1],
+            _ => UUIDS[0],
         };
         key(50, uuid)
     }
@@ -144,6 +172,26 @@ impl Scene {
     #[must_use]
     pub fn before(&self) -> DomainKey {
         key(5, UUIDS[2])
+    }
+
+    /// In a tree, a domain that lives and has no data.
+    #[must_use]
+    pub fn third(&self) -> Option<DomainKey> {
+        let is_tree = self.setting.format == NameFormat::Tree;
+        is_tree.then(|| key(500, UUIDS[1]))
+    }
+
+    /// The directory of a domain in a tree, made if it does not exist.
+    fn directory_of(
+        &self,
+        root: &SimDirectory,
+        domain: &DomainKey,
+    ) -> Result<Option<SimDirectory>, Errno> {
+        if self.setting.format != NameFormat::Tree {
+            return Ok(None);
+        }
+        let boot = plant_directory(root, &boot_directory(BOOT))?;
+        plant_directory(&boot, &domain.to_string()).map(Some)
     }
 
     /// The slot of a userid of the first domain.
@@ -158,14 +206,15 @@ impl Scene {
         self.setting
     }
 
-    /// A host on which both domains live.
+    /// A host on which the domains live.
     ///
     /// # Errors
     ///
     /// [`EventError`] if the simulated host refuses to create them.
     pub fn host(&self) -> Result<SimHost, EventError> {
         let host = SimHost::new(HostOptions::new(1).with_spurious_one_in(0));
-        for domain in [self.first(), self.second()] {
+        let domains = [Some(self.first()), Some(self.second()), self.third()];
+        for domain in domains.into_iter().flatten() {
             host.create(
                 NewDomain::new()
                     .with_domid(domain.domid)
@@ -202,12 +251,19 @@ impl Scene {
                 let absent = [Self::ABSENT, Self::CARRIED].into_iter().chain(Self::BATCH);
                 absent.map(move |userid| slot(domain, userid))
             })
+            .chain(self.imported().into_iter().flatten())
             .map(|slot| (slot, None));
         let there = self
             .values
             .iter()
             .map(|(slot, value)| (slot.clone(), Some(value.clone())));
         Expectation::certain(there.chain(absent))
+    }
+
+    /// The slots of the domain without data that an import fills.
+    pub(crate) fn imported(&self) -> Option<[Slot; 2]> {
+        let third = self.third()?;
+        Some(["xl", Self::ABSENT].map(|userid| slot(third, userid)))
     }
 
     /// The values of a domain at the beginning.
@@ -222,6 +278,15 @@ impl Scene {
     pub(crate) const fn others(&self) -> &BTreeMap<Vec<u8>, Vec<u8>> {
         &self.others
     }
+}
+
+/// A directory, durable at once, unless it is there.
+fn plant_directory(parent: &SimDirectory, name: &str) -> Result<SimDirectory, Errno> {
+    let name = Name::new(name.as_bytes()).ok_or(Errno::INVAL)?;
+    if parent.metadata_at(name) == Err(Errno::NOENT) {
+        parent.plant(name, Plant::Directory)?;
+    }
+    parent.open_directory(name)
 }
 
 fn key(domid: u16, uuid: u128) -> DomainKey {

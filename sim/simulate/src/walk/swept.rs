@@ -79,7 +79,9 @@ impl Swept {
                 this.removed.push((told.domain, record.userid.clone()));
             }
             What::Removed(_) => this.others += 1,
-            What::Failed(error) => this.failed.push(Chain(error).to_string()),
+            What::Failed(error) | What::NotReclaimed(error) => {
+                this.failed.push(Chain(error).to_string());
+            }
             What::Judged => match told.verdict {
                 Verdict::Orphan(orphan) => {
                     let sight = match orphan {

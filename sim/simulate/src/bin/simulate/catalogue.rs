@@ -70,6 +70,8 @@ impl Catalogue {
             (NameFormat::Libxl, false),
             (NameFormat::Seed, false),
             (NameFormat::Libxl, true),
+            (NameFormat::Tree, false),
+            (NameFormat::Tree, true),
         ];
         let scene = |(format, full)| {
             Scene::new(Setting {

@@ -1,6 +1,7 @@
 //! The small scenarios of which every schedule is walked.
 
 mod boots;
+mod trees;
 
 use std::time::Duration;
 
@@ -69,6 +70,7 @@ pub(crate) fn all() -> Vec<Small> {
         .chain(of_three)
         .chain(boots::all())
         .chain((0..QUESTIONS).map(unknown_is_not_gone))
+        .chain(trees::all())
         .collect()
 }
 

@@ -1,11 +1,10 @@
 //! `Stage`: performs the actions of a walk once more, to show them.
 
 use userdata::Userdata;
-use userdata_fs::FileStore;
 use userdata_sim::SimDirectory;
 use userdata_sim::faults::Faults;
 use userdata_sim::interpose::Interposed;
-use userdata_simulate::walk::{Action, Broken, End, Scene};
+use userdata_simulate::walk::{Action, Broken, End, Scene, open_store};
 
 use crate::picture::{Moment, Picture, Recorder, What};
 
@@ -27,11 +26,17 @@ impl<'a> Stage<'a> {
         let incident = &broken.incident;
         let (disk, host) = (self.scene.disk(), self.scene.host().ok()?);
         let root = disk.process().root().ok()?;
-        let faults = Faults::new(incident.faults.iter().copied());
-        let faulty = Interposed::new(root, faults).losing(SimDirectory::lose_writeback);
+        let faults = Faults::default();
+        let faulty = Interposed::new(root, faults.clone()).losing(SimDirectory::lose_writeback);
         let recorder = Recorder::new(disk.clone());
-        let store = FileStore::new(Interposed::new(faulty, recorder.clone()))
-            .with_name_format(self.scene.setting().format);
+        let format = self.scene.setting().format;
+        let store = open_store(
+            format,
+            Interposed::new(faulty, recorder.clone()),
+            Scene::BOOT,
+        );
+        let store = store.ok()?;
+        faults.begin(incident.faults.iter().copied());
         let userdata = Userdata::new(host.clone(), store);
         for (number, action) in (1..=incident.actions).zip(self.actions) {
             if number == incident.actions {

@@ -2,13 +2,14 @@
 
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
 use userdata_core::DomainKey;
-use userdata_core::file_name::FileName;
-use userdata_core::store::{Condition, Keep, StoreErrorKind};
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::{Condition, Keep, Operation, StoreErrorKind};
 use userdata_fs::Errno;
 use userdata_sim::faults::How;
 
 use super::{FaultWalk, Run, is_applied, is_value};
 use crate::walk::expectation::Expectation;
+use crate::walk::layout::{flat_name, shown, view};
 use crate::walk::recovery::files_of_first;
 use crate::walk::{Action, Report, Slot, Swept};
 
@@ -81,9 +82,16 @@ impl FaultWalk<'_> {
                 }
             }
             Report::Cleared(Some(cleared), _) => {
+                // A directory that was taken away, and can't be listed then, is gone all the same.
+                let is_unlisted = self.scene.setting().format == NameFormat::Tree
+                    && cleared
+                        .failed
+                        .iter()
+                        .any(|e| e.operation() == Operation::List);
                 let removed = |slot: &Slot| {
                     slot.domain == self.scene.first()
-                        && cleared.removed.contains(slot.userid.as_userid())
+                        && (cleared.removed.contains(slot.userid.as_userid())
+                            || is_unlisted && self.is_made(run, slot))
                 };
                 Ok(before.partly_after(&action, synced, removed))
             }
@@ -93,7 +101,7 @@ impl FaultWalk<'_> {
                 Ok(before.after(&action, false))
             }
             Report::Cleared(None, problems) if !problems.is_empty() => {
-                let left = files_of_first(self.scene, &run.storage.tree());
+                let left = files_of_first(self.scene, run.storage.tree());
                 let gone = |slot: &Slot| {
                     slot.domain == self.scene.first()
                         && !left.iter().any(|name| is_value(name, slot))
@@ -169,11 +177,23 @@ impl FaultWalk<'_> {
                 slot.domain
             ));
         }
+        // As in a clear: gone, and not listed.
+        let is_unlisted = self.scene.setting().format == NameFormat::Tree
+            && swept
+                .failed
+                .iter()
+                .any(|why| why.starts_with("cannot list"));
+        let is_removed = |slot: &Slot| {
+            swept.has_removed(&slot.domain, slot.userid.as_userid())
+                || is_unlisted && self.is_made(run, slot)
+        };
         let action = Action::Sweep {
             waits: *waits,
-            orphans: removed,
+            orphans: match is_unlisted {
+                true => orphans.clone(),
+                false => removed,
+            },
         };
-        let is_removed = |slot: &Slot| swept.has_removed(&slot.domain, slot.userid.as_userid());
         Ok(before.partly_after(&action, false, is_removed))
     }
 
@@ -184,7 +204,8 @@ impl FaultWalk<'_> {
         };
         let format = self.scene.setting().format;
         let left = error.left_behind();
-        let left = left.and_then(|name| FileName::parse(format, name));
+        let left = left.map(|name| flat_name(name).unwrap_or_else(|| name.to_vec()));
+        let left = left.and_then(|name| FileName::parse(shown(format), &name));
         slot.domain == self.scene.first() && left.is_some_and(|name| is_value(&name, slot))
     }
 
@@ -210,11 +231,11 @@ impl FaultWalk<'_> {
             _ => slot,
         };
         let name = FileName::data(
-            self.scene.setting().format,
+            shown(self.scene.setting().format),
             &slot.domain,
             slot.userid.as_userid(),
         );
-        let tree = run.storage.tree();
+        let tree = view(self.scene.setting().format, run.storage.tree());
         let found = name.ok().and_then(|name| tree.file(name.as_bytes()));
         self.action.effect_on(slot) == Some(found)
     }
