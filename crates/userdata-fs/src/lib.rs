@@ -20,7 +20,7 @@
 //! 4. `flock` excludes all processes on this host; it is released when its last holder ends.
 //! 5. Names that differ in the case of letters are different names.
 //!
-//! On ext4 with a journal, xfs and btrfs a store of one value at `Durability::Full` relies on
+//! On ext4 with a journal and on xfs a store of one value at `Durability::Full` relies on
 //! [`Promises::one_barrier`] in place of rules 2 and 3, and saves one of two flushes.
 //!
 //! ext4, xfs and btrfs keep to these rules; a file system without a journal breaks rule 1 after a

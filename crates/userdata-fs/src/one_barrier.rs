@@ -4,7 +4,7 @@
 //! file. On a file system with [`Promises::one_barrier`](crate::Promises) this is enough. The
 //! commit that makes the new name durable flushes the disk's cache first, and the bytes are in that
 //! cache, since they were awaited before the rename. So no crash leaves the name without the bytes.
-//! And the `fsync`, which comes after the rename, waits for that commit.
+//! The `fsync` after the rename waits for that commit.
 
 use userdata_core::file_name::FileName;
 use userdata_core::store::{FileType, Operation, StoreError, StoreErrorKind};

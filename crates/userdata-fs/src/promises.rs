@@ -13,7 +13,9 @@ pub struct Promises {
     /// `fsync` of a file makes its names durable as well. So
     /// [`write_back`](crate::Directory::write_back), a rename and
     /// [`sync_file_and_name`](crate::Directory::sync_file_and_name) make a durable value. True for
-    /// ext4 with a journal, xfs and btrfs; docs/power-cuts.md has the measurements.
+    /// ext4 with a journal and xfs; docs/power-cuts.md has the measurements. False for btrfs: it
+    /// ends the write-back of a file before it records where the bytes are, and a commit between
+    /// the two leaves the name with an empty file.
     pub one_barrier: bool,
     /// [`sync_all`](crate::Directory::sync_all) returns only when everything is durable, and
     /// reports the errors of all files. True for ext4, xfs and btrfs on Linux 5.8 and later.
@@ -51,7 +53,7 @@ impl Promises {
         Self {
             one_barrier: match kind {
                 EXT4 => has_journal(directory),
-                XFS | BTRFS => true,
+                XFS => true,
                 _ => false,
             },
             sync_all: matches!(kind, EXT4 | XFS | BTRFS) && syncfs_reports(),
