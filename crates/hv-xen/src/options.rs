@@ -91,8 +91,8 @@ impl Options {
     /// Sets the name of the boot of the host that runs now.
     ///
     /// The initial domain needs none: Linux names its boots, and it boots exactly when the host
-    /// does. Another domain that runs the toolstack may restart while the other domains live on, so
-    /// it must be told which boot of the host runs.
+    /// does; another name is refused there. Another domain that runs the toolstack may restart
+    /// while the other domains live on, so it must be told which boot of the host runs.
     #[must_use]
     pub fn with_boot(mut self, boot: BootId) -> Self {
         self.boot = Some(boot);

@@ -220,7 +220,8 @@ impl Hypervisor for Xen {
     /// Linux's `boot_id`, and only in the initial domain, which boots exactly when the host does:
     /// `/proc/xen/capabilities` says `control_d` there. Any other domain, also one that runs the
     /// toolstack, may restart while the others live on, so this fails there; it fails as well if
-    /// xenfs is not mounted. The boot of [`Options::with_boot`] is returned as it is.
+    /// xenfs is not mounted. The boot of [`Options::with_boot`] is returned there; in the initial
+    /// domain it must be Linux's.
     ///
     /// ```no_run
     /// # use hv_xen::{Options, Xen};
@@ -231,11 +232,7 @@ impl Hypervisor for Xen {
     /// # Ok::<(), userdata_core::hypervisor::HypervisorError>(())
     /// ```
     fn boot(&self) -> Result<BootId, HypervisorError> {
-        if let Some(boot) = &self.options.boot {
-            return Ok(boot.clone());
-        }
-        check_initial(CAPABILITIES)?;
-        boot_from(BOOT_ID)
+        boot_of(self.options.boot.as_ref(), CAPABILITIES, BOOT_ID)
     }
 }
 
@@ -259,6 +256,32 @@ impl DomainNames for Xen {
         let name = value.map(|name| String::from_utf8_lossy(&name).into_owned());
         Ok(name.filter(|name| !name.is_empty()))
     }
+}
+
+/// The boot that runs now: as Linux names it in the initial domain, else as the caller named it.
+fn boot_of(
+    named: Option<&BootId>,
+    capabilities: &str,
+    boot_id: &str,
+) -> Result<BootId, HypervisorError> {
+    let Some(named) = named else {
+        check_initial(capabilities)?;
+        return boot_from(boot_id);
+    };
+    if check_initial(capabilities).is_err() {
+        return Ok(named.clone());
+    }
+    // Data of the boot that runs would count as that of another one, and be removed.
+    let found = boot_from(boot_id)?;
+    if found == *named {
+        return Ok(found);
+    }
+    let what = format!("{named} was named as the boot that runs, and this host runs boot {found}");
+    let kind = HypervisorErrorKind::Unsupported { what };
+    Err(HypervisorError::new(
+        "find out which boot of the host runs",
+        kind,
+    ))
 }
 
 /// Makes sure that this is the domain that boots when the host does.
@@ -401,6 +424,24 @@ mod tests {
         let boot: BootId = "boot-7".parse().unwrap();
         xen.options = Options::new().with_boot(boot.clone());
         assert_eq!(xen.boot().unwrap(), boot);
+    }
+
+    #[test]
+    fn the_initial_domain_refuses_another_boot_than_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let (capabilities, boot_id) = (path("capabilities"), path("boot_id"));
+        std::fs::write(&capabilities, "control_d\n").unwrap();
+        std::fs::write(&boot_id, "boot-7\n").unwrap();
+        let boot = |named: &str| boot_of(Some(&named.parse().unwrap()), &capabilities, &boot_id);
+        assert_eq!(boot("boot-7").unwrap().as_str(), "boot-7");
+        let error = boot("boot-8").unwrap_err();
+        assert!(matches!(
+            error.kind(),
+            HypervisorErrorKind::Unsupported { .. }
+        ));
+        std::fs::write(&capabilities, "\n").unwrap();
+        assert_eq!(boot("boot-8").unwrap().as_str(), "boot-8");
     }
 
     #[test]

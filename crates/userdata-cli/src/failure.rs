@@ -60,8 +60,13 @@ pub(crate) enum Failure {
          name one with --hypervisor sim:FILE"
     )]
     NotSimulated,
-    #[error("the layout 'tree' needs the boot of the host; name it with --boot ID")]
+    #[error(
+        "the layout 'tree' needs the boot of the host; \
+         outside of the initial domain --boot ID names it"
+    )]
     NoBoot(#[source] HypervisorError),
+    #[error("a simulated host names its boots itself; leave out --boot")]
+    BootOfSimulated,
     #[error("'{0}' has no JSON form")]
     NoJson(&'static str),
     #[error(

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{self, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::{fs, io};
 
 use hv_sim::{HostFile, HostFileError, HostSnapshot};
@@ -16,7 +16,7 @@ use crate::failure::Failure;
 /// libxl's directory on a Xen host.
 const XEN_LIB_DIR: &str = "/var/lib/xen";
 
-/// The tree of a Xen host. A reboot of the host removes it, as it should.
+/// The tree of a Xen host. A reboot of the host removes it, and its data ends with the boot anyway.
 const XEN_TREE: &str = "/run/userdata";
 
 /// The sightings of a Xen host, of libxl's layout and of the tree.
@@ -80,11 +80,9 @@ impl Host {
                 owner.map_err(|error: TreeOwnerError| Failure::io(doing)(io::Error::other(error)))
             }
             Self::Simulated(file) => {
-                let path = fs::canonicalize(file.path())
-                    .or_else(|_| path::absolute(file.path()))
-                    .map_err(Failure::io(
-                        "find the file of the simulated host".to_owned(),
-                    ))?;
+                let path = real_path(file.path()).map_err(Failure::io(
+                    "find the file of the simulated host".to_owned(),
+                ))?;
                 let digest = Version::of(path.as_os_str().as_bytes()).to_string();
                 let owner = format!("simulated-{digest:.16}").parse();
                 owner.map_err(|error: TreeOwnerError| {
@@ -102,6 +100,18 @@ impl Host {
             (Self::Simulated(file), false) => beside(file, ".sightings"),
             (Self::Simulated(file), true) => beside(file, ".tree.sightings"),
         }
+    }
+}
+
+/// The path without links, the same before and after the file is made.
+fn real_path(path: &Path) -> io::Result<PathBuf> {
+    match (fs::canonicalize(path), path.file_name()) {
+        (Err(error), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
+            let absolute = path::absolute(path)?;
+            let parent = absolute.parent().unwrap_or(&absolute);
+            Ok(fs::canonicalize(parent)?.join(name))
+        }
+        (found, _) => found,
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) struct Options {
 
     /// The boot of the host that runs now: 1 to 64 of a-z, 0-9 and -. Needed on Xen outside of the
     /// initial domain, which alone boots exactly when the host does. A simulated host names its
-    /// boots itself
+    /// boots itself, so this option is refused there
     #[arg(long, global = true, value_name = "ID")]
     boot: Option<BootId>,
 
@@ -122,6 +122,7 @@ impl Options {
     /// The host that the options choose.
     pub(crate) fn host(&self) -> Result<Host, Failure> {
         match self.simulated()? {
+            Some(_) if self.boot.is_some() => Err(Failure::BootOfSimulated),
             Some(file) => Ok(Host::Simulated(file)),
             None => {
                 let mut options = hv_xen::Options::default();
@@ -213,20 +214,28 @@ impl Options {
         let (path, ours) = self.directory(host);
         match fs::metadata(&path) {
             Err(error) if ours && error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Ok(_) if self.is_tree() && is_empty(&path) => Ok(None),
             // The error of opening it says what is wrong.
+            _ if self.is_tree() => {
+                let found = FileStore::find_tree(&path, &host.owner()?, &boot_of(host)?)?;
+                Ok(found.map(|store| self.with_store(host, store)))
+            }
             _ => self.open(host, &path).map(Some),
         }
     }
 
     fn open<'host>(&self, host: &'host Host, path: &Path) -> Result<HostData<'host>, Failure> {
         let store = match self.layout {
-            Layout::Tree => {
-                let boot = host.boot().map_err(Failure::NoBoot)?;
-                FileStore::open_tree(path, &host.owner()?, &boot)?
-            }
+            Layout::Tree => FileStore::open_tree(path, &host.owner()?, &boot_of(host)?)?,
             _ => FileStore::open(path)?.with_name_format(self.name_format()),
         };
+        Ok(self.with_store(host, store))
+    }
+
+    fn with_store<'host>(
+        &self,
+        host: &'host Host,
+        store: FileStore<OsDirectory>,
+    ) -> HostData<'host> {
         let store = store
             .with_value_max(self.max_size)
             .with_read_timeout(self.timeout);
@@ -234,9 +243,9 @@ impl Options {
             Layout::Tree => Durability::Process,
             _ => Durability::Full,
         };
-        Ok(Userdata::new(host, store)
+        Userdata::new(host, store)
             .with_timeout(self.timeout)
-            .with_durability(self.durability.map_or(default, Durability::from)))
+            .with_durability(self.durability.map_or(default, Durability::from))
     }
 
     pub(crate) fn is_tree(&self) -> bool {
@@ -282,9 +291,12 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Whether the directory has nothing in it, so that it is not the root of a tree yet.
-fn is_empty(path: &Path) -> bool {
-    fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none())
+/// The boot of the host that runs now.
+fn boot_of(host: &Host) -> Result<BootId, Failure> {
+    host.boot().map_err(|error| match host {
+        Host::Xen(_) => Failure::NoBoot(error),
+        Host::Simulated(_) => Failure::Hypervisor(error),
+    })
 }
 
 /// A span of time that sweeps wait for.

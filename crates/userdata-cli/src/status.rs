@@ -119,6 +119,7 @@ impl From<&Failure> for Status {
             | Failure::DomainArgument(_)
             | Failure::InputEmpty { .. }
             | Failure::NotSimulated
+            | Failure::BootOfSimulated
             | Failure::NothingToDestroy
             | Failure::Terminal(_)
             | Failure::ExportNotToFile

@@ -149,7 +149,7 @@ fn a_boot_of_the_host_ends_all_data_and_a_sweep_removes_it() {
     store(&sandbox, "web", "xl", "new");
     let text = done(&sandbox, &["sweep"]);
     assert!(
-        text.ends_with("\nof earlier boots and killed processes: 2 files removed\n"),
+        text.ends_with("\nremoved from earlier boots and killed processes: 2\n"),
         "{text}"
     );
     boot(&sandbox);

@@ -10,8 +10,7 @@ use crate::file_name::{Kind, Owner};
 pub struct Owned {
     /// The incarnation.
     pub owner: Owner,
-    /// How many records it has, of any kind. A store that finds the incarnation by one name, and
-    /// would have to read more to count its records, says 1.
+    /// How many records it has, of any kind. 1 if the store knows only that there are some.
     pub records: u32,
     /// Whether temporary files or closing marks are among them, in use or not. A store that does
     /// not count the records says false, and removes what killed processes left in

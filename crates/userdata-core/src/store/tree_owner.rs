@@ -9,8 +9,8 @@ use thiserror::Error;
 const LEN_MAX: usize = 128;
 
 /// The host that a tree belongs to: on Xen the machine-id of the initial domain, as in
-/// `/etc/machine-id`, otherwise a name that the caller gives. It keeps two hosts with one shared
-/// directory from taking each other's domains for dead. The text has 1 to 128 printable ASCII
+/// `/etc/machine-id`, otherwise a name that the caller gives. Where two hosts share a directory, it
+/// prevents that one takes the other's domains for dead. The text has 1 to 128 printable ASCII
 /// characters (0x21 to 0x7e).
 ///
 /// ```

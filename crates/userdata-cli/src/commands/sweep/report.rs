@@ -245,7 +245,7 @@ impl Report {
             if totals.reclaimed > 0 {
                 let count = totals.reclaimed;
                 self.line(&format!(
-                    "of earlier boots and killed processes: {count} files removed\n"
+                    "removed from earlier boots and killed processes: {count}\n"
                 ));
             }
         }

@@ -98,9 +98,9 @@ impl SightingsFile {
         &self.found
     }
 
-    /// Replaces the file as a whole. If another sweep has replaced it meanwhile, only what both saw
-    /// is kept. A file that cannot be replaced is removed, since this sweep may have found a domain
-    /// there that is gone in the file.
+    /// Replaces the file as a whole. If another sweep has replaced it meanwhile, only the sightings
+    /// of both are kept. A file that cannot be replaced is removed: it may have sightings that
+    /// ended when this sweep found the domain alive.
     pub(super) fn replace(self, sightings: Sightings, timeout: Duration) -> Result<(), NotWritten> {
         if sightings == self.found && !self.unusable {
             return Ok(());
