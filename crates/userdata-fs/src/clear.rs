@@ -82,7 +82,10 @@ impl<D: Directory> HeldLock<'_, D> {
 
     fn unlink(&self, name: &FileName) -> Result<bool, StoreError> {
         match self.store().directory.unlink(name.into()) {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                self.set_less();
+                Ok(true)
+            }
             Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(self.store().unopened(Operation::Remove, name, errno)),
         }
@@ -150,8 +153,13 @@ impl<D: Directory> HeldLock<'_, D> {
     }
 
     /// Whether a file was last written at least this long before the lock was taken, by the clock
-    /// of the file system. If this is unknown, the file counts as younger.
+    /// of the file system. If this is unknown, the file counts as younger. In a tree every
+    /// temporary file that is found under the lock was left by a process that was killed, so for an
+    /// age of nothing no clock is asked.
     fn is_older(&self, name: &FileName, age: Duration) -> bool {
+        if age.is_zero() && self.in_tree().is_some() {
+            return true;
+        }
         let found = self.store().directory.metadata_at(name.into());
         found.is_ok_and(|found| {
             let taken = self.taken_at();

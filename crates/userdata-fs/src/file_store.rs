@@ -123,8 +123,8 @@ impl<D: Directory> FileStore<D> {
         }
     }
 
-    /// The same store with names of another format. Has no effect on a tree, and a flat layout
-    /// cannot have the names of a tree, which do not tell the domain.
+    /// The same store with names of another format. A tree ignores this. A flat layout ignores
+    /// [`NameFormat::Tree`]: these names do not tell the domain.
     ///
     /// ```
     /// use userdata_core::file_name::NameFormat;

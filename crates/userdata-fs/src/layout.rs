@@ -83,8 +83,8 @@ impl<D: Directory> FileStore<D> {
         Ok(names)
     }
 
-    /// The result of a call about one domain. In a tree, the files that its errors name get the
-    /// name of the domain's directory, without which they would not tell the domain.
+    /// The result of a call about one domain. In a tree, the domain's directory is added to the
+    /// file names in its errors, which alone do not tell the domain.
     pub(crate) fn named<T: Named>(
         &self,
         domain: &DomainKey,

@@ -278,6 +278,13 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         }
     }
 
+    /// A file of the domain was removed, so its directory may be empty.
+    pub(crate) fn set_less(&self) {
+        if let Some(held) = &self.in_tree {
+            held.content.set(Content::Unknown);
+        }
+    }
+
     pub(crate) fn set_closing(&self, closing: bool) {
         if let Some(held) = &self.in_tree {
             held.closing.set(closing);

@@ -70,8 +70,8 @@ impl OsDirectory {
         })
     }
 
-    /// `mkdir(path, 0700)`, and `fsync` of the directory that it is in: makes a directory, unless
-    /// another process has made it meanwhile, and opens it.
+    /// `mkdir(path, 0700)`: makes a directory, unless another process has made it meanwhile, and
+    /// opens it. Its name is not synced; see [`sync_parent`](Self::sync_parent).
     ///
     /// # Errors
     ///
@@ -81,12 +81,19 @@ impl OsDirectory {
             Ok(()) | Err(rustix::io::Errno::EXIST) => {}
             Err(errno) => return Err(errno.into()),
         }
-        let made = Self::open(path)?;
-        let parent = made.path.as_deref().and_then(Path::parent);
-        if let Some(parent) = parent {
-            Self::open(parent)?.sync()?;
+        Self::open(path)
+    }
+
+    /// `fsync` of the directory that this one is in by its path.
+    ///
+    /// # Errors
+    ///
+    /// As in `open(2)` and `fsync(2)`.
+    pub(crate) fn sync_parent(&self) -> Result<(), Errno> {
+        match self.path.as_deref().and_then(Path::parent) {
+            Some(parent) => Self::open(parent)?.sync(),
+            None => Ok(()),
         }
-        Ok(made)
     }
 
     /// `fstatfs(dir)`: whether the directory is on NFS.

@@ -118,6 +118,7 @@ impl<D: Directory> HeldLock<'_, D> {
                 Err(errno) => return Err(store.unopened(Operation::Remove, name, errno)),
             }
         }
+        self.set_less();
         if durability == Durability::Full {
             self.sync_names().map_err(|errno| {
                 let kind = StoreErrorKind::RemovedNotDurable(Box::new(errno));

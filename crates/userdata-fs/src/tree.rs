@@ -145,8 +145,8 @@ impl<D: Directory> Tree<D> {
         Ok(())
     }
 
-    /// A random name, for which no call is made but for the first one. A forked child draws the
-    /// same ones; a name that is taken is not used.
+    /// A random name. Only the first one takes a call. A forked child draws the same names, so a
+    /// name may be taken.
     pub(crate) fn draw(&self, root: &Uninterrupted<D>) -> Result<String, StoreError> {
         let random = match self.random.get() {
             Some(random) => *random,
@@ -213,8 +213,9 @@ impl<D: Directory> FileStore<D> {
         Ok(directory.map(|directory| self.in_directory(directory, *domain)))
     }
 
-    /// Makes sure that the root is at its path and has this boot's directory. Otherwise other
-    /// processes use another one: a value that is absent here may exist there.
+    /// Makes sure that the root is at its path and has the directory of this boot that is open.
+    /// Otherwise other processes use another directory, and a value that is absent here may exist
+    /// there.
     pub(crate) fn check_boot(
         &self,
         tree: &Tree<D>,

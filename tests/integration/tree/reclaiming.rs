@@ -1,13 +1,21 @@
 //! What no domain can reach: other boots, and the trash.
 
+use std::fs;
 use std::ops::ControlFlow;
+use std::time::{Duration, SystemTime};
 
 use userdata_core::Store as _;
-use userdata_core::store::Keep;
+use userdata_core::store::{Durability, Expect, Keep, Op};
 use userdata_fs::{Directory as _, FileStore, LockMode};
 use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions};
 
-use super::{clear, domain, domain_directory, get, name, open, owner, paths, process, put};
+use super::{
+    clear, domain, domain_directory, domain_path, get, name, open, owner, paths, process, put,
+    put_op,
+};
+use crate::exhausted::on_a_tmpfs;
+use crate::place::Place;
+use crate::scene::{PATIENT, userid};
 
 fn of_boot(disk: &SimDisk, boot: &str) -> FileStore<SimDirectory> {
     let root = disk.process().root().unwrap();
@@ -128,7 +136,8 @@ fn what_killed_writers_left_in_the_directories_of_domains_is_removed() {
     let (_, store) = process(&disk);
     put(&store, "xl", b"value").unwrap();
     let directory = domain_directory(&disk);
-    for left in ["t.0", "c.closing"] {
+    let temporary = format!("t.{:032x}", 0);
+    for left in [&temporary, "c.closing"] {
         directory
             .close(directory.create(name(left)).unwrap())
             .unwrap();
@@ -234,4 +243,43 @@ fn a_domain_cleared_while_all_are_listed_is_left_out() {
     });
     listed.unwrap();
     assert_eq!(shown, 0);
+}
+
+#[test]
+fn what_is_mounted_in_a_domains_directory_is_not_removed() {
+    if let Some(said) = on_a_tmpfs("mode=700", "", &["clear-with-a-mount"]) {
+        assert_eq!(said, ["done"]);
+    }
+}
+
+#[test]
+fn a_leftover_of_a_later_time_goes_too() {
+    let scratch = Place::Disk.scratch();
+    let root = scratch.path().join("tree");
+    let store = FileStore::open_tree(&root, &owner(), &"boot-1".parse().unwrap()).unwrap();
+    put(&store, "xl", b"value").unwrap();
+    let name = format!("t.{:032x}", 0);
+    let left = fs::File::create(root.join(domain_path()).join(name)).unwrap();
+    left.set_modified(SystemTime::now() + Duration::from_secs(3600))
+        .unwrap();
+    let reclaimed = store.reclaim(&mut || true).unwrap();
+    assert_eq!((reclaimed.records, reclaimed.failed.len()), (1, 0));
+    assert_eq!(fs::read_dir(root.join(domain_path())).unwrap().count(), 1);
+}
+
+#[test]
+fn a_value_that_is_stored_and_removed_leaves_no_directory() {
+    let disk = SimDisk::new(SimOptions::default());
+    let (_, store) = process(&disk);
+    let xl = userid("xl");
+    let delete = Op::Delete {
+        userid: xl.as_userid(),
+        expect: Expect::Any,
+        durability: Durability::Process,
+    };
+    let ops = [put_op(&xl, b"value"), delete];
+    store
+        .change(&domain(), PATIENT, &mut |_| Ok(()), &ops)
+        .unwrap();
+    assert_eq!(paths(&disk), ["boot-boot-1", "trash", "tree"]);
 }

@@ -96,9 +96,39 @@ fn a_tree_is_not_opened_as_a_flat_layout() {
         refusal(FileStore::open(scratch.path())),
         RootRefused::IsTree
     );
-    // A file of this name may belong to another program.
+    // Anything else of this name belongs to another program.
     fs::write(scratch.path().join("tree"), "of another program").unwrap();
     FileStore::open(scratch.path()).unwrap();
+    fs::remove_file(scratch.path().join("tree")).unwrap();
+    fs::create_dir(scratch.path().join("tree")).unwrap();
+    FileStore::open(scratch.path()).unwrap();
+    fs::remove_dir(scratch.path().join("tree")).unwrap();
+    std::os::unix::fs::symlink("nowhere", scratch.path().join("tree")).unwrap();
+    FileStore::open(scratch.path()).unwrap();
+}
+
+#[test]
+fn a_program_that_only_reads_makes_no_tree() {
+    let scratch = Place::Disk.scratch();
+    let find =
+        |path: &std::path::Path| FileStore::find_tree(path, &owner(), &"boot-1".parse().unwrap());
+    assert!(find(scratch.path()).unwrap().is_none());
+    // What sweeps and a killed process left.
+    for left in ["sightings.json", "sightings-tree.json", "tree.new"] {
+        fs::write(scratch.path().join(left), "").unwrap();
+    }
+    let before = Snapshot::of(scratch.path()).unwrap();
+    assert!(find(scratch.path()).unwrap().is_none());
+    assert_eq!(Snapshot::of(scratch.path()).unwrap(), before);
+    let absent = find(&scratch.path().join("absent")).unwrap_err();
+    assert!(matches!(absent.kind(), StoreErrorKind::NoDirectory(_)));
+    let store = open_at(scratch.path()).unwrap();
+    put(&store, "xl", b"value").unwrap();
+    let found = find(scratch.path()).unwrap().unwrap();
+    assert_eq!(super::get(&found, "xl").as_deref(), Some(&b"value"[..]));
+    let other = scratch.path().join("trash");
+    fs::write(other.join("file"), "").unwrap();
+    assert_eq!(refusal(find(&other)), RootRefused::NotEmpty);
 }
 
 #[test]

@@ -6,10 +6,10 @@
 //! While a process holds the lock it has the directory open, so that no other directory gets its
 //! inode.
 //!
-//! A temporary file that is there when the lock is taken was left by a lock holder that was killed:
-//! all others removed theirs. The names of temporary files are numbered from 0 on, and a name that
-//! is taken is freed first. So a domain has at most as many of them as one change makes, and no
-//! directory is read for their sake.
+//! If a temporary file exists when the lock is taken, a killed lock holder left it: every other
+//! lock holder removes its own. Temporary files are numbered from 0, and a file that has the number
+//! already is removed first. So a domain has at most as many of them as one change makes, and the
+//! lock holder need not read the directory to find them.
 
 use std::cell::Cell;
 use std::time::SystemTime;
@@ -39,7 +39,7 @@ pub(crate) struct HeldDirectory<D> {
     pub(crate) closing: Cell<bool>,
     /// The number of the next temporary file.
     next: Cell<u128>,
-    /// When the lock was taken, by the clock of the file system, once that was asked for.
+    /// When the lock was taken, by the clock of the file system. `None` until it is needed.
     taken: Cell<Option<SystemTime>>,
 }
 
@@ -82,7 +82,7 @@ impl<D> HeldDirectory<D> {
         number
     }
 
-    /// The last number is used again.
+    /// Uses the last number again.
     pub(crate) fn repeat_number(&self) {
         self.next.set(self.next.get().wrapping_sub(1));
     }
@@ -102,33 +102,41 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         let boot = tree.boot_made(&store.directory, Operation::Lock)?;
         let mut replaced = 0;
         loop {
-            match attempt(store, boot, &name, timeout)? {
+            let is_absent = match attempt(store, boot, &name, timeout)? {
                 Attempt::Held(directory, identity) => {
                     let view = store.in_directory(directory, *domain);
                     return Ok(Self::of_directory(
                         store, *domain, name, identity, timeout, place, view,
                     ));
                 }
-                Attempt::Absent => match boot.directory.make_directory((&name).into()) {
-                    Ok(()) | Err(Errno::EXIST) => {}
-                    Err(errno) => {
-                        // The boot's directory may be the one that is gone.
-                        if errno == Errno::NOENT {
-                            store.check_boot(tree, Operation::Lock, &name)?;
-                        }
-                        return Err(failed(kind_of(errno)));
-                    }
-                },
-                Attempt::Replaced => {}
-            }
-            // Another process had the lock and released it, or this one made the directory.
+                Attempt::Absent => true,
+                Attempt::Replaced => {
+                    // Not only the domain's directory may be another one.
+                    store.check_boot(tree, Operation::Lock, &name)?;
+                    false
+                }
+            };
             replaced += 1;
             if replaced > REPLACED_MAX {
                 let tries = REPLACED_MAX;
                 return Err(failed(StoreErrorKind::GaveUp { tries }));
             }
+            // A directory that is made here and then not locked would stay, so the time is checked
+            // before.
             if replaced > 1 {
                 timeout.remaining(&*store.directory).map_err(failed)?;
+            }
+            if is_absent {
+                match boot.directory.make_directory((&name).into()) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(errno) => {
+                        // The directory of the boot may be the one that is gone.
+                        if errno == Errno::NOENT {
+                            store.check_boot(tree, Operation::Lock, &name)?;
+                        }
+                        return Err(failed(kind_of(errno)));
+                    }
+                }
             }
         }
     }
@@ -170,7 +178,8 @@ impl<'a, D: Directory> HeldLock<'a, D> {
         }
     }
 
-    /// When the lock was taken, by the clock of the file system: that of a new temporary file.
+    /// When the lock was taken, by the clock of the file system. A temporary file is made to read
+    /// it.
     pub(crate) fn taken(&self, held: &HeldDirectory<D>) -> Option<SystemTime> {
         if held.taken.get().is_none() {
             let directory = &*held.view.directory;
@@ -184,7 +193,7 @@ impl<'a, D: Directory> HeldLock<'a, D> {
     }
 }
 
-/// Opens and locks the directory of this name.
+/// Opens and locks the directory of this name, and makes sure that it is the one at its path.
 fn attempt<D: Directory>(
     store: &FileStore<D>,
     boot: &Boot<D>,
@@ -206,7 +215,7 @@ fn attempt<D: Directory>(
         }
     }
     let own = directory.own_metadata();
-    let named = own.and_then(|own| match boot.directory.metadata_at(name.into()) {
+    let named = own.and_then(|own| match boot.directory.metadata_by_path(name.into()) {
         Ok(named) => Ok((named.identity == own.identity).then_some(own.identity)),
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(errno),

@@ -35,7 +35,7 @@ impl<D: Directory> FileStore<D> {
                 Err(Errno::NOSYS | Errno::PERM) => {
                     tree.has_openat2.store(false, Ordering::Relaxed);
                 }
-                // The view finds out why, and says it.
+                // The slower way below returns an error that says why.
                 Err(_) => {}
             }
         }
@@ -89,9 +89,9 @@ impl<D: Directory> FileStore<D> {
             let entries = view.entries(domain);
             let own = view.directory.own_metadata();
             let own = own.map_err(|errno| failed(kind_of(errno)))?;
-            match boot.directory.metadata_at((&name).into()) {
+            match boot.directory.metadata_by_path((&name).into()) {
                 Ok(named) if named.identity == own.identity => return entries,
-                Ok(_) | Err(Errno::NOENT) => {}
+                Ok(_) | Err(Errno::NOENT) => self.check_boot(tree, Operation::List, &name)?,
                 Err(errno) => return Err(failed(kind_of(errno))),
             }
         }
@@ -134,8 +134,8 @@ impl<D: Directory> FileStore<D> {
         Ok(())
     }
 
-    /// Every incarnation that has a directory, once and in order. What stands in the place of a
-    /// domain's directory counts as a leftover, as an empty directory does.
+    /// Every incarnation that has a directory, once and in order. A file or a link under the name
+    /// of a domain's directory counts as a leftover, and so does an empty directory.
     pub(crate) fn owned_in(&self, tree: &Tree<D>) -> Result<Vec<Owned>, StoreError> {
         let Some(boot) = tree.boot(&self.directory, Operation::List)? else {
             return Ok(Vec::new());

@@ -1,8 +1,8 @@
-//! Removing what no domain can reach: other boots, imports that were killed, what killed processes
-//! left in the directories of domains, and the trash.
+//! Removing the files that no domain can reach: those of other boots, those of killed imports, what
+//! killed processes left in the directories of domains, and the trash.
 //!
-//! Each goes into the trash with one rename. The trash is then emptied, name by name, so that a
-//! call that is broken off, or a process that is killed, leaves less for the next one.
+//! A directory goes into the trash with one rename. The trash is then emptied, name by name, so
+//! that a call that is broken off, or a process that is killed, leaves less for the next one.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -43,11 +43,10 @@ impl<D: Directory> FileStore<D> {
         let Some(trash) = open_child(root, TRASH, Operation::List)? else {
             return Ok(reclaimed);
         };
-        let mut emptying = Emptying::new(go_on, &mut reclaimed);
-        emptying.path.push(TRASH.into());
         let own = trash.own_metadata();
         let own = own.map_err(|errno| unlisted("trash", errno))?;
-        emptying.device = Some(own.identity.device);
+        let mut emptying = Emptying::new(own.identity.device, go_on, &mut reclaimed);
+        emptying.path.push(TRASH.into());
         let listed = trash.list(&mut |name| emptying.remove(&trash, name));
         listed.map_err(|errno| unlisted("trash", errno))?;
         Ok(reclaimed)
@@ -78,8 +77,8 @@ impl<D: Directory> FileStore<D> {
         Ok(())
     }
 
-    /// Renames what killed imports left into the trash. An import that goes on holds the lock of
-    /// its directory.
+    /// Renames the directories that killed imports left into the trash. An import that is at work
+    /// holds the lock of its directory.
     fn discard_stages(
         &self,
         tree: &Tree<D>,
@@ -181,10 +180,13 @@ impl<D: Directory> FileStore<D> {
         let trash = tree.trash(&self.directory, Operation::Remove)?;
         let drawn = tree.draw(&self.directory)?;
         let to = name_of(drawn.as_bytes(), Operation::Remove)?;
-        match from.rename_into(name_of(name, Operation::Remove)?, trash, to) {
-            // Another process was faster.
-            Ok(()) | Err(Errno::NOENT) => {}
+        let name = name_of(name, Operation::Remove)?;
+        match from.rename_into(name, trash, to) {
+            Ok(()) => {}
+            // Another process did it before. If the name is still there, the trash is gone.
+            Err(Errno::NOENT) if from.metadata_at(name) == Err(Errno::NOENT) => {}
             Err(errno) => {
+                let name = name.as_bytes();
                 let error = StoreError::new(Operation::Remove, name, kind_of(errno));
                 reclaimed.failed.push(error);
             }
@@ -205,19 +207,23 @@ fn is_boot(name: Name<'_>) -> bool {
 pub(crate) struct Emptying<'a> {
     go_on: &'a mut dyn FnMut() -> bool,
     reclaimed: &'a mut Reclaimed,
-    /// The device of the trash, if a directory may be on another one.
-    device: Option<u64>,
+    /// The device of the trash: what is mounted in it is not removed.
+    device: u64,
     /// The names of the directories that are being emptied.
     path: Vec<Box<[u8]>>,
     level: u32,
 }
 
 impl<'a> Emptying<'a> {
-    pub(crate) fn new(go_on: &'a mut dyn FnMut() -> bool, reclaimed: &'a mut Reclaimed) -> Self {
+    pub(crate) fn new(
+        device: u64,
+        go_on: &'a mut dyn FnMut() -> bool,
+        reclaimed: &'a mut Reclaimed,
+    ) -> Self {
         Self {
             go_on,
             reclaimed,
-            device: None,
+            device,
             path: Vec::new(),
             level: 0,
         }
@@ -253,13 +259,9 @@ impl<'a> Emptying<'a> {
         name: Name<'_>,
         directory: &Uninterrupted<D>,
     ) -> ControlFlow<()> {
-        let is_elsewhere = |device| {
-            let own = directory.own_metadata();
-            own.map(|own| own.identity.device != device)
-        };
-        match self.device.map_or(Ok(false), is_elsewhere) {
-            Ok(false) => {}
-            Ok(true) => {
+        match directory.own_metadata() {
+            Ok(own) if own.identity.device == self.device => {}
+            Ok(_) => {
                 self.fail(name, kind_of(Errno::XDEV));
                 return ControlFlow::Continue(());
             }

@@ -10,7 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use userdata_core::hypervisor::BootId;
-use userdata_core::store::{Operation, RootRefused, StoreError, StoreErrorKind, TreeOwner};
+use userdata_core::store::{
+    FileType, Operation, RootRefused, StoreError, StoreErrorKind, TreeOwner,
+};
 
 use crate::failure::kind_of;
 use crate::layout::Layout;
@@ -49,8 +51,8 @@ impl FileStore<OsDirectory> {
     /// tree layout, for toolstacks without libxl, and for many domains. No libxl function uses this
     /// layout, so real libxl neither sees these values nor removes them.
     ///
-    /// A tree is made only in an empty directory; the `sightings.json` of the command's sweep may
-    /// be there. `ROOT/tree` names its owner, and it is opened by this owner alone. `boot` names
+    /// A tree is made only in an empty directory; the sightings files of the command's sweep may be
+    /// there. `ROOT/tree` names its owner, and it is opened by this owner alone. `boot` names
     /// the boot of the host: the data of another boot is out of reach, that of domain 0 included,
     /// and [`Store::reclaim`] removes it. The directories of the boot and of the domains are made
     /// by the first change.
@@ -91,24 +93,73 @@ impl FileStore<OsDirectory> {
             Err(Errno::NOENT) => OsDirectory::make(path),
             opened => opened,
         };
-        let directory = directory.map_err(at_path)?;
-        if directory.is_on_nfs().map_err(at_path)? {
-            return Err(refused(RootRefused::Nfs));
+        let directory = local(directory.map_err(at_path)?, path)?;
+        let (store, is_new) = Self::tree_made(directory, owner, boot)?;
+        if is_new {
+            // The directory may be new as well, whichever process made it.
+            store.directory.0.sync_parent().map_err(|errno| {
+                let path = path.as_os_str().as_bytes();
+                StoreError::new(Operation::SyncDirectory, path, kind_of(errno))
+            })?;
         }
-        Self::tree(directory, owner, boot)
+        Ok(store)
+    }
+
+    /// The same for a program that only reads: no file and no directory is made. `None` if the
+    /// directory could become a tree and is not one yet, so that it has no values.
+    ///
+    /// ```
+    /// use userdata_fs::FileStore;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let scratch = tempfile::tempdir()?;
+    /// let found = FileStore::find_tree(scratch.path(), &"host-1".parse()?, &"boot-1".parse()?)?;
+    /// assert!(found.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`FileStore::open_tree`], and [`StoreErrorKind::NoDirectory`] if the path does not exist.
+    pub fn find_tree(
+        path: impl AsRef<Path>,
+        owner: &TreeOwner,
+        boot: &BootId,
+    ) -> Result<Option<Self>, StoreError> {
+        let path = path.as_ref();
+        let directory = OsDirectory::open(path);
+        let directory = directory.map_err(|errno| failed(path.as_os_str().as_bytes(), errno))?;
+        let store = Self::new(local(directory, path)?);
+        match read_line(&store.directory)? {
+            Some(line) => store.with_tree(&line, owner, boot).map(Some),
+            None => check_empty(&store.directory).map(|()| None),
+        }
     }
 
     /// Refuses a directory that is the root of a tree.
     pub(crate) fn refuse_tree(&self) -> Result<(), StoreError> {
         match self.directory.metadata_at(name(TREE)?) {
-            Err(_) => Ok(()),
-            Ok(_) => match read_line(&self.directory)? {
-                Some(line) if line.starts_with(FORMAT.as_bytes()) => {
-                    Err(refused(RootRefused::IsTree))
+            Ok(found) if found.file_type == FileType::Regular => {
+                match read_line(&self.directory)? {
+                    Some(line) if line.starts_with(FORMAT.as_bytes()) => {
+                        Err(refused(RootRefused::IsTree))
+                    }
+                    _ => Ok(()),
                 }
-                _ => Ok(()),
-            },
+            }
+            // Not a file that `open_tree` makes, so it is of another program.
+            _ => Ok(()),
         }
+    }
+}
+
+/// The same directory, unless it is on NFS.
+fn local(directory: OsDirectory, path: &Path) -> Result<OsDirectory, StoreError> {
+    match directory.is_on_nfs() {
+        Ok(false) => Ok(directory),
+        Ok(true) => Err(refused(RootRefused::Nfs)),
+        Err(errno) => Err(failed(path.as_os_str().as_bytes(), errno)),
     }
 }
 
@@ -120,19 +171,31 @@ impl<D: Directory> FileStore<D> {
     ///
     /// As `FileStore::open_tree`.
     pub fn tree(directory: D, owner: &TreeOwner, boot: &BootId) -> Result<Self, StoreError> {
+        Self::tree_made(directory, owner, boot).map(|(store, _)| store)
+    }
+
+    /// The same, and whether this call made the tree.
+    fn tree_made(
+        directory: D,
+        owner: &TreeOwner,
+        boot: &BootId,
+    ) -> Result<(Self, bool), StoreError> {
         let store = Self::new(directory);
-        let root = &*store.directory;
-        let line = match read_line(root)? {
-            Some(line) => line,
-            None => match store.make_root(owner)? {
-                Some(line) => line,
-                None => line_of(owner),
-            },
+        let found = match read_line(&store.directory)? {
+            Some(line) => Some(line),
+            None => store.make_root(owner)?,
         };
-        check_line(&line, owner)?;
-        check_case(root)?;
+        let is_new = found.is_none();
+        let line = found.unwrap_or_else(|| line_of(owner));
+        Ok((store.with_tree(&line, owner, boot)?, is_new))
+    }
+
+    /// The same store in the tree layout, if this line of the `tree` file names its owner.
+    fn with_tree(self, line: &[u8], owner: &TreeOwner, boot: &BootId) -> Result<Self, StoreError> {
+        check_line(line, owner)?;
+        check_case(&self.directory)?;
         let tree = Layout::Tree(Arc::new(Tree::new(boot)));
-        Ok(store.with_layout(tree))
+        Ok(self.with_layout(tree))
     }
 
     /// Makes the `tree` file under the lock of the root. If another process made it meanwhile, the
@@ -165,7 +228,8 @@ fn line_of(owner: &TreeOwner) -> Vec<u8> {
     format!("{FORMAT} {VERSION} {owner}\n").into_bytes()
 }
 
-fn make_files<D: Directory>(root: &Uninterrupted<D>, owner: &TreeOwner) -> Result<(), StoreError> {
+/// Makes sure that the directory has only names that a tree may be made beside.
+fn check_empty<D: Directory>(root: &Uninterrupted<D>) -> Result<(), StoreError> {
     let mut is_empty = true;
     let listed = root.list(&mut |found| {
         is_empty = found.as_bytes() == UNFINISHED || is_of_sweep(found);
@@ -175,9 +239,14 @@ fn make_files<D: Directory>(root: &Uninterrupted<D>, owner: &TreeOwner) -> Resul
         }
     });
     listed.map_err(|errno| failed(TREE, errno))?;
-    if !is_empty {
-        return Err(refused(RootRefused::NotEmpty));
+    match is_empty {
+        true => Ok(()),
+        false => Err(refused(RootRefused::NotEmpty)),
     }
+}
+
+fn make_files<D: Directory>(root: &Uninterrupted<D>, owner: &TreeOwner) -> Result<(), StoreError> {
+    check_empty(root)?;
     let unfinished = |errno| failed(UNFINISHED, errno);
     match root.unlink(name(UNFINISHED)?) {
         Ok(()) | Err(Errno::NOENT) => {}
@@ -195,11 +264,11 @@ fn make_files<D: Directory>(root: &Uninterrupted<D>, owner: &TreeOwner) -> Resul
         .map_err(|errno| StoreError::new(Operation::SyncDirectory, TREE, kind_of(errno)))
 }
 
-/// Whether it is the file in which the command's sweep of another layout keeps what it saw,
-/// complete or not. By default it is in the directory that is the root of a tree by default.
+/// Whether it is a file in which the command's sweeps keep their sightings, complete or not. By
+/// default these files are in the directory that is the root of a tree by default.
 fn is_of_sweep(name: Name<'_>) -> bool {
     let name = name.as_bytes();
-    name == b"sightings.json" || name.starts_with(b".sightings.")
+    matches!(name, b"sightings.json" | b"sightings-tree.json") || name.starts_with(b".sightings")
 }
 
 /// The bytes of the `tree` file; `None` if there is none.

@@ -139,7 +139,7 @@ impl<D: Directory> HeldLock<'_, D> {
                         identity,
                     });
                 }
-                // Before it was locked, a process that reclaims took it for one that is left over.
+                // Another process locked or removed it first: `reclaim` took it for a leftover.
                 Ok(_) | Err(Errno::AGAIN | Errno::NOENT) => {}
                 Err(errno) => {
                     let error = failed(errno);

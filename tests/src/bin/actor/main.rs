@@ -6,6 +6,7 @@
 mod breaking;
 mod exhausted;
 mod forking;
+mod mounted;
 mod storing;
 
 use std::env;
@@ -70,6 +71,7 @@ fn main() {
         ("free-on-a-tmpfs", []) => actor.free_on_a_tmpfs(),
         ("free-at-once", []) => actor.free_at_once(),
         ("mounted-over", []) => actor.mounted_over(),
+        ("clear-with-a-mount", []) => actor.clear_with_a_mount(),
         ("read-only", []) => actor.read_only(),
         ("not-permitted", []) => actor.not_permitted(),
         other => panic!("no such command: {other:?}"),
