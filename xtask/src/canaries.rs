@@ -138,7 +138,11 @@ impl Task {
         let simulate = copy.build(canary)?;
         let started = Instant::now();
         // A bug has to be found by its family. Without a bug, all families must be silent.
-        let cases = canary.map_or(["--seeds", SEEDS], |canary| ["--only", &canary.family]);
+        let start = canary.map_or(0, |canary| canary.start).to_string();
+        let cases = match canary {
+            None => vec!["--seeds", SEEDS],
+            Some(canary) => vec!["--only", &canary.family, "--start", &start],
+        };
         let findings = simulate_run(&simulate, self.minutes, &cases)?;
         Ok(Hunted {
             name: canary.map_or("(no bug)", |canary| &canary.name).to_owned(),

@@ -7,7 +7,7 @@ use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::store::{Cleared, Done, StoreError, StoredAll};
 
-use crate::tree::Tree;
+use crate::tree::{BOOT, STAGE, TRASH, Tree};
 use crate::uninterrupted::Uninterrupted;
 use crate::{Directory, Errno, FileStore};
 
@@ -95,10 +95,19 @@ impl<D: Directory> FileStore<D> {
                 value.name_within(&domain.to_string());
                 Ok(value)
             }
-            (Layout::Tree(_), Err(error)) => Err(error.within(domain.to_string())),
+            (Layout::Tree(_), Err(error)) => Err(named_within(error, &domain.to_string())),
             (_, result) => result,
         }
     }
+}
+
+/// The same error, with a domain's files named as files in the domain's directory. The directories
+/// of the tree itself keep their names.
+pub(crate) fn named_within(error: StoreError, directory: &str) -> StoreError {
+    error.within(directory, |file| {
+        let is_of_tree = file == TRASH || file.starts_with(BOOT) || file.starts_with(STAGE);
+        file != directory.as_bytes() && !is_of_tree
+    })
 }
 
 /// A result that may have errors in it.
@@ -112,7 +121,8 @@ pub(crate) trait Named {
 impl Named for () {}
 
 fn name_all(errors: &mut Vec<StoreError>, directory: &str) {
-    let named = errors.drain(..).map(|error| error.within(directory));
+    let named = errors.drain(..);
+    let named = named.map(|error| named_within(error, directory));
     *errors = named.collect();
 }
 

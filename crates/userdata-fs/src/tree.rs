@@ -25,6 +25,7 @@ use crate::uninterrupted::Uninterrupted;
 use crate::{Directory, Errno, FileStore, Identity, Name};
 
 pub(crate) use hold::{Content, HeldDirectory};
+pub(crate) use stage::STAGE;
 
 /// The directories below the root, and what the store has found out about the kernel.
 #[derive(Debug)]
@@ -51,9 +52,9 @@ pub(crate) struct Boot<D> {
 }
 
 /// The name of the directory of this boot begins with it.
-const BOOT: &[u8] = b"boot-";
+pub(crate) const BOOT: &[u8] = b"boot-";
 
-const TRASH: &[u8] = b"trash";
+pub(crate) const TRASH: &[u8] = b"trash";
 
 /// The name with these bytes, which have neither slash nor NUL.
 fn name_of<'a>(bytes: &'a [u8], operation: Operation) -> Result<Name<'a>, StoreError> {

@@ -22,6 +22,9 @@ pub(crate) struct Canary {
     /// Empty for those of a pool of hosts, which the tests of `userdata-pool` find.
     #[serde(default)]
     pub(crate) family: String,
+    /// The case of this family with which the hunt begins; those before it follow.
+    #[serde(default)]
+    pub(crate) start: u64,
     #[serde(rename = "edit")]
     pub(crate) edits: Vec<Edit>,
 }

@@ -114,16 +114,18 @@ impl StoreError {
         self
     }
 
-    /// The same error, with the files named as files in this directory.
+    /// The same error, with the files for which `is_within` returns true named as files in this
+    /// directory.
     #[must_use]
-    pub fn within(mut self, directory: impl AsRef<[u8]>) -> Self {
-        let directory = directory.as_ref();
-        let within = |file: &[u8]| [directory, b"/", file].concat().into();
-        // The directory's own name stays as it is.
-        if &*self.file != directory {
-            self.file = within(&self.file);
+    pub fn within(
+        mut self,
+        directory: impl AsRef<[u8]>,
+        is_within: impl Fn(&[u8]) -> bool,
+    ) -> Self {
+        let files = std::iter::once(&mut self.file).chain(&mut self.left_behind);
+        for file in files.filter(|file| is_within(file)) {
+            *file = [directory.as_ref(), b"/", file].concat().into();
         }
-        self.left_behind = self.left_behind.map(|file| within(&file));
         self
     }
 

@@ -8,6 +8,7 @@ use userdata_core::store::{Entry, Found, Operation, Owned, StoreError, StoreErro
 use userdata_core::{DomainKey, Value};
 
 use crate::failure::kind_of;
+use crate::layout::named_within;
 use crate::listing::unlisted;
 use crate::tree::{Boot, Tree};
 use crate::{Directory, Errno, FileStore};
@@ -125,7 +126,7 @@ impl<D: Directory> FileStore<D> {
             match shown {
                 // It was removed while it was read.
                 Err(error) if is_gone(&error) => {}
-                shown => shown.map_err(|error| error.within(domain.to_string()))?,
+                shown => shown.map_err(|error| named_within(error, &domain.to_string()))?,
             }
             if !goes_on {
                 break;

@@ -140,7 +140,9 @@ impl<D: Directory> HeldLock<'_, D> {
                     });
                 }
                 // Another process locked or removed it first: `reclaim` took it for a leftover.
-                Ok(_) | Err(Errno::AGAIN | Errno::NOENT) => {}
+                Ok(_) | Err(Errno::AGAIN | Errno::NOENT) => {
+                    let _ = boot.directory.remove_directory(name);
+                }
                 Err(errno) => {
                     let error = failed(errno);
                     return Err(match boot.directory.remove_directory(name) {

@@ -13,7 +13,7 @@ use userdata_core::store::StoreErrorKind;
 use super::expectation::Cause;
 use super::faulted::Faulted;
 use super::interruption;
-use super::layout::{BOOT, open_store, view};
+use super::layout::{BOOT, boot_directory, open_store, view};
 use super::misled_host::MisledHost;
 use super::recovery::{Recovery, Violation, files_of_first};
 use super::reported::Reported;
@@ -277,7 +277,20 @@ impl FaultWalk<'_> {
                 return Err(format!("{name} is left, and not reported"));
             }
         }
-        let is_there = |file: &[u8]| left.iter().any(|name| name.as_bytes() == file);
+        // Of a tree also the directories of imports that were not completed.
+        let tree = run.storage.tree();
+        let path_of = |file: &[u8]| [boot_directory(BOOT).as_bytes(), b"/", file].concat();
+        let stages = tree
+            .iter()
+            .filter_map(|(path, _)| path.strip_prefix(&*path_of(b"")));
+        let mut stages = stages.filter(|name| name.starts_with(b"stage-") && !name.contains(&b'/'));
+        if let Some(stage) = stages.find(|name| !reported.left_behind.contains(*name)) {
+            let stage = stage.escape_ascii();
+            return Err(format!("{stage} is left, and not reported"));
+        }
+        let is_there = |file: &[u8]| {
+            left.iter().any(|name| name.as_bytes() == file) || tree.get(&path_of(file)).is_some()
+        };
         match reported.left_behind.iter().find(|file| !is_there(file)) {
             Some(file) => Err(format!(
                 "{} is reported as left, and is not there",

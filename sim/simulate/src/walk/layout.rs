@@ -6,7 +6,7 @@
 
 use userdata_core::file_name::{DomainDirectory, FileName, Kind, NameFormat};
 use userdata_core::hypervisor::BootId;
-use userdata_core::store::TreeOwner;
+use userdata_core::store::{RootRefused, StoreErrorKind, TreeOwner};
 use userdata_core::{DomainKey, Userid};
 use userdata_fs::{Directory, Errno, FileStore};
 use userdata_sim::crash::Tree;
@@ -36,6 +36,23 @@ pub fn open_store<D: Directory>(
     let owner: TreeOwner = OWNER.parse().map_err(|_| Errno::INVAL)?;
     let boot: BootId = boot.parse().map_err(|_| Errno::INVAL)?;
     FileStore::tree(directory, &owner, &boot).map_err(|_| Errno::IO)
+}
+
+/// Whether a host with another name can open this tree.
+///
+/// # Errors
+///
+/// `EIO` if it is refused for another reason than its owner.
+pub(crate) fn opens_for_another<D: Directory>(directory: D) -> Result<bool, Errno> {
+    let owner: TreeOwner = "another-host".parse().map_err(|_| Errno::INVAL)?;
+    let boot: BootId = BOOT.parse().map_err(|_| Errno::INVAL)?;
+    match FileStore::tree(directory, &owner, &boot) {
+        Ok(_) => Ok(true),
+        Err(error) => match error.kind() {
+            StoreErrorKind::Root(RootRefused::OwnedByAnother { .. }) => Ok(false),
+            _ => Err(Errno::IO),
+        },
+    }
 }
 
 /// The format of the names that [`view`] shows.

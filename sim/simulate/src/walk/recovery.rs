@@ -10,7 +10,7 @@ use userdata_fs::FileStore;
 
 use super::action::Slot;
 use super::expectation::{Cause, Expectation, Found};
-use super::layout::{BOOT, NEXT_BOOT, boot_directory, open_store, shown, view};
+use super::layout::{BOOT, NEXT_BOOT, boot_directory, open_store, opens_for_another, shown, view};
 use super::{Broken, Guarantee, Incident, Scene};
 use userdata_sim::crash::{CrashModel, NameOrder, Sizes, Storage, Tree};
 use userdata_sim::{SimDirectory, SimDisk, SimOptions};
@@ -110,6 +110,15 @@ impl<'a> Recovery<'a> {
             why,
             tree: disk.tree(),
         };
+        if self.scene.setting().format == NameFormat::Tree {
+            match disk.process().root().and_then(opens_for_another) {
+                Ok(false) => {}
+                opened => {
+                    let why = format!("a tree that another host opens: {opened:?}");
+                    return Err(wrong(Guarantee::Isolated, why));
+                }
+            }
+        }
         for slot in expectation.slots() {
             let found = match userdata.retrieve(slot.domain, &slot.userid) {
                 Ok(None) => Found::Nothing,

@@ -40,6 +40,9 @@ pub(crate) struct Run {
     /// there is time for]
     #[arg(long, value_name = "A..B", value_parser = seeds)]
     seeds: Option<Range<u64>>,
+    /// Begin families without seeds with this case; those before it follow at the end
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    start: u64,
     /// What histories are made of: a name, and the fields that differ, such as `all,kills=50`
     #[arg(long, value_name = "MIX", default_value = "all")]
     pub(crate) mix: NamedMix,
@@ -134,6 +137,7 @@ impl Run {
         Campaign {
             families: families.filter(chosen).collect(),
             seeds: self.seeds.clone().unwrap_or(0..end),
+            start: self.start,
             jobs: self.jobs.map_or(processors, NonZeroUsize::get),
             limit: self.minutes,
             first: self.first,

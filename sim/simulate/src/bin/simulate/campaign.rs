@@ -25,6 +25,8 @@ const FAILURES_MAX: usize = 20;
 pub(crate) struct Campaign {
     pub(crate) families: Vec<Family>,
     pub(crate) seeds: Range<u64>,
+    /// The case with which families of numbered cases begin.
+    pub(crate) start: u64,
     pub(crate) jobs: usize,
     pub(crate) limit: Option<Duration>,
     /// Whether the first failure ends it.
@@ -50,7 +52,7 @@ impl Campaign {
                 .collect(),
             ..Findings::default()
         });
-        let queue = Mutex::new(Queue::new(families(), &self.seeds));
+        let queue = Mutex::new(Queue::new(families(), &self.seeds, self.start));
         let ends = || {
             let found = self.first && !locked(&findings).failures.is_empty();
             let late = self.limit.is_some_and(|limit| started.elapsed() >= limit);

@@ -54,6 +54,7 @@ fn of_directories() -> Vec<[Part; 2]> {
             ours(vec![put("another one")]),
         ],
         [sweeps(), sweeps()],
+        [sweeps(), ours(vec![import(), list()])],
         [leaves_data(), ours(vec![import()])],
     ]
 }
