@@ -46,8 +46,8 @@ impl Numbers {
 }
 
 impl Queue {
-    /// Families with the number of their cases, `None` if there is one for every seed. Families with
-    /// numbered cases begin with the case `start`.
+    /// Families with the number of their cases, `None` if there is one for every seed. Families
+    /// with numbered cases begin with the case `start`.
     pub(crate) fn new(
         families: impl IntoIterator<Item = (Family, Option<u64>)>,
         seeds: &Range<u64>,
