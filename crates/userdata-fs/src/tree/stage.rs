@@ -141,7 +141,10 @@ impl<D: Directory> HeldLock<'_, D> {
                 }
                 // Another process locked or removed it first: `reclaim` took it for a leftover.
                 Ok(_) | Err(Errno::AGAIN | Errno::NOENT) => {
-                    let _ = boot.directory.remove_directory(name);
+                    match boot.directory.remove_directory(name) {
+                        Ok(()) | Err(Errno::NOENT) => {}
+                        Err(errno) => return Err(failed(errno).leaving_behind(&bytes)),
+                    }
                 }
                 Err(errno) => {
                     let error = failed(errno);
