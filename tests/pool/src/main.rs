@@ -10,14 +10,22 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use crate::checks::Chosen;
 use crate::cluster::Cluster;
 use crate::programs::Programs;
 
-#[expect(dead_code, reason = "its faults come with the trials")]
+mod checks;
 mod cluster;
+mod conformance;
+mod faults;
+mod fence;
+mod host;
 mod interrupt;
 mod ports;
 mod programs;
+mod recorder;
+mod revisions;
+mod rig;
 mod start;
 
 /// A pool of hosts on real etcd clusters.
@@ -38,6 +46,18 @@ struct Options {
 enum Work {
     /// A cluster to play with, until Ctrl-C
     Start,
+    /// The checks
+    Test {
+        /// The folder of what is kept
+        #[arg(long)]
+        out: PathBuf,
+        /// Only those whose names contain this; may be given again
+        #[arg(long, value_name = "NAME")]
+        only: Vec<String>,
+        /// Those that continuous integration runs
+        #[arg(long)]
+        short: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -56,6 +76,15 @@ fn run(options: Options) -> Result<ExitCode> {
             let cluster = Cluster::start(&programs, &options.scratch.join("play"), &[])?;
             start::until_interrupted(&cluster, &options.scratch)?;
             Ok(ExitCode::SUCCESS)
+        }
+        Work::Test { out, only, short } => {
+            let chosen = Chosen { only, short };
+            let good = checks::run(&programs, &options.scratch, &out, &chosen)?;
+            Ok(if good {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
         }
     }
 }
