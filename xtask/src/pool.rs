@@ -5,7 +5,7 @@
 //! their own ids; the kernel kills them if it is killed itself.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -77,13 +77,17 @@ impl Task {
             .context("cannot make a folder for the cluster")?;
         let mut good = true;
         for programs in programs {
-            let mut command = rig(&programs, scratch.path());
+            let mut command = child::command(project::target().join("debug/pool-rig"));
+            let work = match &self {
+                Self::Start { .. } => "start",
+                Self::Test { .. } => "test",
+            };
+            command.arg(work).arg("--programs").arg(&programs);
+            command.arg("--scratch").arg(scratch.path());
             match &self {
-                Self::Start { .. } => {
-                    command.arg("start");
-                }
+                Self::Start { .. } => {}
                 Self::Test { only, short, .. } => {
-                    command.arg("test").arg("--out").arg(folder()?);
+                    command.arg("--out").arg(folder()?);
                     command.args(short.then_some("--short"));
                     command.args(only.iter().flat_map(|name| ["--only", name]));
                 }
@@ -122,12 +126,5 @@ fn build() -> Command {
         "--package",
         "userdata-pool-tests",
     ]);
-    command
-}
-
-fn rig(programs: &Path, scratch: &Path) -> Command {
-    let mut command = child::command(project::target().join("debug/pool-rig"));
-    command.arg("--programs").arg(programs);
-    command.arg("--scratch").arg(scratch);
     command
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::programs::Programs;
 use crate::rig::Rig;
-use crate::{conformance, faults, fence, interrupt};
+use crate::{conformance, damage, death, faults, fence, interrupt, marks, quota};
 
 /// A check of one version of etcd. It returns a line about what was seen.
 struct Check {
@@ -46,6 +46,15 @@ const CHECKS: &[Check] = &[
     short("three_killed_members_lose_nothing", faults::all_killed),
     check("three_leaders_killed_in_a_row_lose_nothing", faults::three_leaders_killed),
     short("a_stopped_leader_loses_nothing", faults::leader_stopped),
+    check("the_mark_of_a_killed_owner_ends_with_its_lease", marks::owner_killed),
+    check("a_mark_outlives_its_owner_longer_if_the_leader_dies", marks::owner_and_leader_killed),
+    check("the_mark_of_a_living_owner_outlives_a_leader", marks::owner_lives),
+    check("a_mark_is_lost_if_the_cluster_stops_for_longer", marks::cluster_stopped),
+    check("a_destroy_under_a_lost_mark_leaves_nothing", marks::destroyed_under_a_lost_mark),
+    check("an_export_has_every_value_that_was_acknowledged", marks::destroyed_with_export),
+    check("a_forgotten_host_stores_nothing_until_it_joins", death::check),
+    check("damaged_records_are_told_and_removed", damage::check),
+    check("removals_work_on_a_full_quota", quota::check),
     short("only_the_home_stores_while_a_domain_moves", fence::check),
 ];
 
