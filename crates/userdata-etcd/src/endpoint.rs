@@ -19,6 +19,13 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// The host, without the brackets of an IPv6 address.
+    pub(crate) fn host(&self) -> &str {
+        let text = self.text.split_once("://").map_or("", |(_, rest)| rest);
+        let host = text.rsplit_once(':').map_or(text, |(host, _)| host);
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// Whether the connection is encrypted.
     #[must_use]
     pub const fn is_tls(&self) -> bool {
