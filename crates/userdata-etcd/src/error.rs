@@ -85,12 +85,15 @@ impl Refusal {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum NotEtcd {
-    /// It does not speak HTTP/2.
-    #[error("the server is not etcd: it does not speak HTTP/2 ({0})")]
-    NotHttp2(String),
-    /// It is another HTTP/2 server.
+    /// It is something else; the text is what it answers.
     #[error("the server is not etcd: {0}")]
     OtherServer(String),
+    /// It speaks TLS.
+    #[error("the server speaks TLS: its URL begins with https://")]
+    Encrypted,
+    /// It does not speak TLS.
+    #[error("the server does not speak TLS: {0}")]
+    NotEncrypted(String),
     /// It is an etcd that lacks what a pool needs.
     #[error("the server is etcd {found}; a pool needs 3.4 or later")]
     TooOld {
@@ -100,12 +103,17 @@ pub enum NotEtcd {
 }
 
 impl NotEtcd {
-    pub(crate) fn speaks(text: &str) -> Option<Self> {
-        let _ = text;
-        None
+    /// What a broken channel tells about the server.
+    pub(crate) fn of_channel(text: &str) -> Option<Self> {
+        if text.contains("received corrupt message") {
+            return Some(Self::NotEncrypted(text.to_owned()));
+        }
+        let other = text.contains("HTTP/2 was not negotiated");
+        other.then(|| Self::OtherServer(text.to_owned()))
     }
 
-    pub(crate) fn answers(code: Code, text: &str) -> Option<Self> {
+    /// What a status tells that no etcd sends.
+    pub(crate) fn of_answer(code: Code, text: &str) -> Option<Self> {
         let other = code == Code::Unimplemented || text.contains("mapped from HTTP status code");
         other.then(|| Self::OtherServer(text.to_owned()))
     }

@@ -93,12 +93,27 @@ impl Failure {
         if let Some(refusal) = Refusal::of_certificate(&text) {
             return Self::new(Kind::Certificate, refusal.into(), true);
         }
-        if let Some(other) = NotEtcd::speaks(&text) {
-            return Self::new(Kind::NotEtcd, other.into(), true);
+        if let Some(other) = NotEtcd::of_channel(&text) {
+            return Self::not_etcd(other);
         }
         let connecting = causes(&*source).any(|cause| cause.is::<tonic::ConnectError>());
         let kind = if connecting { Kind::NotSent } else { kind };
-        Self::new(kind, Broken(text).into(), true)
+        let broken = Broken {
+            text,
+            connected: !connecting,
+        };
+        Self::new(kind, broken.into(), true)
+    }
+
+    /// Whether a connection was made and then broken off.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        let broken = self.source.downcast_ref::<Broken>();
+        broken.is_some_and(|broken| broken.connected)
+    }
+
+    /// There is something else at the endpoint, so nothing was changed.
+    pub(crate) fn not_etcd(other: NotEtcd) -> Self {
+        Self::new(Kind::NotEtcd, other.into(), true)
     }
 
     /// A status that the member, or the channel, made.
@@ -107,8 +122,8 @@ impl Failure {
             return Self::transport(Kind::Lost, status.into());
         }
         let text = status.message().to_owned();
-        if let Some(other) = NotEtcd::answers(status.code(), &text) {
-            return Self::new(Kind::NotEtcd, other.into(), true);
+        if let Some(other) = NotEtcd::of_answer(status.code(), &text) {
+            return Self::not_etcd(other);
         }
         let kind = judge(status.code(), &text);
         let source: Source = match kind {
@@ -178,8 +193,11 @@ struct AtMember {
 
 /// A connection that was not made, or that broke.
 #[derive(Debug, ThisError)]
-#[error("{0}")]
-struct Broken(String);
+#[error("{text}")]
+struct Broken {
+    text: String,
+    connected: bool,
+}
 
 /// The members that were asked in vain, and why.
 #[derive(Debug, Default, ThisError)]
@@ -209,17 +227,19 @@ fn causes<'a>(
     })
 }
 
-/// All causes, without those that only repeat what they wrap.
+/// All causes, without the envelopes, and without those that only repeat what they wrap.
 fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = String::new();
     for cause in causes(error) {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(&cause);
+        let is_envelope = cause.is::<Status>() || cause.is::<tonic::transport::Error>();
+        let cause_text = cause.to_string();
+        if (is_envelope && cause.source().is_some()) || text.contains(&cause_text) {
+            continue;
         }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause_text);
     }
     text
 }

@@ -18,6 +18,7 @@ mod failure;
 mod lease;
 mod member;
 mod options;
+mod probe;
 mod request;
 mod server;
 mod thread;

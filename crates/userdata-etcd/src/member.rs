@@ -13,6 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::error::EtcdError;
 use crate::failure::{Failure, Kind};
 use crate::options::{EtcdOptions, Login, Tls};
+use crate::probe::probe;
 
 /// After so long without a frame a member is asked whether it is there, while it has a request.
 const PING_AFTER: Duration = Duration::from_secs(1);
@@ -106,7 +107,7 @@ impl Member {
         let connected = timeout_at(deadline, self.client()).await;
         let (client, number) = match connected {
             Ok(Ok(client)) => client,
-            Ok(Err(failure)) => return Err(failure.before_sending()),
+            Ok(Err(failure)) => return Err(self.look_at(failure).await.before_sending()),
             Err(_) => return Err(Failure::silent(false)),
         };
         let failure = match timeout_at(deadline, request(client)).await {
@@ -117,7 +118,17 @@ impl Member {
         if failure.ends_channel {
             self.close(number).await;
         }
-        Err(failure)
+        Err(self.look_at(failure).await)
+    }
+
+    /// If the member has broken off: whether it is one.
+    async fn look_at(&self, failure: Failure) -> Failure {
+        if !failure.is_broken_off() {
+            return failure;
+        }
+        probe(&self.endpoint)
+            .await
+            .map_or(failure, Failure::not_etcd)
     }
 
     /// The client of the open channel, or of a new one.
