@@ -14,11 +14,22 @@ use crate::error::NotAnEndpoint;
 /// another host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    text: String,
+    /// With the brackets of an IPv6 address.
+    host: String,
+    port: u16,
     tls: bool,
 }
 
 impl Endpoint {
+    /// The host, without the brackets of an IPv6 address.
+    pub(crate) fn host(&self) -> &str {
+        bare(&self.host)
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Whether the connection is encrypted.
     #[must_use]
     pub const fn is_tls(&self) -> bool {
@@ -51,25 +62,27 @@ impl FromStr for Endpoint {
         if !tls && !is_loopback(host) {
             return Err(NotAnEndpoint::NotEncrypted);
         }
-        let scheme = if tls { "https" } else { "http" };
         Ok(Self {
-            text: format!("{scheme}://{host}:{port}"),
+            host: host.to_owned(),
+            port,
             tls,
         })
     }
 }
 
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || bare
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback())
+    let is_loopback = |address: IpAddr| address.is_loopback();
+    host == "localhost" || bare(host).parse().is_ok_and(is_loopback)
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
     }
 }
 

@@ -10,14 +10,21 @@
 //! etcd's client compiles etcd's `.proto` files, so this crate, and no other, needs `protoc`
 //! (Debian: `protobuf-compiler` and `libprotobuf-dev`).
 
+mod cluster;
 mod endpoint;
 mod engine;
 mod error;
+mod failure;
+mod lease;
+mod member;
 mod options;
+mod probe;
+mod request;
 mod server;
+mod thread;
 
 pub use endpoint::Endpoint;
 pub use engine::EtcdEngine;
-pub use error::{EtcdError, NotAnEndpoint};
+pub use error::{EtcdError, NotAnEndpoint, NotEtcd, Refusal};
 pub use options::{EtcdOptions, Login, Tls};
 pub use server::Server;
