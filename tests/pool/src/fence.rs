@@ -1,7 +1,6 @@
 //! The fence: two hosts store for one domain while it is sent to and fro, and leaders die. Only the
 //! home's changes are made, and none that was acknowledged is lost.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +20,8 @@ use crate::host::{Host, uuid};
 use crate::recorder::is_unknown;
 use crate::revisions::{self, Change};
 use crate::rig::Rig;
+
+mod verdict;
 
 /// How often the domain is sent.
 const MOVES: u32 = 200;
@@ -104,7 +105,7 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let seen = seen.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     let changes = revisions::all(&cluster)?;
     keep(rig, &seen, &changes)?;
-    let told = judge(&seen, &changes, last.as_deref())?;
+    let told = verdict::judge(&seen, &changes, last.as_deref())?;
     Ok(format!("{moved}; {told}"))
 }
 
@@ -264,87 +265,4 @@ fn keep(rig: &Rig, seen: &[Stored], changes: &[Change]) -> Result<()> {
         writeln!(text, "{} {} {value:?}", change.revision, change.key)?;
     }
     Ok(fs::write(rig.kept("history"), text)?)
-}
-
-/// Holds the stores against what etcd remembers.
-fn judge(seen: &[Stored], changes: &[Change], last: Option<&str>) -> Result<String> {
-    let turn_key = format!("/userdata/1/turn/{}", uuid(1));
-    let data_key = format!("/userdata/1/data/{}/agent", uuid(1));
-    let mut problems = BTreeSet::new();
-    let mut home: Option<BTreeMap<String, String>> = None;
-    let mut made: BTreeMap<String, i64> = BTreeMap::new();
-    let mut newest = None;
-    let by_revision = changes.chunk_by(|one, next| one.revision == next.revision);
-    for together in by_revision {
-        let of = |key: &str| together.iter().find(|change| change.key == key);
-        let turn = of(&turn_key).map(|change| change.value.as_deref().map(revisions::words));
-        if let Some(data) = of(&data_key) {
-            let Some(value) = &data.value else {
-                problems.insert(format!("revision {}: a value is gone", data.revision));
-                continue;
-            };
-            let value = String::from_utf8_lossy(value).into_owned();
-            let by = value.split('.').next().unwrap_or_default().to_owned();
-            let is_home = |home: &BTreeMap<String, String>| {
-                home.get("host") == Some(&by) && !home.contains_key("released")
-            };
-            // By the home before it, and by the one that the same transaction leaves.
-            let before = home.as_ref().is_none_or(is_home);
-            let after = turn
-                .as_ref()
-                .is_some_and(|turn| turn.as_ref().is_some_and(is_home));
-            if !before || !after {
-                problems.insert(format!("revision {}: {value}: {home:?}", data.revision));
-            }
-            if made.insert(value.clone(), data.revision).is_some() {
-                problems.insert(format!("{value} was made twice"));
-            }
-            newest = Some(value);
-        }
-        if let Some(turn) = turn {
-            home = turn;
-        }
-    }
-    if newest.as_deref() != last {
-        problems.insert(format!("the last value is {last:?} and not {newest:?}"));
-    }
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for stored in seen {
-        let is_made = made.contains_key(&stored.value);
-        let (word, right) = match stored.end {
-            End::Acknowledged => ("acknowledged", is_made),
-            End::Refused => ("refused", !is_made),
-            End::NotMade => ("not made", !is_made),
-            End::Unknown => ("unknown", true),
-        };
-        *counts.entry(word).or_default() += 1;
-        if !right {
-            problems.insert(format!("{} was told as {word}", stored.value));
-        }
-    }
-    out_of_order(seen, &made, &mut problems);
-    let problems: Vec<String> = problems.into_iter().take(20).collect();
-    ensure!(problems.is_empty(), "{}", problems.join("\n"));
-    ensure!(counts.contains_key("refused"), "no store was refused");
-    Ok(format!("stores: {counts:?}"))
-}
-
-/// A store that began when another one had ended is behind it.
-fn out_of_order(seen: &[Stored], made: &BTreeMap<String, i64>, problems: &mut BTreeSet<String>) {
-    let of = |stored: &&Stored| stored.end == End::Acknowledged;
-    let mut begun: Vec<&Stored> = seen.iter().filter(of).collect();
-    let mut ended = begun.clone();
-    begun.sort_by_key(|stored| stored.began);
-    ended.sort_by_key(|stored| stored.ended);
-    let mut ended = ended.into_iter().peekable();
-    let mut newest = 0;
-    for stored in begun {
-        while let Some(earlier) = ended.next_if(|earlier| earlier.ended < stored.began) {
-            newest = newest.max(made.get(&earlier.value).copied().unwrap_or(0));
-        }
-        let revision = made.get(&stored.value).copied().unwrap_or(i64::MAX);
-        if revision < newest {
-            problems.insert(format!("{} is before a store that had ended", stored.value));
-        }
-    }
 }
