@@ -14,6 +14,7 @@ use crate::checks::Chosen;
 use crate::cluster::Cluster;
 use crate::holder::Hold;
 use crate::programs::Programs;
+use crate::wrapper::Wrapper;
 
 mod checks;
 mod cluster;
@@ -33,6 +34,7 @@ mod recorder;
 mod revisions;
 mod rig;
 mod start;
+mod wrapper;
 
 /// A pool of hosts on real etcd clusters.
 #[derive(Debug, Parser)]
@@ -74,6 +76,9 @@ enum Work {
     /// Hold a closing mark until this process is killed
     #[command(hide = true)]
     Hold(Hold),
+    /// Make one step of a move
+    #[command(hide = true)]
+    Wrapper(Wrapper),
 }
 
 fn main() -> ExitCode {
@@ -104,6 +109,10 @@ fn run(work: Work) -> Result<ExitCode> {
         }
         Work::Hold(hold) => {
             holder::hold(hold)?;
+            true
+        }
+        Work::Wrapper(wrapper) => {
+            wrapper::run(wrapper)?;
             true
         }
     };
