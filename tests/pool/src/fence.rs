@@ -256,7 +256,7 @@ impl Sender<'_> {
         Ok(true)
     }
 
-    /// Makes a step of a move. Some wrappers are killed at it, and the next one makes the step again.
+    /// Makes a step of a move. Some wrappers are killed at it, and the next one makes it again.
     fn step(&mut self, host: &Host, domain: DomainKey, step: &Step) -> Result<()> {
         let is_killed = self.random.below(4) == 0;
         if is_killed {
