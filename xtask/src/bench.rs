@@ -20,8 +20,8 @@ use tempfile::TempDir;
 use crate::child::{self, Child};
 use crate::ci::log::Log;
 use crate::ci::need::{Need, Unavailable};
-use crate::xen::{self, libxl_driver};
-use crate::{capi, project};
+use crate::xen::libxl_driver;
+use crate::{capi, debian, project};
 
 mod peers;
 
@@ -106,7 +106,7 @@ pub(crate) struct Task {
     #[arg(long, value_name = "DIR", default_value = "/dev/shm")]
     tmpfs: PathBuf,
     #[command(flatten)]
-    source: xen::Source,
+    source: debian::apt::Source,
 }
 
 impl Task {

@@ -1,0 +1,303 @@
+//! Real histories: eight clients change and read values while members are killed and stopped. The
+//! simulation's own checker judges what they were told.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use hv_sim::{HostOptions, SimHost};
+use userdata_core::file_name::NameFormat;
+use userdata_core::store::{Durability, Expect};
+use userdata_core::{DomainKey, Version, WritableUserid};
+use userdata_sim::crash::Tree;
+use userdata_sim::random::Random;
+use userdata_simulate::checker::{Checker, HostImage};
+use userdata_simulate::walk::{Action, Slot};
+
+use crate::cluster::{Cluster, MEMBERS};
+use crate::host::{Host, TIMEOUT, options, uuid};
+use crate::interrupt;
+use crate::recorder::{Recorded, Recorder};
+use crate::rig::{Rig, pause};
+
+const CLIENTS: u64 = 8;
+const DOMAINS: u128 = 3;
+const USERIDS: u64 = 4;
+
+/// How many changes must be acknowledged.
+const CHANGES: usize = 1000;
+
+/// How far a call may go beyond its deadline.
+const LATE: Duration = Duration::from_millis(200);
+
+/// How soon changes are acknowledged again when a leader has died and a quorum lives.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// How long a trial may wait for its changes.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// Makes faults, and returns the moments from which on a quorum lived again.
+type Faults = fn(&mut Cluster) -> Result<Vec<Instant>>;
+
+pub(crate) fn leader_killed(rig: &Rig) -> Result<String> {
+    trial(rig, |cluster| {
+        let leader = cluster.leader()?;
+        cluster.kill(leader)?;
+        let died = Instant::now();
+        pause(Duration::from_secs(4))?;
+        cluster.restart(leader)?;
+        cluster.wait_until_all_answer()?;
+        Ok(vec![died])
+    })
+}
+
+pub(crate) fn leader_and_a_follower_killed(rig: &Rig) -> Result<String> {
+    trial(rig, |cluster| {
+        let leader = cluster.leader()?;
+        killed_for(cluster, &[leader, (leader + 1) % MEMBERS], 6)
+    })
+}
+
+pub(crate) fn both_followers_killed(rig: &Rig) -> Result<String> {
+    trial(rig, |cluster| {
+        let leader = cluster.leader()?;
+        let followers = [(leader + 1) % MEMBERS, (leader + 2) % MEMBERS];
+        killed_for(cluster, &followers, 4)
+    })
+}
+
+pub(crate) fn all_killed(rig: &Rig) -> Result<String> {
+    trial(rig, |cluster| killed_for(cluster, &[0, 1, 2], 3))
+}
+
+pub(crate) fn three_leaders_killed(rig: &Rig) -> Result<String> {
+    trial(rig, |cluster| {
+        let mut died = Vec::new();
+        for _ in 0..3 {
+            let leader = cluster.leader()?;
+            cluster.kill(leader)?;
+            died.push(Instant::now());
+            pause(Duration::from_secs(3))?;
+            cluster.restart(leader)?;
+            cluster.wait_until_all_answer()?;
+        }
+        Ok(died)
+    })
+}
+
+pub(crate) fn leader_stopped(rig: &Rig) -> Result<String> {
+    trial(rig, |cluster| {
+        let leader = cluster.leader()?;
+        cluster.stop(leader)?;
+        let stopped = Instant::now();
+        pause(Duration::from_secs(6))?;
+        cluster.go_on(leader)?;
+        cluster.wait_until_all_answer()?;
+        Ok(vec![stopped])
+    })
+}
+
+fn killed_for(cluster: &mut Cluster, members: &[usize], seconds: u64) -> Result<Vec<Instant>> {
+    for &member in members {
+        cluster.kill(member)?;
+    }
+    pause(Duration::from_secs(seconds))?;
+    for &member in members {
+        cluster.restart(member)?;
+    }
+    cluster.wait_until_all_answer()?;
+    Ok(vec![Instant::now()])
+}
+
+/// Runs the clients, makes the faults, and judges what was seen.
+fn trial(rig: &Rig, faults: Faults) -> Result<String> {
+    let mut cluster = rig.cluster()?;
+    let endpoints = cluster.endpoints();
+    let host = Host::of(
+        &endpoints,
+        "a",
+        SimHost::new(HostOptions::new(1)),
+        options(),
+    )?;
+    host.pool.join().context("cannot join")?;
+    let domains = (0..DOMAINS)
+        .map(|number| host.create(uuid(number)))
+        .collect::<Result<Vec<_>>>()?;
+    let before = HostImage {
+        host: host.xen.state(),
+        tree: Tree::default(),
+    };
+    let slots = slots(&domains)?;
+    let recorder = Recorder::default();
+    let ended = AtomicBool::new(false);
+    let moments = thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            // Not on the thread of the client, so that every failure is seen here.
+            let client = host.client(&endpoints);
+            let (slots, recorder, ended) = (&slots, &recorder, &ended);
+            scope.spawn(move || match client {
+                Ok(client) => work(number, &client, slots, recorder, ended),
+                Err(_) => ended.store(true, Ordering::SeqCst),
+            });
+        }
+        let moments = disturb(&mut cluster, faults, &recorder);
+        ended.store(true, Ordering::SeqCst);
+        moments
+    })?;
+    read_through_each_member(&cluster, &host, &slots, &recorder)?;
+    let recorded = recorder.into_recorded();
+    fs::write(rig.kept("history"), recorded.history.to_string())?;
+    judge(&recorded, &before, &moments)
+}
+
+/// Lets the clients work, makes the faults, and lets them work on.
+fn disturb(cluster: &mut Cluster, faults: Faults, recorder: &Recorder) -> Result<Vec<Instant>> {
+    pause(Duration::from_secs(1))?;
+    let moments = faults(cluster)?;
+    pause(AGAIN)?;
+    let started = Instant::now();
+    while recorder.acknowledged() < CHANGES {
+        ensure!(
+            started.elapsed() < LONGEST,
+            "only {} changes were acknowledged",
+            recorder.acknowledged()
+        );
+        pause(Duration::from_millis(100))?;
+    }
+    Ok(moments)
+}
+
+fn slots(domains: &[DomainKey]) -> Result<Vec<Slot>> {
+    let mut slots = Vec::new();
+    for &domain in domains {
+        for number in 0..USERIDS {
+            let userid = WritableUserid::new(format!("agent{number}"))?;
+            slots.push(Slot { domain, userid });
+        }
+    }
+    Ok(slots)
+}
+
+/// What one client does until the trial ends.
+fn work(number: u64, host: &Host, slots: &[Slot], recorder: &Recorder, ended: &AtomicBool) {
+    let (mut random, mut client) = (Random::new(number), recorder.client());
+    let mut last: Vec<Option<Vec<u8>>> = vec![None; slots.len()];
+    for count in 0_u64.. {
+        if ended.load(Ordering::SeqCst) || interrupt::came() {
+            return;
+        }
+        let at = usize::try_from(random.below(slots.len() as u128)).unwrap_or_default();
+        let (Some(slot), Some(last)) = (slots.get(at), last.get_mut(at)) else {
+            return;
+        };
+        let (slot, value) = (slot.clone(), format!("{number}-{count}").into_bytes());
+        let durability = Durability::Full;
+        let action = match random.below(10) {
+            0..=3 => Action::Store {
+                slot,
+                value: value.clone(),
+                durability,
+            },
+            4 => Action::Remove { slot, durability },
+            5..=6 => Action::StoreIf {
+                slot,
+                value: value.clone(),
+                expect: match last {
+                    Some(last) => Expect::Version(Version::of(last)),
+                    None => Expect::Absent,
+                },
+                durability,
+            },
+            _ => Action::Retrieve { slot },
+        };
+        if matches!(action, Action::Store { .. } | Action::StoreIf { .. }) {
+            *last = Some(value);
+        }
+        client.perform(host, action);
+    }
+}
+
+/// Reads each value through each member, as calls that come after all others.
+fn read_through_each_member(
+    cluster: &Cluster,
+    host: &Host,
+    slots: &[Slot],
+    recorder: &Recorder,
+) -> Result<()> {
+    for endpoint in cluster.endpoints() {
+        let reader = host.client(&[endpoint])?;
+        let mut client = recorder.client();
+        for slot in slots {
+            let slot = slot.clone();
+            client.perform(&reader, Action::Retrieve { slot });
+        }
+    }
+    Ok(())
+}
+
+fn judge(recorded: &Recorded, before: &HostImage, moments: &[Instant]) -> Result<String> {
+    let checker = Checker {
+        history: &recorded.history,
+        format: NameFormat::Libxl,
+        before,
+        seen: &[],
+        after: None,
+        storage: None,
+    };
+    let checked = checker.check().context("the history is malformed")?;
+    let mut problems = String::new();
+    for complaint in &checked.complaints {
+        writeln!(problems, "{complaint}")?;
+    }
+    if let Some(unexpected) = &recorded.unexpected {
+        writeln!(problems, "unexpected: {unexpected}")?;
+    }
+    if recorded.longest > TIMEOUT + LATE {
+        writeln!(problems, "a call took {:?}", recorded.longest)?;
+    }
+    if checked.tally.too_many_at_once > 0 {
+        writeln!(problems, "a register had too many calls at once")?;
+    }
+    let Some(longest_wait) = longest_wait(&recorded.acknowledged, moments) else {
+        bail!("{problems}no change was acknowledged after a fault");
+    };
+    if longest_wait > AGAIN {
+        writeln!(
+            problems,
+            "changes were made again after {longest_wait:?} only"
+        )?;
+    }
+    ensure!(problems.is_empty(), "{}", problems.trim_end());
+    Ok(format!(
+        "{} operations, {} changes acknowledged, {} failed, {} unknown; longest call {:.2} s, \
+         changes again after {:.2} s",
+        checked.tally.operations,
+        recorded.acknowledged.len(),
+        recorded.failed,
+        recorded.unknown,
+        recorded.longest.as_secs_f64(),
+        longest_wait.as_secs_f64(),
+    ))
+}
+
+/// The longest time without an acknowledged change, from the first of these moments on; `None` if
+/// there was no change after the last one.
+fn longest_wait(acknowledged: &[Instant], moments: &[Instant]) -> Option<Duration> {
+    let (first, last) = (moments.iter().min()?, moments.iter().max()?);
+    let mut all: Vec<Instant> = acknowledged
+        .iter()
+        .filter(|at| *at > first)
+        .copied()
+        .collect();
+    all.sort_unstable();
+    all.last().filter(|at| *at > last)?;
+    all.insert(0, *first);
+    let waits = all.windows(2).map(|pair| match pair {
+        [from, to] => *to - *from,
+        _ => Duration::ZERO,
+    });
+    waits.max()
+}
