@@ -33,6 +33,7 @@ mod recorder;
 mod revisions;
 mod rig;
 mod start;
+mod tls;
 
 /// A pool of hosts on real etcd clusters.
 #[derive(Debug, Parser)]
