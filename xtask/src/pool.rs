@@ -61,10 +61,8 @@ impl Task {
             Self::Start { etcd, source } => (vec![*etcd], source),
         };
         let mut log = Log::create(&folder()?, "install", INSTALL)?;
-        let needs = debian::NEEDS.iter().chain(NEEDS);
-        needs
-            .into_iter()
-            .try_for_each(|need| need.provide(&mut log))?;
+        let mut needs = debian::NEEDS.iter().chain(&[PROTOC, PROTOS]);
+        needs.try_for_each(|need| need.provide(&mut log))?;
         let mut programs = Vec::new();
         for one in suites {
             programs.push(one.programs(source, &screen.lane(&format!("etcd of Debian {one}")))?);
@@ -102,14 +100,12 @@ impl Task {
     }
 }
 
-/// What building the client of etcd needs.
-pub(crate) const NEEDS: &[Need] = &[
-    Need::of("protoc", &["apt-get", "install", "protobuf-compiler"]),
-    Need::of(PROTOS, &["apt-get", "install", "libprotobuf-dev"]).probed_by(&["test", "-f", PROTOS]),
-    Need::of("openssl", &["apt-get", "install", "openssl"]).probed_by(&["openssl", "version"]),
-];
+/// The compiler of etcd's `.proto` files, and the files that it comes with.
+pub(crate) const PROTOC: Need = Need::of("protoc", &["apt-get", "install", "protobuf-compiler"]);
+pub(crate) const PROTOS: Need = Need::of(EMPTY_PROTO, &["apt-get", "install", "libprotobuf-dev"])
+    .probed_by(&["test", "-f", EMPTY_PROTO]);
 
-const PROTOS: &str = "/usr/include/google/protobuf/empty.proto";
+const EMPTY_PROTO: &str = "/usr/include/google/protobuf/empty.proto";
 
 /// The folder of packages, histories and running clusters.
 fn folder() -> Result<PathBuf> {

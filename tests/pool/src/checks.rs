@@ -97,6 +97,8 @@ pub(crate) fn run(
         };
         let (name, began) = (check.name, Instant::now());
         let seen = caught(|| (check.run)(&rig));
+        // Its members have ended.
+        let _ = fs::remove_dir_all(&rig.scratch);
         interrupt::check()?;
         let time = began.elapsed().as_secs_f64();
         match seen {

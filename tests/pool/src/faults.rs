@@ -301,3 +301,80 @@ fn longest_wait(acknowledged: &[Instant], moments: &[Instant]) -> Option<Duratio
     });
     waits.max()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use userdata_core::Value;
+    use userdata_simulate::history::{Event, Invocation, OperationId, ProcessId, Response};
+    use userdata_simulate::walk::Report;
+
+    #[test]
+    fn the_longest_wait_begins_with_the_first_fault() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let seconds = |wait: Option<Duration>| wait.map(|wait| wait.as_secs());
+        let changes = [at(0), at(9), at(12), at(20), at(21)];
+        assert_eq!(seconds(longest_wait(&changes, &[at(10)])), Some(8));
+        assert_eq!(seconds(longest_wait(&changes, &[at(12), at(20)])), Some(8));
+        assert_eq!(seconds(longest_wait(&changes, &[at(20)])), Some(1));
+        assert_eq!(longest_wait(&changes, &[at(21)]), None);
+    }
+
+    /// One client that stores a value, and reads what a member answers.
+    fn judged(read: Option<&str>, took: Duration) -> Result<String> {
+        let host = SimHost::new(HostOptions::new(1));
+        let domain = host.create(hv_sim::NewDomain::new())?;
+        let before = HostImage {
+            host: host.state(),
+            tree: Tree::default(),
+        };
+        let slot = slots(&[domain])?.remove(0);
+        let (durability, value) = (Durability::Full, b"value".to_vec());
+        let mut recorded = Recorded::default();
+        recorded.longest = took;
+        let store = Action::Store {
+            slot: slot.clone(),
+            value,
+            durability,
+        };
+        let outcome = userdata::Outcome::Stored {
+            durability,
+            displaced: None,
+        };
+        let read = read.map(|text| Value::new(text.as_bytes().to_vec()));
+        let calls = [
+            (store, Report::Changed(outcome)),
+            (Action::Retrieve { slot }, Report::Read(read)),
+        ];
+        for (number, (action, report)) in calls.into_iter().enumerate() {
+            let (process, id) = (ProcessId(0), OperationId(number));
+            let invocation = Invocation::Userdata(action);
+            let response = Response::Userdata(report);
+            recorded.history.events.extend([
+                Event::Invoked {
+                    process,
+                    id,
+                    invocation,
+                },
+                Event::Responded {
+                    process,
+                    id,
+                    response,
+                },
+            ]);
+        }
+        let moment = Instant::now();
+        recorded.acknowledged.push(moment + Duration::from_secs(1));
+        judge(&recorded, &before, &[moment])
+    }
+
+    #[test]
+    fn a_history_that_lost_a_value_or_ended_late_is_refused() {
+        judged(Some("value"), TIMEOUT).unwrap();
+        let refused = |read, took| judged(read, took).unwrap_err().to_string();
+        assert!(refused(None, TIMEOUT).contains("agent0"));
+        assert!(refused(Some("other"), TIMEOUT).contains("agent0"));
+        assert_eq!(refused(Some("value"), TIMEOUT * 2), "a call took 6s");
+    }
+}

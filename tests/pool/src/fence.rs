@@ -1,19 +1,18 @@
-//! The fence: two hosts store for one domain while it is sent to and fro, and leaders die. Only the
-//! home's changes are made, and none that was acknowledged is lost.
+//! The fence: two hosts store for one domain while it is sent to and fro, and leaders and wrappers
+//! are killed. Only the home's changes are made, and none that was acknowledged is lost.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use userdata::{UserdataError, UserdataErrorKind};
 use userdata_core::DomainKey;
-use userdata_core::store::StoreErrorKind;
-use userdata_pool::Finished;
+use userdata_core::store::{Refused, StoreError, StoreErrorKind};
 use userdata_sim::random::Random;
 
 use crate::cluster::Cluster;
@@ -21,6 +20,9 @@ use crate::host::{Host, uuid};
 use crate::recorder::is_unknown;
 use crate::revisions::{self, Change};
 use crate::rig::Rig;
+use crate::wrapper::{self, Step};
+
+mod verdict;
 
 /// How often the domain is sent.
 const MOVES: u32 = 200;
@@ -29,8 +31,14 @@ const MOVES: u32 = 200;
 const BETWEEN_DEATHS: u32 = 40;
 const DEAD_FOR: u32 = 10;
 
+/// For how long both hosts store.
+const TOGETHER: Duration = Duration::from_millis(2);
+
+/// Within how many milliseconds of its start a wrapper is killed: it is done by then.
+const KILLED_WITHIN: u128 = 60;
+
 /// How long one step of a move may take in all: a leader may die meanwhile.
-const STEP: Duration = Duration::from_secs(30);
+const LONGEST_STEP: Duration = Duration::from_secs(30);
 
 /// One store, and how it ended.
 #[derive(Clone, Debug)]
@@ -87,14 +95,23 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     );
     let first = a.create(uuid(1))?;
     here[0].set(Some(first));
-    let moved = thread::scope(|scope| {
+    let mut sender = Sender {
+        endpoints: cluster.endpoints(),
+        folder: &rig.scratch,
+        random: Random::new(7),
+        claimed: 0,
+        cancelled: 0,
+        leaders_killed: 0,
+        wrappers_killed: 0,
+    };
+    thread::scope(|scope| {
         for (host, here) in hosts.iter().zip(&here) {
             let (seen, ended) = (&seen, &ended);
             scope.spawn(move || store(host, here, seen, ended));
         }
-        let moved = send_to_and_fro(&mut cluster, &hosts, &here);
+        let sent = sender.send_to_and_fro(&mut cluster, &hosts, &here);
         ended.store(true, Ordering::SeqCst);
-        moved
+        sent
     })?;
     let last = hosts.iter().zip(&here).find_map(|(host, here)| {
         let domain = here.get()?;
@@ -104,8 +121,11 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let seen = seen.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     let changes = revisions::all(&cluster)?;
     keep(rig, &seen, &changes)?;
-    let told = judge(&seen, &changes, last.as_deref())?;
-    Ok(format!("{moved}; {told}"))
+    let told = verdict::judge(&seen, &changes, last.as_deref())?;
+    Ok(format!(
+        "{} moves claimed, {} cancelled, {} wrappers and {} leaders killed; {told}",
+        sender.claimed, sender.cancelled, sender.wrappers_killed, sender.leaders_killed
+    ))
 }
 
 /// Stores for the domain as long as it is here, whatever the pool says.
@@ -149,105 +169,134 @@ fn end_of(error: &UserdataError) -> End {
     }
 }
 
-/// Sends the domain, every third time in vain. After some steps the toolstack dies and another one
-/// ends the move, by what the pool and the hypervisors say.
-fn send_to_and_fro(cluster: &mut Cluster, hosts: &[Host; 2], here: &[Here; 2]) -> Result<String> {
-    let (mut random, mut dead) = (Random::new(7), None);
-    let (mut claimed, mut cancelled, mut abandoned, mut deaths) = (0, 0, 0, 0);
-    let mut at = 0;
-    for number in 0..MOVES {
-        match (number % BETWEEN_DEATHS, dead) {
-            (0, None) if number > 0 => {
-                let leader = cluster.leader()?;
-                cluster.kill(leader)?;
-                (dead, deaths) = (Some(leader), deaths + 1);
+/// What sends the domain, and what it has done.
+struct Sender<'a> {
+    endpoints: Vec<String>,
+    folder: &'a Path,
+    random: Random,
+    claimed: u32,
+    cancelled: u32,
+    leaders_killed: u32,
+    wrappers_killed: u32,
+}
+
+impl Sender<'_> {
+    /// Sends the domain, every third time in vain, from the first host.
+    fn send_to_and_fro(
+        &mut self,
+        cluster: &mut Cluster,
+        hosts: &[Host; 2],
+        here: &[Here; 2],
+    ) -> Result<()> {
+        let ([a, b], [here_a, here_b]) = (hosts, here);
+        let (mut home, mut other) = ((a, here_a), (b, here_b));
+        let mut dead = None;
+        for number in 0..MOVES {
+            match (number % BETWEEN_DEATHS, dead) {
+                (0, None) if number > 0 => {
+                    let leader = cluster.leader()?;
+                    cluster.kill(leader)?;
+                    self.leaders_killed += 1;
+                    dead = Some(leader);
+                }
+                (DEAD_FOR, Some(member)) => {
+                    cluster.restart(member)?;
+                    dead = None;
+                }
+                _ => {}
             }
-            (DEAD_FOR, Some(member)) => {
-                cluster.restart(member)?;
-                dead = None;
+            if self.send(home, other, number % 3 == 2)? {
+                (home, other) = (other, home);
             }
-            _ => {}
         }
-        let (Some(source), Some(target)) = (hosts.get(at), hosts.get(1 - at)) else {
-            bail!("there are two hosts");
-        };
-        let (Some(left), Some(arrives)) = (here.get(at), here.get(1 - at)) else {
-            bail!("there are two hosts");
-        };
+        if let Some(member) = dead {
+            cluster.restart(member)?;
+        }
+        cluster.wait_until_all_answer()
+    }
+
+    /// Sends the domain once. Returns whether it moved.
+    fn send(
+        &mut self,
+        (source, left): (&Host, &Here),
+        (target, arrives): (&Host, &Here),
+        in_vain: bool,
+    ) -> Result<bool> {
         let domain = left.get().context("the domain is not at its home")?;
         let to = target.name.parse()?;
-        step(|| source.pool.begin(&source.xen, &domain, &to))?;
+        self.step(source, domain, &Step::Begin { to })?;
         let arrived = target.create(domain.uuid)?;
         target.xen.pause(arrived.domid)?;
         // Both hosts believe that the domain is theirs.
         arrives.set(Some(arrived));
-        thread::sleep(Duration::from_millis(2));
-        // The toolstack dies here; the next one begins the same move, which is under way.
-        if random.below(4) == 0 {
-            abandoned += 1;
-            step(|| source.pool.begin(&source.xen, &domain, &to))?;
-        }
-        if number % 3 == 2 {
+        thread::sleep(TOGETHER);
+        if in_vain {
             arrives.set(None);
             target.xen.destroy(arrived.domid)?;
-            step(|| source.pool.cancel(&source.xen, &domain))?;
-            cancelled += 1;
-            continue;
+            self.step(source, domain, &Step::Cancel)?;
+            self.cancelled += 1;
+            return Ok(false);
         }
         target.xen.unpause(arrived.domid)?;
-        // The source may die before the claim or after it.
-        let dies_first = random.below(2) == 0;
-        if dies_first {
+        // The domain is gone from the source before the claim, or after it.
+        let gone_before = self.random.below(2) == 0;
+        if gone_before {
             left.set(None);
             source.xen.destroy(domain.domid)?;
-            let finished = step(|| source.pool.finish(&source.xen, &domain))?;
-            ensure!(finished == Finished::Released, "{finished:?}");
+            self.step(source, domain, &Step::Finish)?;
         }
-        step(|| target.pool.claim(&target.xen, &arrived))?;
-        if !dies_first {
-            thread::sleep(Duration::from_millis(2));
+        self.step(target, arrived, &Step::Claim)?;
+        if !gone_before {
+            thread::sleep(TOGETHER);
             left.set(None);
             source.xen.destroy(domain.domid)?;
-            // Without it the toolstack has died.
-            if random.below(4) == 0 {
-                abandoned += 1;
-            } else {
-                let finished = step(|| source.pool.finish(&source.xen, &domain))?;
-                ensure!(finished == Finished::Claimed, "{finished:?}");
+            self.step(source, domain, &Step::Finish)?;
+        }
+        self.claimed += 1;
+        Ok(true)
+    }
+
+    /// Makes a step of a move. Some wrappers are killed at it, and the next one makes it again.
+    fn step(&mut self, host: &Host, domain: DomainKey, step: &Step) -> Result<()> {
+        let is_killed = self.random.below(4) == 0;
+        if is_killed {
+            let after = u64::try_from(self.random.below(KILLED_WITHIN))?;
+            let after = Duration::from_millis(after);
+            let killed =
+                wrapper::killed_after(after, &self.endpoints, host, domain, step, self.folder)?;
+            self.wrappers_killed += u32::from(killed);
+        }
+        let (started, mut tried) = (Instant::now(), is_killed);
+        loop {
+            let Err(error) = make(host, domain, step) else {
+                return Ok(());
+            };
+            match error.kind() {
+                StoreErrorKind::Unreachable { .. }
+                | StoreErrorKind::OutcomeUnknown { .. }
+                | StoreErrorKind::DeadlinePassed { .. }
+                    if started.elapsed() < LONGEST_STEP => {}
+                // An earlier try was made.
+                StoreErrorKind::Refused(Refused::NotMoving)
+                    if tried && matches!(step, Step::Cancel) =>
+                {
+                    return Ok(());
+                }
+                _ => return Err(error).with_context(|| format!("{step:?} failed")),
             }
+            tried = true;
         }
-        claimed += 1;
-        at = 1 - at;
     }
-    if let Some(member) = dead {
-        cluster.restart(member)?;
-        cluster.wait_until_all_answer()?;
-    }
-    Ok(format!(
-        "{claimed} moves claimed, {cancelled} cancelled, {abandoned} toolstacks dead, {deaths} \
-         leaders killed"
-    ))
 }
 
-/// Makes a step of a move, and makes it again while members do not answer: each step may be
-/// repeated.
-fn step<T>(mut make: impl FnMut() -> Result<T, userdata_core::store::StoreError>) -> Result<T> {
-    let started = Instant::now();
-    loop {
-        match make() {
-            Ok(done) => return Ok(done),
-            Err(error) => {
-                let again = matches!(
-                    error.kind(),
-                    StoreErrorKind::Unreachable { .. }
-                        | StoreErrorKind::OutcomeUnknown { .. }
-                        | StoreErrorKind::DeadlinePassed { .. }
-                );
-                if !again || started.elapsed() > STEP {
-                    return Err(error).context("a step of a move failed");
-                }
-            }
-        }
+/// Makes a step of a move on a host.
+fn make(host: &Host, domain: DomainKey, step: &Step) -> Result<(), StoreError> {
+    let (pool, xen) = (&host.pool, &host.xen);
+    match step {
+        Step::Begin { to } => pool.begin(xen, &domain, to),
+        Step::Claim => pool.claim(xen, &domain),
+        Step::Cancel => pool.cancel(xen, &domain),
+        Step::Finish => pool.finish(xen, &domain).map(drop),
     }
 }
 
@@ -264,87 +313,4 @@ fn keep(rig: &Rig, seen: &[Stored], changes: &[Change]) -> Result<()> {
         writeln!(text, "{} {} {value:?}", change.revision, change.key)?;
     }
     Ok(fs::write(rig.kept("history"), text)?)
-}
-
-/// Holds the stores against what etcd remembers.
-fn judge(seen: &[Stored], changes: &[Change], last: Option<&str>) -> Result<String> {
-    let turn_key = format!("/userdata/1/turn/{}", uuid(1));
-    let data_key = format!("/userdata/1/data/{}/agent", uuid(1));
-    let mut problems = BTreeSet::new();
-    let mut home: Option<BTreeMap<String, String>> = None;
-    let mut made: BTreeMap<String, i64> = BTreeMap::new();
-    let mut newest = None;
-    let by_revision = changes.chunk_by(|one, next| one.revision == next.revision);
-    for together in by_revision {
-        let of = |key: &str| together.iter().find(|change| change.key == key);
-        let turn = of(&turn_key).map(|change| change.value.as_deref().map(revisions::words));
-        if let Some(data) = of(&data_key) {
-            let Some(value) = &data.value else {
-                problems.insert(format!("revision {}: a value is gone", data.revision));
-                continue;
-            };
-            let value = String::from_utf8_lossy(value).into_owned();
-            let by = value.split('.').next().unwrap_or_default().to_owned();
-            let is_home = |home: &BTreeMap<String, String>| {
-                home.get("host") == Some(&by) && !home.contains_key("released")
-            };
-            // By the home before it, and by the one that the same transaction leaves.
-            let before = home.as_ref().is_none_or(is_home);
-            let after = turn
-                .as_ref()
-                .is_some_and(|turn| turn.as_ref().is_some_and(is_home));
-            if !before || !after {
-                problems.insert(format!("revision {}: {value}: {home:?}", data.revision));
-            }
-            if made.insert(value.clone(), data.revision).is_some() {
-                problems.insert(format!("{value} was made twice"));
-            }
-            newest = Some(value);
-        }
-        if let Some(turn) = turn {
-            home = turn;
-        }
-    }
-    if newest.as_deref() != last {
-        problems.insert(format!("the last value is {last:?} and not {newest:?}"));
-    }
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for stored in seen {
-        let is_made = made.contains_key(&stored.value);
-        let (word, right) = match stored.end {
-            End::Acknowledged => ("acknowledged", is_made),
-            End::Refused => ("refused", !is_made),
-            End::NotMade => ("not made", !is_made),
-            End::Unknown => ("unknown", true),
-        };
-        *counts.entry(word).or_default() += 1;
-        if !right {
-            problems.insert(format!("{} was told as {word}", stored.value));
-        }
-    }
-    out_of_order(seen, &made, &mut problems);
-    let problems: Vec<String> = problems.into_iter().take(20).collect();
-    ensure!(problems.is_empty(), "{}", problems.join("\n"));
-    ensure!(counts.contains_key("refused"), "no store was refused");
-    Ok(format!("stores: {counts:?}"))
-}
-
-/// A store that began when another one had ended is behind it.
-fn out_of_order(seen: &[Stored], made: &BTreeMap<String, i64>, problems: &mut BTreeSet<String>) {
-    let of = |stored: &&Stored| stored.end == End::Acknowledged;
-    let mut begun: Vec<&Stored> = seen.iter().filter(of).collect();
-    let mut ended = begun.clone();
-    begun.sort_by_key(|stored| stored.began);
-    ended.sort_by_key(|stored| stored.ended);
-    let mut ended = ended.into_iter().peekable();
-    let mut newest = 0;
-    for stored in begun {
-        while let Some(earlier) = ended.next_if(|earlier| earlier.ended < stored.began) {
-            newest = newest.max(made.get(&earlier.value).copied().unwrap_or(0));
-        }
-        let revision = made.get(&stored.value).copied().unwrap_or(i64::MAX);
-        if revision < newest {
-            problems.insert(format!("{} is before a store that had ended", stored.value));
-        }
-    }
 }

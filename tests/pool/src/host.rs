@@ -90,7 +90,7 @@ pub(crate) fn engine(endpoints: &[String]) -> Result<Arc<EtcdEngine>> {
 }
 
 /// The identity of a machine with this name.
-pub(crate) fn identity(name: &str, xen: &SimHost) -> Result<Identity> {
+pub(crate) fn identity(name: &str, xen: &impl Hypervisor) -> Result<Identity> {
     Ok(Identity {
         name: name.parse()?,
         machine: format!("machine-{name}"),

@@ -14,6 +14,7 @@ use crate::checks::Chosen;
 use crate::cluster::Cluster;
 use crate::holder::Hold;
 use crate::programs::Programs;
+use crate::wrapper::Wrapper;
 
 mod checks;
 mod cluster;
@@ -34,6 +35,7 @@ mod revisions;
 mod rig;
 mod start;
 mod tls;
+mod wrapper;
 
 /// A pool of hosts on real etcd clusters.
 #[derive(Debug, Parser)]
@@ -75,6 +77,9 @@ enum Work {
     /// Hold a closing mark until this process is killed
     #[command(hide = true)]
     Hold(Hold),
+    /// Make one step of a move
+    #[command(hide = true)]
+    Wrapper(Wrapper),
 }
 
 fn main() -> ExitCode {
@@ -105,6 +110,10 @@ fn run(work: Work) -> Result<ExitCode> {
         }
         Work::Hold(hold) => {
             holder::hold(hold)?;
+            true
+        }
+        Work::Wrapper(wrapper) => {
+            wrapper::run(wrapper)?;
             true
         }
     };

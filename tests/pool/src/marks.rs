@@ -91,7 +91,7 @@ pub(crate) fn destroyed_under_a_lost_mark(rig: &Rig) -> Result<String> {
         let started = Instant::now();
         while meanwhile == 0 {
             ensure!(started.elapsed() < LIMIT, "no store is admitted");
-            meanwhile += usize::from(host.store(key.clone(), "meanwhile").is_ok());
+            meanwhile += usize::from(host.store(*key, "meanwhile").is_ok());
         }
         Ok(host.xen.destroy(key.domid)?)
     });
