@@ -5,12 +5,13 @@
 //! their own ids; the kernel kills them if it is killed itself.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
+use tempfile::TempDir;
 
 use crate::child::{self, Child};
 use crate::ci::log::Log;
@@ -55,24 +56,13 @@ pub(crate) enum Task {
 
 impl Task {
     pub(crate) fn run(self) -> Result<ExitCode> {
-        let screen = Screen::new();
         let (suites, source) = match &self {
             Self::Test { etcd, source, .. } => (suite::chosen(*etcd), source),
             Self::Start { etcd, source } => (vec![*etcd], source),
         };
-        let mut log = Log::create(&folder()?, "install", INSTALL)?;
-        let mut needs = debian::NEEDS.iter().chain(&[PROTOC, PROTOS]);
-        needs.try_for_each(|need| need.provide(&mut log))?;
-        let mut programs = Vec::new();
-        for one in suites {
-            programs.push(one.programs(source, &screen.lane(&format!("etcd of Debian {one}")))?);
-        }
-        Child::start(&mut build(), BUILD)?.succeed()?;
-        // A cluster's data; the members are gone before it is removed.
-        let scratch = tempfile::Builder::new()
-            .prefix("cluster-")
-            .tempdir_in(folder()?)
-            .context("cannot make a folder for the cluster")?;
+        let programs = provide(suites, source)?;
+        Child::start(&mut build(&[]), BUILD)?.succeed()?;
+        let scratch = scratch()?;
         let mut good = true;
         for programs in programs {
             let mut command = child::command(project::target().join("debug/pool-rig"));
@@ -100,12 +90,58 @@ impl Task {
     }
 }
 
+/// Installs what is needed, and returns the folders of etcd's programs.
+fn provide(suites: Vec<Suite>, source: &Source) -> Result<Vec<PathBuf>> {
+    let screen = Screen::new();
+    let mut log = Log::create(&folder()?, "install", INSTALL)?;
+    let mut needs = debian::NEEDS.iter().chain(&[PROTOC, PROTOS, OPENSSL]);
+    needs.try_for_each(|need| need.provide(&mut log))?;
+    let programs = |one: Suite| {
+        let lane = screen.lane(&format!("etcd of Debian {one}"));
+        one.programs(source, &lane)
+    };
+    suites.into_iter().map(programs).collect()
+}
+
+/// The folder of a cluster's data; the members are gone before it is removed.
+fn scratch() -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("cluster-")
+        .tempdir_in(folder()?)
+        .context("cannot make a folder for the cluster")
+}
+
+/// Measures what a pool costs with both versions, in release mode, and writes the results into this
+/// folder.
+pub(crate) fn bench(rounds: u32, out: &Path, source: &Source) -> Result<ExitCode> {
+    let programs = provide(suite::chosen(None), source)?;
+    Child::start(&mut build(&["--release"]), BUILD)?.succeed()?;
+    let scratch = scratch()?;
+    let mut kept = true;
+    for programs in programs {
+        let mut command = child::command(project::target().join("release/pool-rig"));
+        command.arg("bench").arg("--programs").arg(&programs);
+        command.arg("--scratch").arg(scratch.path());
+        command.arg("--out").arg(out);
+        command.args(["--rounds", &rounds.to_string()]);
+        kept &= Child::start(&mut command, RUN)?.wait(|| ())?.success();
+    }
+    Ok(match kept {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
 /// The compiler of etcd's `.proto` files, and the files that it comes with.
 pub(crate) const PROTOC: Need = Need::of("protoc", &["apt-get", "install", "protobuf-compiler"]);
 pub(crate) const PROTOS: Need = Need::of(EMPTY_PROTO, &["apt-get", "install", "libprotobuf-dev"])
     .probed_by(&["test", "-f", EMPTY_PROTO]);
 
 const EMPTY_PROTO: &str = "/usr/include/google/protobuf/empty.proto";
+
+/// Makes certificates.
+const OPENSSL: Need =
+    Need::of("openssl", &["apt-get", "install", "openssl"]).probed_by(&["openssl", "version"]);
 
 /// The folder of packages, histories and running clusters.
 fn folder() -> Result<PathBuf> {
@@ -114,7 +150,7 @@ fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn build() -> Command {
+fn build(profile: &[&str]) -> Command {
     let mut command = child::command(project::cargo());
     command.current_dir(project::root()).args([
         "build",
@@ -122,5 +158,6 @@ fn build() -> Command {
         "--package",
         "userdata-pool-tests",
     ]);
+    command.args(profile);
     command
 }

@@ -88,9 +88,6 @@ pub enum NotEtcd {
     /// It is something else; the text is what it answers.
     #[error("the server is not etcd: {0}")]
     OtherServer(String),
-    /// It speaks TLS.
-    #[error("the server speaks TLS: its URL begins with https://")]
-    Encrypted,
     /// It does not speak TLS.
     #[error("the server does not speak TLS: {0}")]
     NotEncrypted(String),

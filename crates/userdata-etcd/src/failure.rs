@@ -42,6 +42,11 @@ pub(crate) struct Failure {
     pub(crate) ends_channel: bool,
 }
 
+/// A member closes every connection.
+#[derive(Debug, ThisError)]
+#[error("the server closes the connection; if it wants TLS, its URL begins with https://")]
+struct Closed;
+
 /// A member did not answer.
 #[derive(Debug, ThisError)]
 #[error("no answer in time")]
@@ -109,6 +114,14 @@ impl Failure {
     pub(crate) fn is_broken_off(&self) -> bool {
         let broken = self.source.downcast_ref::<Broken>();
         broken.is_some_and(|broken| broken.connected)
+    }
+
+    /// The server closes every connection without a byte.
+    pub(crate) fn closed(self) -> Self {
+        Self {
+            source: Closed.into(),
+            ..self
+        }
     }
 
     /// There is something else at the endpoint, so nothing was changed.

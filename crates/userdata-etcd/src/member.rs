@@ -13,7 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::error::EtcdError;
 use crate::failure::{Failure, Kind};
 use crate::options::{EtcdOptions, Login, Tls};
-use crate::probe::probe;
+use crate::probe::{Seen, probe};
 
 /// After so long without a frame a member is asked whether it is there, while it has a request.
 const PING_AFTER: Duration = Duration::from_secs(1);
@@ -126,9 +126,11 @@ impl Member {
         if !failure.is_broken_off() {
             return failure;
         }
-        probe(&self.endpoint)
-            .await
-            .map_or(failure, Failure::not_etcd)
+        match probe(&self.endpoint).await {
+            Some(Seen::Other(other)) => Failure::not_etcd(other),
+            Some(Seen::Closes) => failure.closed(),
+            None => failure,
+        }
     }
 
     /// The client of the open channel, or of a new one.

@@ -14,24 +14,33 @@ const LIMIT: Duration = Duration::from_millis(150);
 /// Old enough to be understood by every web server; etcd answers it with its version.
 const QUESTION: &[u8] = b"GET /version HTTP/1.0\r\n\r\n";
 
-/// What answers at an endpoint without TLS; `None` if it is etcd, or if nothing answers.
-pub(crate) async fn probe(endpoint: &Endpoint) -> Option<NotEtcd> {
+/// What was seen at an endpoint without TLS.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    /// Another server, which has answered.
+    Other(NotEtcd),
+    /// A server that closes the connection without a byte, as etcd does that wants TLS.
+    Closes,
+}
+
+/// What answers at an endpoint without TLS; `None` if it is etcd, or if nothing is known.
+pub(crate) async fn probe(endpoint: &Endpoint) -> Option<Seen> {
     if endpoint.is_tls() {
         return None;
     }
     let answer = timeout(LIMIT, ask(endpoint)).await.ok()?.ok()?;
     let text = String::from_utf8_lossy(&answer);
-    if text.contains("etcdserver") || text.is_empty() {
+    if text.contains("etcdserver") {
         return None;
     }
-    if text.contains("HTTP request to an HTTPS server") {
-        return Some(NotEtcd::Encrypted);
+    if text.is_empty() {
+        return Some(Seen::Closes);
     }
     let mut lines = text.lines().map(str::trim_end);
     let first: String = lines.next()?.chars().take(80).collect();
     let named = lines.find(|line| line.to_ascii_lowercase().starts_with("server:"));
     let told = named.map_or(first.clone(), |named| format!("{first}, {named}"));
-    Some(NotEtcd::OtherServer(told))
+    Some(Seen::Other(NotEtcd::OtherServer(told)))
 }
 
 /// The first bytes that the server sends.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::programs::Programs;
 use crate::rig::Rig;
-use crate::{conformance, damage, death, faults, fence, interrupt, marks, quota};
+use crate::{conformance, damage, death, faults, fence, interrupt, marks, quota, tls};
 
 /// A check of one version of etcd. It returns a line about what was seen.
 struct Check {
@@ -40,6 +40,7 @@ const fn short(name: &'static str, run: fn(&Rig) -> Result<String>) -> Check {
 #[rustfmt::skip]
 const CHECKS: &[Check] = &[
     short("the_pool_keeps_the_contract_of_a_store", conformance::check),
+    check("the_contract_holds_with_tls_and_users", conformance::secured),
     short("a_killed_leader_loses_nothing", faults::leader_killed),
     check("a_killed_leader_and_follower_lose_nothing", faults::leader_and_a_follower_killed),
     short("two_killed_followers_lose_nothing", faults::both_followers_killed),
@@ -55,6 +56,8 @@ const CHECKS: &[Check] = &[
     check("a_forgotten_host_stores_nothing_until_it_joins", death::check),
     check("damaged_records_are_told_and_removed", damage::check),
     check("removals_work_on_a_full_quota", quota::check),
+    short("certificates_users_and_rights_are_checked", tls::rights),
+    check("a_token_that_has_expired_is_renewed", tls::expired_token),
     short("only_the_home_stores_while_a_domain_moves", fence::check),
 ];
 

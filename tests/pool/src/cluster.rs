@@ -33,6 +33,8 @@ pub(crate) struct Cluster {
 #[derive(Debug)]
 struct Member {
     name: String,
+    /// Of the client's URL.
+    scheme: &'static str,
     client: u16,
     peer: u16,
     running: Option<Child>,
@@ -40,7 +42,7 @@ struct Member {
 
 impl Member {
     fn client_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.client)
+        format!("{}://127.0.0.1:{}", self.scheme, self.client)
     }
 
     fn peer_url(&self) -> String {
@@ -52,10 +54,15 @@ impl Cluster {
     /// Starts a new cluster in a new folder, and waits until all members answer.
     pub(crate) fn start(programs: &Programs, folder: &Path, options: &[&str]) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let scheme = match options.contains(&"--cert-file") {
+            true => "https",
+            false => "http",
+        };
         let mut members = Vec::new();
         for number in 0..MEMBERS {
             members.push(Member {
                 name: format!("m{number}"),
+                scheme,
                 client: ports::free()?,
                 peer: ports::free()?,
                 running: None,

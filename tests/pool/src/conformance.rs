@@ -14,14 +14,33 @@ use crate::cluster::Cluster;
 use crate::host::{Pool, engine, identity};
 use crate::interrupt;
 use crate::rig::Rig;
+use crate::tls::secured::{self, Secured};
 
 /// Every statement, each on data of its own.
 pub(crate) fn check(rig: &Rig) -> Result<String> {
     let cluster = Arc::new(rig.cluster()?);
+    let engine = || engine(&cluster.endpoints());
+    every_statement(&cluster, &engine)
+}
+
+/// The same with TLS, certificates and a user.
+pub(crate) fn secured(rig: &Rig) -> Result<String> {
+    let Secured { cluster, authority } = Secured::start(rig, &[])?;
+    let host = authority.client("host")?;
+    let login = Some(("agent", "password"));
+    let options = secured::options(&cluster, &authority, Some(&host), login)?;
+    let engine = || Ok(Arc::new(EtcdEngine::new(options.clone())?));
+    every_statement(&Arc::new(cluster), &engine)
+}
+
+fn every_statement(
+    cluster: &Arc<Cluster>,
+    engine: &dyn Fn() -> Result<Arc<EtcdEngine>>,
+) -> Result<String> {
     let (statements, mut failed) = (statements(), Vec::new());
     for statement in &statements {
         interrupt::check()?;
-        let under_test = under_test(&cluster)?;
+        let under_test = under_test(cluster, engine()?)?;
         let checked = caught(|| {
             statement.check(&under_test);
             Ok(())
@@ -34,12 +53,12 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     Ok(format!("{} statements", statements.len()))
 }
 
-/// A pool under a prefix that no other statement has.
-fn under_test(cluster: &Arc<Cluster>) -> Result<StoreUnderTest> {
+/// A pool under a prefix that no other statement has. The thread of the engine and its connections
+/// serve all clients of a statement, as in one process.
+fn under_test(cluster: &Arc<Cluster>, engine: Arc<EtcdEngine>) -> Result<StoreUnderTest> {
     static PREFIXES: AtomicU64 = AtomicU64::new(0);
-    let prefix = format!("/{}/", PREFIXES.fetch_add(1, Ordering::Relaxed));
-    // Its thread and its connections serve all clients of a statement, as in one process.
-    let engine = engine(&cluster.endpoints())?;
+    let number = PREFIXES.fetch_add(1, Ordering::Relaxed);
+    let prefix = format!("/userdata/{number}/");
     member(&engine, &prefix)?.join()?;
     let (damaged, cluster) = (prefix.clone(), Arc::clone(cluster));
     let client = move || member(&engine, &prefix).unwrap_or_else(|error| panic!("{error:#}"));

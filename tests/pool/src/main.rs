@@ -10,12 +10,14 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
+use crate::bench::weight::Weigh;
 use crate::checks::Chosen;
 use crate::cluster::Cluster;
 use crate::holder::Hold;
 use crate::programs::Programs;
 use crate::wrapper::Wrapper;
 
+mod bench;
 mod checks;
 mod cluster;
 mod conformance;
@@ -34,6 +36,7 @@ mod recorder;
 mod revisions;
 mod rig;
 mod start;
+mod tls;
 mod wrapper;
 
 /// A pool of hosts on real etcd clusters.
@@ -73,6 +76,20 @@ enum Work {
         #[arg(long)]
         short: bool,
     },
+    /// What a pool costs, beside the bare requests
+    Bench {
+        #[command(flatten)]
+        places: Places,
+        /// The folder of the results
+        #[arg(long)]
+        out: PathBuf,
+        /// How often each work is timed
+        #[arg(long, default_value_t = 101)]
+        rounds: usize,
+    },
+    /// Do one work, and print the threads and the memory of this process
+    #[command(hide = true)]
+    Weigh(Weigh),
     /// Hold a closing mark until this process is killed
     #[command(hide = true)]
     Hold(Hold),
@@ -106,6 +123,18 @@ fn run(work: Work) -> Result<ExitCode> {
         } => {
             let programs = Programs::in_folder(&places.programs)?;
             checks::run(&programs, &places.scratch, &out, &Chosen { only, short })?
+        }
+        Work::Bench {
+            places,
+            out,
+            rounds,
+        } => {
+            let programs = Programs::in_folder(&places.programs)?;
+            bench::run(&programs, &places.scratch, &out, rounds)?
+        }
+        Work::Weigh(work) => {
+            bench::weight::weigh(&work)?;
+            true
         }
         Work::Hold(hold) => {
             holder::hold(hold)?;

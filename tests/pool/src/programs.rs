@@ -10,6 +10,8 @@ use anyhow::{Context, Result, ensure};
 pub(crate) struct Programs {
     pub(crate) etcd: PathBuf,
     pub(crate) etcdctl: PathBuf,
+    /// Further options of `etcdctl`.
+    pub(crate) ctl_options: Vec<String>,
     /// The version of `etcd`.
     pub(crate) version: String,
 }
@@ -28,6 +30,7 @@ impl Programs {
         Ok(Self {
             version: version.to_owned(),
             etcdctl: folder.join("etcdctl"),
+            ctl_options: Vec::new(),
             etcd,
         })
     }
@@ -37,6 +40,7 @@ impl Programs {
         let mut command = Command::new(&self.etcdctl);
         command.env("ETCDCTL_API", "3").stdin(Stdio::null());
         command.args(["--dial-timeout=1s", "--command-timeout=2s"]);
+        command.args(&self.ctl_options);
         let told = command.arg("--endpoints").arg(endpoints).args(args);
         let told = told.output().context("cannot run etcdctl")?;
         let errors = String::from_utf8_lossy(&told.stderr);

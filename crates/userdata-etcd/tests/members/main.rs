@@ -1,5 +1,7 @@
 //! What `EtcdEngine` tells about what is at its endpoints. No etcd is needed.
 
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
 mod listener;
 mod lost;
 mod options;

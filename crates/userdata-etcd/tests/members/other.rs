@@ -42,10 +42,6 @@ fn another_server_is_told_at_once_with_what_it_answers() {
             "HTTP/1.1 400 Bad Request, Server: nginx",
         ),
         ("SSH-2.0-OpenSSH_9.2p1\r\n", "SSH-2.0-OpenSSH_9.2p1"),
-        (
-            "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
-            "begins with https://",
-        ),
     ] {
         let server = Server::new(Does::Sends(answer.into()));
         let engine = engine(&[&server.url("http")]);
@@ -57,6 +53,15 @@ fn another_server_is_told_at_once_with_what_it_answers() {
             assert!(began.elapsed() < LONG);
         }
     }
+}
+
+#[test]
+fn a_server_that_closes_may_want_tls() {
+    let server = Server::new(Does::Sends(Vec::new()));
+    let engine = engine(&[&server.url("http")]);
+    let error = engine.txn(&reading(), SHORT / 2).unwrap_err();
+    assert!(matches!(error, EngineError::NotSent(_)), "{error:?}");
+    assert!(chain(&error).contains("https://"), "{}", chain(&error));
 }
 
 #[test]
