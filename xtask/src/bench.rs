@@ -3,7 +3,8 @@
 //! Builds the package `userdata-bench` in release mode and runs it in scratch directories on a
 //! tmpfs and on a disk, or in images of journalled file systems that are made for it. They are
 //! removed afterwards, on Ctrl-C too. It leaves out what this machine can't do, and says so. With
-//! `--peers` it runs the package `userdata-bench-peers` instead, in the same way.
+//! `--peers` it runs the package `userdata-bench-peers` instead, in the same way; with `--pool`,
+//! the benchmark of a pool on real etcd clusters.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -20,8 +21,8 @@ use tempfile::TempDir;
 use crate::child::{self, Child};
 use crate::ci::log::Log;
 use crate::ci::need::{Need, Unavailable};
-use crate::xen::{self, libxl_driver};
-use crate::{capi, project};
+use crate::xen::libxl_driver;
+use crate::{capi, debian, pool, project};
 
 mod peers;
 
@@ -94,6 +95,9 @@ pub(crate) struct Task {
     /// and others
     #[arg(long, conflicts_with_all = ["check", "only", "million", "dir"])]
     peers: bool,
+    /// Measure a pool on real etcd clusters instead, beside the bare requests of the same client
+    #[arg(long, conflicts_with_all = ["check", "only", "million", "dir", "peers"])]
+    pool: bool,
     /// How many rounds of operations on one value or domain there are beside the peers; more on a
     /// busy machine [default: 31, or 7 with --quick]
     #[arg(long, value_name = "NUMBER", requires = "peers")]
@@ -106,13 +110,18 @@ pub(crate) struct Task {
     #[arg(long, value_name = "DIR", default_value = "/dev/shm")]
     tmpfs: PathBuf,
     #[command(flatten)]
-    source: xen::Source,
+    source: debian::apt::Source,
 }
 
 impl Task {
     pub(crate) fn run(self) -> Result<ExitCode> {
         if self.peers {
             return peers::run(&self);
+        }
+        if self.pool {
+            let rounds = if self.quick { 21 } else { 101 };
+            let out = project::target().join("bench-pool");
+            return pool::bench(rounds, &out, &self.source);
         }
         let out = project::target().join("bench");
         fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
+use crate::pool::{PROTOC, PROTOS};
 use crate::{child, dist, fuzz, power_cut, project, tidy};
 use log::Log;
 use need::Need;
@@ -81,7 +82,7 @@ const STEPS: &[Step] = &[
             "--features", "userdata/serde,userdata/tracing,userdata-fuzz/libfuzzer",
             "--", "-D", "warnings",
         ],
-    ]).needs(&[CLIPPY, HACK, CXX]).within(40),
+    ]).needs(&[CLIPPY, HACK, CXX, PROTOC, PROTOS]).within(40),
     Step::check("rust-version", "the oldest compiler builds it", rust_version::check)
         .or_left_out("hosted CI builds with it, and clippy looks for newer parts of std"),
     Step::cargo("libc-backend", "it compiles where rustix calls the C library", &[
@@ -102,14 +103,17 @@ const STEPS: &[Step] = &[
             "rustdoc", "--locked", "-p", "userdata-cli", "--bin", "userdata",
             "--", "--document-private-items",
         ],
-    ]).with_env("RUSTDOCFLAGS", "-D warnings").needs(&[HACK]).within(40),
+    ]).with_env("RUSTDOCFLAGS", "-D warnings").needs(&[HACK, PROTOC, PROTOS]).within(40),
     // The test of the units for systemd passes without it.
     Step::cargo("test", "the tests of every package pass", &[&["xtask", "test", "--workspace"]])
-        .needs(&[SYSTEMD]).within(40),
+        .needs(&[SYSTEMD, PROTOC, PROTOS]).within(40),
     Step::check("package", "the published crates pass their tests as they are packaged", |log| {
         log.run(&mut child::command(".ci/package-tests"))?;
         Ok(log.last_line())
-    }).within(40),
+    }).needs(&[PROTOC, PROTOS]).within(40),
+    Step::cargo("pool", "a pool of hosts keeps its promises on real etcd", &[
+        &["xtask", "pool", "test", "--short"],
+    ]),
     Step::cargo("libxl", "real libxl and this library differ as docs/differences.md says", &[
         &["xtask", "xen", "libxl-diff", "--cases", "200"],
     ]),

@@ -12,9 +12,12 @@ mod capi;
 mod child;
 mod ci;
 mod coverage;
+mod debian;
 mod dist;
 mod fuzz;
+mod pool;
 mod power_cut;
+mod progress;
 mod project;
 mod site;
 mod test;
@@ -57,6 +60,9 @@ enum Task {
     Site(site::Task),
     /// Power cuts on the kernel's own file systems: ext4, xfs and btrfs
     PowerCut(power_cut::Task),
+    /// Real etcd clusters, from Debian's packages
+    #[command(subcommand)]
+    Pool(pool::Task),
     /// Real Xen with a real dom0, in qemu, from Debian's packages
     #[command(subcommand)]
     Xen(xen::Task),
@@ -77,6 +83,7 @@ fn main() -> ExitCode {
         Task::Dist(task) => task.run(),
         Task::Site(task) => task.run(),
         Task::PowerCut(task) => task.run(),
+        Task::Pool(task) => task.run(),
         Task::Xen(task) => task.run(),
     });
     done.unwrap_or_else(|error| {

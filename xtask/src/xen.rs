@@ -16,18 +16,15 @@ use anyhow::Result;
 use clap::Subcommand;
 
 use crate::child::Interrupted;
-pub(crate) use apt::{Source, host_mirror};
-use progress::Screen;
+use crate::debian::apt::Source;
+use crate::progress::Screen;
 use release::Release;
 
-mod apt;
 mod archive;
 mod boot;
 mod build;
-mod deb;
 mod dom0;
 mod image;
-mod kept;
 mod kernel;
 mod lanes;
 mod libvirt;
@@ -37,15 +34,14 @@ pub(crate) mod libxl_driver;
 mod outcome;
 mod payload;
 mod programs;
-mod progress;
 mod release;
 mod report;
 mod rig;
 mod run_dir;
 mod script;
-mod sums;
 mod test;
 mod tools;
+mod wanted;
 mod without_xen;
 
 /// No result came back from dom0, or it did not start.
@@ -60,7 +56,7 @@ pub(crate) enum Task {
         #[arg(long, value_enum)]
         xen: Option<Release>,
         #[command(flatten)]
-        source: apt::Source,
+        source: Source,
     },
     /// Boot a release and let dom0 list its domains
     BootCheck {
@@ -68,7 +64,7 @@ pub(crate) enum Task {
         #[arg(long, value_enum)]
         xen: Option<Release>,
         #[command(flatten)]
-        source: apt::Source,
+        source: Source,
         #[command(flatten)]
         limit: boot::Limit,
     },
@@ -86,7 +82,7 @@ pub(crate) enum Task {
         /// Only checks whose name contains this
         check: Option<String>,
         #[command(flatten)]
-        source: apt::Source,
+        source: Source,
         #[command(flatten)]
         limit: boot::Limit,
     },
@@ -103,7 +99,7 @@ pub(crate) enum Task {
         #[arg(long, value_name = "PATH")]
         with: Vec<PathBuf>,
         #[command(flatten)]
-        source: apt::Source,
+        source: Source,
         #[command(flatten)]
         limit: boot::Limit,
     },

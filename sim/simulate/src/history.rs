@@ -165,6 +165,8 @@ pub enum Disturbance {
         /// The failure.
         fault: hv_sim::Fault,
     },
+    /// The engine of a pool did not answer in time, or refused the call.
+    Engine,
 }
 
 /// The invocation of an operation.

@@ -144,6 +144,7 @@ impl fmt::Display for Disturbance {
         match self {
             Self::Directory { call, how } => write!(f, "a fault: {call:?} {how:?}"),
             Self::Hypervisor { call, fault } => write!(f, "a fault: {call:?} {fault:?}"),
+            Self::Engine => f.write_str("a fault: the engine"),
         }
     }
 }

@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("userdata-archive", &["userdata-core"]),
     ("userdata-fs", &["userdata-core"]),
     ("userdata-pool", &["userdata-core"]),
+    ("userdata-etcd", &["userdata-core", "userdata-pool"]),
     ("hv-sim", &["userdata-core"]),
     ("hv-xen", &["userdata-core"]),
     ("userdata", &["userdata-core"]),

@@ -7,6 +7,7 @@ use cargo_metadata::semver::Version;
 use super::log::Log;
 use super::need::Need;
 use super::{HACK, workspace};
+use crate::pool::{PROTOC, PROTOS};
 
 /// That compiler. cargo-hack reads its version from the manifests.
 const OLDEST: Need = Need::of(
@@ -29,7 +30,9 @@ pub(crate) fn check(log: &mut Log) -> Result<String> {
     let (ours, declared) = declared(&metadata)?;
     workspace::refuse(&newer(&ours, &declared))?;
     OLDEST.provide(log)?;
-    HACK.provide(log)?;
+    for need in [HACK, PROTOC, PROTOS] {
+        need.provide(log)?;
+    }
     log.cargo(&[
         "hack",
         "check",

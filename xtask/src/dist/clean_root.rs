@@ -12,7 +12,7 @@ use super::Built;
 use crate::child;
 use crate::ci::log::Log;
 use crate::ci::need::Unavailable;
-use crate::xen::host_mirror;
+use crate::debian::apt::host_mirror;
 
 const SUITE: &str = "bookworm";
 

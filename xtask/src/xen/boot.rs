@@ -10,9 +10,9 @@ use clap::Args;
 use super::image::Image;
 use super::outcome::{Follow, Outcome};
 use super::payload::Payload;
-use super::progress::Lane;
 use super::run_dir::RunDir;
 use crate::child::{self, Child, Interrupted};
+use crate::progress::Lane;
 
 /// How long a boot with its payload may take.
 #[derive(Debug, Clone, Copy, Args)]

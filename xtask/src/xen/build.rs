@@ -2,13 +2,13 @@
 
 use anyhow::{Result, ensure};
 
-use super::apt::Source;
 use super::boot::{self, Limit};
 use super::payload::Payload;
-use super::progress::Screen;
 use super::release::Release;
 use super::run_dir::RunDir;
 use super::{image, lanes, tools};
+use crate::debian::apt::Source;
+use crate::progress::Screen;
 
 /// Makes the releases ready to boot.
 pub(super) fn build(releases: &[Release], source: &Source) -> Result<u8> {

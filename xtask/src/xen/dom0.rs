@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::archive::Archive;
-use super::deb::{LIBRARIES, MODULES};
 use super::kernel;
+use super::wanted::{LIBRARIES, MODULES};
 
 /// Empty folders to mount on, and for Xen's tools.
 const FOLDERS: &[&str] = &[

@@ -8,16 +8,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
 
-use super::apt::{self, Packages, Selection};
 use super::boot::Machine;
-use super::progress::Lane;
 use super::release::Release;
-use super::{deb, dom0, kept, kernel, sums};
+use super::{dom0, kernel, wanted};
+use crate::debian::apt::{self, Packages, Selection};
+use crate::debian::{deb, kept, sums};
+use crate::progress::Lane;
 
 /// The sources that determine the image.
 const RECIPE: &[&str] = &[
     include_str!("archive.rs"),
-    include_str!("deb.rs"),
+    include_str!("../debian/deb.rs"),
+    include_str!("wanted.rs"),
     include_str!("dom0.rs"),
     include_str!("image.rs"),
     include_str!("kernel.rs"),
@@ -67,9 +69,10 @@ impl Image {
 /// Fetches, unpacks and makes the missing files, and checks the others.
 pub(super) fn ready(release: Release, source: &apt::Source, lane: &Lane) -> Result<Image> {
     let dir = release.dir();
-    let _lock = lock(&dir, lane)?;
+    let _lock = kept::lock(&dir, lane)?;
     let selection = Selection {
-        release,
+        suite: release.suite(),
+        apt: release.dir().join("apt"),
         dir: dir.join("debs"),
         names: release.packages(),
         kernel: true,
@@ -87,23 +90,12 @@ pub(super) fn ready(release: Release, source: &apt::Source, lane: &Lane) -> Resu
     })
 }
 
-/// Waits until no other run fetches packages of a release or makes files from them.
-pub(super) fn lock(dir: &Path, lane: &Lane) -> Result<File> {
-    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let lock = File::create(dir.join("lock"))?;
-    lane.moved("waiting for another run that fetches or builds");
-    lock.lock()
-        .context("cannot lock the folder of the release")?;
-    lane.moved("checking what is here");
-    Ok(lock)
-}
-
 fn make(packages: &Packages, dir: &Path) -> Result<()> {
     let root = dir.join("root");
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     deb::new_root(&root)?;
     for name in packages.sums.0.keys() {
-        deb::unpack(&packages.dir.join(name), &root, &deb::is_of_dom0)?;
+        deb::unpack(&packages.dir.join(name), &root, &wanted::is_of_dom0)?;
     }
     gunzip(&boot_file(&root, "xen-", ".gz")?, &dir.join("xen"))?;
     kernel::unpack(&boot_file(&root, "vmlinuz-", "")?, &dir.join("vmlinux"))?;

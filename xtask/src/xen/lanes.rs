@@ -7,8 +7,8 @@ use std::thread;
 
 use anyhow::Result;
 
-use super::progress::{Lane, Screen};
 use super::release::Release;
+use crate::progress::{Lane, Screen};
 
 const AT_ONCE: usize = 3;
 

@@ -8,14 +8,15 @@ use anyhow::{Context, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::apt::{self, Packages, Selection};
 use super::archive::Archive;
 use super::boot::Machine;
-use super::deb::{self, LIBRARIES};
 use super::image::{self, Image};
-use super::progress::Lane;
 use super::release::Release;
-use super::{kept, sums};
+use super::wanted::LIBRARIES;
+use crate::debian::apt::{self, Packages, Selection};
+use crate::debian::deb;
+use crate::debian::{kept, sums};
+use crate::progress::Lane;
 
 /// The release of Xen that this libvirt is built for.
 pub(super) const RELEASE: Release = Release::V4_17;
@@ -92,7 +93,8 @@ const SETTINGS: [(&str, &str); 2] = [
 /// The sources that determine the archive.
 const RECIPE: &[&str] = &[
     include_str!("archive.rs"),
-    include_str!("deb.rs"),
+    include_str!("../debian/deb.rs"),
+    include_str!("wanted.rs"),
     include_str!("libvirt.rs"),
     SETTINGS[0].1,
     SETTINGS[1].1,
@@ -108,9 +110,10 @@ const ARCHIVE: &str = "libvirt.cpio.gz";
 pub(super) fn ready(source: &apt::Source, lane: &Lane) -> Result<Image> {
     let image = image::ready(RELEASE, source, lane)?;
     let dir = RELEASE.dir();
-    let _lock = image::lock(&dir, lane)?;
+    let _lock = kept::lock(&dir, lane)?;
     let selection = Selection {
-        release: RELEASE,
+        suite: RELEASE.suite(),
+        apt: RELEASE.dir().join("apt"),
         dir: dir.join("libvirt-debs"),
         names: PACKAGES.iter().map(|&name| name.to_owned()).collect(),
         kernel: false,

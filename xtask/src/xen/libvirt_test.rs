@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::apt::Source;
 use super::boot::Limit;
-use super::progress::{Lane, Screen};
 use super::report::{Found, Report};
 use super::rig::{Checks, Rig, Which};
 use super::run_dir::RunDir;
 use super::{NO_RESULT, libvirt, tools};
 use crate::child::Interrupted;
+use crate::debian::apt::Source;
+use crate::progress::{Lane, Screen};
 use crate::project;
 
 /// Builds our programs and runs the checks with libvirt in dom0.

@@ -10,11 +10,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::apt::Source;
-use super::progress::Screen;
 use super::run_dir::RunDir;
 use super::{image, libxl_driver, tools};
 use crate::child::{self, Child};
+use crate::debian::apt::Source;
+use crate::progress::Screen;
 use crate::project;
 
 const BUILD: Duration = Duration::from_secs(1800);

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::apt::Source;
-use super::deb::LIBRARIES;
 use super::image::{self, Image};
-use super::progress::Screen;
 use super::release::Release;
+use super::wanted::LIBRARIES;
 use super::{payload, tools};
+use crate::debian::apt::Source;
+use crate::progress::Screen;
 use crate::{child, project};
 
 /// The release whose libxl is compared: that of Debian 12.

@@ -10,9 +10,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::archive::Archive;
-use super::deb::LIBRARIES;
 use super::image::Image;
 use super::run_dir::RunDir;
+use super::wanted::LIBRARIES;
 use crate::{child, project};
 
 const COMPILE: Duration = Duration::from_secs(60);

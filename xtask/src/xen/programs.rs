@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::deb::LIBRARIES;
 use super::image::Image;
 use super::payload;
-use super::progress::Lane;
+use super::wanted::LIBRARIES;
 use crate::capi::{DROP_IN, USERDATA};
 use crate::child::{self, Child};
+use crate::progress::Lane;
 use crate::project;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";

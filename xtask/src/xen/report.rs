@@ -8,9 +8,9 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::boot::Ended;
-use super::progress::Screen;
 use super::release::Release;
-use super::sums::Sums;
+use crate::debian::sums::Sums;
+use crate::progress::Screen;
 
 /// The result of the whole test, kept as JSON.
 #[derive(Debug, Serialize)]

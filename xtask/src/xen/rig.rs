@@ -10,10 +10,10 @@ use super::boot::{self, Limit};
 use super::image::Image;
 use super::payload::Payload;
 use super::programs;
-use super::progress::Lane;
 use super::report::Found;
 use super::run_dir::RunDir;
-use super::sums::{self, Sums};
+use crate::debian::sums::{self, Sums};
+use crate::progress::Lane;
 
 /// The packages that are built once and run in every dom0.
 const PROGRAMS: &[(&str, &str)] = &[("userdata-rig", "rig"), ("userdata-cli", "userdata")];

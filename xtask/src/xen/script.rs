@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::apt::Source;
 use super::boot::{self, Limit};
 use super::payload::Payload;
-use super::progress::Screen;
 use super::release::Release;
 use super::run_dir::RunDir;
 use super::{image, programs, tools};
+use crate::debian::apt::Source;
+use crate::progress::Screen;
 
 /// Runs a script inside dom0, shows its output, and ends with its status.
 pub(super) fn run(

@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 
-use super::apt::Source;
-use super::progress::{Lane, Screen};
 use super::release::Release;
 use super::report::{Check, Found, Report};
 use super::rig::{Checks, Rig};
 use super::run_dir::RunDir;
 use super::{NO_RESULT, image, lanes, programs, tools, without_xen};
 use crate::child::Interrupted;
+use crate::debian::apt::Source;
+use crate::progress::{Lane, Screen};
 use crate::project;
 
 /// The release whose libxenctrl the other backend of hv-xen is tried with.

@@ -6,16 +6,10 @@ use anyhow::{Result, bail};
 
 use crate::ci::log::Log;
 use crate::ci::need::Need;
-use crate::project;
+use crate::{debian, project};
 
-/// The keys with which apt checks the suites' signatures.
-pub(super) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
-
-/// The programs that fetch and unpack the packages and compile against them.
+/// The programs that unpack the packages of every suite, and compile against them.
 const TO_COMPILE: &[Need] = &[
-    Need::of(KEYRING, &["apt-get", "install", "debian-archive-keyring"])
-        .probed_by(&["test", "-f", KEYRING]),
-    Need::of("dpkg-deb", &["apt-get", "install", "dpkg"]),
     Need::of("gcc", &["apt-get", "install", "gcc"]),
     Need::of("xz", &["apt-get", "install", "xz-utils"]),
     Need::of("zstd", &["apt-get", "install", "zstd"]),
@@ -38,17 +32,17 @@ const INSTALL: Duration = Duration::from_secs(900);
 
 /// Makes sure that everything to build and boot is there. The error names what can't be installed.
 pub(super) fn ensure() -> Result<()> {
-    provide(&[TO_COMPILE, TO_BOOT])
+    provide(&[debian::NEEDS, TO_COMPILE, TO_BOOT])
 }
 
 /// The same for `cargo xtask xen test`.
 pub(super) fn ensure_to_test() -> Result<()> {
-    provide(&[TO_COMPILE, TO_BOOT, TO_TEST])
+    provide(&[debian::NEEDS, TO_COMPILE, TO_BOOT, TO_TEST])
 }
 
 /// The same for work that boots nothing.
 pub(super) fn ensure_to_compile() -> Result<()> {
-    provide(&[TO_COMPILE])
+    provide(&[debian::NEEDS, TO_COMPILE])
 }
 
 fn provide(needs: &[&[Need]]) -> Result<()> {

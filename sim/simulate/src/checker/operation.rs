@@ -21,7 +21,7 @@ pub(crate) struct Operation<'a> {
     /// The event after which it did nothing.
     pub(crate) ended: usize,
     pub(crate) end: End<'a>,
-    /// Whether a call of the directory went wrong meanwhile.
+    /// Whether a call of the directory, or of a pool's engine, went wrong meanwhile.
     pub(crate) directory_failed: bool,
     /// Whether an answer of the hypervisor was wrong meanwhile, or missing.
     pub(crate) hypervisor_failed: bool,
@@ -110,7 +110,9 @@ impl<'a> Operation<'a> {
                     let place = busy.get(process);
                     if let Some(operation) = place.and_then(|place| operations.get_mut(*place)) {
                         match by {
-                            Disturbance::Directory { .. } => operation.directory_failed = true,
+                            Disturbance::Directory { .. } | Disturbance::Engine => {
+                                operation.directory_failed = true;
+                            }
                             Disturbance::Hypervisor { fault, .. } => {
                                 operation.hypervisor_failed = true;
                                 operation.hypervisor_lied |= !matches!(fault, Fault::Fail(_));

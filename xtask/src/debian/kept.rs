@@ -1,19 +1,19 @@
 //! Folders that are made once and kept, with checksums.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::progress::Lane;
 use super::sums::Sums;
+use crate::progress::Lane;
 
 /// The file that records what a folder was made of.
 const MADE_OF: &str = "MADE-OF";
 
 /// The folder of this name in `dir`. If it is damaged, or was made of something else, it is made
 /// again; `make` fills the new one.
-pub(super) fn folder(
+pub(crate) fn folder(
     dir: &Path,
     name: &str,
     made_of: &str,
@@ -38,6 +38,17 @@ pub(super) fn folder(
     fs::rename(&fresh, &folder).with_context(|| format!("cannot name the new {name}"))?;
     lane.say(&format!("the {name} is made"));
     Ok(folder)
+}
+
+/// Waits until no other run fetches packages into this folder or makes files from them.
+pub(crate) fn lock(dir: &Path, lane: &Lane) -> Result<File> {
+    fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let lock = File::create(dir.join("lock"))?;
+    lane.moved("waiting for another run that fetches or builds");
+    lock.lock()
+        .context("cannot lock the folder of the packages")?;
+    lane.moved("checking what is here");
+    Ok(lock)
 }
 
 /// Whether the folder is undamaged and made of exactly this.

@@ -13,11 +13,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use super::progress::Lane;
-use super::release::Release;
+use super::KEYRING;
 use super::sums::Sums;
-use super::tools::KEYRING;
 use crate::child::{self, Child};
+use crate::progress::Lane;
 
 /// How long apt may take for its lists, and for the packages.
 const LISTS: Duration = Duration::from_secs(300);
@@ -36,24 +35,27 @@ pub(crate) struct Source {
 
 /// Packages of one suite that are kept together.
 #[derive(Debug)]
-pub(super) struct Selection {
-    pub(super) release: Release,
+pub(crate) struct Selection {
+    /// Debian's name for the suite.
+    pub(crate) suite: &'static str,
+    /// The folder of apt's lists and cache.
+    pub(crate) apt: PathBuf,
     /// The folder that they are in.
-    pub(super) dir: PathBuf,
-    pub(super) names: Vec<String>,
+    pub(crate) dir: PathBuf,
+    pub(crate) names: Vec<String>,
     /// Whether the suite's current kernel is one of them. Its name changes with every update.
-    pub(super) kernel: bool,
+    pub(crate) kernel: bool,
 }
 
 /// The packages of a selection: their folder, and their names with checksums.
 #[derive(Debug)]
-pub(super) struct Packages {
-    pub(super) dir: PathBuf,
-    pub(super) sums: Sums,
+pub(crate) struct Packages {
+    pub(crate) dir: PathBuf,
+    pub(crate) sums: Sums,
 }
 
 /// Makes sure that the packages are here and undamaged.
-pub(super) fn packages(selection: Selection, source: &Source, lane: &Lane) -> Result<Packages> {
+pub(crate) fn packages(selection: Selection, source: &Source, lane: &Lane) -> Result<Packages> {
     let dir = selection.dir.clone();
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     let sums = Sums::recorded(&dir);
@@ -64,7 +66,7 @@ pub(super) fn packages(selection: Selection, source: &Source, lane: &Lane) -> Re
     if !source.refresh && broken.is_empty() && complete(&sums, &selection) {
         return Ok(Packages { dir, sums });
     }
-    let suite = selection.release.suite();
+    let suite = selection.suite;
     let sums = fetch(selection, source, lane)
         .with_context(|| format!("fetching Debian {suite}'s packages"))?;
     Ok(Packages { dir, sums })
@@ -90,7 +92,7 @@ fn complete(sums: &Sums, selection: &Selection) -> bool {
 }
 
 fn fetch(selection: Selection, source: &Source, lane: &Lane) -> Result<Sums> {
-    let apt = Apt::new(selection.release, source)?;
+    let apt = Apt::new(selection.suite, selection.apt, source)?;
     lane.say("reading package lists");
     apt.update()?;
     let (dir, mut names) = (&*selection.dir, selection.names);
@@ -168,8 +170,7 @@ struct Wanted {
 }
 
 impl Apt {
-    fn new(release: Release, source: &Source) -> Result<Self> {
-        let dir = release.dir().join("apt");
+    fn new(suite: &'static str, dir: PathBuf, source: &Source) -> Result<Self> {
         for folder in ["sources", "lists/partial", "cache/archives/partial"] {
             let folder = dir.join(folder);
             fs::create_dir_all(&folder)
@@ -179,11 +180,10 @@ impl Apt {
             Some(mirror) => mirror.clone(),
             None => host_mirror()?,
         };
-        let suite = release.suite();
         let entry = format!(
             "Types: deb\nURIs: {mirror}\nSuites: {suite}\nComponents: main\nSigned-By: {KEYRING}\n"
         );
-        fs::write(dir.join("sources/rig.sources"), entry)?;
+        fs::write(dir.join("sources/suite.sources"), entry)?;
         fs::write(dir.join("status"), "")?;
         Ok(Self { dir, suite })
     }

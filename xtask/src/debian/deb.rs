@@ -18,43 +18,11 @@ use crate::child::{self, Child};
 
 const UNPACK: Duration = Duration::from_secs(120);
 
-/// The libraries, for programs and for the linker.
-pub(super) const LIBRARIES: &str = "usr/lib/x86_64-linux-gnu";
-
-/// Debian's name for the headers and libraries of our processor.
-const MULTIARCH: &str = "x86_64-linux-gnu";
-
-/// Programs of dom0.
-const PROGRAMS: &[&str] = &[
-    "busybox",
-    "libxl-save-helper",
-    "xen-init-dom0",
-    "xenconsoled",
-    "xenstore",
-    "xenstore-list",
-    "xenstore-ls",
-    "xenstore-read",
-    "xenstore-rm",
-    "xenstore-watch",
-    "xenstore-write",
-    "xenstored",
-    "xl",
-];
-
-/// Modules of dom0's kernel, in the order in which they are loaded.
-pub(super) const MODULES: &[&str] = &[
-    "xen-evtchn",
-    "xen-gntdev",
-    "xen-gntalloc",
-    "xen-privcmd",
-    "xenfs",
-];
-
 /// Folders that were merged into `/usr`.
 const MERGED: &[&str] = &["bin", "lib", "lib64", "sbin"];
 
 /// Makes an empty tree for the packages.
-pub(super) fn new_root(root: &Path) -> Result<()> {
+pub(crate) fn new_root(root: &Path) -> Result<()> {
     let failed = || format!("cannot make {}", root.display());
     for name in MERGED {
         fs::create_dir_all(root.join("usr").join(name)).with_context(failed)?;
@@ -64,7 +32,7 @@ pub(super) fn new_root(root: &Path) -> Result<()> {
 }
 
 /// Unpacks those files of a package into `root` whose path `wanted` accepts.
-pub(super) fn unpack(package: &Path, root: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
+pub(crate) fn unpack(package: &Path, root: &Path, wanted: &dyn Fn(&Path) -> bool) -> Result<()> {
     let name = || format!("unpacking {}", package.display());
     let mut command = child::command("dpkg-deb");
     command
@@ -110,27 +78,6 @@ fn write(from: &mut impl io::Read, file: &Path, mode: u32) -> io::Result<()> {
         .mode(mode)
         .open(file)?;
     io::copy(from, &mut to).map(drop)
-}
-
-/// The parts of the release's packages that dom0 or the compiler needs.
-pub(super) fn is_of_dom0(path: &Path) -> bool {
-    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
-        return false;
-    };
-    let (dir, name) = (dir.to_string_lossy(), name.to_string_lossy());
-    match &*dir {
-        "boot" => name.starts_with("vmlinuz-") || name.starts_with("xen-"),
-        LIBRARIES | "usr/lib64" => true,
-        _ if dir.starts_with("usr/lib/linux/uapi/x86") => true,
-        _ if dir.starts_with("usr/include") => {
-            let mut folders = dir.split('/').skip(2);
-            folders.all(|folder| folder == MULTIARCH || !folder.contains("-linux-gnu"))
-        }
-        _ if dir.starts_with("usr/lib/modules") => {
-            MODULES.contains(&name.split('.').next().unwrap_or_default())
-        }
-        _ => dir.ends_with("/bin") && PROGRAMS.contains(&&*name),
-    }
 }
 
 /// A path of a package, with `/usr` before the folders that were merged into it.
@@ -195,31 +142,5 @@ mod tests {
             Path::new("boot/lib/x")
         );
         assert!(usr_merged(Path::new("../etc/passwd")).is_err());
-    }
-
-    #[test]
-    fn only_what_dom0_or_the_compiler_needs_is_wanted() {
-        for path in [
-            "boot/xen-4.17-amd64.gz",
-            "usr/lib/xen-4.17/bin/xl",
-            "usr/bin/busybox",
-            "usr/lib/modules/6.1.0-1-amd64/kernel/drivers/xen/xenfs/xenfs.ko.xz",
-            "usr/lib/x86_64-linux-gnu/libc.so.6",
-            "usr/include/x86_64-linux-gnu/bits/types.h",
-            "usr/include/libxl.h",
-            "usr/lib/linux/uapi/x86/asm/errno.h",
-        ] {
-            assert!(is_of_dom0(Path::new(path)), "{path}");
-        }
-        for path in [
-            "boot/config-6.1.0-1-amd64",
-            "usr/lib/xen-4.17/bin/oxenstored",
-            "usr/lib/modules/6.1.0-1-amd64/kernel/fs/ext4/ext4.ko",
-            "usr/lib/x86_64-linux-gnu/gconv/IBM037.so",
-            "usr/include/s390x-linux-gnu/asm",
-            "usr/lib/linux/uapi/mips/asm/errno.h",
-        ] {
-            assert!(!is_of_dom0(Path::new(path)), "{path}");
-        }
     }
 }

@@ -1,0 +1,118 @@
+//! `Cluster`: the members, asked in turn.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use etcd_client::{Client, Error};
+use tokio::time::{Instant, sleep_until};
+use userdata_pool::EngineError;
+
+use crate::error::EtcdError;
+use crate::failure::{Kind, NoAnswer};
+use crate::member::Member;
+use crate::options::EtcdOptions;
+
+/// How long one member is waited for.
+const ATTEMPT: Duration = Duration::from_millis(1500);
+
+/// After all members were asked in vain.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What a request may have changed if its answer is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Nothing, or nothing that matters: another member is asked.
+    Yes,
+    /// It is sent once.
+    No,
+}
+
+/// All members.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    members: Vec<Member>,
+    /// The place of the member that is asked first.
+    first: AtomicUsize,
+}
+
+impl Cluster {
+    pub(crate) fn new(options: &EtcdOptions) -> Result<Self, EtcdError> {
+        if options.endpoints.is_empty() {
+            return Err(EtcdError::NoEndpoint);
+        }
+        let member = |endpoint| Member::new(endpoint, options);
+        Ok(Self {
+            members: options
+                .endpoints
+                .iter()
+                .map(member)
+                .collect::<Result<_, _>>()?,
+            first: AtomicUsize::new(0),
+        })
+    }
+
+    /// The same members, which answer although they know of no leader.
+    pub(crate) fn without_leader(&self) -> Self {
+        Self {
+            members: self.members.iter().map(Member::without_leader).collect(),
+            first: AtomicUsize::new(0),
+        }
+    }
+
+    /// Asks one member after the other, beginning with the one that answered last, until one
+    /// answers.
+    pub(crate) async fn ask<T, F>(
+        &self,
+        timeout: Duration,
+        repeat: Repeat,
+        request: impl Fn(Client) -> F,
+    ) -> Result<T, EngineError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let mut in_vain = NoAnswer::default();
+            let mut unusable = None;
+            let first = self.first.load(Ordering::Relaxed);
+            let (before, from_first) = self.members.split_at(first);
+            for (member, next) in from_first.iter().chain(before).zip(first + 1..) {
+                let until = deadline.min(Instant::now() + ATTEMPT);
+                let failure = match member.ask(until, &request).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(failure) => failure,
+                };
+                let endpoint = member.endpoint();
+                match failure.kind {
+                    Kind::NotSent => in_vain.add(endpoint, &failure),
+                    Kind::Lost if repeat == Repeat::Yes => in_vain.add(endpoint, &failure),
+                    // Told only if no other member answers.
+                    Kind::Certificate | Kind::NotEtcd => unusable = Some((endpoint, failure)),
+                    Kind::Lost => {
+                        self.begin_with(next);
+                        return Err(failure.told_by(endpoint));
+                    }
+                    _ => return Err(failure.told_by(endpoint)),
+                }
+                self.begin_with(next);
+                if Instant::now() >= deadline {
+                    break;
+                }
+            }
+            if let Some((endpoint, failure)) = unusable {
+                return Err(failure.told_by(endpoint));
+            }
+            let pause = Instant::now() + PAUSE;
+            if pause >= deadline {
+                return Err(EngineError::NotSent(in_vain.into()));
+            }
+            sleep_until(pause).await;
+        }
+    }
+
+    fn begin_with(&self, place: usize) {
+        let place = place % self.members.len();
+        self.first.store(place, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,109 @@
+//! `EtcdEngine`: `Engine` by etcd.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use etcd_client::Client;
+use userdata_pool::{Answer, Engine, EngineError, Lease, Txn};
+
+use crate::cluster::{Cluster, Repeat};
+use crate::error::EtcdError;
+use crate::lease::Leases;
+use crate::options::EtcdOptions;
+use crate::request;
+use crate::server::Server;
+use crate::thread::Thread;
+
+/// The cluster as a pool needs it.
+///
+/// All calls wait for their answer, so none may be made on a thread that drives asynchronous tasks
+/// of tokio: there it panics.
+#[derive(Debug)]
+pub struct EtcdEngine {
+    cluster: Arc<Cluster>,
+    leases: Leases,
+    stale: bool,
+    start: Instant,
+    thread: Thread,
+}
+
+impl EtcdEngine {
+    /// An engine that is not connected yet. It has one thread, and does no I/O.
+    ///
+    /// # Errors
+    ///
+    /// If the options name no member, if the certificates cannot be used, or if there is no thread.
+    pub fn new(options: EtcdOptions) -> Result<Self, EtcdError> {
+        Ok(Self {
+            cluster: Arc::new(Cluster::new(&options)?),
+            leases: Leases::default(),
+            stale: false,
+            start: Instant::now(),
+            thread: Thread::start().map_err(EtcdError::Thread)?,
+        })
+    }
+
+    /// The same engine, whose reads need no quorum: a member answers with what it knows, which may
+    /// be old.
+    #[must_use]
+    pub fn stale(self) -> Self {
+        Self {
+            cluster: Arc::new(self.cluster.without_leader()),
+            stale: true,
+            ..self
+        }
+    }
+
+    /// Asks one member what it is.
+    ///
+    /// # Errors
+    ///
+    /// If no member answers, or if the one that answers is not etcd 3.4 or later.
+    pub fn server(&self, timeout: Duration) -> Result<Server, EngineError> {
+        self.wait(Server::ask(&self.cluster, timeout))
+    }
+
+    fn wait<T>(&self, answer: impl Future<Output = T>) -> T {
+        self.thread.handle().block_on(answer)
+    }
+}
+
+impl Engine for EtcdEngine {
+    fn txn(&self, txn: &Txn, timeout: Duration) -> Result<Answer, EngineError> {
+        let repeat = match request::changes(txn) {
+            true => Repeat::No,
+            false => Repeat::Yes,
+        };
+        let stale = self.stale;
+        let send = |client: Client| request::send(client, txn, stale);
+        self.wait(self.cluster.ask(timeout, repeat, send))
+    }
+
+    fn grant(&self, ttl: Duration, timeout: Duration) -> Result<Lease, EngineError> {
+        self.wait(self.leases.grant(&self.cluster, ttl, timeout))
+    }
+
+    fn keep_alive(&self, lease: Lease) {
+        let handle = self.thread.handle();
+        self.leases.keep_alive(handle, &self.cluster, lease);
+    }
+
+    fn revoke(&self, lease: Lease) {
+        self.wait(self.leases.revoke(&self.cluster, lease));
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn today(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn number(&self) -> u64 {
+        // The keys of a `RandomState` are random.
+        RandomState::new().hash_one(self.start.elapsed()).max(1)
+    }
+}

@@ -1,0 +1,92 @@
+//! `Leases`: the leases that are kept alive.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use etcd_client::{Client, Error};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until};
+use userdata_pool::{EngineError, Lease};
+
+use crate::cluster::{Cluster, Repeat};
+
+/// How long a lease is revoked for; then it is left to run out.
+const REVOKE: Duration = Duration::from_secs(2);
+
+/// The leases of this engine that are in force.
+#[derive(Debug, Default)]
+pub(crate) struct Leases(Mutex<BTreeMap<Lease, Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    ttl: Duration,
+    task: Option<AbortHandle>,
+}
+
+impl Leases {
+    fn kept<T>(&self, act: impl FnOnce(&mut BTreeMap<Lease, Kept>) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) async fn grant(
+        &self,
+        cluster: &Cluster,
+        ttl: Duration,
+        timeout: Duration,
+    ) -> Result<Lease, EngineError> {
+        let whole = ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0);
+        let seconds = i64::try_from(whole).unwrap_or(i64::MAX).max(1);
+        let request = |mut client: Client| async move { client.lease_grant(seconds, None).await };
+        // A lease whose grant is lost runs out by itself.
+        let granted = cluster.ask(timeout, Repeat::Yes, request).await?;
+        let lease = Lease(granted.id());
+        let ttl = Duration::from_secs(u64::try_from(granted.ttl()).unwrap_or(whole));
+        self.kept(|kept| kept.insert(lease, Kept { ttl, task: None }));
+        Ok(lease)
+    }
+
+    /// Keeps a lease alive three times in its time.
+    pub(crate) fn keep_alive(&self, handle: &Handle, cluster: &Arc<Cluster>, lease: Lease) {
+        self.kept(|kept| {
+            let Some(kept) = kept.get_mut(&lease) else {
+                return;
+            };
+            let task = handle.spawn(keep(Arc::clone(cluster), lease, kept.ttl));
+            if let Some(before) = kept.task.replace(task.abort_handle()) {
+                before.abort();
+            }
+        });
+    }
+
+    pub(crate) async fn revoke(&self, cluster: &Cluster, lease: Lease) {
+        let kept = self.kept(|kept| kept.remove(&lease));
+        if let Some(task) = kept.and_then(|kept| kept.task) {
+            task.abort();
+        }
+        let request = |mut client: Client| async move { client.lease_revoke(lease.0).await };
+        // A lease that is not revoked runs out.
+        let _ = cluster.ask(REVOKE, Repeat::Yes, request).await;
+    }
+}
+
+/// Each time one stream for one message: an open stream would die with its member.
+async fn keep(cluster: Arc<Cluster>, lease: Lease, ttl: Duration) {
+    let every = ttl / 3;
+    loop {
+        let next = Instant::now() + every;
+        let request = |mut client: Client| async move {
+            match client.lease_keep_alive(lease.0).await {
+                Err(Error::LeaseKeepAliveError(_)) => Ok(false),
+                Err(error) => Err(error),
+                Ok(_) => Ok(true),
+            }
+        };
+        // Without an answer it is asked again until the lease may have run out.
+        if let Ok(false) = cluster.ask(every, Repeat::Yes, request).await {
+            return;
+        }
+        sleep_until(next).await;
+    }
+}

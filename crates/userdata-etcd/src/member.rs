@@ -1,0 +1,183 @@
+//! `Member`: one member of the cluster, and the channel to it.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use etcd_client::{Channel, Client, ConnectOptions, Error};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout_at};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+
+use crate::endpoint::Endpoint;
+use crate::error::EtcdError;
+use crate::failure::{Failure, Kind};
+use crate::options::{EtcdOptions, Login, Tls};
+use crate::probe::{Seen, probe};
+
+/// After so long without a frame a member is asked whether it is there, while it has a request.
+const PING_AFTER: Duration = Duration::from_secs(1);
+
+/// One member.
+#[derive(Clone)]
+pub(crate) struct Member {
+    endpoint: Endpoint,
+    channel: tonic::transport::Endpoint,
+    login: Option<Login>,
+    /// A member that knows of no leader refuses at once.
+    require_leader: bool,
+    open: std::sync::Arc<Mutex<Open>>,
+}
+
+/// The channel as it is now.
+#[derive(Default)]
+struct Open {
+    client: Option<Client>,
+    /// How many channels there were.
+    number: u64,
+}
+
+impl Member {
+    pub(crate) fn new(endpoint: &Endpoint, options: &EtcdOptions) -> Result<Self, EtcdError> {
+        let tls = |source| EtcdError::Tls(source);
+        let mut channel = tonic::transport::Endpoint::from_shared(endpoint.to_string())
+            .map_err(|error| tls(error.into()))?
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(PING_AFTER)
+            .keep_alive_timeout(PING_AFTER)
+            .keep_alive_while_idle(false);
+        if endpoint.is_tls() {
+            let certificates = options
+                .tls
+                .as_ref()
+                .ok_or_else(|| tls("an https endpoint needs the certificate of its CA".into()))?;
+            channel = channel
+                .tls_config(tls_config(endpoint, certificates)?)
+                .map_err(|error| tls(error.into()))?;
+        }
+        Ok(Self {
+            endpoint: endpoint.clone(),
+            channel,
+            login: options.login.clone(),
+            require_leader: true,
+            open: std::sync::Arc::default(),
+        })
+    }
+
+    /// The same member, which answers although it knows of no leader.
+    pub(crate) fn without_leader(&self) -> Self {
+        Self {
+            require_leader: false,
+            open: std::sync::Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Sends one request and waits for its answer until `deadline`. A token that has expired is
+    /// renewed once.
+    pub(crate) async fn ask<T, F>(
+        &self,
+        deadline: Instant,
+        request: &impl Fn(Client) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let asked = self.ask_once(deadline, request).await;
+        match asked {
+            Err(failure) if failure.kind == Kind::OldToken && self.login.is_some() => {
+                self.ask_once(deadline, request).await
+            }
+            asked => asked,
+        }
+    }
+
+    async fn ask_once<T, F>(
+        &self,
+        deadline: Instant,
+        request: &impl Fn(Client) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let connected = timeout_at(deadline, self.client()).await;
+        let (client, number) = match connected {
+            Ok(Ok(client)) => client,
+            Ok(Err(failure)) => return Err(self.look_at(failure).await.before_sending()),
+            Err(_) => return Err(Failure::silent(false)),
+        };
+        let failure = match timeout_at(deadline, request(client)).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => Failure::of(error),
+            Err(_) => Failure::silent(true),
+        };
+        if failure.ends_channel {
+            self.close(number).await;
+        }
+        Err(self.look_at(failure).await)
+    }
+
+    /// If the member has broken off: whether it is one.
+    async fn look_at(&self, failure: Failure) -> Failure {
+        if !failure.is_broken_off() {
+            return failure;
+        }
+        match probe(&self.endpoint).await {
+            Some(Seen::Other(other)) => Failure::not_etcd(other),
+            Some(Seen::Closes) => failure.closed(),
+            None => failure,
+        }
+    }
+
+    /// The client of the open channel, or of a new one.
+    async fn client(&self) -> Result<(Client, u64), Failure> {
+        let mut open = self.open.lock().await;
+        if let Some(client) = &open.client {
+            return Ok((client.clone(), open.number));
+        }
+        let channel = self.channel.connect().await.map_err(Failure::connecting)?;
+        let mut options = ConnectOptions::new().with_require_leader(self.require_leader);
+        if let Some(login) = &self.login {
+            options = options.with_user(&login.user, &login.password);
+        }
+        let client = Client::from_channel(Channel::Tonic(channel), Some(options))
+            .await
+            .map_err(Failure::of)?;
+        open.number += 1;
+        open.client = Some(client.clone());
+        Ok((client, open.number))
+    }
+
+    async fn close(&self, number: u64) {
+        let mut open = self.open.lock().await;
+        if open.number == number {
+            open.client = None;
+        }
+    }
+}
+
+fn tls_config(endpoint: &Endpoint, tls: &Tls) -> Result<ClientTlsConfig, EtcdError> {
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    if !tls.ca.windows(begin.len()).any(|window| window == begin) {
+        return Err(EtcdError::Tls("the CA file has no certificate".into()));
+    }
+    let mut config = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(&tls.ca))
+        .domain_name(endpoint.host());
+    if let Some((certificate, key)) = &tls.identity {
+        config = config.identity(Identity::from_pem(certificate, key));
+    }
+    Ok(config)
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,120 @@
+//! What is sent again, and what the answers of a member mean.
+
+use std::time::Duration;
+
+use userdata_pool::{Engine, EngineError};
+
+use crate::listener::{Does, Server, chain, change, engine, nobody, reading};
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn answering(code: u8, text: &'static str) -> Server {
+    Server::new(Does::Answers {
+        message: Vec::new(),
+        status: (code, text),
+    })
+}
+
+#[test]
+fn a_change_that_may_have_been_made_is_sent_once() {
+    for first in [
+        Server::new(Does::Nothing),
+        Server::new(Does::Sends(Vec::new())),
+        answering(14, "etcdserver: request timed out"),
+        answering(14, "etcdserver: server stopped"),
+        answering(2, "anything"),
+    ] {
+        let second = answering(0, "");
+        let engine = engine(&[&first.url("http"), &second.url("http")]);
+        let error = engine.txn(&change(), LONG).unwrap_err();
+        assert!(matches!(error, EngineError::Lost(_)), "{error:?}");
+        assert_eq!(second.clients(), 0);
+        // The next request begins with the other member.
+        assert!(engine.txn(&change(), LONG).is_ok());
+    }
+}
+
+#[test]
+fn a_read_without_an_answer_is_asked_of_the_next_member() {
+    for first in [
+        Server::new(Does::Nothing),
+        Server::new(Does::Sends(Vec::new())),
+        answering(14, "etcdserver: request timed out"),
+    ] {
+        let second = answering(0, "");
+        let engine = engine(&[&first.url("http"), &second.url("http")]);
+        assert!(engine.txn(&reading(), LONG).is_ok());
+        assert_eq!((first.clients() > 0, second.clients()), (true, 1));
+    }
+}
+
+#[test]
+fn a_change_that_was_not_sent_is_made_by_the_next_member() {
+    let without_leader = answering(14, "etcdserver: no leader");
+    for first in [nobody(), without_leader.url("http")] {
+        let second = answering(0, "");
+        let engine = engine(&[&first, &second.url("http")]);
+        assert!(engine.txn(&change(), LONG).is_ok());
+    }
+}
+
+#[test]
+fn the_answers_of_a_member_are_told_truly() {
+    type Is = fn(&EngineError) -> bool;
+    let no_space: Is = |error| matches!(error, EngineError::NoSpace(_));
+    let refused: Is = |error| matches!(error, EngineError::NotPermitted(_));
+    let failed: Is = |error| matches!(error, EngineError::Failed(_));
+    for (code, text, is, told) in [
+        (
+            8,
+            "etcdserver: mvcc: database space exceeded",
+            no_space,
+            "space",
+        ),
+        (
+            7,
+            "etcdserver: permission denied",
+            refused,
+            "no right on these keys",
+        ),
+        (
+            3,
+            "etcdserver: authentication failed, invalid user ID or password",
+            refused,
+            "wrong user or password",
+        ),
+        (
+            3,
+            "etcdserver: user name is empty",
+            refused,
+            "does not know the user",
+        ),
+        (
+            16,
+            "etcdserver: invalid auth token",
+            refused,
+            "does not know the user",
+        ),
+        (3, "etcdserver: request is too large", failed, "too large"),
+        (
+            3,
+            "etcdserver: duplicate key given in txn request",
+            failed,
+            "duplicate",
+        ),
+        (
+            11,
+            "etcdserver: mvcc: required revision has been compacted",
+            failed,
+            "compacted",
+        ),
+        (5, "etcdserver: requested lease not found", failed, "lease"),
+    ] {
+        let (member, other) = (answering(code, text), answering(0, ""));
+        let engine = engine(&[&member.url("http"), &other.url("http")]);
+        let error = engine.txn(&change(), LONG).unwrap_err();
+        assert!(is(&error), "{text}: {error:?}");
+        assert!(chain(&error).contains(told), "{}", chain(&error));
+        assert_eq!(other.clients(), 0, "{text}");
+    }
+}

@@ -1,0 +1,153 @@
+//! Records that `etcdctl` corrupts: each is told, removed by clear and sweep, and keys of others
+//! stay.
+
+use anyhow::{Context, Result, ensure};
+use userdata::sweep::{Sightings, SweepOptions};
+use userdata::{UserdataError, UserdataErrorKind};
+use userdata_core::store::{Keep, StoreErrorKind};
+
+use crate::cluster::Cluster;
+use crate::host::{Host, uuid};
+use crate::rig::Rig;
+
+/// A damage to the record of a value.
+struct Damage {
+    what: &'static str,
+    kind: &'static str,
+    /// What is put there; `None` removes it.
+    text: Option<&'static str>,
+}
+
+const DAMAGES: &[Damage] = &[
+    Damage {
+        what: "a value of another digest",
+        kind: "data",
+        text: Some("other bytes"),
+    },
+    Damage {
+        what: "a value without bytes",
+        kind: "data",
+        text: None,
+    },
+    Damage {
+        what: "a value without a record",
+        kind: "meta",
+        text: None,
+    },
+    Damage {
+        what: "a record of a value that does not parse",
+        kind: "meta",
+        text: Some("1 nonsense"),
+    },
+];
+
+pub(crate) fn check(rig: &Rig) -> Result<String> {
+    let cluster = rig.cluster()?;
+    let host = Host::joined(&cluster, "a")?;
+    cluster.ctl(&["put", "/foreign", "stays"])?;
+    cluster.ctl(&["put", "/userdata/1/foreign", "stays"])?;
+    let mut count = 0;
+    for by_sweep in [false, true] {
+        for damage in DAMAGES {
+            one(&cluster, &host, damage, uuid(count), by_sweep)
+                .with_context(|| format!("{}, sweep: {by_sweep}", damage.what))?;
+            count += 1;
+        }
+    }
+    turn(&cluster, &host, uuid(count))?;
+    newer(&cluster, &host, uuid(count + 1))?;
+    for key in ["/foreign", "/userdata/1/foreign"] {
+        let value = cluster.ctl(&["get", "--print-value-only", key])?;
+        ensure!(value.trim() == "stays", "{key} is gone");
+    }
+    Ok(format!("{count} damaged records"))
+}
+
+fn one(
+    cluster: &Cluster,
+    host: &Host,
+    damage: &Damage,
+    uuid: userdata_core::Uuid,
+    by_sweep: bool,
+) -> Result<()> {
+    let domain = host.create(uuid)?;
+    host.store(domain, "value")?;
+    let key = format!("/userdata/1/{}/{uuid}/agent", damage.kind);
+    match damage.text {
+        Some(text) => cluster.ctl(&["put", &key, text])?,
+        None => cluster.ctl(&["del", &key])?,
+    };
+    let error = host.value(domain).err().context("it was read")?;
+    let error = error.downcast::<UserdataError>()?;
+    let text = chain(&error);
+    let is_told = match error.kind() {
+        UserdataErrorKind::Store(error) => matches!(error.kind(), StoreErrorKind::Damaged(_)),
+        _ => false,
+    };
+    ensure!(is_told, "{error:?}");
+    let names = text.contains("agent") && text.contains(&uuid.to_string());
+    ensure!(names, "the value is not named: {text}");
+    if by_sweep {
+        host.xen.destroy(domain.domid)?;
+        let (options, mut sightings) = (SweepOptions::default(), Sightings::new());
+        host.facade.sweep(&options, &mut sightings, |_| {})?;
+    } else {
+        host.facade.clear(domain, Keep::Nothing)?;
+        ensure!(host.value(domain)?.is_none(), "a value is read");
+        host.store(domain, "new")?;
+        ensure!(host.value(domain)?.as_deref() == Some("new"), "no value");
+        host.facade.clear(domain, Keep::Nothing)?;
+    }
+    let left = cluster.ctl(&["get", "--prefix", "/userdata/", "--keys-only"])?;
+    ensure!(!left.contains(&uuid.to_string()), "left: {left}");
+    Ok(())
+}
+
+/// A turn that does not parse hides the home, so no host removes the data. Domains beside it are
+/// swept.
+fn turn(cluster: &Cluster, host: &Host, uuid: userdata_core::Uuid) -> Result<()> {
+    let (domain, beside) = (host.create(uuid)?, host.create(crate::host::uuid(1000))?);
+    host.store(domain, "value")?;
+    host.store(beside, "value")?;
+    let key = format!("/userdata/1/turn/{uuid}");
+    cluster.ctl(&["put", &key, "1 nonsense"])?;
+    for told in [
+        host.store(domain, "new").map_err(Into::into),
+        host.value(domain).map(drop),
+    ] {
+        let text = format!("{:#}", told.err().context("the damage was not told")?);
+        ensure!(text.contains("is damaged") && text.contains(&key), "{text}");
+    }
+    host.xen.destroy(domain.domid)?;
+    host.xen.destroy(beside.domid)?;
+    let (options, mut sightings) = (SweepOptions::default(), Sightings::new());
+    let swept = host.facade.sweep(&options, &mut sightings, |_| {})?;
+    ensure!(swept.removed == 1, "{swept:?}");
+    let left = cluster.ctl(&["get", "--prefix", "/userdata/", "--keys-only"])?;
+    ensure!(left.contains(&key), "the damaged turn is gone");
+    Ok(())
+}
+
+/// A record of a newer format is told from a damaged one, and nothing is changed.
+fn newer(cluster: &Cluster, host: &Host, uuid: userdata_core::Uuid) -> Result<()> {
+    let domain = host.create(uuid)?;
+    host.store(domain, "value")?;
+    let key = format!("/userdata/1/turn/{uuid}");
+    cluster.ctl(&["put", &key, "2 whatever"])?;
+    let error = host.store(domain, "new").err().context("it was stored")?;
+    let text = chain(&error);
+    ensure!(text.contains("format 2"), "{text}");
+    Ok(())
+}
+
+/// An error with its sources.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}

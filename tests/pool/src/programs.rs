@@ -1,0 +1,50 @@
+//! `etcd` and `etcdctl`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+/// The programs of one version.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    pub(crate) etcd: PathBuf,
+    pub(crate) etcdctl: PathBuf,
+    /// Further options of `etcdctl`.
+    pub(crate) ctl_options: Vec<String>,
+    /// The version of `etcd`.
+    pub(crate) version: String,
+}
+
+impl Programs {
+    /// The programs in this folder.
+    pub(crate) fn in_folder(folder: &Path) -> Result<Self> {
+        let etcd = folder.join("etcd");
+        let told = Command::new(&etcd).arg("--version").output();
+        let told = told.with_context(|| format!("cannot run {}", etcd.display()))?;
+        let text = String::from_utf8_lossy(&told.stdout).into_owned();
+        let version = text
+            .lines()
+            .find_map(|line| line.strip_prefix("etcd Version: "));
+        let version = version.with_context(|| format!("no version of etcd: {text}"))?;
+        Ok(Self {
+            version: version.to_owned(),
+            etcdctl: folder.join("etcdctl"),
+            ctl_options: Vec::new(),
+            etcd,
+        })
+    }
+
+    /// Asks `etcdctl`, with these endpoints, and returns what it printed.
+    pub(crate) fn ctl(&self, endpoints: &str, args: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.etcdctl);
+        command.env("ETCDCTL_API", "3").stdin(Stdio::null());
+        command.args(["--dial-timeout=1s", "--command-timeout=2s"]);
+        command.args(&self.ctl_options);
+        let told = command.arg("--endpoints").arg(endpoints).args(args);
+        let told = told.output().context("cannot run etcdctl")?;
+        let errors = String::from_utf8_lossy(&told.stderr);
+        ensure!(told.status.success(), "etcdctl {args:?}: {errors}");
+        Ok(String::from_utf8_lossy(&told.stdout).into_owned())
+    }
+}
