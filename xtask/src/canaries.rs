@@ -32,6 +32,9 @@ const MINUTES: f64 = 4.0;
 /// The seeds of the run without a bug.
 const SEEDS: &str = "0..400";
 
+/// How long the run without a bug takes at most. A campaign runs all cases without one.
+const SOUND_MINUTES: f64 = 1.0;
+
 /// Options of `cargo xtask canaries`.
 #[derive(Debug, Args)]
 pub(crate) struct Task {
@@ -143,7 +146,11 @@ impl Task {
             None => vec!["--seeds", SEEDS],
             Some(canary) => vec!["--only", &canary.family, "--start", &start],
         };
-        let findings = simulate_run(&simulate, self.minutes, &cases)?;
+        let minutes = match canary {
+            None => self.minutes.min(SOUND_MINUTES),
+            Some(_) => self.minutes,
+        };
+        let findings = simulate_run(&simulate, minutes, &cases)?;
         Ok(Hunted {
             name: canary.map_or("(no bug)", |canary| &canary.name).to_owned(),
             bug: canary.map(|canary| canary.bug.clone()).unwrap_or_default(),
