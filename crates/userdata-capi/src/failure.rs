@@ -196,7 +196,7 @@ pub(crate) fn of_store(kind: &StoreErrorKind) -> Code {
             Code::NotDurable
         }
         StoreErrorKind::OutOfMemory { .. } => Code::NoMemory,
-        StoreErrorKind::NameTooLong(_) => Code::Inval,
+        StoreErrorKind::NameTooLong(_) | StoreErrorKind::StaysInFiles => Code::Inval,
         _ => Code::Fail,
     }
 }

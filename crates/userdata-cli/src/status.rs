@@ -199,7 +199,7 @@ impl From<&StoreErrorKind> for Status {
                 Self::DeadlinePassed
             }
             StoreErrorKind::NotPermitted(_) => Self::NotPermitted,
-            StoreErrorKind::NameTooLong(_) => Self::Usage,
+            StoreErrorKind::NameTooLong(_) | StoreErrorKind::StaysInFiles => Self::Usage,
             _ => Self::Failure,
         }
     }

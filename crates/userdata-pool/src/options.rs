@@ -34,6 +34,9 @@ pub struct PoolOptions {
     pub lease: Duration,
     /// Whether reads return data whose home is another host.
     pub any_home: bool,
+    /// Whether values are stored too whose owners read them from the files of the host: those of
+    /// `xl`, `libvirt-xml` and `libxl-json`. For the conformance suite, which uses these userids.
+    pub keeps_every_userid: bool,
     /// The timeout of calls that have none of their own.
     pub timeout: Duration,
 }
@@ -47,6 +50,7 @@ impl Default for PoolOptions {
             max_bytes: 1_400_000,
             lease: Duration::from_secs(15),
             any_home: false,
+            keeps_every_userid: false,
             timeout: Duration::from_secs(10),
         }
     }

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use userdata_core::registry::stays_behind;
 use userdata_core::store::{
     Admit, AdmitBoth, AdmitEach, Cleared, ClosingMark, Done, Durability, EachCleared, Entry, Found,
     Home, Keep, Op, Operation, Owned, Refused, Stage, State, StoreError, StoreErrorKind, Transfer,
@@ -83,10 +84,34 @@ impl<E: Engine> PoolStore<E> {
     /// Domain-0 and the nil uuid are the same on every host, so a pool has no data of them.
     pub(crate) fn check_domain(domain: &DomainKey) -> Result<(), StoreError> {
         if domain.domid == Domid::ZERO || domain.uuid == Uuid::nil() {
-            let (name, kind) = (domain.to_string(), StoreErrorKind::Unsupported);
+            let (name, kind) = (domain.to_string(), StoreErrorKind::StaysInFiles);
             return Err(StoreError::new(Operation::Admit, name, kind));
         }
         Ok(())
+    }
+
+    /// The owners of some values read them from the files of the host.
+    fn check_userid(&self, userid: &Userid) -> Result<(), StoreError> {
+        if self.options.keeps_every_userid || !stays_behind(userid) {
+            return Ok(());
+        }
+        let kind = StoreErrorKind::StaysInFiles;
+        Err(StoreError::new(Operation::Admit, userid.as_bytes(), kind))
+    }
+
+    /// Refuses a change that no pool makes.
+    fn check_ops(&self, ops: &[Op<'_>]) -> Result<(), StoreError> {
+        for op in ops {
+            match op {
+                Op::Put { userid, .. } => self.check_userid(userid.as_userid())?,
+                Op::PutAll { values, .. } => {
+                    let mut userids = values.iter().map(|put| put.userid.as_userid());
+                    userids.try_for_each(|userid| self.check_userid(userid))?;
+                }
+                _ => {}
+            }
+        }
+        check_doubles(ops)
     }
 
     /// Asks for admission; `own` is the number of the caller's own mark.
@@ -298,7 +323,7 @@ impl<E: Engine + 'static> Store for PoolStore<E> {
         ops: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError> {
         Self::check_domain(domain)?;
-        check_doubles(ops)?;
+        self.check_ops(ops)?;
         let (done, failed) = self.commit(&[*domain], timeout, Operation::Replace, |bases| {
             let basis = only(bases, domain)?;
             self.ask(basis, None, admit)?;

@@ -76,5 +76,6 @@ fn member(engine: &Arc<EtcdEngine>, prefix: &str) -> Result<Pool> {
     let identity = identity("a", &SimHost::new(HostOptions::new(1)))?;
     let mut options = PoolOptions::default();
     options.prefix = prefix.to_owned();
+    options.keeps_every_userid = true;
     Ok(PoolStore::new(Arc::clone(engine), identity, options))
 }

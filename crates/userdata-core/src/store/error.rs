@@ -304,6 +304,10 @@ pub enum StoreErrorKind {
     /// This store cannot make a change of this kind.
     #[error("this store does not support such a change")]
     Unsupported,
+    /// A pool does not keep this value: its owner reads it from the files of the host, or it is of
+    /// Domain-0 or of the nil uuid, which are the same on every host. The pool reports this.
+    #[error("a pool does not keep this; it stays in the files of the host")]
+    StaysInFiles,
     /// The store returned no outcome.
     #[error("the store returned no outcome")]
     NoOutcome,

@@ -15,7 +15,8 @@ fn under_test(lossy: Option<u64>) -> StoreUnderTest {
     }
     let broken = Arc::clone(&engine);
     let client = move || {
-        let options = PoolOptions::default();
+        let mut options = PoolOptions::default();
+        options.keeps_every_userid = true;
         let store = PoolStore::new(Arc::clone(&engine), identity("a", "b1"), options);
         store.join().unwrap();
         store

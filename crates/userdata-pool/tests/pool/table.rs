@@ -1,8 +1,9 @@
 //! The table of homes, line by line: store, read and sweep.
 
+use userdata::UserdataErrorKind;
 use userdata::sweep::{Sightings, SweepOptions};
 use userdata_core::store::{Keep, Stage, StoreErrorKind};
-use userdata_core::{DomainKey, Domid, Store, Uuid};
+use userdata_core::{DomainKey, Domid, Store, Uuid, WritableUserid};
 
 use crate::rig::{Host, agent, elsewhere, two_hosts, uuid};
 
@@ -228,7 +229,7 @@ fn domain_0_and_the_nil_uuid_are_refused() {
             .change(&domain, crate::rig::PATIENT, &mut |_| Ok(()), &[]);
         let error = changed.unwrap_err();
         assert!(
-            matches!(error.kind(), StoreErrorKind::Unsupported),
+            matches!(error.kind(), StoreErrorKind::StaysInFiles),
             "{error:?}"
         );
     }
@@ -244,4 +245,24 @@ fn a_host_that_has_not_joined_stores_nothing() {
     assert!(told.contains("NotAMember"), "{told}");
     a.pool.join().unwrap();
     a.store(domain, "1").unwrap();
+}
+
+#[test]
+fn values_that_their_owners_read_from_files_stay_there() {
+    let (_, a, _) = two_hosts();
+    let domain = a.create();
+    for text in ["xl", "libvirt-xml", "libxl-json"] {
+        let userid = WritableUserid::as_libxl_accepts(text).unwrap();
+        let stored = a.facade.store(domain, &userid, b"value").unwrap_err();
+        match stored.kind() {
+            UserdataErrorKind::Store(error) => {
+                assert!(
+                    matches!(error.kind(), StoreErrorKind::StaysInFiles),
+                    "{error}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(a.facade.list(domain).unwrap().is_empty());
 }
