@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hv_sim::{HostOptions, NewDomain, SimHost};
@@ -19,14 +19,18 @@ use userdata_etcd::EtcdEngine;
 use userdata_pool::{Engine, PoolStore, Request, Span, Txn};
 
 use crate::cluster::Cluster;
-use crate::host::{TIMEOUT, identity, options, uuid};
+use crate::host::{identity, options, uuid};
 use crate::interrupt;
 use crate::programs::Programs;
+use crate::tls::secured::Secured;
 use recorder::{Recorder, changes};
-use weight::Weight;
+use weight::{Files, Weight};
 
 mod recorder;
 pub(crate) mod weight;
+
+/// Long enough on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is measured, and the limit.
 #[derive(Debug, Serialize)]
@@ -129,6 +133,7 @@ impl Host {
         let recorder = Arc::new(Recorder::new(engine));
         let xen = SimHost::new(HostOptions::new(1));
         let pool = PoolStore::new(Arc::clone(&recorder), identity(name, &xen)?, options());
+        let pool = pool.with_timeout(TIMEOUT);
         pool.join()?;
         Ok(Self {
             facade: Userdata::new(xen.clone(), pool.clone()).with_timeout(TIMEOUT),
@@ -178,18 +183,25 @@ pub(crate) fn run(programs: &Programs, scratch: &Path, out: &Path, rounds: usize
         rounds,
         lines: Vec::new(),
     };
+    // First: no member has ended yet, so the largest child that has is `etcdctl`.
+    let secured = Secured::start(programs, &folder.join("secured"), &[])?;
+    let client = secured.authority.client("xen")?;
+    let files = Files::new(&secured.authority, &client);
+    one_get(&mut report, &cluster, None)?;
+    one_get(&mut report, &secured.cluster, Some(&files))?;
+    drop(secured);
     let (a, b) = (Host::new(&cluster, "a")?, Host::new(&cluster, "b")?);
     one_value(&mut report, &a)?;
     claim(&mut report, &a, &b)?;
     clear(&mut report, &a)?;
     sweep(&mut report, &a, &b)?;
     for (work, bytes) in [("store", 1 << 20), ("get", 1 << 20)] {
-        let Weight { threads, peak } = weight::of(&cluster, work, bytes)?;
+        let Weight { threads, peak } = weight::of(&cluster, None, work, bytes)?;
         report.count(&format!("{work} 1 MiB: threads"), threads, 2);
         let limit = (12 << 20) + 3 * bytes;
         report.count(&format!("{work} 1 MiB: peak memory"), peak, limit);
     }
-    let Weight { threads, .. } = weight::of(&cluster, "mark", 0)?;
+    let Weight { threads, .. } = weight::of(&cluster, None, "mark", 0)?;
     report.count("mark: threads", threads, 3);
     tell(&report, out)
 }
@@ -217,6 +229,30 @@ fn tell(report: &Report, out: &Path) -> Result<bool> {
     }
     writeln!(io::stdout(), "etcd {}: {}", report.etcd, file.display())?;
     Ok(kept)
+}
+
+/// One get of 4 KiB by a process of its own, beside `etcdctl get`.
+fn one_get(report: &mut Report, cluster: &Cluster, files: Option<&Files>) -> Result<()> {
+    let tls = files.map_or("", |_| " with TLS");
+    weight::of(cluster, files, "store", 4096)?;
+    let key = format!("/userdata/1/data/{}/agent", uuid(7));
+    let theirs = |_| -> Result<()> {
+        let told = cluster.ctl(&["get", &key, "--print-value-only"])?;
+        ensure!(told.len() > 4096, "etcdctl found {} bytes", told.len());
+        Ok(())
+    };
+    theirs(0)?;
+    let theirs_peak = weight::largest_child()?;
+    let mut peaks = Vec::new();
+    let ours = |_| -> Result<()> {
+        peaks.push(weight::of(cluster, files, "get", 4096)?.peak as f64);
+        Ok(())
+    };
+    let what = format!("a process with one get{tls}, beside etcdctl");
+    report.pair(&what, 1.0, ours, theirs)?;
+    let what = format!("a process with one get{tls}: peak memory, beside half of etcdctl's");
+    report.number(&what, median(peaks), theirs_peak as f64 / 2.0);
+    Ok(())
 }
 
 fn one_value(report: &mut Report, host: &Host) -> Result<()> {

@@ -25,7 +25,7 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
 
 /// The same with TLS, certificates and a user.
 pub(crate) fn secured(rig: &Rig) -> Result<String> {
-    let Secured { cluster, authority } = Secured::start(rig, &[])?;
+    let Secured { cluster, authority } = Secured::start(&rig.programs, &rig.scratch, &[])?;
     let host = authority.client("host")?;
     let login = Some(("agent", "password"));
     let options = secured::options(&cluster, &authority, Some(&host), login)?;

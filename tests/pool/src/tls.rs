@@ -10,7 +10,7 @@ use crate::rig::{Rig, pause};
 use certificates::Authority;
 use secured::Secured;
 
-mod certificates;
+pub(crate) mod certificates;
 pub(crate) mod secured;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ fn refused(engine: &EtcdEngine, told: &str) -> Result<()> {
 
 /// Who may do what. The members' certificates are good for a server only.
 pub(crate) fn rights(rig: &Rig) -> Result<String> {
-    let secured = Secured::start(rig, &[])?;
+    let secured = Secured::start(&rig.programs, &rig.scratch, &[])?;
     let client = |name| secured.authority.client(name);
     let (xen, host, other) = (client("xen")?, client("host")?, client("other")?);
     let password = |user| Some((user, "password"));
@@ -106,7 +106,7 @@ pub(crate) fn rights(rig: &Rig) -> Result<String> {
 
 /// A token that has expired is renewed, and the request is sent again.
 pub(crate) fn expired_token(rig: &Rig) -> Result<String> {
-    let secured = Secured::start(rig, &["--auth-token-ttl", "2"])?;
+    let secured = Secured::start(&rig.programs, &rig.scratch, &["--auth-token-ttl", "2"])?;
     let host = secured.authority.client("host")?;
     let engine = secured.engine(Some(&host), Some(("agent", "password")))?;
     works(&engine)?;

@@ -3,18 +3,23 @@
 use std::env;
 use std::fs;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use hv_sim::{HostOptions, NewDomain, SimHost};
+use nix::sys::resource::{UsageWho, getrusage};
 use serde::{Deserialize, Serialize};
 use userdata::Userdata;
 use userdata_core::{Store, WritableUserid};
+use userdata_etcd::{EtcdEngine, EtcdOptions, Tls};
 use userdata_pool::PoolStore;
 
 use crate::cluster::Cluster;
-use crate::host::{TIMEOUT, engine, identity, options, uuid};
+use crate::host::{TIMEOUT, identity, options, uuid};
+use crate::tls::certificates::{Authority, Certificate};
 
 /// What the process does.
 #[derive(Debug, Args)]
@@ -28,6 +33,29 @@ pub(crate) struct Weigh {
     /// The length of the value
     #[arg(long)]
     bytes: usize,
+    #[command(flatten)]
+    files: Option<Files>,
+}
+
+/// The certificates of the process.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Files {
+    #[arg(long, required = false)]
+    ca: PathBuf,
+    #[arg(long, required = false)]
+    certificate: PathBuf,
+    #[arg(long, required = false)]
+    key: PathBuf,
+}
+
+impl Files {
+    pub(crate) fn new(authority: &Authority, client: &Certificate) -> Self {
+        Self {
+            ca: authority.certificate.clone(),
+            certificate: client.certificate.clone(),
+            key: client.key.clone(),
+        }
+    }
 }
 
 /// What it took.
@@ -43,8 +71,24 @@ pub(crate) fn weigh(weigh: &Weigh) -> Result<()> {
     // This program has a thread that waits for signals.
     let before = of_this_process("Threads:")?;
     let xen = SimHost::new(HostOptions::new(1));
-    let pool = PoolStore::new(engine(&weigh.endpoint)?, identity("w", &xen)?, options());
-    pool.join()?;
+    let endpoints = weigh.endpoint.iter().map(|endpoint| endpoint.parse());
+    let tls = weigh.files.as_ref().map(|files| -> Result<Tls> {
+        let identity = (fs::read(&files.certificate)?, fs::read(&files.key)?);
+        Ok(Tls {
+            ca: fs::read(&files.ca)?,
+            identity: Some(identity),
+        })
+    });
+    let engine = EtcdEngine::new(EtcdOptions {
+        endpoints: endpoints.collect::<Result<_, _>>()?,
+        tls: tls.transpose()?,
+        login: None,
+    })?;
+    let pool = PoolStore::new(Arc::new(engine), identity("w", &xen)?, options());
+    // A host that only reads need not be a member.
+    if weigh.work != "get" {
+        pool.join()?;
+    }
     let facade = Userdata::new(xen.clone(), pool.clone()).with_timeout(TIMEOUT);
     let userid = WritableUserid::new("agent")?;
     // `get` finds the value of `store`: the simulated hosts are alike.
@@ -79,14 +123,33 @@ fn of_this_process(name: &str) -> Result<usize> {
     Ok(number.context("no such field")?.parse()?)
 }
 
+/// The peak of the memory of the largest process that has ended, in bytes.
+pub(crate) fn largest_child() -> Result<usize> {
+    let kib = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
+    Ok(usize::try_from(kib)? * 1024)
+}
+
 /// What this work takes in a process of its own.
-pub(crate) fn of(cluster: &Cluster, work: &str, bytes: usize) -> Result<Weight> {
+pub(crate) fn of(
+    cluster: &Cluster,
+    files: Option<&Files>,
+    work: &str,
+    bytes: usize,
+) -> Result<Weight> {
     let mut command = Command::new(env::current_exe()?);
     command.arg("weigh").stdin(Stdio::null());
     for endpoint in cluster.endpoints() {
         command.arg("--endpoint").arg(endpoint);
     }
     command.args(["--work", work, "--bytes", &bytes.to_string()]);
+    if let Some(files) = files {
+        command
+            .arg("--ca")
+            .arg(&files.ca)
+            .arg("--key")
+            .arg(&files.key);
+        command.arg("--certificate").arg(&files.certificate);
+    }
     let told = command.output().context("cannot start this program")?;
     let errors = String::from_utf8_lossy(&told.stderr);
     ensure!(told.status.success(), "{work}: {errors}");

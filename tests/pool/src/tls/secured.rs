@@ -8,7 +8,7 @@ use userdata_etcd::{EtcdEngine, EtcdOptions, Login, Tls};
 
 use super::certificates::{Authority, Certificate};
 use crate::cluster::Cluster;
-use crate::rig::Rig;
+use crate::programs::Programs;
 
 /// A cluster that asks for certificates and knows users. `xen` and `agent` have the role for
 /// `/userdata/`, `other` has one for `/other/`; `agent` and `other` have the password `password`.
@@ -20,8 +20,8 @@ pub(crate) struct Secured {
 
 impl Secured {
     /// Starts it; the members' certificates are good for a server only.
-    pub(crate) fn start(rig: &Rig, options: &[&str]) -> Result<Self> {
-        let authority = Authority::new(&rig.scratch.join("tls"))?;
+    pub(crate) fn start(programs: &Programs, folder: &Path, options: &[&str]) -> Result<Self> {
+        let authority = Authority::new(&folder.join("tls"))?;
         let (server, root) = (authority.server()?, authority.client("root")?);
         let text = |path: &Path| path.display().to_string();
         let ca = text(&authority.certificate);
@@ -36,13 +36,13 @@ impl Secured {
             &key,
         ];
         all.extend(options);
-        let mut programs = rig.programs.clone();
+        let mut programs = programs.clone();
         programs.ctl_options = vec![
             format!("--cacert={ca}"),
             format!("--cert={}", text(&root.certificate)),
             format!("--key={}", text(&root.key)),
         ];
-        let cluster = Cluster::start(&programs, &rig.scratch, &all)?;
+        let cluster = Cluster::start(&programs, folder, &all)?;
         for line in [
             "user add root --no-password",
             "role add root",
