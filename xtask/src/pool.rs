@@ -44,7 +44,7 @@ pub(crate) enum Task {
         #[command(flatten)]
         source: Source,
     },
-    /// A cluster to play with: prints the files for `--pool`, and ends with Ctrl-C
+    /// A cluster to play with: prints functions for the shell, and ends with Ctrl-C
     Start {
         /// Debian's release that the packages are from
         #[arg(long, value_enum, default_value_t = Suite::V13)]

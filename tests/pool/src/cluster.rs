@@ -120,15 +120,18 @@ impl Cluster {
                     break;
                 };
                 let ended = running.try_wait()?;
-                ensure!(
-                    ended.is_none(),
-                    "a member ended: see {}/{}.log",
-                    self.folder.display(),
-                    member.name
-                );
+                if ended.is_some() {
+                    let log = self.folder.join(format!("{}.log", member.name));
+                    let log = fs::read_to_string(log).unwrap_or_default();
+                    let told = |line: &&str| {
+                        line.contains("\"level\":\"fatal\"") || line.contains("\"level\":\"panic\"")
+                    };
+                    let last = log.lines().find(told).unwrap_or_default();
+                    bail!("the member {} ended: {last}", member.name);
+                }
                 if self
                     .programs
-                    .ctl(&member.client_url(), &["get", "a"])
+                    .probe(&member.client_url(), &["get", "a"])
                     .is_ok()
                 {
                     break;
@@ -157,7 +160,7 @@ impl Cluster {
                     continue;
                 }
                 let asked = ["endpoint", "status", "--write-out=fields"];
-                let told = self.programs.ctl(&member.client_url(), &asked);
+                let told = self.programs.probe(&member.client_url(), &asked);
                 let told = told.unwrap_or_default();
                 let field = |name: &str| {
                     told.lines()

@@ -10,12 +10,11 @@ use crate::cluster::Cluster;
 use crate::host::{Host, uuid};
 use crate::rig::Rig;
 
-/// A damage: what is put where, and whether its value is empty.
+/// A damage to the record of a value.
 struct Damage {
     what: &'static str,
     kind: &'static str,
-    /// With the userid.
-    of_the_value: bool,
+    /// What is put there; `None` removes it.
     text: Option<&'static str>,
 }
 
@@ -23,25 +22,21 @@ const DAMAGES: &[Damage] = &[
     Damage {
         what: "a value of another digest",
         kind: "data",
-        of_the_value: true,
         text: Some("other bytes"),
     },
     Damage {
         what: "a value without bytes",
         kind: "data",
-        of_the_value: true,
         text: None,
     },
     Damage {
         what: "a value without a record",
         kind: "meta",
-        of_the_value: true,
         text: None,
     },
     Damage {
         what: "a record of a value that does not parse",
         kind: "meta",
-        of_the_value: true,
         text: Some("1 nonsense"),
     },
 ];
@@ -59,7 +54,8 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
             count += 1;
         }
     }
-    newer(&cluster, &host, uuid(count))?;
+    turn(&cluster, &host, uuid(count))?;
+    newer(&cluster, &host, uuid(count + 1))?;
     for key in ["/foreign", "/userdata/1/foreign"] {
         let value = cluster.ctl(&["get", "--print-value-only", key])?;
         ensure!(value.trim() == "stays", "{key} is gone");
@@ -76,10 +72,7 @@ fn one(
 ) -> Result<()> {
     let domain = host.create(uuid)?;
     host.store(domain, "value")?;
-    let mut key = format!("/userdata/1/{}/{uuid}", damage.kind);
-    if damage.of_the_value {
-        key.push_str("/agent");
-    }
+    let key = format!("/userdata/1/{}/{uuid}/agent", damage.kind);
     match damage.text {
         Some(text) => cluster.ctl(&["put", &key, text])?,
         None => cluster.ctl(&["del", &key])?,
@@ -92,7 +85,8 @@ fn one(
         _ => false,
     };
     ensure!(is_told, "{error:?}");
-    ensure!(text.contains("agent"), "the key is not named: {text}");
+    let names = text.contains("agent") && text.contains(&uuid.to_string());
+    ensure!(names, "the value is not named: {text}");
     if by_sweep {
         host.xen.destroy(domain.domid)?;
         let (options, mut sightings) = (SweepOptions::default(), Sightings::new());
@@ -106,6 +100,31 @@ fn one(
     }
     let left = cluster.ctl(&["get", "--prefix", "/userdata/", "--keys-only"])?;
     ensure!(!left.contains(&uuid.to_string()), "left: {left}");
+    Ok(())
+}
+
+/// A turn that does not parse hides the home, so no host removes the data. Domains beside it are
+/// swept.
+fn turn(cluster: &Cluster, host: &Host, uuid: userdata_core::Uuid) -> Result<()> {
+    let (domain, beside) = (host.create(uuid)?, host.create(crate::host::uuid(1000))?);
+    host.store(domain, "value")?;
+    host.store(beside, "value")?;
+    let key = format!("/userdata/1/turn/{uuid}");
+    cluster.ctl(&["put", &key, "1 nonsense"])?;
+    for told in [
+        host.store(domain, "new").map_err(Into::into),
+        host.value(domain).map(drop),
+    ] {
+        let text = format!("{:#}", told.err().context("the damage was not told")?);
+        ensure!(text.contains("is damaged") && text.contains(&key), "{text}");
+    }
+    host.xen.destroy(domain.domid)?;
+    host.xen.destroy(beside.domid)?;
+    let (options, mut sightings) = (SweepOptions::default(), Sightings::new());
+    let swept = host.facade.sweep(&options, &mut sightings, |_| {})?;
+    ensure!(swept.removed == 1, "{swept:?}");
+    let left = cluster.ctl(&["get", "--prefix", "/userdata/", "--keys-only"])?;
+    ensure!(left.contains(&key), "the damaged turn is gone");
     Ok(())
 }
 

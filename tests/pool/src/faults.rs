@@ -8,7 +8,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use hv_sim::{HostOptions, SimHost};
 use userdata_core::file_name::NameFormat;
 use userdata_core::store::{Durability, Expect};
 use userdata_core::{DomainKey, Version, WritableUserid};
@@ -18,7 +17,7 @@ use userdata_simulate::checker::{Checker, HostImage};
 use userdata_simulate::walk::{Action, Slot};
 
 use crate::cluster::{Cluster, MEMBERS};
-use crate::host::{Host, TIMEOUT, options, uuid};
+use crate::host::{Host, TIMEOUT, uuid};
 use crate::interrupt;
 use crate::recorder::{Recorded, Recorder};
 use crate::rig::{Rig, pause};
@@ -30,6 +29,9 @@ const USERIDS: u64 = 4;
 /// How many changes must be acknowledged.
 const CHANGES: usize = 1000;
 
+/// How many lines of a complaint are shown: the file of the history has the operations.
+const COMPLAINT: usize = 8;
+
 /// How far a call may go beyond its deadline.
 const LATE: Duration = Duration::from_millis(200);
 
@@ -40,62 +42,85 @@ const AGAIN: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// Makes faults, and returns the moments from which on a quorum lived again.
-type Faults = fn(&mut Cluster) -> Result<Vec<Instant>>;
+type Faults = fn(&mut Scene<'_>) -> Result<Vec<Instant>>;
+
+/// The cluster, and those that use it.
+struct Scene<'a> {
+    cluster: Cluster,
+    host: &'a Host,
+    slots: &'a [Slot],
+    recorder: &'a Recorder,
+    /// Whether the clients begin no further call.
+    held: &'a AtomicBool,
+}
 
 pub(crate) fn leader_killed(rig: &Rig) -> Result<String> {
-    trial(rig, |cluster| {
-        let leader = cluster.leader()?;
-        cluster.kill(leader)?;
+    trial(rig, |scene| {
+        let leader = scene.cluster.leader()?;
+        scene.cluster.kill(leader)?;
         let died = Instant::now();
         pause(Duration::from_secs(4))?;
-        cluster.restart(leader)?;
-        cluster.wait_until_all_answer()?;
+        scene.cluster.restart(leader)?;
+        scene.cluster.wait_until_all_answer()?;
         Ok(vec![died])
     })
 }
 
 pub(crate) fn leader_and_a_follower_killed(rig: &Rig) -> Result<String> {
-    trial(rig, |cluster| {
-        let leader = cluster.leader()?;
-        killed_for(cluster, &[leader, (leader + 1) % MEMBERS], 6)
+    trial(rig, |scene| {
+        let leader = scene.cluster.leader()?;
+        killed_for(&mut scene.cluster, &[leader, (leader + 1) % MEMBERS], 6)
     })
 }
 
 pub(crate) fn both_followers_killed(rig: &Rig) -> Result<String> {
-    trial(rig, |cluster| {
-        let leader = cluster.leader()?;
+    trial(rig, |scene| {
+        let leader = scene.cluster.leader()?;
         let followers = [(leader + 1) % MEMBERS, (leader + 2) % MEMBERS];
-        killed_for(cluster, &followers, 4)
+        for follower in followers {
+            scene.cluster.kill(follower)?;
+        }
+        pause(Duration::from_secs(4))?;
+        // What the leader took alone may be made now. Each value is read before it is replaced.
+        scene.held.store(true, Ordering::SeqCst);
+        pause(TIMEOUT + LATE)?;
+        for follower in followers {
+            scene.cluster.restart(follower)?;
+        }
+        scene.cluster.wait_until_all_answer()?;
+        scene.read_through_each_member()?;
+        scene.held.store(false, Ordering::SeqCst);
+        Ok(vec![Instant::now()])
     })
 }
 
 pub(crate) fn all_killed(rig: &Rig) -> Result<String> {
-    trial(rig, |cluster| killed_for(cluster, &[0, 1, 2], 3))
+    trial(rig, |scene| killed_for(&mut scene.cluster, &[0, 1, 2], 3))
 }
 
 pub(crate) fn three_leaders_killed(rig: &Rig) -> Result<String> {
-    trial(rig, |cluster| {
+    trial(rig, |scene| {
         let mut died = Vec::new();
         for _ in 0..3 {
-            let leader = cluster.leader()?;
-            cluster.kill(leader)?;
+            let leader = scene.cluster.leader()?;
+            scene.cluster.kill(leader)?;
             died.push(Instant::now());
             pause(Duration::from_secs(3))?;
-            cluster.restart(leader)?;
-            cluster.wait_until_all_answer()?;
+            scene.cluster.restart(leader)?;
+            scene.cluster.wait_until_all_answer()?;
         }
         Ok(died)
     })
 }
 
 pub(crate) fn leader_stopped(rig: &Rig) -> Result<String> {
-    trial(rig, |cluster| {
-        let leader = cluster.leader()?;
-        cluster.stop(leader)?;
+    trial(rig, |scene| {
+        let leader = scene.cluster.leader()?;
+        scene.cluster.stop(leader)?;
         let stopped = Instant::now();
         pause(Duration::from_secs(6))?;
-        cluster.go_on(leader)?;
-        cluster.wait_until_all_answer()?;
+        scene.cluster.go_on(leader)?;
+        scene.cluster.wait_until_all_answer()?;
         Ok(vec![stopped])
     })
 }
@@ -114,15 +139,8 @@ fn killed_for(cluster: &mut Cluster, members: &[usize], seconds: u64) -> Result<
 
 /// Runs the clients, makes the faults, and judges what was seen.
 fn trial(rig: &Rig, faults: Faults) -> Result<String> {
-    let mut cluster = rig.cluster()?;
-    let endpoints = cluster.endpoints();
-    let host = Host::of(
-        &endpoints,
-        "a",
-        SimHost::new(HostOptions::new(1)),
-        options(),
-    )?;
-    host.pool.join().context("cannot join")?;
+    let cluster = rig.cluster()?;
+    let host = Host::joined(&cluster, "a")?;
     let domains = (0..DOMAINS)
         .map(|number| host.create(uuid(number)))
         .collect::<Result<Vec<_>>>()?;
@@ -130,44 +148,63 @@ fn trial(rig: &Rig, faults: Faults) -> Result<String> {
         host: host.xen.state(),
         tree: Tree::default(),
     };
-    let slots = slots(&domains)?;
-    let recorder = Recorder::default();
-    let ended = AtomicBool::new(false);
+    let clients = (0..CLIENTS)
+        .map(|_| host.client(&cluster.endpoints()))
+        .collect::<Result<Vec<_>>>()?;
+    let (slots, recorder) = (slots(&domains)?, Recorder::default());
+    let (ended, held) = (AtomicBool::new(false), AtomicBool::new(false));
+    let mut scene = Scene {
+        cluster,
+        host: &host,
+        slots: &slots,
+        recorder: &recorder,
+        held: &held,
+    };
     let moments = thread::scope(|scope| {
-        for number in 0..CLIENTS {
-            // Not on the thread of the client, so that every failure is seen here.
-            let client = host.client(&endpoints);
-            let (slots, recorder, ended) = (&slots, &recorder, &ended);
-            scope.spawn(move || match client {
-                Ok(client) => work(number, &client, slots, recorder, ended),
-                Err(_) => ended.store(true, Ordering::SeqCst),
-            });
+        for (number, client) in (0..).zip(&clients) {
+            let (slots, recorder, ended, held) = (&slots, &recorder, &ended, &held);
+            scope.spawn(move || work(number, client, slots, recorder, ended, held));
         }
-        let moments = disturb(&mut cluster, faults, &recorder);
+        let moments = scene.disturb(faults);
         ended.store(true, Ordering::SeqCst);
         moments
     })?;
-    read_through_each_member(&cluster, &host, &slots, &recorder)?;
+    scene.read_through_each_member()?;
     let recorded = recorder.into_recorded();
     fs::write(rig.kept("history"), recorded.history.to_string())?;
     judge(&recorded, &before, &moments)
 }
 
-/// Lets the clients work, makes the faults, and lets them work on.
-fn disturb(cluster: &mut Cluster, faults: Faults, recorder: &Recorder) -> Result<Vec<Instant>> {
-    pause(Duration::from_secs(1))?;
-    let moments = faults(cluster)?;
-    pause(AGAIN)?;
-    let started = Instant::now();
-    while recorder.acknowledged() < CHANGES {
-        ensure!(
-            started.elapsed() < LONGEST,
-            "only {} changes were acknowledged",
-            recorder.acknowledged()
-        );
-        pause(Duration::from_millis(100))?;
+impl Scene<'_> {
+    /// Lets the clients work, makes the faults, and lets them work on.
+    fn disturb(&mut self, faults: Faults) -> Result<Vec<Instant>> {
+        pause(Duration::from_secs(1))?;
+        let moments = faults(self)?;
+        pause(AGAIN)?;
+        let started = Instant::now();
+        while self.recorder.acknowledged() < CHANGES {
+            ensure!(
+                started.elapsed() < LONGEST,
+                "only {} changes were acknowledged",
+                self.recorder.acknowledged()
+            );
+            pause(Duration::from_millis(100))?;
+        }
+        Ok(moments)
     }
-    Ok(moments)
+
+    /// Reads each value through each member.
+    fn read_through_each_member(&self) -> Result<()> {
+        for endpoint in self.cluster.endpoints() {
+            let reader = self.host.client(&[endpoint])?;
+            let mut client = self.recorder.client();
+            for slot in self.slots {
+                let slot = slot.clone();
+                client.perform(&reader, Action::Retrieve { slot });
+            }
+        }
+        Ok(())
+    }
 }
 
 fn slots(domains: &[DomainKey]) -> Result<Vec<Slot>> {
@@ -182,12 +219,22 @@ fn slots(domains: &[DomainKey]) -> Result<Vec<Slot>> {
 }
 
 /// What one client does until the trial ends.
-fn work(number: u64, host: &Host, slots: &[Slot], recorder: &Recorder, ended: &AtomicBool) {
+fn work(
+    number: u64,
+    host: &Host,
+    slots: &[Slot],
+    recorder: &Recorder,
+    ended: &AtomicBool,
+    held: &AtomicBool,
+) {
     let (mut random, mut client) = (Random::new(number), recorder.client());
     let mut last: Vec<Option<Vec<u8>>> = vec![None; slots.len()];
     for count in 0_u64.. {
         if ended.load(Ordering::SeqCst) || interrupt::came() {
             return;
+        }
+        while held.load(Ordering::SeqCst) && !ended.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(1));
         }
         let at = usize::try_from(random.below(slots.len() as u128)).unwrap_or_default();
         let (Some(slot), Some(last)) = (slots.get(at), last.get_mut(at)) else {
@@ -220,24 +267,6 @@ fn work(number: u64, host: &Host, slots: &[Slot], recorder: &Recorder, ended: &A
     }
 }
 
-/// Reads each value through each member, as calls that come after all others.
-fn read_through_each_member(
-    cluster: &Cluster,
-    host: &Host,
-    slots: &[Slot],
-    recorder: &Recorder,
-) -> Result<()> {
-    for endpoint in cluster.endpoints() {
-        let reader = host.client(&[endpoint])?;
-        let mut client = recorder.client();
-        for slot in slots {
-            let slot = slot.clone();
-            client.perform(&reader, Action::Retrieve { slot });
-        }
-    }
-    Ok(())
-}
-
 fn judge(recorded: &Recorded, before: &HostImage, moments: &[Instant]) -> Result<String> {
     let checker = Checker {
         history: &recorded.history,
@@ -250,7 +279,9 @@ fn judge(recorded: &Recorded, before: &HostImage, moments: &[Instant]) -> Result
     let checked = checker.check().context("the history is malformed")?;
     let mut problems = String::new();
     for complaint in &checked.complaints {
-        writeln!(problems, "{complaint}")?;
+        let text = complaint.to_string();
+        let lines: Vec<&str> = text.lines().take(COMPLAINT).collect();
+        writeln!(problems, "{}", lines.join("\n"))?;
     }
     if let Some(unexpected) = &recorded.unexpected {
         writeln!(problems, "unexpected: {unexpected}")?;
@@ -305,6 +336,7 @@ fn longest_wait(acknowledged: &[Instant], moments: &[Instant]) -> Option<Duratio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hv_sim::{HostOptions, SimHost};
     use userdata_core::Value;
     use userdata_simulate::history::{Event, Invocation, OperationId, ProcessId, Response};
     use userdata_simulate::walk::Report;

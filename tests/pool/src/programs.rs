@@ -37,9 +37,20 @@ impl Programs {
 
     /// Asks `etcdctl`, with these endpoints, and returns what it printed.
     pub(crate) fn ctl(&self, endpoints: &str, args: &[&str]) -> Result<String> {
+        let patient = ["--dial-timeout=30s", "--command-timeout=30s"];
+        self.ask(endpoints, &patient, args)
+    }
+
+    /// The same of a member that may not answer.
+    pub(crate) fn probe(&self, endpoint: &str, args: &[&str]) -> Result<String> {
+        let short = ["--dial-timeout=1s", "--command-timeout=2s"];
+        self.ask(endpoint, &short, args)
+    }
+
+    fn ask(&self, endpoints: &str, timeouts: &[&str], args: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.etcdctl);
         command.env("ETCDCTL_API", "3").stdin(Stdio::null());
-        command.args(["--dial-timeout=1s", "--command-timeout=2s"]);
+        command.args(timeouts);
         command.args(&self.ctl_options);
         let told = command.arg("--endpoints").arg(endpoints).args(args);
         let told = told.output().context("cannot run etcdctl")?;

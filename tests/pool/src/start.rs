@@ -14,7 +14,7 @@ use crate::interrupt;
 /// The hosts for which a file is made.
 const HOSTS: [&str; 2] = ["a", "b"];
 
-/// Prints a file for each host, and waits for Ctrl-C.
+/// Prints for each host a function of the shell that is the command there, and waits for Ctrl-C.
 pub(crate) fn until_interrupted(cluster: &Cluster, folder: &Path) -> Result<()> {
     let mut out = io::stdout();
     writeln!(
@@ -29,7 +29,13 @@ pub(crate) fn until_interrupted(cluster: &Cluster, folder: &Path) -> Result<()> 
             &file,
             format!("endpoints = {endpoints:?}\nhost = \"{host}\"\n"),
         )?;
-        writeln!(out, "host {host}: --pool {}", file.display())?;
+        let hypervisor = folder.join(format!("{host}.json"));
+        writeln!(
+            out,
+            "{host}() {{ userdata --pool {} --hypervisor sim:{} \"$@\"; }}",
+            file.display(),
+            hypervisor.display()
+        )?;
     }
     writeln!(out, "etcdctl --endpoints {}", cluster.endpoints().join(","))?;
     out.flush()?;
