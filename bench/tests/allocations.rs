@@ -18,18 +18,20 @@ fn a_retrieve_into_a_buffer_allocates_nothing() {
     let (owner, boot) = ("host-1".parse().unwrap(), "boot-1".parse().unwrap());
     let flat = FileStore::open(&flat).unwrap();
     let tree = FileStore::open_tree(&tree, &owner, &boot).unwrap();
-    let least = [flat, tree].map(least_allocations);
+    let least = [flat, tree].map(|store| least_allocations(store).unwrap());
     std::fs::remove_dir_all(&path).unwrap();
     assert_eq!(least, [Some(0), Some(0)]);
 }
 
 /// The least number of allocations of many retrieves: the test's own thread may allocate meanwhile.
-fn least_allocations(store: FileStore<OsDirectory>) -> Option<usize> {
+fn least_allocations(
+    store: FileStore<OsDirectory>,
+) -> Result<Option<usize>, Box<dyn std::error::Error>> {
     let host = SimHost::new(HostOptions::new(1));
-    let domain = host.create(NewDomain::new()).unwrap();
+    let domain = host.create(NewDomain::new())?;
     let userdata = Userdata::new(host, store);
-    let userid = WritableUserid::new("agent").unwrap();
-    userdata.store(domain, &userid, &[7; 4096]).unwrap();
+    let userid = WritableUserid::new("agent")?;
+    userdata.store(domain, &userid, &[7; 4096])?;
     let mut buffer = vec![0; 4097];
     let allocations = (0..100).map(|_| {
         let region = Region::new(ALLOCATOR);
@@ -39,6 +41,6 @@ fn least_allocations(store: FileStore<OsDirectory>) -> Option<usize> {
         change.allocations + change.reallocations
     });
     let least = allocations.min();
-    assert_eq!(buffer[..4096], [7; 4096]);
-    least
+    assert!(buffer.starts_with(&[7; 4096]));
+    Ok(least)
 }
