@@ -148,6 +148,8 @@ impl Named for Vec<userdata_core::store::Entry> {}
 
 impl Named for Vec<FileName> {}
 
+impl Named for Vec<crate::listing::Ending> {}
+
 impl Named for crate::transfer::Plan {}
 
 impl<D: Directory> Named for crate::marker::HeldMarker<D> {}
