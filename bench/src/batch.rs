@@ -1,6 +1,7 @@
-//! Many durable values of one domain, stored in one batch and one by one.
+//! Many durable values, of one domain and of many, stored in one batch and one by one.
 
 use std::fmt;
+use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -13,15 +14,16 @@ use userdata_core::Store as _;
 use userdata_core::value::NonEmpty;
 use userdata_fs::{FileStore, OsDirectory};
 
+use crate::batch_of_domains::Domains;
 use crate::crowd::Crowd;
 use crate::limit::{Bound, Limit};
 use crate::place::Place;
 use crate::series::Series;
 
 /// How many values are stored.
-const VALUES: usize = 1000;
+pub(crate) const VALUES: usize = 1000;
 /// The size of each in bytes.
-const VALUE_LEN: usize = 4096;
+pub(crate) const VALUE_LEN: usize = 4096;
 /// The least ratio of the time of single stores to that of a batch, for values that are new.
 const RATIO: f64 = 15.0;
 
@@ -38,6 +40,14 @@ pub struct BatchMeasured {
     pub replaced_singly: Series,
     /// Values that replace others, in a batch.
     pub replaced_in_batch: Series,
+    /// A value of each of many domains, replaced one by one.
+    pub domains_singly: Series,
+    /// The same in a batch.
+    pub domains_in_batch: Series,
+    /// The same in a tree, one by one.
+    pub tree_singly: Series,
+    /// The same in a tree, in a batch.
+    pub tree_in_batch: Series,
 }
 
 /// Measures single stores and batches by turns.
@@ -46,17 +56,28 @@ pub struct BatchMeasured {
 ///
 /// When a store fails.
 pub fn measure(place: &Place, rounds: usize) -> Result<BatchMeasured> {
-    let store = FileStore::open(place.with_others(0)?)?;
+    let path = place.with_others(0)?;
+    let store = FileStore::open(&path)?;
+    let (flat, tree) = (path.join("domains"), path.join("tree"));
+    fs::create_dir(&flat)?;
+    let (flat, tree) = (Domains::flat(&flat)?, Domains::tree(&tree)?);
+    // The values that the first round replaces.
+    flat.in_batch(u8::MAX)?;
+    tree.in_batch(u8::MAX)?;
     let mut measured = BatchMeasured {
         file_system: place.name.clone(),
         new_singly: Series::default(),
         new_in_batch: Series::default(),
         replaced_singly: Series::default(),
         replaced_in_batch: Series::default(),
+        domains_singly: Series::default(),
+        domains_in_batch: Series::default(),
+        tree_singly: Series::default(),
+        tree_in_batch: Series::default(),
     };
     let values = Values::new(&store)?;
     for round in 0..rounds {
-        let mut seed = u8::try_from(round * 4 % 200)?;
+        let mut seed = u8::try_from(round * 8 % 200)?;
         let mut next = || {
             seed += 1;
             seed
@@ -67,6 +88,10 @@ pub fn measure(place: &Place, rounds: usize) -> Result<BatchMeasured> {
         values.clear()?;
         measured.new_in_batch.0.push(values.in_batch(next())?);
         measured.replaced_singly.0.push(values.singly(next())?);
+        measured.domains_singly.0.push(flat.singly(next())?);
+        measured.domains_in_batch.0.push(flat.in_batch(next())?);
+        measured.tree_singly.0.push(tree.singly(next())?);
+        measured.tree_in_batch.0.push(tree.in_batch(next())?);
     }
     values.clear()?;
     Ok(measured)
@@ -170,6 +195,16 @@ impl fmt::Display for BatchMeasured {
                 "replaced values",
                 &self.replaced_singly,
                 &self.replaced_in_batch,
+            ),
+            (
+                "replaced, a domain each",
+                &self.domains_singly,
+                &self.domains_in_batch,
+            ),
+            (
+                "replaced, a domain each, tree",
+                &self.tree_singly,
+                &self.tree_in_batch,
             ),
         ] {
             let ratio = shown(&singly.over(batch));

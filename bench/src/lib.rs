@@ -9,6 +9,7 @@
 
 pub mod bare;
 pub mod batch;
+mod batch_of_domains;
 pub mod case;
 pub mod chart;
 pub mod counts;

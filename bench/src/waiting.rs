@@ -1,13 +1,14 @@
-//! How long a lock is waited for by 2, 16 and 64 that compete for it as processes do: each has a
-//! store that was opened separately, so no two of them share a line.
+//! How long 2, 16 and 64 processes that compete for a lock wait for it.
 
+use std::env;
 use std::fmt;
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
-use std::sync::Barrier;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, ensure};
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
@@ -77,28 +78,54 @@ pub fn measure(place: &Place, rounds: usize) -> Result<WaitingMeasured> {
     })
 }
 
-/// The time of each store; `None` if it ended at its timeout.
-fn round(path: &Path, waiting: usize) -> Result<Vec<Option<Duration>>> {
-    let start = Barrier::new(waiting);
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..waiting)
-            .map(|_| scope.spawn(|| store_again_and_again(path, &start)))
-            .collect();
-        let mut all = Vec::new();
-        for one in threads {
-            all.extend(one.join().map_err(|_| anyhow!("a thread panicked"))??);
-        }
-        Ok(all)
-    })
+/// The time of each store in microseconds; `None` if it ended at its timeout.
+type Waits = Vec<Option<u64>>;
+
+/// Starts the processes, lets all of them begin when the last one is ready, and reads their waits.
+fn round(path: &Path, waiting: usize) -> Result<Waits> {
+    let program = env::current_exe()?.with_file_name("userdata-bench-wait");
+    let mut processes = Vec::with_capacity(waiting);
+    for _ in 0..waiting {
+        let started = Command::new(&program)
+            .arg(path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        processes.push(started.with_context(|| format!("cannot start {}", program.display()))?);
+    }
+    for process in &mut processes {
+        let output = process.stdout.as_mut().context("no output")?;
+        output.read_exact(&mut [0])?;
+    }
+    for process in &mut processes {
+        // It begins when its input ends.
+        drop(process.stdin.take());
+    }
+    let mut all = Waits::new();
+    for process in processes {
+        let output = process.wait_with_output()?;
+        ensure!(output.status.success(), "a process failed");
+        let waits: Waits = serde_json::from_slice(&output.stdout)?;
+        all.extend(waits);
+    }
+    Ok(all)
 }
 
-fn store_again_and_again(path: &Path, start: &Barrier) -> Result<Vec<Option<Duration>>> {
-    let store = FileStore::open(path);
+/// What each of the processes does: says that it is ready, waits until its input ends, stores again
+/// and again, and writes its waits.
+///
+/// # Errors
+///
+/// When a store fails for another reason than its timeout.
+pub fn wait_in_process(path: &Path) -> Result<()> {
+    let store = FileStore::open(path)?;
     let domain = Crowd::key(0)?;
     let userid = WritableUserid::new("xl")?;
-    start.wait();
-    let store = store?;
-    let mut waits = Vec::new();
+    let mut output = io::stdout().lock();
+    output.write_all(b".")?;
+    output.flush()?;
+    io::stdin().read_to_end(&mut Vec::new())?;
+    let mut waits = Waits::new();
     for _ in 0..STORES {
         let op = Op::Put {
             userid: &userid,
@@ -112,18 +139,20 @@ fn store_again_and_again(path: &Path, start: &Barrier) -> Result<Vec<Option<Dura
             Ok(())
         };
         match store.change(&domain, TIMEOUT, &mut admit, &[op]) {
-            Ok(_) => waits.push(Some(begun.elapsed())),
+            Ok(_) => waits.push(Some(u64::try_from(begun.elapsed().as_micros())?)),
             Err(error) if error.is_busy() => waits.push(None),
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(waits)
+    serde_json::to_writer(&mut output, &waits)?;
+    Ok(())
 }
 
 impl Spread {
-    fn of(waiting: usize, all: Vec<Option<Duration>>) -> Self {
+    fn of(waiting: usize, all: Waits) -> Self {
         let stores = all.len();
-        let mut waits: Vec<Duration> = all.into_iter().flatten().collect();
+        let waits = all.into_iter().flatten().map(Duration::from_micros);
+        let mut waits: Vec<Duration> = waits.collect();
         waits.sort_unstable();
         let below = |part: f64| {
             let at = (waits.len() as f64 * part) as usize;
@@ -180,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_spread_counts_timeouts_and_sorts_the_waits() {
-        let waits = (1..=100).rev().map(|ms| Some(Duration::from_millis(ms)));
+        let waits = (1..=100).rev().map(|ms| Some(ms * 1000));
         let spread = Spread::of(2, waits.chain([None]).collect());
         assert_eq!((spread.stores, spread.timeouts), (101, 1));
         let figures = [spread.median_ms, spread.ninth_decile_ms, spread.longest_ms];

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod actor;
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod broken_lock;
 #[cfg(test)]
 mod changed_while_read;

@@ -35,8 +35,17 @@ impl Output {
         document: &impl Serialize,
         text: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
+        self.show_either(|| document, text)
+    }
+
+    /// The same for a document that is large, so that it is made only if it is written.
+    pub(crate) fn show_either<D: Serialize>(
+        self,
+        document: impl FnOnce() -> D,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
         if self.json {
-            self.write(&json(document)?)
+            self.write(&json(&document())?)
         } else {
             self.write(text().as_bytes())
         }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::{DomainKey, Userid, Value};
 
-pub use change::{Clash, Cleared, Done, Expect, Keep, Op, Put, Reclaimed, StoredAll};
+pub use change::{Clash, Cleared, Done, Expect, Keep, Op, Put, PutEach, Reclaimed, StoredAll};
 pub use durability::Durability;
 pub use error::{Operation, StoreError, StoreErrorKind};
 pub use home::{Attempt, AttemptError, Home, HostName, HostNameError, Stage};
@@ -40,6 +40,9 @@ pub type Admit<'a> = &'a mut dyn FnMut(&State) -> Result<(), Refused>;
 /// The same decision for one of many domains. It returns which data stays, because the caller only
 /// finds this out at that moment.
 pub type AdmitEach<'a> = &'a mut dyn FnMut(&DomainKey, &State) -> Result<Keep, Refused>;
+
+/// The same decision as [`Admit`] for one of many domains.
+pub type AdmitPut<'a> = &'a mut dyn FnMut(&DomainKey, &State) -> Result<(), Refused>;
 
 /// Receives the result for each of many domains that are cleared. If it breaks, the remaining
 /// domains are left alone.
@@ -131,6 +134,27 @@ pub trait Store: Send + Sync {
         admit: Admit<'_>,
         ops: &[Op<'_>],
     ) -> Result<Vec<Done>, StoreError>;
+
+    /// Puts values for many domains, and replaces what is there: for each domain as by a change of
+    /// its own with one [`Op::PutAll`], with a timeout of its own. Returns the result for each
+    /// domain, in order. If a domain is named twice, the later values are put later.
+    ///
+    /// An engine in which several durable changes cost less together has a method of its own. It
+    /// may keep one domain locked while it changes others, but waits for none meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::change`]. An error with one domain does not affect the others.
+    fn put_each(
+        &self,
+        puts: &[PutEach<'_>],
+        timeout: Duration,
+        durability: Durability,
+        admit: AdmitPut<'_>,
+    ) -> Vec<Result<StoredAll, StoreError>> {
+        let alone = |put: &PutEach<'_>| put.put_alone(self, timeout, durability, admit);
+        puts.iter().map(alone).collect()
+    }
 
     /// Passes each incarnation of a domain that has any record to `each`, once and in order, until
     /// it breaks. Only names are read. A record that is stored or removed meanwhile may or may not
@@ -345,6 +369,15 @@ macro_rules! forward {
                 ops: &[Op<'_>],
             ) -> Result<Vec<Done>, StoreError> {
                 (**self).change(domain, timeout, admit, ops)
+            }
+            fn put_each(
+                &self,
+                puts: &[PutEach<'_>],
+                timeout: Duration,
+                durability: Durability,
+                admit: AdmitPut<'_>,
+            ) -> Vec<Result<StoredAll, StoreError>> {
+                (**self).put_each(puts, timeout, durability, admit)
             }
             fn owners(
                 &self,

@@ -9,6 +9,7 @@ use userdata_core::store::{
 };
 
 use crate::failure::kind_of;
+use crate::listing::{Ending, ending, in_order};
 use crate::lock::HeldLock;
 use crate::{Directory, Errno, LockMode};
 
@@ -24,32 +25,36 @@ impl<D: Directory> HeldLock<'_, D> {
         if let Some(cleared) = self.clear_whole(keep, durability, marker)? {
             return Ok(cleared);
         }
-        let names = self.store().names_of(self.domain())?;
-        self.clear_names(names, keep, durability, marker)
+        let endings = self.store().endings_of(self.domain())?;
+        self.clear_endings(endings, keep, durability, marker)
     }
 
-    /// The same for the files of these names, which are the domain's own.
-    pub(crate) fn clear_names(
+    /// The same for the domain's files with these endings.
+    pub(crate) fn clear_endings(
         &mut self,
-        mut names: Vec<FileName>,
+        mut endings: Vec<Ending>,
         keep: Keep,
         durability: Durability,
         marker: Option<&FileName>,
     ) -> Result<Cleared, StoreError> {
         self.check()?;
-        names.extend(self.moved().cloned());
-        names.sort();
-        names.dedup();
+        endings.extend(self.moved().map(ending));
+        endings.sort_unstable_by(in_order);
+        endings.dedup();
         let mut cleared = Cleared::default();
         cleared.durability = durability;
-        for name in names {
+        for (kind, userid) in endings {
+            // Every file that was found has a name.
+            let Ok(name) = FileName::of(self.store().format, kind, self.domain(), &userid) else {
+                continue;
+            };
             if name == *self.name() || marker == Some(&name) || self.stays(keep, &name) {
                 continue;
             }
             match self.remove(&name) {
-                Ok(true) => match name.kind() {
-                    Kind::Data => cleared.removed.push(name.userid()),
-                    kind => cleared.others.push(Record::new(kind, name.userid())),
+                Ok(true) => match kind {
+                    Kind::Data => cleared.removed.push(userid),
+                    kind => cleared.others.push(Record::new(kind, userid)),
                 },
                 Ok(false) => {}
                 Err(error) => cleared.failed.push(error),

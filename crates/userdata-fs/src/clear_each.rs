@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use userdata_core::DomainKey;
-use userdata_core::Userid;
-use userdata_core::file_name::{FileName, Kind, NameFormat};
+use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::store::{
     AdmitEach, Cleared, Done, Durability, EachCleared, Keep, Op, Record, Refused, State,
     StoreError, StoreErrorKind,
 };
 
 use crate::free::Removal;
+use crate::listing::Ending;
 use crate::lock::{Cleaning, HeldLock};
 use crate::marker::{Mark, mark_of};
 use crate::moved::Substitute;
@@ -51,13 +51,13 @@ impl ClearEach {
             let alone = names.domains == 0;
             let (round, later) = rest.split_at(if alone { 1 } else { names.domains });
             for (place, domain) in round.iter().enumerate() {
-                let names = match store.format {
+                let endings = match store.format {
                     // They are read under the lock.
                     NameFormat::Tree => None,
-                    _ if alone => Some(store.names_of(domain)?),
-                    _ => Some(named(store.format, domain, names.of(place))),
+                    _ if alone => Some(store.endings_of(domain)?),
+                    _ => Some(names.of(place).cloned().collect()),
                 };
-                let cleared = self.clear(store, domain, names, admit);
+                let cleared = self.clear(store, domain, endings, admit);
                 let cleared = store.named(domain, cleared);
                 if each(domain, cleared).is_break() {
                     return Ok(());
@@ -72,7 +72,7 @@ impl ClearEach {
         &self,
         store: &FileStore<D>,
         domain: &DomainKey,
-        names: Option<Vec<FileName>>,
+        endings: Option<Vec<Ending>>,
         admit: AdmitEach<'_>,
     ) -> Result<Cleared, StoreError> {
         let timeout = Timeout::start(&*store.directory, self.timeout);
@@ -91,8 +91,8 @@ impl ClearEach {
                 Ok(())
             })
         });
-        let cleared = admitted.and_then(|()| match names {
-            Some(names) => lock.clear_names(names, keep, self.durability, None),
+        let cleared = admitted.and_then(|()| match endings {
+            Some(endings) => lock.clear_endings(endings, keep, self.durability, None),
             None => lock.clear(keep, self.durability, None),
         });
         let mut cleared = match cleared {
@@ -181,16 +181,4 @@ fn record(name: &FileName) -> Record {
 
 fn is_no_space(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::NoSpace(_))
-}
-
-/// The names of a domain's files, in order.
-fn named<'a>(
-    format: NameFormat,
-    domain: &DomainKey,
-    endings: impl Iterator<Item = &'a (Kind, Userid)>,
-) -> Vec<FileName> {
-    let of = |(kind, userid): &(Kind, Userid)| FileName::of(format, *kind, domain, userid).ok();
-    let mut names: Vec<FileName> = endings.filter_map(of).collect();
-    names.sort();
-    names
 }

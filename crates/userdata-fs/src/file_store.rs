@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use userdata_core::file_name::{FileName, NameFormat};
 use userdata_core::store::{
-    Admit, AdmitBoth, AdmitEach, ClosingMark, Done, Durability, EachCleared, Entry, Found, Op,
-    Operation, Owned, Reclaimed, State, StoreError, StoreErrorKind, Transfer, Transferred,
+    Admit, AdmitBoth, AdmitEach, AdmitPut, ClosingMark, Done, Durability, EachCleared, Entry,
+    Found, Op, Operation, Owned, PutEach, Reclaimed, State, StoreError, StoreErrorKind, StoredAll,
+    Transfer, Transferred,
 };
 use userdata_core::{DomainKey, Store, Userid, Value};
 
@@ -204,13 +205,12 @@ impl<D: Directory> Store for FileStore<D> {
         userid: &Userid,
         buffer: &mut [u8],
     ) -> Result<Option<usize>, StoreError> {
-        if let Layout::Tree(_) = self.layout {
-            let value = self.get(domain, userid)?;
-            let copied = value.map(|value| value.copy_to(buffer)).transpose();
-            return copied
-                .map_err(|kind| StoreError::new(Operation::Read, userid.as_bytes(), kind));
-        }
-        let size = self.read_into(domain, userid, buffer)?;
+        let size = match &self.layout {
+            Layout::Tree(tree) => {
+                self.named(domain, self.get_into_in(tree, domain, userid, buffer))
+            }
+            _ => self.read_into(domain, userid, buffer),
+        }?;
         if size.is_none() {
             self.check_place(Operation::Read, userid.as_bytes())?;
         }
@@ -270,6 +270,16 @@ impl<D: Directory> Store for FileStore<D> {
                 .collect()
         });
         self.named(domain, lock.release(done, note_in_cleared))
+    }
+
+    fn put_each(
+        &self,
+        puts: &[PutEach<'_>],
+        timeout: Duration,
+        durability: Durability,
+        admit: AdmitPut<'_>,
+    ) -> Vec<Result<StoredAll, StoreError>> {
+        self.put_for_each(puts, timeout, durability, admit)
     }
 
     fn owners(&self, each: &mut dyn FnMut(Owned) -> ControlFlow<()>) -> Result<(), StoreError> {

@@ -92,7 +92,7 @@ impl<D: Directory> FileStore<D> {
     ) -> Result<T, StoreError> {
         match (&self.layout, result) {
             (Layout::Tree(_), Ok(mut value)) => {
-                value.name_within(&domain.to_string());
+                value.name_within(domain);
                 Ok(value)
             }
             (Layout::Tree(_), Err(error)) => Err(named_within(error, &domain.to_string())),
@@ -112,38 +112,39 @@ pub(crate) fn named_within(error: StoreError, directory: &str) -> StoreError {
 
 /// A result that may have errors in it.
 pub(crate) trait Named {
-    /// Names the files in its errors as files in this directory.
-    fn name_within(&mut self, directory: &str) {
-        let _ = directory;
+    /// Names the files in its errors as files in the directory of this domain.
+    fn name_within(&mut self, domain: &DomainKey) {
+        let _ = domain;
     }
 }
 
 impl Named for () {}
 
-fn name_all(errors: &mut Vec<StoreError>, directory: &str) {
+fn name_all(errors: &mut Vec<StoreError>, domain: &DomainKey) {
+    let directory = domain.to_string();
     let named = errors.drain(..);
-    let named = named.map(|error| named_within(error, directory));
+    let named = named.map(|error| named_within(error, &directory));
     *errors = named.collect();
 }
 
 impl Named for Cleared {
-    fn name_within(&mut self, directory: &str) {
-        name_all(&mut self.failed, directory);
+    fn name_within(&mut self, domain: &DomainKey) {
+        name_all(&mut self.failed, domain);
     }
 }
 
 impl Named for StoredAll {
-    fn name_within(&mut self, directory: &str) {
-        name_all(&mut self.failed, directory);
+    fn name_within(&mut self, domain: &DomainKey) {
+        name_all(&mut self.failed, domain);
     }
 }
 
 impl Named for Vec<Done> {
-    fn name_within(&mut self, directory: &str) {
+    fn name_within(&mut self, domain: &DomainKey) {
         for done in self {
             match done {
-                Done::Cleared(cleared) => cleared.name_within(directory),
-                Done::StoredAll(stored) => stored.name_within(directory),
+                Done::Cleared(cleared) => cleared.name_within(domain),
+                Done::StoredAll(stored) => stored.name_within(domain),
                 _ => {}
             }
         }
@@ -155,6 +156,8 @@ impl<T> Named for Option<T> {}
 impl Named for Vec<userdata_core::store::Entry> {}
 
 impl Named for Vec<FileName> {}
+
+impl Named for Vec<crate::listing::Ending> {}
 
 impl Named for crate::transfer::Plan {}
 

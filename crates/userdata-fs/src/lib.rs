@@ -86,6 +86,7 @@ mod owners;
 mod place;
 mod promises;
 mod put_all;
+mod put_each;
 mod read;
 mod read_into;
 mod replace;

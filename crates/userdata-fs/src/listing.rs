@@ -1,5 +1,6 @@
 //! Listing the values of one domain, and every record of all domains.
 
+use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use userdata_core::file_name::{DomainSelection, FileName, Kind};
@@ -14,6 +15,19 @@ use crate::{Directory, Errno, FileStore};
 
 /// How many files a domain usually has at most.
 const FILES_USUAL: usize = 8;
+
+/// What tells the files of one domain apart.
+pub(crate) type Ending = (Kind, Userid);
+
+pub(crate) fn ending(name: &FileName) -> Ending {
+    (name.kind(), name.userid())
+}
+
+/// The order of the names of one domain.
+pub(crate) fn in_order(one: &Ending, other: &Ending) -> Ordering {
+    let letters = one.0.letter().cmp(&other.0.letter());
+    letters.then_with(|| one.1.cmp(&other.1))
+}
 
 impl<D: Directory> FileStore<D> {
     /// The values of one domain, in order of userid.
@@ -48,9 +62,23 @@ impl<D: Directory> FileStore<D> {
 
     /// The names of all files of one domain, in order.
     pub(crate) fn names_of(&self, domain: &DomainKey) -> Result<Vec<FileName>, StoreError> {
+        self.select_of(domain, |name| name, FileName::cmp)
+    }
+
+    /// The same without what all names of the domain begin with: less than half of the memory.
+    pub(crate) fn endings_of(&self, domain: &DomainKey) -> Result<Vec<Ending>, StoreError> {
+        self.select_of(domain, |name| ending(&name), in_order)
+    }
+
+    fn select_of<T: PartialEq>(
+        &self,
+        domain: &DomainKey,
+        of: fn(FileName) -> T,
+        order: fn(&T, &T) -> Ordering,
+    ) -> Result<Vec<T>, StoreError> {
         if let Layout::Tree(tree) = &self.layout {
             let view = self.view_to(tree, domain, Operation::List)?;
-            return match view.map(|view| view.names_of(domain)) {
+            return match view.map(|view| view.select_of(domain, of, order)) {
                 Some(Err(error)) if !is_gone(&error) => Err(error),
                 names => Ok(names.and_then(Result::ok).unwrap_or_default()),
             };
@@ -58,11 +86,11 @@ impl<D: Directory> FileStore<D> {
         let selection = DomainSelection::new(self.format, domain);
         let mut names = Vec::with_capacity(FILES_USUAL);
         let listed = self.directory.list(&mut |name| {
-            names.extend(selection.select(name.as_bytes()));
+            names.extend(selection.select(name.as_bytes()).map(of));
             ControlFlow::Continue(())
         });
         listed.map_err(|errno| unlisted(&domain.to_string(), errno))?;
-        names.sort();
+        names.sort_unstable_by(order);
         // The kernel may show a name twice if the directory changes meanwhile.
         names.dedup();
         Ok(names)

@@ -14,8 +14,21 @@ use crate::{Directory, Errno};
 /// file. It costs as much as two or three of them, and writes the files of other programs, too.
 const BATCH_MIN: usize = 8;
 
+/// Whether a sync of the whole file system is to take the place of those of this many files.
+pub(crate) fn is_batch(count: usize, durability: Durability) -> bool {
+    count >= BATCH_MIN && durability != Durability::Process
+}
+
+/// One value that is to be written.
+pub(crate) struct Unwritten<'a> {
+    name: FileName,
+    put: &'a Put<'a>,
+    /// There is another value, or something else, under the name.
+    replaces: bool,
+}
+
 /// One value that is in a temporary file and not yet renamed.
-struct Staged {
+pub(crate) struct Staged {
     temporary: FileName,
     name: FileName,
     /// A second name of the old value, or a copy of it, from which it can be restored.
@@ -35,49 +48,75 @@ impl<D: Directory> HeldLock<'_, D> {
         if let Some(done) = self.put_staged(names, values, durability)? {
             return Ok(done);
         }
-        let mut done = StoredAll::default();
-        done.durability = durability;
-        let mut puts = Vec::new();
-        for (name, put) in names.iter().zip(values) {
-            match self.compare(name, put, clash, durability)? {
-                Compared::Absent => puts.push((name, put, false)),
-                Compared::Replaced => puts.push((name, put, true)),
-                Compared::Equal => done.unchanged.push(name.userid()),
-                Compared::Kept => done.kept.push(name.userid()),
-            }
-        }
-        let in_batch = puts.len() >= BATCH_MIN
-            && durability != Durability::Process
+        let (mut done, puts) = self.compare_all(names, values, clash, durability)?;
+        let in_batch = is_batch(puts.len(), durability)
             && self.file().is_some()
             && self.store().directory.promises().sync_all;
         let each = match in_batch {
             true => Durability::Process,
             false => durability,
         };
+        let staged = self.stage_all(&puts, each)?;
+        if in_batch && let Err(error) = self.sync_all() {
+            return Err(self.discard_all(&staged, error));
+        }
+        self.name_all(&staged, &mut done)?;
+        if durability == Durability::Full && !names.is_empty() {
+            let synced = self.sync_names();
+            synced.map_err(|errno| self.not_durable(errno, &done))?;
+        }
+        Ok(Done::StoredAll(done))
+    }
+
+    /// The error if all values are in place and their names can't be synced.
+    pub(crate) fn not_durable(&self, errno: Errno, done: &StoredAll) -> StoreError {
+        let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
+        let domain = self.domain().to_string();
+        let error = StoreError::new(Operation::SyncDirectory, domain, kind);
+        naming_left(error, &done.failed)
+    }
+
+    /// Compares the values with those that are there. Returns those that are to be written.
+    pub(crate) fn compare_all<'a>(
+        &self,
+        names: &[FileName],
+        values: &'a [Put<'a>],
+        clash: Clash,
+        durability: Durability,
+    ) -> Result<(StoredAll, Vec<Unwritten<'a>>), StoreError> {
+        let mut done = StoredAll::default();
+        done.durability = durability;
+        let mut puts = Vec::new();
+        for (name, put) in names.iter().zip(values) {
+            let unwritten = |replaces| Unwritten {
+                name: name.clone(),
+                put,
+                replaces,
+            };
+            match self.compare(name, put, clash, durability)? {
+                Compared::Absent => puts.push(unwritten(false)),
+                Compared::Replaced => puts.push(unwritten(true)),
+                Compared::Equal => done.unchanged.push(name.userid()),
+                Compared::Kept => done.kept.push(name.userid()),
+            }
+        }
+        Ok((done, puts))
+    }
+
+    /// Writes a temporary file for each value. After a failure none is left.
+    pub(crate) fn stage_all(
+        &self,
+        puts: &[Unwritten<'_>],
+        durability: Durability,
+    ) -> Result<Vec<Staged>, StoreError> {
         let mut staged = Vec::with_capacity(puts.len());
-        for (name, put, replaces) in puts {
-            match self.stage(name, put, replaces, each) {
+        for one in puts {
+            match self.stage(one, durability) {
                 Ok(one) => staged.push(one),
                 Err(error) => return Err(self.discard_all(&staged, error)),
             }
         }
-        if in_batch && let Err(error) = self.sync_all() {
-            return Err(self.discard_all(&staged, error));
-        }
-        done.failed = self.name_all(&staged)?;
-        if !staged.is_empty() {
-            self.set_filled();
-        }
-        if durability == Durability::Full && !names.is_empty() {
-            self.sync_names().map_err(|errno| {
-                let kind = StoreErrorKind::ReplacedNotDurable(Box::new(errno));
-                let domain = self.domain().to_string();
-                let error = StoreError::new(Operation::SyncDirectory, domain, kind);
-                naming_left(error, &done.failed)
-            })?;
-        }
-        done.stored = staged.iter().map(|one| one.name.userid()).collect();
-        Ok(Done::StoredAll(done))
+        Ok(staged)
     }
 
     /// Makes everything durable that was written so far. Never to be called after a rename of a
@@ -132,15 +171,14 @@ impl<D: Directory> HeldLock<'_, D> {
         durability == Durability::Process || self.sync_value(name).is_ok()
     }
 
-    fn stage(
-        &self,
-        name: &FileName,
-        put: &Put<'_>,
-        replaces: bool,
-        durability: Durability,
-    ) -> Result<Staged, StoreError> {
+    fn stage(&self, one: &Unwritten<'_>, durability: Durability) -> Result<Staged, StoreError> {
+        let Unwritten {
+            name,
+            put,
+            replaces,
+        } = one;
         let temporary = self.write_temporary(put.data.as_bytes(), durability)?;
-        let former = match replaces {
+        let former = match *replaces {
             true => self.second_name(name, durability),
             false => Ok(None),
         };
@@ -182,9 +220,13 @@ impl<D: Directory> HeldLock<'_, D> {
         Err(StoreError::new(Operation::Create, name, kind))
     }
 
-    /// Renames all staged values to their names, or none. An error in the list says that a second
-    /// name could not be removed. It stays as a temporary file of the domain.
-    fn name_all(&self, staged: &[Staged]) -> Result<Vec<StoreError>, StoreError> {
+    /// Renames all staged values to their names, or none. An error in the result's list says that a
+    /// second name could not be removed. It stays as a temporary file of the domain.
+    pub(crate) fn name_all(
+        &self,
+        staged: &[Staged],
+        done: &mut StoredAll,
+    ) -> Result<(), StoreError> {
         let directory = &*self.store().directory;
         for (at, one) in staged.iter().enumerate() {
             let named = self.check().and_then(|()| {
@@ -206,7 +248,12 @@ impl<D: Directory> HeldLock<'_, D> {
                 Err(error.leaving_behind(former))
             }
         });
-        Ok(removed.filter_map(Result::err).collect())
+        done.failed = removed.filter_map(Result::err).collect();
+        done.stored = staged.iter().map(|one| one.name.userid()).collect();
+        if !staged.is_empty() {
+            self.set_filled();
+        }
+        Ok(())
     }
 
     /// Restores the old values under these names, unless the lock was lost: then another process
@@ -250,7 +297,7 @@ impl<D: Directory> HeldLock<'_, D> {
         }
     }
 
-    fn discard_all(&self, staged: &[Staged], error: StoreError) -> StoreError {
+    pub(crate) fn discard_all(&self, staged: &[Staged], error: StoreError) -> StoreError {
         staged.iter().fold(error, |error, one| {
             let error = self.discard(&one.temporary, error);
             match &one.former {

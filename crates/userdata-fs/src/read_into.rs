@@ -16,29 +16,42 @@ impl<D: Directory> FileStore<D> {
         userid: &Userid,
         buffer: &mut [u8],
     ) -> Result<Option<usize>, StoreError> {
+        let open = |name: Name<'_>| self.directory.open(name);
+        match self.read_opened_into(domain, userid, buffer, open)? {
+            Ok(size) => Ok(size),
+            Err(errno) => {
+                let name = self.data_name(domain, userid)?;
+                Err(self.unopened(Operation::Read, &name, errno))
+            }
+        }
+    }
+
+    /// Reads the value that `open` opens. The inner error is that of the open.
+    pub(crate) fn read_opened_into(
+        &self,
+        domain: &DomainKey,
+        userid: &Userid,
+        buffer: &mut [u8],
+        open: impl Fn(Name<'_>) -> Result<D::File, Errno>,
+    ) -> Result<Result<Option<usize>, Errno>, StoreError> {
         let mut bytes = [0; FileName::LEN_MAX];
         let written = FileName::write_data(self.format, domain, userid, &mut bytes);
         let Ok(Some(name)) = written.map(Name::new) else {
             // This says what is wrong with the name.
-            return self.data_name(domain, userid).map(|_| None);
+            return self.data_name(domain, userid).map(|_| Ok(None));
         };
         let failed = |kind| StoreError::new(Operation::Read, name.as_bytes(), kind);
         for _ in 0..READS_MAX {
-            let opened = self
-                .open_leased(None, || self.directory.open(name))
-                .map_err(failed)?;
+            let opened = self.open_leased(None, || open(name)).map_err(failed)?;
             let file = match opened {
                 Ok(file) => file,
-                Err(Errno::NOENT) => return Ok(None),
-                Err(errno) => {
-                    let name = self.data_name(domain, userid)?;
-                    return Err(self.unopened(Operation::Read, &name, errno));
-                }
+                Err(Errno::NOENT) => return Ok(Ok(None)),
+                Err(errno) => return Ok(Err(errno)),
             };
             let size = self.fill(&file, buffer);
             self.directory.close_unwritten(file);
             if let Some(size) = size.map_err(failed)? {
-                return Ok(Some(size));
+                return Ok(Ok(Some(size)));
             }
         }
         Err(failed(StoreErrorKind::ChangedWhileRead))

@@ -10,6 +10,7 @@ mod mock;
 mod moving;
 mod promises;
 mod putting_all;
+mod putting_each;
 mod reading;
 mod snapshots;
 mod storing;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use userdata_core::Userid;
 use userdata_core::file_name::{FileName, Kind};
 use userdata_core::store::{
     AdmitBoth, Clash, Durability, FileType, Operation, StoreError, StoreErrorKind, Transfer,
@@ -56,8 +57,8 @@ impl<D: Directory> FileStore<D> {
 
 /// The plan for one value of the domain that gives.
 pub(crate) enum Plan {
-    /// It gets this name.
-    Move(FileName),
+    /// It gets its new name.
+    Move,
     /// It stays, because the other domain keeps a different one.
     Keep,
     /// It does not exist any more.
@@ -84,20 +85,26 @@ impl<D: Directory> HeldLock<'_, D> {
         done.durability = transfer.durability();
         let mut moves = Vec::new();
         // Every refusal comes before the first value is moved.
-        for from in self.named(self.value_names(&|userid| transfer.has(userid)))? {
-            match self.plan(&from, target, transfer.clash())? {
-                Plan::Move(to) => moves.push((from, to)),
-                Plan::Keep => done.kept.push(from.userid()),
+        for (kind, userid) in self.named(self.store().endings_of(self.domain()))? {
+            if kind != Kind::Data || !transfer.has(&userid) {
+                continue;
+            }
+            let (from, to) = self.names_in_both(target, &userid)?;
+            match self.plan(&from, target, &to, transfer.clash())? {
+                Plan::Move => moves.push(userid),
+                Plan::Keep => done.kept.push(userid),
                 Plan::Gone => {}
             }
         }
         // The process that stored a value may have asked for less than this transfer promises.
         if transfer.durability() > Durability::Process {
-            for (from, _) in &moves {
-                self.named(self.sync_value(from))?;
+            for userid in &moves {
+                let (from, _) = self.names_in_both(target, userid)?;
+                self.named(self.sync_value(&from))?;
             }
         }
-        for (from, to) in moves {
+        for userid in moves {
+            let (from, to) = self.names_in_both(target, &userid)?;
             self.give_one(target, &from, &to).map_err(|error| {
                 // What was moved before stays moved.
                 let applied = !done.moved.is_empty();
@@ -110,7 +117,7 @@ impl<D: Directory> HeldLock<'_, D> {
                     _ => error,
                 }
             })?;
-            done.moved.push(to.userid());
+            done.moved.push(userid);
         }
         // Even if nothing is left to be moved: an earlier call may have moved the values and been
         // killed before this sync.
@@ -147,14 +154,29 @@ impl<D: Directory> HeldLock<'_, D> {
         self.outer().named(self.domain(), result)
     }
 
-    /// Decides about one value.
-    fn plan(&self, from: &FileName, target: &Self, clash: Clash) -> Result<Plan, StoreError> {
-        let store = self.store();
-        let to = FileName::of(store.format, Kind::Data, target.domain(), &from.userid());
+    /// The names of a value in the two domains. All of them together would take much memory.
+    fn names_in_both(
+        &self,
+        target: &Self,
+        userid: &Userid,
+    ) -> Result<(FileName, FileName), StoreError> {
+        let from = self.store().data_name(self.domain(), userid)?;
+        let to = FileName::data(target.store().format, target.domain(), userid);
         let to = to.map_err(|error| {
             let kind = StoreErrorKind::NameTooLong(error);
-            StoreError::new(Operation::Replace, from, kind)
+            StoreError::new(Operation::Replace, &from, kind)
         })?;
+        Ok((from, to))
+    }
+
+    /// Decides about one value.
+    fn plan(
+        &self,
+        from: &FileName,
+        target: &Self,
+        to: &FileName,
+        clash: Clash,
+    ) -> Result<Plan, StoreError> {
         let not_regular = |lock: &Self, name: &FileName, found| {
             let kind = StoreErrorKind::NotRegular(found);
             lock.named(Err(StoreError::new(Operation::Inspect, name, kind)))
@@ -165,20 +187,20 @@ impl<D: Directory> HeldLock<'_, D> {
             Some(FileType::Regular) => {}
             Some(found) => return not_regular(self, from, found),
         }
-        match target.named(target.file_type(&to))? {
-            None => return Ok(Plan::Move(to)),
+        match target.named(target.file_type(to))? {
+            None => return Ok(Plan::Move),
             // No rename replaces a directory, and the values before it would already be moved.
-            Some(found @ FileType::Directory) => return not_regular(target, &to, found),
-            Some(_) if clash == Clash::Replace => return Ok(Plan::Move(to)),
+            Some(found @ FileType::Directory) => return not_regular(target, to, found),
+            Some(_) if clash == Clash::Replace => return Ok(Plan::Move),
             Some(_) => {}
         }
         let version = |lock: &Self, name: &FileName| {
             let value = lock.named(lock.store().read(name, Some(self.timeout())))?;
             Ok(value.map(|value| value.version()))
         };
-        let there = version(target, &to)?;
+        let there = version(target, to)?;
         if there.is_none() || there == version(self, from)? {
-            return Ok(Plan::Move(to));
+            return Ok(Plan::Move);
         }
         match clash {
             Clash::Keep => Ok(Plan::Keep),

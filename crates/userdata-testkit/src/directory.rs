@@ -23,6 +23,7 @@ mod locking;
 mod naming;
 mod special_files;
 mod surroundings;
+mod syncing;
 
 use std::fmt;
 
@@ -38,6 +39,7 @@ pub use locking::*;
 pub use naming::*;
 pub use special_files::*;
 pub use surroundings::*;
+pub use syncing::*;
 
 type Planting<D> = dyn Fn(&D, Name<'_>, &Hostile) -> bool;
 
@@ -223,6 +225,12 @@ pub fn statements<D: Directory>() -> Vec<Statement<DirectoryUnderTest<D>>> {
             time_never_goes_back_and_passes_during_a_pause,
             random_numbers_are_distinct,
             a_process_keeps_its_number,
+        }
+        syncing {
+            a_file_can_be_written_back_before_its_rename,
+            a_file_can_be_synced_with_its_name,
+            a_file_of_any_kind_syncs_everything,
+            promises_stay_the_same,
         }
     }
 }

@@ -24,6 +24,7 @@ mod comparing;
 mod isolation;
 mod owners;
 mod putting_all;
+mod putting_each;
 mod sharing;
 mod snapshots;
 mod steps;
@@ -44,6 +45,7 @@ pub use comparing::*;
 pub use isolation::*;
 pub use owners::*;
 pub use putting_all::*;
+pub use putting_each::*;
 pub use sharing::*;
 pub use snapshots::*;
 pub use transfers::*;
@@ -271,6 +273,13 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             values_are_put_as_durably_as_asked_for,
             of_concurrent_puts_of_all_one_is_made,
         }
+        putting_each {
+            values_of_many_domains_are_put,
+            a_refusal_of_a_put_is_that_of_one_domain,
+            values_that_cannot_be_put_are_those_of_one_domain,
+            a_domain_that_is_named_twice_has_the_later_values,
+            a_domain_that_is_held_does_not_stop_the_puts,
+        }
         sharing {
             every_client_reads_a_stored_value_at_once,
             readers_see_whole_values_only,
@@ -308,6 +317,8 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
         values {
             a_value_that_was_never_stored_is_none,
             a_value_comes_back_byte_for_byte,
+            a_value_is_read_into_a_buffer_that_holds_it,
+            a_buffer_that_is_too_small_stays_as_it_was,
             a_store_replaces_the_whole_value,
             deleting_removes_one_value,
             the_durability_reached_is_at_least_that_asked_for,

@@ -138,6 +138,7 @@ mod tests {
             include_str!("store/isolation.rs"),
             include_str!("store/owners.rs"),
             include_str!("store/putting_all.rs"),
+            include_str!("store/putting_each.rs"),
             include_str!("store/sharing.rs"),
             include_str!("store/snapshots.rs"),
             include_str!("store/transfers.rs"),
@@ -152,6 +153,7 @@ mod tests {
             include_str!("directory/naming.rs"),
             include_str!("directory/special_files.rs"),
             include_str!("directory/surroundings.rs"),
+            include_str!("directory/syncing.rs"),
         ];
         let statements = crate::directory::statements::<userdata_fs::OsDirectory>();
         assert_eq!(listed(&statements), written(directory));

@@ -57,6 +57,7 @@ mod protocol;
 mod read;
 mod retrieve_into;
 mod store_all;
+mod store_each;
 pub mod sweep;
 mod target;
 mod update;

@@ -18,13 +18,13 @@ impl Carry {
         if carried.moved.is_empty() {
             output.note("there were no values to carry");
         }
-        let document = document::Carried {
+        let document = || document::Carried {
             domain: to.into(),
             from: from.into(),
             moved: carried.moved.iter().map(Name::from).collect(),
             durability: (!carried.moved.is_empty()).then(|| carried.durability.to_string()),
         };
-        output.show(&document, || {
+        output.show_either(document, || {
             let userids = carried.moved.iter().map(shown);
             userids
                 .map(|userid| format!("carried {userid}\n"))

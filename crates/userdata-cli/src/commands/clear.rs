@@ -24,12 +24,12 @@ impl Clear {
         };
         let cleared = userdata.clear(domain, keep)?;
         let kept = userdata.list(domain)?;
-        let document = document::Cleared {
+        let document = || document::Cleared {
             domain: domain.into(),
             cleared: (&cleared).into(),
             kept: kept.iter().map(|entry| (&entry.userid).into()).collect(),
         };
-        output.show(&document, || {
+        output.show_either(document, || {
             format!("{}{}", removed_lines(&cleared), kept_lines(&kept, &cleared))
         })?;
         Ok(report(&cleared, output))

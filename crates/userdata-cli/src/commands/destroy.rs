@@ -182,14 +182,14 @@ fn show(
     domain: DomainKey,
     output: Output,
 ) -> Result<(), Failure> {
-    let document = document::Destroyed {
+    let document = || document::Destroyed {
         domain: domain.into(),
         cleared: cleared.map(document::Removed::from),
         problems: problems.iter().map(|error| chain(error)).collect(),
         command_error,
         export: export.map(|export| contents(&export.archive, export.file())),
     };
-    output.show(&document, String::new)
+    output.show_either(document, String::new)
 }
 
 fn is_no_space(error: &UserdataError) -> bool {

@@ -38,6 +38,17 @@ impl FileName {
         rest.copy_from_slice(userid.as_bytes());
         Ok(name)
     }
+
+    /// Writes the name of a domain's directory in a tree, which [`FileName::lock`] makes, into a
+    /// buffer, and returns it.
+    #[must_use]
+    pub fn write_directory<'b>(key: &DomainKey, buffer: &'b mut [u8; Self::LEN_MAX]) -> &'b [u8] {
+        let mut left = &mut buffer[..];
+        // Invariant: the name of every key fits.
+        let _ = write!(left, "{key}");
+        let length = Self::LEN_MAX - left.len();
+        buffer.get(..length).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

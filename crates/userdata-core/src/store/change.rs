@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::store::{Durability, FileType, Record, StoreError};
+use crate::store::{
+    AdmitPut, Durability, FileType, Operation, Record, State, Store, StoreError, StoreErrorKind,
+};
 use crate::value::NonEmpty;
-use crate::{Userid, Version, WritableUserid};
+use crate::{DomainKey, Userid, Version, WritableUserid};
 
 /// One change to a domain's data.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +70,52 @@ impl<'a> Put<'a> {
     #[must_use]
     pub const fn new(userid: &'a WritableUserid, data: NonEmpty<'a>) -> Self {
         Self { userid, data }
+    }
+}
+
+/// The values that [`Store::put_each`](crate::Store::put_each) puts for one of many domains.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct PutEach<'a> {
+    /// The domain.
+    pub domain: DomainKey,
+    /// Its values, each under a userid of its own.
+    pub values: &'a [Put<'a>],
+}
+
+impl<'a> PutEach<'a> {
+    /// These values for this domain.
+    #[must_use]
+    pub const fn new(domain: DomainKey, values: &'a [Put<'a>]) -> Self {
+        Self { domain, values }
+    }
+
+    /// Puts the values by a change of their own: one [`Op::PutAll`] that replaces what is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::change`].
+    pub fn put_alone<S: Store + ?Sized>(
+        &self,
+        store: &S,
+        timeout: Duration,
+        durability: Durability,
+        admit: AdmitPut<'_>,
+    ) -> Result<StoredAll, StoreError> {
+        let op = Op::PutAll {
+            values: self.values,
+            clash: Clash::Replace,
+            durability,
+        };
+        let mut admit = |state: &State| admit(&self.domain, state);
+        let done = store.change(&self.domain, timeout, &mut admit, &[op])?;
+        match <[Done; 1]>::try_from(done) {
+            Ok([Done::StoredAll(stored)]) => Ok(stored),
+            _ => {
+                let (kind, domain) = (StoreErrorKind::Unsupported, self.domain.to_string());
+                Err(StoreError::new(Operation::Admit, domain, kind))
+            }
+        }
     }
 }
 

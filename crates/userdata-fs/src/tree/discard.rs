@@ -9,6 +9,7 @@ use userdata_core::store::{
 };
 
 use crate::layout::Layout;
+use crate::listing::{Ending, ending};
 use crate::lock::HeldLock;
 use crate::replace::NAMES_MAX;
 use crate::tree::hold::Content;
@@ -37,8 +38,8 @@ impl<D: Directory> HeldLock<'_, D> {
         let mut cleared = Cleared::default();
         cleared.durability = durability;
         // No other process can store there. Once it is in the trash, a sweep may empty it.
-        let names = match held.view.names_of(self.domain()) {
-            Ok(names) => names,
+        let mut endings = match held.view.endings_of(self.domain()) {
+            Ok(endings) => endings,
             Err(error) => {
                 cleared.failed.push(error);
                 Vec::new()
@@ -48,12 +49,6 @@ impl<D: Directory> HeldLock<'_, D> {
             return Ok(None);
         };
         held.content.set(Content::Discarded);
-        for name in names.iter().filter(|name| marker != Some(name)) {
-            match name.kind() {
-                Kind::Data => cleared.removed.push(name.userid()),
-                kind => cleared.others.push(Record::new(kind, name.userid())),
-            }
-        }
         if durability == Durability::Full
             && let Err(errno) = self.sync_discarded(tree)
         {
@@ -64,7 +59,15 @@ impl<D: Directory> HeldLock<'_, D> {
                 .push(StoreError::new(Operation::SyncDirectory, domain, kind));
             cleared.durability = Durability::Process;
         }
-        self.empty(tree, &names, &discarded)?;
+        self.empty(tree, &endings, &discarded)?;
+        let marker = marker.map(ending);
+        endings.retain(|ending| marker.as_ref() != Some(ending));
+        for (kind, userid) in endings {
+            match kind {
+                Kind::Data => cleared.removed.push(userid),
+                kind => cleared.others.push(Record::new(kind, userid)),
+            }
+        }
         Ok(Some(cleared))
     }
 
@@ -98,9 +101,11 @@ impl<D: Directory> HeldLock<'_, D> {
 
     /// Removes what is in the directory that was taken away, and the directory. What stays is no
     /// longer the domain's: `reclaim` reports it.
-    fn empty(&self, tree: &Tree<D>, names: &[FileName], discarded: &str) -> Result<(), StoreError> {
-        for name in names {
-            let _ = self.store().directory.unlink(name.into());
+    fn empty(&self, tree: &Tree<D>, endings: &[Ending], discarded: &str) -> Result<(), StoreError> {
+        for (kind, userid) in endings {
+            if let Ok(name) = FileName::of(self.store().format, *kind, self.domain(), userid) {
+                let _ = self.store().directory.unlink((&name).into());
+            }
         }
         let Some(trash) = tree.trash.get() else {
             return Ok(());

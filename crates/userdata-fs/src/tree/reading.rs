@@ -5,13 +5,13 @@ use std::sync::atomic::Ordering;
 
 use userdata_core::file_name::{DomainDirectory, FileName};
 use userdata_core::store::{Entry, Found, Operation, Owned, StoreError, StoreErrorKind};
-use userdata_core::{DomainKey, Value};
+use userdata_core::{DomainKey, Userid, Value};
 
 use crate::failure::kind_of;
 use crate::layout::named_within;
 use crate::listing::unlisted;
-use crate::tree::{Boot, Tree};
-use crate::{Directory, Errno, FileStore};
+use crate::tree::{Boot, Tree, name_of};
+use crate::{Directory, Errno, FileStore, Name};
 
 /// How often a list starts over because the directory was taken away.
 const LISTS_MAX: u32 = 64;
@@ -42,6 +42,37 @@ impl<D: Directory> FileStore<D> {
         }
         match self.view(boot, domain, Operation::Read)? {
             Some(view) => view.read(name, None),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads a value into the caller's buffer, by the same calls.
+    pub(crate) fn get_into_in(
+        &self,
+        tree: &Tree<D>,
+        domain: &DomainKey,
+        userid: &Userid,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, StoreError> {
+        let Some(boot) = tree.boot(&self.directory, Operation::Read)? else {
+            return Ok(None);
+        };
+        if tree.has_openat2.load(Ordering::Relaxed) {
+            let mut bytes = [0; FileName::LEN_MAX];
+            let child = FileName::write_directory(domain, &mut bytes);
+            let child = name_of(child, Operation::Read)?;
+            let open = |name: Name<'_>| boot.directory.open_in(child, name);
+            match self.read_opened_into(domain, userid, buffer, open)? {
+                Ok(size) => return Ok(size),
+                Err(Errno::NOSYS | Errno::PERM) => {
+                    tree.has_openat2.store(false, Ordering::Relaxed);
+                }
+                // The slower way below returns an error that says why.
+                Err(_) => {}
+            }
+        }
+        match self.view(boot, domain, Operation::Read)? {
+            Some(view) => view.read_into(domain, userid, buffer),
             None => Ok(None),
         }
     }

@@ -224,6 +224,14 @@ impl<D: Directory> FileStore<D> {
     }
 }
 
+impl<D: Directory> FileStore<D> {
+    /// The `tree` file of the root, opened.
+    pub(crate) fn open_tree_file(&self) -> Option<D::File> {
+        let name = Name::new(TREE)?;
+        self.directory.open(name).ok()
+    }
+}
+
 fn line_of(owner: &TreeOwner) -> Vec<u8> {
     format!("{FORMAT} {VERSION} {owner}\n").into_bytes()
 }

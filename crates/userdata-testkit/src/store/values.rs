@@ -56,6 +56,47 @@ pub fn a_value_comes_back_byte_for_byte(under_test: &StoreUnderTest) {
     }
 }
 
+/// A value is read into a buffer of its own size and into a larger one, whose other bytes have no
+/// meaning. The answer is its size, or that there is none.
+pub fn a_value_is_read_into_a_buffer_that_holds_it(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    let mut buffer = [0; 5000];
+    let absent = client.get_into(&key, xl.as_userid(), &mut buffer);
+    assert_eq!(absent.expect("absence is told"), None);
+    for length in [1, 4095, 4096] {
+        let bytes = vec![0x5a; length];
+        store(&*client, &key, &xl, &bytes);
+        for room in [length, length + 1, 5000] {
+            let buffer = buffer.get_mut(..room).expect("a part of the buffer");
+            let size = client.get_into(&key, xl.as_userid(), buffer);
+            assert_eq!(size.expect("a value is read"), Some(length));
+            assert_eq!(buffer.get(..length), Some(&*bytes));
+            buffer.fill(0);
+        }
+    }
+    assert_eq!(change(&*client, &key, &[delete(xl.as_userid())]).len(), 1);
+    let removed = client.get_into(&key, xl.as_userid(), &mut buffer);
+    assert_eq!(removed.expect("absence is told"), None);
+}
+
+/// If the buffer is too small, the error has the size of the value, and no byte of the buffer
+/// changes.
+pub fn a_buffer_that_is_too_small_stays_as_it_was(under_test: &StoreUnderTest) {
+    let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
+    store(&*client, &key, &xl, &[1; 300]);
+    for room in [0, 1, 299] {
+        let mut buffer = vec![7; room];
+        match client.get_into(&key, xl.as_userid(), &mut buffer) {
+            Ok(size) => panic!("300 bytes fit into {room}: {size:?}"),
+            Err(error) => assert!(
+                matches!(error.kind(), StoreErrorKind::BufferTooSmall { size: 300 }),
+                "{error:?}"
+            ),
+        }
+        assert_eq!(buffer, vec![7; room]);
+    }
+}
+
 /// A shorter value replaces a longer one completely.
 pub fn a_store_replaces_the_whole_value(under_test: &StoreUnderTest) {
     let (client, key, xl) = (under_test.client(), domain(1, 1), userid("xl"));
