@@ -28,10 +28,9 @@ pub(crate) struct Homes {
 impl Reading {
     /// Data of any home that the options permit, as it is now.
     pub(crate) fn of(homes: Homes) -> Self {
-        Self {
-            homes,
-            ..Self::default()
-        }
+        let mut reading = Self::default();
+        reading.homes = homes;
+        reading
     }
 
     /// Refuses the options where the values are not those of a pool.
