@@ -28,9 +28,11 @@ pub(crate) struct Homes {
 impl Reading {
     /// Data of any home that the options permit, as it is now.
     pub(crate) fn of(homes: Homes) -> Self {
-        let mut reading = Self::default();
-        reading.homes = homes;
-        reading
+        Self {
+            #[cfg(feature = "pool")]
+            stale: false,
+            homes,
+        }
     }
 
     /// Refuses the options where the values are not those of a pool.
