@@ -1,6 +1,8 @@
 //! The command line. Help, completions and the manual page are made from it.
 
 mod follow;
+#[cfg(feature = "pool")]
+mod pool;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -15,8 +17,11 @@ use userdata::{Domid, Uuid, Version};
 use crate::domain::DomainArgument;
 use crate::manual;
 use crate::options::{Options, span};
+use crate::reading::Reading;
 
 pub(crate) use follow::{Carry, Export, Import, Which};
+#[cfg(feature = "pool")]
+pub(crate) use pool::{Pool, PoolCommand};
 
 /// Per-domain data of Xen hosts: store, read and remove the values that programs keep for a domain.
 ///
@@ -117,6 +122,11 @@ pub(crate) enum Command {
     /// may be interrupted: the next sweep does the rest.
     #[command(after_long_help = manual::SWEEP)]
     Sweep(Sweep),
+    /// Members of a pool of hosts, and the data of domains that move or whose host is gone
+    #[cfg(feature = "pool")]
+    #[command(after_long_help = manual::POOL)]
+    #[command(disable_help_subcommand = true)]
+    Pool(Pool),
     /// Lists the userids of known programs
     Registry,
     /// Shows what userdata does, on a simulated host in a temporary directory
@@ -180,6 +190,8 @@ pub(crate) struct Retrieve {
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) escaped: Escaped,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
 }
 
 #[derive(Args, Debug)]
@@ -211,6 +223,8 @@ pub(crate) struct Escaped {
 pub(crate) struct List {
     #[arg(help = format!("{DOMAIN_HELP}, which may be of a domain that is gone"))]
     pub(crate) domain: Option<DomainArgument>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
 }
 
 #[derive(Args, Debug)]
@@ -331,7 +345,10 @@ impl Arguments {
             }
         });
         let matches = command.try_get_matches_from_mut(arguments)?;
-        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+        let parsed = Self::from_arg_matches(&matches);
+        #[cfg(feature = "pool")]
+        let parsed = parsed.and_then(|parsed| pool::one_store(parsed, &matches));
+        parsed.map_err(|error| error.format(&mut command))
     }
 }
 

@@ -9,6 +9,8 @@ mod export;
 mod generate;
 mod import;
 mod list;
+#[cfg(feature = "pool")]
+mod pool;
 mod registry;
 mod remove;
 mod retrieve;
@@ -53,6 +55,8 @@ fn execute(arguments: &Arguments) -> Result<Status, Failure> {
         Command::Import(import) => import.run(options),
         Command::Carry(carry) => carry.run(options),
         Command::Sweep(sweep) => sweep.run(options),
+        #[cfg(feature = "pool")]
+        Command::Pool(pool) => pool.run(options),
         Command::Registry => registry::run(options.output()),
         Command::Demo => demo::run(options.output()),
         Command::Sim(sim) => sim.run(options),

@@ -1,6 +1,9 @@
 //! The JSON documents. Their form is part of the interface, and `docs/json.md` describes it. A
 //! change that is not a compatible addition needs a new number in the schema.
 
+#[cfg(feature = "pool")]
+mod pool;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
@@ -8,6 +11,9 @@ use userdata::{DomainKey, Userid, store};
 
 use crate::chain::chain;
 use crate::userid::shown;
+
+#[cfg(feature = "pool")]
+pub(crate) use pool::{Change, Home, Member, Placed, Status as PoolStatus};
 
 /// Bytes as JSON holds them.
 pub(crate) fn base64(bytes: &[u8]) -> String {
@@ -57,6 +63,14 @@ pub(crate) struct Value {
     pub(crate) size: usize,
     pub(crate) version: String,
     pub(crate) value: String,
+    /// The home of the data; only of a pool.
+    #[cfg(feature = "pool")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) home: Option<Home>,
+    /// Whether one member answered without a quorum, so that this may be old; absent if not.
+    #[cfg(feature = "pool")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) stale: bool,
 }
 
 /// `store` and `remove`.
@@ -84,6 +98,10 @@ pub(crate) struct Outcome {
 pub(crate) struct List<V> {
     /// A sequence of [`Listed`].
     pub(crate) values: V,
+    /// Whether one member answered without a quorum, so that this may be old; absent if not.
+    #[cfg(feature = "pool")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) stale: bool,
 }
 
 /// One value in a list.
@@ -99,6 +117,10 @@ pub(crate) struct Listed {
     pub(crate) size: u64,
     pub(crate) modified: Option<String>,
     pub(crate) state: String,
+    /// The home of the data; only of a pool.
+    #[cfg(feature = "pool")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) home: Option<Home>,
 }
 
 /// `clear`.

@@ -13,6 +13,8 @@ use userdata_archive::{ContentsError, ReadError};
 
 use crate::domain::{DomainArgumentError, DomainNotFound};
 use crate::hypervisor::NoHost;
+#[cfg(feature = "pool")]
+use crate::pool::PoolFailure;
 use crate::userid::UseridRefused;
 
 /// Why a command failed. It is printed with its sources as a chain that has each fact once.
@@ -94,6 +96,17 @@ pub(crate) enum Failure {
     SweepWithoutHost { host: PathBuf, directory: PathBuf },
     #[error("domain {domain} still lives, although '{command}' succeeded")]
     StillAlive { domain: DomainKey, command: String },
+    #[error("the {0} has no place in a pool: its data stays in the host's files")]
+    NotInAPool(String),
+    #[error(
+        "USERDATA_POOL is set, and this build of the command has no pools: unset it, or build the \
+         command with the feature 'pool'"
+    )]
+    #[cfg(not(feature = "pool"))]
+    NoPools,
+    #[error(transparent)]
+    #[cfg(feature = "pool")]
+    Pool(#[from] PoolFailure),
     #[error(transparent)]
     Demo(Source),
 }
@@ -118,22 +131,31 @@ impl Failure {
         }
     }
 
-    /// A way out that the user has, if there is one.
-    pub(crate) fn advice(&self) -> Option<&'static str> {
-        let error = match self {
-            Self::Store(error) => error,
+    /// The store's error, if the failure is one.
+    fn of_store(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) => Some(error),
             Self::Userdata(error) => match error.kind() {
-                UserdataErrorKind::Store(error) => error,
-                _ => return None,
+                UserdataErrorKind::Store(error) => Some(error),
+                _ => None,
             },
-            _ => return None,
-        };
-        // Some network file systems cannot sync a directory at all.
-        matches!(
-            error.kind(),
-            StoreErrorKind::ReplacedNotDurable(_) | StoreErrorKind::RemovedNotDurable(_)
-        )
-        .then_some("if this file system cannot sync a directory, use --durability file")
+            _ => None,
+        }
+    }
+
+    /// A way out that the user has, if there is one.
+    pub(crate) fn advice(&self) -> Option<String> {
+        match self.of_store()?.kind() {
+            // Some network file systems cannot sync a directory at all.
+            StoreErrorKind::ReplacedNotDurable(_) | StoreErrorKind::RemovedNotDurable(_) => {
+                Some("if this file system cannot sync a directory, use --durability file".into())
+            }
+            StoreErrorKind::OutcomeUnknown { attempt } => Some(format!(
+                "'userdata pool settle DOMAIN {attempt}' tells whether it was made, with the \
+                 domain and the options of this command"
+            )),
+            _ => None,
+        }
     }
 
     /// The version of the value that was found in place of the expected one; the inner option is

@@ -24,7 +24,7 @@ const XEN_SIGHTINGS: &str = "/run/userdata/sightings.json";
 const XEN_TREE_SIGHTINGS: &str = "/run/userdata/sightings-tree.json";
 
 /// The name by which a Xen host owns its tree.
-const MACHINE_ID: &str = "/etc/machine-id";
+pub(crate) const MACHINE_ID: &str = "/etc/machine-id";
 
 /// One of two types: the real host, or a simulated one.
 #[derive(Debug)]

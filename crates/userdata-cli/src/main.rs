@@ -17,6 +17,11 @@ mod manual;
 mod new_file;
 mod options;
 mod output;
+#[cfg(feature = "pool")]
+mod pool;
+#[cfg(feature = "pool")]
+mod pool_file;
+mod reading;
 mod signals;
 mod standard;
 mod status;

@@ -1,6 +1,8 @@
 //! The parts of the help that are not made from the arguments, and the manual page.
 
 mod follow;
+#[cfg(feature = "pool")]
+mod pool;
 
 use std::io;
 
@@ -11,6 +13,8 @@ use clap_mangen::roff::{Roff, bold, roman};
 use crate::status::Status;
 
 pub(crate) use follow::{CARRY, EXPORT, IMPORT};
+#[cfg(feature = "pool")]
+pub(crate) use pool::POOL;
 
 pub(crate) const STORE: &str = "\
 Examples:
@@ -247,6 +251,8 @@ pub(crate) fn page(command: Command) -> io::Result<Vec<u8>> {
         }
     }
     following.to_writer(&mut page)?;
+    #[cfg(feature = "pool")]
+    paragraphs("POOL", pool::FILE).to_writer(&mut page)?;
     let mut statuses = section("EXIT STATUS");
     for status in Status::ALL {
         item(

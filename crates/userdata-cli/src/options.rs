@@ -13,7 +13,7 @@ use hv_xen::Xen;
 use userdata::file_name::NameFormat;
 use userdata::hypervisor::BootId;
 use userdata::store::Durability;
-use userdata::{DomainKey, Hypervisor as _, Userdata};
+use userdata::{DomainKey, Domid, Hypervisor as _, Store, Userdata, Userid};
 use userdata_fs::{FileStore, OsDirectory};
 
 use crate::domain::DomainArgument;
@@ -21,6 +21,10 @@ use crate::failure::Failure;
 use crate::host::Host;
 use crate::hypervisor::{HypervisorChoice, default_simulated, is_xen};
 use crate::output::Output;
+#[cfg(feature = "pool")]
+use crate::pool::PoolOption;
+use crate::reading::Reading;
+use crate::userid::shown;
 
 /// The least timeout for xenstore. A timeout of 0 means that a lock is tried once; xenstore still
 /// needs time to answer.
@@ -29,8 +33,11 @@ const XENSTORE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 /// Longer than this is a mistake where sweeps wait: ten years.
 const SPAN_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
+/// The userids that their owners read from the host's files.
+const IN_FILES: [&[u8]; 3] = [b"libxl-json", b"libvirt-xml", b"xl"];
+
 /// The userdata of a host, as the commands use it.
-pub(crate) type HostData<'host> = Userdata<&'host Host, FileStore<OsDirectory>>;
+pub(crate) type HostData<'host> = Userdata<&'host Host, Box<dyn Store>>;
 
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Options of every command, before or after it")]
@@ -48,6 +55,10 @@ pub(crate) struct Options {
     #[arg(long, global = true, value_enum, default_value_t)]
     #[arg(env = "USERDATA_LAYOUT", hide_env_values = true)]
     layout: Layout,
+
+    #[cfg(feature = "pool")]
+    #[command(flatten)]
+    pub(crate) pool: PoolOption,
 
     /// The host: auto, xen, or sim:FILE for a host that is simulated in FILE. auto: xen if the
     /// machine has a privcmd device, else a simulated host in your state directory
@@ -134,8 +145,19 @@ impl Options {
         }
     }
 
+    /// Whether the values are those of a pool.
+    pub(crate) const fn is_pool(&self) -> bool {
+        #[cfg(feature = "pool")]
+        return self.pool.file.is_some();
+        #[cfg(not(feature = "pool"))]
+        return false;
+    }
+
     /// The host whose domains decide which files a sweep removes. Refused where they cannot.
     pub(crate) fn host_to_sweep(&self) -> Result<Host, Failure> {
+        if self.is_pool() {
+            return self.host();
+        }
         if self.layout == Layout::Seed {
             return Err(Failure::SweepOfSeed);
         }
@@ -182,15 +204,43 @@ impl Options {
 
     /// The incarnation that is named, found in one snapshot of the host.
     pub(crate) fn key(&self, domain: &DomainArgument, host: &Host) -> Result<DomainKey, Failure> {
-        match domain.exact() {
-            Some(key) => Ok(key),
-            None => Ok(domain.key(&host.snapshot()?)?),
+        let key = match domain.exact() {
+            Some(key) => key,
+            None => domain.key(&host.snapshot()?)?,
+        };
+        self.check_place(&key)?;
+        Ok(key)
+    }
+
+    /// Refuses Domain-0 and the nil uuid on a pool: they are the same on every host.
+    pub(crate) fn check_place(&self, domain: &DomainKey) -> Result<(), Failure> {
+        if self.is_pool() && (domain.domid == Domid::ZERO || domain.uuid.is_nil()) {
+            return Err(Failure::NotInAPool(format!("domain {domain}")));
         }
+        Ok(())
+    }
+
+    /// Refuses on a pool a userid whose owner reads it from the host's files.
+    pub(crate) fn check_userid(&self, userid: &Userid) -> Result<(), Failure> {
+        if self.is_pool() && IN_FILES.iter().any(|name| userid.as_bytes() == *name) {
+            return Err(Failure::NotInAPool(format!("userid '{}'", shown(userid))));
+        }
+        Ok(())
     }
 
     /// The userdata of a host's domains, for commands that change it. The default directory of a
     /// simulated host is created.
     pub(crate) fn userdata<'host>(&self, host: &'host Host) -> Result<HostData<'host>, Failure> {
+        #[cfg(feature = "pool")]
+        if let Some(pool) = self.pool(host, Reading::default())? {
+            return Ok(self.with_options(host, Box::new(pool)));
+        }
+        check_variable()?;
+        self.files(host)
+    }
+
+    /// The userdata in the host's files, for commands that change it.
+    pub(crate) fn files<'host>(&self, host: &'host Host) -> Result<HostData<'host>, Failure> {
         let (path, ours) = self.directory(host);
         if ours {
             DirBuilder::new()
@@ -210,7 +260,14 @@ impl Options {
     pub(crate) fn userdata_to_read<'host>(
         &self,
         host: &'host Host,
+        reading: Reading,
     ) -> Result<Option<HostData<'host>>, Failure> {
+        #[cfg(feature = "pool")]
+        if let Some(pool) = self.pool(host, reading)? {
+            return Ok(Some(self.with_options(host, Box::new(pool))));
+        }
+        reading.needs_a_pool()?;
+        check_variable()?;
         let (path, ours) = self.directory(host);
         match fs::metadata(&path) {
             Err(error) if ours && error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -239,6 +296,10 @@ impl Options {
         let store = store
             .with_value_max(self.max_size)
             .with_read_timeout(self.timeout);
+        Ok(self.with_options(host, Box::new(store)))
+    }
+
+    fn with_options<'host>(&self, host: &'host Host, store: Box<dyn Store>) -> HostData<'host> {
         let default = match self.layout {
             Layout::Tree => Durability::Process,
             _ => Durability::Full,
@@ -281,6 +342,15 @@ impl From<Level> for Durability {
             Level::Full => Self::Full,
         }
     }
+}
+
+/// Refuses the variable that names a pool in a build that has none: the files are not meant.
+fn check_variable() -> Result<(), Failure> {
+    #[cfg(not(feature = "pool"))]
+    if std::env::var_os("USERDATA_POOL").is_some_and(|file| !file.is_empty()) {
+        return Err(Failure::NoPools);
+    }
+    Ok(())
 }
 
 /// Whether both paths name the same file or directory, which exists.

@@ -123,7 +123,12 @@ impl From<&Failure> for Status {
             | Failure::NothingToDestroy
             | Failure::Terminal(_)
             | Failure::ExportNotToFile
+            | Failure::NotInAPool(_)
             | Failure::NoJson(_) => Self::Usage,
+            #[cfg(not(feature = "pool"))]
+            Failure::NoPools => Self::Usage,
+            #[cfg(feature = "pool")]
+            Failure::Pool(failure) => failure.into(),
             Failure::NotDestroyed { source, .. } => (&**source).into(),
             Failure::NoHost(_)
             | Failure::NoBoot(_)

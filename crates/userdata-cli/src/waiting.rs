@@ -14,6 +14,15 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_m
 /// failure ends it, and so does the last try.
 pub(crate) fn until_it_lives<T>(
     limit: Duration,
+    attempt: impl FnMut() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    until(limit, is_not_there_yet, attempt)
+}
+
+/// The same, as long as the failure is one that passes.
+pub(crate) fn until<T>(
+    limit: Duration,
+    passes: impl Fn(&Failure) -> bool,
     mut attempt: impl FnMut() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let started = Instant::now();
@@ -21,7 +30,7 @@ pub(crate) fn until_it_lives<T>(
     loop {
         let left = limit.saturating_sub(started.elapsed());
         match attempt() {
-            Err(failure) if is_not_there_yet(&failure) && !left.is_zero() => {
+            Err(failure) if passes(&failure) && !left.is_zero() => {
                 thread::sleep(pause.min(left));
                 pause = (pause * 2).min(longest);
             }
@@ -31,7 +40,7 @@ pub(crate) fn until_it_lives<T>(
 }
 
 /// Whether a later try may find one living domain.
-fn is_not_there_yet(failure: &Failure) -> bool {
+pub(crate) fn is_not_there_yet(failure: &Failure) -> bool {
     matches!(failure, Failure::Domain(DomainNotFound::Shared { .. }))
         || matches!(
             Status::from(failure),

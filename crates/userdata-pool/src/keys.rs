@@ -27,6 +27,16 @@ impl Keys {
         self.of("host", name.as_str())
     }
 
+    pub(crate) fn hosts(&self) -> Span {
+        Span::under(self.of("host", ""))
+    }
+
+    /// The host of a host record.
+    pub(crate) fn host_name(&self, key: &[u8]) -> Option<HostName> {
+        let name = key.strip_prefix(&*self.of("host", ""))?;
+        std::str::from_utf8(name).ok()?.parse().ok()
+    }
+
     pub(crate) fn turn(&self, uuid: Uuid) -> Vec<u8> {
         self.of("turn", &uuid.to_string())
     }

@@ -30,6 +30,7 @@ mod moves;
 mod options;
 mod outcome;
 mod record;
+mod roster;
 mod standing;
 mod store;
 
@@ -38,4 +39,5 @@ pub use members::Joined;
 pub use moves::Finished;
 pub use options::{Identity, PoolOptions};
 pub use outcome::Settled;
+pub use roster::{Member, Placed, Roster};
 pub use store::PoolStore;

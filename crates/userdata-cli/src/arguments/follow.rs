@@ -9,6 +9,7 @@ use clap::{Args, ValueHint};
 use super::DOMAIN_HELP;
 use crate::domain::DomainArgument;
 use crate::options::seconds;
+use crate::reading::Homes;
 
 /// Which values go along.
 #[derive(Args, Debug)]
@@ -35,6 +36,8 @@ pub(crate) struct Export {
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) which: Which,
+    #[command(flatten)]
+    pub(crate) homes: Homes,
 }
 
 #[derive(Args, Debug)]

@@ -19,7 +19,7 @@ use crate::document;
 use crate::domain::DomainArgument;
 use crate::failure::Failure;
 use crate::new_file::{Made, NewFile};
-use crate::options::Options;
+use crate::options::{HostData, Options};
 use crate::output::Output;
 use crate::signals;
 use crate::status::Status;
@@ -44,7 +44,7 @@ impl Destroy {
         let userdata = options.userdata(&host)?;
         let destroy = |_: &DomainKey| execute(command, output);
         let mut export = None;
-        let result = match file {
+        let mut inner = |file: Option<NewFile>| match file {
             None => userdata.destroy(domain, destroy),
             Some(file) => {
                 let limits = userdata_archive::Limits::new(options.max_size());
@@ -56,6 +56,10 @@ impl Destroy {
                 let limits = Limits::default();
                 userdata.destroy_with_export(domain, &which, &limits, take_along, destroy)
             }
+        };
+        let result = match options.is_pool() {
+            false => inner(file),
+            true => nested(&options.files(&host)?, domain, || inner(file), output)?,
         };
         let error = match result {
             Ok(destroyed) => return destroyed_with(&destroyed, export.as_ref(), domain, output),
@@ -118,6 +122,68 @@ impl Destroy {
             }
             _ => Err(Failure::NothingToDestroy),
         }
+    }
+}
+
+/// The destruction of a domain whose data is in two places: the values in the host's files are
+/// removed around `inner`, which runs the command and removes those in the pool. The result is that
+/// of `inner`, with what was removed from both.
+fn nested(
+    files: &HostData<'_>,
+    domain: DomainKey,
+    inner: impl FnOnce() -> Result<Destroyed<()>, DestroyError>,
+    output: Output,
+) -> Result<Result<Destroyed<()>, DestroyError>, Failure> {
+    let mut result = None;
+    let outer = files.destroy(domain, |_| -> Result<(), Failure> {
+        result = Some(inner());
+        Ok(())
+    });
+    let Some(mut result) = result else {
+        return match outer {
+            Err(DestroyError::NotStarted(error)) => Err(error.into()),
+            Err(source) => Err(Failure::NotDestroyed {
+                domain,
+                source: Box::new(source),
+            }),
+            // The files are not left without a call of the function.
+            Ok(_) => Err(Failure::NothingToDestroy),
+        };
+    };
+    match outer {
+        Ok(Destroyed {
+            cleared: of_files,
+            problems: more,
+            ..
+        }) => match &mut result {
+            Ok(Destroyed {
+                cleared, problems, ..
+            })
+            | Err(DestroyError::DestroyedWithError {
+                cleared, problems, ..
+            }) => {
+                add(cleared, of_files);
+                problems.extend(more);
+            }
+            _ => note(&more, output),
+        },
+        // The hypervisor was asked by both; `inner` tells what it answered.
+        Err(DestroyError::StillAlive { problems }) => note(&problems, output),
+        Err(error) => output.note(chain(&error)),
+    }
+    Ok(result)
+}
+
+/// Adds what was removed from the files.
+fn add(cleared: &mut Option<Cleared>, of_files: Option<Cleared>) {
+    match (cleared, of_files) {
+        (Some(cleared), Some(more)) => {
+            cleared.removed.extend(more.removed);
+            cleared.others.extend(more.others);
+            cleared.failed.extend(more.failed);
+        }
+        (cleared @ None, more) => *cleared = more,
+        (Some(_), None) => {}
     }
 }
 

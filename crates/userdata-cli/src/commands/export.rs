@@ -12,6 +12,7 @@ use crate::destination::Destination;
 use crate::document;
 use crate::failure::Failure;
 use crate::options::Options;
+use crate::reading::Reading;
 use crate::standard;
 use crate::status::Status;
 
@@ -37,7 +38,7 @@ impl Export {
         };
         let host = options.host()?;
         let domain = options.key(&self.domain, &host)?;
-        let values = match options.userdata_to_read(&host)? {
+        let values = match options.userdata_to_read(&host, Reading::of(self.homes))? {
             Some(userdata) => {
                 let exported = userdata.export(domain, &which, &Limits::default())?;
                 exported.values

@@ -19,6 +19,8 @@ use crate::domain::DomainArgument;
 use crate::failure::Failure;
 use crate::options::{HostData, Options};
 use crate::output::{printable, table};
+#[cfg(feature = "pool")]
+use crate::pool::Homes;
 use crate::status::Status;
 use crate::userid::shown;
 
@@ -40,19 +42,32 @@ impl List {
             }
             domain => (domain.as_ref().and_then(DomainArgument::exact), None),
         };
-        let found = match (options.userdata_to_read(&host)?, named) {
+        let found = match (options.userdata_to_read(&host, self.reading)?, named) {
             (None, _) => Values::OfAll(Vec::new()),
             (Some(userdata), None) => Values::OfAll(all(&userdata)?),
             (Some(userdata), Some(key)) => Values::OfOne(key.into(), userdata.list(key)?),
         };
+        #[cfg(feature = "pool")]
+        let homes = options.homes(&host, named.map(|key| key.uuid), self.reading)?;
         let census = Census::new(snapshot.map_or_else(|| host.snapshot(), Ok));
         let census = RefCell::new(census);
-        let listed =
-            |(owner, entry): (&Owner, &Entry)| listed(&mut census.borrow_mut(), owner, entry);
+        let listed = |(owner, entry): (&Owner, &Entry)| {
+            let value = listed(&mut census.borrow_mut(), owner, entry);
+            #[cfg(feature = "pool")]
+            let value = at_home(value, owner, &homes);
+            value
+        };
         if output.is_json() {
             let values = Sequence(|| found.each().map(listed));
             output.stream(|stdout| {
-                serde_json::to_writer(&mut *stdout, &document::List { values })?;
+                serde_json::to_writer(
+                    &mut *stdout,
+                    &document::List {
+                        values,
+                        #[cfg(feature = "pool")]
+                        stale: self.reading.stale,
+                    },
+                )?;
                 stdout.write_all(b"\n")
             })?;
         } else if io::stdout().is_terminal() {
@@ -120,7 +135,20 @@ fn listed<H: Hypervisor + DomainNames>(
         size: entry.size,
         modified: entry.modified.and_then(time),
         state: state(entry.condition),
+        #[cfg(feature = "pool")]
+        home: None,
     }
+}
+
+/// The value with its home. This host's hypervisor knows nothing of the domains of other hosts.
+#[cfg(feature = "pool")]
+fn at_home(mut value: document::Listed, owner: &Owner, homes: &Homes) -> document::Listed {
+    if homes.is_elsewhere(owner.uuid) {
+        value.domain = "elsewhere";
+        value.name = None;
+    }
+    value.home = homes.home(owner.uuid).map(document::Home::from);
+    value
 }
 
 /// The values of every domain that exists or existed.

@@ -17,6 +17,7 @@ impl Remove {
         if userid.is_libxl_json() && !self.libxl_json {
             return Err(UseridRefused::LibxlJson.into());
         }
+        options.check_userid(&userid)?;
         let host = options.host()?;
         let domain = options.key(&self.domain, &host)?;
         let userdata = options.userdata(&host)?;

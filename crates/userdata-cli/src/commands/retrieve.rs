@@ -15,6 +15,7 @@ impl Retrieve {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
         let userid = existing(&self.userid, self.escaped.escaped)?;
+        options.check_userid(&userid)?;
         let path = self
             .output
             .as_deref()
@@ -25,7 +26,7 @@ impl Retrieve {
             .transpose()?;
         let host = options.host()?;
         let domain = options.key(&self.domain, &host)?;
-        let value = match options.userdata_to_read(&host)? {
+        let value = match options.userdata_to_read(&host, self.reading)? {
             Some(userdata) => userdata.retrieve(domain, &userid)?,
             None => None,
         };
@@ -40,6 +41,13 @@ impl Retrieve {
                 size: value.as_bytes().len(),
                 version: value.version().to_string(),
                 value: base64(value.as_bytes()),
+                #[cfg(feature = "pool")]
+                home: options
+                    .homes(&host, Some(domain.uuid), self.reading)?
+                    .home(domain.uuid)
+                    .map(document::Home::from),
+                #[cfg(feature = "pool")]
+                stale: self.reading.stale,
             })?
         } else {
             value.into_bytes()

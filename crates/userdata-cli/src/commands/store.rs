@@ -20,6 +20,7 @@ impl Store {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
         let userid = userid::writable(&self.userid, self.libxl_json)?;
+        options.check_userid(userid.as_userid())?;
         let host = options.host()?;
         let domain = options.key(&self.domain, &host)?;
         // The input is read to its end before anything is locked. If the program at the other end

@@ -14,6 +14,7 @@ use crate::chain::chain;
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::options::Options;
+use crate::reading::Reading;
 use crate::status::Status;
 use report::Report;
 use sightings::SightingsFile;
@@ -24,7 +25,7 @@ impl Sweep {
         let host = options.host_to_sweep()?;
         let boot = self.explain.then(|| boot_time(&host)).flatten();
         let mut report = Report::new(output, options.name_format(), self.dry_run, boot)?;
-        let Some(userdata) = options.userdata_to_read(&host)? else {
+        let Some(userdata) = options.userdata_to_read(&host, Reading::default())? else {
             return report.end(SweepTotals::default(), None);
         };
         let path = self.state.clone();

@@ -1,0 +1,234 @@
+//! `userdata pool`: members, moves, and the data of hosts that are gone.
+
+mod moving;
+mod status;
+
+use userdata::hypervisor::{BootId, HypervisorError};
+use userdata::store::{Attempt, HostName, Refused, StoreErrorKind};
+use userdata::{Domain, DomainKey, Domid, Hypervisor, Uuid};
+use userdata_etcd::EtcdEngine;
+use userdata_pool::{Engine as _, Joined, Settled, Span, Txn};
+
+use crate::arguments::{Pool, PoolCommand};
+use crate::document;
+use crate::domain::DomainArgument;
+use crate::failure::Failure;
+use crate::host::Host;
+use crate::options::Options;
+use crate::output::Output;
+use crate::pool::PoolFailure;
+use crate::reading::Reading;
+use crate::status::Status;
+use crate::waiting::until;
+
+/// A cluster with fewer changes may be too young to have compacted.
+const YOUNG: u64 = 10_000;
+
+impl Pool {
+    pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
+        // A host is declared dead by a person: this is checked before anything else.
+        if let PoolCommand::Forget {
+            it_is_dead: false,
+            dry_run: false,
+            ..
+        } = self.command
+        {
+            return Err(PoolFailure::NotSaidDead.into());
+        }
+        let host = options.host()?;
+        let (pool, engine) = options.connect(&host, Reading::default())?;
+        let output = options.output();
+        let done = |change, outcome, domain: Option<DomainKey>| {
+            tell(change, outcome, domain, None, output)
+        };
+        match &self.command {
+            PoolCommand::Join { force } => {
+                check_server(&engine, *force, options)?;
+                let outcome = match pool.join()? {
+                    Joined::New => "joined",
+                    Joined::Renewed => "renewed",
+                    _ => "unchanged",
+                };
+                done("join", outcome, None)
+            }
+            PoolCommand::Leave => done("leave", left(pool.leave()?), None),
+            PoolCommand::Status { domain, host: home } => {
+                let uuid = domain.as_ref().map(|domain| uuid(domain, &host));
+                status::show(&pool, uuid.transpose()?, home.as_ref(), output)
+            }
+            PoolCommand::Move {
+                domain,
+                to,
+                command,
+            } => {
+                let domain = options.key(domain, &host)?;
+                moving::run(&pool, &host, domain, to, command, options)
+            }
+            PoolCommand::Claim {
+                domain,
+                wait,
+                paused,
+            } => {
+                let claim = || {
+                    let key = options.key(domain, &host)?;
+                    match paused {
+                        true => pool.claim(&AsIfUnpaused(&host), &key)?,
+                        false => pool.claim(&host, &key)?,
+                    }
+                    Ok(key)
+                };
+                let key = match wait {
+                    Some(limit) => until(*limit, may_come, claim)?,
+                    None => claim()?,
+                };
+                done("claim", "claimed", Some(key))
+            }
+            PoolCommand::Cancel { domain } => {
+                let key = options.key(domain, &host)?;
+                pool.cancel(&host, &key)?;
+                done("cancel", "cancelled", Some(key))
+            }
+            PoolCommand::Adopt { domain } => {
+                let key = options.key(domain, &host)?;
+                pool.adopt(&host, &key)?;
+                done("adopt", "adopted", Some(key))
+            }
+            PoolCommand::Discard { uuid } => {
+                let removed = pool.discard(*uuid)?;
+                tell("discard", "discarded", None, Some(removed), output)
+            }
+            PoolCommand::Forget {
+                host: name,
+                dry_run,
+                ..
+            } => match dry_run {
+                true => status::show_of(&pool, name, output),
+                false => done("forget", forgotten(pool.forget(name)?, name)?, None),
+            },
+            PoolCommand::Settle { domain, attempt } => {
+                let domain = DomainKey::new(Domid::ZERO, uuid(domain, &host)?);
+                settle(pool.settle(&domain, *attempt)?, *attempt, output)
+            }
+        }
+    }
+}
+
+fn left(was_member: bool) -> &'static str {
+    if was_member { "left" } else { "unchanged" }
+}
+
+fn forgotten(was_member: bool, host: &HostName) -> Result<&'static str, PoolFailure> {
+    match was_member {
+        true => Ok("forgotten"),
+        false => Err(PoolFailure::NoSuchMember(host.to_string())),
+    }
+}
+
+fn settle(settled: Settled, attempt: Attempt, output: Output) -> Result<Status, Failure> {
+    let outcome = match settled {
+        Settled::Made => "made",
+        Settled::NotMade => "not_made",
+        _ => return Err(PoolFailure::NotSettled.into()),
+    };
+    let document = document::Change {
+        change: "settle",
+        outcome,
+        domain: None,
+        removed: None,
+    };
+    output.show(&document, || {
+        format!("{attempt}: {}\n", outcome.replace('_', " "))
+    })?;
+    Ok(Status::Done)
+}
+
+fn tell(
+    change: &'static str,
+    outcome: &'static str,
+    domain: Option<DomainKey>,
+    removed: Option<usize>,
+    output: Output,
+) -> Result<Status, Failure> {
+    let document = document::Change {
+        change,
+        outcome,
+        domain: domain.map(document::Domain::from),
+        removed,
+    };
+    output.show(&document, || match (domain, removed) {
+        (Some(domain), _) => format!("{outcome} domain {domain}\n"),
+        (None, Some(values)) => format!("{outcome} values: {values}\n"),
+        (None, None) => format!("{outcome}\n"),
+    })?;
+    Ok(Status::Done)
+}
+
+/// The uuid that is named, of a domain of any host.
+fn uuid(domain: &DomainArgument, host: &Host) -> Result<Uuid, Failure> {
+    match domain {
+        DomainArgument::Uuid(uuid) => Ok(*uuid),
+        DomainArgument::Key(key) => Ok(key.uuid),
+        _ => Ok(domain.key_on(&host.snapshot()?)?.uuid),
+    }
+}
+
+/// Refuses a server that is not an etcd of a version that works, and one that never compacts.
+fn check_server(engine: &EtcdEngine, force: bool, options: &Options) -> Result<(), Failure> {
+    let timeout = options.timeout();
+    let server = engine.server(timeout).map_err(PoolFailure::Server)?;
+    let mut first = Txn::read([Span::key(b"/".to_vec())]);
+    first.at = Some(1);
+    if force || server.revision < YOUNG {
+        return Ok(());
+    }
+    // A revision that was compacted away cannot be read.
+    match engine.txn(&first, timeout) {
+        Ok(_) => Err(PoolFailure::NotCompacted {
+            revisions: server.revision,
+        }
+        .into()),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Whether a later try may find a domain that runs here.
+fn may_come(failure: &Failure) -> bool {
+    use StoreErrorKind::Refused as No;
+    let is_not_yet = |kind: &StoreErrorKind| {
+        matches!(
+            kind,
+            No(Refused::NotRunning | Refused::NotMoving | Refused::NoSuchDomain)
+        )
+    };
+    matches!(failure, Failure::Store(error) if is_not_yet(error.kind()))
+        || crate::waiting::is_not_there_yet(failure)
+}
+
+/// The host, whose paused domains are taken for running ones.
+struct AsIfUnpaused<'host>(&'host Host);
+
+impl AsIfUnpaused<'_> {
+    fn unpaused(mut domain: Domain) -> Domain {
+        domain.paused = false;
+        domain
+    }
+}
+
+impl Hypervisor for AsIfUnpaused<'_> {
+    fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
+        Ok(self.0.domain(domid)?.map(Self::unpaused))
+    }
+
+    fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
+        let domains = self.0.domains()?;
+        Ok(domains.into_iter().map(Self::unpaused).collect())
+    }
+
+    fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError> {
+        self.0.leaving(domain)
+    }
+
+    fn boot(&self) -> Result<BootId, HypervisorError> {
+        self.0.boot()
+    }
+}

@@ -1,0 +1,103 @@
+//! `userdata pool move`: runs the caller's command between the begin and the end of a move.
+
+use std::ffi::{OsStr, OsString};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+use std::{io, thread, time::Duration};
+
+use userdata::store::{HostName, Refused, StoreErrorKind};
+use userdata::{DomainKey, Hypervisor as _, Life};
+use userdata_pool::Finished;
+
+use super::tell;
+use crate::failure::Failure;
+use crate::host::Host;
+use crate::options::Options;
+use crate::pool::{Pool, PoolFailure};
+use crate::signals;
+use crate::status::Status;
+
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Begins the move, runs the command, and asks the hypervisor. If this process is killed meanwhile,
+/// the move stays open: `status` shows it, and `claim`, `cancel` or a sweep ends it.
+pub(super) fn run(
+    pool: &Pool,
+    host: &Host,
+    domain: DomainKey,
+    to: &HostName,
+    command: &[OsString],
+    options: &Options,
+) -> Result<Status, Failure> {
+    let output = options.output();
+    pool.begin(host, &domain, to).inspect_err(|error| {
+        if let StoreErrorKind::Refused(Refused::NotAMember) = error.kind() {
+            output.note(format_args!("both this host and {to} must be members"));
+        }
+    })?;
+    let program = command.first().map_or(OsStr::new(""), |program| program);
+    let name = program.to_string_lossy().into_owned();
+    let mut child = Command::new(program);
+    child.args(command.iter().skip(1));
+    if output.is_json() {
+        child.stdout(Stdio::from(io::stderr()));
+    }
+    let succeeded = match signals::run(&mut child) {
+        Ok(status) if status.success() => true,
+        Ok(status) => {
+            output.note(format_args!("'{name}' ended with {status}"));
+            false
+        }
+        Err(error) => {
+            output.note(format_args!("cannot run '{name}': {error}"));
+            false
+        }
+    };
+    let outcome = match finish(pool, host, &domain, options)? {
+        Finished::StillHere { runs: true } => {
+            pool.cancel(host, &domain)?;
+            let command = name;
+            return Err(PoolFailure::NotMoved { domain, command }.into());
+        }
+        Finished::StillHere { .. } => return Err(PoolFailure::StaysOpen { domain }.into()),
+        Finished::Claimed => "claimed",
+        _ => "released",
+    };
+    if !succeeded {
+        output.note(format_args!("the data of domain {domain} is {outcome}"));
+        let command = name;
+        return Err(PoolFailure::CommandFailed { domain, command }.into());
+    }
+    tell("move", outcome, Some(domain), None, output)
+}
+
+/// Asks whether the domain is gone, and waits while the hypervisor is still destroying it.
+fn finish(
+    pool: &Pool,
+    host: &Host,
+    domain: &DomainKey,
+    options: &Options,
+) -> Result<Finished, Failure> {
+    let started = Instant::now();
+    let failed = |source: Failure| PoolFailure::NotFinished {
+        domain: *domain,
+        source: Box::new(source),
+    };
+    loop {
+        let finished = pool
+            .finish(host, domain)
+            .map_err(|error| failed(error.into()))?;
+        if !matches!(finished, Finished::StillHere { runs: false })
+            || started.elapsed() >= options.timeout()
+        {
+            return Ok(finished);
+        }
+        let found = host.domain(domain.domid);
+        let found = found.map_err(|error| failed(error.into()))?;
+        let is_alive = found.is_some_and(|found| found.key == *domain && found.life == Life::Alive);
+        if is_alive {
+            return Ok(finished);
+        }
+        thread::sleep(PAUSE);
+    }
+}

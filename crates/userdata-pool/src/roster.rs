@@ -1,0 +1,132 @@
+//! What the pool keeps, for people: its members, and the home of each domain.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use userdata_core::Uuid;
+use userdata_core::hypervisor::BootId;
+use userdata_core::store::{Home, HostName, Operation, Stage, StoreError};
+
+use crate::engine::{Request, Span, Txn};
+use crate::record::{HostRecord, Turn};
+use crate::{Engine, PoolStore};
+
+/// One member of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Member {
+    /// Its name.
+    pub name: HostName,
+    /// The machine-id and the boot; `None` if its record cannot be read.
+    pub machine: Option<(String, BootId)>,
+}
+
+/// The data of one domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Placed {
+    /// The uuid of the domain.
+    pub uuid: Uuid,
+    /// Its home, whose stage is [`Stage::Freed`] if the pool has forgotten the host; `None` if the
+    /// record cannot be read.
+    pub home: Option<Home>,
+    /// How many values there are.
+    pub values: u64,
+}
+
+impl Placed {
+    /// The data of the domain with this uuid.
+    #[must_use]
+    pub const fn new(uuid: Uuid, home: Option<Home>, values: u64) -> Self {
+        Self { uuid, home, values }
+    }
+}
+
+/// The members and the data of a pool at one instant, in order of names and uuids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Roster {
+    /// The members.
+    pub members: Vec<Member>,
+    /// The data of each domain that has any, or whose move has begun.
+    pub placed: Vec<Placed>,
+}
+
+impl<E: Engine> PoolStore<E> {
+    /// The members and the homes, all at one instant. Values are not read.
+    ///
+    /// # Errors
+    ///
+    /// If the engine does not answer.
+    pub fn roster(&self) -> Result<Roster, StoreError> {
+        self.read_roster(self.keys.turns(), self.keys.all_metas())
+    }
+
+    /// The members, and the data of the domain with this uuid if there is any.
+    ///
+    /// # Errors
+    ///
+    /// As [`PoolStore::roster`].
+    pub fn roster_of(&self, uuid: Uuid) -> Result<Roster, StoreError> {
+        self.read_roster(Span::key(self.keys.turn(uuid)), self.keys.metas(uuid))
+    }
+
+    fn read_roster(&self, turns: Span, metas: Span) -> Result<Roster, StoreError> {
+        let range = |span, values| Request::Range { span, values };
+        let reading = Txn {
+            requests: vec![
+                range(self.keys.hosts(), true),
+                range(turns, true),
+                range(metas, false),
+            ],
+            ..Txn::default()
+        };
+        let started = self.engine.now();
+        let answer = self
+            .engine
+            .txn(&reading, self.options.timeout)
+            .map_err(|error| {
+                let kind = self.unanswered(error, started);
+                StoreError::new(Operation::List, "the pool", kind)
+            })?;
+        let mut found = answer.found.into_iter();
+        let members: Vec<_> = found
+            .next()
+            .into_iter()
+            .flatten()
+            .filter_map(|pair| {
+                let record = HostRecord::parse(&pair.value).ok();
+                Some(Member {
+                    name: self.keys.host_name(&pair.key)?,
+                    machine: record.map(|record| (record.machine, record.boot)),
+                })
+            })
+            .collect();
+        let names: BTreeSet<_> = members.iter().map(|member| &member.name).collect();
+        let mut homes: BTreeMap<Uuid, (Option<Home>, u64)> = BTreeMap::new();
+        for pair in found.next().into_iter().flatten() {
+            let Some((uuid, b"")) = self.keys.parse("turn", &pair.key) else {
+                continue;
+            };
+            let home = Turn::parse(&pair.value).ok().map(|turn| turn.home.told());
+            let home = home.map(|home| match names.contains(&home.host) {
+                true => home,
+                // What was released may be claimed, whether the source is a member or not.
+                false if matches!(home.stage, Stage::Released(_)) => home,
+                false => Home::new(home.host, home.domid, Stage::Freed),
+            });
+            homes.insert(uuid, (home, 0));
+        }
+        for pair in found.next().into_iter().flatten() {
+            if let Some((uuid, _)) = self.keys.userid(&pair.key) {
+                homes.entry(uuid).or_default().1 += 1;
+            }
+        }
+        let placed = homes
+            .into_iter()
+            .map(|(uuid, (home, values))| Placed { uuid, home, values });
+        Ok(Roster {
+            placed: placed.collect(),
+            members,
+        })
+    }
+}
