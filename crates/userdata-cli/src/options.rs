@@ -296,7 +296,7 @@ impl Options {
         let store = store
             .with_value_max(self.max_size)
             .with_read_timeout(self.timeout);
-        Ok(self.with_options(host, Box::new(store)))
+        self.with_options(host, Box::new(store))
     }
 
     fn with_options<'host>(&self, host: &'host Host, store: Box<dyn Store>) -> HostData<'host> {

@@ -14,7 +14,8 @@ Data has one home, the host that stores it. 'pool status' shows it with its stag
 
 Examples:
   userdata pool join
-  userdata pool move web --to b -- sh -c 'xl migrate web b && ssh b userdata pool claim --wait 60 web'
+  userdata pool move web --to b -- \\
+    sh -c 'xl migrate web b && ssh b userdata pool claim --wait 60 web'
   userdata pool move web --to a -- xl reboot -ww web; userdata pool claim --wait 60 web
   userdata pool forget b --it-is-dead";
 
