@@ -125,9 +125,21 @@ const STEPS: &[Step] = &[
         .or_left_out("the simulated power cuts are in the everyday test").within(30),
     Step::cargo("canaries", "the simulation finds every planted bug", &[&["xtask", "canaries"]])
         .within(40),
+    // Whether they work; a build without optimisation measures nothing.
+    Step::cargo("peers", "every peer of the benchmark works", &[
+        &[
+            "clippy", "--locked", "--all-targets", "--manifest-path", "bench/peers/Cargo.toml",
+            "--target-dir", "target/peers", "--", "-D", "warnings",
+        ],
+        &[
+            "test", "--locked", "--manifest-path", "bench/peers/Cargo.toml",
+            "--target-dir", "target/peers",
+        ],
+        &["xtask", "bench", "--peers", "--quick", "--rounds", "1", "--unoptimised"],
+    ]).needs(&[CLIPPY, CXX]),
     // Its speed depends on the machine.
-    Step::cargo("campaign", "six minutes of simulation break no guarantee", &[
-        &["xtask", "campaign", "--minutes", "6", "--canaries", "last", "--any-speed"],
+    Step::cargo("campaign", "four minutes of simulation break no guarantee", &[
+        &["xtask", "campaign", "--minutes", "4", "--canaries", "last", "--any-speed"],
     ]).within(40),
     Step::check("demo", "README's commands are there and its demo runs", demo::check),
     Step::cargo("fuzz", "no fuzz target fails in 10 s", &[&["xtask", "fuzz", "--minutes", "0.17"]])

@@ -64,7 +64,7 @@ pub(super) fn run(task: &Task) -> Result<ExitCode> {
     let linked = libxl_driver::peer(&task.source, &libxl);
     let libxl = left_out.unless("libxl", linked)?.map(|()| libxl);
     let stdio = stdio(&out)?;
-    let programs = build()?;
+    let programs = build(task.unoptimised)?;
     let image_dir = scratch_in(&out)?;
     let mut log = Log::create(&out, "images", INSTALL)?;
     let which = [EXT4, XFS, BTRFS];
@@ -127,25 +127,23 @@ struct Programs {
 }
 
 /// Builds the peers and the command `userdata`.
-fn build() -> Result<Programs> {
+fn build(unoptimised: bool) -> Result<Programs> {
+    let (profile, folder) = match unoptimised {
+        true => ("dev", "debug"),
+        false => ("release", "release"),
+    };
     let target = project::target().join("peers");
     let mut peers = child::command(project::cargo());
-    peers
-        .current_dir(project::root().join("bench/peers"))
-        .args(["build", "--locked", "--release", "--target-dir"])
-        .arg(&target);
-    Child::start(&mut peers, BUILD)?.succeed()?;
+    peers.current_dir(project::root().join("bench/peers"));
+    peers.args(["build", "--locked", "--profile", profile, "--target-dir"]);
+    Child::start(peers.arg(&target), BUILD)?.succeed()?;
     let mut command = child::command(project::cargo());
-    command.current_dir(project::root()).args([
-        "build",
-        "--locked",
-        "--release",
-        "--package",
-        "userdata-cli",
-    ]);
+    command.current_dir(project::root());
+    command.args(["build", "--locked", "--profile", profile]);
+    command.args(["--package", "userdata-cli"]);
     Child::start(&mut command, BUILD)?.succeed()?;
     Ok(Programs {
-        peers: target.join("release/userdata-bench-peers"),
-        command: project::target().join("release/userdata"),
+        peers: target.join(folder).join("userdata-bench-peers"),
+        command: project::target().join(folder).join("userdata"),
     })
 }
