@@ -102,8 +102,8 @@ pub(crate) struct Task {
     /// busy machine [default: 31, or 7 with --quick]
     #[arg(long, value_name = "NUMBER", requires = "peers")]
     rounds: Option<u32>,
-    /// Build the peers without optimisation, which takes a third of the time: to see that all of
-    /// them work. The figures then say nothing
+    /// Build the peers without optimisation, which takes a third of the time, and leave out the
+    /// disk images: to see that all of them work. The figures then say nothing
     #[arg(long, requires = "peers")]
     unoptimised: bool,
     /// A directory on a disk that is measured, too [default: target/bench where no image can be

@@ -68,7 +68,10 @@ pub(super) fn run(task: &Task) -> Result<ExitCode> {
     let image_dir = scratch_in(&out)?;
     let mut log = Log::create(&out, "images", INSTALL)?;
     let which = [EXT4, XFS, BTRFS];
-    let made = images(image_dir.path(), &which, IMAGE_LEN, &mut log);
+    let made = match task.unoptimised {
+        true => Err(anyhow::anyhow!("left out without optimisation")),
+        false => images(image_dir.path(), &which, IMAGE_LEN, &mut log),
+    };
     let made = left_out.unless("ext4, xfs and btrfs", made)?;
     let tmpfs = is_tmpfs(&task.tmpfs).then(|| scratch_in(&task.tmpfs));
     let tmpfs = tmpfs.transpose()?;

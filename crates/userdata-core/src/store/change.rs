@@ -73,7 +73,7 @@ impl<'a> Put<'a> {
     }
 }
 
-/// The values that [`Store::put_each`](crate::Store::put_each) puts for one of many domains.
+/// The values that [`Store::put_each`] puts for one of many domains.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PutEach<'a> {
@@ -206,7 +206,7 @@ pub struct StoredAll {
     pub failed: Vec<StoreError>,
 }
 
-/// The result of [`Store::reclaim`](crate::Store::reclaim).
+/// The result of [`Store::reclaim`].
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Reclaimed {
