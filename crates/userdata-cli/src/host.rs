@@ -160,3 +160,20 @@ impl<X: DomainNames, S: DomainNames> DomainNames for Chosen<X, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_simulated_host_has_one_path_before_and_after_its_file_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().join("real");
+        fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, folder.path().join("link")).unwrap();
+        let path = folder.path().join("link/host.json");
+        let before = real_path(&path).unwrap();
+        fs::write(&path, "").unwrap();
+        assert_eq!(before, real_path(&path).unwrap());
+    }
+}

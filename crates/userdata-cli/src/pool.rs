@@ -40,7 +40,7 @@ pub(crate) struct PoolOption {
 pub(crate) enum PoolFailure {
     #[error(transparent)]
     File(#[from] PoolFileError),
-    #[error("there is no pool: name its file with --pool FILE")]
+    #[error("no pool is named: name its file with --pool FILE")]
     NoPool,
     #[error("cannot use the pool")]
     Etcd(#[from] EtcdError),

@@ -34,7 +34,8 @@ impl EtcdEngine {
     ///
     /// # Errors
     ///
-    /// If the options name no member, if the certificates cannot be used, or if there is no thread.
+    /// If the options name no member, if the certificates cannot be used, or if the thread cannot
+    /// be started.
     pub fn new(options: EtcdOptions) -> Result<Self, EtcdError> {
         Ok(Self {
             cluster: Arc::new(Cluster::new(&options)?),

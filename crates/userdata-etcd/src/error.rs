@@ -1,4 +1,4 @@
-//! `EtcdError`: why there is no engine.
+//! `EtcdError`: why an engine cannot be made.
 
 use thiserror::Error;
 use tonic::Code;
@@ -22,12 +22,12 @@ pub enum NotAnEndpoint {
     NotEncrypted,
 }
 
-/// Why there is no engine.
+/// Why an engine cannot be made.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EtcdError {
     /// The options name no member.
-    #[error("there is no endpoint")]
+    #[error("no endpoint is named")]
     NoEndpoint,
     /// A certificate or a key is not what its name says, or `https` has no certificates.
     #[error("the certificates cannot be used")]
@@ -47,13 +47,13 @@ pub enum Refusal {
     /// The member wants a certificate, or another one.
     #[error("the member does not accept this host's certificate: {0}")]
     OwnCertificate(String),
-    /// There is no such user, or the password is wrong.
+    /// The cluster does not have the user, or the password is wrong.
     #[error("wrong user or password: {0}")]
     Login(String),
     /// The role of the user does not have these keys.
     #[error("the user has no right on these keys: {0}")]
     Keys(String),
-    /// The user is not told, or its token is not accepted.
+    /// The request names no user, or the cluster does not accept its token.
     #[error("the cluster does not know the user: {0}")]
     User(String),
 }

@@ -27,9 +27,9 @@ pub(crate) enum Kind {
     OldToken,
     /// The cluster's answer: it is wrong.
     Failed,
-    /// The member and this client do not accept each other's certificate. Another member may do.
+    /// The member and this client do not accept each other's certificate. Another member may.
     Certificate,
-    /// There is no etcd at this endpoint. Another one may do.
+    /// The server at this endpoint is not etcd. Another member may answer.
     NotEtcd,
 }
 

@@ -283,3 +283,18 @@ fn a_value_that_is_stored_and_removed_leaves_no_directory() {
         .unwrap();
     assert_eq!(paths(&disk), ["boot-boot-1", "trash", "tree"]);
 }
+
+#[test]
+fn a_boot_that_cannot_go_into_the_trash_is_reported() {
+    let disk = SimDisk::new(SimOptions::default());
+    put(&of_boot(&disk, "boot-0"), "xl", b"of the boot before").unwrap();
+    let store = of_boot(&disk, "boot-1");
+    // The first clear opens the trash.
+    put(&store, "xl", b"value").unwrap();
+    clear(&store, Keep::Nothing).unwrap();
+    let root = disk.process().root().unwrap();
+    root.remove_directory(name("trash")).unwrap();
+    let reclaimed = store.reclaim(&mut || true).unwrap();
+    let failed: Vec<&[u8]> = reclaimed.failed.iter().map(|error| error.file()).collect();
+    assert_eq!(failed, [&b"boot-boot-0"[..]]);
+}

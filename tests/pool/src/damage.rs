@@ -79,7 +79,7 @@ fn one(
     };
     let error = host.value(domain).err().context("it was read")?;
     let error = error.downcast::<UserdataError>()?;
-    let text = chain(&error);
+    let text = format!("{:#}", anyhow::Error::from(error));
     let is_told = match error.kind() {
         UserdataErrorKind::Store(error) => matches!(error.kind(), StoreErrorKind::Damaged(_)),
         _ => false,
@@ -135,19 +135,7 @@ fn newer(cluster: &Cluster, host: &Host, uuid: userdata_core::Uuid) -> Result<()
     let key = format!("/userdata/1/turn/{uuid}");
     cluster.ctl(&["put", &key, "2 whatever"])?;
     let error = host.store(domain, "new").err().context("it was stored")?;
-    let text = chain(&error);
+    let text = format!("{:#}", anyhow::Error::from(error));
     ensure!(text.contains("format 2"), "{text}");
     Ok(())
-}
-
-/// An error with its sources.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }

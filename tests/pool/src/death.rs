@@ -65,7 +65,7 @@ fn elsewhere(stored: Result<(), UserdataError>) -> Result<Home> {
 
 /// A store of a host that is not a member.
 fn refuse(stored: Result<(), UserdataError>) -> Result<()> {
-    let error = stored.err().context("a host that is no member stored")?;
+    let error = stored.err().context("a host that is not a member stored")?;
     match error.kind() {
         UserdataErrorKind::NotHere(Refused::NotAMember) => Ok(()),
         _ => bail!("{error:?}"),

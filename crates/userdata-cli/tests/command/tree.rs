@@ -212,3 +212,23 @@ fn a_directory_that_is_not_a_tree_of_this_host_is_refused() {
     fs::write(root(&sandbox).join("tree"), "userdata-tree 9 x\n").unwrap();
     refused(&at("host.json.tree"), "does not know");
 }
+
+#[test]
+fn a_simulated_host_refuses_the_name_of_a_boot() {
+    let sandbox = Sandbox::new();
+    let ran = tree(&sandbox, &["--boot", "another", "list"]);
+    assert_eq!(ran.status, 2, "{ran:?}");
+    assert!(ran.stderr.contains("--boot"), "{ran:?}");
+}
+
+#[test]
+fn a_command_that_reads_makes_no_tree() {
+    let sandbox = Sandbox::new();
+    let absent = tree(&sandbox, &["--dir", "absent", "list"]);
+    assert_eq!(absent.status, 1, "{absent:?}");
+    assert!(!sandbox.path("absent").exists());
+    fs::create_dir(sandbox.path("empty")).unwrap();
+    fs::write(sandbox.path("empty/sightings-tree.json"), "").unwrap();
+    assert_eq!(done(&sandbox, &["--dir", "empty", "list"]), "");
+    assert_eq!(fs::read_dir(sandbox.path("empty")).unwrap().count(), 1);
+}
