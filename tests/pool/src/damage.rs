@@ -78,8 +78,8 @@ fn one(
         None => cluster.ctl(&["del", &key])?,
     };
     let error = host.value(domain).err().context("it was read")?;
+    let text = format!("{error:#}");
     let error = error.downcast::<UserdataError>()?;
-    let text = format!("{:#}", anyhow::Error::from(error));
     let is_told = match error.kind() {
         UserdataErrorKind::Store(error) => matches!(error.kind(), StoreErrorKind::Damaged(_)),
         _ => false,
