@@ -1,7 +1,8 @@
 //! One campaign of the simulation: the figures, their targets, and the page.
 //!
 //! Builds the command `simulate` in release mode and runs all exhaustive families, then seeds until
-//! time is up. Unless told otherwise it hunts the planted bugs, too. The findings are kept in
+//! time is up or all that were asked for are run. Unless told otherwise it hunts the planted bugs,
+//! too. The findings are kept in
 //! `target/campaign`.
 
 use std::io::{self, Write};
@@ -19,12 +20,21 @@ const BUILD: Duration = Duration::from_secs(3600);
 /// How long the report may take, and how much longer than asked the last case of a run may take.
 const GRACE: Duration = Duration::from_secs(15 * 60);
 
+/// How long all cases may take, without a limit of the user's.
+const ALL_CASES: Duration = Duration::from_secs(3600);
+
 /// Options of `cargo xtask campaign`.
 #[derive(Debug, Args)]
 pub(crate) struct Task {
     /// How long cases are run
     #[arg(long, value_name = "MINUTES", default_value_t = 5)]
     minutes: u64,
+    /// Run the histories of these seeds, however long that and all other cases take
+    #[arg(long, value_name = "A..B", conflicts_with = "minutes")]
+    seeds: Option<String>,
+    /// Run only every Nth pair of faults
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pair_step: u64,
     /// What histories are made of, see `simulate run --help`
     #[arg(long, default_value = "all")]
     mix: String,
@@ -54,10 +64,17 @@ impl Task {
         build()?;
         let simulate = project::target().join("release/simulate");
         let (found, page) = (folder.join("findings.json"), folder.join("report.html"));
-        let minutes = self.minutes.to_string();
+        let (minutes, step) = (self.minutes.to_string(), self.pair_step.to_string());
+        let (extent, limit) = match &self.seeds {
+            Some(seeds) => (["--seeds", seeds], ALL_CASES),
+            None => (
+                ["--minutes", &minutes],
+                Duration::from_secs(60 * self.minutes) + GRACE,
+            ),
+        };
         let mut run = child::command(&simulate);
-        run.args(["run", "--minutes", &minutes, "--mix", &self.mix, "--out"]);
-        let limit = Duration::from_secs(60 * self.minutes) + GRACE;
+        run.arg("run").args(extent).args(["--pair-step", &step]);
+        run.args(["--mix", &self.mix, "--out"]);
         let sound = Child::start(run.arg(&found), limit)?.wait(|| ())?;
         let mut report = child::command(&simulate);
         report.arg("report").arg(&found).arg("--out").arg(&page);

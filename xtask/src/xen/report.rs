@@ -74,6 +74,21 @@ impl Report {
         Ok(())
     }
 
+    /// A line for each check that failed, with the reason.
+    fn failures(&self) -> Vec<String> {
+        let here = self.here.iter().map(|check| ("here".to_owned(), check));
+        let of = |found: &Found| format!("Xen {}", found.checks.xen);
+        let there = self.releases.iter().flat_map(|found| {
+            let checks = found.checks.checks.iter();
+            checks.map(move |check| (of(found), check))
+        });
+        let failed = here.chain(there).filter_map(|(place, check)| {
+            let why = check.why.as_ref()?;
+            Some(format!("{place}: FAILED {}: {why}", check.name))
+        });
+        failed.collect()
+    }
+
     fn summarise(&self, path: &Path, screen: &Screen) {
         for (name, sum) in &self.programs {
             screen.print(&format!("{name}: the same file everywhere, SHA-256 {sum}"));
@@ -95,9 +110,13 @@ impl Report {
             passed += checks.len() - bad;
             failed += bad;
         }
-        for release in self.without_result.keys() {
-            screen.print(&format!("Xen {release}: no result"));
+        for (release, why) in &self.without_result {
+            screen.print(&format!("Xen {release}: no result: {why}"));
             failed += 1;
+        }
+        // Last, so that the end of a long output has them.
+        for line in self.failures() {
+            screen.print(&line);
         }
         screen.print(&format!("report: {}", path.display()));
         screen.print(&format!("xen: {passed} passed, {failed} failed"));
@@ -141,5 +160,36 @@ impl Found {
             seconds: ended.took.as_secs_f64(),
             checks,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_check_that_failed_has_a_line_with_its_reason() {
+        let check = |name: &str, why: Option<&str>| Check {
+            name: name.to_owned(),
+            seconds: 1.0,
+            why: why.map(str::to_owned),
+        };
+        let mut report = Report::of(&Sums::default());
+        report.here.push(check("one", Some("it did not start")));
+        report.releases.push(Found {
+            release: "4.17".to_owned(),
+            status: 1,
+            seconds: 1.0,
+            checks: Checks {
+                xen: "4.17.5".to_owned(),
+                kernel: "6.1".to_owned(),
+                checks: vec![check("two", None), check("three", Some("a file stays"))],
+            },
+        });
+        let lines = [
+            "here: FAILED one: it did not start",
+            "Xen 4.17.5: FAILED three: a file stays",
+        ];
+        assert_eq!(report.failures(), lines);
     }
 }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,6 +43,9 @@ pub(crate) struct Run {
     /// Begin families without seeds with this case; those before it follow at the end
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     start: u64,
+    /// Run only every Nth case of the family `pair`, which takes longest
+    #[arg(long, value_name = "N", default_value = "1")]
+    pair_step: NonZeroU64,
     /// What histories are made of: a name, and the fields that differ, such as `all,kills=50`
     #[arg(long, value_name = "MIX", default_value = "all")]
     pub(crate) mix: NamedMix,
@@ -138,6 +141,7 @@ impl Run {
             families: families.filter(chosen).collect(),
             seeds: self.seeds.clone().unwrap_or(0..end),
             start: self.start,
+            pair_step: self.pair_step,
             jobs: self.jobs.map_or(processors, NonZeroUsize::get),
             limit: self.minutes,
             first: self.first,

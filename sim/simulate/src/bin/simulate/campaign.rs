@@ -5,12 +5,13 @@
     reason = "this measures how long the simulation takes"
 )]
 
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::case::Family;
+use crate::case::{Case, Family};
 use crate::catalogue::Catalogue;
 use crate::findings::{Findings, Tally};
 use crate::interrupt;
@@ -27,6 +28,8 @@ pub(crate) struct Campaign {
     pub(crate) seeds: Range<u64>,
     /// The case with which families of numbered cases begin.
     pub(crate) start: u64,
+    /// Of the pairs of faults, every case with a number that this divides is run.
+    pub(crate) pair_step: NonZeroU64,
     pub(crate) jobs: usize,
     pub(crate) limit: Option<Duration>,
     /// Whether the first failure ends it.
@@ -38,7 +41,7 @@ impl Campaign {
     pub(crate) fn run(&self, catalogue: &Catalogue, progress: &Progress) -> Findings {
         let started = Instant::now();
         let families = || {
-            let counted = |family: &Family| (*family, catalogue.count(*family));
+            let counted = |family: &Family| (*family, self.count(*family, catalogue));
             self.families.iter().map(counted)
         };
         let tally = |all| Tally {
@@ -47,6 +50,7 @@ impl Campaign {
         };
         let findings = Mutex::new(Findings {
             jobs: self.jobs,
+            pair_step: self.pair_step.get(),
             families: families()
                 .map(|(family, all)| (family, tally(all)))
                 .collect(),
@@ -61,7 +65,9 @@ impl Campaign {
         let work = || {
             while !ends() {
                 let case = locked(&queue).next();
-                let Some(case) = case else { break };
+                let Some(case) = case.map(|case| self.stepped(case)) else {
+                    break;
+                };
                 let begun = Instant::now();
                 let outcome = catalogue.perform(case);
                 let seconds = begun.elapsed().as_secs_f64();
@@ -93,6 +99,25 @@ impl Campaign {
         findings.seconds = started.elapsed().as_secs_f64();
         findings.interrupted = interrupt::is_asked();
         findings
+    }
+
+    /// How many cases of a family are run; `None` if there is one for every seed.
+    fn count(&self, family: Family, catalogue: &Catalogue) -> Option<u64> {
+        let all = catalogue.count(family)?;
+        Some(match family {
+            Family::Pair => all.div_ceil(self.pair_step.get()),
+            _ => all,
+        })
+    }
+
+    /// The case that stands at this place among those that are run.
+    fn stepped(&self, place: Case) -> Case {
+        let step = match place.family {
+            Family::Pair => self.pair_step.get(),
+            _ => 1,
+        };
+        let number = place.number * step;
+        Case { number, ..place }
     }
 }
 

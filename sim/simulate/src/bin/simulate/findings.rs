@@ -20,6 +20,8 @@ pub(crate) struct Findings {
     pub(crate) jobs: usize,
     /// How long, by the clock on the wall.
     pub(crate) seconds: f64,
+    /// Of the pairs of faults, every case with a number that this divides was run.
+    pub(crate) pair_step: u64,
     /// Whether the user ended it.
     pub(crate) interrupted: bool,
     pub(crate) families: BTreeMap<Family, Tally>,

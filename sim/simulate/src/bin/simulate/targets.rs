@@ -37,7 +37,10 @@ impl Target {
             let cases = tally.map_or(0, |tally| tally.cases);
             Self {
                 what,
-                required: format!("all {all} cases"),
+                required: match (family, findings.pair_step) {
+                    (Family::Pair, step) if step > 1 => format!("one in {step}: {all} cases"),
+                    _ => format!("all {all} cases"),
+                },
                 reached: cases.to_string(),
                 is_met: all > 0 && cases == all,
                 is_speed: false,
