@@ -7,8 +7,10 @@
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -18,7 +20,7 @@ use serde::Serialize;
 use crate::child::{self, Child};
 use crate::ci::log::Log;
 use crate::ci::need::Need;
-use crate::project;
+use crate::{project, side_by_side};
 
 const NIGHTLY: Need = Need::of(
     "the nightly compiler",
@@ -33,7 +35,7 @@ const NIGHTLY: Need = Need::of(
 .probed_by(&["rustup", "run", "nightly", "rustc", "--version"]);
 const CARGO_FUZZ: Need = Need::of(
     "cargo-fuzz",
-    &["cargo", "install", "--locked", "cargo-fuzz"],
+    &["cargo", "install", "--locked", "--debug", "cargo-fuzz"],
 )
 .probed_by(&["cargo", "fuzz", "--version"]);
 /// libFuzzer is compiled from its source.
@@ -51,7 +53,7 @@ const GRACE: Duration = Duration::from_secs(1800);
 /// Options of `cargo xtask fuzz`.
 #[derive(Debug, Args)]
 pub(crate) struct Task {
-    /// Which targets, one after the other [default: all of them]
+    /// Which targets, one for each processor at a time [default: all of them]
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// How long each target runs; parts of a minute are fine
@@ -83,15 +85,20 @@ impl Task {
         let folder = project::target().join("fuzz");
         let mut log = Log::create(&folder, "install", GRACE)?;
         NEEDS.iter().try_for_each(|need| need.provide(&mut log))?;
-        let mut runs = Vec::new();
-        for target in targets {
-            runs.push(self.fuzz(&target, &folder)?);
-            // Written after each target, so that an interrupted run keeps its results.
-            fs::write(folder.join("report.json"), serde_json::to_string(&runs)?)?;
-        }
+        // Several processes that fuzz one target have all processors.
+        let at_once = match self.jobs {
+            1 => thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            _ => 1,
+        };
+        let ended = side_by_side::each(&targets, at_once, |target| self.fuzz(target, &folder));
+        // An interrupted run keeps the results that it has.
+        let runs: Vec<&Run> = ended.iter().flat_map(|(_, run)| run).collect();
+        fs::write(folder.join("report.json"), serde_json::to_string(&runs)?)?;
         let failed = runs.iter().filter(|run| run.failed).count();
         let executions: u64 = runs.iter().map(|run| run.executions).sum();
         let summary = format!("{} targets, {executions} runs", runs.len());
+        let mut ended = ended.into_iter();
+        ended.try_for_each(|(_, run)| run.map(drop))?;
         ensure!(failed == 0, "{summary}; {failed} targets failed");
         writeln!(io::stdout(), "{summary}")?;
         Ok(ExitCode::SUCCESS)

@@ -19,6 +19,7 @@ mod pool;
 mod power_cut;
 mod progress;
 mod project;
+mod side_by_side;
 mod site;
 mod test;
 mod tidy;

@@ -57,7 +57,7 @@ pub(crate) const ALL: &[Check] = checks![
     identity::a_store_is_refused_if_its_domain_ends_before_the_lock,
     identity::a_store_is_refused_if_its_domain_is_replaced_before_the_lock,
     leak::no_store_of_ours_outlives_its_domain,
-    leak::libxl_leaks_in_nearly_every_round,
+    leak::libxl_leaks_a_value_stored_during_xl_destroy,
     drop_in::a_program_sees_the_drop_ins_differences_and_no_other,
     drop_in::xl_reboots_with_a_configuration_updated_through_the_drop_in,
     drop_in::xen_init_dom0_stores_through_the_drop_in,

@@ -1,6 +1,7 @@
 //! Our library and our command, on this host.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use hv_xen::{Options, Xen};
@@ -19,6 +20,12 @@ pub(crate) fn userid() -> Result<WritableUserid> {
     Ok(WritableUserid::new(USERID)?)
 }
 
+/// How long a lock is waited for: two emulated hosts beside this one make everything slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The same for the command.
+const WITH_PATIENCE: [&str; 3] = ["userdata", "--timeout", "60"];
+
 /// The hypervisor, through the privcmd device.
 pub(crate) fn xen() -> Result<Xen> {
     Xen::open(Options::new()).context("the hypervisor is not opened")
@@ -27,12 +34,20 @@ pub(crate) fn xen() -> Result<Xen> {
 /// The library, on real libxl's directory.
 pub(crate) fn library<H: Hypervisor>(hypervisor: H) -> Result<Userdata<H, FileStore<OsDirectory>>> {
     let store = FileStore::open(Path::new(host::DIRECTORY))?;
-    Ok(Userdata::new(hypervisor, store))
+    Ok(Userdata::new(hypervisor, store).with_timeout(PATIENCE))
 }
 
 /// `userdata ARGUMENTS`, with any exit status.
 pub(crate) fn command(arguments: &[&str], stdin: &[u8]) -> Result<Ended> {
-    program::run(&[&["userdata"], arguments].concat(), stdin)
+    program::run(&words(arguments), stdin)
+}
+
+/// `userdata ARGUMENTS`. A lock is waited for with patience, unless the arguments say how long.
+pub(crate) fn words<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    match arguments.contains(&"--timeout") {
+        true => [&["userdata"], arguments].concat(),
+        false => [&WITH_PATIENCE, arguments].concat(),
+    }
 }
 
 /// `userdata store`, which has to succeed.

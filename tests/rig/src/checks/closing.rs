@@ -84,8 +84,8 @@ pub(super) fn userdata_destroy_removes_what_libxl_stores_meanwhile() -> Result<(
 
 fn destroy(domid: u32, by: &[&str]) -> Result<()> {
     let domid = domid.to_string();
-    let words = [&["userdata", "destroy", &domid, "--"], by].concat();
-    Program::start(&words, b"")?
+    let words = [&["destroy", &domid, "--"], by].concat();
+    Program::start(&ours::words(&words), b"")?
         .wait()?
         .expect(0, "userdata destroy")
 }

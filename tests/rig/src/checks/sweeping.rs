@@ -78,10 +78,10 @@ pub(super) fn a_sweep_after_our_processes_were_killed_leaves_nothing_dead() -> R
     for (round, key) in bare.keys().iter().enumerate() {
         let name = key.to_string();
         let words = match round % 5 {
-            4 => &["userdata", "destroy", &name, "--", "sh", "-c", SLEEP][..],
-            _ => &["rig", "churn", &name],
+            4 => ours::words(&["destroy", &name, "--", "sh", "-c", SLEEP]),
+            _ => vec!["rig", "churn", &name],
         };
-        let mut program = Program::start(words, b"")?;
+        let mut program = Program::start(&words, b"")?;
         // In addition to the value that stays, the domain has a lock, a mark, a temporary file or a
         // value.
         program::until(&format!("{words:?} works"), || {
@@ -99,7 +99,7 @@ pub(super) fn a_sweep_after_our_processes_were_killed_leaves_nothing_dead() -> R
     let stand = sweep::values(bare.keys())?;
     // A sweep that is killed is finished by the next.
     for round in 0..LIVING {
-        let sweep = Program::start(&["userdata", "sweep"], b"")?;
+        let sweep = Program::start(&ours::words(&["sweep"]), b"")?;
         killed(sweep, round * 100)?;
     }
     sweep::once()?;

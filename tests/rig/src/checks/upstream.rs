@@ -64,7 +64,7 @@ pub(super) fn libxl_without_the_lock_removes_the_lock_holders_file() -> Result<(
     // With fewer files, libxl does not start. With more, it waits for the lock until it is killed.
     let script = "retrieve=\"libxl-userdata $1 $2 retrieve\"
     for files in $(seq 3 40); do
-        (ulimit -S -n $files; exec timeout -s KILL 2 $retrieve) 2>/tmp/tried
+        (ulimit -S -n $files; exec timeout -s KILL 60 $retrieve) 2>/tmp/tried
         grep -q rc=-15 /tmp/tried && echo $files && break
     done";
     let tried = program::output(&["sh", "-c", script, "sh", &domain, USERID])?;
