@@ -6,10 +6,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use tempfile::TempDir;
 
@@ -86,6 +86,42 @@ impl Task {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
+        })
+    }
+}
+
+/// A cluster to play with, as long as this value.
+#[derive(Debug)]
+pub(crate) struct Play {
+    child: Child,
+    /// The members end before their folder is removed.
+    scratch: TempDir,
+}
+
+impl Play {
+    /// Starts it, with the newest etcd.
+    pub(crate) fn start(source: &Source) -> Result<Self> {
+        let programs = provide(vec![Suite::V13], source)?;
+        Child::start(&mut build(&[]), BUILD)?.succeed()?;
+        let scratch = scratch()?;
+        let mut command = child::command(project::target().join("debug/pool-rig"));
+        command.arg("start").arg("--programs").args(&programs);
+        command.arg("--scratch").arg(scratch.path());
+        command.stdout(Stdio::null());
+        let child = Child::start(&mut command, RUN)?;
+        Ok(Self { child, scratch })
+    }
+
+    /// The text of the first host's file, once all members answer. Fails if the cluster has ended.
+    pub(crate) fn file(&mut self) -> Result<Option<String>> {
+        if let Some(status) = self.child.poll()? {
+            bail!("the cluster ended with {status}");
+        }
+        // The file of the last host is written last.
+        let of = |host| fs::read_to_string(self.scratch.path().join(format!("{host}.toml")));
+        Ok(match of("b") {
+            Ok(last) if last.ends_with('\n') => Some(of("a")?),
+            _ => None,
         })
     }
 }

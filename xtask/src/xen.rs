@@ -33,6 +33,7 @@ pub(crate) mod libxl_diff;
 pub(crate) mod libxl_driver;
 mod outcome;
 mod payload;
+mod pool_test;
 mod programs;
 mod release;
 mod report;
@@ -76,8 +77,11 @@ pub(crate) enum Task {
         /// The checks with libvirt instead, in the dom0 of Xen 4.17
         #[arg(long, conflicts_with = "xen")]
         libvirt: bool,
-        /// Rounds of the checks of leaks and of sweeps after `xl destroy` [default: 5 to 20]
-        #[arg(long, value_name = "NUMBER", conflicts_with = "libvirt")]
+        /// The checks with a pool of hosts instead, in the dom0 of Xen 4.17, with etcd outside it
+        #[arg(long, conflicts_with_all = ["xen", "libvirt"])]
+        pool: bool,
+        /// Rounds of the checks of leaks and of sweeps after `xl destroy` [default: 5 to 10]
+        #[arg(long, value_name = "NUMBER", conflicts_with_all = ["libvirt", "pool"])]
         rounds: Option<NonZeroU32>,
         /// Only checks whose name contains this
         check: Option<String>,
@@ -120,6 +124,13 @@ impl Task {
                 ..
             } => libvirt_test::run(check.as_deref(), &source, limit),
             Self::Test {
+                pool: true,
+                check,
+                source,
+                limit,
+                ..
+            } => pool_test::run(check.as_deref(), &source, limit),
+            Self::Test {
                 xen,
                 rounds,
                 check,
@@ -129,7 +140,7 @@ impl Task {
             } => {
                 let only = check.as_deref().unwrap_or_default();
                 let checks = rig::Checks {
-                    which: rig::Which::WithXl { rounds },
+                    which: rig::Which::Xl { rounds },
                     only,
                     limit,
                 };

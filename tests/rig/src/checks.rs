@@ -17,6 +17,7 @@ mod libvirt_leak;
 mod libvirt_life;
 mod lifetime;
 mod many;
+mod pool;
 mod real_xl;
 mod rights;
 mod sweeping;
@@ -99,4 +100,13 @@ pub(crate) const LIBVIRT: &[Check] = checks![
     libvirt_failures::a_panic_in_the_drop_in_fails_the_start,
     libvirt_leak::libxls_stores_outlive_virsh_destroy,
     libvirt_leak::the_drop_ins_stores_do_not_outlive_virsh_destroy,
+];
+
+/// Every check with a pool of hosts, in the order in which they run.
+pub(crate) const POOL: &[Check] = checks![
+    pool::what_xl_stores_itself_stays_in_the_hosts_files,
+    pool::values_follow_a_domain_that_xl_reboots,
+    pool::values_follow_a_domain_that_xl_migrates_to_its_own_host,
+    pool::a_move_whose_command_does_nothing_is_cancelled,
+    pool::xl_destroy_leaves_values_in_the_pool_until_a_sweep,
 ];

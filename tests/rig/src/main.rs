@@ -3,6 +3,8 @@
 //! usage: `rig [--rounds N] RESULTS.json [PART-OF-A-NAME]`
 //!        `rig [--rounds N] libvirt RESULTS.json [PART-OF-A-NAME]`: the checks with libvirt
 //!        instead
+//!        `rig pool RESULTS.json [PART-OF-A-NAME]`: the checks with a pool of hosts instead
+//!        `rig forward HOST PORT...`: passes connections to these ports of 127.0.0.1 on to HOST
 //!        `rig open`: opens the hypervisor, and prints the result
 //!        `rig hold DOMID.UUID`: holds the domain's lock until it is killed
 //!        `rig churn DOMID.UUID`: changes the domain's values until it is killed
@@ -23,6 +25,7 @@ mod check;
 mod checks;
 mod churn;
 mod drop_in;
+mod forward;
 mod guest;
 mod holder;
 mod host;
@@ -31,6 +34,7 @@ mod libxl;
 mod locks;
 mod opening;
 mod ours;
+mod pool;
 mod program;
 mod rounds;
 mod storm;
@@ -63,11 +67,14 @@ fn run(arguments: &[&str]) -> Result<bool> {
         ["hold", key] => holder::hold_until_killed(key),
         ["libvirt", results] => check::run(checks::LIBVIRT, "", Path::new(results)),
         ["libvirt", results, only] => check::run(checks::LIBVIRT, only, Path::new(results)),
+        ["pool", results] => check::run(checks::POOL, "", Path::new(results)),
+        ["pool", results, only] => check::run(checks::POOL, only, Path::new(results)),
+        ["forward", host, ref ports @ ..] => forward::until_killed(host, ports),
         [results] => check::run(checks::ALL, "", Path::new(results)),
         [results, only] => check::run(checks::ALL, only, Path::new(results)),
         _ => bail!(
-            "usage: rig [--rounds N] [libvirt] RESULTS.json [PART-OF-A-NAME] | open | \
-             (hold | churn) DOMID.UUID"
+            "usage: rig [--rounds N] [libvirt | pool] RESULTS.json [PART-OF-A-NAME] | open | \
+             (hold | churn) DOMID.UUID | forward HOST PORT..."
         ),
     }
 }

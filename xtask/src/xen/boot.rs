@@ -94,6 +94,10 @@ pub(super) fn boot(
             .arg(format!("isa-debugcon,iobase={port:#x},chardev={name}"));
     }
     qemu.args(["-device", "isa-debug-exit,iobase=0x502,iosize=1"]);
+    if payload.reaches_this_machine {
+        qemu.args(["-netdev", "user,id=here"]);
+        qemu.args(["-device", "e1000,netdev=here,romfile="]);
+    }
     let xen = format!("{XEN} dom0_mem={dom0_memory}M,max:{dom0_memory}M");
     qemu.args(["-kernel", "xen", "-append", &xen]);
     qemu.arg("-initrd").arg(format!("vmlinux {LINUX},initrd"));

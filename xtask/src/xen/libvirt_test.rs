@@ -22,7 +22,7 @@ pub(super) fn run(only: Option<&str>, source: &Source, limit: Limit) -> Result<u
     let lane = screen.lane("libvirt");
     let rig = Rig::build(&lane)?;
     let checks = Checks {
-        which: Which::WithLibvirt,
+        which: Which::Libvirt,
         only: only.unwrap_or_default(),
         limit,
     };

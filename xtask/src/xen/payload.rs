@@ -20,18 +20,25 @@ const COMPILE: Duration = Duration::from_secs(60);
 /// The folder `/payload`: `run`, the programs that use the release's own libxl, a guest, and what
 /// else is added.
 #[derive(Debug)]
-pub(super) struct Payload(Archive);
+pub(super) struct Payload {
+    archive: Archive,
+    /// Whether dom0 reaches the servers on 127.0.0.1 of this machine, as 10.0.2.2.
+    pub(super) reaches_this_machine: bool,
+}
 
 impl Payload {
     /// Compiles the programs against the release's own headers and libraries.
     pub(super) fn new(image: &Image, dir: &RunDir) -> Result<Self> {
-        let mut payload = Self(Archive::default());
+        let mut payload = Self {
+            archive: Archive::default(),
+            reaches_this_machine: false,
+        };
         let sources = project::root().join("xtask/xen");
         let init = sources.join("init");
         let text =
             fs::read_to_string(&init).with_context(|| format!("cannot read {}", init.display()))?;
-        payload.0.text("init", 0o755, &text);
-        payload.0.folder("payload/out");
+        payload.archive.text("init", 0o755, &text);
+        payload.archive.folder("payload/out");
         let programs = dir.path().join("programs");
         fs::create_dir(&programs).with_context(|| format!("cannot make {}", programs.display()))?;
         let mut made = Vec::new();
@@ -55,13 +62,13 @@ impl Payload {
 
     /// Sets what is run: a shell script.
     pub(super) fn run(&mut self, script: &str) {
-        self.0
+        self.archive
             .text("payload/run", 0o755, &format!("#!/bin/sh\n{script}\n"));
     }
 
     /// Adds a file of this text.
     pub(super) fn add_text(&mut self, name: &str, text: &str) {
-        self.0.text(&format!("payload/{name}"), 0o644, text);
+        self.archive.text(&format!("payload/{name}"), 0o644, text);
     }
 
     /// Adds a file or a folder, under its own name.
@@ -82,10 +89,10 @@ impl Payload {
             fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?;
         let to = format!("payload/{name}");
         if about.is_dir() {
-            self.0.folder(&to);
-            return self.0.tree(&to, path, &|_| true);
+            self.archive.folder(&to);
+            return self.archive.tree(&to, path, &|_| true);
         }
-        self.0.copy(&to, path);
+        self.archive.copy(&to, path);
         Ok(())
     }
 
@@ -101,7 +108,7 @@ impl Payload {
             align(&mut file)?;
         }
         let mut archive = Vec::new();
-        self.0.write(&mut archive)?;
+        self.archive.write(&mut archive)?;
         file.write_all(&archive)?;
         Ok(path)
     }

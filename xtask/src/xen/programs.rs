@@ -22,11 +22,18 @@ const BUILD: Duration = Duration::from_secs(1800);
 
 /// Builds the programs of these packages for release, once and without a shared library: the same
 /// file runs in every dom0. Returns the folder they are in.
-pub(super) fn without_libraries(packages: &[&str], lane: &Lane) -> Result<PathBuf> {
+pub(super) fn without_libraries(
+    packages: &[&str],
+    features: &[&str],
+    lane: &Lane,
+) -> Result<PathBuf> {
     lane.say(&format!("building {}, static", packages.join(" and ")));
-    let target_dir = project::target().join("xen/static");
+    // With one folder for all selections of features, each change would build them anew.
+    let folder = [&["static"], features].concat().join("-").replace('/', "-");
+    let target_dir = project::target().join("xen").join(folder);
     let mut cargo = cargo_build(&target_dir, &["-Ctarget-feature=+crt-static".to_owned()]);
     cargo.arg("--bins");
+    cargo.args(["--features", &features.join(",")]);
     for package in packages {
         cargo.args(["--package", package]);
     }

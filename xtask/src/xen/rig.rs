@@ -39,25 +39,28 @@ pub(super) struct Checks<'a> {
     pub(super) limit: Limit,
 }
 
-/// The two lists of checks that the program has.
+/// The lists of checks that the program has.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Which {
-    WithXl {
+    Xl {
         /// The rounds of each check that lets the command line say how many it has.
         rounds: Option<NonZeroU32>,
     },
-    WithLibvirt,
+    Libvirt,
+    /// The values are in a pool of hosts.
+    Pool,
 }
 
 impl fmt::Display for Which {
     /// The words of the program's command line before the name of the results.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::WithXl { rounds: None } => Ok(()),
-            Self::WithXl {
+            Self::Xl { rounds: None } => Ok(()),
+            Self::Xl {
                 rounds: Some(rounds),
             } => write!(f, "--rounds {rounds}"),
-            Self::WithLibvirt => f.write_str("libvirt"),
+            Self::Libvirt => f.write_str("libvirt"),
+            Self::Pool => f.write_str("pool"),
         }
     }
 }
@@ -65,8 +68,13 @@ impl fmt::Display for Which {
 impl Rig {
     /// Builds the programs and the static libraries.
     pub(super) fn build(lane: &Lane) -> Result<Self> {
+        Self::build_with(&[], lane)
+    }
+
+    /// The same with features of the packages.
+    pub(super) fn build_with(features: &[&str], lane: &Lane) -> Result<Self> {
         let packages: Vec<&str> = PROGRAMS.iter().map(|&(package, _)| package).collect();
-        let folder = programs::without_libraries(&packages, lane)?;
+        let folder = programs::without_libraries(&packages, features, lane)?;
         let mut built = Sums::default();
         for (_, program) in PROGRAMS {
             let sum = sums::of_file(&folder.join(program))?;

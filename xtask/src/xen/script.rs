@@ -27,7 +27,7 @@ pub(super) fn run(
     tools::ensure()?;
     let screen = Screen::new();
     let lane = screen.lane(&format!("xen {release}"));
-    let ours = programs::without_libraries(&["userdata-cli"], &lane)?;
+    let ours = programs::without_libraries(&["userdata-cli"], &[], &lane)?;
     let image = image::ready(release, source, &lane)?;
     let dir = RunDir::take(release, name)?;
     let mut payload = Payload::new(&image, &dir)?;

@@ -32,6 +32,7 @@ pub(super) const MODULES: &[&str] = &[
     "xen-gntalloc",
     "xen-privcmd",
     "xenfs",
+    "e1000",
 ];
 
 /// The parts of the release's packages that dom0 or the compiler needs.
