@@ -75,6 +75,8 @@ impl Task {
             match &self {
                 Self::Start { .. } => {}
                 Self::Test { only, short, .. } => {
+                    command.arg("--command");
+                    command.arg(project::target().join("debug/userdata"));
                     command.arg("--out").arg(folder()?);
                     command.args(short.then_some("--short"));
                     command.args(only.iter().flat_map(|name| ["--only", name]));
@@ -158,6 +160,8 @@ pub(crate) fn bench(rounds: u32, out: &Path, source: &Source) -> Result<ExitCode
         let mut command = child::command(project::target().join("release/pool-rig"));
         command.arg("bench").arg("--programs").arg(&programs);
         command.arg("--scratch").arg(scratch.path());
+        command.arg("--command");
+        command.arg(project::target().join("release/userdata"));
         command.arg("--out").arg(out);
         command.args(["--rounds", &rounds.to_string()]);
         kept &= Child::start(&mut command, RUN)?.wait(|| ())?.success();
@@ -193,6 +197,10 @@ fn build(profile: &[&str]) -> Command {
         "--locked",
         "--package",
         "userdata-pool-tests",
+        "--package",
+        "userdata-cli",
+        "--features",
+        "userdata-cli/pool",
     ]);
     command.args(profile);
     command

@@ -21,13 +21,18 @@ use userdata_pool::{Engine, PoolStore, Request, Span, Txn};
 use crate::cluster::Cluster;
 use crate::host::{identity, options, uuid};
 use crate::interrupt;
+use crate::on_host::OnHost;
 use crate::programs::Programs;
 use crate::tls::secured::Secured;
 use recorder::{Recorder, changes};
 use weight::{Files, Weight};
 
+pub(crate) mod command;
 mod recorder;
 pub(crate) mod weight;
+
+/// The length of the value that a process of its own gets.
+const ONE_GET: usize = 4096;
 
 /// Long enough on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -174,8 +179,15 @@ fn unconditional(txns: &[Txn]) -> Vec<Txn> {
         .collect()
 }
 
-/// Measures all, and writes the results into this folder. Returns whether all limits are kept.
-pub(crate) fn run(programs: &Programs, scratch: &Path, out: &Path, rounds: usize) -> Result<bool> {
+/// Measures all, with this program as the command, and writes the results into a folder. Returns whether all limits
+/// are kept.
+pub(crate) fn run(
+    programs: &Programs,
+    program: &Path,
+    scratch: &Path,
+    out: &Path,
+    rounds: usize,
+) -> Result<bool> {
     let folder = scratch.join(format!("bench-{}", programs.version));
     let cluster = Cluster::start(programs, &folder, &["--quota-backend-bytes=1000000000"])?;
     let mut report = Report {
@@ -187,8 +199,11 @@ pub(crate) fn run(programs: &Programs, scratch: &Path, out: &Path, rounds: usize
     let secured = Secured::start(programs, &folder.join("secured"), &[])?;
     let client = secured.authority.client("xen")?;
     let files = Files::new(&secured.authority, &client);
-    one_get(&mut report, &cluster, None)?;
-    one_get(&mut report, &secured.cluster, Some(&files))?;
+    let (plain, tls) = (folder.join("plain"), folder.join("tls"));
+    let on_host = command::with_value(program, &plain, &cluster, None, ONE_GET)?;
+    one_get(&mut report, &cluster, "", &on_host)?;
+    let on_host = command::with_value(program, &tls, &secured.cluster, Some(&files), ONE_GET)?;
+    one_get(&mut report, &secured.cluster, " with TLS", &on_host)?;
     drop(secured);
     let (a, b) = (Host::new(&cluster, "a")?, Host::new(&cluster, "b")?);
     one_value(&mut report, &a)?;
@@ -231,27 +246,26 @@ fn tell(report: &Report, out: &Path) -> Result<bool> {
     Ok(kept)
 }
 
-/// One get of 4 KiB by a process of its own, beside `etcdctl get`.
-fn one_get(report: &mut Report, cluster: &Cluster, files: Option<&Files>) -> Result<()> {
-    let tls = files.map_or("", |_| " with TLS");
-    weight::of(cluster, files, "store", 4096)?;
+/// One get of the command, beside `etcdctl get` of the same bytes.
+fn one_get(report: &mut Report, cluster: &Cluster, tls: &str, host: &OnHost) -> Result<()> {
     let key = format!("/userdata/1/data/{}/agent", uuid(7));
     let theirs = |_| -> Result<()> {
         let told = cluster.ctl(&["get", &key, "--print-value-only"])?;
-        ensure!(told.len() > 4096, "etcdctl found {} bytes", told.len());
+        ensure!(told.len() > ONE_GET, "etcdctl found {} bytes", told.len());
         Ok(())
     };
     theirs(0)?;
     let theirs_peak = weight::largest_child()?;
-    let mut peaks = Vec::new();
     let ours = |_| -> Result<()> {
-        peaks.push(weight::of(cluster, files, "get", 4096)?.peak as f64);
+        let found = command::get(host)?;
+        ensure!(found == ONE_GET, "userdata found {found} bytes");
         Ok(())
     };
-    let what = format!("a process with one get{tls}, beside etcdctl");
+    let what = format!("userdata retrieve{tls}, beside etcdctl get");
     report.pair(&what, 1.0, ours, theirs)?;
-    let what = format!("a process with one get{tls}: peak memory, beside half of etcdctl's");
-    report.number(&what, median(peaks), theirs_peak as f64 / 2.0);
+    let peak = command::peak_of_get(host)?;
+    let what = format!("userdata retrieve{tls}: peak memory, beside half of etcdctl's");
+    report.number(&what, peak as f64, theirs_peak as f64 / 2.0);
     Ok(())
 }
 

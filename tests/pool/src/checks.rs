@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::programs::Programs;
 use crate::rig::Rig;
-use crate::{conformance, damage, death, faults, fence, interrupt, marks, quota, tls};
+use crate::{command, conformance, damage, death, faults, fence, interrupt, marks, quota, tls};
 
 /// A check of one version of etcd. It returns a line about what was seen.
 struct Check {
@@ -58,6 +58,7 @@ const CHECKS: &[Check] = &[
     check("removals_work_on_a_full_quota", quota::check),
     short("certificates_users_and_rights_are_checked", tls::rights),
     check("a_token_that_has_expired_is_renewed", tls::expired_token),
+    short("the_command_sends_and_claims_a_domain", command::a_move),
     short("only_the_home_stores_while_a_domain_moves", fence::check),
 ];
 
@@ -80,6 +81,7 @@ impl Chosen {
 /// Runs the checks, one after another. Returns whether all passed.
 pub(crate) fn run(
     programs: &Programs,
+    command: &Path,
     scratch: &Path,
     out: &Path,
     chosen: &Chosen,
@@ -91,6 +93,7 @@ pub(crate) fn run(
     for check in &checks {
         let rig = Rig {
             programs: programs.clone(),
+            command: command.to_owned(),
             scratch: scratch.join(format!("{}-{}", programs.version, check.name)),
             out: out.to_owned(),
             check: check.name,

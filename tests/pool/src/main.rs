@@ -20,6 +20,7 @@ use crate::wrapper::Wrapper;
 mod bench;
 mod checks;
 mod cluster;
+mod command;
 mod conformance;
 mod damage;
 mod death;
@@ -29,6 +30,7 @@ mod holder;
 mod host;
 mod interrupt;
 mod marks;
+mod on_host;
 mod ports;
 mod programs;
 mod quota;
@@ -66,6 +68,9 @@ enum Work {
     Test {
         #[command(flatten)]
         places: Places,
+        /// The command `userdata`, built with its feature `pool`
+        #[arg(long)]
+        command: PathBuf,
         /// The folder of what is kept
         #[arg(long)]
         out: PathBuf,
@@ -80,6 +85,9 @@ enum Work {
     Bench {
         #[command(flatten)]
         places: Places,
+        /// The command `userdata`, built with its feature `pool`
+        #[arg(long)]
+        command: PathBuf,
         /// The folder of the results
         #[arg(long)]
         out: PathBuf,
@@ -90,6 +98,13 @@ enum Work {
     /// Do one work, and print the threads and the memory of this process
     #[command(hide = true)]
     Weigh(Weigh),
+    /// Run a command, and print the peak of its memory
+    #[command(hide = true)]
+    PeakOf {
+        /// The command
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Hold a closing mark until this process is killed
     #[command(hide = true)]
     Hold(Hold),
@@ -117,23 +132,32 @@ fn run(work: Work) -> Result<ExitCode> {
         }
         Work::Test {
             places,
+            command,
             out,
             only,
             short,
         } => {
             let programs = Programs::in_folder(&places.programs)?;
-            checks::run(&programs, &places.scratch, &out, &Chosen { only, short })?
+            {
+                let chosen = Chosen { only, short };
+                checks::run(&programs, &command, &places.scratch, &out, &chosen)?
+            }
         }
         Work::Bench {
             places,
+            command,
             out,
             rounds,
         } => {
             let programs = Programs::in_folder(&places.programs)?;
-            bench::run(&programs, &places.scratch, &out, rounds)?
+            bench::run(&programs, &command, &places.scratch, &out, rounds)?
         }
         Work::Weigh(work) => {
             bench::weight::weigh(&work)?;
+            true
+        }
+        Work::PeakOf { words } => {
+            bench::command::print_peak(&words)?;
             true
         }
         Work::Hold(hold) => {

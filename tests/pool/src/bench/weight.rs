@@ -41,11 +41,11 @@ pub(crate) struct Weigh {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Files {
     #[arg(long, required = false)]
-    ca: PathBuf,
+    pub(super) ca: PathBuf,
     #[arg(long, required = false)]
-    certificate: PathBuf,
+    pub(super) certificate: PathBuf,
     #[arg(long, required = false)]
-    key: PathBuf,
+    pub(super) key: PathBuf,
 }
 
 impl Files {
