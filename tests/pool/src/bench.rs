@@ -179,8 +179,8 @@ fn unconditional(txns: &[Txn]) -> Vec<Txn> {
         .collect()
 }
 
-/// Measures all, with this program as the command, and writes the results into a folder. Returns whether all limits
-/// are kept.
+/// Measures all, with this program as the command, and writes the results into a folder. Returns
+/// whether all limits are kept.
 pub(crate) fn run(
     programs: &Programs,
     program: &Path,
