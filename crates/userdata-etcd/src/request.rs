@@ -86,12 +86,13 @@ fn range_options(span: &Span, values: bool, at: Option<Revision>, stale: bool) -
 
 fn pairs(mut found: GetResponse) -> Vec<Pair> {
     let pair = |found: etcd_client::KeyValue| {
-        let revision = found.mod_revision();
+        let (revision, leased) = (found.mod_revision(), found.lease() != 0);
         let (key, value) = found.into_key_value();
         Pair {
             key,
             value,
             revision,
+            leased,
         }
     };
     found.take_kvs().into_iter().map(pair).collect()

@@ -166,6 +166,8 @@ pub struct Pair {
     pub value: Vec<u8>,
     /// The number of its last change.
     pub revision: Revision,
+    /// Whether it ends with a lease.
+    pub leased: bool,
 }
 
 /// Why a transaction has no answer.

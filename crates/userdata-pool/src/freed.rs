@@ -13,7 +13,7 @@ use crate::engine::{Compare, Request, Txn};
 use crate::moves::runs;
 use crate::record::{HomeRecord, Turn};
 use crate::standing::Standing;
-use crate::store::refused;
+use crate::store::{only, refused};
 use crate::{Engine, PoolStore};
 
 impl<E: Engine> PoolStore<E> {
@@ -40,17 +40,26 @@ impl<E: Engine> PoolStore<E> {
         })
     }
 
-    /// Removes data whose home the pool has forgotten. Returns how many values there were.
+    /// Removes data whose home the pool has forgotten, or whose home is not known: its turn is
+    /// damaged, or values are left without one. Returns how many values there were.
+    ///
+    /// A damaged turn may be that of a living domain on any host, and no host can prove that it is
+    /// not. So no sweep removes it: only a person knows that no host needs the data.
     ///
     /// # Errors
     ///
-    /// As [`PoolStore::adopt`].
+    /// As [`PoolStore::adopt`]. [`StoreErrorKind::Failed`](userdata_core::store::StoreErrorKind)
+    /// if a newer release wrote the turn.
     pub fn discard(&self, uuid: Uuid) -> Result<usize, StoreError> {
         let domain = DomainKey::new(Domid::ZERO, uuid);
-        self.step(&domain, |basis| {
-            let compare = self.forgotten(basis)?;
+        let timeout = self.options.timeout;
+        self.commit_any(&[domain], timeout, Operation::Remove, |bases| {
+            let basis = only(bases, &domain)?;
+            let is_homeless = basis.turn.is_none() && !basis.metas.is_empty();
             let mut plan = self.removal(basis);
-            plan.compares.push(compare);
+            if !basis.is_damaged && !is_homeless {
+                plan.compares.push(self.forgotten(basis)?);
+            }
             Ok(Step::Commit(plan))
         })
     }

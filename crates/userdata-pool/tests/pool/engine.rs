@@ -45,6 +45,8 @@ struct State {
     changes: u64,
     delayed: Vec<Txn>,
     full: bool,
+    /// What another program overwrites behind the next change that is made.
+    overwritten: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// A cluster. It has revisions, leases and a clock of its own, which waits alone move.
@@ -159,6 +161,20 @@ impl SimEngine {
         });
     }
 
+    /// Overwrites a key behind the next change.
+    pub(crate) fn overwrite_after_change(&self, key: &str, value: &[u8]) {
+        self.state().overwritten = Some((key.as_bytes().to_vec(), value.to_vec()));
+    }
+
+    /// Removes a key, as another program would.
+    pub(crate) fn remove(&self, key: &str) {
+        let span = Span::key(key.as_bytes().to_vec());
+        self.state().make(&Txn {
+            requests: vec![Request::Delete { span }],
+            ..Txn::default()
+        });
+    }
+
     pub(crate) fn value(&self, key: &str) -> Option<String> {
         let state = self.state();
         let version = state.current(key.as_bytes())?;
@@ -233,6 +249,7 @@ impl State {
                             key,
                             value: value.cloned().unwrap_or_default(),
                             revision: version.revision,
+                            leased: version.lease.is_some(),
                         })
                     });
                     answer.found.push(pairs.collect());
@@ -264,6 +281,15 @@ impl State {
                 revision: next,
                 value,
                 lease,
+            });
+        }
+        if self.revision == next
+            && let Some((key, value)) = self.overwritten.take()
+        {
+            let lease = None;
+            self.make(&Txn {
+                requests: vec![Request::Put { key, value, lease }],
+                ..Txn::default()
             });
         }
         answer

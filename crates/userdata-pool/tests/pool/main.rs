@@ -7,6 +7,7 @@
 )]
 
 mod conformance;
+mod damage;
 mod engine;
 mod moving;
 mod outcomes;
