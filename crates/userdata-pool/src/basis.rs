@@ -6,7 +6,7 @@ use thiserror::Error;
 use userdata_core::store::{Operation, StoreError, StoreErrorKind};
 use userdata_core::{DomainKey, Userid, Uuid};
 
-use crate::engine::{Compare, Pair, Revision, Span, Txn};
+use crate::engine::{Compare, Pair, Revision, Span};
 use crate::keys::Keys;
 use crate::record::{Grave, HostRecord, MarkRecord, Meta, RecordError, Turn};
 use crate::standing::Standing;
@@ -213,13 +213,15 @@ pub(crate) fn all_of(
         .collect()
 }
 
-/// The transaction that reads the records of these domains.
-pub(crate) fn reading(keys: &Keys, me: &Identity, domains: &[DomainKey]) -> Txn {
-    Txn::read(
-        domains
-            .iter()
-            .flat_map(|domain| Basis::spans(keys, me, domain)),
-    )
+/// The spans of the records of these domains.
+pub(crate) fn spans_of_all(
+    keys: &Keys,
+    me: &Identity,
+    domains: &[DomainKey],
+) -> impl Iterator<Item = Span> {
+    domains
+        .iter()
+        .flat_map(|domain| Basis::spans(keys, me, domain))
 }
 
 /// Reads a record, if there is one; `None` if it is damaged.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use userdata_core::DomainKey;
 use userdata_core::store::{Attempt, Operation, Refused, StoreError, StoreErrorKind};
 
-use crate::basis::{Basis, all_of, reading};
+use crate::basis::{Basis, all_of, spans_of_all};
 use crate::engine::{Compare, Request, Revision, Span, Txn};
 use crate::outcome::Known;
 use crate::record::{Grave, HomeRecord, Turn, with_number};
@@ -103,13 +103,16 @@ impl<E: Engine> PoolStore<E> {
                 let attempt = open.attempt;
                 failed(StoreErrorKind::OutcomeUnknown { attempt })
             };
-            let reading = reading(&self.keys, &self.me, domains);
-            let read = self.engine.txn(&reading, left.max(ATTEMPT_MIN));
+            let spans = spans_of_all(&self.keys, &self.me, domains);
+            let read = self.read_spans(spans, left.max(ATTEMPT_MIN));
             let bases = match (read, &open) {
                 (Ok(answer), _) => all_of(&self.keys, &self.me, domains, &answer)?,
-                (Err(EngineError::NotSent(_) | EngineError::Lost(_)), _) if !left.is_zero() => {
-                    continue;
-                }
+                (
+                    Err(
+                        EngineError::NotSent(_) | EngineError::Lost(_) | EngineError::NoRevision(_),
+                    ),
+                    _,
+                ) if !left.is_zero() => continue,
                 (Err(_), Some(open)) => return Err(unknown(open)),
                 (Err(error), None) => return Err(failed(self.unanswered(error, started))),
             };
@@ -213,6 +216,7 @@ impl<E: Engine> PoolStore<E> {
             EngineError::NoSpace(source) => StoreErrorKind::NoSpace(source),
             EngineError::NotPermitted(source) => StoreErrorKind::NotPermitted(source),
             EngineError::Failed(source) => StoreErrorKind::Failed(source),
+            error @ EngineError::NoRevision(_) => StoreErrorKind::Failed(error.into()),
         }
     }
 

@@ -9,8 +9,9 @@ use userdata_core::{DomainKey, Domid, Hypervisor, Uuid};
 use crate::basis::Basis;
 use crate::commit::{Next, Plan, Step};
 use crate::effect::Effect;
-use crate::engine::{Compare, Request, Txn};
+use crate::engine::Compare;
 use crate::moves::runs;
+use crate::pages::Range;
 use crate::record::{HomeRecord, Turn};
 use crate::standing::Standing;
 use crate::store::{only, refused};
@@ -129,23 +130,9 @@ impl<E: Engine> PoolStore<E> {
     }
 
     fn released_to_me(&self) -> Result<Vec<Uuid>, StoreError> {
-        let started = self.engine.now();
-        let reading = Txn {
-            requests: vec![Request::Range {
-                span: self.keys.turns(),
-                values: true,
-            }],
-            ..Txn::default()
-        };
-        let answer = self
-            .engine
-            .txn(&reading, self.options.timeout)
-            .map_err(|error| {
-                let kind = self.unanswered(error, started);
-                StoreError::new(Operation::List, "all domains", kind)
-            })?;
-        let mut found = Vec::new();
-        for pair in answer.found.iter().flatten() {
+        let turns = [Range::of(self.keys.turns())];
+        let all = (Operation::List, "all domains");
+        self.gather(&turns, all, |found: &mut Vec<Uuid>, _, pair| {
             if let Some((uuid, b"")) = self.keys.parse("turn", &pair.key)
                 && let Ok(turn) = Turn::parse(&pair.value)
                 && turn.home.released
@@ -157,7 +144,6 @@ impl<E: Engine> PoolStore<E> {
             {
                 found.push(uuid);
             }
-        }
-        Ok(found)
+        })
     }
 }

@@ -180,7 +180,8 @@ impl<E: Engine> PoolStore<E> {
         }
     }
 
-    fn left(&self, started: Duration) -> Duration {
+    /// What is left of the timeout of a call that began then.
+    pub(crate) fn left(&self, started: Duration) -> Duration {
         self.options.timeout.saturating_sub(self.waited(started))
     }
 

@@ -11,7 +11,8 @@ use userdata_core::{DomainKey, Userid, Uuid, Value, Version};
 use super::PoolStore;
 use super::giving::readable;
 use crate::basis::{Basis, Metas, Unreadable, meta, metas, parsed, turn};
-use crate::engine::{Request, Revision, Span, Txn};
+use crate::engine::{Pair, Revision, Span, Txn};
+use crate::pages::Range;
 use crate::record::{HomeRecord, Meta, RecordError, Turn};
 use crate::standing::Standing;
 use crate::{Answer, Engine};
@@ -27,11 +28,31 @@ enum Differs {
     NoRecord,
 }
 
+/// What a read of the whole pool is about.
+const ALL: (Operation, &str) = (Operation::List, "all domains");
+
+/// The homes that a host tells of.
+type Homes = BTreeMap<Uuid, Option<HomeRecord>>;
+
 impl<E: Engine> PoolStore<E> {
     fn read(&self, txn: &Txn, subject: &[u8]) -> Result<Answer, StoreError> {
         let started = self.engine.now();
         self.engine.txn(txn, self.options.timeout).map_err(|error| {
             StoreError::new(Operation::Read, subject, self.unanswered(error, started))
+        })
+    }
+
+    /// All keys of these spans, however many there are.
+    fn read_whole(
+        &self,
+        spans: impl IntoIterator<Item = Span>,
+        domain: &DomainKey,
+    ) -> Result<Answer, StoreError> {
+        let started = self.engine.now();
+        let answer = self.read_spans(spans, self.options.timeout);
+        answer.map_err(|error| {
+            let kind = self.unanswered(error, started);
+            StoreError::new(Operation::Read, domain.to_string(), kind)
         })
     }
 
@@ -120,7 +141,7 @@ impl<E: Engine> PoolStore<E> {
         domain: &DomainKey,
         spans: [Span; 2],
     ) -> Result<(Revision, Metas), StoreError> {
-        let answer = self.read(&Txn::read(spans), domain.to_string().as_bytes())?;
+        let answer = self.read_whole(spans, domain)?;
         let pair = answer.found.first().and_then(|pairs| pairs.first());
         let turn = turn(&self.keys, domain.uuid, pair)?;
         let found = match self.has_values(domain, turn.as_ref())? {
@@ -147,54 +168,49 @@ impl<E: Engine> PoolStore<E> {
         Ok(())
     }
 
-    /// The homes that this host tells of: its own, and those on their way to it. A damaged turn,
-    /// which may be of any host, is `None`.
-    fn homes(&self, answer: &Answer) -> BTreeMap<Uuid, Option<HomeRecord>> {
-        let mut homes = BTreeMap::new();
-        for pair in answer.found.first().into_iter().flatten() {
-            let Some((uuid, b"")) = self.keys.parse("turn", &pair.key) else {
-                continue;
-            };
-            let home = match Turn::parse(&pair.value) {
-                Ok(turn) => Some(turn.home),
-                Err(RecordError::Malformed) => None,
-                Err(RecordError::Newer { .. }) => continue,
-            };
-            let me = &self.me.name;
-            let ours = home.as_ref().is_none_or(|home| {
-                home.host == *me && !home.released || home.to.as_ref() == Some(me)
-            });
-            if ours || self.options.any_home {
-                homes.insert(uuid, home);
-            }
-        }
-        homes
+    /// The home of a turn, if this host tells of it: its own, and those on their way to it. A
+    /// damaged turn, which may be of any host, has none.
+    fn home(&self, pair: &Pair) -> Option<(Uuid, Option<HomeRecord>)> {
+        let Some((uuid, b"")) = self.keys.parse("turn", &pair.key) else {
+            return None;
+        };
+        let home = match Turn::parse(&pair.value) {
+            Ok(turn) => Some(turn.home),
+            Err(RecordError::Malformed) => None,
+            Err(RecordError::Newer { .. }) => return None,
+        };
+        let me = &self.me.name;
+        let ours = home
+            .as_ref()
+            .is_none_or(|home| home.host == *me && !home.released || home.to.as_ref() == Some(me));
+        (ours || self.options.any_home).then_some((uuid, home))
     }
 
     pub(super) fn read_all(
         &self,
         each: &mut dyn FnMut(Found) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let spans = [self.keys.turns(), self.keys.all_metas()];
-        let answer = self.read(&Txn::read(spans), b"all domains")?;
-        let homes = self.homes(&answer);
-        for pair in answer.found.get(1).into_iter().flatten() {
-            let Some((uuid, userid)) = self.keys.userid(&pair.key) else {
-                continue;
-            };
-            let Some(home) = homes.get(&uuid) else {
-                continue;
-            };
-            let domid = home.as_ref().map(|home| home.domid);
-            let mut entry = entry((&userid, &meta(pair)));
-            if domid.is_none() {
-                // Without a home no value is read.
-                entry.condition = Condition::Damaged;
-            }
-            if each(Found::new(Owner { domid, uuid }, Kind::Data, entry)).is_break() {
-                break;
-            }
-        }
+        let ranges = [self.keys.turns(), self.keys.all_metas()].map(Range::of);
+        let (_, all) = self.gather(
+            &ranges,
+            ALL,
+            |(homes, all): &mut (Homes, Vec<_>), place, pair| {
+                if place == 0 {
+                    homes.extend(self.home(&pair));
+                } else if let Some((uuid, userid)) = self.keys.userid(&pair.key)
+                    && let Some(home) = homes.get(&uuid)
+                {
+                    let domid = home.as_ref().map(|home| home.domid);
+                    let mut entry = entry((&userid, &meta(&pair)));
+                    if domid.is_none() {
+                        // Without a home no value is read.
+                        entry.condition = Condition::Damaged;
+                    }
+                    all.push(Found::new(Owner { domid, uuid }, Kind::Data, entry));
+                }
+            },
+        )?;
+        let _ = all.into_iter().try_for_each(each);
         Ok(())
     }
 
@@ -204,31 +220,31 @@ impl<E: Engine> PoolStore<E> {
         &self,
         each: &mut dyn FnMut(Owned) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let range = |span, values| Request::Range { span, values };
-        let reading = Txn {
-            requests: vec![
-                range(self.keys.turns(), true),
-                range(self.keys.all_metas(), false),
-            ],
-            ..Txn::default()
-        };
-        let answer = self.read(&reading, b"all domains")?;
-        let mut records: BTreeMap<Uuid, u32> = BTreeMap::new();
-        for pair in answer.found.get(1).into_iter().flatten() {
-            if let Some((uuid, _)) = self.keys.userid(&pair.key) {
-                *records.entry(uuid).or_default() += 1;
-            }
-        }
-        let homes = self.homes(&answer).into_iter();
+        let ranges = [
+            Range::of(self.keys.turns()),
+            Range::keys_only(self.keys.all_metas()),
+        ];
         let mine = |home: &HomeRecord| home.host == self.me.name && !home.released;
-        let homes =
-            homes.filter(|(_, home)| self.options.any_home || home.as_ref().is_none_or(mine));
-        let mut all: Vec<Owned> = homes
-            .map(|(uuid, home)| {
+        let is_told = |(_, home): &(Uuid, Option<HomeRecord>)| {
+            self.options.any_home || home.as_ref().is_none_or(mine)
+        };
+        let gathered = self.gather(&ranges, ALL, |owned: &mut BTreeMap<_, _>, place, pair| {
+            if place == 0 {
+                let home = self.home(&pair).filter(is_told);
+                owned.extend(home.map(|(uuid, home)| (uuid, (home, 0))));
+            } else if let Some((uuid, _)) = self.keys.userid(&pair.key)
+                && let Some((_, records)) = owned.get_mut(&uuid)
+            {
+                *records += 1;
+            }
+        })?;
+        let mut all: Vec<Owned> = gathered
+            .into_iter()
+            .map(|(uuid, (home, records))| {
                 let domid = home.as_ref().map(|home| home.domid);
                 let mut owned = Owned::new(Owner { domid, uuid }, Kind::Data);
                 // A home without a value is a record, too.
-                owned.records = records.get(&uuid).copied().unwrap_or(1);
+                owned.records = records.max(1);
                 // What an earlier boot left is removed even if a domain has this key again.
                 owned.leftovers = home
                     .as_ref()
@@ -245,7 +261,7 @@ impl<E: Engine> PoolStore<E> {
     /// Reads the records of a domain.
     pub(crate) fn basis(&self, domain: &DomainKey) -> Result<Basis, StoreError> {
         let spans = Basis::spans(&self.keys, &self.me, domain);
-        let answer = self.read(&Txn::read(spans), domain.to_string().as_bytes())?;
+        let answer = self.read_whole(spans, domain)?;
         Basis::of(&self.keys, &self.me, *domain, &answer.found)
     }
 }

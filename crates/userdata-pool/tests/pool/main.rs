@@ -11,6 +11,7 @@ mod damage;
 mod engine;
 mod moving;
 mod outcomes;
+mod pages;
 mod rig;
 mod table;
 mod walk;
