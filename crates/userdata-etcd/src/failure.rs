@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     NotPermitted,
     /// The cluster does not know the token (any more). Nothing was changed.
     OldToken,
+    /// The cluster has compacted the revision away, or the member does not know it yet.
+    NoRevision,
     /// The cluster's answer: it is wrong.
     Failed,
     /// The member and this client do not accept each other's certificate. Another member may.
@@ -160,6 +162,7 @@ impl Failure {
             Kind::NotPermitted | Kind::OldToken | Kind::Certificate => {
                 EngineError::NotPermitted(source)
             }
+            Kind::NoRevision => EngineError::NoRevision(source),
             Kind::Failed | Kind::NotEtcd => EngineError::Failed(source),
         }
     }
@@ -183,6 +186,7 @@ fn judge(code: Code, text: &str) -> Kind {
         Code::ResourceExhausted if says("too many requests") => Kind::NotSent,
         Code::Unavailable if text == "etcdserver: no leader" => Kind::NotSent,
         Code::Unknown if says("raft proposal dropped") => Kind::NotSent,
+        Code::OutOfRange if says("required revision") => Kind::NoRevision,
         Code::InvalidArgument
         | Code::FailedPrecondition
         | Code::NotFound

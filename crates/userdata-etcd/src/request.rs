@@ -6,6 +6,10 @@ use etcd_client::{
 };
 use userdata_pool::{Answer, Pair, Request, Revision, Span, Txn};
 
+/// The longest answer in bytes. The pool asks for one value, which etcd takes up to 1.5 MiB of, or
+/// for pages of records, each of which has less than 1 MiB.
+const ANSWER_MAX: usize = 8 << 20;
+
 /// Whether a transaction changes something if its compares hold.
 pub(crate) fn changes(txn: &Txn) -> bool {
     let reads = |request: &Request| matches!(request, Request::Range { .. });
@@ -14,12 +18,19 @@ pub(crate) fn changes(txn: &Txn) -> bool {
 
 /// Sends a transaction; `stale` reads need no quorum.
 pub(crate) async fn send(client: Client, txn: &Txn, stale: bool) -> Result<Answer, Error> {
-    // An answer is as long as the data that was asked for; the default is 4 MiB.
-    let mut client: KvClient = client.kv_client().max_decoding_message_size(usize::MAX);
-    if let (true, [Request::Range { span, values }]) =
-        (txn.compares.is_empty(), txn.requests.as_slice())
+    let mut client: KvClient = client.kv_client().max_decoding_message_size(ANSWER_MAX);
+    if let (
+        true,
+        [
+            Request::Range {
+                span,
+                values,
+                limit,
+            },
+        ],
+    ) = (txn.compares.is_empty(), txn.requests.as_slice())
     {
-        let options = range_options(span, *values, txn.at, stale);
+        let options = range_options(span, *values, *limit, txn.at, stale);
         let answer = client.get(span.from.as_slice(), Some(options)).await?;
         return Ok(Answer {
             revision: answer.header().map_or(0, |header| header.revision()),
@@ -46,8 +57,12 @@ fn translate(txn: &Txn, stale: bool) -> EtcdTxn {
         Compare::mod_revision(compare.key.as_slice(), CompareOp::Equal, compare.revision)
     };
     let op = |request: &Request| match request {
-        Request::Range { span, values } => {
-            let options = range_options(span, *values, txn.at, stale);
+        Request::Range {
+            span,
+            values,
+            limit,
+        } => {
+            let options = range_options(span, *values, *limit, txn.at, stale);
             TxnOp::get(span.from.as_slice(), Some(options))
         }
         Request::Put { key, value, lease } => {
@@ -67,13 +82,22 @@ fn translate(txn: &Txn, stale: bool) -> EtcdTxn {
         .and_then(txn.requests.iter().map(op).collect::<Vec<_>>())
 }
 
-fn range_options(span: &Span, values: bool, at: Option<Revision>, stale: bool) -> GetOptions {
+fn range_options(
+    span: &Span,
+    values: bool,
+    limit: Option<usize>,
+    at: Option<Revision>,
+    stale: bool,
+) -> GetOptions {
     let mut options = GetOptions::new();
     if let Some(to) = &span.to {
         options = options.with_range(to.as_slice());
     }
     if !values {
         options = options.with_keys_only();
+    }
+    if let Some(limit) = limit {
+        options = options.with_limit(i64::try_from(limit).unwrap_or(i64::MAX));
     }
     if let Some(at) = at {
         options = options.with_revision(at);
@@ -86,12 +110,13 @@ fn range_options(span: &Span, values: bool, at: Option<Revision>, stale: bool) -
 
 fn pairs(mut found: GetResponse) -> Vec<Pair> {
     let pair = |found: etcd_client::KeyValue| {
-        let revision = found.mod_revision();
+        let (revision, leased) = (found.mod_revision(), found.lease() != 0);
         let (key, value) = found.into_key_value();
         Pair {
             key,
             value,
             revision,
+            leased,
         }
     };
     found.take_kvs().into_iter().map(pair).collect()

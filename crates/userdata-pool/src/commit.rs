@@ -5,8 +5,8 @@ use std::time::Duration;
 use userdata_core::DomainKey;
 use userdata_core::store::{Attempt, Operation, Refused, StoreError, StoreErrorKind};
 
-use crate::basis::{Basis, all_of, reading};
-use crate::engine::{Compare, Request, Span, Txn};
+use crate::basis::{Basis, all_of, spans_of_all};
+use crate::engine::{Compare, Request, Revision, Span, Txn};
 use crate::outcome::Known;
 use crate::record::{Grave, HomeRecord, Turn, with_number};
 use crate::{Answer, Engine, EngineError, PoolStore};
@@ -59,6 +59,8 @@ pub(crate) enum Step<T> {
 /// An attempt whose answer was lost.
 struct Open<T> {
     attempt: Attempt,
+    /// The revision of the first domain's turn that it compares.
+    turn_revision: Revision,
     value: T,
 }
 
@@ -67,6 +69,21 @@ impl<E: Engine> PoolStore<E> {
     /// change comes between. An attempt without an answer is looked for by its number, and repeated
     /// with the same number while it is open.
     pub(crate) fn commit<T>(
+        &self,
+        domains: &[DomainKey],
+        timeout: Duration,
+        operation: Operation,
+        mut work_out: impl FnMut(&[Basis]) -> Result<Step<T>, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.commit_any(domains, timeout, operation, |bases| {
+            let mut bases_in_turn = bases.iter();
+            bases_in_turn.try_for_each(|basis| basis.check_turn(&self.keys))?;
+            work_out(bases)
+        })
+    }
+
+    /// The same for a change that is worked out of damaged turns, too.
+    pub(crate) fn commit_any<T>(
         &self,
         domains: &[DomainKey],
         timeout: Duration,
@@ -86,18 +103,21 @@ impl<E: Engine> PoolStore<E> {
                 let attempt = open.attempt;
                 failed(StoreErrorKind::OutcomeUnknown { attempt })
             };
-            let reading = reading(&self.keys, &self.me, domains);
-            let read = self.engine.txn(&reading, left.max(ATTEMPT_MIN));
+            let spans = spans_of_all(&self.keys, &self.me, domains);
+            let read = self.read_spans(spans, left.max(ATTEMPT_MIN));
             let bases = match (read, &open) {
                 (Ok(answer), _) => all_of(&self.keys, &self.me, domains, &answer)?,
-                (Err(EngineError::NotSent(_) | EngineError::Lost(_)), _) if !left.is_zero() => {
-                    continue;
-                }
+                (
+                    Err(
+                        EngineError::NotSent(_) | EngineError::Lost(_) | EngineError::NoRevision(_),
+                    ),
+                    _,
+                ) if !left.is_zero() => continue,
                 (Err(_), Some(open)) => return Err(unknown(open)),
                 (Err(error), None) => return Err(failed(self.unanswered(error, started))),
             };
             if let Some(attempt) = open.take() {
-                match know(&bases, attempt.attempt) {
+                match know(&bases, &attempt) {
                     Known::Made => return Ok(attempt.value),
                     Known::NotMade => {}
                     Known::Open => open = Some(attempt),
@@ -121,6 +141,7 @@ impl<E: Engine> PoolStore<E> {
                 return Err(unknown(open));
             }
             // A refusal is true only if the open attempt can never be made: the turn moves first.
+            let turn_revision = bases.first().map_or(0, |basis| basis.turn_revision);
             let (value, txn, attempt) = match plan {
                 Ok(plan) => {
                     let number = open.as_ref().map(|open| open.attempt.number);
@@ -157,7 +178,13 @@ impl<E: Engine> PoolStore<E> {
                 (Ok(Answer { made: true, .. }), value) => return value,
                 // With an earlier attempt open this tells nothing: its number is looked for.
                 (Ok(_), _) => {}
-                (Err(EngineError::Lost(_)), Ok(value)) => open = Some(Open { attempt, value }),
+                (Err(EngineError::Lost(_)), Ok(value)) => {
+                    open = Some(Open {
+                        attempt,
+                        turn_revision,
+                        value,
+                    });
+                }
                 (Err(EngineError::Lost(_)), Err(_)) => {}
                 (Err(EngineError::NotSent(_)), _) if self.waited(started) < timeout => continue,
                 (Err(error), _) => {
@@ -189,6 +216,7 @@ impl<E: Engine> PoolStore<E> {
             EngineError::NoSpace(source) => StoreErrorKind::NoSpace(source),
             EngineError::NotPermitted(source) => StoreErrorKind::NotPermitted(source),
             EngineError::Failed(source) => StoreErrorKind::Failed(source),
+            error @ EngineError::NoRevision(_) => StoreErrorKind::Failed(error.into()),
         }
     }
 
@@ -218,12 +246,18 @@ impl<E: Engine> PoolStore<E> {
                     (self.keys.turn(uuid), turn.format())
                 }
                 None => {
-                    if old.is_some() {
+                    // A damaged turn stays, unless it is removed.
+                    if *next == Next::Removed && basis.turn_revision != 0 {
                         let span = Span::key(self.keys.turn(uuid));
                         txn.requests.push(Request::Delete { span });
                     }
+                    let stray_mark = basis.stray_mark(&self.keys);
+                    if let (Next::Removed, Some(mark)) = (next, stray_mark) {
+                        let span = Span::key(mark);
+                        txn.requests.push(Request::Delete { span });
+                    }
                     let grave = Grave {
-                        numbers: with_number(&basis.grave.numbers, number),
+                        numbers: with_number(basis.grave_numbers(), number),
                     };
                     (self.keys.grave(uuid), grave.format())
                 }
@@ -252,13 +286,20 @@ impl<E: Engine> PoolStore<E> {
 }
 
 /// What the records of all domains of an attempt tell of it.
-fn know(bases: &[Basis], attempt: Attempt) -> Known {
+fn know<T>(bases: &[Basis], open: &Open<T>) -> Known {
+    let attempt = open.attempt;
     // The attempt is behind a change of the first domain.
     let first = bases
         .first()
         .map_or(Known::Unknown, |basis| basis.know(attempt));
     let made = bases.iter().any(|basis| basis.know(attempt) == Known::Made);
-    if made { Known::Made } else { first }
+    // The removal of a damaged turn, which still is there.
+    let stands = |basis: &Basis| basis.is_damaged && basis.turn_revision == open.turn_revision;
+    match bases.first() {
+        _ if made => Known::Made,
+        Some(basis) if stands(basis) => Known::Open,
+        _ => first,
+    }
 }
 
 /// The removal of a turn without a write, which an engine without space takes: the grave moves on

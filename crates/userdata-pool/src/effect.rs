@@ -9,10 +9,10 @@ use userdata_core::store::{
 };
 use userdata_core::{Userid, Uuid, Version};
 
-use crate::basis::Metas;
+use crate::basis::{Metas, Unreadable};
 use crate::engine::{Request, Span};
 use crate::keys::Keys;
-use crate::record::{Meta, RecordError};
+use crate::record::Meta;
 
 /// The net effect of ops on the values of one domain.
 #[derive(Debug)]
@@ -161,7 +161,7 @@ impl<'a> Effect<'a> {
     fn compare(&self, userid: &Userid, expect: Expect) -> Result<(), StoreError> {
         let found = match (expect, self.now.get(userid)) {
             (Expect::Any, _) => return Ok(()),
-            (_, found) => version(userid, found)?,
+            (_, found) => version(found)?,
         };
         let as_expected = match expect {
             Expect::Absent => found.is_none(),
@@ -247,7 +247,7 @@ pub(crate) enum Comes {
 }
 
 pub(crate) fn comes(
-    there: Option<&Result<Meta, RecordError>>,
+    there: Option<&Result<Meta, Unreadable>>,
     new: Version,
     userid: &Userid,
     clash: Clash,
@@ -255,7 +255,7 @@ pub(crate) fn comes(
     if matches!(there, Some(Err(_))) && clash == Clash::Replace {
         return Ok(Comes::In);
     }
-    match (version(userid, there)?, clash) {
+    match (version(there)?, clash) {
         (None, _) => Ok(Comes::In),
         (Some(found), _) if found == new => Ok(Comes::Twice),
         (_, Clash::Replace) => Ok(Comes::In),
@@ -267,17 +267,11 @@ pub(crate) fn comes(
     }
 }
 
-fn version(
-    userid: &Userid,
-    found: Option<&Result<Meta, RecordError>>,
-) -> Result<Option<Version>, StoreError> {
+fn version(found: Option<&Result<Meta, Unreadable>>) -> Result<Option<Version>, StoreError> {
     match found {
         None => Ok(None),
         Some(Ok(meta)) => Ok(Some(meta.version)),
-        Some(Err(error)) => {
-            let kind = StoreErrorKind::Damaged(error.clone().into());
-            Err(refused(userid.as_bytes(), kind))
-        }
+        Some(Err(unreadable)) => Err(unreadable.told(Operation::Compare)),
     }
 }
 

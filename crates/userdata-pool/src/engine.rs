@@ -67,7 +67,11 @@ impl Txn {
     /// Reads these spans at one revision.
     #[must_use]
     pub fn read(spans: impl IntoIterator<Item = Span>) -> Self {
-        let range = |span| Request::Range { span, values: true };
+        let range = |span| Request::Range {
+            span,
+            values: true,
+            limit: None,
+        };
         Self {
             requests: spans.into_iter().map(range).collect(),
             ..Self::default()
@@ -93,6 +97,8 @@ pub enum Request {
         span: Span,
         /// Whether the values are read, too.
         values: bool,
+        /// How many keys are read, the first ones; all if `None`.
+        limit: Option<usize>,
     },
     /// Writes a key.
     Put {
@@ -166,6 +172,8 @@ pub struct Pair {
     pub value: Vec<u8>,
     /// The number of its last change.
     pub revision: Revision,
+    /// Whether it ends with a lease.
+    pub leased: bool,
 }
 
 /// Why a transaction has no answer.
@@ -183,6 +191,9 @@ pub enum EngineError {
     /// The engine refuses the caller.
     #[error("the engine refuses this client")]
     NotPermitted(#[source] Source),
+    /// The revision that is to be read was compacted away, or the member does not know it yet.
+    #[error("the engine does not have this revision")]
+    NoRevision(#[source] Source),
     /// Any other failure; nothing was changed.
     #[error("the engine failed")]
     Failed(#[source] Source),

@@ -9,11 +9,12 @@ use userdata_core::{DomainKey, Domid, Hypervisor, Uuid};
 use crate::basis::Basis;
 use crate::commit::{Next, Plan, Step};
 use crate::effect::Effect;
-use crate::engine::{Compare, Request, Txn};
+use crate::engine::Compare;
 use crate::moves::runs;
+use crate::pages::Range;
 use crate::record::{HomeRecord, Turn};
 use crate::standing::Standing;
-use crate::store::refused;
+use crate::store::{only, refused};
 use crate::{Engine, PoolStore};
 
 impl<E: Engine> PoolStore<E> {
@@ -40,17 +41,26 @@ impl<E: Engine> PoolStore<E> {
         })
     }
 
-    /// Removes data whose home the pool has forgotten. Returns how many values there were.
+    /// Removes data whose home the pool has forgotten, or whose home is not known: its turn is
+    /// damaged, or values are left without one. Returns how many values there were.
+    ///
+    /// A damaged turn may be that of a living domain on any host, and no host can prove that it is
+    /// not. So no sweep removes it: only a person knows that no host needs the data.
     ///
     /// # Errors
     ///
-    /// As [`PoolStore::adopt`].
+    /// As [`PoolStore::adopt`]. [`StoreErrorKind::Failed`](userdata_core::store::StoreErrorKind)
+    /// if a newer release wrote the turn.
     pub fn discard(&self, uuid: Uuid) -> Result<usize, StoreError> {
         let domain = DomainKey::new(Domid::ZERO, uuid);
-        self.step(&domain, |basis| {
-            let compare = self.forgotten(basis)?;
+        let timeout = self.options.timeout;
+        self.commit_any(&[domain], timeout, Operation::Remove, |bases| {
+            let basis = only(bases, &domain)?;
+            let is_homeless = basis.turn.is_none() && !basis.metas.is_empty();
             let mut plan = self.removal(basis);
-            plan.compares.push(compare);
+            if !basis.is_damaged && !is_homeless {
+                plan.compares.push(self.forgotten(basis)?);
+            }
             Ok(Step::Commit(plan))
         })
     }
@@ -120,23 +130,9 @@ impl<E: Engine> PoolStore<E> {
     }
 
     fn released_to_me(&self) -> Result<Vec<Uuid>, StoreError> {
-        let started = self.engine.now();
-        let reading = Txn {
-            requests: vec![Request::Range {
-                span: self.keys.turns(),
-                values: true,
-            }],
-            ..Txn::default()
-        };
-        let answer = self
-            .engine
-            .txn(&reading, self.options.timeout)
-            .map_err(|error| {
-                let kind = self.unanswered(error, started);
-                StoreError::new(Operation::List, "all domains", kind)
-            })?;
-        let mut found = Vec::new();
-        for pair in answer.found.iter().flatten() {
+        let turns = [Range::of(self.keys.turns())];
+        let all = (Operation::List, "all domains");
+        self.gather(&turns, all, |found: &mut Vec<Uuid>, _, pair| {
             if let Some((uuid, b"")) = self.keys.parse("turn", &pair.key)
                 && let Ok(turn) = Turn::parse(&pair.value)
                 && turn.home.released
@@ -148,7 +144,6 @@ impl<E: Engine> PoolStore<E> {
             {
                 found.push(uuid);
             }
-        }
-        Ok(found)
+        })
     }
 }

@@ -29,6 +29,7 @@ mod members;
 mod moves;
 mod options;
 mod outcome;
+mod pages;
 mod record;
 mod roster;
 mod standing;

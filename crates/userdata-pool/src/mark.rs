@@ -38,9 +38,10 @@ pub(crate) fn close<E: Engine + 'static>(
     loop {
         let basis = match store.basis(domain) {
             Ok(basis) => basis,
-            Err(_) if store.waited(started) < timeout => continue,
+            Err(error) if is_silence(&error) && store.waited(started) < timeout => continue,
             Err(error) => return Err(error),
         };
+        basis.check_turn(&store.keys)?;
         if basis
             .mark
             .as_ref()
@@ -70,6 +71,11 @@ pub(crate) fn close<E: Engine + 'static>(
     }
     store.engine.keep_alive(lease);
     Ok(mark)
+}
+
+/// Whether the engine did not answer, so that it may answer later.
+fn is_silence(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Unreachable { .. })
 }
 
 /// A mark that is in force as long as its lease.

@@ -6,8 +6,8 @@ use thiserror::Error;
 use userdata_core::store::{HostName, Operation, StoreError, StoreErrorKind};
 
 use crate::basis::parsed;
-use crate::engine::{Compare, Request, Span, Txn};
-use crate::record::HostRecord;
+use crate::engine::{Compare, Pair, Request, Span, Txn};
+use crate::record::{HostRecord, RecordError};
 use crate::{Engine, PoolStore};
 
 /// What [`PoolStore::join`] did.
@@ -62,20 +62,24 @@ impl<E: Engine> PoolStore<E> {
             return Err(self.failed(StoreErrorKind::Failed(NoIdentity.into())));
         }
         let mut first = None;
-        self.write_host(&self.me.name, |found| match found {
-            None => {
-                first.get_or_insert(Joined::New);
-                Ok(Some(Some(wanted.clone())))
-            }
-            Some(found) if found.is(&self.me) => Ok(None),
-            Some(found) if found.machine == wanted.machine && found.product == wanted.product => {
-                first.get_or_insert(Joined::Renewed);
-                Ok(Some(Some(wanted.clone())))
-            }
-            Some(found) => {
-                let (name, machine) = (self.me.name.clone(), found.machine);
-                let kind = StoreErrorKind::NotPermitted(NameTaken { name, machine }.into());
-                Err(self.failed(kind))
+        self.write_host(&self.me.name, |pair| {
+            match parsed(pair, HostRecord::parse)? {
+                None => {
+                    first.get_or_insert(Joined::New);
+                    Ok(Some(Some(wanted.clone())))
+                }
+                Some(found) if found.is(&self.me) => Ok(None),
+                Some(found)
+                    if found.machine == wanted.machine && found.product == wanted.product =>
+                {
+                    first.get_or_insert(Joined::Renewed);
+                    Ok(Some(Some(wanted.clone())))
+                }
+                Some(found) => {
+                    let (name, machine) = (self.me.name.clone(), found.machine);
+                    let kind = StoreErrorKind::NotPermitted(NameTaken { name, machine }.into());
+                    Err(self.failed(kind))
+                }
             }
         })?;
         Ok(first.unwrap_or(Joined::Already))
@@ -102,28 +106,40 @@ impl<E: Engine> PoolStore<E> {
         self.remove_host(host)
     }
 
+    /// Removes the record of a host, a damaged one, too.
     fn remove_host(&self, host: &HostName) -> Result<bool, StoreError> {
         let mut was_member = false;
-        self.write_host(host, |found| {
-            was_member |= found.is_some();
-            Ok(found.map(|_| None))
+        self.write_host(host, |pair| {
+            was_member |= pair.is_some();
+            match pair.map(|pair| HostRecord::parse(&pair.value)) {
+                None => Ok(None),
+                Some(Err(RecordError::Newer { .. })) => {
+                    parsed(pair, HostRecord::parse).map(|_| None)
+                }
+                Some(_) => Ok(Some(None)),
+            }
         })?;
         Ok(was_member)
     }
 
-    /// Whether this host is a member by the name, and by which revision of its record.
+    /// Whether a host is a member by the name, and by which revision of its record.
     pub(crate) fn host_compare(
         &self,
         host: &HostName,
     ) -> Result<(Compare, Option<HostRecord>), StoreError> {
+        let (compare, pair) = self.host_pair(host)?;
+        Ok((compare, parsed(pair.as_ref(), HostRecord::parse)?))
+    }
+
+    fn host_pair(&self, host: &HostName) -> Result<(Compare, Option<Pair>), StoreError> {
         let (key, started) = (self.keys.host(host), self.engine.now());
         let answer = self
             .engine
             .txn(&Txn::read([Span::key(key.clone())]), self.options.timeout)
             .map_err(|error| self.failed(self.unanswered(error, started)))?;
-        let pair = answer.found.first().and_then(|pairs| pairs.first());
-        let revision = pair.map_or(0, |pair| pair.revision);
-        Ok((Compare { key, revision }, parsed(pair, HostRecord::parse)?))
+        let pair = answer.found.into_iter().flatten().next();
+        let revision = pair.as_ref().map_or(0, |pair| pair.revision);
+        Ok((Compare { key, revision }, pair))
     }
 
     /// Writes or removes a host record until no other change comes between. Each try leads to the
@@ -131,12 +147,12 @@ impl<E: Engine> PoolStore<E> {
     fn write_host(
         &self,
         host: &HostName,
-        mut wanted: impl FnMut(Option<HostRecord>) -> Wanted,
+        mut wanted: impl FnMut(Option<&Pair>) -> Wanted,
     ) -> Result<(), StoreError> {
         let started = self.engine.now();
         loop {
-            let (compare, found) = self.host_compare(host)?;
-            let Some(wanted) = wanted(found)? else {
+            let (compare, found) = self.host_pair(host)?;
+            let Some(wanted) = wanted(found.as_ref())? else {
                 return Ok(());
             };
             let key = self.keys.host(host);
@@ -164,7 +180,8 @@ impl<E: Engine> PoolStore<E> {
         }
     }
 
-    fn left(&self, started: Duration) -> Duration {
+    /// What is left of the timeout of a call that began then.
+    pub(crate) fn left(&self, started: Duration) -> Duration {
         self.options.timeout.saturating_sub(self.waited(started))
     }
 

@@ -36,17 +36,21 @@ impl Basis {
         let numbers = self
             .turn
             .as_ref()
-            .map_or(&self.grave.numbers, |turn| &turn.numbers);
+            .map_or(self.grave_numbers(), |turn| &turn.numbers);
         numbers.last().copied().unwrap_or(0)
     }
 
     /// What turn and grave tell of an attempt.
     pub(crate) fn know(&self, attempt: Attempt) -> Known {
         let Attempt { number, after, .. } = attempt;
-        let grave = &self.grave.numbers;
+        let grave = self.grave_numbers();
         let turn = self.turn.as_ref().map(|turn| &turn.numbers);
         if grave.contains(&number) || turn.is_some_and(|turn| turn.contains(&number)) {
             return Known::Made;
+        }
+        // A damaged record tells nothing of the changes that it had the numbers of.
+        if self.is_damaged || turn.is_none() && self.grave.is_none() {
+            return Known::Unknown;
         }
         if self.last() == after {
             return Known::Open;
@@ -54,7 +58,7 @@ impl Basis {
         // The turn has moved on behind the change before, and the number is not among those since.
         let moved_on = turn.is_some_and(|turn| turn.contains(&after));
         // The turn was made since, keeps all its numbers, and no turn of this grave was removed.
-        let grave_stands = grave.last().copied().unwrap_or(0) == after;
+        let grave_stands = self.grave.is_some() && grave.last().copied().unwrap_or(0) == after;
         let whole = turn.is_some_and(|turn| turn.len() < crate::record::NUMBERS_MAX);
         if moved_on || whole && grave_stands {
             Known::NotMade

@@ -6,9 +6,10 @@ use userdata_core::Uuid;
 use userdata_core::hypervisor::BootId;
 use userdata_core::store::{Home, HostName, Operation, Stage, StoreError};
 
-use crate::engine::{Request, Span, Txn};
+use crate::engine::Span;
+use crate::pages::Range;
 use crate::record::{HostRecord, Turn};
-use crate::{Engine, PoolStore};
+use crate::{Engine, Pair, PoolStore};
 
 /// One member of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +52,9 @@ pub struct Roster {
     pub placed: Vec<Placed>,
 }
 
+/// The members, and of each uuid the home and the number of values.
+type Gathered = (Vec<Member>, BTreeMap<Uuid, (Option<Home>, u64)>);
+
 impl<E: Engine> PoolStore<E> {
     /// The members and the homes, all at one instant. Values are not read.
     ///
@@ -71,62 +75,53 @@ impl<E: Engine> PoolStore<E> {
     }
 
     fn read_roster(&self, turns: Span, metas: Span) -> Result<Roster, StoreError> {
-        let range = |span, values| Request::Range { span, values };
-        let reading = Txn {
-            requests: vec![
-                range(self.keys.hosts(), true),
-                range(turns, true),
-                range(metas, false),
-            ],
-            ..Txn::default()
-        };
-        let started = self.engine.now();
-        let answer = self
-            .engine
-            .txn(&reading, self.options.timeout)
-            .map_err(|error| {
-                let kind = self.unanswered(error, started);
-                StoreError::new(Operation::List, "the pool", kind)
+        let ranges = [
+            Range::of(self.keys.hosts()),
+            Range::of(turns),
+            Range::keys_only(metas),
+        ];
+        let pool = (Operation::List, "the pool");
+        let (members, homes) =
+            self.gather(&ranges, pool, |found: &mut Gathered, place, pair| {
+                let (members, homes) = found;
+                match place {
+                    0 => members.extend(self.member(&pair)),
+                    1 => {
+                        if let Some((uuid, b"")) = self.keys.parse("turn", &pair.key) {
+                            let home = Turn::parse(&pair.value).ok().map(|turn| turn.home.told());
+                            homes.insert(uuid, (home, 0));
+                        }
+                    }
+                    _ => {
+                        if let Some((uuid, _)) = self.keys.userid(&pair.key) {
+                            homes.entry(uuid).or_default().1 += 1;
+                        }
+                    }
+                }
             })?;
-        let mut found = answer.found.into_iter();
-        let members: Vec<_> = found
-            .next()
-            .into_iter()
-            .flatten()
-            .filter_map(|pair| {
-                let record = HostRecord::parse(&pair.value).ok();
-                Some(Member {
-                    name: self.keys.host_name(&pair.key)?,
-                    machine: record.map(|record| (record.machine, record.boot)),
-                })
-            })
-            .collect();
         let names: BTreeSet<_> = members.iter().map(|member| &member.name).collect();
-        let mut homes: BTreeMap<Uuid, (Option<Home>, u64)> = BTreeMap::new();
-        for pair in found.next().into_iter().flatten() {
-            let Some((uuid, b"")) = self.keys.parse("turn", &pair.key) else {
-                continue;
-            };
-            let home = Turn::parse(&pair.value).ok().map(|turn| turn.home.told());
-            let home = home.map(|home| match names.contains(&home.host) {
-                true => home,
-                // What was released may be claimed, whether the source is a member or not.
-                false if matches!(home.stage, Stage::Released(_)) => home,
-                false => Home::new(home.host, home.domid, Stage::Freed),
-            });
-            homes.insert(uuid, (home, 0));
-        }
-        for pair in found.next().into_iter().flatten() {
-            if let Some((uuid, _)) = self.keys.userid(&pair.key) {
-                homes.entry(uuid).or_default().1 += 1;
-            }
-        }
-        let placed = homes
-            .into_iter()
-            .map(|(uuid, (home, values))| Placed { uuid, home, values });
+        let stage = |home: Home| match names.contains(&home.host) {
+            true => home,
+            // What was released may be claimed, whether the source is a member or not.
+            false if matches!(home.stage, Stage::Released(_)) => home,
+            false => Home::new(home.host, home.domid, Stage::Freed),
+        };
+        let placed = homes.into_iter().map(|(uuid, (home, values))| Placed {
+            uuid,
+            home: home.map(stage),
+            values,
+        });
         Ok(Roster {
             placed: placed.collect(),
             members,
+        })
+    }
+
+    fn member(&self, pair: &Pair) -> Option<Member> {
+        let record = HostRecord::parse(&pair.value).ok();
+        Some(Member {
+            name: self.keys.host_name(&pair.key)?,
+            machine: record.map(|record| (record.machine, record.boot)),
         })
     }
 }

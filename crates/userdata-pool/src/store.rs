@@ -250,6 +250,15 @@ impl<E: Engine> PoolStore<E> {
             let value = (vec![Done::Cleared(Cleared::default())], None);
             return Ok(Step::Commit(Plan::new(Next::Home(released), value)));
         }
+        self.work_out_end(basis, durability)
+    }
+
+    /// Works out the removal of a domain's turn and of all its values.
+    fn work_out_end(
+        &self,
+        basis: &Basis,
+        durability: Durability,
+    ) -> Result<Step<Results>, StoreError> {
         let mut effect = Effect::new(&basis.metas, self.engine.today());
         let keep = Keep::Nothing;
         let done = effect.apply(&Op::Clear { keep, durability }, 0)?;
@@ -324,10 +333,17 @@ impl<E: Engine + 'static> Store for PoolStore<E> {
     ) -> Result<Vec<Done>, StoreError> {
         Self::check_domain(domain)?;
         self.check_ops(ops)?;
-        let (done, failed) = self.commit(&[*domain], timeout, Operation::Replace, |bases| {
+        let (done, failed) = self.commit_any(&[*domain], timeout, Operation::Replace, |bases| {
             let basis = only(bases, domain)?;
+            let clears_damage = basis.is_damaged.then(|| clear_of_present(ops)).flatten();
+            if clears_damage.is_none() {
+                basis.check_turn(&self.keys)?;
+            }
             self.ask(basis, None, admit)?;
-            self.work_out(basis, ops)
+            match clears_damage {
+                Some(durability) => self.work_out_end(basis, durability),
+                None => self.work_out(basis, ops),
+            }
         })?;
         match failed {
             None => Ok(done),
@@ -407,6 +423,22 @@ impl<E: Engine + 'static> Store for PoolStore<E> {
 
     fn now(&self) -> Duration {
         self.engine.now()
+    }
+}
+
+/// The durability of ops that only clear a domain which is here, as its user asked for.
+///
+/// This clear removes a damaged turn. One that keeps nothing does not: it may be the end of a copy
+/// whose migration has failed, and the turn that of the source, which lives.
+fn clear_of_present(ops: &[Op<'_>]) -> Option<Durability> {
+    match ops {
+        &[
+            Op::Clear {
+                keep: Keep::Essential,
+                durability,
+            },
+        ] => Some(durability),
+        _ => None,
     }
 }
 

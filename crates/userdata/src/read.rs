@@ -212,6 +212,7 @@ fn size_of(entry: &Entry) -> Result<u64, UserdataErrorKind> {
     let kind = match entry.condition {
         Condition::Whole => return Ok(entry.size),
         Condition::NotRegular(file_type) => StoreErrorKind::NotRegular(file_type),
+        Condition::Damaged => StoreErrorKind::Damaged("its record cannot be read".into()),
         _ => StoreErrorKind::Empty,
     };
     let userid = entry.userid.as_bytes();

@@ -79,8 +79,10 @@ pub enum What<'a> {
     WouldGo(&'a Found),
     /// The record stays.
     Stays(&'a Found),
-    /// Something that no domain can reach could not be removed: see [`Store::reclaim`]. This is
-    /// about no domain of this boot, so the incarnation is Domain-0 with the nil uuid.
+    /// Something that no domain can reach could not be removed: see [`Store::reclaim`]. Or the
+    /// record that names the incarnation is damaged: see
+    /// [`Owned::damaged`](userdata_core::store::Owned). This is about no known incarnation, so it
+    /// is given as Domain-0 with the nil uuid.
     NotReclaimed(&'a StoreError),
 }
 

@@ -1,8 +1,10 @@
-//! Records that `etcdctl` corrupts: each is told, removed by clear and sweep, and keys of others
-//! stay.
+//! Records that `etcdctl` corrupts: each is told by its key. Clear and sweep remove a damaged
+//! value, a person removes a damaged turn, and keys of others stay.
+
+use std::ops::ControlFlow;
 
 use anyhow::{Context, Result, ensure};
-use userdata::sweep::{Sightings, SweepOptions};
+use userdata::sweep::{Sightings, SweepOptions, What};
 use userdata::{UserdataError, UserdataErrorKind};
 use userdata_core::store::{Keep, StoreErrorKind};
 
@@ -55,12 +57,14 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
         }
     }
     turn(&cluster, &host, uuid(count))?;
-    newer(&cluster, &host, uuid(count + 1))?;
+    cleared_turn(&cluster, &host, uuid(count + 1))?;
+    beside(&cluster, &host, uuid(count + 2))?;
+    newer(&cluster, &host, uuid(count + 3))?;
     for key in ["/foreign", "/userdata/1/foreign"] {
         let value = cluster.ctl(&["get", "--print-value-only", key])?;
         ensure!(value.trim() == "stays", "{key} is gone");
     }
-    Ok(format!("{count} damaged records"))
+    Ok(format!("{} damaged records", count + 5))
 }
 
 fn one(
@@ -85,8 +89,12 @@ fn one(
         _ => false,
     };
     ensure!(is_told, "{error:?}");
-    let names = text.contains("agent") && text.contains(&uuid.to_string());
-    ensure!(names, "the value is not named: {text}");
+    // Without a record, the bytes are what is left.
+    let named = match damage.kind {
+        "meta" if damage.text.is_none() => format!("/userdata/1/data/{uuid}/agent"),
+        _ => key,
+    };
+    ensure!(text.contains(&named), "the key is not named: {text}");
     if by_sweep {
         host.xen.destroy(domain.domid)?;
         let (options, mut sightings) = (SweepOptions::default(), Sightings::new());
@@ -98,13 +106,11 @@ fn one(
         ensure!(host.value(domain)?.as_deref() == Some("new"), "no value");
         host.facade.clear(domain, Keep::Nothing)?;
     }
-    let left = cluster.ctl(&["get", "--prefix", "/userdata/", "--keys-only"])?;
-    ensure!(!left.contains(&uuid.to_string()), "left: {left}");
-    Ok(())
+    gone(cluster, uuid)
 }
 
-/// A turn that does not parse hides the home, so no host removes the data. Domains beside it are
-/// swept.
+/// A turn that does not parse hides the home, so no host removes the data, and a person does.
+/// Domains beside it are swept.
 fn turn(cluster: &Cluster, host: &Host, uuid: userdata_core::Uuid) -> Result<()> {
     let (domain, beside) = (host.create(uuid)?, host.create(crate::host::uuid(1000))?);
     host.store(domain, "value")?;
@@ -121,10 +127,79 @@ fn turn(cluster: &Cluster, host: &Host, uuid: userdata_core::Uuid) -> Result<()>
     host.xen.destroy(domain.domid)?;
     host.xen.destroy(beside.domid)?;
     let (options, mut sightings) = (SweepOptions::default(), Sightings::new());
-    let swept = host.facade.sweep(&options, &mut sightings, |_| {})?;
-    ensure!(swept.removed == 1, "{swept:?}");
-    let left = cluster.ctl(&["get", "--prefix", "/userdata/", "--keys-only"])?;
+    let mut told = Vec::new();
+    let swept = host.facade.sweep(&options, &mut sightings, |swept| {
+        if let What::NotReclaimed(error) = swept.what {
+            told.push(error.to_string());
+        }
+    })?;
+    ensure!(swept.removed == 1 && swept.failed == 1, "{swept:?}");
+    ensure!(told.iter().all(|text| text.contains(&key)), "{told:?}");
+    let mut listed = Vec::new();
+    host.facade.scan(|found| {
+        listed.push((found.owner.uuid, found.owner.domid));
+        ControlFlow::Continue(())
+    })?;
+    ensure!(listed == [(uuid, None)], "{listed:?}");
+    let left = keys(cluster)?;
     ensure!(left.contains(&key), "the damaged turn is gone");
+    let removed = host.pool.discard(uuid)?;
+    ensure!(removed == 1, "{removed} values were discarded");
+    gone(cluster, uuid)
+}
+
+/// The clear of a domain that is here removes its damaged turn.
+fn cleared_turn(cluster: &Cluster, host: &Host, uuid: userdata_core::Uuid) -> Result<()> {
+    let domain = host.create(uuid)?;
+    host.store(domain, "value")?;
+    let key = format!("/userdata/1/turn/{uuid}");
+    cluster.ctl(&["put", &key, "\u{fffd}"])?;
+    let cleared = host.facade.clear(domain, Keep::Essential)?;
+    ensure!(cleared.removed.len() == 1, "{cleared:?}");
+    gone(cluster, uuid)?;
+    host.store(domain, "new")?;
+    host.facade.clear(domain, Keep::Nothing)?;
+    gone(cluster, uuid)
+}
+
+/// A damaged grave stops no domain, a mark that lost its lease does not either, and a damaged host
+/// record is forgotten.
+fn beside(cluster: &Cluster, host: &Host, uuid: userdata_core::Uuid) -> Result<()> {
+    let domain = host.create(uuid)?;
+    let (mark, record) = (format!("/userdata/1/mark/{uuid}"), "/userdata/1/host/a");
+    let text = uuid.to_string();
+    let last = text.get(34..).context("a uuid is longer")?;
+    let grave = format!("/userdata/1/grave/{last}");
+    cluster.ctl(&["put", &grave, "1 nonsense"])?;
+    cluster.ctl(&["put", &mark, "1 nonsense"])?;
+    host.store(domain, "value")?;
+    host.facade.clear(domain, Keep::Nothing)?;
+    gone(cluster, uuid)?;
+    let written = cluster.ctl(&["get", "--print-value-only", &grave])?;
+    ensure!(written.starts_with("1 numbers="), "{written}");
+    cluster.ctl(&["put", record, "1 nonsense"])?;
+    let error = host.store(domain, "value").err().context("it was stored")?;
+    let text = format!("{:#}", anyhow::Error::from(error));
+    ensure!(
+        text.contains("is damaged") && text.contains(record),
+        "{text}"
+    );
+    ensure!(host.pool.forget(&"a".parse()?)?, "it was not a member");
+    host.pool.join()?;
+    host.store(domain, "value")?;
+    host.facade.clear(domain, Keep::Nothing)?;
+    Ok(())
+}
+
+/// All keys of the pool.
+fn keys(cluster: &Cluster) -> Result<String> {
+    cluster.ctl(&["get", "--prefix", "/userdata/", "--keys-only"])
+}
+
+/// Nothing of this domain is left.
+fn gone(cluster: &Cluster, uuid: userdata_core::Uuid) -> Result<()> {
+    let left = keys(cluster)?;
+    ensure!(!left.contains(&uuid.to_string()), "left: {left}");
     Ok(())
 }
 
@@ -137,5 +212,7 @@ fn newer(cluster: &Cluster, host: &Host, uuid: userdata_core::Uuid) -> Result<()
     let error = host.store(domain, "new").err().context("it was stored")?;
     let text = format!("{:#}", anyhow::Error::from(error));
     ensure!(text.contains("format 2"), "{text}");
+    let told = host.pool.discard(uuid).is_err();
+    ensure!(told && keys(cluster)?.contains(&key), "it was discarded");
     Ok(())
 }

@@ -16,6 +16,9 @@ pub struct Owned {
     /// not count the records says false, and removes what killed processes left in
     /// [`Store::reclaim`](crate::Store::reclaim).
     pub leftovers: bool,
+    /// Whether the record that names the incarnation is damaged, so that `owner` has no domid and
+    /// only a person can say whether the data is needed. The read of a value tells the error.
+    pub damaged: bool,
 }
 
 impl Owned {
@@ -26,6 +29,7 @@ impl Owned {
             owner,
             records: 1,
             leftovers: matches!(kind, Kind::Temporary | Kind::New | Kind::Closing),
+            damaged: false,
         }
     }
 
@@ -36,6 +40,7 @@ impl Owned {
             owner,
             records: 1,
             leftovers: false,
+            damaged: false,
         }
     }
 
@@ -46,6 +51,7 @@ impl Owned {
             owner: self.owner,
             records: self.records.saturating_add(other.records),
             leftovers: self.leftovers || other.leftovers,
+            damaged: self.damaged || other.damaged,
         }
     }
 }

@@ -50,6 +50,8 @@ pub enum Condition {
     Empty,
     /// A link, FIFO, device, socket or directory has the name of the value.
     NotRegular(FileType),
+    /// A record of it cannot be read, so that the value cannot be. A pool reports this.
+    Damaged,
 }
 
 /// The type of a file.

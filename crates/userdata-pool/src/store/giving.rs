@@ -9,10 +9,10 @@ use userdata_core::store::{
 
 use super::PoolStore;
 use crate::Engine;
-use crate::basis::{Basis, unreadable};
+use crate::basis::{Basis, Unreadable};
 use crate::commit::{Next, Plan, Step};
 use crate::effect::{Comes, Effect, comes};
-use crate::record::{HomeRecord, Meta, RecordError};
+use crate::record::{HomeRecord, Meta};
 use crate::standing::Standing;
 
 impl<E: Engine> PoolStore<E> {
@@ -51,7 +51,7 @@ impl<E: Engine> PoolStore<E> {
             .iter()
             .filter(|(userid, _)| mine && transfer.has(userid));
         for (userid, meta) in values {
-            let meta = readable(userid, meta)?;
+            let meta = readable(meta)?;
             match comes(there.get(userid), meta.version, userid, transfer.clash())? {
                 Comes::Late => {
                     done.kept.push(userid.clone());
@@ -106,10 +106,7 @@ impl<E: Engine> PoolStore<E> {
 }
 
 /// The record of a value, if it can be read.
-pub(super) fn readable<'a>(
-    userid: &Userid,
-    meta: &'a Result<Meta, RecordError>,
-) -> Result<&'a Meta, StoreError> {
+pub(super) fn readable(meta: &Result<Meta, Unreadable>) -> Result<&Meta, StoreError> {
     meta.as_ref()
-        .map_err(|error| unreadable(userid.as_bytes(), error.clone()))
+        .map_err(|unreadable| unreadable.told(Operation::Read))
 }

@@ -5,15 +5,14 @@ use std::ops::ControlFlow;
 
 use thiserror::Error;
 use userdata_core::file_name::{Kind, Owner};
-use userdata_core::store::{
-    Condition, Entry, FileType, Found, Operation, Owned, StoreError, StoreErrorKind,
-};
+use userdata_core::store::{Condition, Entry, Found, Operation, Owned, StoreError, StoreErrorKind};
 use userdata_core::{DomainKey, Userid, Uuid, Value, Version};
 
 use super::PoolStore;
 use super::giving::readable;
-use crate::basis::{Basis, Metas, metas, parsed};
-use crate::engine::{Request, Revision, Span, Txn};
+use crate::basis::{Basis, Metas, Unreadable, meta, metas, parsed, turn};
+use crate::engine::{Pair, Revision, Span, Txn};
+use crate::pages::Range;
 use crate::record::{HomeRecord, Meta, RecordError, Turn};
 use crate::standing::Standing;
 use crate::{Answer, Engine};
@@ -29,11 +28,31 @@ enum Differs {
     NoRecord,
 }
 
+/// What a read of the whole pool is about.
+const ALL: (Operation, &str) = (Operation::List, "all domains");
+
+/// The homes that a host tells of.
+type Homes = BTreeMap<Uuid, Option<HomeRecord>>;
+
 impl<E: Engine> PoolStore<E> {
     fn read(&self, txn: &Txn, subject: &[u8]) -> Result<Answer, StoreError> {
         let started = self.engine.now();
         self.engine.txn(txn, self.options.timeout).map_err(|error| {
             StoreError::new(Operation::Read, subject, self.unanswered(error, started))
+        })
+    }
+
+    /// All keys of these spans, however many there are.
+    fn read_whole(
+        &self,
+        spans: impl IntoIterator<Item = Span>,
+        domain: &DomainKey,
+    ) -> Result<Answer, StoreError> {
+        let started = self.engine.now();
+        let answer = self.read_spans(spans, self.options.timeout);
+        answer.map_err(|error| {
+            let kind = self.unanswered(error, started);
+            StoreError::new(Operation::Read, domain.to_string(), kind)
         })
     }
 
@@ -61,17 +80,18 @@ impl<E: Engine> PoolStore<E> {
         ];
         let answer = self.read(&Txn::read(all.map(Span::key)), userid.as_bytes())?;
         let one = |place: usize| answer.found.get(place).and_then(|pairs| pairs.first());
-        let turn = parsed(one(0), Turn::parse)?;
+        let turn = turn(keys, uuid, one(0))?;
         if !self.has_values(domain, turn.as_ref())? {
             return Ok(None);
         }
         let meta = parsed(one(1), Meta::parse)?;
         let data = one(2).map(|pair| pair.value.clone());
+        let key = || keys.data(uuid, userid);
         match (meta, data) {
             (None, None) => Ok(None),
-            (None, Some(_)) => Err(damaged(userid, Differs::NoRecord)),
-            (Some(_), None) => Err(damaged(userid, Differs::NoBytes)),
-            (Some(meta), Some(bytes)) => verified(userid, &meta, bytes).map(Some),
+            (None, Some(_)) => Err(damaged(key(), Differs::NoRecord)),
+            (Some(_), None) => Err(damaged(key(), Differs::NoBytes)),
+            (Some(meta), Some(bytes)) => verified(key(), &meta, bytes).map(Some),
         }
     }
 
@@ -83,12 +103,13 @@ impl<E: Engine> PoolStore<E> {
         meta: &Meta,
         at: Option<Revision>,
     ) -> Result<Value, StoreError> {
-        let mut reading = Txn::read([Span::key(self.keys.data(uuid, userid))]);
+        let key = self.keys.data(uuid, userid);
+        let mut reading = Txn::read([Span::key(key.clone())]);
         reading.at = at;
         let answer = self.read(&reading, userid.as_bytes())?;
         match answer.found.into_iter().flatten().next() {
-            Some(pair) => verified(userid, meta, pair.value),
-            None => Err(damaged(userid, Differs::NoBytes)),
+            Some(pair) => verified(key, meta, pair.value),
+            None => Err(damaged(key, Differs::NoBytes)),
         }
     }
 
@@ -120,9 +141,9 @@ impl<E: Engine> PoolStore<E> {
         domain: &DomainKey,
         spans: [Span; 2],
     ) -> Result<(Revision, Metas), StoreError> {
-        let answer = self.read(&Txn::read(spans), domain.to_string().as_bytes())?;
-        let turn = answer.found.first().and_then(|pairs| pairs.first());
-        let turn = parsed(turn, Turn::parse)?;
+        let answer = self.read_whole(spans, domain)?;
+        let pair = answer.found.first().and_then(|pairs| pairs.first());
+        let turn = turn(&self.keys, domain.uuid, pair)?;
         let found = match self.has_values(domain, turn.as_ref())? {
             true => answer.found.get(1).map(|pairs| metas(&self.keys, pairs)),
             false => None,
@@ -138,7 +159,7 @@ impl<E: Engine> PoolStore<E> {
     ) -> Result<(), StoreError> {
         let (revision, metas) = self.read_domain(domain)?;
         for (userid, meta) in metas.into_iter().filter(|(userid, _)| which(userid)) {
-            let meta = readable(&userid, &meta)?;
+            let meta = readable(&meta)?;
             let value = self.value(domain.uuid, &userid, meta, Some(revision))?;
             if each(userid, value).is_break() {
                 break;
@@ -147,82 +168,88 @@ impl<E: Engine> PoolStore<E> {
         Ok(())
     }
 
-    /// The homes that this host tells of: its own, and those on their way to it.
-    fn homes(&self, answer: &Answer) -> BTreeMap<Uuid, HomeRecord> {
-        let mut homes = BTreeMap::new();
-        for pair in answer.found.first().into_iter().flatten() {
-            let uuid = self.keys.parse("turn", &pair.key);
-            // A turn that cannot be read has no home; `discard` removes it.
-            if let (Some((uuid, b"")), Ok(turn)) = (uuid, Turn::parse(&pair.value)) {
-                let (home, me) = (turn.home, &self.me.name);
-                let ours = home.host == *me && !home.released || home.to.as_ref() == Some(me);
-                if ours || self.options.any_home {
-                    homes.insert(uuid, home);
-                }
-            }
-        }
-        homes
+    /// The home of a turn, if this host tells of it: its own, and those on their way to it. A
+    /// damaged turn, which may be of any host, has none.
+    fn home(&self, pair: &Pair) -> Option<(Uuid, Option<HomeRecord>)> {
+        let Some((uuid, b"")) = self.keys.parse("turn", &pair.key) else {
+            return None;
+        };
+        let home = match Turn::parse(&pair.value) {
+            Ok(turn) => Some(turn.home),
+            Err(RecordError::Malformed) => None,
+            Err(RecordError::Newer { .. }) => return None,
+        };
+        let me = &self.me.name;
+        let ours = home
+            .as_ref()
+            .is_none_or(|home| home.host == *me && !home.released || home.to.as_ref() == Some(me));
+        (ours || self.options.any_home).then_some((uuid, home))
     }
 
     pub(super) fn read_all(
         &self,
         each: &mut dyn FnMut(Found) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let spans = [self.keys.turns(), self.keys.all_metas()];
-        let answer = self.read(&Txn::read(spans), b"all domains")?;
-        let homes = self.homes(&answer);
-        for pair in answer.found.get(1).into_iter().flatten() {
-            let Some((uuid, userid)) = self.keys.userid(&pair.key) else {
-                continue;
-            };
-            let Some(home) = homes.get(&uuid) else {
-                continue;
-            };
-            let owner = Owner {
-                domid: Some(home.domid),
-                uuid,
-            };
-            let meta = Meta::parse(&pair.value);
-            if each(Found::new(owner, Kind::Data, entry((&userid, &meta)))).is_break() {
-                break;
-            }
-        }
+        let ranges = [self.keys.turns(), self.keys.all_metas()].map(Range::of);
+        let (_, all) = self.gather(
+            &ranges,
+            ALL,
+            |(homes, all): &mut (Homes, Vec<_>), place, pair| {
+                if place == 0 {
+                    homes.extend(self.home(&pair));
+                } else if let Some((uuid, userid)) = self.keys.userid(&pair.key)
+                    && let Some(home) = homes.get(&uuid)
+                {
+                    let domid = home.as_ref().map(|home| home.domid);
+                    let mut entry = entry((&userid, &meta(&pair)));
+                    if domid.is_none() {
+                        // Without a home no value is read.
+                        entry.condition = Condition::Damaged;
+                    }
+                    all.push(Found::new(Owner { domid, uuid }, Kind::Data, entry));
+                }
+            },
+        )?;
+        let _ = all.into_iter().try_for_each(each);
         Ok(())
     }
 
     /// The homes of this host, in order: those whose domain this host's hypervisor can be asked
-    /// about.
+    /// about; and damaged turns.
     pub(super) fn read_owners(
         &self,
         each: &mut dyn FnMut(Owned) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let range = |span, values| Request::Range { span, values };
-        let reading = Txn {
-            requests: vec![
-                range(self.keys.turns(), true),
-                range(self.keys.all_metas(), false),
-            ],
-            ..Txn::default()
+        let ranges = [
+            Range::of(self.keys.turns()),
+            Range::keys_only(self.keys.all_metas()),
+        ];
+        let mine = |home: &HomeRecord| home.host == self.me.name && !home.released;
+        let is_told = |(_, home): &(Uuid, Option<HomeRecord>)| {
+            self.options.any_home || home.as_ref().is_none_or(mine)
         };
-        let answer = self.read(&reading, b"all domains")?;
-        let mut records: BTreeMap<Uuid, u32> = BTreeMap::new();
-        for pair in answer.found.get(1).into_iter().flatten() {
-            if let Some((uuid, _)) = self.keys.userid(&pair.key) {
-                *records.entry(uuid).or_default() += 1;
+        let gathered = self.gather(&ranges, ALL, |owned: &mut BTreeMap<_, _>, place, pair| {
+            if place == 0 {
+                let home = self.home(&pair).filter(is_told);
+                owned.extend(home.map(|(uuid, home)| (uuid, (home, 0))));
+            } else if let Some((uuid, _)) = self.keys.userid(&pair.key)
+                && let Some((_, records)) = owned.get_mut(&uuid)
+            {
+                *records += 1;
             }
-        }
-        let homes = self.homes(&answer).into_iter();
-        let homes = homes.filter(|(_, home)| {
-            self.options.any_home || home.host == self.me.name && !home.released
-        });
-        let mut all: Vec<Owned> = homes
-            .map(|(uuid, home)| {
-                let domid = Some(home.domid);
+        })?;
+        let mut all: Vec<Owned> = gathered
+            .into_iter()
+            .map(|(uuid, (home, records))| {
+                let domid = home.as_ref().map(|home| home.domid);
                 let mut owned = Owned::new(Owner { domid, uuid }, Kind::Data);
                 // A home without a value is a record, too.
-                owned.records = records.get(&uuid).copied().unwrap_or(1);
+                owned.records = records.max(1);
                 // What an earlier boot left is removed even if a domain has this key again.
-                owned.leftovers = home.host == self.me.name && home.boot != self.me.boot;
+                owned.leftovers = home
+                    .as_ref()
+                    .is_some_and(|home| home.host == self.me.name && home.boot != self.me.boot);
+                owned.damaged = home.is_none();
                 owned
             })
             .collect();
@@ -234,31 +261,28 @@ impl<E: Engine> PoolStore<E> {
     /// Reads the records of a domain.
     pub(crate) fn basis(&self, domain: &DomainKey) -> Result<Basis, StoreError> {
         let spans = Basis::spans(&self.keys, &self.me, domain);
-        let answer = self.read(&Txn::read(spans), domain.to_string().as_bytes())?;
+        let answer = self.read_whole(spans, domain)?;
         Basis::of(&self.keys, &self.me, *domain, &answer.found)
     }
 }
 
-fn entry((userid, meta): (&Userid, &Result<Meta, RecordError>)) -> Entry {
+fn entry((userid, meta): (&Userid, &Result<Meta, Unreadable>)) -> Entry {
     match meta {
         Ok(meta) => Entry::new(userid.clone(), meta.size, Condition::Whole)
             .with_modified(std::time::SystemTime::UNIX_EPOCH + meta.time),
-        Err(_) => {
-            let condition = Condition::NotRegular(FileType::Other);
-            Entry::new(userid.clone(), 0, condition)
-        }
+        Err(_) => Entry::new(userid.clone(), 0, Condition::Damaged),
     }
 }
 
-fn verified(userid: &Userid, meta: &Meta, bytes: Vec<u8>) -> Result<Value, StoreError> {
+fn verified(key: Vec<u8>, meta: &Meta, bytes: Vec<u8>) -> Result<Value, StoreError> {
     if Version::of(&bytes) == meta.version {
         Ok(Value::new(bytes))
     } else {
-        Err(damaged(userid, Differs::Digest))
+        Err(damaged(key, Differs::Digest))
     }
 }
 
-fn damaged(userid: &Userid, differs: Differs) -> StoreError {
+fn damaged(key: Vec<u8>, differs: Differs) -> StoreError {
     let kind = StoreErrorKind::Damaged(differs.into());
-    StoreError::new(Operation::Read, userid.as_bytes(), kind)
+    StoreError::new(Operation::Read, key, kind)
 }

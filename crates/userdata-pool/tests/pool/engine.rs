@@ -22,6 +22,15 @@ pub(crate) enum Fault {
     NotSent,
 }
 
+/// What another program does behind a read.
+#[derive(Clone, Debug)]
+pub(crate) enum Behind {
+    Put(String, String),
+    Delete(String),
+    /// The engine forgets all revisions but the newest.
+    Compact,
+}
+
 #[derive(Clone, Debug)]
 struct Version {
     revision: Revision,
@@ -45,6 +54,14 @@ struct State {
     changes: u64,
     delayed: Vec<Txn>,
     full: bool,
+    /// What happens behind each of the next reads.
+    behind_reads: VecDeque<Vec<Behind>>,
+    /// Older revisions are compacted away.
+    oldest: Revision,
+    /// The most keys that an answer had for one span.
+    longest_answer: usize,
+    /// What another program overwrites behind the next change that is made.
+    overwritten: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// A cluster. It has revisions, leases and a clock of its own, which waits alone move.
@@ -159,6 +176,26 @@ impl SimEngine {
         });
     }
 
+    /// Overwrites a key behind the next change.
+    pub(crate) fn overwrite_after_change(&self, key: &str, value: &[u8]) {
+        self.state().overwritten = Some((key.as_bytes().to_vec(), value.to_vec()));
+    }
+
+    /// Removes a key, as another program would.
+    pub(crate) fn remove(&self, key: &str) {
+        self.state().happen(Behind::Delete(key.to_owned()));
+    }
+
+    /// These happen behind the next reads.
+    pub(crate) fn behind_reads(&self, each: impl IntoIterator<Item = Vec<Behind>>) {
+        self.state().behind_reads = each.into_iter().collect();
+    }
+
+    /// The most keys that any answer had for one span.
+    pub(crate) fn longest_answer(&self) -> usize {
+        self.state().longest_answer
+    }
+
     pub(crate) fn value(&self, key: &str) -> Option<String> {
         let state = self.state();
         let version = state.current(key.as_bytes())?;
@@ -207,6 +244,27 @@ impl State {
         }
     }
 
+    fn happen(&mut self, what: Behind) {
+        let request = match what {
+            Behind::Put(key, value) => Request::Put {
+                key: key.into_bytes(),
+                value: value.into_bytes(),
+                lease: None,
+            },
+            Behind::Delete(key) => Request::Delete {
+                span: Span::key(key.into_bytes()),
+            },
+            Behind::Compact => {
+                self.oldest = self.revision;
+                return;
+            }
+        };
+        self.make(&Txn {
+            requests: vec![request],
+            ..Txn::default()
+        });
+    }
+
     fn make(&mut self, txn: &Txn) -> Answer {
         let revision = |key: &[u8]| self.current(key).map_or(0, |version| version.revision);
         let made = txn
@@ -222,9 +280,14 @@ impl State {
             return answer;
         }
         let (mut written, next) = (BTreeMap::new(), self.revision + 1);
+        let mut longest = self.longest_answer;
         for request in &txn.requests {
             match request {
-                Request::Range { span, values } => {
+                Request::Range {
+                    span,
+                    values,
+                    limit,
+                } => {
                     let keys = self.within(span);
                     let pairs = keys.into_iter().filter_map(|key| {
                         let version = self.at(&key, txn.at)?;
@@ -233,9 +296,12 @@ impl State {
                             key,
                             value: value.cloned().unwrap_or_default(),
                             revision: version.revision,
+                            leased: version.lease.is_some(),
                         })
                     });
-                    answer.found.push(pairs.collect());
+                    let pairs: Vec<Pair> = pairs.take(limit.unwrap_or(usize::MAX)).collect();
+                    longest = longest.max(pairs.len());
+                    answer.found.push(pairs);
                 }
                 Request::Put { key, value, lease } => {
                     if lease.is_some_and(|lease| !self.holds(lease)) {
@@ -255,6 +321,7 @@ impl State {
                 }
             }
         }
+        self.longest_answer = longest;
         if !written.is_empty() {
             self.revision = next;
             answer.revision = next;
@@ -264,6 +331,15 @@ impl State {
                 revision: next,
                 value,
                 lease,
+            });
+        }
+        if self.revision == next
+            && let Some((key, value)) = self.overwritten.take()
+        {
+            let lease = None;
+            self.make(&Txn {
+                requests: vec![Request::Put { key, value, lease }],
+                ..Txn::default()
             });
         }
         answer
@@ -287,7 +363,14 @@ impl Engine for SimEngine {
         let mut state = self.state();
         let is_read = |request: &Request| matches!(request, Request::Range { .. });
         if txn.requests.iter().all(is_read) {
-            return Ok(state.make(txn));
+            if txn.at.is_some_and(|at| at < state.oldest) {
+                return Err(EngineError::NoRevision("it was compacted".into()));
+            }
+            let answer = state.make(txn);
+            for what in state.behind_reads.pop_front().unwrap_or_default() {
+                state.happen(what);
+            }
+            return Ok(answer);
         }
         let is_put = |request: &Request| matches!(request, Request::Put { .. });
         let fault = state.fault();

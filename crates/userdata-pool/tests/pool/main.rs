@@ -7,9 +7,11 @@
 )]
 
 mod conformance;
+mod damage;
 mod engine;
 mod moving;
 mod outcomes;
+mod pages;
 mod rig;
 mod table;
 mod walk;

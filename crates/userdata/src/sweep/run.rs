@@ -105,7 +105,7 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
 
     /// Every incarnation with records, and whether temporary files or marks are among them.
     fn owned(&mut self) -> Result<Vec<(DomainKey, bool)>, SweepErrorKind> {
-        let mut nameless = false;
+        let (mut nameless, mut damaged) = (false, Vec::new());
         let mut found = Vec::new();
         self.userdata
             .store
@@ -114,14 +114,28 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
                 self.totals.records += u64::from(owned.records);
                 match owned.owner.key() {
                     Some(key) => found.push((key, owned.leftovers)),
+                    None if owned.damaged => damaged.push(owned.owner.uuid),
                     None => nameless = true,
                 }
                 ControlFlow::Continue(())
             })
             .map_err(SweepErrorKind::Store)?;
-        match nameless {
-            true => Err(SweepErrorKind::NoDomids),
-            false => Ok(found),
+        if nameless {
+            return Err(SweepErrorKind::NoDomids);
+        }
+        self.report_damaged(&damaged);
+        Ok(found)
+    }
+
+    /// Reports the data whose incarnation is not known. It stays.
+    fn report_damaged(&mut self, uuids: &[Uuid]) {
+        for uuid in uuids {
+            // The error of a read tells what is damaged.
+            let domain = DomainKey::new(Domid::ZERO, *uuid);
+            if let Err(error) = self.userdata.store.list(&domain) {
+                self.totals.failed += 1;
+                self.report_not_reclaimed(&error);
+            }
         }
     }
 
@@ -265,12 +279,17 @@ impl<'a, H: Hypervisor, S: Store, F: FnMut(&Swept<'_>)> Sweep<'a, H, S, F> {
         let reclaimed = reclaimed.map_err(SweepErrorKind::Store)?;
         self.totals.reclaimed = reclaimed.records;
         self.totals.failed += reclaimed.failed.len() as u64;
-        let none = DomainKey::new(Domid::ZERO, Uuid::nil());
         for error in &reclaimed.failed {
-            let verdict = Verdict::Orphan(Orphan::Unreachable);
-            self.report(&none, &verdict, What::NotReclaimed(error));
+            self.report_not_reclaimed(error);
         }
         Ok(())
+    }
+
+    /// Reports data that stays although no known incarnation has it.
+    fn report_not_reclaimed(&mut self, error: &StoreError) {
+        let none = DomainKey::new(Domid::ZERO, Uuid::nil());
+        let verdict = Verdict::Orphan(Orphan::Unreachable);
+        self.report(&none, &verdict, What::NotReclaimed(error));
     }
 
     fn report(&mut self, domain: &DomainKey, verdict: &Verdict, what: What<'_>) {

@@ -1,0 +1,137 @@
+//! Reads in pages: the keys of spans, all at one revision, and few of them in memory at a time.
+
+use std::time::Duration;
+
+use userdata_core::store::{Operation, StoreError, StoreErrorKind};
+
+use crate::engine::{Answer, Pair, Request, Revision, Span, Txn};
+use crate::{Engine, EngineError, PoolStore};
+
+/// How many keys of a span one answer has. With its value, a key takes less than 1 KiB.
+const PAGE: usize = 1_000;
+
+/// How often a read begins anew because its revision was compacted away.
+const TRIES: u32 = 5;
+
+/// The keys of a span, and whether their values are read, too.
+#[derive(Clone, Debug)]
+pub(crate) struct Range {
+    pub(crate) span: Span,
+    pub(crate) values: bool,
+}
+
+impl Range {
+    pub(crate) const fn of(span: Span) -> Self {
+        let values = true;
+        Self { span, values }
+    }
+
+    pub(crate) const fn keys_only(span: Span) -> Self {
+        let values = false;
+        Self { span, values }
+    }
+
+    fn request(&self) -> Request {
+        Request::Range {
+            span: self.span.clone(),
+            values: self.values,
+            limit: self.span.to.is_some().then_some(PAGE),
+        }
+    }
+
+    /// The rest of the span behind a page; `None` if the page was the last one.
+    fn behind(&self, page: &[Pair]) -> Option<Self> {
+        let to = self.span.to.clone()?;
+        let last = page.last().filter(|_| page.len() >= PAGE)?;
+        let mut from = last.key.clone();
+        // The first key behind this one.
+        from.push(0);
+        let (span, values) = (Span::range(from, to), self.values);
+        Some(Self { span, values })
+    }
+}
+
+impl<E: Engine> PoolStore<E> {
+    /// Reads the keys of these spans, one span after the other and each in order, as all of them
+    /// are at one revision. `each` gets the place of the span and one key. Returns the revision.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::NoRevision`] if the revision was compacted away before the last page.
+    pub(crate) fn in_pages(
+        &self,
+        ranges: &[Range],
+        timeout: Duration,
+        each: &mut dyn FnMut(usize, Pair),
+    ) -> Result<Revision, EngineError> {
+        let started = self.engine.now();
+        let first = Txn {
+            requests: ranges.iter().map(Range::request).collect(),
+            ..Txn::default()
+        };
+        let answer = self.engine.txn(&first, timeout)?;
+        let revision = answer.revision;
+        for ((place, range), mut page) in ranges.iter().enumerate().zip(answer.found) {
+            let mut rest = range.behind(&page);
+            loop {
+                page.drain(..).for_each(|pair| each(place, pair));
+                let Some(range) = rest else { break };
+                let reading = Txn {
+                    at: Some(revision),
+                    requests: vec![range.request()],
+                    ..Txn::default()
+                };
+                let left = timeout.saturating_sub(self.waited(started));
+                let answer = self.engine.txn(&reading, left)?;
+                page = answer.found.into_iter().flatten().collect();
+                rest = range.behind(&page);
+            }
+        }
+        Ok(revision)
+    }
+
+    /// All keys of these spans at one revision. For the records of few domains.
+    pub(crate) fn read_spans(
+        &self,
+        spans: impl IntoIterator<Item = Span>,
+        timeout: Duration,
+    ) -> Result<Answer, EngineError> {
+        let ranges: Vec<Range> = spans.into_iter().map(Range::of).collect();
+        let mut found = vec![Vec::new(); ranges.len()];
+        let revision = self.in_pages(&ranges, timeout, &mut |place, pair| {
+            if let Some(pairs) = found.get_mut(place) {
+                pairs.push(pair);
+            }
+        })?;
+        Ok(Answer {
+            revision,
+            made: true,
+            found,
+        })
+    }
+
+    /// The same for a whole call: it begins anew with `T::default()` if the revision was compacted
+    /// away meanwhile. `each` takes a key into the result.
+    pub(crate) fn gather<T: Default>(
+        &self,
+        ranges: &[Range],
+        (operation, subject): (Operation, &str),
+        mut each: impl FnMut(&mut T, usize, Pair),
+    ) -> Result<T, StoreError> {
+        let started = self.engine.now();
+        let failed = |kind| StoreError::new(operation, subject, kind);
+        for _ in 0..TRIES {
+            let mut result = T::default();
+            let left = self.left(started);
+            let read = self.in_pages(ranges, left, &mut |place, pair| {
+                each(&mut result, place, pair);
+            });
+            match read {
+                Ok(_) => return Ok(result),
+                Err(EngineError::NoRevision(_)) => {}
+                Err(error) => return Err(failed(self.unanswered(error, started))),
+            }
+        }
+        Err(failed(StoreErrorKind::GaveUp { tries: TRIES }))
+    }
+}
