@@ -33,6 +33,7 @@ mod record;
 mod roster;
 mod standing;
 mod store;
+mod unclaimed;
 
 pub use engine::{Answer, Compare, Engine, EngineError, Lease, Pair, Request, Revision, Span, Txn};
 pub use members::Joined;
@@ -41,3 +42,4 @@ pub use options::{Identity, PoolOptions};
 pub use outcome::Settled;
 pub use roster::{Member, Placed, Roster};
 pub use store::PoolStore;
+pub use unclaimed::{Fate, Unclaimed};

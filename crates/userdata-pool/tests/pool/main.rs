@@ -12,4 +12,5 @@ mod moving;
 mod outcomes;
 mod rig;
 mod table;
+mod unclaimed;
 mod walk;
