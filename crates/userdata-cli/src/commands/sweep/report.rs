@@ -110,7 +110,7 @@ impl Report {
         self.file(action, key, kind, userid, &Reason::from(verdict), older);
     }
 
-    /// Reports a value that is no file.
+    /// Reports a value of a pool, which has no file.
     #[cfg(feature = "pool")]
     pub(super) fn value(
         &mut self,
