@@ -263,7 +263,9 @@ pub(crate) struct Sweep {
     pub(crate) explain: bool,
     /// If the domain of a domid has another uuid than the files, they are removed once sweeps have
     /// seen this for so long: toolstacks change the uuid of a living domain during a migration.
-    /// Also the age at which a temporary file of a living domain is removed
+    /// Also the age at which a temporary file of a living domain is removed. In a pool, data that
+    /// was released to this host and not claimed is removed once sweeps have seen that for so long;
+    /// the first sweep that sees it keeps it
     #[arg(long, value_name = "SECONDS", default_value = "3600")]
     #[arg(value_parser = span, allow_negative_numbers = true)]
     pub(crate) grace: Duration,

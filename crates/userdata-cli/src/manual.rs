@@ -100,6 +100,9 @@ begun and not completed. The last line has totals.
   unknown      the hypervisor does not say whether it exists
   busy         another process holds its lock for longer than a second
   failed       its files cannot be locked or read
+  unclaimed    in a pool: another host released it to this one, and no domain of its uuid is here:
+               it is removed when earlier sweeps have seen that for as long as --grace says
+  arriving     in a pool: the same, and a domain with its uuid is here and may claim it
 
 In the layout tree a sweep also removes what earlier boots of the host left, and what killed
 processes left in the directories of domains. It reports only how many files that were.

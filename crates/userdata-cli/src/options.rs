@@ -299,7 +299,12 @@ impl Options {
         self.with_options(host, Box::new(store))
     }
 
-    fn with_options<'host>(&self, host: &'host Host, store: Box<dyn Store>) -> HostData<'host> {
+    /// The userdata in a store that is open.
+    pub(crate) fn with_options<'host>(
+        &self,
+        host: &'host Host,
+        store: Box<dyn Store>,
+    ) -> HostData<'host> {
         let default = match self.layout {
             Layout::Tree => Durability::Process,
             _ => Durability::Full,

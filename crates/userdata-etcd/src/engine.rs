@@ -3,9 +3,10 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use etcd_client::Client;
+use rustix::time::{ClockId, clock_gettime};
 use userdata_pool::{Answer, Engine, EngineError, Lease, Txn};
 
 use crate::cluster::{Cluster, Repeat};
@@ -25,7 +26,6 @@ pub struct EtcdEngine {
     cluster: Arc<Cluster>,
     leases: Leases,
     stale: bool,
-    start: Instant,
     thread: Thread,
 }
 
@@ -41,7 +41,6 @@ impl EtcdEngine {
             cluster: Arc::new(Cluster::new(&options)?),
             leases: Leases::default(),
             stale: false,
-            start: Instant::now(),
             thread: Thread::start().map_err(EtcdError::Thread)?,
         })
     }
@@ -96,7 +95,12 @@ impl Engine for EtcdEngine {
     }
 
     fn now(&self) -> Duration {
-        self.start.elapsed()
+        let now = clock_gettime(ClockId::Monotonic);
+        // The monotonic clock is never negative, and its nanoseconds stay below 10^9.
+        Duration::new(
+            now.tv_sec.unsigned_abs(),
+            u32::try_from(now.tv_nsec).unwrap_or_default(),
+        )
     }
 
     fn today(&self) -> SystemTime {
@@ -105,6 +109,6 @@ impl Engine for EtcdEngine {
 
     fn number(&self) -> u64 {
         // The keys of a `RandomState` are random.
-        RandomState::new().hash_one(self.start.elapsed()).max(1)
+        RandomState::new().hash_one(self.now()).max(1)
     }
 }

@@ -37,7 +37,7 @@ pub trait Engine: Send + Sync + fmt::Debug {
     /// the lease runs out by itself.
     fn revoke(&self, lease: Lease);
 
-    /// A monotonic clock.
+    /// A monotonic clock, the same for all processes until the host reboots.
     fn now(&self) -> Duration;
 
     /// The time of day.

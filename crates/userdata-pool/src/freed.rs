@@ -1,7 +1,4 @@
-//! Data that no host may claim by itself: that of a forgotten host, and what was sent here and
-//! never claimed.
-
-use std::time::Duration;
+//! Data that no host may claim by itself: that of a forgotten host.
 
 use userdata_core::store::{Operation, Refused, StoreError};
 use userdata_core::{DomainKey, Domid, Hypervisor, Uuid};
@@ -11,9 +8,7 @@ use crate::commit::{Next, Plan, Step};
 use crate::effect::Effect;
 use crate::engine::Compare;
 use crate::moves::runs;
-use crate::pages::Range;
-use crate::record::{HomeRecord, Turn};
-use crate::standing::Standing;
+use crate::record::HomeRecord;
 use crate::store::{only, refused};
 use crate::{Engine, PoolStore};
 
@@ -65,47 +60,8 @@ impl<E: Engine> PoolStore<E> {
         })
     }
 
-    /// Removes data that was released to this host and never claimed, if no domain of its uuid is
-    /// here, and sweeps have seen that for `grace`: `seen_for` tells for how long they have.
-    /// Returns how many domains had such data.
-    ///
-    /// # Errors
-    ///
-    /// If the hypervisor or the engine does not answer.
-    pub fn sweep_unclaimed(
-        &self,
-        hypervisor: &impl Hypervisor,
-        grace: Duration,
-        seen_for: &mut dyn FnMut(Uuid) -> Duration,
-    ) -> Result<u64, StoreError> {
-        let mut swept = 0;
-        for uuid in self.released_to_me()? {
-            let domain = DomainKey::new(Domid::ZERO, uuid);
-            swept += self.step(&domain, |basis| {
-                let home = basis.turn.as_ref().map(|turn| &turn.home);
-                let ours = home
-                    .is_some_and(|home| home.released && home.to.as_ref() == Some(&self.me.name));
-                let here = hypervisor.domains().map_err(|error| {
-                    let reason = Refused::Unknown(error);
-                    refused(&domain, reason)
-                })?;
-                let here = here.iter().any(|found| found.key.uuid == uuid);
-                if !ours || here || seen_for(uuid) < grace {
-                    return Ok(Step::Done(0));
-                }
-                let plan = self.removal(basis);
-                Ok(Step::Commit(Plan {
-                    next: plan.next,
-                    compares: plan.compares,
-                    writes: plan.writes,
-                    value: 1,
-                }))
-            })?;
-        }
-        Ok(swept)
-    }
-
-    fn removal(&self, basis: &Basis) -> Plan<usize> {
+    /// The removal of all data of a uuid, with its home.
+    pub(crate) fn removal(&self, basis: &Basis) -> Plan<usize> {
         let effect = Effect::anew(&basis.metas, self.engine.today());
         let mut plan = Plan::new(Next::Removed, basis.metas.len());
         plan.writes = effect.requests(&self.keys, basis.domain.uuid);
@@ -127,23 +83,5 @@ impl<E: Engine> PoolStore<E> {
                 Err(refused(domain, reason))
             }
         }
-    }
-
-    fn released_to_me(&self) -> Result<Vec<Uuid>, StoreError> {
-        let turns = [Range::of(self.keys.turns())];
-        let all = (Operation::List, "all domains");
-        self.gather(&turns, all, |found: &mut Vec<Uuid>, _, pair| {
-            if let Some((uuid, b"")) = self.keys.parse("turn", &pair.key)
-                && let Ok(turn) = Turn::parse(&pair.value)
-                && turn.home.released
-                && let Standing::Incoming(_) = Standing::of(
-                    Some(&turn.home),
-                    &self.me,
-                    &DomainKey::new(Domid::ZERO, uuid),
-                )
-            {
-                found.push(uuid);
-            }
-        })
     }
 }

@@ -34,6 +34,7 @@ mod record;
 mod roster;
 mod standing;
 mod store;
+mod unclaimed;
 
 pub use engine::{Answer, Compare, Engine, EngineError, Lease, Pair, Request, Revision, Span, Txn};
 pub use members::Joined;
@@ -42,3 +43,4 @@ pub use options::{Identity, PoolOptions};
 pub use outcome::Settled;
 pub use roster::{Member, Placed, Roster};
 pub use store::PoolStore;
+pub use unclaimed::{Fate, Unclaimed};

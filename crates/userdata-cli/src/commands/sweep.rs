@@ -2,6 +2,8 @@
 
 mod report;
 mod sightings;
+#[cfg(feature = "pool")]
+mod unclaimed;
 
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +27,19 @@ impl Sweep {
         let host = options.host_to_sweep()?;
         let boot = self.explain.then(|| boot_time(&host)).flatten();
         let mut report = Report::new(output, options.name_format(), self.dry_run, boot)?;
-        let Some(userdata) = options.userdata_to_read(&host, Reading::default())? else {
+        #[cfg(feature = "pool")]
+        let pool = options.pool(&host, Reading::default())?;
+        #[cfg(feature = "pool")]
+        let in_pool = pool
+            .clone()
+            .map(|pool| options.with_options(&host, Box::new(pool)));
+        #[cfg(not(feature = "pool"))]
+        let in_pool = None;
+        let userdata = match in_pool {
+            Some(userdata) => Some(userdata),
+            None => options.userdata_to_read(&host, Reading::default())?,
+        };
+        let Some(userdata) = userdata else {
             return report.end(SweepTotals::default(), None);
         };
         let path = self.state.clone();
@@ -33,6 +47,17 @@ impl Sweep {
         let file = SightingsFile::read(path, output);
         let mut sightings = file.found().clone();
         let swept = userdata.sweep(&self.options(), &mut sightings, |swept| report.tell(swept));
+        let swept = swept.map_err(|error| (error.totals(), Failure::from(error)));
+        #[cfg(feature = "pool")]
+        let swept = match (swept, pool) {
+            (Ok(totals), Some(pool)) => {
+                let mut unclaimed = unclaimed::Unclaimed::new(totals, &mut report);
+                let done = unclaimed.sweep(self, &pool, &host, &mut sightings);
+                let totals = unclaimed.totals();
+                done.map(|()| totals).map_err(|error| (totals, error))
+            }
+            (swept, _) => swept,
+        };
         if !sightings.is_empty()
             && let Err(error) = host.boot()
         {
@@ -55,7 +80,7 @@ impl Sweep {
         }
         match swept {
             Ok(totals) => report.end(totals, None),
-            Err(error) => report.end(error.totals(), Some(error)),
+            Err((totals, error)) => report.end(totals, Some(error)),
         }
     }
 

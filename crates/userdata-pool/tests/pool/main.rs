@@ -14,4 +14,5 @@ mod outcomes;
 mod pages;
 mod rig;
 mod table;
+mod unclaimed;
 mod walk;

@@ -143,28 +143,6 @@ fn what_moves_here_is_read_and_not_stored_before_the_claim() {
 }
 
 #[test]
-fn what_was_released_here_is_swept_after_the_grace_without_a_domain() {
-    use std::time::Duration;
-    let (_, a, b) = two_hosts();
-    let domain = a.create();
-    a.store(domain, "1").unwrap();
-    begin(&a, &domain, &b);
-    a.xen.destroy(domain.domid).unwrap();
-    a.pool.finish(&a.xen, &domain).unwrap();
-    let grace = Duration::from_secs(60);
-    let swept = |seen: u64| {
-        let mut seen = |_| Duration::from_secs(seen);
-        b.pool.sweep_unclaimed(&b.xen, grace, &mut seen).unwrap()
-    };
-    assert_eq!(swept(59), 0);
-    let arrived = b.create();
-    assert_eq!(swept(60), 0);
-    b.xen.destroy(arrived.domid).unwrap();
-    assert_eq!(swept(60), 1);
-    assert_eq!(b.pool.list(&arrived).unwrap(), []);
-}
-
-#[test]
 fn a_move_to_oneself_ends_with_the_boot() {
     let (engine, a, _) = two_hosts();
     let domain = a.create();

@@ -405,9 +405,15 @@ impl World {
                 for number in 0..2 {
                     quiet.on(number, |host| {
                         sweep(host);
-                        let mut seen = |_| Duration::ZERO;
+                        let mut seen = |_, _| Duration::from_secs(1);
                         host.pool
-                            .sweep_unclaimed(&host.xen, Duration::ZERO, &mut seen)
+                            .sweep_unclaimed(
+                                &host.xen,
+                                Duration::ZERO,
+                                false,
+                                &mut seen,
+                                &mut |_| {},
+                            )
                             .unwrap();
                     });
                 }

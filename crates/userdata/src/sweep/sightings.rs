@@ -8,7 +8,8 @@ use userdata_core::{DomainKey, Uuid};
 
 /// For each incarnation that has data: since when sweeps have seen that it is gone, or that its
 /// domid belongs to another uuid. The caller keeps the sightings from one sweep to the next. If
-/// they are lost, data stays longer, never shorter.
+/// they are lost, data stays longer, never shorter. In a pool they also tell since when data that
+/// was released to this host is unclaimed.
 ///
 /// The times are those of the store's clock, which begins at the boot of the host. Sightings of
 /// another boot are ignored.
@@ -17,6 +18,20 @@ use userdata_core::{DomainKey, Uuid};
 pub struct Sightings {
     boot: Option<BootId>,
     seen: BTreeMap<DomainKey, Sighting>,
+    /// In a pool: the data that was released to this host and that no domain here has claimed.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "BTreeMap::is_empty")
+    )]
+    unclaimed: BTreeMap<Uuid, Release>,
+}
+
+/// A release of data to this host, and since when no domain of its uuid was seen here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Release {
+    revision: i64,
+    since: Duration,
 }
 
 /// What was seen of one incarnation, and since when.
@@ -45,16 +60,16 @@ impl Sightings {
         Self::default()
     }
 
-    /// The number of incarnations that have a sighting.
+    /// The number of sightings.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.seen.len()
+        self.seen.len() + self.unclaimed.len()
     }
 
     /// Whether there are no sightings.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.seen.is_empty()
+        self.seen.is_empty() && self.unclaimed.is_empty()
     }
 
     /// Keeps only the sightings that `other` has as well, each with the later of the two times. A
@@ -63,7 +78,16 @@ impl Sightings {
     pub fn agree_with(&mut self, other: &Self) {
         if self.boot != other.boot {
             self.seen.clear();
+            self.unclaimed.clear();
         }
+        self.unclaimed.retain(|uuid, mine| {
+            let theirs = other.unclaimed.get(uuid);
+            let theirs = theirs.filter(|theirs| theirs.revision == mine.revision);
+            if let Some(theirs) = theirs {
+                mine.since = mine.since.max(theirs.since);
+            }
+            theirs.is_some()
+        });
         self.seen.retain(|domain, mine| {
             let theirs = other.seen.get(domain);
             let theirs = theirs.filter(|theirs| theirs.sight == mine.sight);
@@ -76,12 +100,38 @@ impl Sightings {
 
     /// Forgets every sighting that may be of another boot: all of them if the boot is another one
     /// or unknown, and those that are later than now.
-    pub(crate) fn begin(&mut self, boot: Option<BootId>, now: Duration) {
+    ///
+    /// [`Userdata::sweep`](crate::Userdata::sweep) does this itself, but in a dry run only to a
+    /// copy. `now` is the time by [`Store::now`](userdata_core::Store::now).
+    pub fn begin(&mut self, boot: Option<BootId>, now: Duration) {
         if boot.is_none() || self.boot != boot {
             self.seen.clear();
+            self.unclaimed.clear();
         }
         self.boot = boot;
         self.seen.retain(|_, sighting| sighting.since <= now);
+        self.unclaimed.retain(|_, release| release.since <= now);
+    }
+
+    /// Records that the data of this uuid was released to this host, in this revision of the pool,
+    /// and that no domain of the uuid is here. Returns for how long sweeps have seen exactly that;
+    /// zero if none has before now.
+    pub fn see_unclaimed(&mut self, uuid: Uuid, revision: i64, now: Duration) -> Duration {
+        let new = Release {
+            revision,
+            since: now,
+        };
+        let known = self.unclaimed.entry(uuid).or_insert(new);
+        if known.revision != revision {
+            *known = new;
+        }
+        now.saturating_sub(known.since)
+    }
+
+    /// Forgets the unclaimed data for which `stays` returns false: it was claimed or removed, or a
+    /// domain of its uuid is here.
+    pub fn retain_unclaimed(&mut self, mut stays: impl FnMut(Uuid) -> bool) {
+        self.unclaimed.retain(|uuid, _| stays(*uuid));
     }
 
     /// Records a sighting, and returns for how long it has been the same.
@@ -169,5 +219,47 @@ mod tests {
             later.begin(boot, now);
             assert_eq!(!later.is_empty(), stays);
         }
+    }
+    #[test]
+    fn only_the_same_release_grows_old() {
+        let uuid = key().uuid;
+        let mut sightings = Sightings::new();
+        for (revision, now, seen) in [(7, 1, 0), (7, 1, 0), (7, 3, 2), (8, 4, 0), (8, 9, 5)] {
+            let found = sightings.see_unclaimed(uuid, revision, SECOND * now);
+            assert_eq!(found, SECOND * seen);
+        }
+        sightings.retain_unclaimed(|seen| seen != uuid);
+        assert!(sightings.is_empty());
+    }
+
+    #[test]
+    fn unclaimed_data_is_seen_anew_after_a_boot_and_without_agreement() {
+        let one: BootId = "one".parse().unwrap();
+        let uuid = key().uuid;
+        let seen = |revision, since| {
+            let mut sightings = Sightings::new();
+            sightings.begin(Some(one.clone()), SECOND);
+            sightings.see_unclaimed(uuid, revision, SECOND * since);
+            sightings
+        };
+        for (boot, now, stays) in [
+            (Some(one.clone()), 1, true),
+            (Some(one.clone()), 0, false),
+            (Some("two".parse().unwrap()), 1, false),
+            (None, 1, false),
+        ] {
+            let mut sightings = seen(7, 1);
+            sightings.begin(boot, SECOND * now);
+            assert_eq!(!sightings.is_empty(), stays);
+        }
+        let mut own = seen(7, 1);
+        own.agree_with(&seen(7, 3));
+        assert_eq!(own, seen(7, 3));
+        own.agree_with(&seen(8, 3));
+        assert!(own.is_empty());
+        let mut of_no_boot = Sightings::new();
+        of_no_boot.see_unclaimed(uuid, 7, SECOND);
+        of_no_boot.agree_with(&seen(7, 1));
+        assert!(of_no_boot.is_empty());
     }
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use indicatif::{ProgressBar, ProgressStyle};
 use userdata::file_name::{FileName, Kind, NameFormat};
 use userdata::store::{Condition, FileType, Found};
-use userdata::sweep::{Kept, SweepError, SweepTotals, Swept, Verdict, What};
+use userdata::sweep::{Kept, SweepTotals, Swept, Verdict, What};
 use userdata::{DomainKey, Userid};
 
 use crate::chain::chain;
@@ -19,11 +19,27 @@ use crate::status::Status;
 use crate::userid::shown;
 
 /// What a sweep does, or would do, with a file.
-#[derive(Clone, Copy)]
-enum Action {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
     Removed,
     WouldRemove,
     Kept,
+}
+
+/// The reason for an action: a word that stays the same in every release, and a text for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reason {
+    pub(super) word: &'static str,
+    pub(super) text: String,
+}
+
+impl From<&Verdict> for Reason {
+    fn from(verdict: &Verdict) -> Self {
+        Self {
+            word: verdict.word(),
+            text: verdict.to_string(),
+        }
+    }
 }
 
 /// The report of a sweep: lines, or one document. There may be any number of files, so each is
@@ -75,14 +91,9 @@ impl Report {
         let (key, verdict) = (&swept.domain, swept.verdict);
         match swept.what {
             What::Removed(record) => {
-                self.file(
-                    Action::Removed,
-                    key,
-                    record.kind,
-                    &record.userid,
-                    verdict,
-                    None,
-                );
+                let reason = Reason::from(verdict);
+                let action = Action::Removed;
+                self.file(action, key, record.kind, &record.userid, &reason, None);
             }
             What::WouldGo(found) if is_directory(found) => self.would_fail(key, found),
             What::WouldGo(found) => self.found(Action::WouldRemove, key, found, verdict),
@@ -95,7 +106,20 @@ impl Report {
 
     fn found(&mut self, action: Action, key: &DomainKey, found: &Found, verdict: &Verdict) {
         let older = self.boot.and_then(|boot| is_older(found, boot));
-        self.file(action, key, found.kind, &found.entry.userid, verdict, older);
+        let (kind, userid) = (found.kind, &found.entry.userid);
+        self.file(action, key, kind, userid, &Reason::from(verdict), older);
+    }
+
+    /// Reports a value of a pool, which has no file.
+    #[cfg(feature = "pool")]
+    pub(super) fn value(
+        &mut self,
+        action: Action,
+        key: &DomainKey,
+        userid: &Userid,
+        reason: &Reason,
+    ) {
+        self.file(action, key, Kind::Data, userid, reason, None);
     }
 
     fn file(
@@ -104,7 +128,7 @@ impl Report {
         key: &DomainKey,
         kind: Kind,
         userid: &Userid,
-        verdict: &Verdict,
+        reason: &Reason,
         older: Option<bool>,
     ) {
         let file = file_name(self.format, key, kind, userid);
@@ -115,10 +139,8 @@ impl Report {
             } else {
                 ""
             };
-            self.line(&format!(
-                "{first}\t{file}\t{}\t{verdict}{mark}\n",
-                verdict.word()
-            ));
+            let Reason { word, text } = reason;
+            self.line(&format!("{first}\t{file}\t{word}\t{text}{mark}\n"));
             return;
         }
         let document = document::SweptFile {
@@ -127,8 +149,8 @@ impl Report {
             domain: (*key).into(),
             kind: kind.letter().into(),
             userid: userid.into(),
-            verdict: verdict.word(),
-            reason: verdict.to_string(),
+            verdict: reason.word,
+            reason: reason.text.clone(),
             older_than_boot: older,
         };
         let before = if self.begun {
@@ -156,10 +178,21 @@ impl Report {
             Kept::Busy => self.cannot_judge(key, verdict.to_string()),
             _ => return,
         };
+        self.attention(key, verdict.word(), reason);
+    }
+
+    /// Reports data that could not be judged.
+    #[cfg(feature = "pool")]
+    pub(super) fn not_judged(&mut self, key: &DomainKey, reason: Reason) {
+        let text = self.cannot_judge(key, reason.text);
+        self.attention(key, reason.word, text);
+    }
+
+    fn attention(&mut self, key: &DomainKey, verdict: &'static str, reason: String) {
         if self.output.is_json() {
             self.domains.push(document::SweptDomain {
                 domain: (*key).into(),
-                verdict: verdict.word(),
+                verdict,
                 reason,
             });
         }
@@ -215,14 +248,14 @@ impl Report {
     pub(super) fn end(
         mut self,
         mut totals: SweepTotals,
-        error: Option<SweepError>,
+        error: Option<Failure>,
     ) -> Result<Status, Failure> {
         totals.removed = totals.removed.saturating_sub(self.would_fail);
         totals.failed += self.would_fail;
         self.progress.finish_and_clear();
         let nothing_told = !self.begun && self.domains.is_empty() && self.failed.is_empty();
         let error = match error {
-            Some(error) if nothing_told => return Err(error.into()),
+            Some(error) if nothing_told => return Err(error),
             error => error,
         };
         if self.output.is_json() {
@@ -259,7 +292,7 @@ impl Report {
         })
     }
 
-    fn end_document(&mut self, totals: SweepTotals, error: Option<&SweepError>) {
+    fn end_document(&mut self, totals: SweepTotals, error: Option<&Failure>) {
         if !self.begun {
             self.write(document::SWEEP_HEAD);
         }
