@@ -78,6 +78,7 @@ impl<E: Engine> PoolStore<E> {
                 range(turns, true),
                 range(metas, false),
             ],
+            stale: self.options.stale,
             ..Txn::default()
         };
         let started = self.engine.now();

@@ -37,6 +37,13 @@ impl<E: Engine> PoolStore<E> {
         })
     }
 
+    /// The same for what a caller asks to see, and nothing is decided by: it may be stale if the
+    /// options say so.
+    fn look(&self, mut txn: Txn, subject: &[u8]) -> Result<Answer, StoreError> {
+        txn.stale = self.options.stale;
+        self.read(&txn, subject)
+    }
+
     /// Whether the domain has the values that are stored under its uuid.
     fn has_values(&self, domain: &DomainKey, turn: Option<&Turn>) -> Result<bool, StoreError> {
         match Standing::of(turn.map(|turn| &turn.home), &self.me, domain) {
@@ -59,7 +66,7 @@ impl<E: Engine> PoolStore<E> {
             keys.meta(uuid, userid),
             keys.data(uuid, userid),
         ];
-        let answer = self.read(&Txn::read(all.map(Span::key)), userid.as_bytes())?;
+        let answer = self.look(Txn::read(all.map(Span::key)), userid.as_bytes())?;
         let one = |place: usize| answer.found.get(place).and_then(|pairs| pairs.first());
         let turn = parsed(one(0), Turn::parse)?;
         if !self.has_values(domain, turn.as_ref())? {
@@ -99,35 +106,32 @@ impl<E: Engine> PoolStore<E> {
     ) -> Result<Option<Entry>, StoreError> {
         let (uuid, keys) = (domain.uuid, &self.keys);
         let spans = [keys.turn(uuid), keys.meta(uuid, userid)].map(Span::key);
-        Ok(self.read_metas(domain, spans)?.1.iter().map(entry).next())
+        let answer = self.look(Txn::read(spans), domain.to_string().as_bytes())?;
+        Ok(self.metas_of(domain, &answer)?.iter().map(entry).next())
     }
 
     pub(super) fn read_list(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError> {
-        let (_, metas) = self.read_domain(domain)?;
+        let reading = Txn::read(self.spans(domain));
+        let answer = self.look(reading, domain.to_string().as_bytes())?;
+        let metas = self.metas_of(domain, &answer)?;
         Ok(metas.iter().map(entry).collect())
     }
 
-    fn read_domain(&self, domain: &DomainKey) -> Result<(Revision, Metas), StoreError> {
-        let spans = [
-            Span::key(self.keys.turn(domain.uuid)),
-            self.keys.metas(domain.uuid),
-        ];
-        self.read_metas(domain, spans)
+    /// The turn of a domain, and the records of its values.
+    fn spans(&self, domain: &DomainKey) -> [Span; 2] {
+        let (turn, metas) = (self.keys.turn(domain.uuid), self.keys.metas(domain.uuid));
+        [Span::key(turn), metas]
     }
 
-    fn read_metas(
-        &self,
-        domain: &DomainKey,
-        spans: [Span; 2],
-    ) -> Result<(Revision, Metas), StoreError> {
-        let answer = self.read(&Txn::read(spans), domain.to_string().as_bytes())?;
+    /// The records of the values that the domain has, of an answer to those spans.
+    fn metas_of(&self, domain: &DomainKey, answer: &Answer) -> Result<Metas, StoreError> {
         let turn = answer.found.first().and_then(|pairs| pairs.first());
         let turn = parsed(turn, Turn::parse)?;
         let found = match self.has_values(domain, turn.as_ref())? {
             true => answer.found.get(1).map(|pairs| metas(&self.keys, pairs)),
             false => None,
         };
-        Ok((answer.revision, found.unwrap_or_default()))
+        Ok(found.unwrap_or_default())
     }
 
     pub(super) fn read_snapshot(
@@ -136,7 +140,10 @@ impl<E: Engine> PoolStore<E> {
         which: &dyn Fn(&Userid) -> bool,
         each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let (revision, metas) = self.read_domain(domain)?;
+        // An export precedes a clear, so it is never stale.
+        let reading = Txn::read(self.spans(domain));
+        let answer = self.read(&reading, domain.to_string().as_bytes())?;
+        let (revision, metas) = (answer.revision, self.metas_of(domain, &answer)?);
         for (userid, meta) in metas.into_iter().filter(|(userid, _)| which(userid)) {
             let meta = readable(&userid, &meta)?;
             let value = self.value(domain.uuid, &userid, meta, Some(revision))?;
@@ -169,7 +176,7 @@ impl<E: Engine> PoolStore<E> {
         each: &mut dyn FnMut(Found) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         let spans = [self.keys.turns(), self.keys.all_metas()];
-        let answer = self.read(&Txn::read(spans), b"all domains")?;
+        let answer = self.look(Txn::read(spans), b"all domains")?;
         let homes = self.homes(&answer);
         for pair in answer.found.get(1).into_iter().flatten() {
             let Some((uuid, userid)) = self.keys.userid(&pair.key) else {

@@ -45,6 +45,8 @@ struct State {
     changes: u64,
     delayed: Vec<Txn>,
     full: bool,
+    /// The last revision that the member which answers stale reads knows; all if `None`.
+    lags_at: Option<Revision>,
 }
 
 /// A cluster. It has revisions, leases and a clock of its own, which waits alone move.
@@ -135,6 +137,12 @@ impl SimEngine {
     /// The quota is full: only removals are taken.
     pub(crate) fn fill(&self) {
         self.state().full = true;
+    }
+
+    /// One member learns of no more changes; the others are a quorum.
+    pub(crate) fn lag(&self) {
+        let mut state = self.state();
+        state.lags_at = Some(state.revision);
     }
 
     /// How many changes were sent.
@@ -287,8 +295,13 @@ impl Engine for SimEngine {
         let mut state = self.state();
         let is_read = |request: &Request| matches!(request, Request::Range { .. });
         if txn.requests.iter().all(is_read) {
-            return Ok(state.make(txn));
+            let mut txn = txn.clone();
+            if let (true, Some(known)) = (txn.stale, state.lags_at) {
+                txn.at = Some(txn.at.map_or(known, |at| at.min(known)));
+            }
+            return Ok(state.make(&txn));
         }
+        assert!(!txn.stale, "a change is stale: {txn:?}");
         let is_put = |request: &Request| matches!(request, Request::Put { .. });
         let fault = state.fault();
         if fault.is_some() && state.lossy.is_none() {
