@@ -2,8 +2,8 @@
 //!
 //! They are not in the product: a canary replaces one text by another in a copy of the workspace,
 //! from which the command `simulate` is built. Each names the family of cases that has to find it.
-//! If a canary is not found, the checks have failed; if it no longer fits the source, it has to be
-//! written anew.
+//! Those of a pool of hosts have to be found by the tests of `userdata-pool`. If a canary is not
+//! found, the checks have failed; if it no longer fits the source, it has to be written anew.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -25,6 +25,7 @@ use copy::Copy;
 pub(crate) mod canary;
 mod copy;
 mod families;
+mod pool;
 
 /// How long each is hunted at most, unless told otherwise.
 const MINUTES: f64 = 4.0;
@@ -43,7 +44,11 @@ pub(crate) struct Task {
     /// How long each is hunted at most; parts of a minute are fine
     #[arg(long, value_name = "MINUTES", default_value_t = MINUTES)]
     minutes: f64,
-    /// Hunt each with every family of cases alone, and show which finds it and how fast
+    /// Only those of a pool of hosts
+    #[arg(long, conflicts_with = "families")]
+    pool: bool,
+    /// Hunt each with every family of cases alone, and show which finds it and how fast; not those
+    /// of a pool of hosts
     #[arg(long)]
     families: bool,
 }
@@ -55,9 +60,12 @@ struct Hunted {
     bug: String,
     /// The first failure, for the report; `None` if there was none.
     failure: Option<Value>,
-    /// How many cases were run until it was found.
+    /// How many cases were run until it was found, or how many tests.
     cases: u64,
+    /// How long they ran.
     seconds: f64,
+    /// How long the build took.
+    build_seconds: f64,
 }
 
 /// The part of the file of `simulate run --out` that is needed here.
@@ -88,6 +96,7 @@ impl Default for Task {
         Self {
             name: None,
             minutes: MINUTES,
+            pool: false,
             families: false,
         }
     }
@@ -101,23 +110,30 @@ impl Task {
             self.name
                 .as_ref()
                 .is_none_or(|name| canary.name.contains(name.as_str()))
+                && (canary.of_pool || !self.pool)
+                && !(canary.of_pool && self.families)
         });
         if canaries.is_empty() {
             bail!("there is no such canary");
         }
         let copy = Copy::make(&folder)?;
-        let hunt = |canary| self.hunt(&copy, canary);
-        let sound = hunt(None)?;
-        writeln!(io::stdout(), "{sound}")?;
-        if sound.failure.is_some() {
-            bail!("the simulation reports a failure of the code without a bug");
+        for of_pool in [false, true] {
+            if canaries.iter().any(|canary| canary.of_pool == of_pool) {
+                let sound = self.hunt(&copy, None, of_pool)?;
+                writeln!(io::stdout(), "{sound}")?;
+                if sound.failure.is_some() {
+                    bail!("the code without a bug fails");
+                }
+            }
         }
         if self.families {
             return families::measure(&copy, &canaries, self.minutes);
         }
         let mut all = Vec::new();
         for canary in &canaries {
-            let hunted = hunt(Some(canary)).with_context(|| canary.name.clone())?;
+            let hunted = self
+                .hunt(&copy, Some(canary), canary.of_pool)
+                .with_context(|| canary.name.clone())?;
             writeln!(io::stdout(), "{hunted}")?;
             all.push(hunted);
             fs::write(found(), serde_json::to_string(&all)?)?;
@@ -137,9 +153,29 @@ impl Task {
     }
 
     /// Builds with the bug, or without one, and runs until a failure is found.
-    fn hunt(&self, copy: &Copy, canary: Option<&Canary>) -> Result<Hunted> {
-        let simulate = copy.build(canary)?;
+    fn hunt(&self, copy: &Copy, canary: Option<&Canary>, of_pool: bool) -> Result<Hunted> {
+        let began = Instant::now();
+        let program = match of_pool {
+            true => copy.pool_tests(canary)?,
+            false => copy.simulate(canary)?,
+        };
         let started = Instant::now();
+        let (cases, failure) = match of_pool {
+            true => pool::run(&program, self.minutes)?,
+            false => self.simulate(&program, canary)?,
+        };
+        Ok(Hunted {
+            name: canary.map_or("(no bug)", |canary| &canary.name).to_owned(),
+            bug: canary.map(|canary| canary.bug.clone()).unwrap_or_default(),
+            failure,
+            cases,
+            seconds: started.elapsed().as_secs_f64(),
+            build_seconds: (started - began).as_secs_f64(),
+        })
+    }
+
+    /// How many cases were run, and the first failure.
+    fn simulate(&self, program: &Path, canary: Option<&Canary>) -> Result<(u64, Option<Value>)> {
         // A bug has to be found by its family. Without a bug, all families must be silent.
         let start = canary.map_or(0, |canary| canary.start).to_string();
         let cases = match canary {
@@ -150,14 +186,8 @@ impl Task {
             None => self.minutes.min(SOUND_MINUTES),
             Some(_) => self.minutes,
         };
-        let findings = simulate_run(&simulate, minutes, &cases)?;
-        Ok(Hunted {
-            name: canary.map_or("(no bug)", |canary| &canary.name).to_owned(),
-            bug: canary.map(|canary| canary.bug.clone()).unwrap_or_default(),
-            cases: findings.cases(),
-            seconds: started.elapsed().as_secs_f64(),
-            failure: findings.failures.into_iter().next(),
-        })
+        let findings = simulate_run(program, minutes, &cases)?;
+        Ok((findings.cases(), findings.failures.into_iter().next()))
     }
 }
 
@@ -193,6 +223,7 @@ impl fmt::Display for Hunted {
             name,
             cases,
             seconds,
+            build_seconds,
             failure,
             ..
         } = self;
@@ -201,7 +232,8 @@ impl fmt::Display for Hunted {
         let replay = told("replay").unwrap_or_default();
         write!(
             f,
-            "{name:32} {found:18} {cases:6} cases {seconds:6.1} s  {replay}"
+            "{name:32} {found:18} {cases:6} cases {seconds:6.1} s, \
+             built in {build_seconds:.0} s  {replay}"
         )
     }
 }

@@ -154,17 +154,43 @@ impl Drop for Child {
 /// Runs a command to its end and returns its standard output. An error shows the end of its output
 /// and its errors.
 pub(crate) fn output(command: &mut Command, limit: Duration) -> Result<String> {
+    let Ended {
+        what,
+        status,
+        out,
+        err,
+    } = ended(command, limit)?;
+    if !status.success() {
+        bail!(
+            "{what} ended with {status}:\n{}",
+            tail(&format!("{out}{err}"), 15)
+        );
+    }
+    Ok(out)
+}
+
+/// How a command ended, well or not, and what it wrote.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    what: String,
+    pub(crate) status: ExitStatus,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// Runs a command to its end. Fails only if it cannot be run, or does not end.
+pub(crate) fn ended(command: &mut Command, limit: Duration) -> Result<Ended> {
     let mut out = tempfile::tempfile().context("cannot make a temporary file")?;
     let mut err = tempfile::tempfile().context("cannot make a temporary file")?;
     command.stdout(out.try_clone()?).stderr(err.try_clone()?);
     let mut child = Child::start(command, limit)?;
     let status = child.wait(|| ())?;
-    let out = text(&mut out)?;
-    if !status.success() {
-        let all = format!("{out}{}", text(&mut err)?);
-        bail!("{} ended with {status}:\n{}", child.what, tail(&all, 15));
-    }
-    Ok(out)
+    Ok(Ended {
+        what: child.what.clone(),
+        status,
+        out: text(&mut out)?,
+        err: text(&mut err)?,
+    })
 }
 
 /// Runs a command to its end.

@@ -264,6 +264,10 @@ impl Options {
     ) -> Result<Option<HostData<'host>>, Failure> {
         #[cfg(feature = "pool")]
         if let Some(pool) = self.pool(host, reading)? {
+            if reading.stale {
+                self.output()
+                    .note("one member of the cluster answers with what it knows, which may be old");
+            }
             return Ok(Some(self.with_options(host, Box::new(pool))));
         }
         reading.needs_a_pool()?;

@@ -115,13 +115,9 @@ impl Options {
         let mut file = PoolFile::read(path).map_err(PoolFailure::File)?;
         file.options.timeout = self.timeout();
         file.options.any_home = reading.homes.any_home;
+        file.options.stale = reading.stale;
         file.options.value_max = file.options.value_max.min(self.max_size());
-        let engine = EtcdEngine::new(file.etcd).map_err(PoolFailure::Etcd)?;
-        let engine = Arc::new(if reading.stale {
-            engine.stale()
-        } else {
-            engine
-        });
+        let engine = Arc::new(EtcdEngine::new(file.etcd).map_err(PoolFailure::Etcd)?);
         let boot = host.boot().map_err(PoolFailure::NoBoot)?;
         let (machine, product) = host.machine()?;
         let me = Identity {

@@ -24,8 +24,9 @@ use crate::thread::Thread;
 #[derive(Debug)]
 pub struct EtcdEngine {
     cluster: Arc<Cluster>,
+    /// The same members, for stale reads.
+    leaderless: Cluster,
     leases: Leases,
-    stale: bool,
     thread: Thread,
 }
 
@@ -37,23 +38,13 @@ impl EtcdEngine {
     /// If the options name no member, if the certificates cannot be used, or if the thread cannot
     /// be started.
     pub fn new(options: EtcdOptions) -> Result<Self, EtcdError> {
+        let cluster = Cluster::new(&options)?;
         Ok(Self {
-            cluster: Arc::new(Cluster::new(&options)?),
+            leaderless: cluster.without_leader(),
+            cluster: Arc::new(cluster),
             leases: Leases::default(),
-            stale: false,
             thread: Thread::start().map_err(EtcdError::Thread)?,
         })
-    }
-
-    /// The same engine, whose reads need no quorum: a member answers with what it knows, which may
-    /// be old.
-    #[must_use]
-    pub fn stale(self) -> Self {
-        Self {
-            cluster: Arc::new(self.cluster.without_leader()),
-            stale: true,
-            ..self
-        }
     }
 
     /// Asks one member what it is.
@@ -72,13 +63,18 @@ impl EtcdEngine {
 
 impl Engine for EtcdEngine {
     fn txn(&self, txn: &Txn, timeout: Duration) -> Result<Answer, EngineError> {
-        let repeat = match request::changes(txn) {
+        let changes = request::changes(txn);
+        let repeat = match changes {
             true => Repeat::No,
             false => Repeat::Yes,
         };
-        let stale = self.stale;
+        let stale = txn.stale && !changes;
+        let cluster = match stale {
+            true => &self.leaderless,
+            false => &*self.cluster,
+        };
         let send = |client: Client| request::send(client, txn, stale);
-        self.wait(self.cluster.ask(timeout, repeat, send))
+        self.wait(cluster.ask(timeout, repeat, send))
     }
 
     fn grant(&self, ttl: Duration, timeout: Duration) -> Result<Lease, EngineError> {

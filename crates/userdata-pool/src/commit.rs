@@ -8,6 +8,7 @@ use userdata_core::store::{Attempt, Operation, Refused, StoreError, StoreErrorKi
 use crate::basis::{Basis, all_of, spans_of_all};
 use crate::engine::{Compare, Request, Revision, Span, Txn};
 use crate::outcome::Known;
+use crate::pages::Purpose;
 use crate::record::{Grave, HomeRecord, Turn, with_number};
 use crate::{Answer, Engine, EngineError, PoolStore};
 
@@ -104,7 +105,7 @@ impl<E: Engine> PoolStore<E> {
                 failed(StoreErrorKind::OutcomeUnknown { attempt })
             };
             let spans = spans_of_all(&self.keys, &self.me, domains);
-            let read = self.read_spans(spans, left.max(ATTEMPT_MIN));
+            let read = self.read_spans(spans, Purpose::Decide, left.max(ATTEMPT_MIN));
             let bases = match (read, &open) {
                 (Ok(answer), _) => all_of(&self.keys, &self.me, domains, &answer)?,
                 (

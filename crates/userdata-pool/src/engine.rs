@@ -11,8 +11,8 @@ pub type Revision = i64;
 
 /// A database with transactions on revisions, and leases. etcd is one.
 ///
-/// A read sees every transaction that was answered before it began (linearizability). An engine
-/// repeats only transactions that change nothing.
+/// A read sees every transaction that was answered before it began (linearizability), unless it is
+/// [`Txn::stale`]. An engine repeats only transactions that change nothing.
 pub trait Engine: Send + Sync + fmt::Debug {
     /// Makes the requests, all of them or none: if a key does not have the revision that it is
     /// compared with, none is made, and [`Answer::made`] is false.
@@ -57,6 +57,9 @@ pub struct Txn {
     /// The revision of the database that is read, in a transaction that only reads; the newest if
     /// `None`.
     pub at: Option<Revision>,
+    /// Whether any one member may answer with what it knows, which may be old. Works without a
+    /// quorum. Never set in a transaction that changes something.
+    pub stale: bool,
     /// The conditions.
     pub compares: Vec<Compare>,
     /// What is read or changed. No key is changed twice.

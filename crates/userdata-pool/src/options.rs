@@ -34,6 +34,9 @@ pub struct PoolOptions {
     pub lease: Duration,
     /// Whether reads return data whose home is another host.
     pub any_home: bool,
+    /// Whether the reads of one value, of a list, of all domains and of the roster may be
+    /// [`stale`](crate::Txn::stale). What a change, a mark, a move or a sweep reads never is.
+    pub stale: bool,
     /// Whether values are stored too whose owners read them from the files of the host: those of
     /// `xl`, `libvirt-xml` and `libxl-json`. For the conformance suite, which uses these userids.
     pub keeps_every_userid: bool,
@@ -50,6 +53,7 @@ impl Default for PoolOptions {
             max_bytes: 1_400_000,
             lease: Duration::from_secs(15),
             any_home: false,
+            stale: false,
             keeps_every_userid: false,
             timeout: Duration::from_secs(10),
         }

@@ -13,6 +13,15 @@ const PAGE: usize = 1_000;
 /// How often a read begins anew because its revision was compacted away.
 const TRIES: u32 = 5;
 
+/// What is done with what is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A change or a removal is decided by it, so it is the newest.
+    Decide,
+    /// A caller asked to see it. It may be stale if the options say so.
+    Show,
+}
+
 /// The keys of a span, and whether their values are read, too.
 #[derive(Clone, Debug)]
 pub(crate) struct Range {
@@ -52,6 +61,11 @@ impl Range {
 }
 
 impl<E: Engine> PoolStore<E> {
+    /// Whether a read for this purpose may be stale.
+    pub(crate) fn is_stale(&self, purpose: Purpose) -> bool {
+        purpose == Purpose::Show && self.options.stale
+    }
+
     /// Reads the keys of these spans, one span after the other and each in order, as all of them
     /// are at one revision. `each` gets the place of the span and one key. Returns the revision.
     ///
@@ -61,12 +75,14 @@ impl<E: Engine> PoolStore<E> {
     pub(crate) fn in_pages(
         &self,
         ranges: &[Range],
+        purpose: Purpose,
         timeout: Duration,
         each: &mut dyn FnMut(usize, Pair),
     ) -> Result<Revision, EngineError> {
         let started = self.engine.now();
         let first = Txn {
             requests: ranges.iter().map(Range::request).collect(),
+            stale: self.is_stale(purpose),
             ..Txn::default()
         };
         let answer = self.engine.txn(&first, timeout)?;
@@ -79,6 +95,7 @@ impl<E: Engine> PoolStore<E> {
                 let reading = Txn {
                     at: Some(revision),
                     requests: vec![range.request()],
+                    stale: self.is_stale(purpose),
                     ..Txn::default()
                 };
                 let left = timeout.saturating_sub(self.waited(started));
@@ -94,11 +111,12 @@ impl<E: Engine> PoolStore<E> {
     pub(crate) fn read_spans(
         &self,
         spans: impl IntoIterator<Item = Span>,
+        purpose: Purpose,
         timeout: Duration,
     ) -> Result<Answer, EngineError> {
         let ranges: Vec<Range> = spans.into_iter().map(Range::of).collect();
         let mut found = vec![Vec::new(); ranges.len()];
-        let revision = self.in_pages(&ranges, timeout, &mut |place, pair| {
+        let revision = self.in_pages(&ranges, purpose, timeout, &mut |place, pair| {
             if let Some(pairs) = found.get_mut(place) {
                 pairs.push(pair);
             }
@@ -115,6 +133,7 @@ impl<E: Engine> PoolStore<E> {
     pub(crate) fn gather<T: Default>(
         &self,
         ranges: &[Range],
+        purpose: Purpose,
         (operation, subject): (Operation, &str),
         mut each: impl FnMut(&mut T, usize, Pair),
     ) -> Result<T, StoreError> {
@@ -123,7 +142,7 @@ impl<E: Engine> PoolStore<E> {
         for _ in 0..TRIES {
             let mut result = T::default();
             let left = self.left(started);
-            let read = self.in_pages(ranges, left, &mut |place, pair| {
+            let read = self.in_pages(ranges, purpose, left, &mut |place, pair| {
                 each(&mut result, place, pair);
             });
             match read {

@@ -7,7 +7,7 @@ use userdata_core::hypervisor::BootId;
 use userdata_core::store::{Home, HostName, Operation, Stage, StoreError};
 
 use crate::engine::Span;
-use crate::pages::Range;
+use crate::pages::{Purpose, Range};
 use crate::record::{HostRecord, Turn};
 use crate::{Engine, Pair, PoolStore};
 
@@ -81,8 +81,11 @@ impl<E: Engine> PoolStore<E> {
             Range::keys_only(metas),
         ];
         let pool = (Operation::List, "the pool");
-        let (members, homes) =
-            self.gather(&ranges, pool, |found: &mut Gathered, place, pair| {
+        let (members, homes) = self.gather(
+            &ranges,
+            Purpose::Show,
+            pool,
+            |found: &mut Gathered, place, pair| {
                 let (members, homes) = found;
                 match place {
                     0 => members.extend(self.member(&pair)),
@@ -98,7 +101,8 @@ impl<E: Engine> PoolStore<E> {
                         }
                     }
                 }
-            })?;
+            },
+        )?;
         let names: BTreeSet<_> = members.iter().map(|member| &member.name).collect();
         let stage = |home: Home| match names.contains(&home.host) {
             true => home,

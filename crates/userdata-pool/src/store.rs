@@ -70,7 +70,8 @@ impl<E: Engine> PoolStore<E> {
     /// The refusal of a domain whose data belongs elsewhere; it tells whether the pool has
     /// forgotten that host.
     pub(crate) fn elsewhere(&self, subject: &DomainKey, home: Home) -> StoreError {
-        let reading = Txn::read([Span::key(self.keys.host(&home.host))]);
+        let mut reading = Txn::read([Span::key(self.keys.host(&home.host))]);
+        reading.stale = self.options.stale;
         let found = self.engine.txn(&reading, self.options.timeout);
         let gone = found.is_ok_and(|answer| answer.found.first().is_some_and(Vec::is_empty));
         let home = if gone {

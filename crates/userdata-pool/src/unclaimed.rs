@@ -9,7 +9,7 @@ use userdata_core::{DomainKey, Domid, Hypervisor, Userid, Uuid};
 use crate::basis::Basis;
 use crate::commit::Step;
 use crate::engine::Revision;
-use crate::pages::Range;
+use crate::pages::{Purpose, Range};
 use crate::record::{HomeRecord, Turn};
 use crate::store::refused;
 use crate::{Engine, PoolStore};
@@ -126,15 +126,20 @@ impl<E: Engine> PoolStore<E> {
     fn released_to_me(&self) -> Result<Vec<(Uuid, HomeRecord)>, StoreError> {
         let turns = [Range::of(self.keys.turns())];
         let all = (Operation::List, "all domains");
-        self.gather(&turns, all, |found: &mut Vec<_>, _, pair| {
-            // `list` and `pool status` tell of a turn that cannot be read.
-            if let Some((uuid, b"")) = self.keys.parse("turn", &pair.key)
-                && let Ok(turn) = Turn::parse(&pair.value)
-                && self.is_released_here(&turn.home)
-            {
-                found.push((uuid, turn.home));
-            }
-        })
+        self.gather(
+            &turns,
+            Purpose::Decide,
+            all,
+            |found: &mut Vec<_>, _, pair| {
+                // `list` and `pool status` tell of a turn that cannot be read.
+                if let Some((uuid, b"")) = self.keys.parse("turn", &pair.key)
+                    && let Ok(turn) = Turn::parse(&pair.value)
+                    && self.is_released_here(&turn.home)
+                {
+                    found.push((uuid, turn.home));
+                }
+            },
+        )
     }
 }
 

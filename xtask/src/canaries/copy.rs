@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use super::canary::Canary;
 use crate::child;
@@ -30,8 +31,30 @@ impl Copy {
         Ok(Self { root })
     }
 
-    /// Builds the command `simulate` with these bugs in it, and returns its path.
-    pub(crate) fn build(&self, canary: Option<&Canary>) -> Result<PathBuf> {
+    /// Builds the command `simulate` with this bug in it, and returns its path.
+    pub(crate) fn simulate(&self, canary: Option<&Canary>) -> Result<PathBuf> {
+        self.cargo(canary, &["build", "--package", "userdata-simulate"])?;
+        Ok(self.target().join("canary/simulate"))
+    }
+
+    /// Builds the tests of the pool with this bug in it, and returns their path.
+    pub(crate) fn pool_tests(&self, canary: Option<&Canary>) -> Result<PathBuf> {
+        let test = ["test", "--package", "userdata-pool", "--test", "pool"];
+        let only_build = ["--no-run", "--message-format=json-render-diagnostics"];
+        let told = self.cargo(canary, &[&test[..], &only_build].concat())?;
+        let mut messages = told.lines().filter_map(|line| {
+            let message: Value = serde_json::from_str(line).ok()?;
+            Some(PathBuf::from(message.get("executable")?.as_str()?))
+        });
+        messages.next().context("cargo does not name the tests")
+    }
+
+    fn target(&self) -> PathBuf {
+        self.root.with_file_name("target")
+    }
+
+    /// Runs cargo while this bug is planted.
+    fn cargo(&self, canary: Option<&Canary>, args: &[&str]) -> Result<String> {
         let edits = canary.map_or(&[][..], |canary| &canary.edits);
         let mut sound = Vec::new();
         for edit in edits {
@@ -40,25 +63,16 @@ impl Copy {
             sound.push((path.clone(), fs::read(&path)?));
             fs::write(&path, spoilt).with_context(|| format!("writing {}", path.display()))?;
         }
-        let target = self.root.with_file_name("target");
         let mut command = child::command(project::cargo());
-        command.current_dir(&self.root).args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--profile",
-            "canary",
-            "--package",
-            "userdata-simulate",
-        ]);
-        command.env("CARGO_TARGET_DIR", &target);
-        let built = child::run(&mut command, BUILD);
+        command.current_dir(&self.root).args(args);
+        command.args(["--quiet", "--locked", "--profile", "canary"]);
+        command.env("CARGO_TARGET_DIR", self.target());
+        let built = child::output(&mut command, BUILD);
         // Backwards, so that a file with several edits is restored exactly.
         for (path, bytes) in sound.iter().rev() {
             fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
         }
-        built?;
-        Ok(target.join("canary/simulate"))
+        built
     }
 }
 

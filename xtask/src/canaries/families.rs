@@ -40,7 +40,7 @@ pub(super) fn measure(copy: &Copy, canaries: &[Canary], minutes: f64) -> Result<
     let mut rows = Vec::new();
     for canary in canaries {
         let simulate = copy
-            .build(Some(canary))
+            .simulate(Some(canary))
             .with_context(|| canary.name.clone())?;
         let mut families = BTreeMap::new();
         for family in FAMILIES {

@@ -12,7 +12,7 @@ use super::PoolStore;
 use super::giving::readable;
 use crate::basis::{Basis, Metas, Unreadable, meta, metas, parsed, turn};
 use crate::engine::{Pair, Revision, Span, Txn};
-use crate::pages::Range;
+use crate::pages::{Purpose, Range};
 use crate::record::{HomeRecord, Meta, RecordError, Turn};
 use crate::standing::Standing;
 use crate::{Answer, Engine};
@@ -46,14 +46,21 @@ impl<E: Engine> PoolStore<E> {
     fn read_whole(
         &self,
         spans: impl IntoIterator<Item = Span>,
+        purpose: Purpose,
         domain: &DomainKey,
     ) -> Result<Answer, StoreError> {
         let started = self.engine.now();
-        let answer = self.read_spans(spans, self.options.timeout);
+        let answer = self.read_spans(spans, purpose, self.options.timeout);
         answer.map_err(|error| {
             let kind = self.unanswered(error, started);
             StoreError::new(Operation::Read, domain.to_string(), kind)
         })
+    }
+
+    /// The same as `read` for what a caller asks to see.
+    fn look(&self, mut txn: Txn, subject: &[u8]) -> Result<Answer, StoreError> {
+        txn.stale = self.is_stale(Purpose::Show);
+        self.read(&txn, subject)
     }
 
     /// Whether the domain has the values that are stored under its uuid.
@@ -78,7 +85,7 @@ impl<E: Engine> PoolStore<E> {
             keys.meta(uuid, userid),
             keys.data(uuid, userid),
         ];
-        let answer = self.read(&Txn::read(all.map(Span::key)), userid.as_bytes())?;
+        let answer = self.look(Txn::read(all.map(Span::key)), userid.as_bytes())?;
         let one = |place: usize| answer.found.get(place).and_then(|pairs| pairs.first());
         let turn = turn(keys, uuid, one(0))?;
         if !self.has_values(domain, turn.as_ref())? {
@@ -120,35 +127,31 @@ impl<E: Engine> PoolStore<E> {
     ) -> Result<Option<Entry>, StoreError> {
         let (uuid, keys) = (domain.uuid, &self.keys);
         let spans = [keys.turn(uuid), keys.meta(uuid, userid)].map(Span::key);
-        Ok(self.read_metas(domain, spans)?.1.iter().map(entry).next())
+        let answer = self.look(Txn::read(spans), domain.to_string().as_bytes())?;
+        Ok(self.metas_of(domain, &answer)?.iter().map(entry).next())
     }
 
     pub(super) fn read_list(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError> {
-        let (_, metas) = self.read_domain(domain)?;
+        let answer = self.read_whole(self.spans(domain), Purpose::Show, domain)?;
+        let metas = self.metas_of(domain, &answer)?;
         Ok(metas.iter().map(entry).collect())
     }
 
-    fn read_domain(&self, domain: &DomainKey) -> Result<(Revision, Metas), StoreError> {
-        let spans = [
-            Span::key(self.keys.turn(domain.uuid)),
-            self.keys.metas(domain.uuid),
-        ];
-        self.read_metas(domain, spans)
+    /// The turn of a domain, and the records of its values.
+    fn spans(&self, domain: &DomainKey) -> [Span; 2] {
+        let (turn, metas) = (self.keys.turn(domain.uuid), self.keys.metas(domain.uuid));
+        [Span::key(turn), metas]
     }
 
-    fn read_metas(
-        &self,
-        domain: &DomainKey,
-        spans: [Span; 2],
-    ) -> Result<(Revision, Metas), StoreError> {
-        let answer = self.read_whole(spans, domain)?;
+    /// The records of the values that the domain has, of an answer to those spans.
+    fn metas_of(&self, domain: &DomainKey, answer: &Answer) -> Result<Metas, StoreError> {
         let pair = answer.found.first().and_then(|pairs| pairs.first());
         let turn = turn(&self.keys, domain.uuid, pair)?;
         let found = match self.has_values(domain, turn.as_ref())? {
             true => answer.found.get(1).map(|pairs| metas(&self.keys, pairs)),
             false => None,
         };
-        Ok((answer.revision, found.unwrap_or_default()))
+        Ok(found.unwrap_or_default())
     }
 
     pub(super) fn read_snapshot(
@@ -157,7 +160,9 @@ impl<E: Engine> PoolStore<E> {
         which: &dyn Fn(&Userid) -> bool,
         each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let (revision, metas) = self.read_domain(domain)?;
+        // An export precedes a clear, so it is never stale.
+        let answer = self.read_whole(self.spans(domain), Purpose::Decide, domain)?;
+        let (revision, metas) = (answer.revision, self.metas_of(domain, &answer)?);
         for (userid, meta) in metas.into_iter().filter(|(userid, _)| which(userid)) {
             let meta = readable(&meta)?;
             let value = self.value(domain.uuid, &userid, meta, Some(revision))?;
@@ -193,6 +198,7 @@ impl<E: Engine> PoolStore<E> {
         let ranges = [self.keys.turns(), self.keys.all_metas()].map(Range::of);
         let (_, all) = self.gather(
             &ranges,
+            Purpose::Show,
             ALL,
             |(homes, all): &mut (Homes, Vec<_>), place, pair| {
                 if place == 0 {
@@ -228,16 +234,21 @@ impl<E: Engine> PoolStore<E> {
         let is_told = |(_, home): &(Uuid, Option<HomeRecord>)| {
             self.options.any_home || home.as_ref().is_none_or(mine)
         };
-        let gathered = self.gather(&ranges, ALL, |owned: &mut BTreeMap<_, _>, place, pair| {
-            if place == 0 {
-                let home = self.home(&pair).filter(is_told);
-                owned.extend(home.map(|(uuid, home)| (uuid, (home, 0))));
-            } else if let Some((uuid, _)) = self.keys.userid(&pair.key)
-                && let Some((_, records)) = owned.get_mut(&uuid)
-            {
-                *records += 1;
-            }
-        })?;
+        let gathered = self.gather(
+            &ranges,
+            Purpose::Decide,
+            ALL,
+            |owned: &mut BTreeMap<_, _>, place, pair| {
+                if place == 0 {
+                    let home = self.home(&pair).filter(is_told);
+                    owned.extend(home.map(|(uuid, home)| (uuid, (home, 0))));
+                } else if let Some((uuid, _)) = self.keys.userid(&pair.key)
+                    && let Some((_, records)) = owned.get_mut(&uuid)
+                {
+                    *records += 1;
+                }
+            },
+        )?;
         let mut all: Vec<Owned> = gathered
             .into_iter()
             .map(|(uuid, (home, records))| {
@@ -261,7 +272,7 @@ impl<E: Engine> PoolStore<E> {
     /// Reads the records of a domain.
     pub(crate) fn basis(&self, domain: &DomainKey) -> Result<Basis, StoreError> {
         let spans = Basis::spans(&self.keys, &self.me, domain);
-        let answer = self.read_whole(spans, domain)?;
+        let answer = self.read_whole(spans, Purpose::Decide, domain)?;
         Basis::of(&self.keys, &self.me, *domain, &answer.found)
     }
 }

@@ -62,6 +62,8 @@ struct State {
     longest_answer: usize,
     /// What another program overwrites behind the next change that is made.
     overwritten: Option<(Vec<u8>, Vec<u8>)>,
+    /// The last revision that the member which answers stale reads knows; all if `None`.
+    lags_at: Option<Revision>,
 }
 
 /// A cluster. It has revisions, leases and a clock of its own, which waits alone move.
@@ -152,6 +154,12 @@ impl SimEngine {
     /// The quota is full: only removals are taken.
     pub(crate) fn fill(&self) {
         self.state().full = true;
+    }
+
+    /// One member learns of no more changes; the others are a quorum.
+    pub(crate) fn lag(&self) {
+        let mut state = self.state();
+        state.lags_at = Some(state.revision);
     }
 
     /// How many changes were sent.
@@ -366,12 +374,17 @@ impl Engine for SimEngine {
             if txn.at.is_some_and(|at| at < state.oldest) {
                 return Err(EngineError::NoRevision("it was compacted".into()));
             }
-            let answer = state.make(txn);
+            let mut txn = txn.clone();
+            if let (true, Some(known)) = (txn.stale, state.lags_at) {
+                txn.at = Some(txn.at.map_or(known, |at| at.min(known)));
+            }
+            let answer = state.make(&txn);
             for what in state.behind_reads.pop_front().unwrap_or_default() {
                 state.happen(what);
             }
             return Ok(answer);
         }
+        assert!(!txn.stale, "a change is stale: {txn:?}");
         let is_put = |request: &Request| matches!(request, Request::Put { .. });
         let fault = state.fault();
         if fault.is_some() && state.lossy.is_none() {

@@ -1,7 +1,9 @@
 //! Answers that are lost: an outcome is told once, and truly.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use userdata::{Userdata, UserdataErrorKind};
 use userdata_core::store::{Attempt, Durability, Keep, Op, Refused, StoreError, StoreErrorKind};
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Store};
@@ -89,6 +91,36 @@ fn a_store_without_time_is_told_as_unknown_and_settled_truly() {
                 Settled::Unknown
             };
             assert_eq!(a.pool.settle(&domain, attempt).unwrap(), again);
+        }
+    }
+}
+
+#[test]
+fn update_calls_its_closure_once_if_the_outcome_is_unknown() {
+    for fault in [Fault::LostBefore, Fault::Delayed] {
+        for old in [false, true] {
+            let (engine, a, _) = two_hosts();
+            let domain = a.create();
+            if old {
+                a.store(domain, "old").unwrap();
+            }
+            engine.plan([Some(fault)]);
+            let mut calls = 0;
+            let facade = Userdata::new(&a.xen, &a.pool).with_timeout(WAIT);
+            let updated = facade.update(domain, &agent(), |_| {
+                calls += 1;
+                Ok::<_, Infallible>(Some(b"new".to_vec()))
+            });
+            let error = updated.unwrap_err();
+            let error = match error.kind() {
+                UserdataErrorKind::Store(error) => error,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(calls, 1);
+            let settled = a.pool.settle(&domain, attempt(error)).unwrap();
+            assert_eq!(settled, Settled::NotMade);
+            engine.deliver();
+            assert_eq!(a.value(domain).as_deref(), old.then_some("old"));
         }
     }
 }

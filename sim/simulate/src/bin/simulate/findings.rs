@@ -76,8 +76,9 @@ pub(crate) struct Counts {
 /// A guarantee that was broken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Failure {
-    /// The arguments of `simulate replay` that replay it.
+    /// The arguments of `simulate replay` that replay it; empty if a test found it.
     pub(crate) replay: String,
+    /// The guarantee, or the test that failed.
     pub(crate) guarantee: String,
     /// After what.
     pub(crate) after: String,

@@ -26,7 +26,9 @@ impl fmt::Display for Shown<'_> {
             Text(guarantee)
         )?;
         writeln!(f, "<p><b>{}</b></p>", Text(why))?;
-        writeln!(f, "<pre>simulate replay {}</pre>", Text(replay))?;
+        if !replay.is_empty() {
+            writeln!(f, "<pre>simulate replay {}</pre>", Text(replay))?;
+        }
         if let Some(picture) = picture {
             writeln!(f, "<div class=scroll>{}</div>", Lanes(picture))?;
         }
