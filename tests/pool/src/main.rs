@@ -29,6 +29,7 @@ mod holder;
 mod host;
 mod interrupt;
 mod marks;
+mod pages;
 mod ports;
 mod programs;
 mod quota;
