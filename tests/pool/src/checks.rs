@@ -10,7 +10,9 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::programs::Programs;
 use crate::rig::Rig;
-use crate::{command, conformance, damage, death, faults, fence, interrupt, marks, quota, tls};
+use crate::{
+    command, conformance, damage, death, faults, fence, interrupt, marks, pages, quota, tls,
+};
 
 /// A check of one version of etcd. It returns a line about what was seen.
 struct Check {
@@ -55,6 +57,7 @@ const CHECKS: &[Check] = &[
     check("an_export_has_every_value_that_was_acknowledged", marks::destroyed_with_export),
     check("a_forgotten_host_stores_nothing_until_it_joins", death::check),
     check("damaged_records_are_told_and_removed", damage::check),
+    check("reads_of_many_keys_are_of_one_revision", pages::check),
     check("removals_work_on_a_full_quota", quota::check),
     short("certificates_users_and_rights_are_checked", tls::rights),
     check("a_token_that_has_expired_is_renewed", tls::expired_token),

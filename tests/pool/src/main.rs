@@ -31,6 +31,7 @@ mod host;
 mod interrupt;
 mod marks;
 mod on_host;
+mod pages;
 mod ports;
 mod programs;
 mod quota;

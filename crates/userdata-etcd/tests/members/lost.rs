@@ -64,6 +64,7 @@ fn the_answers_of_a_member_are_told_truly() {
     let no_space: Is = |error| matches!(error, EngineError::NoSpace(_));
     let refused: Is = |error| matches!(error, EngineError::NotPermitted(_));
     let failed: Is = |error| matches!(error, EngineError::Failed(_));
+    let no_revision: Is = |error| matches!(error, EngineError::NoRevision(_));
     for (code, text, is, told) in [
         (
             8,
@@ -105,7 +106,7 @@ fn the_answers_of_a_member_are_told_truly() {
         (
             11,
             "etcdserver: mvcc: required revision has been compacted",
-            failed,
+            no_revision,
             "compacted",
         ),
         (5, "etcdserver: requested lease not found", failed, "lease"),

@@ -1,0 +1,153 @@
+//! Reads of more keys than a page has, while `etcdctl` compacts their revision away.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, ensure};
+use userdata_core::store::{StoreError, StoreErrorKind};
+use userdata_core::{Store, Uuid};
+use userdata_etcd::EtcdEngine;
+use userdata_pool::{Answer, Engine, EngineError, Lease, PoolStore, Request, Revision, Span, Txn};
+
+use crate::host::{Host, TIMEOUT, engine, identity, options, uuid};
+use crate::programs::Programs;
+use crate::rig::Rig;
+
+/// More than two pages.
+const MANY: u128 = 2_500;
+
+/// How many keys one transaction copies.
+const COPIES: usize = 100;
+
+/// Removes a key and compacts behind some reads.
+#[derive(Debug)]
+struct Compacting {
+    engine: Arc<EtcdEngine>,
+    programs: Programs,
+    endpoints: String,
+    /// How many more reads are followed by a compaction.
+    left: AtomicUsize,
+}
+
+impl Compacting {
+    fn compact(&self, revision: Revision) -> Result<()> {
+        let key = format!(
+            "/userdata/1/turn/{}",
+            uuid(self.left.load(Ordering::SeqCst) as u128)
+        );
+        self.programs.ctl(&self.endpoints, &["del", &key])?;
+        let newer = (revision + 1).to_string();
+        self.programs.ctl(&self.endpoints, &["compact", &newer])?;
+        Ok(())
+    }
+}
+
+impl Engine for Compacting {
+    fn txn(&self, txn: &Txn, timeout: Duration) -> Result<Answer, EngineError> {
+        let answer = self.engine.txn(txn, timeout)?;
+        let one_less = |left: usize| left.checked_sub(1);
+        let due = self
+            .left
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+        if due.is_ok() {
+            let compacted = self.compact(answer.revision);
+            compacted.map_err(|error| EngineError::Failed(error.into()))?;
+        }
+        Ok(answer)
+    }
+
+    fn grant(&self, ttl: Duration, timeout: Duration) -> Result<Lease, EngineError> {
+        self.engine.grant(ttl, timeout)
+    }
+
+    fn keep_alive(&self, lease: Lease) {
+        self.engine.keep_alive(lease);
+    }
+
+    fn revoke(&self, lease: Lease) {
+        self.engine.revoke(lease);
+    }
+
+    fn now(&self) -> Duration {
+        self.engine.now()
+    }
+
+    fn today(&self) -> SystemTime {
+        self.engine.today()
+    }
+
+    fn number(&self) -> u64 {
+        self.engine.number()
+    }
+}
+
+pub(crate) fn check(rig: &Rig) -> Result<String> {
+    let cluster = rig.cluster()?;
+    let host = Host::joined(&cluster, "a")?;
+    let domain = host.create(uuid(0))?;
+    host.store(domain, "value")?;
+    copy(&*engine(&cluster.endpoints())?)?;
+    let found = scanned(&host.pool)?;
+    ensure!(found.len() == MANY as usize, "{} domains", found.len());
+    let placed = host.pool.roster()?.placed;
+    ensure!(placed.len() == MANY as usize, "{} homes", placed.len());
+
+    let compacting = |times| -> Result<PoolStore<Compacting>> {
+        let engine = Compacting {
+            engine: engine(&cluster.endpoints())?,
+            programs: cluster.programs.clone(),
+            endpoints: cluster.endpoints().join(","),
+            left: AtomicUsize::new(times),
+        };
+        let me = identity(&host.name, &host.xen)?;
+        Ok(PoolStore::new(Arc::new(engine), me, options()))
+    };
+    let found = scanned(&compacting(1)?)?;
+    ensure!(found.len() == MANY as usize - 1, "{} domains", found.len());
+    let error = scanned(&compacting(100)?).err();
+    let error = error.context("a revision was read that is compacted away")?;
+    let gave_up = matches!(error.kind(), StoreErrorKind::GaveUp { .. });
+    ensure!(gave_up, "{error:?}");
+    Ok(format!("{MANY} domains"))
+}
+
+/// Copies the records of the one domain to others.
+fn copy(engine: &EtcdEngine) -> Result<()> {
+    let key = |kind: &str, number, rest: &str| {
+        format!("/userdata/1/{kind}/{}{rest}", uuid(number)).into_bytes()
+    };
+    let records = [("turn", ""), ("meta", "/agent")];
+    let spans = records.map(|(kind, rest)| Span::key(key(kind, 0, rest)));
+    let found = engine.txn(&Txn::read(spans), TIMEOUT)?.found;
+    let values: Vec<Vec<u8>> = found.into_iter().flatten().map(|pair| pair.value).collect();
+    let numbers: Vec<u128> = (1..MANY).collect();
+    for some in numbers.chunks(COPIES / records.len()) {
+        let put = |number: &u128| {
+            let pairs = records.iter().zip(&values);
+            let number = *number;
+            pairs.map(move |((kind, rest), value)| Request::Put {
+                key: key(kind, number, rest),
+                value: value.clone(),
+                lease: None,
+            })
+        };
+        let txn = Txn {
+            requests: some.iter().flat_map(put).collect(),
+            ..Txn::default()
+        };
+        engine.txn(&txn, TIMEOUT)?;
+    }
+    Ok(())
+}
+
+fn scanned<E: Engine + 'static>(pool: &PoolStore<E>) -> Result<BTreeSet<Uuid>, StoreError> {
+    let mut found = BTreeSet::new();
+    pool.scan(&mut |one| {
+        found.insert(one.owner.uuid);
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
