@@ -157,6 +157,11 @@ fn build(profile: &[&str]) -> Command {
         "--locked",
         "--package",
         "userdata-pool-tests",
+        // The rig runs the command, which is built beside it.
+        "--package",
+        "userdata-cli",
+        "--features",
+        "userdata-cli/pool",
     ]);
     command.args(profile);
     command

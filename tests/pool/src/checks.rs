@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::programs::Programs;
 use crate::rig::Rig;
-use crate::{conformance, damage, death, faults, fence, interrupt, marks, quota, tls};
+use crate::{command, conformance, damage, death, faults, fence, interrupt, marks, quota, tls};
 
 /// A check of one version of etcd. It returns a line about what was seen.
 struct Check {
@@ -54,6 +54,8 @@ const CHECKS: &[Check] = &[
     check("a_destroy_under_a_lost_mark_leaves_nothing", marks::destroyed_under_a_lost_mark),
     check("an_export_has_every_value_that_was_acknowledged", marks::destroyed_with_export),
     check("a_forgotten_host_stores_nothing_until_it_joins", death::check),
+    short("the_command_moves_a_domain_with_its_data", command::moves),
+    short("the_command_frees_the_data_of_a_dead_host", command::deaths),
     check("damaged_records_are_told_and_removed", damage::check),
     check("removals_work_on_a_full_quota", quota::check),
     short("certificates_users_and_rights_are_checked", tls::rights),

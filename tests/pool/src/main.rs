@@ -20,6 +20,7 @@ use crate::wrapper::Wrapper;
 mod bench;
 mod checks;
 mod cluster;
+mod command;
 mod conformance;
 mod damage;
 mod death;
