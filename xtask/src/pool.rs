@@ -75,8 +75,6 @@ impl Task {
             match &self {
                 Self::Start { .. } => {}
                 Self::Test { only, short, .. } => {
-                    command.arg("--command");
-                    command.arg(project::target().join("debug/userdata"));
                     command.arg("--out").arg(folder()?);
                     command.args(short.then_some("--short"));
                     command.args(only.iter().flat_map(|name| ["--only", name]));
@@ -160,8 +158,6 @@ pub(crate) fn bench(rounds: u32, out: &Path, source: &Source) -> Result<ExitCode
         let mut command = child::command(project::target().join("release/pool-rig"));
         command.arg("bench").arg("--programs").arg(&programs);
         command.arg("--scratch").arg(scratch.path());
-        command.arg("--command");
-        command.arg(project::target().join("release/userdata"));
         command.arg("--out").arg(out);
         command.args(["--rounds", &rounds.to_string()]);
         kept &= Child::start(&mut command, RUN)?.wait(|| ())?.success();
@@ -197,6 +193,7 @@ fn build(profile: &[&str]) -> Command {
         "--locked",
         "--package",
         "userdata-pool-tests",
+        // The rig runs the command, which is built beside it.
         "--package",
         "userdata-cli",
         "--features",

@@ -21,9 +21,9 @@ use userdata_pool::{Engine, PoolStore, Request, Span, Txn};
 use crate::cluster::Cluster;
 use crate::host::{identity, options, uuid};
 use crate::interrupt;
-use crate::on_host::OnHost;
 use crate::programs::Programs;
 use crate::tls::secured::Secured;
+use command::OnHost;
 use recorder::{Recorder, changes};
 use weight::{Files, Weight};
 
@@ -179,15 +179,8 @@ fn unconditional(txns: &[Txn]) -> Vec<Txn> {
         .collect()
 }
 
-/// Measures all, with this program as the command, and writes the results into a folder. Returns
-/// whether all limits are kept.
-pub(crate) fn run(
-    programs: &Programs,
-    program: &Path,
-    scratch: &Path,
-    out: &Path,
-    rounds: usize,
-) -> Result<bool> {
+/// Measures all, and writes the results into this folder. Returns whether all limits are kept.
+pub(crate) fn run(programs: &Programs, scratch: &Path, out: &Path, rounds: usize) -> Result<bool> {
     let folder = scratch.join(format!("bench-{}", programs.version));
     let cluster = Cluster::start(programs, &folder, &["--quota-backend-bytes=1000000000"])?;
     let mut report = Report {
@@ -200,9 +193,9 @@ pub(crate) fn run(
     let client = secured.authority.client("xen")?;
     let files = Files::new(&secured.authority, &client);
     let (plain, tls) = (folder.join("plain"), folder.join("tls"));
-    let on_host = command::with_value(program, &plain, &cluster, None, ONE_GET)?;
+    let on_host = OnHost::with_value(&plain, &cluster, None, ONE_GET)?;
     one_get(&mut report, &cluster, "", &on_host)?;
-    let on_host = command::with_value(program, &tls, &secured.cluster, Some(&files), ONE_GET)?;
+    let on_host = OnHost::with_value(&tls, &secured.cluster, Some(&files), ONE_GET)?;
     one_get(&mut report, &secured.cluster, " with TLS", &on_host)?;
     drop(secured);
     let (a, b) = (Host::new(&cluster, "a")?, Host::new(&cluster, "b")?);
@@ -257,13 +250,13 @@ fn one_get(report: &mut Report, cluster: &Cluster, tls: &str, host: &OnHost) -> 
     theirs(0)?;
     let theirs_peak = weight::largest_child()?;
     let ours = |_| -> Result<()> {
-        let found = command::get(host)?;
+        let found = host.get()?;
         ensure!(found == ONE_GET, "userdata found {found} bytes");
         Ok(())
     };
     let what = format!("userdata retrieve{tls}, beside etcdctl get");
     report.pair(&what, 1.0, ours, theirs)?;
-    let peak = command::peak_of_get(host)?;
+    let peak = host.peak_of_get()?;
     let what = format!("userdata retrieve{tls}: peak memory, beside half of etcdctl's");
     report.number(&what, peak as f64, theirs_peak as f64 / 2.0);
     Ok(())

@@ -56,12 +56,13 @@ const CHECKS: &[Check] = &[
     check("a_destroy_under_a_lost_mark_leaves_nothing", marks::destroyed_under_a_lost_mark),
     check("an_export_has_every_value_that_was_acknowledged", marks::destroyed_with_export),
     check("a_forgotten_host_stores_nothing_until_it_joins", death::check),
+    short("the_command_moves_a_domain_with_its_data", command::moves),
+    short("the_command_frees_the_data_of_a_dead_host", command::deaths),
     check("damaged_records_are_told_and_removed", damage::check),
     check("reads_of_many_keys_are_of_one_revision", pages::check),
     check("removals_work_on_a_full_quota", quota::check),
     short("certificates_users_and_rights_are_checked", tls::rights),
     check("a_token_that_has_expired_is_renewed", tls::expired_token),
-    short("the_command_sends_and_claims_a_domain", command::a_move),
     short("only_the_home_stores_while_a_domain_moves", fence::check),
 ];
 
@@ -84,7 +85,6 @@ impl Chosen {
 /// Runs the checks, one after another. Returns whether all passed.
 pub(crate) fn run(
     programs: &Programs,
-    command: &Path,
     scratch: &Path,
     out: &Path,
     chosen: &Chosen,
@@ -96,7 +96,6 @@ pub(crate) fn run(
     for check in &checks {
         let rig = Rig {
             programs: programs.clone(),
-            command: command.to_owned(),
             scratch: scratch.join(format!("{}-{}", programs.version, check.name)),
             out: out.to_owned(),
             check: check.name,

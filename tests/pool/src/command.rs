@@ -1,68 +1,125 @@
-//! The command on a real cluster: exit status, words, and what is there afterwards.
+//! The command `userdata` on a real cluster, as a toolstack runs it: its exit status, its words,
+//! and the state that it leaves.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::host::uuid;
-use crate::on_host::OnHost;
-use crate::rig::Rig;
+use crate::programs::userdata;
+use crate::rig::{Rig, pause};
 
-/// Two members of a pool, each a simulated host.
-pub(crate) fn two_hosts(rig: &Rig, endpoints: &[String]) -> Result<(OnHost, OnHost)> {
-    let host = |name| {
-        let host = OnHost::new(&rig.command, &rig.scratch, name, endpoints, "")?;
-        // A young cluster has compacted nothing.
-        host.done(&["pool", "join", "--force"], b"")?;
-        anyhow::Ok(host)
-    };
-    Ok((host("a")?, host("b")?))
+mod moves;
+
+pub(crate) use moves::{deaths, moves};
+
+/// The uuid of the domain `web`.
+const WEB: &str = "5e1f0b00-0000-4000-8000-0000000000b0";
+
+/// How long a process may take to come so far.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A folder with a file of the pool and a simulated hypervisor for each host.
+struct Site {
+    folder: PathBuf,
+    program: PathBuf,
+    /// How many processes were run.
+    runs: usize,
 }
 
-/// The home of a domain's data by `pool status`, as HOST STAGE; `None` if there is no data.
-pub(crate) fn home(host: &OnHost, uuid: userdata_core::Uuid) -> Result<Option<String>> {
-    let status = host.json(&["pool", "status"])?;
-    let domains = status.get("domains").and_then(|all| all.as_array());
-    let uuid = uuid.to_string();
-    let found = domains.context("no domains in the status")?.iter();
-    let mut found =
-        found.filter(|one| one.get("uuid").and_then(|uuid| uuid.as_str()) == Some(&uuid));
-    let Some(one) = found.next() else {
-        return Ok(None);
-    };
-    let home = one.get("home").context("no home")?;
-    let field = |name| {
-        home.get(name)
-            .and_then(|field| field.as_str())
-            .unwrap_or("none")
-    };
-    Ok(Some(format!("{} {}", field("host"), field("stage"))))
-}
+impl Site {
+    /// The hosts `a` and `b` of a pool with these members; neither has joined.
+    fn new(rig: &Rig, endpoints: &[String]) -> Result<Self> {
+        let program = userdata()?;
+        let folder = rig.scratch.join("site");
+        fs::create_dir_all(&folder)?;
+        let site = Self {
+            folder,
+            program,
+            runs: 0,
+        };
+        for host in ["a", "b"] {
+            let text = format!("endpoints = {endpoints:?}\nhost = \"{host}\"\n");
+            site.file(&format!("{host}.toml"), &text)?;
+        }
+        Ok(site)
+    }
 
-/// A domain is sent to another host, which claims it while it runs there.
-pub(crate) fn a_move(rig: &Rig) -> Result<String> {
-    let cluster = rig.cluster()?;
-    let (a, b) = two_hosts(rig, &cluster.endpoints())?;
-    a.create("web", uuid(1))?;
-    a.done(&["store", "web", "agent"], b"of a")?;
-    b.create("web", uuid(1))?;
-    let refused = b.run(&["store", "web", "agent"], b"of b")?;
-    refused.expect(12, "a")?;
-    b.run(&["pool", "claim", "web"], b"")?.expect(12, "")?;
-    let xen = format!("sim:{}", rig.scratch.join("a.json").display());
-    let command = rig.command.display().to_string();
-    let gone = [&*command, "--hypervisor", &xen, "sim", "destroy", "web"];
-    a.done(
-        &[&["pool", "move", "web", "--to", "b", "--"][..], &gone].concat(),
-        b"",
-    )?;
-    ensure!(
-        home(&b, uuid(1))?.as_deref() == Some("a released"),
-        "the source is gone, and its data is not released"
-    );
-    b.run(&["store", "web", "agent"], b"early")?
-        .expect(12, "")?;
-    b.done(&["pool", "claim", "--wait", "10", "web"], b"")?;
-    ensure!(home(&b, uuid(1))?.as_deref() == Some("b settled"));
-    ensure!(b.done(&["retrieve", "web", "agent"], b"")? == b"of a");
-    b.done(&["store", "web", "agent"], b"of b")?;
-    Ok("moved, claimed and stored".to_owned())
+    /// Writes a file into the folder.
+    fn file(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.folder.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// The command on a host. Its words are separated by spaces.
+    fn command(&self, host: &str, words: &str) -> Result<Command> {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]);
+        command.arg(&self.program).args(words.split_whitespace());
+        // The scripts of a move find the command by its name.
+        let mut path = OsString::from(self.program.parent().unwrap_or(Path::new("/")));
+        path.push(":");
+        path.push(env::var_os("PATH").context("no PATH")?);
+        command.env("PATH", path).current_dir(&self.folder);
+        command.env("USERDATA_POOL", format!("{host}.toml"));
+        command.env("USERDATA_HYPERVISOR", format!("sim:{host}.json"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Ok(command)
+    }
+
+    fn output(&mut self, host: &str, words: &str, input: &[u8]) -> Result<Output> {
+        self.runs += 1;
+        let mut child = self.command(host, words)?.stdin(Stdio::piped()).spawn()?;
+        let mut stdin = child.stdin.take().context("no standard input")?;
+        // A command that is refused early does not read it.
+        let _ = stdin.write_all(input);
+        drop(stdin);
+        Ok(child.wait_with_output()?)
+    }
+
+    /// Runs the command with this input. Fails unless it ends with this exit status, and its
+    /// output or its message has this text. Returns its output.
+    fn feed(
+        &mut self,
+        host: &str,
+        words: &str,
+        input: &[u8],
+        status: i32,
+        text: &str,
+    ) -> Result<String> {
+        let done = self.output(host, words, input)?;
+        let out = String::from_utf8_lossy(&done.stdout).into_owned();
+        let message = String::from_utf8_lossy(&done.stderr);
+        ensure!(
+            done.status.code() == Some(status) && (out.contains(text) || message.contains(text)),
+            "'{words}' on {host}: expected {status} and {text:?}, found {}, {out:?}, {message:?}",
+            done.status
+        );
+        Ok(out)
+    }
+
+    /// The same without input.
+    fn tell(&mut self, host: &str, words: &str, status: i32, text: &str) -> Result<String> {
+        self.feed(host, words, b"", status, text)
+    }
+
+    /// Starts the command, and returns when the file `marker` of the folder exists.
+    fn start(&mut self, host: &str, words: &str, marker: &str) -> Result<Child> {
+        self.runs += 1;
+        let mut command = self.command(host, words)?;
+        // What it starts outlives it, and must not hold a pipe of ours open.
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let child = command.stderr(Stdio::null()).spawn()?;
+        let started = Instant::now();
+        while !self.folder.join(marker).exists() {
+            ensure!(started.elapsed() < PATIENCE, "'{words}' made no {marker}");
+            pause(Duration::from_millis(20))?;
+        }
+        Ok(child)
+    }
 }

@@ -30,7 +30,6 @@ mod holder;
 mod host;
 mod interrupt;
 mod marks;
-mod on_host;
 mod pages;
 mod ports;
 mod programs;
@@ -69,9 +68,6 @@ enum Work {
     Test {
         #[command(flatten)]
         places: Places,
-        /// The command `userdata`, built with its feature `pool`
-        #[arg(long)]
-        command: PathBuf,
         /// The folder of what is kept
         #[arg(long)]
         out: PathBuf,
@@ -86,9 +82,6 @@ enum Work {
     Bench {
         #[command(flatten)]
         places: Places,
-        /// The command `userdata`, built with its feature `pool`
-        #[arg(long)]
-        command: PathBuf,
         /// The folder of the results
         #[arg(long)]
         out: PathBuf,
@@ -133,7 +126,6 @@ fn run(work: Work) -> Result<ExitCode> {
         }
         Work::Test {
             places,
-            command,
             out,
             only,
             short,
@@ -141,17 +133,16 @@ fn run(work: Work) -> Result<ExitCode> {
             let programs = Programs::in_folder(&places.programs)?;
             {
                 let chosen = Chosen { only, short };
-                checks::run(&programs, &command, &places.scratch, &out, &chosen)?
+                checks::run(&programs, &places.scratch, &out, &chosen)?
             }
         }
         Work::Bench {
             places,
-            command,
             out,
             rounds,
         } => {
             let programs = Programs::in_folder(&places.programs)?;
-            bench::run(&programs, &command, &places.scratch, &out, rounds)?
+            bench::run(&programs, &places.scratch, &out, rounds)?
         }
         Work::Weigh(work) => {
             bench::weight::weigh(&work)?;

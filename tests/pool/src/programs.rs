@@ -1,5 +1,6 @@
 //! `etcd` and `etcdctl`.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -58,4 +59,15 @@ impl Programs {
         ensure!(told.status.success(), "etcdctl {args:?}: {errors}");
         Ok(String::from_utf8_lossy(&told.stdout).into_owned())
     }
+}
+
+/// The command `userdata`, which is built beside this program.
+pub(crate) fn userdata() -> Result<PathBuf> {
+    let program = env::current_exe()?.with_file_name("userdata");
+    ensure!(
+        program.exists(),
+        "{} was not built with the feature pool",
+        program.display()
+    );
+    Ok(program)
 }

@@ -14,8 +14,6 @@ use crate::programs::Programs;
 #[derive(Debug)]
 pub(crate) struct Rig {
     pub(crate) programs: Programs,
-    /// The command `userdata`.
-    pub(crate) command: PathBuf,
     /// The folder of this check's members.
     pub(crate) scratch: PathBuf,
     /// The folder of what is kept: histories.

@@ -98,6 +98,7 @@ impl Import {
         };
         let host = options.host()?;
         let import = |domain| {
+            options.check_place(&domain)?;
             let userdata = options.userdata(&host)?;
             Ok((domain, userdata.import(domain, values, clash)?))
         };

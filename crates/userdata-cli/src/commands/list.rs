@@ -42,6 +42,7 @@ impl List {
             }
             domain => (domain.as_ref().and_then(DomainArgument::exact), None),
         };
+        named.map_or(Ok(()), |key| options.check_place(&key))?;
         let found = match (options.userdata_to_read(&host, self.reading)?, named) {
             (None, _) => Values::OfAll(Vec::new()),
             (Some(userdata), None) => Values::OfAll(all(&userdata)?),

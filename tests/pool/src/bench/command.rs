@@ -1,8 +1,9 @@
 //! One `userdata retrieve`.
 
 use std::env;
+use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -10,54 +11,78 @@ use anyhow::{Context, Result, ensure};
 use super::weight::{Files, largest_child};
 use crate::cluster::Cluster;
 use crate::host::uuid;
-use crate::on_host::OnHost;
+use crate::programs::userdata;
 
-/// The command that is measured.
-const GET: [&str; 3] = ["retrieve", "web", "agent"];
-
-/// Joins the pool as a host with one domain, and stores a value of this many bytes.
-pub(super) fn with_value(
-    program: &Path,
-    folder: &Path,
-    cluster: &Cluster,
-    files: Option<&Files>,
-    bytes: usize,
-) -> Result<OnHost> {
-    let tls = files.map_or(String::new(), |files| {
-        let [ca, cert, key] = [&files.ca, &files.certificate, &files.key];
-        format!("ca = {ca:?}\ncert = {cert:?}\nkey = {key:?}\n")
-    });
-    let host = OnHost::new(program, folder, "c", &cluster.endpoints(), &tls)?;
-    host.create("web", uuid(7))?;
-    host.done(&["pool", "join", "--force"], b"")?;
-    host.done(&["store", "web", "agent"], &vec![7; bytes])?;
-    Ok(host)
+/// The command on a simulated host with one domain, `web`.
+#[derive(Debug)]
+pub(super) struct OnHost {
+    folder: PathBuf,
+    program: PathBuf,
 }
 
-/// Retrieves the value, and returns its length.
-pub(super) fn get(host: &OnHost) -> Result<usize> {
-    Ok(host.done(&GET, b"")?.len())
+impl OnHost {
+    /// Joins the pool, and stores a value of this many bytes.
+    pub(super) fn with_value(
+        folder: &Path,
+        cluster: &Cluster,
+        files: Option<&Files>,
+        bytes: usize,
+    ) -> Result<Self> {
+        fs::create_dir_all(folder)?;
+        let mut text = format!("endpoints = {:?}\nhost = \"c\"\n", cluster.endpoints());
+        if let Some(files) = files {
+            let [ca, cert, key] = [&files.ca, &files.certificate, &files.key];
+            text.push_str(&format!("ca = {ca:?}\ncert = {cert:?}\nkey = {key:?}\n"));
+        }
+        fs::write(folder.join("c.toml"), text)?;
+        fs::write(folder.join("value"), vec![7; bytes])?;
+        let (folder, program) = (folder.to_owned(), userdata()?);
+        let this = Self { folder, program };
+        let uuid = uuid(7);
+        this.run(&format!("sim create --name web --uuid {uuid}"))?;
+        // A young cluster has compacted nothing.
+        this.run("pool join --force")?;
+        this.run("store web agent value")?;
+        Ok(this)
+    }
+
+    /// Retrieves the value, and returns its length.
+    pub(super) fn get(&self) -> Result<usize> {
+        Ok(self.run("retrieve web agent")?.len())
+    }
+
+    /// The peak of the memory of a process that retrieves the value, in bytes.
+    pub(super) fn peak_of_get(&self) -> Result<usize> {
+        // Of a process whose only child is the command.
+        let mut command = Command::new(env::current_exe()?);
+        command.arg("peak-of").arg(&self.program);
+        let told = output(self.with_words(&mut command, "retrieve web agent"))?;
+        let text = String::from_utf8_lossy(&told);
+        text.trim().parse().context("no peak is told")
+    }
+
+    fn run(&self, words: &str) -> Result<Vec<u8>> {
+        output(self.with_words(&mut Command::new(&self.program), words))
+    }
+
+    fn with_words<'a>(&self, command: &'a mut Command, words: &str) -> &'a mut Command {
+        command.args(["--pool", "c.toml", "--hypervisor", "sim:c.json"]);
+        command.args(words.split(' ')).current_dir(&self.folder)
+    }
 }
 
-/// The peak of the memory of a process that retrieves the value, in bytes.
-pub(super) fn peak_of_get(host: &OnHost) -> Result<usize> {
-    let get = host.command(&GET);
-    // Of a process whose only child is the command.
-    let mut command = Command::new(env::current_exe()?);
-    command.arg("peak-of").arg(get.get_program());
-    let told = command.args(get.get_args()).stdin(Stdio::null()).output()?;
+fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let told = command.stdin(Stdio::null()).output();
+    let told = told.with_context(|| format!("cannot run {command:?}"))?;
     let errors = String::from_utf8_lossy(&told.stderr);
     ensure!(told.status.success(), "{command:?}: {errors}");
-    let text = String::from_utf8_lossy(&told.stdout);
-    text.trim().parse().context("no peak is told")
+    Ok(told.stdout)
 }
 
 /// Runs a command to its end, and prints the peak of its memory in bytes.
 pub(crate) fn print_peak(words: &[String]) -> Result<()> {
     let (program, words) = words.split_first().context("no command")?;
-    let told = Command::new(program).args(words).output()?;
-    let errors = String::from_utf8_lossy(&told.stderr);
-    ensure!(told.status.success(), "{program}: {errors}");
+    output(Command::new(program).args(words))?;
     writeln!(io::stdout(), "{}", largest_child()?)?;
     Ok(())
 }
