@@ -23,6 +23,9 @@ const XEN_TREE: &str = "/run/userdata";
 const XEN_SIGHTINGS: &str = "/run/userdata/sightings.json";
 const XEN_TREE_SIGHTINGS: &str = "/run/userdata/sightings-tree.json";
 
+/// The same of sweeps of a pool.
+const XEN_POOL_SIGHTINGS: &str = "/run/userdata/sightings-pool.json";
+
 /// The name by which a Xen host owns its tree.
 pub(crate) const MACHINE_ID: &str = "/etc/machine-id";
 
@@ -93,14 +96,29 @@ impl Host {
     }
 
     /// The file of the sightings, unless `--state` names another one.
-    pub(crate) fn default_sightings(&self, is_tree: bool) -> PathBuf {
-        match (self, is_tree) {
-            (Self::Xen(_), false) => XEN_SIGHTINGS.into(),
-            (Self::Xen(_), true) => XEN_TREE_SIGHTINGS.into(),
-            (Self::Simulated(file), false) => beside(file, ".sightings"),
-            (Self::Simulated(file), true) => beside(file, ".tree.sightings"),
+    pub(crate) fn default_sightings(&self, swept: Swept) -> PathBuf {
+        let (of_xen, end) = match swept {
+            Swept::Files => (XEN_SIGHTINGS, ".sightings"),
+            Swept::Tree => (XEN_TREE_SIGHTINGS, ".tree.sightings"),
+            Swept::Pool => (XEN_POOL_SIGHTINGS, ".pool.sightings"),
+        };
+        match self {
+            Self::Xen(_) => of_xen.into(),
+            Self::Simulated(file) => beside(file, end),
         }
     }
+}
+
+/// What a sweep is about. Each has sightings of its own: a sweep drops those of domains that it
+/// does not find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Swept {
+    /// libxl's files.
+    Files,
+    /// A tree.
+    Tree,
+    /// A pool of hosts.
+    Pool,
 }
 
 /// The path without links, the same before and after the file is made.

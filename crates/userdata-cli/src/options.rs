@@ -18,7 +18,7 @@ use userdata_fs::{FileStore, OsDirectory};
 
 use crate::domain::DomainArgument;
 use crate::failure::Failure;
-use crate::host::Host;
+use crate::host::{Host, Swept};
 use crate::hypervisor::{HypervisorChoice, default_simulated, is_xen};
 use crate::output::Output;
 #[cfg(feature = "pool")]
@@ -151,6 +151,15 @@ impl Options {
         return self.pool.file.is_some();
         #[cfg(not(feature = "pool"))]
         return false;
+    }
+
+    /// What a sweep with these options is about.
+    pub(crate) fn swept(&self) -> Swept {
+        match (self.is_pool(), self.is_tree()) {
+            (true, _) => Swept::Pool,
+            (false, true) => Swept::Tree,
+            (false, false) => Swept::Files,
+        }
     }
 
     /// The host whose domains decide which files a sweep removes. Refused where they cannot.

@@ -43,7 +43,7 @@ impl Sweep {
             return report.end(SweepTotals::default(), None);
         };
         let path = self.state.clone();
-        let path = path.unwrap_or_else(|| host.default_sightings(options.is_tree()));
+        let path = path.unwrap_or_else(|| host.default_sightings(options.swept()));
         let file = SightingsFile::read(path, output);
         let mut sightings = file.found().clone();
         let swept = userdata.sweep(&self.options(), &mut sightings, |swept| report.tell(swept));
