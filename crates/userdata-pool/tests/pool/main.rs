@@ -8,6 +8,7 @@
 
 mod conformance;
 mod engine;
+mod exporting;
 mod moving;
 mod outcomes;
 mod rig;
