@@ -53,6 +53,7 @@ const CHECKS: &[Check] = &[
     check("a_mark_is_lost_if_the_cluster_stops_for_longer", marks::cluster_stopped),
     check("a_destroy_under_a_lost_mark_leaves_nothing", marks::destroyed_under_a_lost_mark),
     check("an_export_has_every_value_that_was_acknowledged", marks::destroyed_with_export),
+    check("an_export_is_made_again_if_its_mark_was_lost", marks::exported_under_a_lost_mark),
     check("a_forgotten_host_stores_nothing_until_it_joins", death::check),
     check("damaged_records_are_told_and_removed", damage::check),
     check("removals_work_on_a_full_quota", quota::check),
