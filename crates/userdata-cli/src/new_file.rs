@@ -47,14 +47,13 @@ impl NewFile {
     /// Writes the file, syncs it, and gives it its name durably. Only its owner can read it. If
     /// this fails, the file does not exist afterwards.
     pub(crate) fn complete(mut self, write: Write<'_>) -> io::Result<Made> {
-        write(self.temporary.as_file_mut())?;
-        self.temporary.as_file().sync_all()?;
+        write_synced(&mut self.temporary, write)?;
         let persisted = self.temporary.persist_noclobber(&self.path);
         let made = Made {
             file: persisted.map_err(|error| error.error)?,
             path: self.path,
         };
-        match File::open(folder(&made.path)).and_then(|folder| folder.sync_all()) {
+        match sync_folder(&made.path) {
             Ok(()) => Ok(made),
             Err(error) => {
                 made.remove()?;
@@ -71,16 +70,47 @@ impl Made {
 
     /// Removes the file. If another file has the path by now, that one stays, and the call fails.
     pub(crate) fn remove(&self) -> io::Result<()> {
+        match self.is_there()? {
+            true => fs::remove_file(&self.path),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes the file anew, as a whole and durably, so that no reader sees a part of it. If the
+    /// new one cannot be written, or if another file has the path by now, what is there stays.
+    pub(crate) fn replace(&mut self, write: Write<'_>) -> io::Result<()> {
+        let mut temporary = NamedTempFile::new_in(folder(&self.path))?;
+        write_synced(&mut temporary, write)?;
+        self.file = match self.is_there()? {
+            true => temporary.persist(&self.path),
+            false => temporary.persist_noclobber(&self.path),
+        }
+        .map_err(|error| error.error)?;
+        sync_folder(&self.path)
+    }
+
+    /// Whether the path still has this file. If it has another one, that is an error.
+    fn is_there(&self) -> io::Result<bool> {
         let there = match fs::symlink_metadata(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             there => there?,
         };
         let made = self.file.metadata()?;
         if (there.dev(), there.ino()) != (made.dev(), made.ino()) {
             return Err(io::Error::other("it is another file by now"));
         }
-        fs::remove_file(&self.path)
+        Ok(true)
     }
+}
+
+fn write_synced(temporary: &mut NamedTempFile, write: Write<'_>) -> io::Result<()> {
+    write(temporary.as_file_mut())?;
+    temporary.as_file().sync_all()
+}
+
+/// Syncs the folder of a path.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder(path))?.sync_all()
 }
 
 #[cfg(test)]
@@ -131,6 +161,37 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(path("late")).unwrap(), b"first");
         assert_eq!(names(folder.path()), 3);
+    }
+
+    #[test]
+    fn a_made_file_is_replaced_as_a_whole_or_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new");
+        let new = NewFile::at(&path).unwrap();
+        let mut made = new.complete(&|file| file.write_all(b"first")).unwrap();
+        let failed = made.replace(&|file| {
+            file.write_all(b"a part")?;
+            Err(io::Error::other("broken"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        let replaced = made.replace(&|file| {
+            assert_eq!(fs::read(&path).unwrap(), b"first");
+            file.write_all(b"second")
+        });
+        replaced.unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!((mode & 0o7777, names(folder.path())), (0o600, 1));
+
+        fs::remove_file(&path).unwrap();
+        made.replace(&|file| file.write_all(b"third")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"third");
+        fs::write(folder.path().join("another"), "another").unwrap();
+        fs::rename(folder.path().join("another"), &path).unwrap();
+        made.replace(&|file| file.write_all(b"fourth")).unwrap_err();
+        assert_eq!(fs::read(&path).unwrap(), b"another");
+        assert_eq!(names(folder.path()), 1);
     }
 
     #[test]

@@ -263,6 +263,32 @@ pub trait Store: Send + Sync {
 
 /// A domain marked as closing. Dropping it voids the mark and leaves all data as it is.
 pub trait ClosingMark: Send + fmt::Debug {
+    /// Remembers the domain's data as it is now, for [`ClosingMark::is_changed`], and has
+    /// [`ClosingMark::clear`] refuse with [`Refused::Changed`] what would remove newer values.
+    ///
+    /// A store whose mark ends with the process that holds it, and not before, does nothing: no
+    /// value is stored under such a mark.
+    ///
+    /// # Errors
+    ///
+    /// If the data cannot be read. What was remembered before still is.
+    fn remember(&mut self, timeout: Duration) -> Result<(), StoreError> {
+        let _ = timeout;
+        Ok(())
+    }
+
+    /// Whether a value may have been stored for the domain since [`ClosingMark::remember`], because
+    /// the mark was lost. If it was not called, the answer is false, and also if what is stored is
+    /// not this domain's any more.
+    ///
+    /// # Errors
+    ///
+    /// If the data cannot be read.
+    fn is_changed(&self, timeout: Duration) -> Result<bool, StoreError> {
+        let _ = timeout;
+        Ok(false)
+    }
+
     /// To be called when the domain is gone. Asks `admit` at a moment from which on no other
     /// process can change the domain's data, then removes everything that is stored for the domain,
     /// and the mark.

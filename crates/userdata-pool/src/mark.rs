@@ -10,10 +10,11 @@ use userdata_core::store::{
 };
 
 use crate::basis::Basis;
-use crate::engine::{Lease, Request, Txn};
+use crate::engine::{Lease, Request, Revision, Txn};
 use crate::record::MarkRecord;
+use crate::standing::Standing;
 use crate::store::refused;
-use crate::{Engine, EngineError, PoolStore};
+use crate::{Engine, EngineError, Identity, PoolStore};
 
 pub(crate) fn close<E: Engine + 'static>(
     store: &PoolStore<E>,
@@ -33,14 +34,10 @@ pub(crate) fn close<E: Engine + 'static>(
         store: store.clone(),
         domain: *domain,
         lease,
-        number,
+        own: OwnMark { number, seen: None },
     });
     loop {
-        let basis = match store.basis(domain) {
-            Ok(basis) => basis,
-            Err(error) if is_silence(&error) && store.waited(started) < timeout => continue,
-            Err(error) => return Err(error),
-        };
+        let basis = store.basis_within(domain, started, timeout)?;
         basis.check_turn(&store.keys)?;
         if basis
             .mark
@@ -73,9 +70,21 @@ pub(crate) fn close<E: Engine + 'static>(
     Ok(mark)
 }
 
-/// Whether the engine did not answer, so that it may answer later.
-fn is_silence(error: &StoreError) -> bool {
-    matches!(error.kind(), StoreErrorKind::Unreachable { .. })
+/// What a clear knows of the caller's own mark.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnMark {
+    pub(crate) number: u64,
+    /// The turn that the caller has seen, if it wants no newer one to be cleared.
+    pub(crate) seen: Option<Revision>,
+}
+
+impl OwnMark {
+    /// Whether the domain has a turn that the caller has not seen. Without a turn, and with the
+    /// turn of another home, the domain has no value.
+    pub(crate) fn is_outdated(&self, basis: &Basis, me: &Identity) -> bool {
+        let is_newer = self.seen.is_some_and(|seen| seen != basis.turn_revision);
+        is_newer && basis.standing(me) == Standing::Mine
+    }
 }
 
 /// A mark that is in force as long as its lease.
@@ -83,16 +92,21 @@ struct Mark<E: Engine> {
     store: PoolStore<E>,
     domain: DomainKey,
     lease: Lease,
-    number: u64,
+    own: OwnMark,
 }
 
 impl<E: Engine> Mark<E> {
+    fn basis(&self, timeout: Duration) -> Result<Basis, StoreError> {
+        let started = self.store.engine.now();
+        self.store.basis_within(&self.domain, started, timeout)
+    }
+
     fn making(&self, basis: &Basis) -> Txn {
         let (store, uuid) = (&self.store, self.domain.uuid);
         let mark = MarkRecord {
             host: store.me.name.clone(),
             domid: self.domain.domid,
-            number: self.number,
+            number: self.own.number,
         };
         let put = Request::Put {
             key: store.keys.mark(uuid),
@@ -108,6 +122,17 @@ impl<E: Engine> Mark<E> {
 }
 
 impl<E: Engine> ClosingMark for Mark<E> {
+    fn remember(&mut self, timeout: Duration) -> Result<(), StoreError> {
+        let basis = self.basis(timeout)?;
+        self.own.seen = Some(basis.turn_revision);
+        Ok(())
+    }
+
+    fn is_changed(&self, timeout: Duration) -> Result<bool, StoreError> {
+        let basis = self.basis(timeout)?;
+        Ok(self.own.is_outdated(&basis, &self.store.me))
+    }
+
     fn clear(
         self: Box<Self>,
         timeout: Duration,
@@ -119,7 +144,7 @@ impl<E: Engine> ClosingMark for Mark<E> {
             admit(state)?;
             Ok(Keep::Nothing)
         };
-        let (store, own) = (&self.store, Some(self.number));
+        let (store, own) = (&self.store, Some(self.own));
         store.clear_one(&self.domain, own, timeout, durability, &mut ask)
     }
 

@@ -21,6 +21,7 @@ use crate::commit::{Next, Plan, Step};
 use crate::effect::Effect;
 use crate::engine::{Request, Span, Txn};
 use crate::keys::Keys;
+use crate::mark::OwnMark;
 use crate::record::HomeRecord;
 use crate::standing::Standing;
 use crate::{Engine, Identity, PoolOptions, mark};
@@ -115,13 +116,14 @@ impl<E: Engine> PoolStore<E> {
         check_doubles(ops)
     }
 
-    /// Asks for admission; `own` is the number of the caller's own mark.
+    /// Asks for admission, under the caller's own mark if it has one.
     fn ask(
         &self,
         basis: &Basis,
-        own: Option<u64>,
+        own: Option<OwnMark>,
         admit: &mut dyn FnMut(&State) -> Result<(), Refused>,
     ) -> Result<(), StoreError> {
+        let own = own.map(|own| own.number);
         let displaces = match basis.standing(&self.me) {
             Standing::OtherLife { living } => living,
             _ => None,
@@ -275,7 +277,7 @@ impl<E: Engine> PoolStore<E> {
     pub(crate) fn clear_one(
         &self,
         domain: &DomainKey,
-        own: Option<u64>,
+        own: Option<OwnMark>,
         timeout: Duration,
         durability: Durability,
         admit: &mut dyn FnMut(&State) -> Result<Keep, Refused>,
@@ -287,9 +289,13 @@ impl<E: Engine> PoolStore<E> {
                 keep = admit(state)?;
                 Ok(())
             })?;
+            if own.is_some_and(|own| own.is_outdated(basis, &self.me)) {
+                return Err(refused(domain, Refused::Changed));
+            }
             let mut step = self.work_out_clear(basis, keep, durability)?;
-            if let (Step::Commit(plan), Some(_)) = (&mut step, own)
-                && basis.mark.as_ref().map(|mark| mark.number) == own
+            let mark = basis.mark.as_ref().map(|mark| mark.number);
+            if let (Step::Commit(plan), Some(own)) = (&mut step, own)
+                && mark == Some(own.number)
             {
                 let span = Span::key(self.keys.mark(domain.uuid));
                 plan.writes.push(Request::Delete { span });

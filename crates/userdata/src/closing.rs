@@ -7,6 +7,7 @@ use userdata_core::{DomainKey, Hypervisor, Life, Source, Store};
 
 use crate::destroy::VERB;
 use crate::protocol::{admit_clear_of_gone, find, life_of};
+use crate::waiting::TimeLeft;
 use crate::{DestroyError, Destroyed, Target, Userdata, UserdataError, UserdataErrorKind};
 
 /// A domain whose destruction has begun with [`Userdata::begin_destroy`] and ends with
@@ -115,10 +116,24 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         closing: Closing,
         returned: Result<R, E>,
     ) -> Result<Destroyed<R>, DestroyError> {
+        self.end_destroy_after(closing, returned, |_, _| Ok(()))
+    }
+
+    /// The same. If the domain is gone, `before_clear` gets the mark and the time that is left. If
+    /// it fails, the data stays.
+    pub(crate) fn end_destroy_after<R, E: Into<Source>>(
+        &self,
+        closing: Closing,
+        returned: Result<R, E>,
+        before_clear: impl FnOnce(
+            &mut dyn ClosingMark,
+            &TimeLeft<'_, S>,
+        ) -> Result<(), UserdataErrorKind>,
+    ) -> Result<Destroyed<R>, DestroyError> {
         let Closing {
             target,
             domain: key,
-            mark,
+            mut mark,
             mut problems,
         } = closing;
         let failed = |kind| UserdataError::of(VERB, None, target, kind);
@@ -134,7 +149,10 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
             }
             // A domain that is dying never comes back.
             Ok(_) => {
-                let cleared = self.clear_closed(&key, mark, time_left.get());
+                let before = mark
+                    .as_mut()
+                    .map_or(Ok(()), |mark| before_clear(&mut **mark, &time_left));
+                let cleared = before.and_then(|()| self.clear_closed(&key, mark, time_left.get()));
                 let cleared = cleared.map_err(|kind| problems.push(failed(kind))).ok();
                 match returned {
                     Ok(value) => Ok(Destroyed {

@@ -1,13 +1,17 @@
 //! Destroying a domain together with its data.
 
 use thiserror::Error;
-use userdata_core::store::Cleared;
+use userdata_core::store::{Cleared, ClosingMark};
 use userdata_core::{DomainKey, Hypervisor, Source, Store};
 
 use crate::follow::{Exported, Limits, Selection};
-use crate::{Closing, Target, Userdata, UserdataError};
+use crate::waiting::TimeLeft;
+use crate::{Closing, Target, Userdata, UserdataError, UserdataErrorKind};
 
 pub(crate) const VERB: &str = "destroy the userdata of";
+
+/// How often [`Userdata::destroy_with_export`] exports again if values were stored meanwhile.
+const EXPORTS_AGAIN: u32 = 3;
 
 /// A domain that was destroyed.
 #[derive(Debug)]
@@ -126,6 +130,12 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// `destroy` runs, `export` gets all values that go along, as they are from then on. When it
     /// has put them into safety, `destroy` runs. No store comes in between, so that none is lost.
     ///
+    /// In a pool of hosts the mark may be lost while `destroy` runs, so that a store comes in
+    /// between. Then `export` is called again once the domain is gone, with all values that go
+    /// along, at most three times. What it gets replaces what it got before. The data is removed
+    /// only if no store came after the last export. Otherwise it stays, and `problems` has
+    /// [`UserdataErrorKind::ExportOutdated`].
+    ///
     /// The caller removes what `export` wrote if the domain lives on, which the kinds
     /// [`DestroyError::Failed`] and [`DestroyError::StillAlive`] say.
     ///
@@ -168,7 +178,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         target: impl Into<Target>,
         which: &Selection,
         limits: &Limits,
-        export: impl FnOnce(Exported) -> Result<(), X>,
+        mut export: impl FnMut(Exported) -> Result<(), X>,
         destroy: impl FnOnce(&DomainKey) -> Result<R, E>,
     ) -> Result<Destroyed<R>, DestroyError> {
         let target = target.into();
@@ -177,23 +187,37 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         let time_left = self.time_left();
         let (key, mark) = self.find_and_mark(target).map_err(not_started)?;
         // Without the mark, a store could come between the export and the end of the domain.
-        let mark = mark.map_err(|error| not_started(error.into()))?;
-        let exported = self
-            .values_to_follow(&key, which, limits, time_left.get())
+        let mut mark = mark.map_err(|error| not_started(error.into()))?;
+        let snapshot = |mark: &mut dyn ClosingMark, time_left: &TimeLeft<'_, S>| {
+            // What is stored after this is seen as a change, at the latest by the clear.
+            mark.remember(time_left.get())?;
+            self.values_to_follow(&key, which, limits, time_left.get())
+        };
+        let exported = snapshot(&mut *mark, &time_left)
             .map_err(not_started)
             .and_then(|exported| {
                 export(exported).map_err(|error| DestroyError::NotExported(error.into()))
             });
-        match exported {
-            Ok(()) => {
-                let returned = destroy(&key);
-                self.end_destroy(Closing::new(target, key, Some(mark)), returned)
-            }
-            Err(error) => {
-                // A mark that can't be removed is void as soon as it is dropped.
-                let _ = mark.reopen(time_left.get());
-                Err(error)
-            }
+        if let Err(error) = exported {
+            // A mark that can't be removed is void as soon as it is dropped.
+            let _ = mark.reopen(time_left.get());
+            return Err(error);
         }
+        let returned = destroy(&key);
+        let closing = Closing::new(target, key, Some(mark));
+        self.end_destroy_after(closing, returned, |mark, time_left| {
+            for _ in 0..EXPORTS_AGAIN {
+                if !mark.is_changed(time_left.get())? {
+                    break;
+                }
+                snapshot(mark, time_left)
+                    .map_err(|kind| Source::from(failed(kind)))
+                    .and_then(|exported| export(exported).map_err(Into::into))
+                    .map_err(|error| UserdataErrorKind::ExportOutdated {
+                        source: Some(error),
+                    })?;
+            }
+            Ok(())
+        })
     }
 }

@@ -138,6 +138,14 @@ pub enum UserdataErrorKind {
     /// domid and uuid exists again. Its data is as it was.
     #[error("the domain exists again, so its data stays")]
     ExistsAgain,
+    /// The domain is destroyed, and its data stays: values were stored after the export, because
+    /// the closing mark was lost, and the last export does not have them.
+    /// [`Userdata::export`](crate::Userdata::export) of the domain's key still gets them.
+    #[error("values were stored after they were exported, so the domain's data stays")]
+    ExportOutdated {
+        /// Why they were not exported again; `None` if each new export was outdated, too.
+        source: Option<Source>,
+    },
     /// The layout of the file names keeps data by uuid alone. Another living domain has this uuid,
     /// so that its data would be removed as well.
     #[error(
@@ -206,6 +214,7 @@ impl From<Refused> for UserdataErrorKind {
         match refused {
             Refused::BeingDestroyed => Self::BeingDestroyed,
             Refused::ExistsAgain => Self::ExistsAgain,
+            Refused::Changed => Self::ExportOutdated { source: None },
             Refused::UuidShared { other } => Self::UuidShared { other },
             Refused::Unknown(error) => Self::Hypervisor(error),
             Refused::Elsewhere(_)

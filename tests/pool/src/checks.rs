@@ -55,6 +55,7 @@ const CHECKS: &[Check] = &[
     check("a_mark_is_lost_if_the_cluster_stops_for_longer", marks::cluster_stopped),
     check("a_destroy_under_a_lost_mark_leaves_nothing", marks::destroyed_under_a_lost_mark),
     check("an_export_has_every_value_that_was_acknowledged", marks::destroyed_with_export),
+    check("an_export_is_made_again_if_its_mark_was_lost", marks::exported_under_a_lost_mark),
     check("a_forgotten_host_stores_nothing_until_it_joins", death::check),
     short("the_command_moves_a_domain_with_its_data", command::moves),
     short("the_command_frees_the_data_of_a_dead_host", command::deaths),

@@ -85,14 +85,8 @@ pub(crate) fn destroyed_under_a_lost_mark(rig: &Rig) -> Result<String> {
     let mut short = options();
     short.lease = LEASE;
     let toolstack = Host::of(&cluster.endpoints(), "a", host.xen.clone(), short)?;
-    let mut meanwhile = 0;
     let destroyed = toolstack.facade.destroy(domain, |key| -> Result<()> {
-        stop_all(&mut cluster, LEASE + Duration::from_secs(3))?;
-        let started = Instant::now();
-        while meanwhile == 0 {
-            ensure!(started.elapsed() < LIMIT, "no store is admitted");
-            meanwhile += usize::from(host.store(*key, "meanwhile").is_ok());
-        }
+        meanwhile(&mut cluster, &host, *key)?;
         Ok(host.xen.destroy(key.domid)?)
     });
     let destroyed = destroyed.map_err(|error| anyhow::anyhow!("{error:?}"))?;
@@ -100,6 +94,41 @@ pub(crate) fn destroyed_under_a_lost_mark(rig: &Rig) -> Result<String> {
     let left = of_the_domain(&cluster)?;
     ensure!(left.is_empty(), "left behind: {left:?}");
     Ok(format!("removed: {cleared:?}, left: none"))
+}
+
+/// A destroy with an export whose mark is lost, so that a store comes after the first export.
+pub(crate) fn exported_under_a_lost_mark(rig: &Rig) -> Result<String> {
+    let mut cluster = rig.cluster()?;
+    let host = Host::joined(&cluster, "a")?;
+    let domain = host.create(uuid(1))?;
+    host.store(domain, "before")?;
+    let mut short = options();
+    short.lease = LEASE;
+    let toolstack = Host::of(&cluster.endpoints(), "a", host.xen.clone(), short)?;
+    let mut exports = Vec::new();
+    let export = |exported: Exported| -> Result<()> {
+        exports.push(texts(exported));
+        Ok(())
+    };
+    let (which, limits) = (Selection::new(), Limits::default());
+    let facade = &toolstack.facade;
+    let destroyed = facade.destroy_with_export(domain, &which, &limits, export, |key| {
+        meanwhile(&mut cluster, &host, *key)?;
+        anyhow::Ok(host.xen.destroy(key.domid)?)
+    });
+    let destroyed = destroyed.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    ensure!(
+        destroyed.problems.is_empty(),
+        "problems: {:?}",
+        destroyed.problems
+    );
+    ensure!(
+        exports == [["before"], ["meanwhile"]],
+        "exported: {exports:?}"
+    );
+    let left = of_the_domain(&cluster)?;
+    ensure!(left.is_empty(), "left behind: {left:?}");
+    Ok("exported twice, left: none".to_owned())
 }
 
 /// A destroy that exports while another client stores.
@@ -138,11 +167,7 @@ pub(crate) fn destroyed_with_export(rig: &Rig) -> Result<String> {
     let Ok((last, refused)) = last else {
         bail!("the client that stores panicked");
     };
-    let values = saved.map(|saved| saved.values).unwrap_or_default();
-    let values: Vec<String> = values
-        .into_iter()
-        .map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        .collect();
+    let values = saved.map(texts).unwrap_or_default();
     ensure!(
         values == [last.to_string()],
         "{values:?} was exported, and {last} was acknowledged; then {refused}"
@@ -205,6 +230,23 @@ fn stop_all(cluster: &mut Cluster, time: Duration) -> Result<()> {
         cluster.go_on(member)?;
     }
     cluster.wait_until_all_answer()
+}
+
+/// Stops the whole cluster until the mark is lost, and stores once it is.
+fn meanwhile(cluster: &mut Cluster, host: &Host, domain: DomainKey) -> Result<()> {
+    stop_all(cluster, LEASE + Duration::from_secs(3))?;
+    let started = Instant::now();
+    while host.store(domain, "meanwhile").is_err() {
+        ensure!(started.elapsed() < LIMIT, "no store is admitted");
+    }
+    Ok(())
+}
+
+fn texts(exported: Exported) -> Vec<String> {
+    let values = exported.values.into_iter();
+    values
+        .map(|(_, value)| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .collect()
 }
 
 /// The keys of the domain but the grave.

@@ -8,7 +8,9 @@ use std::process::{Command, ExitStatus, Stdio};
 use thiserror::Error;
 use userdata::follow::{Exported, Limits};
 use userdata::store::{Cleared, StoreErrorKind};
-use userdata::{DestroyError, Destroyed, DomainKey, Source, UserdataError, UserdataErrorKind};
+use userdata::{
+    DestroyError, Destroyed, DomainKey, Source, UserdataError, UserdataErrorKind, Userid, Value,
+};
 use userdata_archive::Archive;
 
 use super::archive::{archive, contents, write};
@@ -43,14 +45,19 @@ impl Destroy {
         let domain = options.key(&domain, &host)?;
         let userdata = options.userdata(&host)?;
         let destroy = |_: &DomainKey| execute(command, output);
-        let mut export = None;
+        let mut export: Option<Export> = None;
         let mut inner = |file: Option<NewFile>| match file {
             None => userdata.destroy(domain, destroy),
             Some(file) => {
                 let limits = userdata_archive::Limits::new(options.max_size());
+                let mut file = Some(file);
                 let take_along = |exported: Exported| -> Result<(), Failure> {
-                    let archive = archive(domain, &host, exported.values)?;
-                    export = Some(Export::write(archive, file, &limits)?);
+                    if let Some(file) = file.take() {
+                        let archive = archive(domain, &host, exported.values)?;
+                        export = Some(Export::write(archive, file, &limits)?);
+                    } else if let Some(export) = &mut export {
+                        export.replace(exported.values, &limits)?;
+                    }
                     Ok(())
                 };
                 let limits = Limits::default();
@@ -197,6 +204,7 @@ fn destroyed_with(
     let (cleared, problems) = (destroyed.cleared.as_ref(), &destroyed.problems);
     show(cleared, problems, None, export, domain, output)?;
     note(problems, output);
+    note_outdated(problems, export, domain, output);
     if let Some(first) = problems.first() {
         output.note("the domain is destroyed all the same");
         // Only the closing mark needs space. The values were removed without it.
@@ -227,7 +235,9 @@ fn destroyed_despite(
         report(cleared, output);
     }
     note(problems, output);
-    keep(export, output);
+    if !note_outdated(problems, export, domain, output) {
+        keep(export, output);
+    }
     show(
         cleared,
         problems,
@@ -288,9 +298,46 @@ impl Export {
         made.map(|made| Self { archive, made }).map_err(failed)
     }
 
+    /// Writes the archive anew, with values that were stored meanwhile. The domain is gone, so its
+    /// name is that of the first archive.
+    fn replace(
+        &mut self,
+        values: Vec<(Userid, Value)>,
+        limits: &userdata_archive::Limits,
+    ) -> Result<(), Failure> {
+        let domain = self.archive.domain();
+        let name = self.archive.name().map(str::to_owned);
+        let archive = Archive::new(domain, name, values)
+            .map_err(|source| Failure::Contents { domain, source })?;
+        let failed = Failure::io(format!("write {} again", self.file()));
+        let replaced = self.made.replace(&|file| write(&archive, file, limits));
+        replaced.map_err(failed)?;
+        self.archive = archive;
+        Ok(())
+    }
+
     fn file(&self) -> String {
         self.made.path().display().to_string()
     }
+}
+
+/// Tells if the archive does not have all values, and how to get the rest.
+fn note_outdated(
+    problems: &[UserdataError],
+    export: Option<&Export>,
+    domain: DomainKey,
+    output: Output,
+) -> bool {
+    let is_outdated =
+        |error: &UserdataError| matches!(error.kind(), UserdataErrorKind::ExportOutdated { .. });
+    let Some(export) = export.filter(|_| problems.iter().any(is_outdated)) else {
+        return false;
+    };
+    let file = export.file();
+    output.note(format_args!(
+        "{file} is older than the data: `userdata export {domain}` still gets all of it"
+    ));
+    true
 }
 
 /// Removes the archive, because the domain lives and has its values.
@@ -310,7 +357,7 @@ fn keep(export: Option<&Export>, output: Output) {
     if let Some(export) = export {
         let file = export.file();
         output.note(format_args!(
-            "{file} stays: it has the values as they were before the command ran"
+            "{file} stays: it has the values as they were when they were exported"
         ));
     }
 }

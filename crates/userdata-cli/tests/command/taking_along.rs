@@ -162,7 +162,8 @@ fn the_file_of_a_gone_domain_stays_whatever_the_command_returns() {
             let ran = script(&sandbox, &format!("$0 sim destroy web {phase}; {end}"));
             let failed = end != "exit 0";
             assert_eq!(ran.status, i32::from(failed), "{ran:?}");
-            let told = "userdata: out stays: it has the values as they were before the command ran";
+            let told =
+                "userdata: out stays: it has the values as they were when they were exported";
             assert_eq!(
                 ran.stderr.ends_with(&format!("{told}\n")),
                 failed,

@@ -20,6 +20,10 @@ pub enum Refused {
     /// uuid exists again.
     #[error("the domain exists again, so its data stays")]
     ExistsAgain,
+    /// The domain is gone, and its closing mark was lost before that: a value may have been stored
+    /// after the data was last looked at.
+    #[error("the data was changed after it was last looked at, so it stays")]
+    Changed,
     /// The store keeps data by uuid alone, and another living domain has this uuid.
     #[error(
         "domain {other} has the same uuid, and this store keeps the data of both under that uuid"

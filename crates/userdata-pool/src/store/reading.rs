@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use thiserror::Error;
 use userdata_core::file_name::{Kind, Owner};
@@ -274,6 +275,25 @@ impl<E: Engine> PoolStore<E> {
         let spans = Basis::spans(&self.keys, &self.me, domain);
         let answer = self.read_whole(spans, Purpose::Decide, domain)?;
         Basis::of(&self.keys, &self.me, *domain, &answer.found)
+    }
+
+    /// The same, for a call that began then: it asks until the engine answers, or the timeout.
+    pub(crate) fn basis_within(
+        &self,
+        domain: &DomainKey,
+        started: Duration,
+        timeout: Duration,
+    ) -> Result<Basis, StoreError> {
+        loop {
+            let basis = self.basis(domain);
+            let unanswered = basis
+                .as_ref()
+                .err()
+                .is_some_and(|error| matches!(error.kind(), StoreErrorKind::Unreachable { .. }));
+            if !unanswered || self.waited(started) >= timeout {
+                return basis;
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 mod conformance;
 mod damage;
 mod engine;
+mod exporting;
 mod lagging;
 mod moving;
 mod outcomes;

@@ -1,0 +1,205 @@
+//! A destroy with an export: no acknowledged value is lost, even if the closing mark is.
+
+use userdata::follow::{Exported, Limits, Selection};
+use userdata::{DestroyError, Destroyed, Source, UserdataErrorKind};
+use userdata_core::store::{Durability, Keep};
+use userdata_core::{DomainKey, Store};
+
+use crate::engine::SimEngine;
+use crate::rig::{Host, PATIENT, agent, two_hosts};
+
+/// The values that each export got, in order.
+type Exports = Vec<Vec<String>>;
+
+fn values(exported: &Exported) -> Vec<String> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let values = exported.values.iter();
+    values.map(|(_, value)| text(value.as_bytes())).collect()
+}
+
+/// Destroys the domain. `each` runs in each export, with the number of exports before it.
+fn destroy(
+    host: &Host,
+    domain: DomainKey,
+    mut each: impl FnMut(usize) -> Result<(), Source>,
+    before: impl FnOnce(),
+) -> (Exports, Result<Destroyed<()>, DestroyError>) {
+    let mut exports = Exports::new();
+    let export = |exported: Exported| {
+        each(exports.len())?;
+        exports.push(values(&exported));
+        Ok::<(), Source>(())
+    };
+    let (which, limits) = (Selection::new(), Limits::default());
+    let facade = &host.facade;
+    let destroyed = facade.destroy_with_export(domain, &which, &limits, export, |key| {
+        before();
+        host.xen.destroy(key.domid)
+    });
+    (exports, destroyed)
+}
+
+/// A store that is admitted although the domain is gone by now: one that was asked before.
+fn store_late(host: &Host, domain: DomainKey, value: &str) {
+    let userid = agent();
+    let put = [userdata_core::store::Op::Put {
+        userid: &userid,
+        data: userdata_core::value::NonEmpty::new(value.as_bytes()).unwrap(),
+        expect: userdata_core::store::Expect::Any,
+        durability: Durability::Full,
+    }];
+    let changed = host.pool.change(&domain, PATIENT, &mut |_| Ok(()), &put);
+    changed.unwrap();
+}
+
+fn has_data(engine: &SimEngine) -> bool {
+    engine.keys().iter().any(|key| key.contains("/data/"))
+}
+
+/// The one problem, and whether an export failed.
+#[track_caller]
+fn assert_outdated(destroyed: &Destroyed<()>, export_failed: bool) {
+    assert!(destroyed.cleared.is_none());
+    let kinds: Vec<_> = destroyed
+        .problems
+        .iter()
+        .map(|error| error.kind())
+        .collect();
+    assert!(
+        matches!(kinds[..], [UserdataErrorKind::ExportOutdated { source }]
+            if source.is_some() == export_failed),
+        "{kinds:?}"
+    );
+}
+
+#[test]
+fn a_value_that_is_stored_under_a_lost_mark_is_exported() {
+    for first in [None, Some("old")] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        if let Some(value) = first {
+            a.store(domain, value).unwrap();
+        }
+        let (exports, destroyed) = destroy(
+            &a,
+            domain,
+            |_| Ok(()),
+            || {
+                assert!(a.store(domain, "refused").is_err());
+                engine.lose_leases();
+                a.store(domain, "new").unwrap();
+            },
+        );
+        let first = first.map(str::to_owned).into_iter().collect();
+        assert_eq!(exports, [first, vec!["new".to_owned()]]);
+        let destroyed = destroyed.unwrap();
+        assert!(destroyed.problems.is_empty(), "{:?}", destroyed.problems);
+        assert_eq!(destroyed.cleared.unwrap().removed.len(), 1);
+        assert!(!has_data(&engine));
+    }
+}
+
+#[test]
+fn a_domain_is_exported_once_if_nothing_is_stored_meanwhile() {
+    for loses in [false, true] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        a.store(domain, "old").unwrap();
+        let (exports, destroyed) = destroy(
+            &a,
+            domain,
+            |_| Ok(()),
+            || {
+                if loses {
+                    engine.lose_leases();
+                }
+            },
+        );
+        assert_eq!(exports, [["old"]]);
+        assert!(destroyed.unwrap().problems.is_empty());
+        assert!(!has_data(&engine));
+    }
+}
+
+#[test]
+fn data_that_is_newer_than_every_export_stays() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "old").unwrap();
+    let each = |exports: usize| {
+        if exports > 0 {
+            store_late(&a, domain, &exports.to_string());
+        }
+        Ok(())
+    };
+    let (exports, destroyed) = destroy(&a, domain, each, || {
+        engine.lose_leases();
+        a.store(domain, "new").unwrap();
+    });
+    assert_eq!(exports, [["old"], ["new"], ["1"], ["2"]]);
+    assert_outdated(&destroyed.unwrap(), false);
+    let (which, limits) = (Selection::new(), Limits::default());
+    let exported = a.facade.export(domain, &which, &limits).unwrap();
+    assert_eq!(values(&exported), ["3"]);
+}
+
+#[test]
+fn data_stays_if_it_cannot_be_exported_again() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "old").unwrap();
+    let each = |exports: usize| match exports {
+        0 => Ok(()),
+        _ => Err("the disk is full".into()),
+    };
+    let (exports, destroyed) = destroy(&a, domain, each, || {
+        engine.lose_leases();
+        a.store(domain, "new").unwrap();
+    });
+    assert_eq!(exports, [["old"]]);
+    assert_outdated(&destroyed.unwrap(), true);
+    assert!(has_data(&engine));
+    a.facade.clear(domain, Keep::Nothing).unwrap();
+    assert!(!has_data(&engine));
+}
+
+#[test]
+fn values_that_a_sweep_removed_are_not_exported_over_the_old_ones() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "old").unwrap();
+    let (exports, destroyed) = destroy(
+        &a,
+        domain,
+        |_| Ok(()),
+        || {
+            engine.lose_leases();
+            a.facade.clear(domain, Keep::Nothing).unwrap();
+        },
+    );
+    assert_eq!(exports, [["old"]]);
+    assert!(destroyed.unwrap().problems.is_empty());
+}
+
+#[test]
+fn a_domain_that_lives_on_is_exported_once() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "old").unwrap();
+    let mut exports = 0;
+    let (which, limits) = (Selection::new(), Limits::default());
+    let export = |_| -> Result<(), Source> {
+        exports += 1;
+        Ok(())
+    };
+    let failed = a
+        .facade
+        .destroy_with_export(domain, &which, &limits, export, |_| {
+            engine.lose_leases();
+            a.store(domain, "new").unwrap();
+            Err::<(), Source>("no".into())
+        });
+    assert!(matches!(failed, Err(DestroyError::Failed { .. })));
+    assert_eq!(exports, 1);
+    assert_eq!(a.value(domain).as_deref(), Some("new"));
+}
