@@ -14,8 +14,10 @@ use anyhow::{Context, Result, ensure};
 use crate::programs::userdata;
 use crate::rig::{Rig, pause};
 
+mod bad_input;
 mod moves;
 
+pub(crate) use bad_input::check as bad_input;
 pub(crate) use moves::{deaths, moves};
 
 /// The uuid of the domain `web`.
