@@ -162,6 +162,10 @@ impl SimEngine {
         state.lags_at = Some(state.revision);
     }
 
+    pub(crate) fn revision(&self) -> Revision {
+        self.state().revision
+    }
+
     /// How many changes were sent.
     pub(crate) fn changes(&self) -> u64 {
         self.state().changes

@@ -1,0 +1,110 @@
+//! The bounds within which every history is walked.
+
+use super::{Left, walk};
+
+const NONE: Left = Left {
+    guests: 0,
+    stores: 2,
+    moves: 0,
+    crashes: 0,
+    late: 0,
+    clones: 0,
+    local_moves: 0,
+    forgets: 0,
+};
+
+#[track_caller]
+fn assert_sound(left: Left) {
+    let worlds = walk(left);
+    assert!(worlds > 1000, "{worlds}");
+}
+
+#[test]
+fn every_history_with_a_move_and_late_commits_is_sound() {
+    let (guests, moves, late) = (2, 1, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        late,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_move_and_a_crash_is_sound() {
+    let (guests, moves, crashes) = (2, 1, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        crashes,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_move_and_two_commits_on_their_way_is_sound() {
+    let (guests, moves, late) = (1, 1, 2);
+    assert_sound(Left {
+        guests,
+        moves,
+        late,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_clone_of_the_same_uuid_is_sound() {
+    let (guests, clones, moves, late) = (1, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        clones,
+        moves,
+        late,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_move_to_the_own_host_and_a_crash_is_sound() {
+    let (guests, local_moves, crashes) = (2, 1, 1);
+    assert_sound(Left {
+        guests,
+        local_moves,
+        crashes,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_move_and_a_forgotten_host_is_sound() {
+    let (guests, moves, forgets) = (2, 1, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        forgets,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_clone_a_forgotten_host_and_late_commits_is_sound() {
+    let (guests, clones, forgets, late) = (1, 1, 1, 2);
+    assert_sound(Left {
+        guests,
+        clones,
+        forgets,
+        late,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_two_moves_and_a_crash_is_sound() {
+    let (guests, moves, crashes) = (1, 2, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        crashes,
+        ..NONE
+    });
+}
