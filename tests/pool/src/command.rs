@@ -15,9 +15,11 @@ use crate::programs::userdata;
 use crate::rig::{Rig, pause};
 
 mod bad_input;
+mod life;
 mod moves;
 
 pub(crate) use bad_input::check as bad_input;
+pub(crate) use life::check as life;
 pub(crate) use moves::{deaths, moves};
 
 /// The uuid of the domain `web`.
