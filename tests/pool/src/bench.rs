@@ -241,7 +241,7 @@ fn tell(report: &Report, out: &Path) -> Result<bool> {
 
 /// One get of the command, beside `etcdctl get` of the same bytes.
 fn one_get(report: &mut Report, cluster: &Cluster, tls: &str, host: &OnHost) -> Result<()> {
-    let key = format!("/userdata/1/data/{}/agent", uuid(7));
+    let key = format!("/userdata/1/data/{}/agent", uuid(8));
     let theirs = |_| -> Result<()> {
         let told = cluster.ctl(&["get", &key, "--print-value-only"])?;
         ensure!(told.len() > ONE_GET, "etcdctl found {} bytes", told.len());

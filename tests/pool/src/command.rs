@@ -17,10 +17,12 @@ use crate::rig::{Rig, pause};
 mod bad_input;
 mod life;
 mod moves;
+mod outcome;
 
 pub(crate) use bad_input::check as bad_input;
 pub(crate) use life::check as life;
 pub(crate) use moves::{deaths, moves};
+pub(crate) use outcome::check as outcome;
 
 /// The uuid of the domain `web`.
 const WEB: &str = "5e1f0b00-0000-4000-8000-0000000000b0";

@@ -29,6 +29,7 @@ mod fence;
 mod holder;
 mod host;
 mod interrupt;
+mod lossy;
 mod marks;
 mod pages;
 mod ports;

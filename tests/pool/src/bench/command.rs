@@ -38,7 +38,7 @@ impl OnHost {
         fs::write(folder.join("value"), vec![7; bytes])?;
         let (folder, program) = (folder.to_owned(), userdata()?);
         let this = Self { folder, program };
-        let uuid = uuid(7);
+        let uuid = uuid(8);
         this.run(&format!("sim create --name web --uuid {uuid}"))?;
         // A young cluster has compacted nothing.
         this.run("pool join --force")?;

@@ -1,0 +1,62 @@
+//! A store whose answer or whose request is lost, and `pool settle`.
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Site, WEB};
+use crate::lossy::{Loses, Lossy};
+use crate::rig::Rig;
+
+/// Fits into the window of a new connection, so that the client sends it without a reply.
+const BYTES: usize = 20_000;
+
+pub(crate) fn check(rig: &Rig) -> Result<String> {
+    let cluster = rig.cluster()?;
+    let endpoints = cluster.endpoints();
+    let member = endpoints.first().context("no member")?;
+    let mut site = Site::new(rig, &endpoints)?;
+    site.tell("a", "pool join", 0, "joined")?;
+    site.tell("a", &format!("sim create --name web --uuid {WEB}"), 0, "")?;
+    let mut stands = b"before".to_vec();
+    site.feed("a", "store web agent", &stands, 0, "")?;
+    let mut attempts = Vec::new();
+    for (loses, told) in [
+        (Loses::Requests, "not made"),
+        (Loses::Answers, "made"),
+        (Loses::Requests, "not made"),
+    ] {
+        let lossy = Lossy::start(member, BYTES, loses)?;
+        let text = format!("endpoints = [\"{}\"]\nhost = \"a\"\n", lossy.url());
+        site.file("lossy.toml", &text)?;
+        let value = vec![b'0' + u8::try_from(attempts.len())?; BYTES];
+        let store = "--pool lossy.toml store web agent --timeout 3";
+        let attempt = site.unknown("a", store, &value)?;
+        site.tell("a", &format!("pool settle web {attempt}"), 0, told)?;
+        if told == "made" {
+            stands = value;
+        }
+        let found = site.tell("a", "retrieve web agent", 0, "")?;
+        ensure!(found.as_bytes() == stands, "{told}, and another value");
+        attempts.push((attempt, told));
+    }
+    // What is settled stays so, whatever is stored after it.
+    site.feed("a", "store web agent", b"after", 0, "")?;
+    for (attempt, told) in &attempts {
+        site.tell("a", &format!("pool settle web {attempt}"), 0, told)?;
+    }
+    Ok(format!("{} attempts settled", attempts.len()))
+}
+
+impl Site {
+    /// Runs the command, whose outcome must be unknown, and returns the attempt that it names.
+    fn unknown(&mut self, host: &str, words: &str, input: &[u8]) -> Result<String> {
+        let done = self.output(host, words, input)?;
+        let message = String::from_utf8_lossy(&done.stderr);
+        let code = done.status.code();
+        ensure!(code == Some(11), "'{words}' ended with {code:?}: {message}");
+        let (_, rest) = message
+            .split_once("pool settle DOMAIN ")
+            .context("the message does not name the attempt")?;
+        let attempt = rest.split('\'').next().unwrap_or_default();
+        Ok(attempt.to_owned())
+    }
+}
