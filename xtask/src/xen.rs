@@ -31,6 +31,7 @@ mod libvirt;
 mod libvirt_test;
 pub(crate) mod libxl_diff;
 pub(crate) mod libxl_driver;
+mod one_release;
 mod outcome;
 mod payload;
 mod pool_test;

@@ -30,6 +30,9 @@ pub struct PoolOptions {
     pub max_ops: usize,
     /// How many bytes a transaction may have.
     pub max_bytes: usize,
+    /// The most keys of a span that one answer has; a longer read takes several requests. A key
+    /// with its value has less than 1 KiB.
+    pub page: usize,
     /// How long a closing mark outlives its process.
     pub lease: Duration,
     /// Whether reads return data whose home is another host.
@@ -51,6 +54,7 @@ impl Default for PoolOptions {
             value_max: 1 << 20,
             max_ops: 120,
             max_bytes: 1_400_000,
+            page: 5_000,
             lease: Duration::from_secs(15),
             any_home: false,
             stale: false,

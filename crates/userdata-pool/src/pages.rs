@@ -7,9 +7,6 @@ use userdata_core::store::{Operation, StoreError, StoreErrorKind};
 use crate::engine::{Answer, Pair, Request, Revision, Span, Txn};
 use crate::{Engine, EngineError, PoolStore};
 
-/// How many keys of a span one answer has. With its value, a key takes less than 1 KiB.
-const PAGE: usize = 1_000;
-
 /// How often a read begins anew because its revision was compacted away.
 const TRIES: u32 = 5;
 
@@ -40,18 +37,20 @@ impl Range {
         Self { span, values }
     }
 
-    fn request(&self) -> Request {
+    /// The request of a page of so many keys.
+    fn request(&self, page: usize) -> Request {
         Request::Range {
             span: self.span.clone(),
             values: self.values,
-            limit: self.span.to.is_some().then_some(PAGE),
+            limit: self.span.to.is_some().then_some(page),
         }
     }
 
-    /// The rest of the span behind a page; `None` if the page was the last one.
-    fn behind(&self, page: &[Pair]) -> Option<Self> {
+    /// The rest of the span behind these keys; `None` if they do not fill a page, so that they are
+    /// the last.
+    fn behind(&self, keys: &[Pair], page: usize) -> Option<Self> {
         let to = self.span.to.clone()?;
-        let last = page.last().filter(|_| page.len() >= PAGE)?;
+        let last = keys.last().filter(|_| keys.len() >= page)?;
         let mut from = last.key.clone();
         // The first key behind this one.
         from.push(0);
@@ -80,28 +79,29 @@ impl<E: Engine> PoolStore<E> {
         each: &mut dyn FnMut(usize, Pair),
     ) -> Result<Revision, EngineError> {
         let started = self.engine.now();
+        let size = self.options.page.max(1);
         let first = Txn {
-            requests: ranges.iter().map(Range::request).collect(),
+            requests: ranges.iter().map(|range| range.request(size)).collect(),
             stale: self.is_stale(purpose),
             ..Txn::default()
         };
         let answer = self.engine.txn(&first, timeout)?;
         let revision = answer.revision;
         for ((place, range), mut page) in ranges.iter().enumerate().zip(answer.found) {
-            let mut rest = range.behind(&page);
+            let mut rest = range.behind(&page, size);
             loop {
                 page.drain(..).for_each(|pair| each(place, pair));
                 let Some(range) = rest else { break };
                 let reading = Txn {
                     at: Some(revision),
-                    requests: vec![range.request()],
+                    requests: vec![range.request(size)],
                     stale: self.is_stale(purpose),
                     ..Txn::default()
                 };
                 let left = timeout.saturating_sub(self.waited(started));
                 let answer = self.engine.txn(&reading, left)?;
                 page = answer.found.into_iter().flatten().collect();
-                rest = range.behind(&page);
+                rest = range.behind(&page, size);
             }
         }
         Ok(revision)

@@ -15,14 +15,14 @@ use userdata::Userdata;
 use userdata::sweep::{Sightings, SweepOptions};
 use userdata_core::store::Keep;
 use userdata_core::{DomainKey, Store, Uuid, WritableUserid};
-use userdata_etcd::EtcdEngine;
 use userdata_pool::{Engine, PoolStore, Request, Span, Txn};
 
 use crate::cluster::Cluster;
-use crate::host::{identity, options, uuid};
+use crate::host::{engine, identity, options, uuid};
 use crate::interrupt;
 use crate::programs::Programs;
 use crate::tls::secured::Secured;
+use crate::watched::Watched;
 use command::OnHost;
 use recorder::{Recorder, changes};
 use weight::{Files, Weight};
@@ -118,10 +118,11 @@ fn median(mut of: Vec<f64>) -> f64 {
     of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-type Pool = PoolStore<Recorder>;
+type Recorded = Watched<Recorder>;
+type Pool = PoolStore<Recorded>;
 
 struct Host {
-    recorder: Arc<Recorder>,
+    recorded: Arc<Recorded>,
     xen: SimHost,
     pool: Pool,
     facade: Userdata<SimHost, Pool>,
@@ -129,20 +130,17 @@ struct Host {
 
 impl Host {
     fn new(cluster: &Cluster, name: &str) -> Result<Self> {
-        let endpoints = cluster.endpoints();
-        let endpoints = endpoints.iter().map(|endpoint| endpoint.parse());
-        let engine = EtcdEngine::new(userdata_etcd::EtcdOptions {
-            endpoints: endpoints.collect::<Result<_, _>>()?,
-            ..userdata_etcd::EtcdOptions::default()
-        })?;
-        let recorder = Arc::new(Recorder::new(engine));
+        let recorded = Arc::new(Watched {
+            engine: engine(&cluster.endpoints())?,
+            watch: Recorder::default(),
+        });
         let xen = SimHost::new(HostOptions::new(1));
-        let pool = PoolStore::new(Arc::clone(&recorder), identity(name, &xen)?, options());
+        let pool = PoolStore::new(Arc::clone(&recorded), identity(name, &xen)?, options());
         let pool = pool.with_timeout(TIMEOUT);
         pool.join()?;
         Ok(Self {
             facade: Userdata::new(xen.clone(), pool.clone()).with_timeout(TIMEOUT),
-            recorder,
+            recorded,
             xen,
             pool,
         })
@@ -155,7 +153,7 @@ impl Host {
     /// Makes these transactions with the same client, without the pool.
     fn bare(&self, txns: &[Txn]) -> Result<()> {
         txns.iter()
-            .try_for_each(|txn| self.recorder.engine.txn(txn, TIMEOUT).map(drop))?;
+            .try_for_each(|txn| self.recorded.engine.txn(txn, TIMEOUT).map(drop))?;
         Ok(())
     }
 }
@@ -272,10 +270,10 @@ fn one_value(report: &mut Report, host: &Host) -> Result<()> {
         Ok(())
     };
     store(1)?;
-    let storing = host.recorder.of(|| store(0))?;
+    let storing = host.recorded.watch.of(|| store(0))?;
     let storing = unconditional(&storing);
     let read = || host.facade.retrieve(domain, userid.as_userid());
-    let reading = host.recorder.of(read)?;
+    let reading = host.recorded.watch.of(read)?;
     report.count("get 4 KiB: transactions", reading.len(), 1);
     report.count("store 4 KiB: transactions", storing.len(), 2);
     let get = |_| -> Result<()> {
@@ -295,7 +293,7 @@ fn claim(report: &mut Report, a: &Host, b: &Host) -> Result<()> {
     let values = [vec![1; 4096], vec![2; 4096]];
     a.facade.store(there, &userid, b"value")?;
     a.pool.begin(&a.xen, &there, &"b".parse()?)?;
-    let claiming = b.recorder.of(|| b.pool.claim(&b.xen, &other))?;
+    let claiming = b.recorded.watch.of(|| b.pool.claim(&b.xen, &other))?;
     let made = claiming.iter().filter(|txn| changes(txn)).count();
     report.count("claim: transactions that change", made, 1);
     let mut ratios = (Vec::new(), Vec::new(), Vec::new());
@@ -329,7 +327,8 @@ fn clear(report: &mut Report, host: &Host) -> Result<()> {
     }
     let began = Instant::now();
     let txns = host
-        .recorder
+        .recorded
+        .watch
         .of(|| host.facade.clear(domain, Keep::Nothing))?;
     let took = began.elapsed();
     let made = txns.iter().filter(|txn| changes(txn)).count();
@@ -357,7 +356,7 @@ fn sweep(report: &mut Report, host: &Host, other: &Host) -> Result<()> {
     other.facade.store(copied, &userid, b"value")?;
     let turn = |uuid: Uuid| format!("/userdata/1/turn/{uuid}").into_bytes();
     let reading = Txn::read([Span::key(turn(copied.uuid))]);
-    let found = other.recorder.engine.txn(&reading, TIMEOUT)?.found;
+    let found = other.recorded.engine.txn(&reading, TIMEOUT)?.found;
     let record = found.into_iter().flatten().next().context("no turn")?.value;
     let numbers: Vec<u128> = (FIRST + OURS..FIRST + ALL).collect();
     for some in numbers.chunks(100) {
@@ -377,8 +376,8 @@ fn sweep(report: &mut Report, host: &Host, other: &Host) -> Result<()> {
         host.facade.sweep(&options, &mut seen, |_| ())
     };
     // Pages of 1 000 turns and values; the first page of both is one transaction.
-    const PAGES: usize = 12;
-    let reading = host.recorder.of(run)?;
+    const PAGES: usize = 3;
+    let reading = host.recorded.watch.of(run)?;
     report.count("sweep of 10 000 turns: transactions", reading.len(), PAGES);
     let sweep = |_| -> Result<()> { Ok(run().map(drop)?) };
     let range = |kind: &str, values| Request::Range {
@@ -394,7 +393,7 @@ fn sweep(report: &mut Report, host: &Host, other: &Host) -> Result<()> {
     for domain in domains.iter().take(ORPHANS) {
         host.xen.destroy(domain.domid)?;
     }
-    let txns = host.recorder.of(run)?;
+    let txns = host.recorded.watch.of(run)?;
     // The pages; then a look-up and a transaction for each.
     report.count(
         "sweep with 10 orphans: transactions",

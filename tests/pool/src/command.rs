@@ -5,11 +5,13 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::programs::userdata;
 use crate::rig::{Rig, pause};
@@ -18,11 +20,13 @@ mod bad_input;
 mod life;
 mod moves;
 mod outcome;
+mod wrapper;
 
 pub(crate) use bad_input::check as bad_input;
 pub(crate) use life::check as life;
 pub(crate) use moves::{deaths, moves};
 pub(crate) use outcome::check as outcome;
+pub(crate) use wrapper::check as killed;
 
 /// The uuid of the domain `web`.
 const WEB: &str = "5e1f0b00-0000-4000-8000-0000000000b0";
@@ -114,18 +118,27 @@ impl Site {
         self.feed(host, words, b"", status, text)
     }
 
-    /// Starts the command, and returns when the file `marker` of the folder exists.
+    /// Starts the command in a process group of its own, and returns when the file `marker` of the
+    /// folder exists.
     fn start(&mut self, host: &str, words: &str, marker: &str) -> Result<Child> {
         self.runs += 1;
         let mut command = self.command(host, words)?;
         // What it starts outlives it, and must not hold a pipe of ours open.
         command.stdin(Stdio::null()).stdout(Stdio::null());
-        let child = command.stderr(Stdio::null()).spawn()?;
+        let child = command.stderr(Stdio::null()).process_group(0).spawn()?;
         let started = Instant::now();
         while !self.folder.join(marker).exists() {
             ensure!(started.elapsed() < PATIENCE, "'{words}' made no {marker}");
             pause(Duration::from_millis(20))?;
         }
         Ok(child)
+    }
+
+    /// Kills a command that was started, and all that it runs.
+    fn kill(mut command: Child) -> Result<()> {
+        // It is not reaped before, so the id is its own.
+        kill_process_group(Pid::from_child(&command), Signal::KILL)?;
+        command.wait()?;
+        Ok(())
     }
 }

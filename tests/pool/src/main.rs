@@ -40,6 +40,7 @@ mod revisions;
 mod rig;
 mod start;
 mod tls;
+mod watched;
 mod wrapper;
 
 /// A pool of hosts on real etcd clusters.

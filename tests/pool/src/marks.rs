@@ -76,15 +76,21 @@ pub(crate) fn cluster_stopped(rig: &Rig) -> Result<String> {
     Ok(format!("void {:.1} s later", waited.as_secs_f64()))
 }
 
-/// A destroy whose mark is lost, so that a store is admitted meanwhile.
-pub(crate) fn destroyed_under_a_lost_mark(rig: &Rig) -> Result<String> {
-    let mut cluster = rig.cluster()?;
-    let host = Host::joined(&cluster, "a")?;
+/// A host with a domain that has a value, and a client of the same host whose marks end soon.
+fn with_short_marks(cluster: &Cluster) -> Result<(Host, Host, DomainKey)> {
+    let host = Host::joined(cluster, "a")?;
     let domain = host.create(uuid(1))?;
     host.store(domain, "before")?;
     let mut short = options();
     short.lease = LEASE;
     let toolstack = Host::of(&cluster.endpoints(), "a", host.xen.clone(), short)?;
+    Ok((host, toolstack, domain))
+}
+
+/// A destroy whose mark is lost, so that a store is admitted meanwhile.
+pub(crate) fn destroyed_under_a_lost_mark(rig: &Rig) -> Result<String> {
+    let mut cluster = rig.cluster()?;
+    let (host, toolstack, domain) = with_short_marks(&cluster)?;
     let destroyed = toolstack.facade.destroy(domain, |key| -> Result<()> {
         meanwhile(&mut cluster, &host, *key)?;
         Ok(host.xen.destroy(key.domid)?)
@@ -99,12 +105,7 @@ pub(crate) fn destroyed_under_a_lost_mark(rig: &Rig) -> Result<String> {
 /// A destroy with an export whose mark is lost, so that a store comes after the first export.
 pub(crate) fn exported_under_a_lost_mark(rig: &Rig) -> Result<String> {
     let mut cluster = rig.cluster()?;
-    let host = Host::joined(&cluster, "a")?;
-    let domain = host.create(uuid(1))?;
-    host.store(domain, "before")?;
-    let mut short = options();
-    short.lease = LEASE;
-    let toolstack = Host::of(&cluster.endpoints(), "a", host.xen.clone(), short)?;
+    let (host, toolstack, domain) = with_short_marks(&cluster)?;
     let mut exports = Vec::new();
     let export = |exported: Exported| -> Result<()> {
         exports.push(texts(exported));

@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use userdata_core::store::{StoreError, StoreErrorKind};
 use userdata_core::{Store, Uuid};
 use userdata_etcd::EtcdEngine;
-use userdata_pool::{Answer, Engine, EngineError, Lease, PoolStore, Request, Revision, Span, Txn};
+use userdata_pool::{Answer, Engine, EngineError, PoolStore, Request, Revision, Span, Txn};
 
 use crate::host::{Host, TIMEOUT, engine, identity, options, uuid};
 use crate::programs::Programs;
 use crate::rig::Rig;
+use crate::watched::{Watch, Watched};
+
+const PAGE: usize = 1_000;
 
 /// More than two pages.
 const MANY: u128 = 2_500;
@@ -25,7 +28,6 @@ const COPIES: usize = 100;
 /// Removes a key and compacts behind some reads.
 #[derive(Debug)]
 struct Compacting {
-    engine: Arc<EtcdEngine>,
     programs: Programs,
     endpoints: String,
     /// How many more reads are followed by a compaction.
@@ -45,9 +47,14 @@ impl Compacting {
     }
 }
 
-impl Engine for Compacting {
-    fn txn(&self, txn: &Txn, timeout: Duration) -> Result<Answer, EngineError> {
-        let answer = self.engine.txn(txn, timeout)?;
+impl Watch for Compacting {
+    fn txn(
+        &self,
+        engine: &EtcdEngine,
+        txn: &Txn,
+        timeout: Duration,
+    ) -> Result<Answer, EngineError> {
+        let answer = engine.txn(txn, timeout)?;
         let one_less = |left: usize| left.checked_sub(1);
         let due = self
             .left
@@ -57,30 +64,6 @@ impl Engine for Compacting {
             compacted.map_err(|error| EngineError::Failed(error.into()))?;
         }
         Ok(answer)
-    }
-
-    fn grant(&self, ttl: Duration, timeout: Duration) -> Result<Lease, EngineError> {
-        self.engine.grant(ttl, timeout)
-    }
-
-    fn keep_alive(&self, lease: Lease) {
-        self.engine.keep_alive(lease);
-    }
-
-    fn revoke(&self, lease: Lease) {
-        self.engine.revoke(lease);
-    }
-
-    fn now(&self) -> Duration {
-        self.engine.now()
-    }
-
-    fn today(&self) -> SystemTime {
-        self.engine.today()
-    }
-
-    fn number(&self) -> u64 {
-        self.engine.number()
     }
 }
 
@@ -95,15 +78,19 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let placed = host.pool.roster()?.placed;
     ensure!(placed.len() == MANY as usize, "{} homes", placed.len());
 
-    let compacting = |times| -> Result<PoolStore<Compacting>> {
-        let engine = Compacting {
+    let compacting = |times| -> Result<PoolStore<Watched<Compacting>>> {
+        let engine = Watched {
             engine: engine(&cluster.endpoints())?,
-            programs: cluster.programs.clone(),
-            endpoints: cluster.endpoints().join(","),
-            left: AtomicUsize::new(times),
+            watch: Compacting {
+                programs: cluster.programs.clone(),
+                endpoints: cluster.endpoints().join(","),
+                left: AtomicUsize::new(times),
+            },
         };
         let me = identity(&host.name, &host.xen)?;
-        Ok(PoolStore::new(Arc::new(engine), me, options()))
+        let mut options = options();
+        options.page = PAGE;
+        Ok(PoolStore::new(Arc::new(engine), me, options))
     };
     let found = scanned(&compacting(1)?)?;
     ensure!(found.len() == MANY as usize - 1, "{} domains", found.len());

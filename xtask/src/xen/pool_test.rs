@@ -9,15 +9,13 @@ use serde::Deserialize;
 
 use super::boot::Limit;
 use super::release::Release;
-use super::report::{Found, Report};
+use super::report::Found;
 use super::rig::{Checks, Rig, Which};
 use super::run_dir::RunDir;
-use super::{NO_RESULT, image, tools};
-use crate::child::Interrupted;
+use super::{image, one_release, tools};
 use crate::debian::apt::Source;
 use crate::pool::Play;
 use crate::progress::{Lane, Screen};
-use crate::project;
 
 const RELEASE: Release = Release::V4_17;
 
@@ -51,24 +49,8 @@ pub(super) fn run(only: Option<&str>, source: &Source, limit: Limit) -> Result<u
         only: only.unwrap_or_default(),
         limit,
     };
-    let mut report = Report::of(&rig.programs);
-    let status = match boot(&rig, checks, &file, source, &lane) {
-        Ok(found) => {
-            let status = found.status;
-            report.releases.push(found);
-            status
-        }
-        Err(error) if error.is::<Interrupted>() => return Err(error),
-        Err(error) => {
-            let (release, why) = (RELEASE.to_string(), format!("{error:#}"));
-            screen.complain(&format!("pool: {why}"));
-            report.without_result.insert(release, why);
-            NO_RESULT
-        }
-    };
-    report.seconds = started.elapsed().as_secs_f64();
-    report.write(&project::target().join("xen/report-pool.json"), &screen)?;
-    Ok(status)
+    let boot = || boot(&rig, checks, &file, source, &lane);
+    one_release::report("pool", RELEASE, &rig, started, &screen, boot)
 }
 
 /// Waits until the members answer, and returns the text of the file that names them.

@@ -1,5 +1,7 @@
 //! A destroy with an export: no acknowledged value is lost, even if the closing mark is.
 
+use std::sync::Arc;
+
 use userdata::follow::{Exported, Limits, Selection};
 use userdata::{DestroyError, Destroyed, Source, UserdataErrorKind};
 use userdata_core::store::{Durability, Keep};
@@ -37,6 +39,14 @@ fn destroy(
         host.xen.destroy(key.domid)
     });
     (exports, destroyed)
+}
+
+/// A host with a domain that has a value.
+fn with_value() -> (Arc<SimEngine>, Host, DomainKey) {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "old").unwrap();
+    (engine, a, domain)
 }
 
 /// A store that is admitted although the domain is gone by now: one that was asked before.
@@ -102,9 +112,7 @@ fn a_value_that_is_stored_under_a_lost_mark_is_exported() {
 #[test]
 fn a_domain_is_exported_once_if_nothing_is_stored_meanwhile() {
     for loses in [false, true] {
-        let (engine, a, _) = two_hosts();
-        let domain = a.create();
-        a.store(domain, "old").unwrap();
+        let (engine, a, domain) = with_value();
         let (exports, destroyed) = destroy(
             &a,
             domain,
@@ -123,9 +131,7 @@ fn a_domain_is_exported_once_if_nothing_is_stored_meanwhile() {
 
 #[test]
 fn data_that_is_newer_than_every_export_stays() {
-    let (engine, a, _) = two_hosts();
-    let domain = a.create();
-    a.store(domain, "old").unwrap();
+    let (engine, a, domain) = with_value();
     let each = |exports: usize| {
         if exports > 0 {
             store_late(&a, domain, &exports.to_string());
@@ -145,9 +151,7 @@ fn data_that_is_newer_than_every_export_stays() {
 
 #[test]
 fn data_stays_if_it_cannot_be_exported_again() {
-    let (engine, a, _) = two_hosts();
-    let domain = a.create();
-    a.store(domain, "old").unwrap();
+    let (engine, a, domain) = with_value();
     let each = |exports: usize| match exports {
         0 => Ok(()),
         _ => Err("the disk is full".into()),
@@ -165,9 +169,7 @@ fn data_stays_if_it_cannot_be_exported_again() {
 
 #[test]
 fn values_that_a_sweep_removed_are_not_exported_over_the_old_ones() {
-    let (engine, a, _) = two_hosts();
-    let domain = a.create();
-    a.store(domain, "old").unwrap();
+    let (engine, a, domain) = with_value();
     let (exports, destroyed) = destroy(
         &a,
         domain,
@@ -183,9 +185,7 @@ fn values_that_a_sweep_removed_are_not_exported_over_the_old_ones() {
 
 #[test]
 fn a_domain_that_lives_on_is_exported_once() {
-    let (engine, a, _) = two_hosts();
-    let domain = a.create();
-    a.store(domain, "old").unwrap();
+    let (engine, a, domain) = with_value();
     let mut exports = 0;
     let (which, limits) = (Selection::new(), Limits::default());
     let export = |_| -> Result<(), Source> {

@@ -8,7 +8,7 @@ use userdata_core::store::{Keep, StoreError, StoreErrorKind};
 use userdata_core::{DomainKey, Store, Uuid};
 
 use crate::engine::{Behind, SimEngine};
-use crate::rig::{Host, agent, two_hosts, uuid};
+use crate::rig::{Host, PAGE, agent, two_hosts, uuid};
 
 /// More than two pages.
 const MANY: u128 = 2_500;
@@ -62,7 +62,7 @@ fn reads_of_the_whole_pool_find_every_key_beyond_a_page() {
     let placed = a.pool.roster().unwrap().placed;
     assert_eq!(placed.len(), MANY as usize);
     assert!(placed.iter().all(|placed| placed.values == 1));
-    assert_eq!(engine.longest_answer(), 1_000);
+    assert_eq!(engine.longest_answer(), PAGE);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_domain_with_more_values_than_a_page_is_read_and_cleared_whole() {
         engine.overwrite(&key("data", &userid), b"1");
     }
     assert_eq!(a.pool.list(&domain).unwrap().len(), MANY as usize);
-    assert!(engine.longest_answer() <= 1_000);
+    assert!(engine.longest_answer() <= PAGE);
     // The commit reads in pages, too, and its revision may be compacted away.
     let compaction = vec![Behind::Put("/other".into(), String::new()), Behind::Compact];
     engine.behind_reads([compaction]);
@@ -120,6 +120,6 @@ fn a_domain_with_more_values_than_a_page_is_read_and_cleared_whole() {
     assert_eq!(cleared.removed.len(), MANY as usize);
     assert!(cleared.removed.contains(agent().as_userid()));
     assert_eq!(engine.changes() - changes, 1);
-    assert!(engine.longest_answer() <= 1_000);
+    assert!(engine.longest_answer() <= PAGE);
     assert!(!engine.keys().iter().any(|key| key.contains("/data/")));
 }

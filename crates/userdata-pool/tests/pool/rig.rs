@@ -11,6 +11,9 @@ use userdata_pool::{Identity, PoolOptions, PoolStore};
 
 use crate::engine::SimEngine;
 
+/// Small, so that few keys fill several pages.
+pub(crate) const PAGE: usize = 1_000;
+
 pub(crate) type Pool = PoolStore<SimEngine>;
 
 /// One host: its hypervisor, its view of the pool, and the facade over both.
@@ -41,7 +44,9 @@ impl Host {
     pub(crate) fn of(engine: &Arc<SimEngine>, name: &str, xen: SimHost) -> Self {
         let boot = xen.boot().unwrap();
         let me = identity(name, boot.as_str());
-        let pool = PoolStore::new(Arc::clone(engine), me, PoolOptions::default());
+        let mut options = PoolOptions::default();
+        options.page = PAGE;
+        let pool = PoolStore::new(Arc::clone(engine), me, options);
         Self {
             name: name.to_owned(),
             facade: Userdata::new(xen.clone(), pool.clone()),

@@ -1,26 +1,18 @@
-//! `Recorder`: an engine that keeps the transactions that it is asked for.
+//! `Recorder`: keeps the transactions that an engine is asked for.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use userdata_etcd::EtcdEngine;
-use userdata_pool::{Answer, Engine, EngineError, Lease, Request, Txn};
+use userdata_pool::{Answer, Engine as _, EngineError, Request, Txn};
 
-/// An engine that keeps transactions while it is told to.
-#[derive(Debug)]
-pub(crate) struct Recorder {
-    pub(crate) engine: EtcdEngine,
-    kept: Mutex<Option<Vec<Txn>>>,
-}
+use crate::watched::Watch;
+
+/// Keeps transactions while it is told to.
+#[derive(Debug, Default)]
+pub(crate) struct Recorder(Mutex<Option<Vec<Txn>>>);
 
 impl Recorder {
-    pub(crate) const fn new(engine: EtcdEngine) -> Self {
-        Self {
-            engine,
-            kept: Mutex::new(None),
-        }
-    }
-
     /// The transactions of this work.
     pub(crate) fn of<T, E>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<Vec<Txn>, E> {
         self.keep(Some(Vec::new()));
@@ -30,7 +22,7 @@ impl Recorder {
     }
 
     fn keep(&self, next: Option<Vec<Txn>>) -> Option<Vec<Txn>> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut kept, next)
     }
 }
@@ -41,37 +33,18 @@ pub(crate) fn changes(txn: &Txn) -> bool {
     !txn.requests.iter().all(reads)
 }
 
-impl Engine for Recorder {
-    fn txn(&self, txn: &Txn, timeout: Duration) -> Result<Answer, EngineError> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+impl Watch for Recorder {
+    fn txn(
+        &self,
+        engine: &EtcdEngine,
+        txn: &Txn,
+        timeout: Duration,
+    ) -> Result<Answer, EngineError> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = kept.as_mut() {
             kept.push(txn.clone());
         }
         drop(kept);
-        self.engine.txn(txn, timeout)
-    }
-
-    fn grant(&self, ttl: Duration, timeout: Duration) -> Result<Lease, EngineError> {
-        self.engine.grant(ttl, timeout)
-    }
-
-    fn keep_alive(&self, lease: Lease) {
-        self.engine.keep_alive(lease);
-    }
-
-    fn revoke(&self, lease: Lease) {
-        self.engine.revoke(lease);
-    }
-
-    fn now(&self) -> Duration {
-        self.engine.now()
-    }
-
-    fn today(&self) -> SystemTime {
-        self.engine.today()
-    }
-
-    fn number(&self) -> u64 {
-        self.engine.number()
+        engine.txn(txn, timeout)
     }
 }

@@ -15,7 +15,7 @@ userdata --pool b.toml --hypervisor sim:b.json pool claim --wait 20 web
 const HANG: &str = "touch begun\nexec sleep 2\n";
 
 /// A site where both hosts are members, and `web` runs on `a` with a value.
-fn begun(rig: &Rig, endpoints: &[String]) -> Result<Site> {
+pub(super) fn begun(rig: &Rig, endpoints: &[String]) -> Result<Site> {
     let mut site = Site::new(rig, endpoints)?;
     site.tell("a", "pool join", 0, "joined")?;
     site.tell("a", "pool join", 0, "unchanged")?;
