@@ -177,7 +177,11 @@ pub(crate) fn of_store(kind: &StoreErrorKind) -> Code {
         StoreErrorKind::Refused(Refused::BeingDestroyed) => Code::Destroying,
         StoreErrorKind::Refused(Refused::Unknown(error)) => of_hypervisor(error.kind()),
         StoreErrorKind::Refused(
-            Refused::Elsewhere(_) | Refused::NotAMember | Refused::NotRunning | Refused::NotMoving,
+            Refused::Elsewhere(_)
+            | Refused::NotAMember
+            | Refused::NoSuchMember(_)
+            | Refused::NotRunning
+            | Refused::NotMoving,
         ) => Code::Elsewhere,
         StoreErrorKind::OutcomeUnknown { .. } => Code::OutcomeUnknown,
         StoreErrorKind::Empty

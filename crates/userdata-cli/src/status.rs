@@ -190,6 +190,7 @@ impl From<&StoreErrorKind> for Status {
             StoreErrorKind::Refused(
                 Refused::Elsewhere(_)
                 | Refused::NotAMember
+                | Refused::NoSuchMember(_)
                 | Refused::NotRunning
                 | Refused::NotMoving,
             ) => Self::Elsewhere,

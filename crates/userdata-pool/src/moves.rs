@@ -69,7 +69,7 @@ impl<E: Engine> PoolStore<E> {
             }
             let (compare, member) = self.host_compare(to)?;
             if member.is_none() {
-                return Err(refused(domain, Refused::NotAMember));
+                return Err(refused(domain, Refused::NoSuchMember(to.clone())));
             }
             let home = HomeRecord {
                 to: Some(to.clone()),

@@ -219,6 +219,7 @@ impl From<Refused> for UserdataErrorKind {
             Refused::Unknown(error) => Self::Hypervisor(error),
             Refused::Elsewhere(_)
             | Refused::NotAMember
+            | Refused::NoSuchMember(_)
             | Refused::NotRunning
             | Refused::NotMoving => Self::NotHere(refused),
             _ => Self::NoSuchDomain,

@@ -20,12 +20,14 @@ mod bad_input;
 mod life;
 mod moves;
 mod outcome;
+mod secured;
 mod wrapper;
 
 pub(crate) use bad_input::check as bad_input;
 pub(crate) use life::check as life;
 pub(crate) use moves::{deaths, moves};
 pub(crate) use outcome::check as outcome;
+pub(crate) use secured::check as secured;
 pub(crate) use wrapper::check as killed;
 
 /// The uuid of the domain `web`.

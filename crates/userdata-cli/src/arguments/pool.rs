@@ -82,7 +82,7 @@ pub(crate) enum PoolCommand {
         #[arg(help = DOMAIN_HELP)]
         domain: DomainArgument,
     },
-    /// Removes data whose home was forgotten
+    /// Removes data whose home was forgotten, or cannot be read
     Discard {
         /// The uuid of the domain
         uuid: Uuid,

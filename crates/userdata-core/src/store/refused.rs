@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::Domid;
 use crate::hypervisor::HypervisorError;
-use crate::store::Home;
+use crate::store::{Home, HostName};
 
 /// Why a change to a domain's data is not admitted.
 #[derive(Debug, Error)]
@@ -38,6 +38,9 @@ pub enum Refused {
     /// The pool does not know this host, or knows it by an earlier boot.
     #[error("this host is not a member of the pool: join it first")]
     NotAMember,
+    /// The pool does not know the host that a domain is to move to.
+    #[error("the host {0} is not a member of the pool")]
+    NoSuchMember(HostName),
     /// The domain is paused or suspended, so that another host may run it.
     #[error("the domain does not run here")]
     NotRunning,

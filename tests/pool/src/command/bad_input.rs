@@ -1,5 +1,6 @@
 //! What is refused: wrong files, wrong servers, and what a pool does not keep.
 
+use std::fs;
 use std::net::TcpListener;
 
 use anyhow::{Result, ensure};
@@ -25,6 +26,25 @@ const FILES: &[(&str, &str)] = &[
         "line 2: ",
     ),
 ];
+
+impl Site {
+    /// Writes an archive with so many values of this length, which another host exported.
+    fn large_archive(&mut self, name: &str, values: usize, length: usize) -> Result<()> {
+        let value = vec![b'v'; length];
+        fs::create_dir_all(self.folder.join("files"))?;
+        for number in 0..values {
+            self.in_files(&format!("store web value-{number}"), &value)?;
+        }
+        self.in_files(&format!("export web -o {name}"), b"")?;
+        self.in_files("clear web", b"")
+    }
+
+    /// Runs the command on files of its own, beside the pool.
+    fn in_files(&mut self, words: &str, input: &[u8]) -> Result<()> {
+        self.feed("a", &format!("--dir files {words}"), input, 0, "")?;
+        Ok(())
+    }
+}
 
 pub(crate) fn check(rig: &Rig) -> Result<String> {
     let cluster = rig.cluster()?;
@@ -75,6 +95,28 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     site.feed("a", "store web agent", &large, 8, "1048576")?;
     let left = site.tell("a", "retrieve web agent", 0, "")?;
     ensure!(left == "x", "{} bytes", left.len());
+    // More than one transaction takes, in values and in bytes. Nothing of an import is stored.
+    for (number, length) in [(60, 1), (3, 500_000)] {
+        let archive = format!("{number}.userdata");
+        site.large_archive(&archive, number, length)?;
+        site.tell("a", &format!("import web {archive}"), 8, "limit")?;
+        let listed = site.tell("a", "list web", 0, "agent")?;
+        ensure!(!listed.contains("value-"), "a part was imported: {listed}");
+    }
+    // A record of a newer format.
+    let turn = format!("/userdata/1/turn/{WEB}");
+    let text = cluster.ctl(&["get", &turn, "--print-value-only"])?;
+    cluster.ctl(&["put", &turn, "2 of the future"])?;
+    for words in ["retrieve web agent", "list web", "clear web"] {
+        site.tell("a", words, 1, "format 2")?;
+    }
+    cluster.ctl(&["put", &turn, text.trim_end()])?;
+    site.tell("a", "retrieve web agent", 0, "x")?;
+    // Bytes that are not those of their record.
+    let data = format!("/userdata/1/data/{WEB}/agent");
+    cluster.ctl(&["put", &data, "other"])?;
+    site.tell("a", "retrieve web agent", 5, &data)?;
+    site.feed("a", "store web agent", b"x", 0, "")?;
     // Calls without what they need.
     site.tell("a", "pool claim web", 0, "")?;
     site.tell("a", "pool adopt web", 12, "belongs to domain 1 of host a")?;

@@ -51,7 +51,7 @@ pub(crate) fn moves(rig: &Rig) -> Result<String> {
         "a",
         "pool move web --to c -- true",
         12,
-        "both this host and c",
+        "the host c is not a member",
     )?;
     // The migration.
     site.tell("a", "pool move web --to b -- sh migrate", 0, "claimed")?;

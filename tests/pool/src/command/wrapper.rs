@@ -45,7 +45,13 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let status = format!("pool status {WEB} --json");
     // The claim ends the move. Until then the destination stores nothing.
     killed(&mut site, ARRIVES, ["a", "b"], "first")?;
-    site.feed("b", "store web agent", b"early", 12, "which moves to host b")?;
+    site.feed(
+        "b",
+        "store web agent",
+        b"early",
+        12,
+        "which moves to host b",
+    )?;
     site.tell("b", "pool claim web", 0, "claimed domain")?;
     let json = site.tell("a", &status, 0, "\"stage\":\"settled\"")?;
     ensure!(json.contains("\"host\":\"b\""), "{json}");

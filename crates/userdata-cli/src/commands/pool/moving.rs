@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 use std::{io, thread, time::Duration};
 
-use userdata::store::{HostName, Refused, StoreErrorKind};
+use userdata::store::HostName;
 use userdata::{DomainKey, Hypervisor as _, Life};
 use userdata_pool::Finished;
 
@@ -30,11 +30,7 @@ pub(super) fn run(
     options: &Options,
 ) -> Result<Status, Failure> {
     let output = options.output();
-    pool.begin(host, &domain, to).inspect_err(|error| {
-        if let StoreErrorKind::Refused(Refused::NotAMember) = error.kind() {
-            output.note(format_args!("both this host and {to} must be members"));
-        }
-    })?;
+    pool.begin(host, &domain, to)?;
     let program = command.first().map_or(OsStr::new(""), |program| program);
     let name = program.to_string_lossy().into_owned();
     let mut child = Command::new(program);
