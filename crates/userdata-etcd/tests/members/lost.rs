@@ -119,3 +119,13 @@ fn the_answers_of_a_member_are_told_truly() {
         assert_eq!(other.clients(), 0, "{text}");
     }
 }
+
+/// The sightings of one process are read by the next.
+#[test]
+fn engines_that_begin_at_other_times_have_one_clock() {
+    let first = engine(&[&nobody()]);
+    std::thread::sleep(Duration::from_millis(50));
+    let earlier = first.now();
+    let second = engine(&[&nobody()]);
+    assert!(second.now() > earlier, "{:?} {earlier:?}", second.now());
+}
