@@ -62,6 +62,7 @@ const CHECKS: &[Check] = &[
     short("the_command_keeps_values_in_a_pool", command::life),
     check("the_command_ends_a_move_whose_wrapper_was_killed", command::killed),
     check("the_command_works_with_certificates_and_users", command::secured),
+    check("the_command_exports_again_if_its_mark_was_lost", command::lost_mark),
     check("the_command_settles_what_is_unknown", command::outcome),
     short("the_command_refuses_bad_input", command::bad_input),
     check("damaged_records_are_told_and_removed", damage::check),

@@ -18,6 +18,7 @@ use crate::rig::{Rig, pause};
 
 mod bad_input;
 mod life;
+mod lost_mark;
 mod moves;
 mod outcome;
 mod secured;
@@ -25,6 +26,7 @@ mod wrapper;
 
 pub(crate) use bad_input::check as bad_input;
 pub(crate) use life::check as life;
+pub(crate) use lost_mark::check as lost_mark;
 pub(crate) use moves::{deaths, moves};
 pub(crate) use outcome::check as outcome;
 pub(crate) use secured::check as secured;
