@@ -66,6 +66,7 @@ const CHECKS: &[Check] = &[
     check("the_command_exports_again_if_its_mark_was_lost", command::lost_mark),
     check("the_command_settles_what_is_unknown", command::outcome),
     short("the_command_refuses_bad_input", command::bad_input),
+    check("the_command_tells_what_answers_in_place_of_etcd", command::other_server),
     check("damaged_records_are_told_and_removed", damage::check),
     check("reads_of_many_keys_are_of_one_revision", pages::check),
     check("removals_work_on_a_full_quota", quota::check),
