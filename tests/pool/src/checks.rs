@@ -65,6 +65,7 @@ const CHECKS: &[Check] = &[
     check("the_command_works_with_certificates_and_users", command::secured),
     check("the_command_exports_again_if_its_mark_was_lost", command::lost_mark),
     check("the_command_settles_what_is_unknown", command::outcome),
+    short("the_command_sends_nothing_if_its_file_is_bad", command::bad_file),
     short("the_command_refuses_bad_input", command::bad_input),
     check("the_command_tells_what_answers_in_place_of_etcd", command::other_server),
     check("damaged_records_are_told_and_removed", damage::check),

@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::programs::userdata;
 use crate::rig::{Rig, pause};
 
+mod bad_file;
 mod bad_input;
 mod life;
 mod lost_mark;
@@ -26,6 +27,7 @@ mod outcome;
 mod secured;
 mod wrapper;
 
+pub(crate) use bad_file::check as bad_file;
 pub(crate) use bad_input::check as bad_input;
 pub(crate) use life::check as life;
 pub(crate) use lost_mark::check as lost_mark;

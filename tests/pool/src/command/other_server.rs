@@ -33,7 +33,7 @@ fn patient_web(mut client: TcpStream) -> std::io::Result<()> {
 }
 
 /// As an SSH server does: greets, and then waits for the client's greeting.
-fn ssh(mut client: TcpStream) -> std::io::Result<()> {
+pub(super) fn ssh(mut client: TcpStream) -> std::io::Result<()> {
     client.write_all(b"SSH-2.0-OpenSSH_9.2p1\r\n")?;
     read_request(&mut client)?;
     client.write_all(b"Invalid SSH identification string.\r\n")
@@ -50,17 +50,14 @@ fn read_request(client: &mut TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Starts a server, which ends with this process, and returns its URL.
-fn start(serves: Serves) -> Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let url = format!("http://{}", listener.local_addr()?);
+/// Serves each client until this process ends.
+pub(super) fn serve(listener: TcpListener, serves: Serves) {
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
             // A client may go away at any time.
             thread::spawn(move || serves(client));
         }
     });
-    Ok(url)
 }
 
 pub(crate) fn check(rig: &Rig) -> Result<String> {
@@ -73,7 +70,9 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let openssh = "the server is not etcd: SSH-2.0-OpenSSH_9.2p1";
     let servers: [(Serves, &str); 3] = [(web, nginx), (patient_web, nginx), (ssh, openssh)];
     for (serves, told) in servers {
-        let url = start(serves)?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let url = format!("http://{}", listener.local_addr()?);
+        serve(listener, serves);
         let file = |endpoints: &[&String]| format!("endpoints = {endpoints:?}\nhost = \"a\"\n");
         site.file("other.toml", &file(&[&url]))?;
         for words in ["store web agent", "retrieve web agent", "list", "pool join"] {
