@@ -3,6 +3,7 @@
 mod follow;
 #[cfg(feature = "pool")]
 mod pool;
+mod sim;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -10,9 +11,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _};
-use clap::{Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use userdata::{Domid, Uuid, Version};
+use userdata::Version;
 
 use crate::domain::DomainArgument;
 use crate::manual;
@@ -22,6 +23,7 @@ use crate::reading::Reading;
 pub(crate) use follow::{Carry, Export, Import, Which};
 #[cfg(feature = "pool")]
 pub(crate) use pool::{Pool, PoolCommand};
+pub(crate) use sim::{Create, Sim, SimCommand, StopAt};
 
 /// Per-domain data of Xen hosts: store, read and remove the values that programs keep for a domain.
 ///
@@ -134,7 +136,7 @@ pub(crate) enum Command {
     /// It does not touch your hosts and files. Every step is verified. If a step fails, the exit
     /// status is not 0.
     Demo,
-    /// Changes a simulated host: creates, destroys and reboots domains
+    /// Changes a simulated host: creates, pauses, reboots and destroys domains
     ///
     /// Values are never changed: the simulated toolstack does not know about them.
     #[command(after_long_help = manual::SIM)]
@@ -278,60 +280,6 @@ pub(crate) struct Sweep {
     /// /run/userdata/sightings.json on Xen; HOST.sightings beside a simulated host's file HOST
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) state: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Sim {
-    #[command(subcommand)]
-    pub(crate) event: SimCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum SimCommand {
-    /// Creates a domain and writes its DOMID.UUID
-    Create(Create),
-    /// Destroys a domain, completely or up to a stage
-    Destroy {
-        #[arg(help = DOMAIN_HELP)]
-        domain: DomainArgument,
-        /// Stops at this stage. dying: the hypervisor is destroying the domain. dead: the domain is
-        /// a zombie
-        #[arg(long, value_name = "PHASE", value_enum)]
-        stop_at: Option<StopAt>,
-    },
-    /// Shuts a domain down; it can then be rebooted or destroyed
-    Shutdown {
-        #[arg(help = DOMAIN_HELP)]
-        domain: DomainArgument,
-    },
-    /// Reboots a domain: it keeps its uuid and name and gets a new domid. Writes its new DOMID.UUID
-    Reboot {
-        #[arg(help = DOMAIN_HELP)]
-        domain: DomainArgument,
-    },
-    /// Lists the domains, Domain-0 included
-    List,
-    /// Reboots the host: all domains but Domain-0 are gone, and domids begin at 1 again
-    BootHost,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Create {
-    /// Its name, which no other domain may have
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// Its uuid, which other domains may have too, as during a migration on the same host
-    #[arg(long)]
-    pub(crate) uuid: Option<Uuid>,
-    /// Its domid; the next free one if not given
-    #[arg(long)]
-    pub(crate) domid: Option<Domid>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StopAt {
-    Dying,
-    Dead,
 }
 
 impl Arguments {

@@ -362,6 +362,7 @@ pub(crate) struct SimDomain {
     pub(crate) domain: Domain,
     pub(crate) name: Option<String>,
     pub(crate) phase: String,
+    pub(crate) paused: bool,
 }
 
 /// A failure.

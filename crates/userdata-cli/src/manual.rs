@@ -129,6 +129,8 @@ without Xen. The first event creates the file. A symbolic link to the file is fo
 
 Examples:
   userdata sim create --name web
+  userdata sim pause web
+  userdata sim shutdown web --reason suspend
   userdata sim destroy web --stop-at dying
   userdata sim list";
 

@@ -63,6 +63,26 @@ async fn ask(endpoint: &Endpoint) -> io::Result<Vec<u8>> {
         if answer.ends_with(b"\n") && !answer.starts_with(b"HTTP/") {
             break;
         }
+        // A web server may keep the connection open.
+        if is_whole(&answer) {
+            break;
+        }
     }
     Ok(answer)
+}
+
+/// Whether an answer has all the bytes that its head announces. The head alone does not tell that
+/// the server is not etcd.
+fn is_whole(answer: &[u8]) -> bool {
+    let end = b"\r\n\r\n";
+    let Some(at) = answer.windows(end.len()).position(|bytes| bytes == end) else {
+        return false;
+    };
+    let (head, rest) = answer.split_at(at);
+    let announced = String::from_utf8_lossy(head).lines().find_map(|line| {
+        let (name, length) = line.split_once(':')?;
+        let is_length = name.eq_ignore_ascii_case("content-length");
+        is_length.then(|| length.trim().parse::<usize>().ok())?
+    });
+    announced.is_some_and(|length| rest.len() - end.len() >= length)
 }

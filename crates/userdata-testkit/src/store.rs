@@ -54,6 +54,9 @@ pub use values::*;
 /// Damages one value, so that it is there and can't be read.
 type Damage = Box<dyn Fn(&DomainKey, &Userid) + Send + Sync>;
 
+/// Ends every closing mark, although its process lives.
+type LoseMarks = Box<dyn Fn() + Send + Sync>;
+
 /// An empty store, and a way to open clients of it.
 pub struct StoreUnderTest {
     client: Box<dyn Fn() -> Box<dyn Store> + Send + Sync>,
@@ -62,6 +65,7 @@ pub struct StoreUnderTest {
     one_home_per_uuid: bool,
     counts_records: bool,
     damage: Option<Damage>,
+    lose_marks: Option<LoseMarks>,
 }
 
 impl StoreUnderTest {
@@ -76,6 +80,7 @@ impl StoreUnderTest {
             one_home_per_uuid: false,
             counts_records: true,
             damage: None,
+            lose_marks: None,
         }
     }
 
@@ -125,6 +130,14 @@ impl StoreUnderTest {
         self
     }
 
+    /// Sets a function that ends every closing mark of the data although its process lives, as
+    /// when leases run out. Without it, the statements lose no mark.
+    #[must_use]
+    pub fn with_lost_marks(mut self, lose: impl Fn() + Send + Sync + 'static) -> Self {
+        self.lose_marks = Some(Box::new(lose));
+        self
+    }
+
     /// Opens another client.
     #[must_use]
     pub fn client(&self) -> Box<dyn Store> {
@@ -144,6 +157,16 @@ impl StoreUnderTest {
             return false;
         };
         damage(domain, userid);
+        true
+    }
+
+    /// Ends every closing mark, or tells that a mark ends with its process alone.
+    #[must_use]
+    pub fn lose_marks(&self) -> bool {
+        let Some(lose) = &self.lose_marks else {
+            return false;
+        };
+        lose();
         true
     }
 
@@ -236,6 +259,7 @@ pub fn statements() -> Vec<Statement<StoreUnderTest>> {
             a_refused_clear_removes_the_mark_alone,
             a_mark_outlives_the_client_that_made_it,
             a_mark_is_for_one_domain,
+            a_mark_that_was_lost_tells_of_newer_values_and_keeps_them,
         }
         comparing {
             absence_can_be_expected,

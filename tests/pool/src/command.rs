@@ -16,18 +16,24 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::programs::userdata;
 use crate::rig::{Rig, pause};
 
+mod bad_file;
 mod bad_input;
 mod life;
 mod lost_mark;
 mod moves;
+mod not_running;
+mod other_server;
 mod outcome;
 mod secured;
 mod wrapper;
 
+pub(crate) use bad_file::check as bad_file;
 pub(crate) use bad_input::check as bad_input;
 pub(crate) use life::check as life;
 pub(crate) use lost_mark::check as lost_mark;
 pub(crate) use moves::{deaths, moves};
+pub(crate) use not_running::check as not_running;
+pub(crate) use other_server::check as other_server;
 pub(crate) use outcome::check as outcome;
 pub(crate) use secured::check as secured;
 pub(crate) use wrapper::check as killed;

@@ -61,6 +61,7 @@ fn under_test(cluster: &Arc<Cluster>, engine: Arc<EtcdEngine>) -> Result<StoreUn
     let prefix = format!("/userdata/{number}/");
     member(&engine, &prefix)?.join()?;
     let (damaged, cluster) = (prefix.clone(), Arc::clone(cluster));
+    let leased = Arc::clone(&cluster);
     let client = move || member(&engine, &prefix).unwrap_or_else(|error| panic!("{error:#}"));
     Ok(StoreUnderTest::new(client)
         .with_value_max(PoolOptions::default().value_max)
@@ -69,7 +70,20 @@ fn under_test(cluster: &Arc<Cluster>, engine: Arc<EtcdEngine>) -> Result<StoreUn
             let key = format!("{damaged}1/data/{}/{userid}", domain.uuid);
             let put = cluster.ctl(&["put", &key, "not these bytes"]);
             put.unwrap_or_else(|error| panic!("{error:#}"));
+        })
+        .with_lost_marks(move || {
+            revoke_leases(&leased).unwrap_or_else(|error| panic!("{error:#}"));
         }))
+}
+
+/// Revokes all leases, as if no process had reached the cluster for longer than they last.
+fn revoke_leases(cluster: &Cluster) -> Result<()> {
+    let told = cluster.ctl(&["lease", "list"])?;
+    for lease in told.lines().filter(|line| !line.starts_with("found")) {
+        // That of a mark which was dropped may have ended meanwhile.
+        let _ = cluster.ctl(&["lease", "revoke", lease.trim()]);
+    }
+    Ok(())
 }
 
 fn member(engine: &Arc<EtcdEngine>, prefix: &str) -> Result<Pool> {

@@ -1,6 +1,6 @@
 //! `userdata sim`: events of a simulated host. The store is never touched.
 
-use hv_sim::{Event, HostFile, NewDomain, ShutdownReason, Until};
+use hv_sim::{Event, Guest, HostFile, NewDomain, Phase, Until};
 use userdata::DomainKey;
 
 use crate::arguments::{Create, Sim, SimCommand, StopAt};
@@ -36,11 +36,21 @@ impl Sim {
                 })?;
                 happened("destroy", Some(key), output)
             }
-            SimCommand::Shutdown { domain } => {
+            SimCommand::Pause { domain } => {
+                let key = key_of(domain)?;
+                host.apply(&Event::Pause { domid: key.domid })?;
+                happened("pause", Some(key), output)
+            }
+            SimCommand::Unpause { domain } => {
+                let key = key_of(domain)?;
+                host.apply(&Event::Unpause { domid: key.domid })?;
+                happened("unpause", Some(key), output)
+            }
+            SimCommand::Shutdown { domain, reason } => {
                 let key = key_of(domain)?;
                 host.apply(&Event::Shutdown {
                     domid: key.domid,
-                    reason: ShutdownReason::Poweroff,
+                    reason: (*reason).into(),
                 })?;
                 happened("shutdown", Some(key), output)
             }
@@ -104,6 +114,7 @@ fn list(host: &HostFile, output: Output) -> Result<Status, Failure> {
         domain: DomainKey::new(domid, guest.uuid()).into(),
         name: names.get(&domid).map(|name| (*name).to_owned()),
         phase: guest.phase().to_string(),
+        paused: guest.paused(),
     });
     let document = document::SimList {
         host: host.path().display().to_string(),
@@ -114,10 +125,23 @@ fn list(host: &HostFile, output: Output) -> Result<Status, Failure> {
         let rows = state.guests().map(|(domid, guest)| {
             let name = names.get(&domid);
             let name = name.map_or_else(|| "-".to_owned(), |name| printable(name));
-            let phase = guest.phase().to_string();
-            [domid.to_string(), name, guest.uuid().to_string(), phase]
+            [
+                domid.to_string(),
+                name,
+                guest.uuid().to_string(),
+                phase(guest),
+            ]
         });
         table(["DOMID", "NAME", "UUID", "PHASE"], rows.collect())
     })?;
     Ok(Status::Done)
+}
+
+/// The phase as people read it. A domain that is being destroyed never runs again, paused or not.
+fn phase(guest: &Guest) -> String {
+    match (guest.phase(), guest.paused()) {
+        (Phase::Running, true) => "paused".to_owned(),
+        (phase @ Phase::Shutdown(_), true) => format!("{phase}, paused"),
+        (phase, _) => phase.to_string(),
+    }
 }

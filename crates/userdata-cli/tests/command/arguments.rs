@@ -294,6 +294,8 @@ fn the_manual_page_has_every_command_option_and_status() {
     for word in [
         "create",
         "destroy",
+        "pause",
+        "unpause",
         "shutdown",
         "reboot",
         "list",
@@ -317,6 +319,7 @@ fn the_manual_page_has_every_command_option_and_status() {
         "--escaped",
         "--libxl-json",
         "--stop-at",
+        "--reason",
         "--max-size",
         "--export",
         "--only",

@@ -52,6 +52,59 @@ fn a_domain_lives_and_dies() {
 }
 
 #[test]
+fn a_paused_domain_is_listed_until_it_runs_again() {
+    let sandbox = Sandbox::with_web();
+    let zero = row("0", "Domain-0", "running");
+    let listed = |phase, paused: bool| {
+        assert_eq!(
+            phases(&sandbox)[..],
+            [zero.clone(), row("1", "web", phase)][..]
+        );
+        let document = sandbox.run(["sim", "list", "--json"]).document();
+        let web = &document["domains"][1];
+        assert_eq!(web["paused"].as_bool(), Some(paused), "{web}");
+        web["phase"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(listed("running", false), "running");
+    let document = sandbox.run(["sim", "pause", "web", "--json"]).document();
+    assert_eq!(document["event"], "pause");
+    assert_eq!(document["domain"]["domid"], 1);
+    assert_eq!(listed("paused", true), "running");
+    // As in Xen, a domain may be paused that has shut down.
+    sandbox.done(["sim", "shutdown", "web", "--reason", "suspend"]);
+    let suspended = "shut down (suspend)";
+    assert_eq!(listed("shut down (suspend), paused", true), suspended);
+    let document = sandbox.run(["sim", "unpause", "web", "--json"]).document();
+    assert_eq!(document["event"], "unpause");
+    assert_eq!(listed(suspended, false), suspended);
+    sandbox.done(["sim", "reboot", "web"]);
+    assert_eq!(phases(&sandbox), [zero, row("2", "web", "running")]);
+}
+
+#[test]
+fn a_domain_shuts_down_for_every_reason_of_xen() {
+    for (reason, phase) in [
+        ("poweroff", "shut down (poweroff)"),
+        ("reboot", "shut down (reboot)"),
+        ("suspend", "shut down (suspend)"),
+        ("crash", "shut down (crash)"),
+        ("watchdog", "shut down (watchdog)"),
+        ("soft-reset", "shut down (soft reset)"),
+    ] {
+        let sandbox = Sandbox::with_web();
+        sandbox.done(["sim", "shutdown", "web", "--reason", reason]);
+        assert_eq!(phases(&sandbox)[1], row("1", "web", phase));
+    }
+    let sandbox = Sandbox::with_web();
+    let ran = sandbox.run(["sim", "shutdown", "web", "--reason", "boredom"]);
+    assert!(
+        ran.status == 2 && ran.stderr.contains("'boredom'"),
+        "{ran:?}"
+    );
+    assert_eq!(phases(&sandbox)[1], row("1", "web", "running"));
+}
+
+#[test]
 fn a_host_reboots_and_domids_start_again() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"x");
@@ -68,7 +121,9 @@ fn values_are_never_touched() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"x");
     for arguments in [
-        &["sim", "shutdown", "web"][..],
+        &["sim", "pause", "web"][..],
+        &["sim", "unpause", "web"],
+        &["sim", "shutdown", "web"],
         &["sim", "reboot", "web"],
         &["sim", "destroy", "web"],
         &["sim", "boot-host"],
@@ -92,6 +147,7 @@ fn an_event_that_cannot_happen_changes_nothing() {
             &["sim", "destroy", "0"],
             "Domain-0 lives as long as the host",
         ),
+        (&["sim", "pause", "0"], "Domain-0 lives as long as the host"),
         (
             &["sim", "reboot", "Domain-0"],
             "Domain-0 lives as long as the host",
@@ -106,8 +162,10 @@ fn an_event_that_cannot_happen_changes_nothing() {
     }
     assert_eq!(fs::read(sandbox.host()).unwrap(), before);
     sandbox.done(["sim", "destroy", "web", "--stop-at", "dead"]);
-    let message = sandbox.refused(1, ["sim", "shutdown", "1"]);
-    assert!(message.ends_with("domain 1 is dead"), "{message}");
+    for event in ["shutdown", "pause", "unpause"] {
+        let message = sandbox.refused(1, ["sim", event, "1"]);
+        assert!(message.ends_with("domain 1 is dead"), "{message}");
+    }
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub(crate) enum Does {
     Nothing,
     /// Reads what there is, sends these bytes, and closes.
     Sends(Vec<u8>),
+    /// The same, but keeps the connection.
+    Keeps(Vec<u8>),
     /// Answers every request over HTTP/2, as etcd would.
     Answers {
         /// The message, in protobuf.
@@ -106,6 +108,11 @@ fn serve(mut client: TcpStream, does: &Does) {
             let _ = client.read(&mut bytes);
             let _ = client.write_all(text);
             let _ = client.shutdown(Shutdown::Both);
+        }
+        Does::Keeps(text) => {
+            let _ = client.read(&mut bytes);
+            let _ = client.write_all(text);
+            thread::sleep(Duration::from_secs(60));
         }
         Does::Answers { message, status } => {
             // The client may go away at any time.

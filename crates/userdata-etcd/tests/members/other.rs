@@ -36,14 +36,24 @@ fn of_a_silent_server_a_change_is_lost_and_a_read_is_not() {
 
 #[test]
 fn another_server_is_told_at_once_with_what_it_answers() {
-    for (answer, told) in [
+    let web = "HTTP/1.1 400 Bad Request, Server: nginx";
+    let ssh = "SSH-2.0-OpenSSH_9.2p1";
+    let (sends, keeps): (fn(_) -> _, fn(_) -> _) = (Does::Sends, Does::Keeps);
+    for (does, answer, told) in [
         (
+            sends,
             "HTTP/1.1 400 Bad Request\r\nDate: x\r\nServer: nginx\r\n\r\n<html>",
-            "HTTP/1.1 400 Bad Request, Server: nginx",
+            web,
         ),
-        ("SSH-2.0-OpenSSH_9.2p1\r\n", "SSH-2.0-OpenSSH_9.2p1"),
+        (
+            keeps,
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 6\r\nServer: nginx\r\n\r\n<html>",
+            web,
+        ),
+        (sends, "SSH-2.0-OpenSSH_9.2p1\r\n", ssh),
+        (keeps, "SSH-2.0-OpenSSH_9.2p1\r\n", ssh),
     ] {
-        let server = Server::new(Does::Sends(answer.into()));
+        let server = Server::new(does(answer.into()));
         let engine = engine(&[&server.url("http")]);
         for txn in [reading(), change()] {
             let began = Instant::now();
@@ -53,6 +63,15 @@ fn another_server_is_told_at_once_with_what_it_answers() {
             assert!(began.elapsed() < LONG);
         }
     }
+}
+
+#[test]
+fn half_an_answer_does_not_tell_that_a_server_is_not_etcd() {
+    let half = "HTTP/1.1 200 OK\r\nContent-Length: 45\r\n\r\n{\"etcd";
+    let server = Server::new(Does::Keeps(half.into()));
+    let engine = engine(&[&server.url("http")]);
+    let error = engine.txn(&reading(), SHORT / 2).unwrap_err();
+    assert!(matches!(error, EngineError::NotSent(_)), "{error:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::engine::{Fault, SimEngine};
 use crate::rig::identity;
 
 fn under_test(engine: Arc<SimEngine>) -> StoreUnderTest {
-    let broken = Arc::clone(&engine);
+    let [broken, stopped] = [Arc::clone(&engine), Arc::clone(&engine)];
     let client = move || {
         let mut options = PoolOptions::default();
         options.keeps_every_userid = true;
@@ -24,6 +24,7 @@ fn under_test(engine: Arc<SimEngine>) -> StoreUnderTest {
             let key = format!("/userdata/1/data/{}/{userid}", domain.uuid);
             broken.overwrite(&key, b"not these bytes");
         })
+        .with_lost_marks(move || stopped.lose_leases())
 }
 
 /// The statements with a call whose timeout is zero, so that no time is left to look for a change

@@ -1,7 +1,7 @@
 //! Closing: the mark on a domain that is being destroyed.
 
 use userdata_core::store::{ClosingMark, Durability, Refused};
-use userdata_core::{DomainKey, Store, Userid};
+use userdata_core::{DomainKey, Store, Userid, WritableUserid};
 
 use super::StoreUnderTest;
 use super::clearing::fill;
@@ -203,6 +203,65 @@ pub fn a_mark_is_for_one_domain(under_test: &StoreUnderTest) {
         assert!(!is_closing(&*client, &domain(6, 5)));
     }
     drop(mark);
+}
+
+/// A mark that was lost tells of a value that was stored since it remembered the data, and does not
+/// clear it until it has remembered that value, too. Nothing is stored under a mark that is not
+/// lost; it tells of nothing, and clears.
+pub fn a_mark_that_was_lost_tells_of_newer_values_and_keeps_them(under_test: &StoreUnderTest) {
+    let (client, other, xl) = (under_test.client(), under_test.client(), userid("xl"));
+    for (key, remembers_again) in [(domain(1, 1), true), (domain(2, 2), false)] {
+        let mut mark = close(&*client, &key);
+        store(&*client, &key, &xl, b"old");
+        assert!(!is_changed(&*mark), "told although nothing was remembered");
+        mark.remember(PATIENT).expect("the data is remembered");
+        assert!(!is_stored(&*other, &key, &xl), "stored under a mark");
+        store(&*other, &domain(3, 3), &xl, b"of another domain");
+        assert!(!is_changed(&*mark), "told although nothing was stored");
+        let is_lost = under_test.lose_marks();
+        assert!(!is_changed(&*mark), "told of the loss alone");
+        assert_eq!(is_stored(&*other, &key, &xl), is_lost);
+        assert_eq!(is_changed(&*mark), is_lost);
+        if is_lost && remembers_again {
+            mark.remember(PATIENT).expect("the data is remembered");
+            assert!(!is_changed(&*mark), "told of what is remembered");
+        }
+        let cleared = mark.clear(PATIENT, Durability::Process, &mut |_| Ok(()));
+        if is_lost && !remembers_again {
+            assert_refused(cleared, &Refused::Changed);
+            let left = get(&*other, &key, xl.as_userid());
+            assert_eq!(left.as_deref(), Some(&b"new"[..]));
+        } else {
+            let cleared = cleared.expect("a closed domain is cleared");
+            assert_eq!(cleared.removed, [xl.as_userid().clone()]);
+        }
+    }
+}
+
+#[track_caller]
+fn is_changed(mark: &dyn ClosingMark) -> bool {
+    mark.is_changed(PATIENT).expect("the data is read")
+}
+
+/// Stores a new value unless the domain is closing. Whether it was stored.
+#[track_caller]
+fn is_stored(client: &dyn Store, key: &DomainKey, userid: &WritableUserid) -> bool {
+    let mut closing = false;
+    let mut admit = |state: &userdata_core::store::State| {
+        closing = state.closing;
+        match closing {
+            true => Err(Refused::BeingDestroyed),
+            false => Ok(()),
+        }
+    };
+    let ops = [super::steps::put(userid, b"new")];
+    let changed = client.change(key, PATIENT, &mut admit, &ops);
+    if closing {
+        assert_refused(changed, &Refused::BeingDestroyed);
+    } else {
+        changed.expect("an admitted change is made");
+    }
+    !closing
 }
 
 /// The number of records of any kind.

@@ -1,4 +1,4 @@
-//! What is refused: wrong files, wrong servers, and what a pool does not keep.
+//! What is refused: wrong servers, and what a pool does not keep.
 
 use std::fs;
 use std::net::TcpListener;
@@ -8,24 +8,6 @@ use anyhow::{Result, ensure};
 use super::{Site, WEB};
 use crate::ports;
 use crate::rig::Rig;
-
-/// Files that are refused before anything is sent: the text, and what the message has.
-const FILES: &[(&str, &str)] = &[
-    (
-        "endpoints = [\"http://127.0.0.1:2\"]\nhost = \"a\"\ncolour = 1\n",
-        "line 3: ",
-    ),
-    ("endpoints = []\nhost = \"a\"\n", "line 1: "),
-    ("endpoints = [\"nonsense\"]\nhost = \"a\"\n", "line 1: "),
-    (
-        "host = \"a\"\nendpoints = [\"http://192.0.2.1:2379\"]\n",
-        "line 2: ",
-    ),
-    (
-        "endpoints = [\"http://127.0.0.1:2\"]\nhost = \"A b\"\n",
-        "line 2: ",
-    ),
-];
 
 impl Site {
     /// Writes an archive with so many values of this length, which another host exported.
@@ -49,10 +31,6 @@ impl Site {
 pub(crate) fn check(rig: &Rig) -> Result<String> {
     let cluster = rig.cluster()?;
     let mut site = Site::new(rig, &cluster.endpoints())?;
-    for (text, place) in FILES {
-        site.file("c.toml", text)?;
-        site.tell("c", "list", 2, &format!("c.toml, {place}"))?;
-    }
     // A port without a listener; then a server that accepts and says nothing.
     let port = ports::free()?;
     let of = |port| format!("endpoints = [\"http://127.0.0.1:{port}\"]\nhost = \"c\"\n");
