@@ -8,6 +8,7 @@ const NONE: Left = Left {
     moves: 0,
     crashes: 0,
     late: 0,
+    late_others: 0,
     clones: 0,
     local_moves: 0,
     forgets: 0,
@@ -105,6 +106,78 @@ fn every_history_with_two_moves_and_a_crash_is_sound() {
         guests,
         moves,
         crashes,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_late_change_of_the_home_and_two_guests_is_sound() {
+    let (guests, moves, late_others) = (2, 1, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        late_others,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_two_moves_and_two_late_changes_of_the_home_is_sound() {
+    let (guests, stores, moves, late_others) = (1, 1, 2, 2);
+    assert_sound(Left {
+        guests,
+        stores,
+        moves,
+        late_others,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_late_claim_and_a_late_change_of_the_home_is_sound() {
+    let (guests, moves, late, late_others) = (1, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        late,
+        late_others,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_late_change_of_the_home_and_a_crash_is_sound() {
+    let (guests, moves, late_others, crashes) = (1, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        late_others,
+        crashes,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_late_adoption_or_discarding_is_sound() {
+    let (guests, clones, forgets, late_others) = (1, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        clones,
+        forgets,
+        late_others,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_move_a_forgotten_host_and_a_late_change_of_the_home_is_sound() {
+    let (guests, stores, moves, forgets, late_others) = (1, 1, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        stores,
+        moves,
+        forgets,
+        late_others,
         ..NONE
     });
 }
