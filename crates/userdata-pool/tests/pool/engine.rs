@@ -117,6 +117,7 @@ impl SimEngine {
         }
         for txn in &state.delayed {
             for compare in &txn.compares {
+                text.push_str(&String::from_utf8_lossy(&compare.key));
                 // One with an absent key may hold again after a removal.
                 text.push(match (current(&compare.key), compare.revision) {
                     (now, then) if now == then => '=',
@@ -170,6 +171,13 @@ impl SimEngine {
 
     pub(crate) fn revision(&self) -> Revision {
         self.state().revision
+    }
+
+    /// The revision of a key; 0 if it is absent.
+    pub(crate) fn revision_of(&self, key: &str) -> Revision {
+        let state = self.state();
+        let version = state.current(key.as_bytes());
+        version.map_or(0, |version| version.revision)
     }
 
     /// How many changes were sent.

@@ -7,6 +7,7 @@
 //! sweeps leave nothing.
 
 mod administration;
+mod closing;
 mod histories;
 mod late;
 mod offered;
@@ -44,6 +45,10 @@ struct Left {
     /// Moves of a domain to its own host.
     local_moves: u8,
     forgets: u8,
+    /// Destroys with an export.
+    destroys: u8,
+    /// Closing marks whose lease runs out or is revoked.
+    lost_marks: u8,
 }
 
 /// A domain. A guest that migrates has two for a while.
@@ -116,6 +121,7 @@ enum Step {
     Join(usize),
     Adopt(usize),
     Discard,
+    LoseMark,
 }
 
 impl World {
@@ -221,8 +227,9 @@ fn walk(left: Left) -> usize {
     let mut seen = HashSet::from([first.digest()]);
     let mut queue = VecDeque::from([first]);
     while let Some(world) = queue.pop_front() {
-        for (step, late) in world.steps() {
-            let next = world.after(&step, late);
+        let steps = world.steps();
+        let after = steps.iter().map(|(step, late)| world.after(step, *late));
+        for next in after.chain(world.destroys(&mut seen)) {
             if seen.insert(next.digest()) {
                 next.check();
                 queue.push_back(next);

@@ -12,6 +12,8 @@ const NONE: Left = Left {
     clones: 0,
     local_moves: 0,
     forgets: 0,
+    destroys: 0,
+    lost_marks: 0,
 };
 
 #[track_caller]
@@ -178,6 +180,42 @@ fn every_history_with_a_move_a_forgotten_host_and_a_late_change_of_the_home_is_s
         moves,
         forgets,
         late_others,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_move_and_a_destroy_that_may_lose_its_mark_is_sound() {
+    let (guests, moves, destroys, lost_marks) = (1, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        destroys,
+        lost_marks,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_late_store_and_a_destroy_that_may_lose_its_mark_is_sound() {
+    let (guests, late, destroys, lost_marks) = (2, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        late,
+        destroys,
+        lost_marks,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_late_sweep_and_a_destroy_that_may_lose_its_mark_is_sound() {
+    let (guests, late_others, destroys, lost_marks) = (2, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        late_others,
+        destroys,
+        lost_marks,
         ..NONE
     });
 }

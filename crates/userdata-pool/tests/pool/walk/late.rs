@@ -36,29 +36,29 @@ impl World {
     }
 
     /// The change of this step has left its host and has not arrived.
-    pub(super) fn send(&mut self, before: &Self, step: &Step) {
+    pub(super) fn send(&mut self, step: &Step) {
         match step {
             Step::Store(_) | Step::Claim(_) => self.left.late -= 1,
             _ => self.left.late_others -= 1,
         }
-        let at = |place: usize| before.domains[place].clone();
+        let at = |place: usize| self.domains[place].clone();
         let (host, then) = match *step {
             Step::Store(place) | Step::Claim(place) | Step::Begin(place, _) => {
                 (at(place).host, Then::Home(at(place)))
             }
             Step::Cancel => {
-                let source = before.moved.clone().unwrap();
+                let source = self.moved.clone().unwrap();
                 (source.host, Then::Home(source))
             }
-            Step::Finish => (before.moved.as_ref().unwrap().host, Then::Nothing),
+            Step::Finish => (self.moved.as_ref().unwrap().host, Then::Nothing),
             Step::Sweep(number) | Step::SweepUnclaimed(number) => (number, Then::Nothing),
             Step::Adopt(place) => (at(place).host, Then::Adopted(at(place))),
-            Step::Discard => (before.some_member().unwrap(), Then::Discarded),
+            Step::Discard => (self.some_member().unwrap(), Then::Discarded),
             _ => unreachable!("{step:?} is never late: {self}"),
         };
         if let Step::Begin(place, _) = *step {
             // Nothing is migrated, but the move may be open from any time on.
-            self.moved = Some(at(place));
+            self.moved = Some(self.domains[place].clone());
         }
         self.sent.push(Sent { host, then });
     }

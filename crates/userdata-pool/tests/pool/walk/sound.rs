@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use userdata::sweep::{Sightings, SweepOptions};
 use userdata_core::Store;
+use userdata_pool::Revision;
 
 use super::*;
 
@@ -17,7 +18,16 @@ impl World {
     }
 
     pub(super) fn turn(&self) -> Option<String> {
-        self.engine.value(&format!("/userdata/1/turn/{}", uuid()))
+        self.engine.value(&turn_key())
+    }
+
+    pub(super) fn turn_revision(&self) -> Revision {
+        self.engine.revision_of(&turn_key())
+    }
+
+    pub(super) fn is_marked(&self) -> bool {
+        let mark = format!("/userdata/1/mark/{}", uuid());
+        self.engine.value(&mark).is_some()
     }
 
     /// The host that the turn names.
@@ -58,7 +68,8 @@ impl World {
             }
         }
         self.check_home(turn.as_deref());
-        if self.domains.is_empty() && self.migration.is_none() && self.engine.under_way() == 0 {
+        let is_quiet = self.migration.is_none() && self.engine.under_way() == 0;
+        if self.domains.is_empty() && is_quiet && !self.is_marked() {
             self.check_swept();
         }
     }
@@ -94,6 +105,10 @@ impl World {
         let left = |key: &String| key.contains("/data/") || key.contains("/turn/");
         assert!(!keys.iter().any(left), "sweeps leave {keys:?}: {self}");
     }
+}
+
+fn turn_key() -> String {
+    format!("/userdata/1/turn/{}", uuid())
 }
 
 pub(super) fn sweep(host: &Host) {

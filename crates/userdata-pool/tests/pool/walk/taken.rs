@@ -11,16 +11,20 @@ impl World {
     /// The world after a step.
     pub(super) fn after(&self, step: &Step, late: bool) -> Self {
         let mut next = self.copy();
-        next.engine.plan(late.then_some(Some(Fault::Delayed)));
-        let made = next.take(step);
-        next.engine.plan([]);
-        let is_sent = next.engine.under_way() > next.sent.len();
+        next.step(step, late);
+        next
+    }
+
+    pub(super) fn step(&mut self, step: &Step, late: bool) {
+        self.engine.plan(late.then_some(Some(Fault::Delayed)));
+        let made = self.take(step);
+        self.engine.plan([]);
+        let is_sent = self.engine.under_way() > self.sent.len();
         if is_sent {
-            next.send(self, step);
+            self.send(step);
         }
         let late = if is_sent { " leaves late" } else { "" };
-        next.trace.push(format!("{step:?}{late}: {made}").into());
-        next
+        self.trace.push(format!("{step:?}{late}: {made}").into());
     }
 
     fn take(&mut self, step: &Step) -> String {
@@ -86,6 +90,11 @@ impl World {
             Step::Join(number) => self.join(number),
             Step::Adopt(place) => self.adopt(place),
             Step::Discard => self.discard(),
+            Step::LoseMark => {
+                self.left.lost_marks -= 1;
+                self.engine.lose_leases();
+                String::new()
+            }
         }
     }
 
@@ -116,7 +125,7 @@ impl World {
         domain
     }
 
-    fn destroy(&mut self, domain: &Domain) {
+    pub(super) fn destroy(&mut self, domain: &Domain) {
         self.hosts[domain.host].destroy(domain.key.domid).unwrap();
         self.domains.retain(|other| other != domain);
     }
