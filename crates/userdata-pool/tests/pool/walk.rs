@@ -27,7 +27,7 @@ use crate::engine::{SimEngine, WAIT};
 use crate::rig::{Host, agent, uuid};
 use late::Sent;
 
-const NAMES: [&str; 2] = ["a", "b"];
+const NAMES: [&str; 3] = ["a", "b", "c"];
 
 /// How often each thing happens at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +40,7 @@ struct Left {
     late: u8,
     /// Other changes that arrive late.
     late_others: u8,
-    /// Guests that begin with the uuid of a living one, on the other host.
+    /// Guests that begin with the uuid of a living one, on another host.
     clones: u8,
     /// Moves of a domain to its own host.
     local_moves: u8,
@@ -125,13 +125,13 @@ enum Step {
 }
 
 impl World {
-    fn new(left: Left) -> Self {
+    fn new(hosts: usize, left: Left) -> Self {
         let engine = Arc::new(SimEngine::default());
-        let hosts = NAMES.map(|name| Host::new(&engine, name).xen);
+        let names = NAMES.iter().take(hosts);
         Self {
+            hosts: names.map(|name| Host::new(&engine, name).xen).collect(),
+            members: vec![true; hosts],
             engine,
-            members: vec![true; hosts.len()],
-            hosts: hosts.into(),
             domains: Vec::new(),
             migration: None,
             moved: None,
@@ -222,8 +222,8 @@ impl std::fmt::Display for World {
 }
 
 /// Visits every world within the bounds, nearest first, and returns how many there are.
-fn walk(left: Left) -> usize {
-    let first = World::new(left);
+fn walk(hosts: usize, left: Left) -> usize {
+    let first = World::new(hosts, left);
     let mut seen = HashSet::from([first.digest()]);
     let mut queue = VecDeque::from([first]);
     while let Some(world) = queue.pop_front() {
