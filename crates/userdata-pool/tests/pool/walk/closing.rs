@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 
 use userdata::follow::{Exported, Limits, Selection};
+use userdata::{DestroyError, Destroyed, UserdataErrorKind};
 use userdata_pool::Revision;
 
 use super::*;
@@ -21,6 +22,7 @@ struct Closing<'a> {
     /// The newest store that was acknowledged to the domain and must be exported, if it is not in
     /// the pool.
     owed: u32,
+    is_lost: bool,
     /// The revision of the turn at the last export.
     exported_at: Revision,
     /// Whether an earlier run came to where the script ends, so that this one breaks off.
@@ -70,6 +72,7 @@ impl World {
             exports: Vec::new(),
             owed: world.acknowledged[usize::from(domain.guest)],
             world,
+            is_lost: false,
             exported_at: 0,
             is_known: false,
             scripts,
@@ -81,7 +84,7 @@ impl World {
         let facade = &host.facade;
         let destroyed = facade.destroy_with_export(domain.key, &which, &limits, export, destroy);
         let closing = closing.into_inner();
-        (!closing.is_known).then(|| closing.end(&format!("{destroyed:?}")))
+        (!closing.is_known).then(|| closing.end(&destroyed))
     }
 }
 
@@ -156,6 +159,7 @@ impl Closing<'_> {
                 return;
             };
             let (step, late) = &steps[choice];
+            self.is_lost |= matches!(step, Step::LoseMark);
             let (was_marked, before) = (self.world.is_marked(), self.world.data());
             self.world.step(step, *late);
             if self.chosen == self.script.len() {
@@ -169,14 +173,10 @@ impl Closing<'_> {
                 "a mark admits a store: {}",
                 self.world
             );
-            let is_gone = !self.world.domains.contains(&self.domain);
-            self.owed = match () {
+            self.owed = match self.is_home() {
+                true => self.world.acknowledged[usize::from(self.domain.guest)],
                 // Another domain has claimed the data.
-                () if !self.is_home() => 0,
-                // Before the second export a sweep, or the first store of another life, has removed
-                // what only that export would have.
-                () if is_gone && !is_marked && self.own() == 0 => 0,
-                () => self.world.acknowledged[usize::from(self.domain.guest)],
+                false => 0,
             };
         }
     }
@@ -214,13 +214,25 @@ impl Closing<'_> {
         home.is_none_or(|home| *home == self.domain)
     }
 
-    /// What was acknowledged to the domain is in the last export or in the pool.
-    fn end(mut self, told: &str) -> World {
-        self.world.trace.push(told.into());
+    /// What was acknowledged to the domain is in the last export or in the pool, or the destroy
+    /// tells that a sweep, or another life of the domain, may have removed it.
+    fn end(mut self, destroyed: &Result<Destroyed<()>, DestroyError>) -> World {
+        self.world.trace.push(format!("{destroyed:?}").into());
+        let problems = destroyed.as_ref().map(|destroyed| &destroyed.problems);
+        let is_uncertain = problems
+            .into_iter()
+            .flatten()
+            .any(|problem| matches!(problem.kind(), UserdataErrorKind::ExportUncertain));
         let exported = self.exports.last().copied().unwrap_or(0);
+        let is_kept = self.owed <= exported.max(self.own());
         assert!(
-            self.owed <= exported.max(self.own()),
+            is_kept || is_uncertain,
             "what was acknowledged is neither stored nor exported: {}",
+            self.world
+        );
+        assert!(
+            self.is_lost || !is_uncertain,
+            "a kept mark is told as lost: {}",
             self.world
         );
         self.world
