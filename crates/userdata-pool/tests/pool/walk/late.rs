@@ -3,14 +3,14 @@
 use super::*;
 
 /// A change that is on its way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash)]
 pub(super) struct Sent {
     host: usize,
     then: Then,
 }
 
 /// What is known once it has arrived and was made. Its caller is gone by then.
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash)]
 enum Then {
     /// The domain is the home.
     Home(Domain),
