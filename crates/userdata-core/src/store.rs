@@ -264,7 +264,8 @@ pub trait Store: Send + Sync {
 /// A domain marked as closing. Dropping it voids the mark and leaves all data as it is.
 pub trait ClosingMark: Send + fmt::Debug {
     /// Remembers the domain's data as it is now, for [`ClosingMark::is_changed`], and has
-    /// [`ClosingMark::clear`] refuse with [`Refused::Changed`] what would remove newer values.
+    /// [`ClosingMark::clear`] refuse with [`Refused::Changed`] what would remove newer values, and
+    /// with [`Refused::RemovedMeanwhile`] if another program may have removed such values.
     ///
     /// A store whose mark ends with the process that holds it, and not before, does nothing: no
     /// value is stored under such a mark.

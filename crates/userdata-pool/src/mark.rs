@@ -74,16 +74,38 @@ pub(crate) fn close<E: Engine + 'static>(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OwnMark {
     pub(crate) number: u64,
-    /// The turn that the caller has seen, if it wants no newer one to be cleared.
-    pub(crate) seen: Option<Revision>,
+    /// What the caller has seen, if it wants nothing newer to be cleared.
+    pub(crate) seen: Option<Seen>,
+}
+
+/// The revisions of the turn and of the grave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    turn: Revision,
+    grave: Revision,
 }
 
 impl OwnMark {
     /// Whether the domain has a turn that the caller has not seen. Without a turn, and with the
     /// turn of another home, the domain has no value.
     pub(crate) fn is_outdated(&self, basis: &Basis, me: &Identity) -> bool {
-        let is_newer = self.seen.is_some_and(|seen| seen != basis.turn_revision);
+        let is_newer = self
+            .seen
+            .is_some_and(|seen| seen.turn != basis.turn_revision);
         is_newer && basis.standing(me) == Standing::Mine
+    }
+
+    /// Whether the mark was lost, and the domain's turn was removed since the caller has seen it,
+    /// or taken by another life. The grave may have moved on with another domain.
+    pub(crate) fn is_overtaken(&self, basis: &Basis, me: &Identity) -> bool {
+        let mark = basis.mark.as_ref();
+        let is_lost = mark.is_none_or(|mark| mark.number != self.number);
+        let is_removed = self.seen.is_some_and(|seen| match basis.standing(me) {
+            Standing::Vacant => seen.grave != basis.grave_revision,
+            Standing::OtherLife { .. } => seen.turn != basis.turn_revision,
+            _ => false,
+        });
+        is_lost && is_removed
     }
 }
 
@@ -124,7 +146,10 @@ impl<E: Engine> Mark<E> {
 impl<E: Engine> ClosingMark for Mark<E> {
     fn remember(&mut self, timeout: Duration) -> Result<(), StoreError> {
         let basis = self.basis(timeout)?;
-        self.own.seen = Some(basis.turn_revision);
+        self.own.seen = Some(Seen {
+            turn: basis.turn_revision,
+            grave: basis.grave_revision,
+        });
         Ok(())
     }
 

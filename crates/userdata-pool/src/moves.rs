@@ -63,7 +63,10 @@ impl<E: Engine> PoolStore<E> {
                 Standing::OtherLife { .. } => return Err(self.of_another(basis)),
             };
             match &home.to {
-                Some(already) if already == to => return Ok(Step::Done(())),
+                // A cancel that is on its way must not end what is begun again.
+                Some(already) if already == to => {
+                    return Ok(Step::Commit(Plan::new(Next::MovedOn, ())));
+                }
                 Some(_) => return Err(refused(domain, Refused::Elsewhere(home.told()))),
                 None => {}
             }

@@ -292,6 +292,9 @@ impl<E: Engine> PoolStore<E> {
             if own.is_some_and(|own| own.is_outdated(basis, &self.me)) {
                 return Err(refused(domain, Refused::Changed));
             }
+            if own.is_some_and(|own| own.is_overtaken(basis, &self.me)) {
+                return Err(refused(domain, Refused::RemovedMeanwhile));
+            }
             let mut step = self.work_out_clear(basis, keep, durability)?;
             let mark = basis.mark.as_ref().map(|mark| mark.number);
             if let (Step::Commit(plan), Some(own)) = (&mut step, own)

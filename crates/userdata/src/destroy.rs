@@ -134,7 +134,9 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// between. Then `export` is called again once the domain is gone, with all values that go
     /// along, at most three times. What it gets replaces what it got before. The data is removed
     /// only if no store came after the last export. Otherwise it stays, and `problems` has
-    /// [`UserdataErrorKind::ExportOutdated`].
+    /// [`UserdataErrorKind::ExportOutdated`]. If a sweep comes before the second export, what was
+    /// stored under the lost mark is removed, and `problems` has
+    /// [`UserdataErrorKind::ExportUncertain`].
     ///
     /// The caller removes what `export` wrote if the domain lives on, which the kinds
     /// [`DestroyError::Failed`] and [`DestroyError::StillAlive`] say.

@@ -146,6 +146,13 @@ pub enum UserdataErrorKind {
         /// Why they were not exported again; `None` if each new export was outdated, too.
         source: Option<Source>,
     },
+    /// The domain is destroyed. The closing mark was lost, and another program, such as a sweep,
+    /// has removed the data: it is not known whether the last export has all values.
+    #[error(
+        "the closing mark was lost, and another program removed the domain's data: the export may \
+         lack values"
+    )]
+    ExportUncertain,
     /// The layout of the file names keeps data by uuid alone. Another living domain has this uuid,
     /// so that its data would be removed as well.
     #[error(
@@ -215,6 +222,7 @@ impl From<Refused> for UserdataErrorKind {
             Refused::BeingDestroyed => Self::BeingDestroyed,
             Refused::ExistsAgain => Self::ExistsAgain,
             Refused::Changed => Self::ExportOutdated { source: None },
+            Refused::RemovedMeanwhile => Self::ExportUncertain,
             Refused::UuidShared { other } => Self::UuidShared { other },
             Refused::Unknown(error) => Self::Hypervisor(error),
             Refused::Elsewhere(_)

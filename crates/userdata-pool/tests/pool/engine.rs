@@ -116,17 +116,24 @@ impl SimEngine {
             }
         }
         for txn in &state.delayed {
-            let holds =
-                |compare: &userdata_pool::Compare| current(&compare.key) == compare.revision;
-            text.push_str(&format!(
-                "{:?}",
-                txn.compares.iter().map(holds).collect::<Vec<_>>()
-            ));
+            for compare in &txn.compares {
+                text.push_str(&String::from_utf8_lossy(&compare.key));
+                // One with an absent key may hold again after a removal.
+                text.push(match (current(&compare.key), compare.revision) {
+                    (now, then) if now == then => '=',
+                    (_, 0) => '0',
+                    _ => '!',
+                });
+            }
             for request in &txn.requests {
-                if let Request::Put { key, value, .. } = request
-                    && !String::from_utf8_lossy(key).contains("/meta/")
-                {
-                    text.push_str(&short(value));
+                let (key, value) = match request {
+                    Request::Put { key, value, .. } => (key, short(value)),
+                    Request::Delete { span } => (&span.from, "-".to_owned()),
+                    Request::Range { .. } => continue,
+                };
+                let key = String::from_utf8_lossy(key);
+                if !key.contains("/meta/") {
+                    text.push_str(&format!("{key}:{value};"));
                 }
             }
         }
@@ -164,6 +171,13 @@ impl SimEngine {
 
     pub(crate) fn revision(&self) -> Revision {
         self.state().revision
+    }
+
+    /// The revision of a key; 0 if it is absent.
+    pub(crate) fn revision_of(&self, key: &str) -> Revision {
+        let state = self.state();
+        let version = state.current(key.as_bytes());
+        version.map_or(0, |version| version.revision)
     }
 
     /// How many changes were sent.

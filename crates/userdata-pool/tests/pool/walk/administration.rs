@@ -1,13 +1,14 @@
 //! What the administrator of the walked pool does: forget, join again, adopt, discard.
 
+use userdata_core::store::HostName;
+
 use super::*;
 
 impl World {
     /// The administrator's steps that are possible.
-    pub(super) fn by_hand(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for number in 0..2 {
-            match self.members[number] {
+    pub(super) fn by_hand(&self, steps: &mut Vec<Step>) {
+        for (number, is_member) in self.members.iter().enumerate() {
+            match is_member {
                 true if self.left.forgets > 0 => steps.push(Step::Forget(number)),
                 true => {}
                 false => steps.push(Step::Join(number)),
@@ -17,21 +18,25 @@ impl World {
         if self.left.forgets > 0 || self.members.contains(&false) {
             let members = (0..self.domains.len()).filter(|place| self.is_of_member(*place));
             steps.extend(members.map(Step::Adopt));
-            steps.push(Step::Discard);
+            steps.extend(self.some_member().map(|_| Step::Discard));
         }
-        steps
     }
 
     fn is_of_member(&self, place: usize) -> bool {
         self.members[self.domains[place].host]
     }
 
+    pub(super) fn some_member(&self) -> Option<usize> {
+        self.members.iter().position(|is_member| *is_member)
+    }
+
     /// The host is declared dead with its guests: what they store is the administrator's, even if
     /// they live and the host joins again.
     pub(super) fn forget(&mut self, number: usize) -> String {
         self.left.forgets -= 1;
+        let other = (0..self.hosts.len()).find(|other| *other != number);
         let name: HostName = NAMES[number].parse().unwrap();
-        let forgotten = self.on(1 - number, |host| host.pool.forget(&name));
+        let forgotten = self.host(other.unwrap()).pool.forget(&name);
         self.members[number] = false;
         for domain in &self.domains {
             if domain.host == number && !self.declared_dead.contains(&domain.guest) {
@@ -39,22 +44,29 @@ impl World {
                 self.acknowledged[usize::from(domain.guest)] = 0;
             }
         }
+        self.home.take_if(|home| home.host == number);
         told(&forgotten)
     }
 
     pub(super) fn join(&mut self, number: usize) -> String {
         self.members[number] = true;
-        told(&self.on(number, |host| host.pool.join()))
+        told(&self.host(number).pool.join())
     }
 
-    /// The guest takes over what is stored: it is acknowledged to it from now on. What the pool
-    /// promised to others stays promised.
     pub(super) fn adopt(&mut self, place: usize) -> String {
-        let domain = self.domains[place].clone();
-        let adopted = self.on(domain.host, |h| h.pool.adopt(&h.xen, &domain.key));
-        if adopted.is_ok()
-            && let Some((guest, number)) = self.data()
-        {
+        let ((domain, host), home_host) = (self.at(place), self.home_host());
+        let adopted = host.pool.adopt(&host.xen, &domain.key);
+        if adopted.is_ok() {
+            self.has_adopted(domain, home_host);
+        }
+        told(&adopted)
+    }
+
+    /// The guest took over what is stored: it is acknowledged to it from now on. What the pool
+    /// promised to others stays promised.
+    pub(super) fn has_adopted(&mut self, domain: Domain, from: Option<usize>) {
+        self.check_forgotten(from);
+        if let Some((guest, number)) = self.data() {
             self.declared_dead.retain(|dead| *dead != domain.guest);
             let own = &mut self.acknowledged[usize::from(domain.guest)];
             *own = match guest == domain.guest {
@@ -63,20 +75,28 @@ impl World {
             };
             self.adopted = Some((guest, domain.guest));
         }
-        told(&adopted)
+        self.home = Some(domain);
     }
 
     pub(super) fn discard(&mut self) -> String {
-        let Some(member) = (0..2).find(|number| self.members[*number]) else {
-            return String::new();
-        };
-        let discarded = self.on(member, |host| host.pool.discard(uuid()));
+        let (member, home_host) = (self.some_member().unwrap(), self.home_host());
+        let discarded = self.host(member).pool.discard(uuid());
         if discarded.is_ok() {
-            let some_forgotten = self.members.contains(&false);
-            assert!(some_forgotten, "data of a member is discarded: {self}");
-            self.acknowledged.fill(0);
+            self.has_discarded(home_host);
         }
         told(&discarded)
+    }
+
+    pub(super) fn has_discarded(&mut self, from: Option<usize>) {
+        self.check_forgotten(from);
+        self.acknowledged.fill(0);
+        self.home = None;
+    }
+
+    /// What is adopted or discarded was the data of a host that is not a member.
+    fn check_forgotten(&self, home_host: Option<usize>) {
+        let is_member = home_host.is_none_or(|host| self.members[host]);
+        assert!(!is_member, "data of a member is taken: {self}");
     }
 
     /// A change that was made is one of a member.

@@ -8,15 +8,23 @@ const NONE: Left = Left {
     moves: 0,
     crashes: 0,
     late: 0,
+    late_others: 0,
     clones: 0,
     local_moves: 0,
     forgets: 0,
+    destroys: 0,
+    lost_marks: 0,
 };
 
 #[track_caller]
 fn assert_sound(left: Left) {
-    let worlds = walk(left);
-    assert!(worlds > 1000, "{worlds}");
+    assert_sound_of(2, left);
+}
+
+#[track_caller]
+fn assert_sound_of(hosts: usize, left: Left) {
+    let worlds = walk(hosts, left);
+    assert!(worlds > 500, "{worlds}");
 }
 
 #[test]
@@ -107,4 +115,139 @@ fn every_history_with_two_moves_and_a_crash_is_sound() {
         crashes,
         ..NONE
     });
+}
+
+#[test]
+fn every_history_with_a_late_change_of_the_home_and_two_guests_is_sound() {
+    let (guests, moves, late_others) = (2, 1, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        late_others,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_two_moves_and_two_late_changes_of_the_home_is_sound() {
+    let (guests, stores, moves, late_others) = (1, 1, 2, 2);
+    assert_sound(Left {
+        guests,
+        stores,
+        moves,
+        late_others,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_late_claim_and_a_late_change_of_the_home_is_sound() {
+    let (guests, moves, late, late_others) = (1, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        late,
+        late_others,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_late_change_of_the_home_and_a_crash_is_sound() {
+    let (guests, moves, late_others, crashes) = (1, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        late_others,
+        crashes,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_late_adoption_or_discarding_is_sound() {
+    let (guests, clones, forgets, late_others) = (1, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        clones,
+        forgets,
+        late_others,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_move_a_forgotten_host_and_a_late_change_of_the_home_is_sound() {
+    let (guests, stores, moves, forgets, late_others) = (1, 1, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        stores,
+        moves,
+        forgets,
+        late_others,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_move_and_a_destroy_that_may_lose_its_mark_is_sound() {
+    let (guests, moves, destroys, lost_marks) = (1, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        destroys,
+        lost_marks,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_late_store_and_a_destroy_that_may_lose_its_mark_is_sound() {
+    let (guests, late, destroys, lost_marks) = (2, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        late,
+        destroys,
+        lost_marks,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_late_sweep_and_a_destroy_that_may_lose_its_mark_is_sound() {
+    let (guests, late_others, destroys, lost_marks) = (2, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        late_others,
+        destroys,
+        lost_marks,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_of_three_hosts_with_two_moves_a_forgotten_host_and_a_late_claim_is_sound() {
+    let (guests, stores, moves, forgets, late) = (1, 1, 2, 1, 1);
+    let left = Left {
+        guests,
+        stores,
+        moves,
+        forgets,
+        late,
+        ..NONE
+    };
+    assert_sound_of(3, left);
+}
+
+#[test]
+fn every_history_of_three_hosts_with_two_moves_and_a_late_change_of_the_home_is_sound() {
+    let (guests, stores, moves, late_others) = (1, 1, 2, 1);
+    let left = Left {
+        guests,
+        stores,
+        moves,
+        late_others,
+        ..NONE
+    };
+    assert_sound_of(3, left);
 }

@@ -1,0 +1,82 @@
+//! Changes that leave their host and arrive later, or never.
+
+use super::*;
+
+/// A change that is on its way.
+#[derive(Clone, Hash)]
+pub(super) struct Sent {
+    host: usize,
+    then: Then,
+}
+
+/// What is known once it has arrived and was made. Its caller is gone by then.
+#[derive(Clone, Hash)]
+enum Then {
+    /// The domain is the home.
+    Home(Domain),
+    Adopted(Domain),
+    Discarded,
+    /// The home stays, or there is none any more.
+    Nothing,
+}
+
+impl World {
+    pub(super) fn may_be_late(&self, step: &Step) -> bool {
+        match step {
+            Step::Store(_) | Step::Claim(_) => self.left.late > 0,
+            Step::Begin(..)
+            | Step::Cancel
+            | Step::Finish
+            | Step::Sweep(_)
+            | Step::SweepUnclaimed(_)
+            | Step::Adopt(_)
+            | Step::Discard => self.left.late_others > 0,
+            _ => false,
+        }
+    }
+
+    /// The change of this step has left its host and has not arrived.
+    pub(super) fn send(&mut self, step: &Step) {
+        match step {
+            Step::Store(_) | Step::Claim(_) => self.left.late -= 1,
+            _ => self.left.late_others -= 1,
+        }
+        let at = |place: usize| self.domains[place].clone();
+        let (host, then) = match *step {
+            Step::Store(place) | Step::Claim(place) | Step::Begin(place, _) => {
+                (at(place).host, Then::Home(at(place)))
+            }
+            Step::Cancel => {
+                let source = self.moved.clone().unwrap();
+                (source.host, Then::Home(source))
+            }
+            Step::Finish => (self.moved.as_ref().unwrap().host, Then::Nothing),
+            Step::Sweep(number) | Step::SweepUnclaimed(number) => (number, Then::Nothing),
+            Step::Adopt(place) => (at(place).host, Then::Adopted(at(place))),
+            Step::Discard => (self.some_member().unwrap(), Then::Discarded),
+            _ => unreachable!("{step:?} is never late: {self}"),
+        };
+        if let Step::Begin(place, _) = *step {
+            // Nothing is migrated, but the move may be open from any time on.
+            self.moved = Some(self.domains[place].clone());
+        }
+        self.sent.push(Sent { host, then });
+    }
+
+    pub(super) fn deliver(&mut self, place: usize) -> String {
+        let Sent { host, then } = self.sent.remove(place);
+        let (revision, home_host) = (self.engine.revision(), self.home_host());
+        self.engine.deliver_one(place);
+        if self.engine.revision() == revision {
+            return "refused".to_owned();
+        }
+        self.check_member(host);
+        match then {
+            Then::Home(domain) => self.home = Some(domain),
+            Then::Adopted(domain) => self.has_adopted(domain, home_host),
+            Then::Discarded => self.has_discarded(home_host),
+            Then::Nothing => {}
+        }
+        "made".to_owned()
+    }
+}
