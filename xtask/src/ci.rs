@@ -91,13 +91,13 @@ const STEPS: &[Step] = &[
             "-p", "userdata-fs", "-p", "hv-xen", "-p", "userdata-testkit", "-p", "userdata-cli",
         ],
     ]).with_env("RUSTFLAGS", "--cfg rustix_use_libc"),
-    // One by one, so that no package depends on features that another one enables.
     Step::cargo("doc", "docs build without a warning, for users and for us", &[
+        // One by one, so that no package depends on features that another one enables.
         &[
-            "hack", "doc", "--locked", "--no-deps",
+            "hack", "doc", "--locked", "--no-deps", "--ignore-private",
             "--features", "serde,tracing", "--ignore-unknown-features",
         ],
-        &["hack", "doc", "--locked", "--no-deps", "--document-private-items"],
+        &["doc", "--locked", "--workspace", "--no-deps", "--document-private-items"],
         // `doc = false` keeps its pages from replacing the library's, which has the same name.
         &[
             "rustdoc", "--locked", "-p", "userdata-cli", "--bin", "userdata",
