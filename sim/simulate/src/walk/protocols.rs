@@ -85,4 +85,22 @@ impl Scene {
         }
         all
     }
+
+    /// Calls that put so many values at once that a file system which can be synced as a whole is
+    /// synced by one barrier.
+    #[must_use]
+    pub fn batches(&self, durability: Durability) -> Vec<Action> {
+        // One value of the first domain is replaced. The third domain has none.
+        let values = || {
+            let userids = ["xl"].into_iter().chain(Self::BATCH);
+            userids.map(|userid| (self.slot(userid).userid, Self::NEW.to_vec()))
+        };
+        let domains = [Some(self.first()), self.third()].into_iter().flatten();
+        let imports = domains.map(|domain| Action::Import {
+            domain,
+            values: values().collect(),
+            durability,
+        });
+        imports.collect()
+    }
 }

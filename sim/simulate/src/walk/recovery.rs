@@ -133,8 +133,9 @@ impl<'a> Recovery<'a> {
                 },
             };
             if !expectation.allows(slot, &found, cause) {
+                let is_anothers = slot.domain != self.scene.first();
                 let guarantee = match cause {
-                    _ if slot.domain != self.scene.first() => Guarantee::Isolated,
+                    _ if is_anothers && !expectation.is_concerned(slot) => Guarantee::Isolated,
                     Cause::PowerCut if expectation.is_lost(slot) => Guarantee::Durability,
                     _ => Guarantee::Atomic,
                 };
