@@ -46,7 +46,7 @@ fn walk(scene: &Scene, action: &Action, model: CrashModel, bug: WithoutSyncs) ->
         model,
         bug,
         states_max: match action {
-            Action::Import { .. } => STATES_OF_A_BATCH,
+            Action::Import { .. } | Action::StoreEach { .. } => STATES_OF_A_BATCH,
             _ => STATES_MAX,
         },
         seed: 1,
@@ -184,7 +184,7 @@ fn no_fault_of_a_durable_change_breaks_a_guarantee() {
     let scene = scene(true);
     let stores = stores(&scene).map(|store| (scene.clone(), store));
     for (scene, action) in stores.into_iter().chain(batches(Durability::Full)) {
-        let is_batch = matches!(action, Action::Import { .. });
+        let is_batch = !matches!(action, Action::Store { .. });
         let walk = FaultWalk {
             scene: &scene,
             action: &action,

@@ -12,7 +12,7 @@ use super::operation::Operation;
 use super::register::{Register, owner};
 use crate::history::{Event, Invocation, LibxlCall};
 use crate::walk::is_applied;
-use crate::walk::{Action, Report};
+use crate::walk::{Action, Report, Slot};
 
 /// The accesses of the operation at this place to a register of a domain that it may have
 /// concerned.
@@ -92,7 +92,14 @@ impl Made<'_> {
                 };
                 let mut values = values.iter();
                 match values.find(|(userid, _)| is_this(userid)) {
-                    Some((_, value)) => self.imported(value),
+                    Some((_, value)) => self.imported(domain, value),
+                    None => Vec::new(),
+                }
+            }
+            Action::StoreEach { values, .. } => {
+                let mut values = values.iter();
+                match values.find(|(slot, _)| self.is_in(slot)) {
+                    Some((slot, value)) => self.imported(&slot.domain, value),
                     None => Vec::new(),
                 }
             }
@@ -124,19 +131,19 @@ impl Made<'_> {
 
     /// A value that is stored together with others. If one of them can't be stored, the old values
     /// are restored, and the new ones may have been read in between.
-    fn imported(&self, value: &[u8]) -> Vec<Access> {
+    fn imported(&self, domain: &DomainKey, value: &[u8]) -> Vec<Access> {
         let to = Content::stored(value);
         let has = |userids: &[Userid]| userids.contains(&self.register.userid);
-        match self.operation.report() {
-            Some(Report::StoredAll(stored)) if has(&stored.stored) => {
+        match self.operation.stored(domain) {
+            Some(Ok(stored)) if has(&stored.stored) => {
                 vec![self.access(Need::Any, Some(to))]
             }
-            Some(Report::StoredAll(stored)) if has(&stored.unchanged) => self.read(Need::Is(to)),
-            Some(Report::StoredAll(_)) => Vec::new(),
-            Some(Report::Failed(error)) if is_applied(error) => {
+            Some(Ok(stored)) if has(&stored.unchanged) => self.read(Need::Is(to)),
+            Some(Ok(_)) => Vec::new(),
+            Some(Err(error)) if is_applied(error) => {
                 vec![self.access(Need::Any, Some(to)).maybe()]
             }
-            Some(Report::Failed(error)) if !self.may_be_taken_back(error) => Vec::new(),
+            Some(Err(error)) if !self.may_be_taken_back(error) => Vec::new(),
             _ => {
                 let restored = Access {
                     source: Some(self.register.name.clone()),
@@ -145,6 +152,12 @@ impl Made<'_> {
                 vec![restored.maybe(), self.access(Need::Any, Some(to)).maybe()]
             }
         }
+    }
+
+    /// Whether this is the register of a slot.
+    fn is_in(&self, slot: &Slot) -> bool {
+        *slot.userid.as_userid() == self.register.userid
+            && self.register.is_of(owner(self.facts.format, &slot.domain))
     }
 
     /// Whether an import that failed may have put some of its values first, and taken them back: it
@@ -195,6 +208,11 @@ impl Made<'_> {
                 let mut values = values.iter();
                 let is_this = |userid: &WritableUserid| *userid.as_userid() == self.register.userid;
                 let (_, value) = values.find(|(userid, _)| is_this(userid))?;
+                Some(Content::stored(value))
+            }
+            Invocation::Userdata(Action::StoreEach { values, .. }) => {
+                let mut values = values.iter();
+                let (_, value) = values.find(|(slot, _)| self.is_in(slot))?;
                 Some(Content::stored(value))
             }
             Invocation::Userdata(action) => action

@@ -8,7 +8,7 @@ use super::broken_locks::BrokenLocks;
 use super::lifetimes::Lifetimes;
 use super::operation::{MalformedHistory, Operation};
 use crate::history::{Event, History, Invocation, LibxlCall};
-use crate::walk::{Action, shown};
+use crate::walk::shown;
 use userdata_sim::crash::Tree;
 
 /// A host at one moment: its domains, and the directory of the userdata.
@@ -71,8 +71,7 @@ impl<'a> Facts<'a> {
         match self.operations.get(place) {
             None => Vec::new(),
             Some(operation) => match operation.invocation {
-                Invocation::Userdata(Action::Carry { from, to, .. }) => vec![*from, *to],
-                Invocation::Userdata(action) => vec![action.domain()],
+                Invocation::Userdata(action) => action.domains(),
                 Invocation::Libxl(_) => self.lifetimes.keys(operation.domid(), operation.span()),
             },
         }

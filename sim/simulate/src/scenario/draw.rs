@@ -320,11 +320,12 @@ impl Draw {
             destroys,
             sweeps,
             follows,
+            batches,
             ..
         } = self.mix;
         let half = destroys / 2;
         let weights = [
-            300, 150, 80, 80, 20, destroys, half, 280, 60, sweeps, follows,
+            300, 150, 80, 80, 20, destroys, half, 280, 60, sweeps, follows, batches,
         ];
         match self.weighed(&weights) {
             0 => Request::Store(userid, self.value(), durability),
@@ -345,6 +346,11 @@ impl Draw {
                     values.push((second, self.value()));
                 }
                 Request::Import(values, durability)
+            }
+            11 => {
+                let count = 2 + self.below(3);
+                let value = |_| (self.whose(), self.userid(), self.value());
+                Request::StoreEach((0..count).map(value).collect(), durability)
             }
             _ => Request::List,
         }

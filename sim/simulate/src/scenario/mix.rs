@@ -65,6 +65,8 @@ mix! {
     settles: 0,
     /// How many in a thousand calls of this library import values or carry them.
     follows: 0,
+    /// How many in a thousand calls of this library store values of many domains.
+    batches: 0,
     /// How many in a hundred tasks of a toolstack bring a domain back with the domid and uuid that
     /// it had, or change the uuid of one.
     returns: 0,
