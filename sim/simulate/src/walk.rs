@@ -30,7 +30,7 @@ pub(crate) use fault_walk::is_applied;
 pub use faulted::Faulted;
 pub use guarantee::{Broken, End, Guarantee, Incident};
 pub use layout::open_store;
-pub(crate) use layout::{BOOT, boot_directory, flat_name, shown, view};
+pub(crate) use layout::{boot_directory, boot_name, flat_name, shown, view_in};
 pub(crate) use recovery::{Recovered, store_once_more};
 pub use report::Report;
 pub(crate) use report::is_synced;

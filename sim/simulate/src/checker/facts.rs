@@ -8,7 +8,7 @@ use super::broken_locks::BrokenLocks;
 use super::lifetimes::Lifetimes;
 use super::operation::{MalformedHistory, Operation};
 use crate::history::{Event, History, Invocation, LibxlCall};
-use crate::walk::shown;
+use crate::walk::{boot_name, shown, view_in};
 use userdata_sim::crash::Tree;
 
 /// A host at one moment: its domains, and the directory of the userdata.
@@ -27,6 +27,8 @@ pub(crate) struct Facts<'a> {
     /// How the names that are checked are made.
     pub(crate) format: NameFormat,
     pub(crate) layout: NameFormat,
+    /// The name of the boot.
+    pub(crate) boot: String,
     pub(crate) before: &'a HostImage,
     pub(crate) operations: Vec<Operation<'a>>,
     pub(crate) lifetimes: Lifetimes,
@@ -57,12 +59,18 @@ impl<'a> Facts<'a> {
             history,
             format,
             layout,
+            boot: boot_name(before.host.boots()),
             before,
             operations,
             lifetimes: Lifetimes::of(&before.host, history),
             broken_locks,
             until,
         })
+    }
+
+    /// What programs see of a directory.
+    pub(crate) fn view(&self, tree: Tree) -> Tree {
+        view_in(&self.boot, self.layout, tree)
     }
 
     /// The incarnations that an operation may concern: libxl asks for the uuid of a domid at each

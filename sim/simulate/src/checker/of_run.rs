@@ -8,7 +8,7 @@ use super::{Checked, Checker, Complaint, CrashCheck, CrashChecked, HostImage, Ma
 use crate::history::{Event, Response};
 use crate::scenario::{Role, Run, Scenario};
 use crate::schedule::Ending;
-use crate::walk::{Guarantee, view};
+use crate::walk::{Guarantee, boot_name, view_in};
 use userdata_sim::crash::CrashModel;
 
 /// How long a call waits at least, so that only processes that wait for each other are too late:
@@ -24,7 +24,11 @@ impl Run {
     pub fn check(&self, scenario: &Scenario) -> Result<Checked, MalformedHistory> {
         let after = HostImage {
             host: self.host.clone(),
-            tree: view(scenario.format, self.storage.tree()),
+            tree: view_in(
+                &boot_name(self.host.boots()),
+                scenario.format,
+                self.storage.tree(),
+            ),
         };
         let checker = Checker {
             history: &self.history,

@@ -210,11 +210,7 @@ impl FaultWalk<'_> {
             ));
         }
         // As in a clear: gone, and not listed.
-        let is_unlisted = self.scene.setting().format == NameFormat::Tree
-            && swept
-                .failed
-                .iter()
-                .any(|why| why.starts_with("cannot list"));
+        let is_unlisted = self.scene.setting().format == NameFormat::Tree && swept.is_unlisted();
         let is_removed = |slot: &Slot| {
             swept.has_removed(&slot.domain, slot.userid.as_userid())
                 || is_unlisted && self.is_made(run, slot)
