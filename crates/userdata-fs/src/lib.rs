@@ -64,6 +64,7 @@
 //! It does not ask a hypervisor. The crate `userdata` decides which changes are admitted, and when
 //! a domain's data is removed.
 
+mod barrier;
 mod checks;
 mod clear;
 mod clear_each;

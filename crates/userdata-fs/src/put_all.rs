@@ -10,15 +10,6 @@ use crate::lock::HeldLock;
 use crate::replace::NAMES_MAX;
 use crate::{Directory, Errno};
 
-/// From how many values on one sync of the whole file system takes the place of a sync of each
-/// file. It costs as much as two or three of them, and writes the files of other programs, too.
-const BATCH_MIN: usize = 8;
-
-/// Whether a sync of the whole file system is to take the place of those of this many files.
-pub(crate) fn is_batch(count: usize, durability: Durability) -> bool {
-    count >= BATCH_MIN && durability != Durability::Process
-}
-
 /// One value that is to be written.
 pub(crate) struct Unwritten<'a> {
     name: FileName,
@@ -49,17 +40,11 @@ impl<D: Directory> HeldLock<'_, D> {
             return Ok(done);
         }
         let (mut done, puts) = self.compare_all(names, values, clash, durability)?;
-        let in_batch = is_batch(puts.len(), durability)
-            && self.file().is_some()
-            && self.store().directory.promises().sync_all;
-        let each = match in_batch {
-            true => Durability::Process,
-            false => durability,
-        };
-        let staged = self.stage_all(&puts, each)?;
-        if in_batch && let Err(error) = self.sync_all() {
-            return Err(self.discard_all(&staged, error));
-        }
+        let barrier = self.outer().barrier(puts.len(), durability);
+        let staged = self.stage_all(&puts, barrier.each())?;
+        barrier
+            .pass(self)
+            .map_err(|errno| self.discard_all(&staged, self.not_passed(errno)))?;
         self.name_all(&staged, &mut done)?;
         if durability == Durability::Full && !names.is_empty() {
             let synced = self.sync_names();
@@ -117,19 +102,6 @@ impl<D: Directory> HeldLock<'_, D> {
             }
         }
         Ok(staged)
-    }
-
-    /// Makes everything durable that was written so far. Never to be called after a rename of a
-    /// value: until it returns, a crash may keep the name and lose the bytes.
-    fn sync_all(&self) -> Result<(), StoreError> {
-        // The lock file was opened before anything was written, so no error is missed.
-        let synced = self.file().map_or(Err(Errno::BADF), |file| {
-            self.store().directory.sync_all(file)
-        });
-        synced.map_err(|errno| {
-            let domain = self.domain().to_string();
-            StoreError::new(Operation::SyncFile, domain, kind_of(errno))
-        })
     }
 
     fn compare(

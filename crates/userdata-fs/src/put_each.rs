@@ -8,14 +8,13 @@
 use std::time::Duration;
 
 use userdata_core::store::{
-    AdmitPut, Clash, Durability, Op, Operation, PutEach, StoreError, StoreErrorKind, StoredAll,
+    AdmitPut, Clash, Durability, Op, PutEach, StoreError, StoreErrorKind, StoredAll,
 };
 
-use crate::failure::kind_of;
 use crate::layout::Layout;
 use crate::lock::HeldLock;
 use crate::moved::Substitute;
-use crate::put_all::{Staged, Unwritten, is_batch, naming_left};
+use crate::put_all::{Staged, Unwritten, naming_left};
 use crate::wait::Timeout;
 use crate::{Directory, FileStore};
 
@@ -131,20 +130,10 @@ impl<D: Directory> FileStore<D> {
         results: &mut Results,
     ) -> Vec<Locked<'a, 'p, D>> {
         let count = locked.iter().map(|one| one.unwritten.len()).sum();
-        let in_batch = is_batch(count, durability) && self.directory.promises().sync_all;
-        // It is opened before anything is written, so no error is missed. A lock file was, too.
-        let tree_file = match self.layout {
-            Layout::Tree(_) if in_batch => self.open_tree_file(),
-            _ => None,
-        };
-        let in_batch = in_batch && (tree_file.is_some() || matches!(self.layout, Layout::Flat));
-        let each = match in_batch {
-            true => Durability::Process,
-            false => durability,
-        };
+        let barrier = self.barrier(count, durability);
         let mut staged = Vec::with_capacity(locked.len());
         for mut one in locked {
-            match one.lock.stage_all(&one.unwritten, each) {
+            match one.lock.stage_all(&one.unwritten, barrier.each()) {
                 Ok(files) => {
                     one.staged = files;
                     staged.push(one);
@@ -152,23 +141,13 @@ impl<D: Directory> FileStore<D> {
                 Err(error) => self.finish(one.at, one.lock, Err(error), results),
             }
         }
-        let synced = match in_batch {
-            true => {
-                let lock_file = || staged.first().and_then(|one| one.lock.file());
-                let file = tree_file.as_ref().or_else(lock_file);
-                file.map_or(Ok(()), |file| self.directory.sync_all(file))
-            }
-            false => Ok(()),
-        };
-        if let Some(file) = tree_file {
-            self.directory.close_unwritten(file);
-        }
-        let Err(errno) = synced else {
+        let first = staged.first();
+        let passed = first.map_or(Ok(()), |one| barrier.pass(&one.lock));
+        let Err(errno) = passed else {
             return staged;
         };
         for one in staged {
-            let domain = one.lock.domain().to_string();
-            let error = StoreError::new(Operation::SyncFile, domain, kind_of(errno));
+            let error = one.lock.not_passed(errno);
             let error = one.lock.discard_all(&one.staged, error);
             self.finish(one.at, one.lock, Err(error), results);
         }

@@ -62,8 +62,8 @@ pub struct Scenario {
     pub capacity: Option<u64>,
     /// The domains that live at the beginning.
     pub domains: Vec<DomainKey>,
-    /// Where files are: as libxl has them, or in a tree, where no process uses libxl, and which no
-    /// host boots.
+    /// Where files are: as libxl has them, or in a tree, where no process uses libxl. Each boot of
+    /// the host has a directory of its own there.
     pub format: NameFormat,
     /// The processes, in the order of their numbers.
     pub processes: Vec<Process>,

@@ -83,7 +83,7 @@ fn what_real_libxl_does_in_rare_runs_is_known() {
 #[test]
 fn power_cuts_at_the_end_of_runs_break_no_guarantee() {
     let (mut all, mut wrong) = (CrashChecked::default(), Vec::new());
-    for name in ["power", "threads", "all"] {
+    for name in ["power", "threads", "all", "tree"] {
         let mix: Mix = name.parse().unwrap();
         for seed in 0..20 {
             let scenario = Scenario::draw(seed, &mix);

@@ -3,10 +3,11 @@
 
 use userdata_core::store::{Durability, Keep, Op};
 use userdata_core::{Store as _, Userid};
+use userdata_fs::Promises;
 use userdata_sim::interpose::{CallKind, Trace};
 use userdata_sim::{SimDisk, SimOptions};
 
-use super::{Traced, clear, domain, domain_path, get, open, paths, put, put_op, traced};
+use super::{Traced, clear, domain, domain_path, get, open, paths, put, put_all, put_op, traced};
 use crate::scene::{PATIENT, userid};
 
 /// The kinds of calls that a function makes, without those that ask no file system.
@@ -134,6 +135,58 @@ fn a_full_store_syncs_each_directory_above_the_value() {
     op = Durability::File;
     assert_eq!(syncs(op), [file]);
     assert_eq!(syncs(Durability::Process), []);
+}
+
+/// The kinds of calls with which 100 durable values are put at once.
+fn calls_of_a_batch(has_value: bool, promises: Promises) -> Vec<CallKind> {
+    let mut options = SimOptions::default();
+    options.promises = promises;
+    let (disk, trace) = (SimDisk::new(options), Trace::default());
+    let root = disk.process().root().unwrap();
+    let store = open(Traced::new(root, trace.clone()));
+    if has_value {
+        put(&store, "xl", b"value").unwrap();
+    }
+    let userids: Vec<String> = (0..100).map(|number| format!("v{number}")).collect();
+    let values = userids
+        .iter()
+        .map(|userid| (userid.as_str(), &b"value"[..]));
+    let values: Vec<_> = values.collect();
+    calls(&trace, || drop(put_all(&store, &values).unwrap()))
+}
+
+#[test]
+fn a_batch_is_synced_by_one_barrier_before_the_first_rename() {
+    // The domain has a directory of its own, or the batch makes one. All directories above the
+    // values are synced once; the names in a new one are durable by the barrier.
+    for (has_value, renames, directories) in [(true, 100, 3), (false, 1, 2)] {
+        let made = calls_of_a_batch(has_value, Promises::ALL);
+        let count = |kind| made.iter().filter(|made| **made == kind).count();
+        assert_eq!(count(CallKind::Write), 100);
+        assert_eq!(count(CallKind::SyncFile), 0);
+        assert_eq!(count(CallKind::SyncAll), 1);
+        assert_eq!(count(CallKind::Rename), renames);
+        assert_eq!(count(CallKind::Sync), directories);
+        let first = |kind| made.iter().position(|made| *made == kind).unwrap();
+        let last = |kind| made.iter().rposition(|made| *made == kind).unwrap();
+        assert!(last(CallKind::Write) < first(CallKind::SyncAll));
+        assert!(last(CallKind::SyncAll) < first(CallKind::Rename));
+        assert!(last(CallKind::Rename) < first(CallKind::Sync));
+    }
+}
+
+#[test]
+fn without_the_promise_a_batch_syncs_each_file_before_the_first_rename() {
+    for (has_value, directories) in [(true, 3), (false, 3)] {
+        let made = calls_of_a_batch(has_value, Promises::NONE);
+        let count = |kind| made.iter().filter(|made| **made == kind).count();
+        assert_eq!(count(CallKind::SyncAll), 0);
+        assert_eq!(count(CallKind::SyncFile), 100);
+        assert_eq!(count(CallKind::Sync), directories);
+        let last = made.iter().rposition(|kind| *kind == CallKind::SyncFile);
+        let rename = made.iter().position(|kind| *kind == CallKind::Rename);
+        assert!(last < rename);
+    }
 }
 
 #[test]

@@ -160,6 +160,7 @@ impl<D: Directory> HeldLock<'_, D> {
         Err(StoreError::new(Operation::Create, self.name(), kind))
     }
 
+    /// Writes the values into the new directory, as durable as asked, their names included.
     fn fill(
         &self,
         stage: &Stage<D>,
@@ -168,14 +169,17 @@ impl<D: Directory> HeldLock<'_, D> {
         durability: Durability,
     ) -> Result<(), StoreError> {
         let directory = &*stage.view.directory;
+        let barrier = self.outer().barrier(values.len(), durability);
         for (name, put) in names.iter().zip(values) {
             let created = directory.create(name.into());
             let file = created
                 .map_err(|errno| StoreError::new(Operation::Create, name, kind_of(errno)))?;
-            write_and_close(directory, file, put.data.as_bytes(), durability)
+            write_and_close(directory, file, put.data.as_bytes(), barrier.each())
                 .map_err(|(operation, errno)| StoreError::new(operation, name, kind_of(errno)))?;
         }
-        if durability == Durability::Full {
+        barrier.pass(self).map_err(|errno| self.not_passed(errno))?;
+        // A barrier that was shared has made the new names durable, too.
+        if durability == Durability::Full && !barrier.is_shared() {
             directory.sync().map_err(|errno| {
                 StoreError::new(Operation::SyncDirectory, self.name(), kind_of(errno))
             })?;

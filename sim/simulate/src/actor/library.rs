@@ -7,12 +7,12 @@ use hv_sim::{EventError, Until};
 use userdata::sweep::Sightings;
 use userdata::{Outcome, Userdata};
 use userdata_core::store::Expect;
-use userdata_core::{DomainKey, Version};
+use userdata_core::{DomainKey, Version, WritableUserid};
 use userdata_fs::FileStore;
 
 use super::directory::ScheduledDirectory;
 use super::host::ScheduledHost;
-use super::task::Request;
+use super::task::{Request, Whose};
 use crate::history::{Event, Invocation, Response};
 use crate::walk::{Action, Report, Slot, Swept, Waits};
 
@@ -154,6 +154,10 @@ impl Library {
                 values,
                 durability,
             },
+            Request::StoreEach(values, durability) => Action::StoreEach {
+                values: self.slots(values),
+                durability,
+            },
             Request::CarryFrom(whose, durability) => Action::Carry {
                 from: self.host.resolve(whose).unwrap_or(domain),
                 to: domain,
@@ -169,6 +173,24 @@ impl Library {
             },
             Request::List => Action::List { domain },
         }
+    }
+
+    /// The values of each domain that there is, in their order, but those of one domain together.
+    fn slots(&self, values: Vec<(Whose, WritableUserid, Vec<u8>)>) -> Vec<(Slot, Vec<u8>)> {
+        let mut slots: Vec<(Slot, Vec<u8>)> = Vec::new();
+        for (whose, userid, value) in values {
+            let Some(domain) = self.host.resolve(whose) else {
+                continue;
+            };
+            let slot = Slot { domain, userid };
+            if slots.iter().any(|(other, _)| *other == slot) {
+                continue;
+            }
+            let last = slots.iter().rposition(|(other, _)| other.domain == domain);
+            let at = last.map_or(slots.len(), |last| last + 1);
+            slots.insert(at, (slot, value));
+        }
+        slots
     }
 
     fn remember(&mut self, action: &Action, report: &Report) {

@@ -18,7 +18,7 @@ use super::task::Task;
 use super::threads::{Running, Threads};
 use super::{adversary, life};
 use crate::schedule::Point;
-use crate::walk::{BOOT, open_store};
+use crate::walk::open_store;
 
 /// A store, and its clones in the threads of one process.
 pub(crate) type SharedStore = FileStore<ScheduledDirectory>;
@@ -28,12 +28,12 @@ pub(crate) fn open_shared_store(
     first: &Arc<ScheduledProcess>,
     threads: Vec<Arc<ScheduledProcess>>,
     running: &Running,
-    format: NameFormat,
+    (format, boot): (NameFormat, &str),
 ) -> Result<SharedStore, Errno> {
     let threads = Threads::new(Arc::clone(first), threads, running.clone());
     let root = open_shared(first, threads)?;
     first.set_prepares(true);
-    let opened = open_store(format, root, BOOT);
+    let opened = open_store(format, root, boot);
     first.set_prepares(false);
     opened
 }

@@ -11,7 +11,7 @@ use super::recorder::{Line, Recorder};
 use crate::history::{Disturbance, Event, OutOfLine, ProcessId, Unguarded};
 use crate::misanswer::Misanswer;
 use crate::schedule::{Point, reach};
-use crate::walk::{BOOT, boot_directory};
+use crate::walk::boot_directory;
 use userdata_sim::faults::{Fault, Faults, How};
 use userdata_sim::interpose::{Answer, Call, Interceptor, Verdict};
 use userdata_sim::{Holder, SimProcess};
@@ -30,6 +30,8 @@ pub(crate) struct ScheduledProcess {
     /// How many names the listing under way has shown.
     shown: AtomicUsize,
     format: NameFormat,
+    /// The name of the boot.
+    boot: String,
     /// Whether it opens its store, before it takes turns.
     prepares: AtomicBool,
 }
@@ -48,7 +50,7 @@ impl ScheduledProcess {
         recorder: Arc<Recorder>,
         faults: &[Fault],
         misanswers: &[(u64, Misanswer)],
-        format: NameFormat,
+        (format, boot): (NameFormat, &str),
     ) -> Self {
         Self {
             id,
@@ -63,6 +65,7 @@ impl ScheduledProcess {
             sweeps: AtomicBool::new(false),
             shown: AtomicUsize::new(0),
             format,
+            boot: boot.to_owned(),
             prepares: AtomicBool::new(false),
         }
     }
@@ -196,7 +199,7 @@ impl ScheduledProcess {
         let directory = FileName::lock(self.format, domain);
         let holder = match self.format {
             NameFormat::Tree => {
-                let boot = boot_directory(BOOT);
+                let boot = boot_directory(&self.boot);
                 let path = [boot.as_bytes(), directory.as_bytes(), marker.as_bytes()];
                 self.process.lock_holder_at(&path.join(&b'/'))
             }

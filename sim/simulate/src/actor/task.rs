@@ -60,6 +60,9 @@ pub enum Request {
     DestroyInVain,
     /// To store several values at once.
     Import(Vec<(WritableUserid, Vec<u8>)>, Durability),
+    /// To store values of many domains at once. Of two values under one userid of one domain, the
+    /// first is stored.
+    StoreEach(Vec<(Whose, WritableUserid, Vec<u8>)>, Durability),
     /// To give the domain all values of another incarnation.
     CarryFrom(Whose, Durability),
     /// To sweep all domains.
@@ -185,6 +188,14 @@ impl fmt::Display for Request {
                 for (userid, value) in values {
                     let (userid, value) = (userid.as_userid(), value.escape_ascii());
                     write!(f, " {userid} \"{value}\"")?;
+                }
+                write!(f, " ({durability})")
+            }
+            Self::StoreEach(values, durability) => {
+                f.write_str("store of many domains")?;
+                for (whose, userid, value) in values {
+                    let (userid, value) = (userid.as_userid(), value.escape_ascii());
+                    write!(f, " {whose} {userid} \"{value}\"")?;
                 }
                 write!(f, " ({durability})")
             }

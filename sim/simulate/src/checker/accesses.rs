@@ -1,8 +1,12 @@
 //! The accesses of an operation to one register, as far as its response shows them.
 
+mod by_libxl;
+
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
-use userdata_core::file_name::FileName;
-use userdata_core::store::{Cleared, Expect, FileType, Keep, StoreErrorKind};
+use userdata_core::file_name::{FileName, NameFormat};
+use userdata_core::store::{
+    Cleared, Expect, FileType, Keep, Operation as StoreOperation, StoreError, StoreErrorKind,
+};
 use userdata_core::{DomainKey, Userid, WritableUserid};
 
 use super::content::{Content, Listed, Need};
@@ -12,7 +16,7 @@ use super::operation::Operation;
 use super::register::{Register, owner};
 use crate::history::{Event, Invocation, LibxlCall};
 use crate::walk::is_applied;
-use crate::walk::{Action, Report};
+use crate::walk::{Action, Report, Slot, flat_name};
 
 /// The accesses of the operation at this place to a register of a domain that it may have
 /// concerned.
@@ -92,7 +96,14 @@ impl Made<'_> {
                 };
                 let mut values = values.iter();
                 match values.find(|(userid, _)| is_this(userid)) {
-                    Some((_, value)) => self.imported(value),
+                    Some((_, value)) => self.imported(domain, value),
+                    None => Vec::new(),
+                }
+            }
+            Action::StoreEach { values, .. } => {
+                let mut values = values.iter();
+                match values.find(|(slot, _)| self.is_in(slot)) {
+                    Some((slot, value)) => self.imported(&slot.domain, value),
                     None => Vec::new(),
                 }
             }
@@ -124,19 +135,19 @@ impl Made<'_> {
 
     /// A value that is stored together with others. If one of them can't be stored, the old values
     /// are restored, and the new ones may have been read in between.
-    fn imported(&self, value: &[u8]) -> Vec<Access> {
+    fn imported(&self, domain: &DomainKey, value: &[u8]) -> Vec<Access> {
         let to = Content::stored(value);
         let has = |userids: &[Userid]| userids.contains(&self.register.userid);
-        match self.operation.report() {
-            Some(Report::StoredAll(stored)) if has(&stored.stored) => {
+        match self.operation.stored(domain) {
+            Some(Ok(stored)) if has(&stored.stored) => {
                 vec![self.access(Need::Any, Some(to))]
             }
-            Some(Report::StoredAll(stored)) if has(&stored.unchanged) => self.read(Need::Is(to)),
-            Some(Report::StoredAll(_)) => Vec::new(),
-            Some(Report::Failed(error)) if is_applied(error) => {
+            Some(Ok(stored)) if has(&stored.unchanged) => self.read(Need::Is(to)),
+            Some(Ok(_)) => Vec::new(),
+            Some(Err(error)) if is_applied(error) => {
                 vec![self.access(Need::Any, Some(to)).maybe()]
             }
-            Some(Report::Failed(error)) if !self.may_be_taken_back(error) => Vec::new(),
+            Some(Err(error)) if !self.may_be_taken_back(error) => Vec::new(),
             _ => {
                 let restored = Access {
                     source: Some(self.register.name.clone()),
@@ -145,6 +156,12 @@ impl Made<'_> {
                 vec![restored.maybe(), self.access(Need::Any, Some(to)).maybe()]
             }
         }
+    }
+
+    /// Whether this is the register of a slot.
+    fn is_in(&self, slot: &Slot) -> bool {
+        *slot.userid.as_userid() == self.register.userid
+            && self.register.is_of(owner(self.facts.format, &slot.domain))
     }
 
     /// Whether an import that failed may have put some of its values first, and taken them back: it
@@ -197,6 +214,11 @@ impl Made<'_> {
                 let (_, value) = values.find(|(userid, _)| is_this(userid))?;
                 Some(Content::stored(value))
             }
+            Invocation::Userdata(Action::StoreEach { values, .. }) => {
+                let mut values = values.iter();
+                let (_, value) = values.find(|(slot, _)| self.is_in(slot))?;
+                Some(Content::stored(value))
+            }
             Invocation::Userdata(action) => action
                 .slot()
                 .filter(|slot| *slot.userid.as_userid() == self.register.userid)
@@ -218,7 +240,9 @@ impl Made<'_> {
         };
         let span = self.operation.span();
         let removed = match self.operation.report() {
-            Some(Report::Swept(swept)) => swept.has_removed(&key, &self.register.userid),
+            Some(Report::Swept(swept)) if !self.is_in_tree() || !swept.is_unlisted() => {
+                swept.has_removed(&key, &self.register.userid)
+            }
             _ => {
                 let gone = self.facts.lifetimes.ever_gone(&key, span);
                 if !gone && !self.operation.hypervisor_lied {
@@ -306,12 +330,8 @@ impl Made<'_> {
     }
 
     /// A read that fails on a file has seen that this file is there.
-    fn refused_as(
-        &self,
-        kind: &StoreErrorKind,
-        invocation: userdata_core::store::Operation,
-    ) -> Vec<Access> {
-        let read = invocation == userdata_core::store::Operation::Read;
+    fn refused_as(&self, kind: &StoreErrorKind, invocation: StoreOperation) -> Vec<Access> {
+        let read = invocation == StoreOperation::Read;
         match Content::refused(kind).filter(|_| read) {
             Some(content) => self.read(Need::Is(content)),
             None => Vec::new(),
@@ -393,87 +413,20 @@ impl Made<'_> {
             return vec![self.access(Need::Something, Some(Content::Nothing))];
         }
         let name = self.register.name.as_bytes();
-        let failed = cleared.failed.iter().any(|error| error.file() == name);
+        let is_its = |file: &[u8]| file == name || flat_name(file).is_some_and(|flat| flat == name);
+        let failed = cleared.failed.iter().any(|error| is_its(error.file()));
         if failed || kept {
             return Vec::new();
+        }
+        // A directory that was taken away, and can't be listed then, is gone all the same.
+        let is_unlisted = |error: &StoreError| error.operation() == StoreOperation::List;
+        if self.is_in_tree() && cleared.failed.iter().any(is_unlisted) {
+            return vec![self.access(Need::Any, Some(Content::Nothing)).maybe()];
         }
         self.read(Need::Is(Content::Nothing))
     }
 
-    fn by_libxl(&self, call: &LibxlCall) -> Vec<Access> {
-        let (LibxlCall::Store { userid, .. }
-        | LibxlCall::Retrieve { userid, .. }
-        | LibxlCall::Unlink { userid, .. }) = call
-        else {
-            return self.destroyed_by_libxl();
-        };
-        if *userid != self.register.userid {
-            return Vec::new();
-        }
-        let nothing = || Need::Is(Content::Nothing);
-        let done = match (call, self.operation.libxl_response()) {
-            (LibxlCall::Store { data, .. }, Some((0, _))) => {
-                let need = if data.is_empty() {
-                    Need::Something
-                } else {
-                    Need::Any
-                };
-                vec![self.access(need, Some(Content::stored(data)))]
-            }
-            // A positive errno of a removal: ENOENT.
-            (LibxlCall::Store { data, .. }, Some((2, _))) if data.is_empty() => {
-                self.read(nothing())
-            }
-            (LibxlCall::Store { data, .. }, None) => {
-                vec![self.access(Need::Any, Some(Content::stored(data))).maybe()]
-            }
-            (LibxlCall::Retrieve { .. }, Some((0, None))) => self.read(nothing()),
-            (LibxlCall::Retrieve { .. }, Some((0, Some(data)))) => {
-                self.read(Need::Is(Content::of(data)))
-            }
-            (LibxlCall::Unlink { .. }, Some((0, _))) => {
-                vec![self.access(Need::Something, Some(Content::Nothing))]
-            }
-            (LibxlCall::Unlink { .. }, None) => {
-                vec![self.access(Need::Any, Some(Content::Nothing)).maybe()]
-            }
-            _ => Vec::new(),
-        };
-        self.on_one_of_several(done)
-    }
-
-    /// libxl only logs if it can't unlink a file, or finds a directory, or if the domain was gone
-    /// when it computed the path.
-    fn destroyed_by_libxl(&self) -> Vec<Access> {
-        let clears = self.access(Need::Any, Some(Content::Nothing));
-        let certain = !self.operation.directory_failed
-            && self.knows_the_key()
-            && !self.register.may_be_strange()
-            && !self
-                .facts
-                .is_ended_by_others(self.place, self.operation.domid());
-        match self.operation.libxl_response() {
-            Some((0, _)) if certain => vec![clears],
-            Some((-15, _)) => Vec::new(),
-            _ => vec![clears.maybe()],
-        }
-    }
-
-    fn knows_the_key(&self) -> bool {
-        !self.operation.hypervisor_failed && self.facts.keys_of(self.place).len() == 1
-    }
-
-    /// A call by domid that may have met another incarnation proves nothing about this one.
-    fn on_one_of_several(&self, done: Vec<Access>) -> Vec<Access> {
-        if self.knows_the_key() {
-            return done;
-        }
-        let changes = done.into_iter().filter(|access| access.to.is_some());
-        changes
-            .map(|access| Access {
-                need: Need::Any,
-                ..access.maybe()
-            })
-            .collect()
+    fn is_in_tree(&self) -> bool {
+        self.facts.layout == NameFormat::Tree
     }
 }

@@ -17,7 +17,7 @@ use super::operation::MalformedHistory;
 use super::registers::registers;
 use super::survivor::{Survivor, survivors};
 use crate::history::{Event, History};
-use crate::walk::{BOOT, Guarantee, Recovered, Slot, open_store, store_once_more, view};
+use crate::walk::{Guarantee, Recovered, Slot, open_store, store_once_more};
 use userdata_sim::crash::TreeEntry;
 use userdata_sim::crash::{CrashModel, Storage, Tree};
 use userdata_sim::random::Random;
@@ -130,7 +130,7 @@ struct Aftermath<'a> {
 
 impl Aftermath<'_> {
     fn look(&mut self, state: &Storage) -> Result<(), Complaint> {
-        let tree = view(self.facts.layout, state.tree());
+        let tree = self.facts.view(state.tree());
         self.read(state, &tree)?;
         let names: Vec<Vec<u8>> = tree.iter().map(|(path, _)| path.to_vec()).collect();
         if self.names.insert(names) {
@@ -187,7 +187,7 @@ impl Aftermath<'_> {
 
     fn open(&self, disk: &SimDisk, host: &SimHost) -> Result<Recovered, Complaint> {
         let root = disk.process().root();
-        let store = root.and_then(|root| open_store(self.facts.layout, root, BOOT));
+        let store = root.and_then(|root| open_store(self.facts.layout, root, &self.facts.boot));
         let store = store.map_err(|errno| {
             let why = format!("the directory can't be opened: {errno:?}");
             self.complaint(Guarantee::Bounded, None, why, Vec::new())
@@ -278,7 +278,7 @@ impl Aftermath<'_> {
                 return Err(wrong((Guarantee::Lifetime, why)));
             }
         }
-        let tree = view(self.facts.layout, disk.tree());
+        let tree = self.facts.view(disk.tree());
         let names = tree
             .iter()
             .filter_map(|(path, _)| FileName::parse(self.facts.format, path));

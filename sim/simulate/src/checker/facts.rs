@@ -8,7 +8,7 @@ use super::broken_locks::BrokenLocks;
 use super::lifetimes::Lifetimes;
 use super::operation::{MalformedHistory, Operation};
 use crate::history::{Event, History, Invocation, LibxlCall};
-use crate::walk::{Action, shown};
+use crate::walk::{boot_name, shown, view_in};
 use userdata_sim::crash::Tree;
 
 /// A host at one moment: its domains, and the directory of the userdata.
@@ -27,6 +27,8 @@ pub(crate) struct Facts<'a> {
     /// How the names that are checked are made.
     pub(crate) format: NameFormat,
     pub(crate) layout: NameFormat,
+    /// The name of the boot.
+    pub(crate) boot: String,
     pub(crate) before: &'a HostImage,
     pub(crate) operations: Vec<Operation<'a>>,
     pub(crate) lifetimes: Lifetimes,
@@ -57,6 +59,7 @@ impl<'a> Facts<'a> {
             history,
             format,
             layout,
+            boot: boot_name(before.host.boots()),
             before,
             operations,
             lifetimes: Lifetimes::of(&before.host, history),
@@ -65,14 +68,18 @@ impl<'a> Facts<'a> {
         })
     }
 
+    /// What programs see of a directory.
+    pub(crate) fn view(&self, tree: Tree) -> Tree {
+        view_in(&self.boot, self.layout, tree)
+    }
+
     /// The incarnations that an operation may concern: libxl asks for the uuid of a domid at each
     /// step, so that one operation may meet several.
     pub(crate) fn keys_of(&self, place: usize) -> Vec<DomainKey> {
         match self.operations.get(place) {
             None => Vec::new(),
             Some(operation) => match operation.invocation {
-                Invocation::Userdata(Action::Carry { from, to, .. }) => vec![*from, *to],
-                Invocation::Userdata(action) => vec![action.domain()],
+                Invocation::Userdata(action) => action.domains(),
                 Invocation::Libxl(_) => self.lifetimes.keys(operation.domid(), operation.span()),
             },
         }

@@ -14,9 +14,10 @@ use userdata_sim::{SimDisk, SimOptions};
 
 use super::complaint::Complaint;
 use super::facts::{Facts, HostImage};
-use crate::walk::{BOOT, Guarantee, open_store, view};
+use crate::walk::{Guarantee, boot_directory, open_store};
 
-/// What is in the trash of a tree, and an import that did not end.
+/// What is in the trash of a tree, and an import that did not end. Out of reach is also what other
+/// boots left.
 const TRASH: &[u8] = b"trash/";
 const STAGE: &[u8] = b"/stage-";
 
@@ -35,7 +36,7 @@ pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, storage: &Storage) -> 
     };
     let disk = SimDisk::boot(storage.killed(), SimOptions::default().with_seed(SEED));
     let root = disk.process().root();
-    let store = match root.and_then(|root| open_store(facts.layout, root, BOOT)) {
+    let store = match root.and_then(|root| open_store(facts.layout, root, &facts.boot)) {
         Ok(store) => store,
         Err(errno) => return vec![complaint(None, format!("no sweep can be made: {errno:?}"))],
     };
@@ -46,7 +47,7 @@ pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, storage: &Storage) -> 
     if let Err(error) = userdata.sweep(&options, &mut Sightings::new(), |_| ()) {
         return vec![complaint(None, format!("the last sweep fails: {error:?}"))];
     }
-    let tree = view(facts.layout, disk.tree());
+    let tree = facts.view(disk.tree());
     let parse = |path: &[u8]| FileName::parse(facts.format, path);
     // A directory can't be unlinked: a sweep reports it.
     let files = tree
@@ -65,13 +66,9 @@ pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, storage: &Storage) -> 
             )
         })
     });
-    let out_of_reach = |path: &&[u8]| {
-        let is_stage = path.windows(STAGE.len()).any(|part| part == STAGE);
-        path.starts_with(TRASH) || is_stage
-    };
     let paths = tree.iter().map(|(path, _)| path);
     let stays = paths
-        .filter(|path| facts.layout == NameFormat::Tree && out_of_reach(path))
+        .filter(|path| is_out_of_reach(facts, path))
         .map(|path| {
             let path = path.escape_ascii();
             complaint(
@@ -80,6 +77,15 @@ pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, storage: &Storage) -> 
             )
         });
     outlasts.chain(lost).chain(stays).collect()
+}
+
+/// Whether no domain can reach what is at this path of a tree.
+pub(super) fn is_out_of_reach(facts: &Facts<'_>, path: &[u8]) -> bool {
+    let own = boot_directory(&facts.boot);
+    let is_stage = path.windows(STAGE.len()).any(|part| part == STAGE);
+    let is_of_another_boot =
+        path.starts_with(boot_directory("").as_bytes()) && !path.starts_with(own.as_bytes());
+    facts.layout == NameFormat::Tree && (path.starts_with(TRASH) || is_stage || is_of_another_boot)
 }
 
 fn key(name: &FileName) -> Option<DomainKey> {

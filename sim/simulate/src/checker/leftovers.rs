@@ -66,6 +66,14 @@ fn leaked(
                     *userid.as_userid() == name.userid() && Content::of(value) == content
                 })
         }
+        Invocation::Userdata(Action::StoreEach { values, .. }) => {
+            let mut values = values.iter();
+            values.any(|(slot, value)| {
+                *slot.userid.as_userid() == name.userid()
+                    && of_name(owner(facts.format, &slot.domain))
+                    && Content::of(value) == content
+            })
+        }
         Invocation::Userdata(action) => action.slot().is_some_and(|slot| {
             let effect = action.effect_on(slot).flatten();
             *slot.userid.as_userid() == name.userid()
@@ -171,13 +179,13 @@ fn is_clean_destroy(operation: &Operation<'_>) -> bool {
 /// file, but the file is then that holder's, and stays if the holder only closes it.
 fn waited_in_vain(operation: &Operation<'_>) -> bool {
     let problems = match operation.report() {
-        Some(Report::Failed(error)) => std::slice::from_ref(error),
         Some(
             Report::Cleared(_, problems) | Report::StillThere(problems) | Report::Unknown(problems),
-        ) => problems.as_slice(),
-        _ => &[],
+        ) => problems.iter().collect(),
+        Some(report) => report.failures(),
+        None => Vec::new(),
     };
-    problems.iter().any(|error| match error.kind() {
+    problems.into_iter().any(|error| match error.kind() {
         UserdataErrorKind::Store(error) => {
             matches!(error.kind(), StoreErrorKind::DeadlinePassed { .. })
         }
@@ -284,18 +292,10 @@ fn is_stopped(facts: &Facts<'_>) -> bool {
 
 /// Every temporary file that a process reported it could not remove.
 fn reported_left(facts: &Facts<'_>) -> BTreeSet<Vec<u8>> {
-    let errors = facts
-        .operations
-        .iter()
-        .filter_map(|operation| match operation.report()? {
-            Report::Failed(error) => store_error(error),
-            _ => None,
-        });
-    let of_imports = facts.operations.iter().filter_map(Operation::report);
-    let of_imports = of_imports.flat_map(|report| match report {
-        Report::StoredAll(stored) => &stored.failed[..],
-        _ => &[],
-    });
+    let reports = || facts.operations.iter().filter_map(Operation::report);
+    let errors = reports().flat_map(Report::failures);
+    let errors = errors.filter_map(store_error);
+    let of_imports = reports().flat_map(Report::not_removed);
     let errors = errors.chain(of_imports);
     let left = errors.filter_map(StoreError::left_behind);
     left.map(|file| flat_name(file).unwrap_or_else(|| file.to_vec()))

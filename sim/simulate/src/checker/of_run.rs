@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use userdata::UserdataError;
+
 use super::{Checked, Checker, Complaint, CrashCheck, CrashChecked, HostImage, MalformedHistory};
 use crate::history::{Event, Response};
 use crate::scenario::{Role, Run, Scenario};
 use crate::schedule::Ending;
-use crate::walk::{Guarantee, Report, view};
+use crate::walk::{Guarantee, boot_name, view_in};
 use userdata_sim::crash::CrashModel;
 
 /// How long a call waits at least, so that only processes that wait for each other are too late:
@@ -22,7 +24,11 @@ impl Run {
     pub fn check(&self, scenario: &Scenario) -> Result<Checked, MalformedHistory> {
         let after = HostImage {
             host: self.host.clone(),
-            tree: view(scenario.format, self.storage.tree()),
+            tree: view_in(
+                &boot_name(self.host.boots()),
+                scenario.format,
+                self.storage.tree(),
+            ),
         };
         let checker = Checker {
             history: &self.history,
@@ -53,9 +59,9 @@ impl Run {
         let events = &self.history.events;
         let is_late = |event: &&Event| match event {
             Event::Responded {
-                response: Response::Userdata(Report::Failed(error)),
+                response: Response::Userdata(report),
                 ..
-            } => error.is_busy(),
+            } => report.failures().into_iter().any(UserdataError::is_busy),
             _ => false,
         };
         events.iter().find(is_late).map(|event| Complaint {

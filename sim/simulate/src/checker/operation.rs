@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use hv_sim::Fault;
 use thiserror::Error;
-use userdata_core::{Domid, Userid, Value};
+use userdata::UserdataError;
+use userdata_core::store::StoredAll;
+use userdata_core::{DomainKey, Domid, Userid, Value};
 
 use crate::history::Response;
 use crate::history::{Disturbance, Event, History, Invocation, LibxlCall, OperationId, ProcessId};
@@ -176,6 +178,18 @@ impl<'a> Operation<'a> {
         }
     }
 
+    /// What the facade says of one domain, if it stored several values: `None` if it says nothing.
+    pub(crate) fn stored(
+        &self,
+        domain: &DomainKey,
+    ) -> Option<Result<&'a StoredAll, &'a UserdataError>> {
+        match self.report()? {
+            Report::StoredAll(stored) => Some(Ok(stored)),
+            Report::Failed(error) => Some(Err(error)),
+            report => report.of_domain(domain),
+        }
+    }
+
     /// Real libxl's response.
     pub(crate) fn libxl_response(&self) -> Option<(i32, Option<&'a [u8]>)> {
         match self.end {
@@ -193,10 +207,11 @@ impl<'a> Operation<'a> {
     pub(crate) fn concerns_domid(&self, domid: Domid) -> bool {
         match self.invocation {
             Invocation::Userdata(Action::Sweep { .. }) => true,
-            Invocation::Userdata(Action::Carry { from, to, .. }) => {
-                from.domid == domid || to.domid == domid
+            Invocation::Userdata(action) => {
+                let domains = action.domains();
+                domains.iter().any(|domain| domain.domid == domid)
             }
-            _ => self.domid() == domid,
+            Invocation::Libxl(_) => self.domid() == domid,
         }
     }
 

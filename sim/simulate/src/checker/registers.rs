@@ -37,6 +37,11 @@ pub(crate) fn registers(facts: &Facts<'_>, left: Option<&Tree>) -> Vec<Register>
                     add(domain, userid.as_userid());
                 }
             }
+            Invocation::Userdata(Action::StoreEach { values, .. }) => {
+                for (slot, _) in values {
+                    add(&slot.domain, slot.userid.as_userid());
+                }
+            }
             Invocation::Userdata(Action::Carry { from, to, .. }) => {
                 if let Some(Report::Carried(carried)) = operation.report() {
                     for userid in &carried.moved {

@@ -1,8 +1,8 @@
 //! Whether responses are honest in themselves: a refusal has its reason, a failure its cause, and
 //! the durability that is reported is the one that was asked for.
 
-use userdata::{Outcome, UserdataErrorKind};
-use userdata_core::store::{Durability, Expect, Keep, StoreErrorKind};
+use userdata::{Outcome, UserdataError, UserdataErrorKind};
+use userdata_core::store::{Durability, Expect, Keep, StoreErrorKind, StoredAll};
 use userdata_core::{DomainKey, Domid, Life, Version};
 
 use super::complaint::Complaint;
@@ -43,13 +43,42 @@ impl<'a> Response<'a> {
     }
 
     fn complaint(&self) -> Option<Complaint> {
-        let (guarantee, why) = self.wrong()?;
+        let (guarantee, why) = match self.report {
+            Report::StoredEach(results) => {
+                let mut results = results.iter();
+                results.find_map(|(key, result)| self.of_domain(*key, result))?
+            }
+            _ => self.wrong()?,
+        };
         let destroyer = self.destroyers().next();
         let operations = std::iter::once(self.place).chain(destroyer.filter(|_| {
             // A store that should have been refused is shown with the operation that destroyed.
             guarantee == Guarantee::Lifetime
         }));
         Some(Complaint::new(self.facts, guarantee, None, why, operations))
+    }
+
+    /// What is wrong with the result of one of the domains that the operation concerned.
+    fn of_domain(
+        &self,
+        key: DomainKey,
+        result: &Result<StoredAll, UserdataError>,
+    ) -> Option<(Guarantee, String)> {
+        let this = Self { key, ..*self };
+        match result {
+            Ok(stored) => this.wrong_stored(stored),
+            Err(error) => this.wrong_error(error.kind()),
+        }
+    }
+
+    fn wrong_stored(&self, stored: &StoredAll) -> Option<(Guarantee, String)> {
+        match stored.durability == self.action.durability() {
+            true => self.late(),
+            false => {
+                let why = "the reported durability is not the one that was asked for";
+                Some((Guarantee::HonestErrors, why.to_owned()))
+            }
+        }
     }
 
     fn wrong(&self) -> Option<(Guarantee, String)> {
@@ -84,10 +113,7 @@ impl<'a> Response<'a> {
                 }
                 self.takes_what_is_to_be_kept(cleared.removed.iter().any(|u| u.is_libxl_json()))
             }
-            Report::StoredAll(stored) => match stored.durability == self.action.durability() {
-                true => self.late(),
-                false => honest("the reported durability is not the one that was asked for"),
-            },
+            Report::StoredAll(stored) => self.wrong_stored(stored),
             Report::Carried(carried) => match carried.durability == self.action.durability() {
                 true => self.late(),
                 false => honest("the reported durability is not the one that was asked for"),
@@ -211,6 +237,7 @@ impl<'a> Response<'a> {
                 | Action::StoreIf { .. }
                 | Action::Update { .. }
                 | Action::Import { .. }
+                | Action::StoreEach { .. }
                 | Action::Carry { .. }
                 | Action::Destroy { .. }
                 | Action::DestroyWithExport { .. }

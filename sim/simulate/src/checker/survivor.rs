@@ -5,11 +5,12 @@ use super::facts::Facts;
 use super::linearise::{Access, Times};
 use super::mixture::Mixture;
 use super::operation::Operation;
-use super::register::Register;
+use super::register::{self, Register};
 use crate::history::LibxlCall;
-use crate::walk::{Action, Report};
-use userdata_core::WritableUserid;
+use crate::walk::{Action, Report, Slot, is_synced};
+use userdata_core::file_name::{NameFormat, Owner};
 use userdata_core::store::Durability;
+use userdata_core::{DomainKey, WritableUserid};
 
 /// A change of a register, as the disk may hold it.
 #[derive(Clone, Debug)]
@@ -36,9 +37,11 @@ impl Survivor {
 /// Everything that was put into a register, with whether it may still be found.
 ///
 /// A change is on the disk for certain when its operation reported so, or when an operation that
-/// began after its end did: all values are in one directory, and a sync of it persists all its
-/// names. A change that ended before such a change began is gone.
+/// began after its end did: a sync of a directory persists all its names. A change that ended
+/// before such a change began is gone.
 pub(crate) fn survivors(facts: &Facts<'_>, register: &Register) -> Vec<Survivor> {
+    let owner = register.name.owner();
+    let syncs = |operation: &Operation<'_>| syncs(facts, operation, owner);
     let synced = facts.operations.iter().filter(|operation| syncs(operation));
     let last_sync = synced.map(|operation| operation.began).max().unwrap_or(0);
     let operation_of = |access: &Access| facts.operations.get(access.operation?);
@@ -81,9 +84,23 @@ pub(crate) fn survivors(facts: &Facts<'_>, register: &Register) -> Vec<Survivor>
     std::iter::once(before).chain(changed).collect()
 }
 
-/// Whether an operation reported that it synced the directory.
-fn syncs(operation: &Operation<'_>) -> bool {
-    operation.report().is_some_and(Report::says_synced)
+/// Whether an operation reported that it synced the directory of this owner's values. In a tree
+/// each domain has its own.
+fn syncs(facts: &Facts<'_>, operation: &Operation<'_>, owner: Owner) -> bool {
+    let is_there = |domain: &DomainKey| {
+        facts.layout != NameFormat::Tree || register::owner(facts.format, domain) == owner
+    };
+    match operation.report() {
+        Some(Report::StoredEach(results)) => results
+            .iter()
+            .any(|(domain, result)| is_there(domain) && result.as_ref().is_ok_and(is_synced)),
+        Some(report) => {
+            let action = operation.action();
+            let domains = action.map(Action::domains).unwrap_or_default();
+            report.says_synced() && domains.iter().any(is_there)
+        }
+        None => false,
+    }
 }
 
 /// What may be found of a value that was carried without a sync, or may have been.
@@ -106,6 +123,14 @@ fn decays(facts: &Facts<'_>, register: &Register, operation: &Operation<'_>) -> 
                 let mut values = values.iter();
                 let is_this = |userid: &WritableUserid| *userid.as_userid() == register.userid;
                 &values.find(|(userid, _)| is_this(userid))?.1
+            }
+            Action::StoreEach { values, .. } => {
+                let mut values = values.iter();
+                let is_this = |slot: &Slot| {
+                    *slot.userid.as_userid() == register.userid
+                        && register.is_of(register::owner(facts.format, &slot.domain))
+                };
+                &values.find(|(slot, _)| is_this(slot))?.1
             }
             _ => return None,
         };

@@ -8,6 +8,7 @@ use userdata_core::store::FileType;
 
 use super::complaint::Complaint;
 use super::facts::{Facts, HostImage};
+use super::last_sweep::is_out_of_reach;
 use super::operation::Operation;
 use crate::history::Event;
 use crate::walk::{Action, Guarantee, Report, Seen, Sight, Swept, Waits};
@@ -115,11 +116,21 @@ pub(crate) fn check_last(facts: &Facts<'_>, after: &HostImage) -> Vec<Complaint>
         let key = name.owner().key();
         key.is_some_and(|key| after.host.guest(key.domid).is_none() && !settles(key))
     });
+    let paths = after.tree.iter().map(|(path, _)| path);
+    let unreachable = paths.filter(|path| is_out_of_reach(facts, path));
+    let unreachable = unreachable.map(|path| path.escape_ascii().to_string());
     outlasts
-        .map(|name| {
+        .map(|name| name.to_string())
+        .chain(unreachable)
+        .map(|file| {
             let why = "it outlasts its domain and a sweep that reports that all went well";
-            let file = Some(name.to_string());
-            Complaint::new(facts, Guarantee::Lifetime, file, why.to_owned(), [place])
+            Complaint::new(
+                facts,
+                Guarantee::Lifetime,
+                Some(file),
+                why.to_owned(),
+                [place],
+            )
         })
         .collect()
 }

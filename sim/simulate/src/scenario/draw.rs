@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use hv_sim::Failure;
+use userdata_core::file_name::NameFormat;
 use userdata_core::store::{Durability, Keep};
 use userdata_core::{DomainKey, Domid, Userid, Uuid, WritableUserid};
 
@@ -59,6 +60,18 @@ const FAILING: [CallKind; 14] = [
     CallKind::Sync,
 ];
 
+/// More of them in a tree.
+const FAILING_IN_A_TREE: [CallKind; 8] = [
+    CallKind::OpenIn,
+    CallKind::OpenDirectory,
+    CallKind::OpenDirectory,
+    CallKind::MakeDirectory,
+    CallKind::RemoveDirectory,
+    CallKind::RenameInto,
+    CallKind::MetadataByPath,
+    CallKind::MetadataByPath,
+];
+
 /// How many steps a task has, roughly: for the moments of kills and power cuts.
 const STEPS_PER_TASK: u64 = 20;
 
@@ -68,6 +81,9 @@ impl Scenario {
     pub fn draw(seed: u64, mix: &Mix) -> Self {
         let mut draw = Draw::new(seed, *mix);
         let mut scenario = Self::new(draw.domains());
+        if draw.is_tree {
+            scenario.format = NameFormat::Tree;
+        }
         scenario.seed = seed;
         scenario.reports_dying = !draw.one_in(4);
         scenario.block = NonZeroUsize::new(8);
@@ -86,6 +102,8 @@ struct Draw {
     random: Random,
     mix: Mix,
     userids: Vec<&'static str>,
+    /// Whether the layout is a tree.
+    is_tree: bool,
     /// How many values were made.
     values: u64,
 }
@@ -98,8 +116,11 @@ impl Draw {
             random,
             mix,
             userids: Vec::new(),
+            is_tree: false,
             values: 0,
         };
+        // Mixes without trees draw the same as before there were any.
+        draw.is_tree = mix.trees > 0 && draw.percent(mix.trees);
         for _ in 0..mix.userids.max(1) {
             let userid = draw.pick(&USERIDS);
             draw.userids.extend(userid);
@@ -194,9 +215,9 @@ impl Draw {
             _ => self.weighed(&[library, libxl, toolstack, adversary]),
         };
         let role = match role {
-            1 => Role::Libxl,
+            1 if !self.is_tree => Role::Libxl,
             2 => Role::Toolstack,
-            3 => Role::Adversary,
+            3 if !self.is_tree => Role::Adversary,
             _ => Role::Library,
         };
         let tasks = self.tasks(role);
@@ -245,7 +266,10 @@ impl Draw {
     }
 
     fn fault(&mut self, length: u64) -> Option<Fault> {
-        let kind = self.pick(&FAILING)?;
+        let kind = match self.is_tree {
+            true => self.pick(&[&FAILING[..], &FAILING_IN_A_TREE].concat())?,
+            false => self.pick(&FAILING)?,
+        };
         let fails = kind.errnos().iter().map(|errno| How::Fails(*errno));
         let shorts = kind.shorts().iter().map(|length| How::Short(*length));
         let how = self.pick(&fails.chain(shorts).collect::<Vec<_>>())?;
@@ -320,11 +344,12 @@ impl Draw {
             destroys,
             sweeps,
             follows,
+            batches,
             ..
         } = self.mix;
         let half = destroys / 2;
         let weights = [
-            300, 150, 80, 80, 20, destroys, half, 280, 60, sweeps, follows,
+            300, 150, 80, 80, 20, destroys, half, 280, 60, sweeps, follows, batches,
         ];
         match self.weighed(&weights) {
             0 => Request::Store(userid, self.value(), durability),
@@ -345,6 +370,11 @@ impl Draw {
                     values.push((second, self.value()));
                 }
                 Request::Import(values, durability)
+            }
+            11 => {
+                let count = 2 + self.below(3);
+                let value = |_| (self.whose(), self.userid(), self.value());
+                Request::StoreEach((0..count).map(value).collect(), durability)
             }
             _ => Request::List,
         }
@@ -378,6 +408,10 @@ impl Draw {
         }
         let life = match self.below(20) {
             0..4 => return self.create(),
+            // The others are libxl's.
+            5..9 | 12..14 if self.is_tree => {
+                return Task::Userdata(whose, Request::Destroy(self.durability()));
+            }
             4 => Life::Kill(whose),
             5 | 6 => Life::Reboot(whose),
             7 | 8 => Life::Migrate(whose),

@@ -65,6 +65,8 @@ mix! {
     settles: 0,
     /// How many in a thousand calls of this library import values or carry them.
     follows: 0,
+    /// How many in a thousand calls of this library store values of many domains.
+    batches: 0,
     /// How many in a hundred tasks of a toolstack bring a domain back with the domid and uuid that
     /// it had, or change the uuid of one.
     returns: 0,
@@ -82,11 +84,13 @@ mix! {
     power_cuts: 0,
     /// In how many of a hundred scenarios the host boots again.
     reboots: 0,
+    /// How many of a hundred scenarios are in a tree, where no process uses libxl or plants files.
+    trees: 0,
 }
 
 impl Mix {
     /// The mixes that have a name.
-    pub const NAMES: [&str; 4] = ["threads", "lifetime", "power", "all"];
+    pub const NAMES: [&str; 5] = ["threads", "lifetime", "power", "all", "tree"];
 
     /// The mix of this name.
     #[must_use]
@@ -146,6 +150,25 @@ impl Mix {
                 kills: 15,
                 power_cuts: 25,
                 reboots: 20,
+                ..plain
+            },
+            // The tree layout, and batches; a fifth is in libxl's layout, for comparison.
+            "tree" => Self {
+                toolstack: 3,
+                destroys: 50,
+                sweeps: 60,
+                settles: 30,
+                follows: 80,
+                batches: 80,
+                returns: 10,
+                hides: 6,
+                faults: 4,
+                misanswers: 2,
+                threads: 20,
+                kills: 15,
+                power_cuts: 25,
+                reboots: 40,
+                trees: 80,
                 ..plain
             },
             _ => return None,

@@ -17,7 +17,7 @@ use crate::actor::{
 use crate::checker::HostImage;
 use crate::history::{Event, History, ProcessId};
 use crate::schedule::{Choices, Decision, Ending, Player, Stage};
-use crate::walk::{BOOT, Seen, open_store, view};
+use crate::walk::{Seen, boot_name, open_store, view_in};
 use userdata_sim::crash::Storage;
 use userdata_sim::{SimDisk, SimProcess};
 
@@ -101,17 +101,18 @@ impl Scenario {
         choices: &mut dyn Choices,
         tracing: Tracing,
     ) -> Result<Run, ScenarioError> {
-        self.make_root(&ground.disk)?;
+        let boot = boot_name(ground.host.state().boots());
+        self.make_root(&ground.disk, &boot)?;
         let began = HostImage {
             host: ground.host.state(),
-            tree: view(self.format, ground.disk.tree()),
+            tree: view_in(&boot, self.format, ground.disk.tree()),
         };
         let recorder = Arc::new(Recorder::new(tracing == Tracing::On));
         self.create_domains(&ground.host, &recorder)?;
         let running = Running::default();
         let mut stage = Stage {
             disk: &ground.disk,
-            players: self.players(ground, &recorder, &running)?,
+            players: self.players(ground, &boot, &recorder, &running)?,
             running,
             power_cut: self.power_cut,
             reset: self.reset,
@@ -155,9 +156,9 @@ impl Scenario {
     }
 
     /// The root of a tree is made before the processes start.
-    fn make_root(&self, disk: &SimDisk) -> Result<(), ScenarioError> {
+    fn make_root(&self, disk: &SimDisk, boot: &str) -> Result<(), ScenarioError> {
         let root = disk.process().root();
-        let opened = root.and_then(|root| open_store(self.format, root, BOOT));
+        let opened = root.and_then(|root| open_store(self.format, root, boot));
         opened.map_err(ScenarioError::Directory)?;
         disk.settle();
         Ok(())
@@ -187,10 +188,11 @@ impl Scenario {
     fn players(
         &self,
         ground: &Ground,
+        boot: &str,
         recorder: &Arc<Recorder>,
         running: &Running,
     ) -> Result<Vec<Player>, ScenarioError> {
-        let all = self.scheduled(&ground.disk, recorder);
+        let all = self.scheduled(&ground.disk, boot, recorder);
         let mut stores = BTreeMap::new();
         let player = |(process, scheduled): (&Process, &Arc<ScheduledProcess>)| {
             let id = scheduled.process().id();
@@ -202,7 +204,7 @@ impl Scenario {
                         scheduled,
                         threads.cloned().collect(),
                         running,
-                        self.format,
+                        (self.format, boot),
                     );
                     entry
                         .insert(opened.map_err(ScenarioError::Directory)?)
@@ -227,7 +229,12 @@ impl Scenario {
         self.processes.iter().zip(&all).map(player).collect()
     }
 
-    fn scheduled(&self, disk: &SimDisk, recorder: &Arc<Recorder>) -> Vec<Arc<ScheduledProcess>> {
+    fn scheduled(
+        &self,
+        disk: &SimDisk,
+        boot: &str,
+        recorder: &Arc<Recorder>,
+    ) -> Vec<Arc<ScheduledProcess>> {
         let mut of_threads = BTreeMap::new();
         let scheduled = |(process, number): (&Process, usize)| {
             let started = match process.thread_of {
@@ -242,7 +249,7 @@ impl Scenario {
                 Arc::clone(recorder),
                 &process.faults,
                 &process.misanswers,
-                self.format,
+                (self.format, boot),
             ))
         };
         self.processes.iter().zip(0..).map(scheduled).collect()

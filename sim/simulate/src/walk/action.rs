@@ -13,6 +13,7 @@ use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Domid, Hypervisor, Store, Uuid, WritableUserid};
 
 use super::damaged::import_damaged;
+use super::each::{first_of, store_each};
 use super::report::Report;
 use super::swept::Swept;
 use super::waits::Waits;
@@ -114,6 +115,14 @@ pub enum Action {
         domain: DomainKey,
         /// The values, each with at least one byte.
         values: Vec<(WritableUserid, Vec<u8>)>,
+        /// The durability of the change.
+        durability: Durability,
+    },
+    /// [`Userdata::store_each`] of these values, which replace what is there. Those of one domain
+    /// follow each other.
+    StoreEach {
+        /// The values, each with at least one byte.
+        values: Vec<(Slot, Vec<u8>)>,
         /// The durability of the change.
         durability: Durability,
     },
@@ -238,6 +247,7 @@ impl Action {
                     .import(*domain, &puts, Clash::Replace)
                     .map_or_else(Report::Failed, Report::StoredAll)
             }
+            Self::StoreEach { values, .. } => store_each(&userdata, values),
             Self::ImportDamaged { domain } => import_damaged(&userdata, *domain),
             Self::Carry { from, to, .. } => userdata
                 .carry(*from, *to, &Selection::everything())
@@ -267,7 +277,7 @@ impl Action {
         }
     }
 
-    /// The domain that the action concerns.
+    /// The domain that the action concerns, or the first of them.
     #[must_use]
     pub const fn domain(&self) -> DomainKey {
         match self {
@@ -285,6 +295,7 @@ impl Action {
             | Self::Import { domain, .. }
             | Self::List { domain } => *domain,
             Self::Carry { to, .. } => *to,
+            Self::StoreEach { values, .. } => first_of(values.as_slice()),
             // It concerns all domains but this one.
             Self::Sweep { .. } => DomainKey::new(Domid::ZERO, Uuid::nil()),
         }
@@ -295,8 +306,21 @@ impl Action {
     pub fn concerns(&self, key: &DomainKey) -> bool {
         match self {
             Self::Sweep { .. } => true,
-            Self::Carry { from, to, .. } => from == key || to == key,
-            _ => self.domain() == *key,
+            _ => self.domains().contains(key),
+        }
+    }
+
+    /// The domains that the action names.
+    #[must_use]
+    pub fn domains(&self) -> Vec<DomainKey> {
+        match self {
+            Self::Carry { from, to, .. } => vec![*from, *to],
+            Self::StoreEach { values, .. } => {
+                let mut domains: Vec<_> = values.iter().map(|(slot, _)| slot.domain).collect();
+                domains.dedup();
+                domains
+            }
+            _ => vec![self.domain()],
         }
     }
 
@@ -328,6 +352,7 @@ impl Action {
             | Self::DestroyWithError { durability, .. }
             | Self::DestroyWithExport { durability, .. }
             | Self::Import { durability, .. }
+            | Self::StoreEach { durability, .. }
             | Self::Carry { durability, .. } => *durability,
             Self::Sweep { .. } => Durability::Process,
             Self::DestroyInVain { .. }
@@ -368,6 +393,11 @@ impl Action {
             Self::Import { domain, values, .. } => (*domain == slot.domain)
                 .then(|| value_of(values, slot).map(Some))
                 .flatten(),
+            Self::StoreEach { values, .. } => {
+                let mut values = values.iter();
+                let value = values.find(|(changed, _)| changed == slot);
+                value.map(|(_, value)| Some(value.as_slice()))
+            }
             Self::Carry {
                 from, to, values, ..
             } => {

@@ -84,6 +84,13 @@ impl fmt::Display for Action {
                 }
                 write!(f, " ({durability})")
             }
+            Self::StoreEach { values, durability } => {
+                f.write_str("store of many domains")?;
+                for (slot, value) in values {
+                    write!(f, " {slot} \"{}\"", value.escape_ascii())?;
+                }
+                write!(f, " ({durability})")
+            }
             Self::Carry {
                 from,
                 to,

@@ -6,7 +6,7 @@ use std::fmt;
 use hv_sim::EventError;
 use userdata::Userdata;
 use userdata_core::file_name::NameFormat;
-use userdata_core::store::Durability;
+use userdata_core::store::{Durability, StoredAll};
 use userdata_fs::Errno;
 
 use super::expectation::{Cause, Expectation};
@@ -339,10 +339,10 @@ fn is_fine(action: &Action, report: &Report) -> bool {
         Report::StillThere(problems) => {
             problems.is_empty() && matches!(action, Action::DestroyInVain { .. })
         }
-        Report::StoredAll(stored) => {
-            stored.durability == action.durability()
-                && stored.kept.is_empty()
-                && stored.failed.is_empty()
+        Report::StoredAll(stored) => is_whole(stored, action),
+        Report::StoredEach(results) => {
+            let mut results = results.iter();
+            results.all(|(_, result)| result.as_ref().is_ok_and(|stored| is_whole(stored, action)))
         }
         Report::Carried(carried) => carried.durability == action.durability(),
         Report::Swept(swept) => swept.error.is_none() && swept.failed.is_empty(),
@@ -353,6 +353,10 @@ fn is_fine(action: &Action, report: &Report) -> bool {
             false
         }
     }
+}
+
+fn is_whole(stored: &StoredAll, action: &Action) -> bool {
+    stored.durability == action.durability() && stored.kept.is_empty() && stored.failed.is_empty()
 }
 
 fn broken(number: usize, action: &Action, report: &Report, disk: &SimDisk) -> Stopped {

@@ -30,6 +30,8 @@ struct Possible {
     coming: Option<Content>,
     /// Whether that action does this to all of its slots at one moment.
     at_once: bool,
+    /// Whether an action changes it, or has changed it.
+    is_concerned: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +61,7 @@ impl Expectation {
             },
             coming: None,
             at_once: false,
+            is_concerned: false,
         };
         Self(
             values
@@ -80,6 +83,7 @@ impl Expectation {
                 value: value.map(<[u8]>::to_vec),
                 synced: value.is_none() || action.durability() > Durability::Process,
             });
+            possible.is_concerned |= possible.coming.is_some();
         }
         during
     }
@@ -146,6 +150,12 @@ impl Expectation {
     /// What is in a slot when no action is under way.
     pub(crate) fn live(&self, slot: &Slot) -> Option<&[u8]> {
         self.0.get(slot)?.live.value.as_deref()
+    }
+
+    /// Whether an action changes a slot, or has changed it.
+    pub(crate) fn is_concerned(&self, slot: &Slot) -> bool {
+        let possible = self.0.get(slot);
+        possible.is_some_and(|possible| possible.is_concerned)
     }
 
     /// Whether a value that was reported as durable is not what was found.

@@ -15,7 +15,7 @@ use super::faulted::Faulted;
 use super::interruption;
 use super::layout::{BOOT, boot_directory, open_store, view};
 use super::misled_host::MisledHost;
-use super::recovery::{Recovery, Violation, files_of_first};
+use super::recovery::{Recovery, Violation, files_of, is_of};
 use super::reported::Reported;
 use super::shortage;
 use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, WalkError};
@@ -32,6 +32,9 @@ const STATES_MAX: u128 = 1 << 11;
 
 /// How many are drawn where there are more.
 const STATES_DRAWN: u32 = 256;
+
+/// How many are drawn of a batch, which has many faults.
+const STATES_OF_A_BATCH: u32 = 16;
 
 /// What one process does, and what disturbs it.
 #[derive(Clone, Debug)]
@@ -194,7 +197,7 @@ impl FaultWalk<'_> {
                 *faulted.met.entry((*kind, fault.how)).or_default() += 1;
             }
         }
-        faulted.failed += u64::from(matches!(run.report, Report::Failed(_)));
+        faulted.failed += u64::from(!run.report.failures().is_empty());
         faulted.broken.extend(self.check(run, recovery).err());
     }
 
@@ -257,7 +260,9 @@ impl FaultWalk<'_> {
     /// Whatever is left besides values was reported.
     fn check_leftovers(&self, run: &Run) -> Result<(), String> {
         let reported = Reported::of(&run.report);
-        let left = files_of_first(self.scene, run.storage.tree());
+        let mut domains = self.action.domains();
+        domains.push(self.scene.first());
+        let left = files_of(self.scene, run.storage.tree(), &domains);
         let is_tree = self.scene.setting().format == NameFormat::Tree;
         for name in &left {
             let silent = match name.kind() {
@@ -320,7 +325,7 @@ impl FaultWalk<'_> {
         let expected = self.scene.expectation();
         expected
             .slots()
-            .filter(|slot| slot.domain == self.scene.first())
+            .filter(|slot| is_of(name, &slot.domain))
             .any(|slot| is_value(name, slot) && self.action.effect_on(slot) != Some(None))
     }
 
@@ -343,13 +348,17 @@ impl FaultWalk<'_> {
                 violation.after(after, incident)
             })
         };
-        let checked = if states.count() <= STATES_MAX {
+        let (all, drawn) = match self.scene.has_barrier() {
+            true => (STATES_OF_A_BATCH.into(), STATES_OF_A_BATCH),
+            false => (STATES_MAX, STATES_DRAWN),
+        };
+        let checked = if states.count() <= all {
             let mut distinct = BTreeSet::new();
             let mut distinct = states.distinct(&mut distinct);
             distinct.try_for_each(|(index, state)| check(index, &state))
         } else {
             let mut random = Random::new(run.calls.len() as u64);
-            (0..STATES_DRAWN).try_for_each(|_| {
+            (0..drawn).try_for_each(|_| {
                 let index = states.draw(&mut random);
                 check(index, &states.state(index))
             })

@@ -22,7 +22,7 @@ pub(super) fn check(
         (How::Short(length), Some(kind)) => length > 0 && *kind != CallKind::List,
     };
     let failed = match report {
-        Report::Failed(_) => true,
+        Report::Failed(_) | Report::StoredEach(_) => !report.failures().is_empty(),
         Report::Cleared(cleared, problems) => {
             !problems.is_empty() || cleared.as_ref().is_none_or(|c| !c.failed.is_empty())
         }

@@ -63,8 +63,22 @@ pub(crate) const fn shown(format: NameFormat) -> NameFormat {
     }
 }
 
-/// What programs see, with the files of the domains of the boot [`BOOT`] under flat names.
+/// The name of the boot that a host with so many boots has.
+pub(crate) fn boot_name(boots: u64) -> String {
+    match boots {
+        1 => BOOT.to_owned(),
+        2 => NEXT_BOOT.to_owned(),
+        later => later.to_string(),
+    }
+}
+
+/// What programs see in the boot [`BOOT`].
 pub(crate) fn view(format: NameFormat, tree: Tree) -> Tree {
+    view_in(BOOT, format, tree)
+}
+
+/// What programs see, with the files of the domains of this boot under flat names.
+pub(crate) fn view_in(boot: &str, format: NameFormat, tree: Tree) -> Tree {
     if format != NameFormat::Tree {
         return tree;
     }
@@ -73,7 +87,7 @@ pub(crate) fn view(format: NameFormat, tree: Tree) -> Tree {
         !tree.iter().any(|(other, _)| other.starts_with(&inside))
     };
     tree.renamed(|path| {
-        let below = path.strip_prefix(boot_directory(BOOT).as_bytes());
+        let below = path.strip_prefix(boot_directory(boot).as_bytes());
         let Some(below) = below.and_then(|below| below.strip_prefix(b"/")) else {
             return Some(path.to_vec());
         };

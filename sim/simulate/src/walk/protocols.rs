@@ -5,7 +5,7 @@ use std::time::Duration;
 use userdata_core::file_name::NameFormat;
 use userdata_core::store::{Durability, Keep};
 
-use super::{Action, Scene, Waits};
+use super::{Action, Scene, Slot, Waits};
 
 impl Scene {
     /// Calls of the facade on the first domain, once for each content that they may find there.
@@ -84,5 +84,36 @@ impl Scene {
             all.push(sweep(Self::GRACE, Vec::new()));
         }
         all
+    }
+
+    /// Calls that put so many values at once that a file system which can be synced as a whole is
+    /// synced by one barrier.
+    #[must_use]
+    pub fn batches(&self, durability: Durability) -> Vec<Action> {
+        // One value of the first domain is replaced. The third domain has none.
+        let values = || {
+            let userids = ["xl"].into_iter().chain(Self::BATCH);
+            userids.map(|userid| (self.slot(userid).userid, Self::NEW.to_vec()))
+        };
+        let domains = [Some(self.first()), self.third()].into_iter().flatten();
+        let imports = domains.map(|domain| Action::Import {
+            domain,
+            values: values().collect(),
+            durability,
+        });
+        // The last of the domains has the most values, so that one of the others can fail without
+        // them.
+        let few = [self.first(), self.second()].map(|domain| ("xl", domain));
+        let last = self.third().unwrap_or_else(|| self.second());
+        let many = Self::BATCH.map(|userid| (userid, last));
+        let each = few.into_iter().chain(many).map(|(userid, domain)| {
+            let userid = self.slot(userid).userid;
+            (Slot { domain, userid }, Self::NEW.to_vec())
+        });
+        let each = Action::StoreEach {
+            values: each.collect(),
+            durability,
+        };
+        imports.chain([each]).collect()
     }
 }

@@ -5,7 +5,7 @@ use userdata::sweep::{Sightings, SweepOptions, What};
 use userdata::{Outcome, Userdata};
 use userdata_core::file_name::{FileName, Kind, NameFormat};
 use userdata_core::store::{Durability, Keep, StoreErrorKind};
-use userdata_core::{Domid, WritableUserid};
+use userdata_core::{DomainKey, Domid, WritableUserid};
 use userdata_fs::FileStore;
 
 use super::action::Slot;
@@ -133,8 +133,9 @@ impl<'a> Recovery<'a> {
                 },
             };
             if !expectation.allows(slot, &found, cause) {
+                let is_anothers = slot.domain != self.scene.first();
                 let guarantee = match cause {
-                    _ if slot.domain != self.scene.first() => Guarantee::Isolated,
+                    _ if is_anothers && !expectation.is_concerned(slot) => Guarantee::Isolated,
                     Cause::PowerCut if expectation.is_lost(slot) => Guarantee::Durability,
                     _ => Guarantee::Atomic,
                 };
@@ -409,17 +410,23 @@ pub(crate) fn store_once_more(
 
 /// The files of the first domain, of any kind.
 pub(crate) fn files_of_first(scene: &Scene, tree: Tree) -> Vec<FileName> {
+    files_of(scene, tree, &[scene.first()])
+}
+
+/// The files of these domains, of any kind.
+pub(crate) fn files_of(scene: &Scene, tree: Tree, domains: &[DomainKey]) -> Vec<FileName> {
     let format = scene.setting().format;
-    let first = scene.first();
-    let is_firsts = |name: &FileName| {
-        let owner = name.owner();
-        owner.uuid == first.uuid && owner.domid.is_none_or(|domid| domid == first.domid)
-    };
     view(format, tree)
         .iter()
         .filter_map(|(path, _)| FileName::parse(shown(format), path))
-        .filter(is_firsts)
+        .filter(|name| domains.iter().any(|domain| is_of(name, domain)))
         .collect()
+}
+
+/// Whether a file is one of this domain.
+pub(crate) fn is_of(name: &FileName, domain: &DomainKey) -> bool {
+    let owner = name.owner();
+    owner.uuid == domain.uuid && owner.domid.is_none_or(|domid| domid == domain.domid)
 }
 
 fn data_name(format: NameFormat, slot: &Slot) -> Vec<u8> {

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use userdata::{Outcome, UserdataError};
-use userdata_core::store::{Cleared, Durability, Entry, StoredAll, Transferred};
-use userdata_core::{Userid, Value};
+use userdata_core::store::{Cleared, Durability, Entry, StoreError, StoredAll, Transferred};
+use userdata_core::{DomainKey, Userid, Value};
 
 use super::swept::Swept;
 
@@ -28,6 +28,8 @@ pub enum Report {
     Listed(Vec<Entry>),
     /// Several values were stored.
     StoredAll(StoredAll),
+    /// Values of many domains were stored, or could not be; each domain has its own result.
+    StoredEach(Vec<(DomainKey, Result<StoredAll, UserdataError>)>),
     /// Values were carried to another domain.
     Carried(Transferred),
     /// Every archive was refused.
@@ -59,8 +61,10 @@ impl Report {
                 cleared.durability == Durability::Full
                     && (!cleared.removed.is_empty() || !cleared.others.is_empty())
             }
-            Self::StoredAll(stored) => {
-                stored.durability == Durability::Full && !stored.stored.is_empty()
+            Self::StoredAll(stored) => is_synced(stored),
+            Self::StoredEach(results) => {
+                let mut results = results.iter();
+                results.all(|(_, result)| result.as_ref().is_ok_and(is_synced))
             }
             Self::Carried(carried) => {
                 carried.durability == Durability::Full && !carried.moved.is_empty()
@@ -68,6 +72,52 @@ impl Report {
             _ => false,
         }
     }
+
+    /// What it says of a domain that it concerns, if it says it of each by itself.
+    pub(crate) fn of_domain(
+        &self,
+        domain: &DomainKey,
+    ) -> Option<Result<&StoredAll, &UserdataError>> {
+        let Self::StoredEach(results) = self else {
+            return None;
+        };
+        let mut results = results.iter();
+        let (_, result) = results.find(|(of, _)| of == domain)?;
+        Some(result.as_ref())
+    }
+
+    /// The errors with which it says that the call failed, as a whole or for one domain.
+    pub(crate) fn failures(&self) -> Vec<&UserdataError> {
+        match self {
+            Self::Failed(error) => vec![error],
+            Self::StoredEach(results) => {
+                let failed = results
+                    .iter()
+                    .filter_map(|(_, result)| result.as_ref().err());
+                failed.collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The temporary files that it says could not be removed, although all values are in place.
+    pub(crate) fn not_removed(&self) -> Vec<&StoreError> {
+        match self {
+            Self::StoredAll(stored) => stored.failed.iter().collect(),
+            Self::StoredEach(results) => {
+                let stored = results
+                    .iter()
+                    .filter_map(|(_, result)| result.as_ref().ok());
+                stored.flat_map(|stored| &stored.failed).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Whether names that were changed before are on the disk for certain.
+pub(crate) fn is_synced(stored: &StoredAll) -> bool {
+    stored.durability == Durability::Full && !stored.stored.is_empty()
 }
 
 impl fmt::Display for Report {
@@ -110,6 +160,14 @@ impl fmt::Display for Report {
                     "stored {new}, {unchanged} unchanged ({})",
                     stored.durability
                 )
+            }
+            Self::StoredEach(results) => {
+                results
+                    .iter()
+                    .try_for_each(|(domain, result)| match result {
+                        Ok(stored) => write!(f, "{}: {} new; ", domain.domid, stored.stored.len()),
+                        Err(error) => write!(f, "{}: {}; ", domain.domid, Chain(error)),
+                    })
             }
             Self::Carried(carried) => {
                 let (moved, kept) = (carried.moved.len(), carried.kept.len());

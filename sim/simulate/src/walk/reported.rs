@@ -31,28 +31,31 @@ impl<'a> Reported<'a> {
             Report::Failed(error) => (None, std::slice::from_ref(error)),
             _ => (None, &[]),
         };
-        let stored = match report {
-            Report::StoredAll(stored) => &stored.failed[..],
-            _ => &[],
+        let stored = report.not_removed();
+        let of_domains = match report {
+            Report::StoredEach(_) => report.failures(),
+            _ => Vec::new(),
         };
         let sweep_failed = match report {
             Report::Swept(swept) => swept.error.is_some() || !swept.failed.is_empty(),
             _ => false,
         };
-        let of_problems = problems.iter().filter_map(|error| match error.kind() {
+        let all_problems = problems.iter().chain(of_domains.iter().copied());
+        let of_problems = all_problems.filter_map(|error| match error.kind() {
             UserdataErrorKind::Store(error) => Some(error),
             _ => None,
         });
         let failed = cleared.map_or(&[][..], |cleared| &cleared.failed);
-        let all = failed.iter().chain(stored);
+        let all = failed.iter().chain(stored.iter().copied());
         let errors: Vec<&StoreError> = all.chain(of_problems).collect();
         Self {
             nothing_wrong: problems.is_empty()
+                && of_domains.is_empty()
                 && failed.is_empty()
                 && stored.is_empty()
                 && !sweep_failed,
             clears: matches!(report, Report::Cleared(..)),
-            anything: cleared.is_none() && !problems.is_empty(),
+            anything: cleared.is_none() && !(problems.is_empty() && of_domains.is_empty()),
             left_behind: errors
                 .iter()
                 .filter_map(|error| error.left_behind())

@@ -152,6 +152,12 @@ impl Scene {
         self
     }
 
+    /// Whether the file system promises that one barrier makes many values durable.
+    #[must_use]
+    pub const fn has_barrier(&self) -> bool {
+        self.promises.sync_all
+    }
+
     /// The domain that the actions are about.
     #[must_use]
     pub fn first(&self) -> DomainKey {
@@ -251,7 +257,10 @@ impl Scene {
                 let absent = [Self::ABSENT, Self::CARRIED].into_iter().chain(Self::BATCH);
                 absent.map(move |userid| slot(domain, userid))
             })
-            .chain(self.imported().into_iter().flatten())
+            .chain(self.third().into_iter().flat_map(|third| {
+                let absent = ["xl", Self::ABSENT].into_iter().chain(Self::BATCH);
+                absent.map(move |userid| slot(third, userid))
+            }))
             .map(|slot| (slot, None));
         let there = self
             .values

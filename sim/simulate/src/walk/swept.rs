@@ -66,6 +66,12 @@ pub struct Swept {
 }
 
 impl Swept {
+    /// Whether it failed to list a directory of a tree, which it had taken away and so removed.
+    pub(crate) fn is_unlisted(&self) -> bool {
+        let mut failed = self.failed.iter();
+        failed.any(|why| why.starts_with("cannot list"))
+    }
+
     /// Sweeps with the sightings of earlier sweeps.
     pub(crate) fn by<H: Hypervisor, S: Store>(
         userdata: &Userdata<H, S>,

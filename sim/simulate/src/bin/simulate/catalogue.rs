@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use userdata_core::file_name::NameFormat;
 use userdata_core::store::Durability;
+use userdata_fs::Promises;
 use userdata_sim::crash::{CrashModel, NameOrder, Sizes};
 use userdata_simulate::scenario::{Mix, MixError};
 use userdata_simulate::walk::{Action, Scene, Setting, WalkError};
@@ -12,7 +13,8 @@ use userdata_simulate::walk::{Action, Scene, Setting, WalkError};
 use crate::case::{Case, Family};
 use crate::small::{self, Small};
 
-/// Every protocol of one process, under every layout and durability, and on a full tmpfs.
+/// Every protocol of one process, under every layout and durability, and on a full tmpfs; and last,
+/// batches of values on a file system that is synced by one barrier.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
     scenes: Vec<Scene>,
@@ -80,15 +82,22 @@ impl Catalogue {
                 full,
             })
         };
-        let scenes = settings
+        let mut scenes = settings
             .into_iter()
             .map(scene)
             .collect::<Result<Vec<_>, _>>()?;
+        for format in [NameFormat::Libxl, NameFormat::Tree] {
+            scenes.push(scene((format, false))?.with_promises(Promises::ALL, true));
+        }
         let of_scene = |(number, scene): (usize, &Scene)| {
             let mut protocols: Vec<(usize, Action)> = Vec::new();
             for durability in DURABILITIES {
+                let actions = match scene.has_barrier() {
+                    true => scene.batches(durability),
+                    false => scene.protocols(durability),
+                };
                 // Those that have no durability are the same each time.
-                for action in scene.protocols(durability) {
+                for action in actions {
                     let protocol = (number, action);
                     if !protocols.contains(&protocol) {
                         protocols.push(protocol);
@@ -135,7 +144,7 @@ impl Catalogue {
     }
 
     /// A protocol by the number of a pair case: at the other durabilities fewer calls are made, and
-    /// single faults show what differs.
+    /// single faults show what differs. A batch makes too many calls for pairs.
     pub(crate) fn durable_protocol(&self, number: u64) -> Option<Protocol<'_>> {
         self.durable().nth(usize::try_from(number).ok()?)
     }
@@ -145,7 +154,8 @@ impl Catalogue {
         protocols.filter(|protocol| {
             let other = [Durability::File, Durability::Process];
             let is_sweep = matches!(protocol.action, Action::Sweep { .. });
-            is_sweep || !other.contains(&protocol.action.durability())
+            let is_durable = is_sweep || !other.contains(&protocol.action.durability());
+            is_durable && !protocol.scene.has_barrier()
         })
     }
 

@@ -13,6 +13,9 @@ use crate::coverage::Coverage;
 use crate::findings::{Counts, Failure};
 use crate::stage::Stage;
 
+/// How many states of one moment of a batch are drawn: its unsynced files leave too many for all.
+const STATES_OF_A_BATCH: u128 = 64;
+
 /// The result of one case.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
@@ -56,7 +59,10 @@ impl Catalogue {
             actions,
             model,
             bug: WithoutSyncs::default(),
-            states_max: u128::MAX,
+            states_max: match protocol.scene.has_barrier() {
+                true => STATES_OF_A_BATCH,
+                false => u128::MAX,
+            },
             seed: 0,
         };
         Ok(of_walk(case, protocol.scene, actions, walk.walk()?))

@@ -1,6 +1,7 @@
 //! The small scenarios of which every schedule is walked.
 
 mod boots;
+mod each;
 mod trees;
 
 use std::time::Duration;
@@ -71,6 +72,7 @@ pub(crate) fn all() -> Vec<Small> {
         .chain(boots::all())
         .chain((0..QUESTIONS).map(unknown_is_not_gone))
         .chain(trees::all())
+        .chain(each::all())
         .collect()
 }
 

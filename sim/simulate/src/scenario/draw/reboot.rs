@@ -43,6 +43,7 @@ impl Draw {
             let mut sweep = Scenario::new([]);
             sweep.seed = self.random.draw();
             (sweep.block, sweep.reports_dying) = (scenario.block, scenario.reports_dying);
+            sweep.format = scenario.format;
             sweep.processes = vec![self.boot_sweep()];
             then.boots = false;
             sweep.then = Some(Box::new(then));

@@ -3,15 +3,15 @@
 use userdata::{Outcome, UserdataError, UserdataErrorKind};
 use userdata_core::DomainKey;
 use userdata_core::file_name::{FileName, NameFormat};
-use userdata_core::store::{Condition, Keep, Operation, StoreErrorKind};
+use userdata_core::store::{Condition, Keep, Operation, StoreErrorKind, StoredAll};
 use userdata_fs::Errno;
 use userdata_sim::faults::How;
 
 use super::{FaultWalk, Run, is_applied, is_value};
 use crate::walk::expectation::Expectation;
 use crate::walk::layout::{flat_name, shown, view};
-use crate::walk::recovery::files_of_first;
-use crate::walk::{Action, Report, Slot, Swept};
+use crate::walk::recovery::{files_of_first, is_of};
+use crate::walk::{Action, Report, Slot, Swept, is_synced};
 
 impl FaultWalk<'_> {
     /// The expected content of the disk, if the report is true.
@@ -37,6 +37,7 @@ impl FaultWalk<'_> {
                 true => Ok(before.after(&action, synced)),
                 false => Err("a value was kept that was to be replaced".to_owned()),
             },
+            Report::StoredEach(results) => self.stored_each(run, before, results),
             Report::Carried(carried) => {
                 let moved = |slot: &Slot| carried.moved.contains(slot.userid.as_userid());
                 Ok(before.partly_after(&action, synced, moved))
@@ -149,6 +150,37 @@ impl FaultWalk<'_> {
         }
     }
 
+    /// The expected content of the disk if each of these results of many domains is true. An error
+    /// of one domain says nothing about another.
+    fn stored_each(
+        &self,
+        run: &Run,
+        before: Expectation,
+        results: &[(DomainKey, Result<StoredAll, UserdataError>)],
+    ) -> Result<Expectation, String> {
+        let mut results = results.iter();
+        results.try_fold(before, |before, (domain, result)| {
+            let of_domain = |slot: &Slot| slot.domain == *domain;
+            let partly = |synced, reached: &dyn Fn(&Slot) -> bool| {
+                let reached = |slot: &Slot| of_domain(slot) && reached(slot);
+                before.partly_after(self.action, synced, reached)
+            };
+            match result {
+                Ok(stored) if !stored.kept.is_empty() => {
+                    Err("a value was kept that was to be replaced".to_owned())
+                }
+                Ok(stored) => Ok(partly(is_synced(stored), &|_| true)),
+                Err(error) if is_lock_lost(error) => {
+                    Ok(partly(false, &|slot| self.is_made(run, slot)))
+                }
+                Err(error) if is_applied(error) => Ok(partly(false, &|_| true)),
+                Err(error) => Ok(partly(false, &|slot| {
+                    self.is_left(error, slot) && self.is_made(run, slot)
+                })),
+            }
+        })
+    }
+
     /// The expected content of the disk after a sweep, if its reports are true.
     fn swept(&self, run: &Run, swept: &Swept) -> Result<Expectation, String> {
         let before = self.scene.expectation();
@@ -178,11 +210,7 @@ impl FaultWalk<'_> {
             ));
         }
         // As in a clear: gone, and not listed.
-        let is_unlisted = self.scene.setting().format == NameFormat::Tree
-            && swept
-                .failed
-                .iter()
-                .any(|why| why.starts_with("cannot list"));
+        let is_unlisted = self.scene.setting().format == NameFormat::Tree && swept.is_unlisted();
         let is_removed = |slot: &Slot| {
             swept.has_removed(&slot.domain, slot.userid.as_userid())
                 || is_unlisted && self.is_made(run, slot)
@@ -206,7 +234,7 @@ impl FaultWalk<'_> {
         let left = error.left_behind();
         let left = left.map(|name| flat_name(name).unwrap_or_else(|| name.to_vec()));
         let left = left.and_then(|name| FileName::parse(shown(format), &name));
-        slot.domain == self.scene.first() && left.is_some_and(|name| is_value(&name, slot))
+        left.is_some_and(|name| is_value(&name, slot) && is_of(&name, &slot.domain))
     }
 
     /// Whether a carry has moved a value.
