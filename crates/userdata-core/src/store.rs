@@ -272,7 +272,8 @@ pub trait ClosingMark: Send + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// If the data cannot be read. What was remembered before still is.
+    /// If the data cannot be read, and [`Refused::RemovedMeanwhile`] if another program may have
+    /// removed a value that was stored since the last call. What was remembered before still is.
     fn remember(&mut self, timeout: Duration) -> Result<(), StoreError> {
         let _ = timeout;
         Ok(())
@@ -284,7 +285,8 @@ pub trait ClosingMark: Send + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// If the data cannot be read.
+    /// If the data cannot be read, and [`Refused::RemovedMeanwhile`] if another program may have
+    /// removed a value that was stored since [`ClosingMark::remember`].
     fn is_changed(&self, timeout: Duration) -> Result<bool, StoreError> {
         let _ = timeout;
         Ok(false)

@@ -71,8 +71,8 @@ async fn ask(endpoint: &Endpoint) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// Whether an answer has all the bytes that its head announces. The head alone does not tell that
-/// the server is not etcd.
+/// Whether an answer has all the bytes that its head announces. The head alone does not show
+/// whether the server is etcd: the body has etcd's version.
 fn is_whole(answer: &[u8]) -> bool {
     let end = b"\r\n\r\n";
     let Some(at) = answer.windows(end.len()).position(|bytes| bytes == end) else {

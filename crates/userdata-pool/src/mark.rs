@@ -96,7 +96,7 @@ impl OwnMark {
     }
 
     /// Whether the mark was lost, and the domain's turn was removed since the caller has seen it,
-    /// or taken by another life. The grave may have moved on with another domain.
+    /// or taken by another life. Domains share a grave, so the removal of another one counts, too.
     pub(crate) fn is_overtaken(&self, basis: &Basis, me: &Identity) -> bool {
         let mark = basis.mark.as_ref();
         let is_lost = mark.is_none_or(|mark| mark.number != self.number);
@@ -123,6 +123,15 @@ impl<E: Engine> Mark<E> {
         self.store.basis_within(&self.domain, started, timeout)
     }
 
+    /// The same, unless the data that the caller has seen was removed meanwhile.
+    fn basis_of_own(&self, timeout: Duration) -> Result<Basis, StoreError> {
+        let basis = self.basis(timeout)?;
+        match self.own.is_overtaken(&basis, &self.store.me) {
+            false => Ok(basis),
+            true => Err(refused(&self.domain, Refused::RemovedMeanwhile)),
+        }
+    }
+
     fn making(&self, basis: &Basis) -> Txn {
         let (store, uuid) = (&self.store, self.domain.uuid);
         let mark = MarkRecord {
@@ -145,7 +154,7 @@ impl<E: Engine> Mark<E> {
 
 impl<E: Engine> ClosingMark for Mark<E> {
     fn remember(&mut self, timeout: Duration) -> Result<(), StoreError> {
-        let basis = self.basis(timeout)?;
+        let basis = self.basis_of_own(timeout)?;
         self.own.seen = Some(Seen {
             turn: basis.turn_revision,
             grave: basis.grave_revision,
@@ -154,7 +163,7 @@ impl<E: Engine> ClosingMark for Mark<E> {
     }
 
     fn is_changed(&self, timeout: Duration) -> Result<bool, StoreError> {
-        let basis = self.basis(timeout)?;
+        let basis = self.basis_of_own(timeout)?;
         Ok(self.own.is_outdated(&basis, &self.store.me))
     }
 

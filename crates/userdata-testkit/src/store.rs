@@ -160,7 +160,7 @@ impl StoreUnderTest {
         true
     }
 
-    /// Ends every closing mark, or tells that a mark ends with its process alone.
+    /// Ends every closing mark. False, and nothing is done, if a mark ends only with its process.
     #[must_use]
     pub fn lose_marks(&self) -> bool {
         let Some(lose) = &self.lose_marks else {

@@ -19,7 +19,7 @@ const EXPORTS_AGAIN: u32 = 3;
 pub struct Destroyed<R> {
     /// The value that the caller's function returned.
     pub value: R,
-    /// The data that was removed; `None` if it stays, for the reason in `problems`.
+    /// The data that was removed; `None` if this call removed none, for the reason in `problems`.
     pub cleared: Option<Cleared>,
     /// Errors about the data. The domain is destroyed all the same.
     pub problems: Vec<UserdataError>,
@@ -57,7 +57,8 @@ pub enum DestroyError {
     DestroyedWithError {
         /// The error of the caller's function.
         source: Source,
-        /// The data that was removed; `None` if it stays, for the reason in `problems`.
+        /// The data that was removed; `None` if this call removed none, for the reason in
+        /// `problems`.
         cleared: Option<Cleared>,
         /// Other failures.
         problems: Vec<UserdataError>,
@@ -135,7 +136,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// along, at most three times. What it gets replaces what it got before. The data is removed
     /// only if no store came after the last export. Otherwise it stays, and `problems` has
     /// [`UserdataErrorKind::ExportOutdated`]. If a sweep comes before the second export, what was
-    /// stored under the lost mark is removed, and `problems` has
+    /// stored under the lost mark is removed, the first export stays as it is, and `problems` has
     /// [`UserdataErrorKind::ExportUncertain`].
     ///
     /// The caller removes what `export` wrote if the domain lives on, which the kinds
@@ -208,16 +209,22 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         let returned = destroy(&key);
         let closing = Closing::new(target, key, Some(mark));
         self.end_destroy_after(closing, returned, |mark, time_left| {
+            let outdated = |error| UserdataErrorKind::ExportOutdated {
+                source: Some(error),
+            };
             for _ in 0..EXPORTS_AGAIN {
                 if !mark.is_changed(time_left.get())? {
                     break;
                 }
-                snapshot(mark, time_left)
-                    .map_err(|kind| Source::from(failed(kind)))
-                    .and_then(|exported| export(exported).map_err(Into::into))
-                    .map_err(|error| UserdataErrorKind::ExportOutdated {
-                        source: Some(error),
-                    })?;
+                let exported = snapshot(mark, time_left).map_err(|kind| match kind {
+                    UserdataErrorKind::ExportUncertain => kind,
+                    kind => outdated(failed(kind).into()),
+                })?;
+                if exported.values.is_empty() {
+                    // If they were removed before they were read, the last export stays as it is.
+                    mark.is_changed(time_left.get())?;
+                }
+                export(exported).map_err(|error| outdated(error.into()))?;
             }
             Ok(())
         })

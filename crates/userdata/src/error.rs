@@ -147,10 +147,10 @@ pub enum UserdataErrorKind {
         source: Option<Source>,
     },
     /// The domain is destroyed. The closing mark was lost, and another program, such as a sweep,
-    /// has removed the data: it is not known whether the last export has all values.
+    /// may have removed the data: it is not known whether the last export has all values.
     #[error(
-        "the closing mark was lost, and another program removed the domain's data: the export may \
-         lack values"
+        "the closing mark was lost, and another program may have removed the domain's data, so the \
+         export may lack values"
     )]
     ExportUncertain,
     /// The layout of the file names keeps data by uuid alone. Another living domain has this uuid,

@@ -11,9 +11,9 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     ///
     /// The lock is taken once. If the values are to be durable and at least eight change, they are
     /// written first and synced together, which makes a batch many times faster than single stores:
-    /// on ext4, xfs and btrfs one sync of the file system before the first rename and one of the
-    /// directory after the last. That sync also writes what other programs wrote to the same file
-    /// system. On other file systems each file is synced.
+    /// on ext4, xfs and btrfs one sync of the file system before the first rename and one of each
+    /// directory above the values after the last. The first also writes what other programs wrote
+    /// to the same file system. On other file systems each file is synced.
     ///
     /// A reader may see some of the new values and not yet the others. A process that is killed,
     /// and a power cut, may leave some of them, each whole; the same call completes the batch.

@@ -1,10 +1,13 @@
 //! Runs by seed, held against the guarantees, and cut off by power cuts.
 
+use userdata_core::file_name::NameFormat;
 use userdata_sim::crash::{CrashModel, NameOrder, Sizes};
 use userdata_simulate::checker::{CrashChecked, Tally};
+use userdata_simulate::history::{Event, Response};
 use userdata_simulate::scenario::{Mix, Run, Scenario, Tracing};
 use userdata_simulate::schedule::Seeded;
 use userdata_simulate::shrink::shrink;
+use userdata_simulate::walk::Report;
 
 const MODELS: [CrashModel; 2] = [
     CrashModel {
@@ -32,14 +35,27 @@ fn run(scenario: &Scenario) -> Run {
     scenario.run(&mut choices, Tracing::Off).unwrap()
 }
 
+fn is_batch(event: &&Event) -> bool {
+    matches!(
+        event,
+        Event::Responded {
+            response: Response::Userdata(Report::StoredEach(_)),
+            ..
+        }
+    )
+}
+
 #[test]
 fn runs_of_every_mix_keep_the_guarantees() {
     let (mut all, mut boots) = (Tally::default(), 0);
+    let (mut trees, mut batches) = (0, 0);
     for name in Mix::NAMES {
         let mix: Mix = name.parse().unwrap();
         for seed in 0..120 {
             let scenario = Scenario::draw(seed, &mix);
             for (scenario, run) in run(&scenario).parts(&scenario) {
+                trees += u32::from(scenario.format == NameFormat::Tree);
+                batches += run.history.events.iter().filter(is_batch).count();
                 let checked = run.check(scenario).unwrap();
                 if let Some(complaint) = checked.complaints.first() {
                     panic!("{name}, seed {seed}: {complaint}of\n{}", run.history);
@@ -50,6 +66,7 @@ fn runs_of_every_mix_keep_the_guarantees() {
         }
     }
     assert!(boots > 30, "{boots}");
+    assert!(trees > 60 && batches > 100, "{trees} {batches}");
     assert!(all.operations > 30_000 && all.accesses > 30_000, "{all}");
     assert_eq!(all.too_many_at_once, 0);
     // Each excuse is used.

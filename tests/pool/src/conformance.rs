@@ -72,18 +72,9 @@ fn under_test(cluster: &Arc<Cluster>, engine: Arc<EtcdEngine>) -> Result<StoreUn
             put.unwrap_or_else(|error| panic!("{error:#}"));
         })
         .with_lost_marks(move || {
-            revoke_leases(&leased).unwrap_or_else(|error| panic!("{error:#}"));
+            let revoked = leased.revoke_leases();
+            revoked.unwrap_or_else(|error| panic!("{error:#}"));
         }))
-}
-
-/// Revokes all leases, as if no process had reached the cluster for longer than they last.
-fn revoke_leases(cluster: &Cluster) -> Result<()> {
-    let told = cluster.ctl(&["lease", "list"])?;
-    for lease in told.lines().filter(|line| !line.starts_with("found")) {
-        // That of a mark which was dropped may have ended meanwhile.
-        let _ = cluster.ctl(&["lease", "revoke", lease.trim()]);
-    }
-    Ok(())
 }
 
 fn member(engine: &Arc<EtcdEngine>, prefix: &str) -> Result<Pool> {

@@ -137,7 +137,8 @@ fn list(host: &HostFile, output: Output) -> Result<Status, Failure> {
     Ok(Status::Done)
 }
 
-/// The phase as people read it. A domain that is being destroyed never runs again, paused or not.
+/// The phase in the table. A domain that is being destroyed is not shown as paused: it never runs
+/// again.
 fn phase(guest: &Guest) -> String {
     match (guest.phase(), guest.paused()) {
         (Phase::Running, true) => "paused".to_owned(),

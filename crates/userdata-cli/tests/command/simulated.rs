@@ -52,7 +52,7 @@ fn a_domain_lives_and_dies() {
 }
 
 #[test]
-fn a_paused_domain_is_listed_until_it_runs_again() {
+fn a_paused_domain_is_listed_as_paused_until_it_is_unpaused() {
     let sandbox = Sandbox::with_web();
     let zero = row("0", "Domain-0", "running");
     let listed = |phase, paused: bool| {
@@ -70,7 +70,7 @@ fn a_paused_domain_is_listed_until_it_runs_again() {
     assert_eq!(document["event"], "pause");
     assert_eq!(document["domain"]["domid"], 1);
     assert_eq!(listed("paused", true), "running");
-    // As in Xen, a domain may be paused that has shut down.
+    // As in Xen, a domain that has shut down may be paused.
     sandbox.done(["sim", "shutdown", "web", "--reason", "suspend"]);
     let suspended = "shut down (suspend)";
     assert_eq!(listed("shut down (suspend), paused", true), suspended);

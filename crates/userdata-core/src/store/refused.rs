@@ -24,9 +24,9 @@ pub enum Refused {
     /// after the data was last looked at.
     #[error("the data was changed after it was last looked at, so it stays")]
     Changed,
-    /// The domain is gone, its closing mark was lost before that, and another program has removed
-    /// the data: a value may have been stored after the data was last looked at.
-    #[error("the closing mark was lost, and another program has removed the data")]
+    /// The domain is gone, its closing mark was lost, and another program may have removed the
+    /// data: a value may have been stored after the data was last looked at.
+    #[error("the closing mark was lost, and another program may have removed the data")]
     RemovedMeanwhile,
     /// The store keeps data by uuid alone, and another living domain has this uuid.
     #[error(

@@ -7,7 +7,7 @@ use userdata::{DestroyError, Destroyed, Source, UserdataErrorKind};
 use userdata_core::store::{Durability, Keep};
 use userdata_core::{DomainKey, Store};
 
-use crate::engine::SimEngine;
+use crate::engine::{Behind, SimEngine};
 use crate::rig::{Host, PATIENT, agent, two_hosts};
 
 /// The values that each export got, in order.
@@ -181,7 +181,11 @@ fn values_that_a_sweep_removed_are_not_exported_over_the_old_ones_and_this_is_to
         },
     );
     assert_eq!(exports, [["old"]]);
-    let destroyed = destroyed.unwrap();
+    assert_uncertain(&destroyed.unwrap());
+}
+
+#[track_caller]
+fn assert_uncertain(destroyed: &Destroyed<()>) {
     assert!(destroyed.cleared.is_none());
     let kinds: Vec<_> = destroyed
         .problems
@@ -192,6 +196,40 @@ fn values_that_a_sweep_removed_are_not_exported_over_the_old_ones_and_this_is_to
         matches!(kinds[..], [UserdataErrorKind::ExportUncertain]),
         "{kinds:?}"
     );
+}
+
+/// What a removal of the domain's data by another program does.
+fn removal(engine: &SimEngine, domain: DomainKey) -> Vec<Behind> {
+    let uuid = domain.uuid.to_string();
+    let of_domain = |key: &String| key.contains(&uuid) && !key.contains("/mark/");
+    let keys = engine.keys().into_iter().filter(of_domain);
+    let grave = format!("/userdata/1/grave/{}", &uuid[34..]);
+    keys.map(Behind::Delete)
+        .chain([Behind::Put(grave, "1 numbers=1".to_owned())])
+        .collect()
+}
+
+#[test]
+fn a_removal_while_values_are_exported_again_leaves_an_export_with_values() {
+    // Behind the look for a change, the look that is remembered, and the read of the values.
+    for (read, last) in [(0, "old"), (1, "old"), (2, "new")] {
+        let (engine, a, domain) = with_value();
+        let (exports, destroyed) = destroy(
+            &a,
+            domain,
+            |_| Ok(()),
+            || {
+                engine.lose_leases();
+                a.store(domain, "new").unwrap();
+                let mut behind = vec![Vec::new(); read];
+                behind.push(removal(&engine, domain));
+                engine.behind_reads(behind);
+            },
+        );
+        assert_eq!(exports.last().unwrap(), &[last], "{read}");
+        assert!(!has_data(&engine), "{read}");
+        assert_uncertain(&destroyed.unwrap());
+    }
 }
 
 #[test]

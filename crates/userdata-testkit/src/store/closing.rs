@@ -205,9 +205,9 @@ pub fn a_mark_is_for_one_domain(under_test: &StoreUnderTest) {
     drop(mark);
 }
 
-/// A mark that was lost tells of a value that was stored since it remembered the data, and does not
-/// clear it until it has remembered that value, too. Nothing is stored under a mark that is not
-/// lost; it tells of nothing, and clears.
+/// A lost mark tells of a value that was stored after the mark remembered the data, and does not
+/// clear that value until the mark has remembered it, too. Under a mark that is not lost nothing is
+/// stored: the mark tells of nothing, and clears.
 pub fn a_mark_that_was_lost_tells_of_newer_values_and_keeps_them(under_test: &StoreUnderTest) {
     let (client, other, xl) = (under_test.client(), under_test.client(), userid("xl"));
     for (key, remembers_again) in [(domain(1, 1), true), (domain(2, 2), false)] {

@@ -158,10 +158,8 @@ impl Made<'_> {
         }
     }
 
-    /// Whether this is the register of a slot.
     fn is_in(&self, slot: &Slot) -> bool {
-        *slot.userid.as_userid() == self.register.userid
-            && self.register.is_of(owner(self.facts.format, &slot.domain))
+        self.register.is_of_slot(self.facts.format, slot)
     }
 
     /// Whether an import that failed may have put some of its values first, and taken them back: it
@@ -240,7 +238,12 @@ impl Made<'_> {
         };
         let span = self.operation.span();
         let removed = match self.operation.report() {
-            Some(Report::Swept(swept)) if !self.is_in_tree() || !swept.is_unlisted() => {
+            // Of a directory that could not be listed, not each removal is reported.
+            Some(Report::Swept(swept))
+                if swept.has_removed(&key, &self.register.userid)
+                    || !self.is_in_tree()
+                    || !swept.is_unlisted() =>
+            {
                 swept.has_removed(&key, &self.register.userid)
             }
             _ => {

@@ -16,9 +16,10 @@ use super::complaint::Complaint;
 use super::facts::{Facts, HostImage};
 use crate::walk::{Guarantee, boot_directory, open_store};
 
-/// What is in the trash of a tree, and an import that did not end. Out of reach is also what other
-/// boots left.
+/// The path of everything in the trash of a tree begins with it.
 const TRASH: &[u8] = b"trash/";
+
+/// The path of everything of an import that did not end has it.
 const STAGE: &[u8] = b"/stage-";
 
 /// The sweep has other random numbers than the run.

@@ -7,6 +7,7 @@ use userdata_core::{DomainKey, Userid};
 use super::content::Content;
 use super::linearise::Access;
 use super::mixture::Mixture;
+use crate::walk::Slot;
 
 /// The value under one userid of one domain: the name of its file, its first content, and all
 /// accesses to it.
@@ -23,6 +24,11 @@ pub(crate) struct Register {
 impl Register {
     pub(crate) fn is_of(&self, owner: Owner) -> bool {
         self.name.owner() == owner
+    }
+
+    /// Whether this is the register of a slot.
+    pub(crate) fn is_of_slot(&self, format: NameFormat, slot: &Slot) -> bool {
+        *slot.userid.as_userid() == self.userid && self.is_of(owner(format, &slot.domain))
     }
 
     /// Whether something other than a value may ever have been there.

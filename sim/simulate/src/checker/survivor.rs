@@ -7,7 +7,7 @@ use super::mixture::Mixture;
 use super::operation::Operation;
 use super::register::{self, Register};
 use crate::history::LibxlCall;
-use crate::walk::{Action, Report, Slot, is_synced};
+use crate::walk::{Action, Report, is_synced};
 use userdata_core::file_name::{NameFormat, Owner};
 use userdata_core::store::Durability;
 use userdata_core::{DomainKey, WritableUserid};
@@ -126,11 +126,9 @@ fn decays(facts: &Facts<'_>, register: &Register, operation: &Operation<'_>) -> 
             }
             Action::StoreEach { values, .. } => {
                 let mut values = values.iter();
-                let is_this = |slot: &Slot| {
-                    *slot.userid.as_userid() == register.userid
-                        && register.is_of(register::owner(facts.format, &slot.domain))
-                };
-                &values.find(|(slot, _)| is_this(slot))?.1
+                &values
+                    .find(|(slot, _)| register.is_of_slot(facts.format, slot))?
+                    .1
             }
             _ => return None,
         };

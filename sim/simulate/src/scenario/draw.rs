@@ -408,7 +408,7 @@ impl Draw {
         }
         let life = match self.below(20) {
             0..4 => return self.create(),
-            // The others are libxl's.
+            // Reboot, migration and libxl's destroy use libxl, which is not used in a tree.
             5..9 | 12..14 if self.is_tree => {
                 return Task::Userdata(whose, Request::Destroy(self.durability()));
             }

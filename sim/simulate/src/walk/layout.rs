@@ -63,7 +63,7 @@ pub(crate) const fn shown(format: NameFormat) -> NameFormat {
     }
 }
 
-/// The name of the boot that a host with so many boots has.
+/// The name of the current boot of a host that has booted this many times.
 pub(crate) fn boot_name(boots: u64) -> String {
     match boots {
         1 => BOOT.to_owned(),

@@ -17,9 +17,12 @@ userdata --hypervisor sim:a.json sim shutdown web --reason suspend
 /// change of any key raises.
 fn records(cluster: &Cluster) -> Result<String> {
     let told = cluster.ctl(&["get", "/userdata/", "--prefix", "--write-out=fields"])?;
-    // What differs with the member that answers.
-    let is_of_member = |line: &str| line.starts_with("\"MemberID\"");
-    let lines = told.lines().filter(|line| !is_of_member(line));
+    // What differs with the member that answers, and with the leader.
+    let varies = |line: &str| {
+        let mut names = ["\"MemberID\"", "\"RaftTerm\""].into_iter();
+        names.any(|name| line.starts_with(name))
+    };
+    let lines = told.lines().filter(|line| !varies(line));
     let records = lines.collect::<Vec<_>>().join("\n");
     ensure!(
         records.contains("\"ModRevision\"") && records.contains(WEB),

@@ -18,13 +18,13 @@ type Serves = fn(TcpStream) -> std::io::Result<()>;
 
 const PAGE: &[u8] = b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Length: 6\r\n\r\n<html>";
 
-/// As a web server does: answers each request, and then closes.
+/// Answers one request and closes, as many web servers do.
 fn web(mut client: TcpStream) -> std::io::Result<()> {
     read_request(&mut client)?;
     client.write_all(PAGE)
 }
 
-/// The same, but waits for another request.
+/// Answers each request and keeps the connection open.
 fn patient_web(mut client: TcpStream) -> std::io::Result<()> {
     loop {
         read_request(&mut client)?;
