@@ -375,7 +375,8 @@ fn sweep(report: &mut Report, host: &Host, other: &Host) -> Result<()> {
         let (options, mut seen) = (SweepOptions::default(), Sightings::default());
         host.facade.sweep(&options, &mut seen, |_| ())
     };
-    // Pages of 1 000 turns and values; the first page of both is one transaction.
+    // Pages of 5 000 turns and values; the first page of both is one transaction. A full page does
+    // not tell that it is the last.
     const PAGES: usize = 3;
     let reading = host.recorded.watch.of(run)?;
     report.count("sweep of 10 000 turns: transactions", reading.len(), PAGES);
