@@ -131,12 +131,10 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Running => "running",
-            Self::Shutdown(ShutdownReason::Poweroff) => "shut down (poweroff)",
-            Self::Shutdown(ShutdownReason::Reboot) => "shut down (reboot)",
-            Self::Shutdown(ShutdownReason::Suspend) => "shut down (suspend)",
-            Self::Shutdown(ShutdownReason::Crash) => "shut down (crash)",
-            Self::Shutdown(ShutdownReason::Watchdog) => "shut down (watchdog)",
-            Self::Shutdown(ShutdownReason::SoftReset) => "shut down (soft reset)",
+            Self::Shutdown(reason) => {
+                let reason = reason.name().replace('-', " ");
+                return f.pad(&format!("shut down ({reason})"));
+            }
             Self::Leaving => "leaving",
             Self::Dying => "dying",
             Self::Dead => "dead",
@@ -161,6 +159,31 @@ pub enum ShutdownReason {
     Watchdog,
     /// `SHUTDOWN_soft_reset`: it asks to be reset in place.
     SoftReset,
+}
+
+impl ShutdownReason {
+    /// Every reason, in the order of Xen's numbers.
+    pub const ALL: [Self; 6] = [
+        Self::Poweroff,
+        Self::Reboot,
+        Self::Suspend,
+        Self::Crash,
+        Self::Watchdog,
+        Self::SoftReset,
+    ];
+
+    /// The name on a command line: Xen's, in small letters and with `-` between words.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Poweroff => "poweroff",
+            Self::Reboot => "reboot",
+            Self::Suspend => "suspend",
+            Self::Crash => "crash",
+            Self::Watchdog => "watchdog",
+            Self::SoftReset => "soft-reset",
+        }
+    }
 }
 
 impl From<ShutdownReason> for Shutdown {

@@ -1,5 +1,6 @@
 //! The events of a simulated host.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use hv_sim::ShutdownReason;
 use userdata::{Domid, Uuid};
@@ -41,8 +42,8 @@ pub(crate) enum SimCommand {
         #[arg(help = DOMAIN_HELP)]
         domain: DomainArgument,
         /// Why it shuts down. suspend: it is saved, or migrates
-        #[arg(long, value_enum, default_value_t = Reason::Poweroff)]
-        reason: Reason,
+        #[arg(long, value_parser = reasons(), default_value = ShutdownReason::Poweroff.name())]
+        reason: ShutdownReason,
     },
     /// Reboots a domain: it keeps its uuid and name and gets a new domid. Writes its new DOMID.UUID
     Reboot {
@@ -74,26 +75,12 @@ pub(crate) enum StopAt {
     Dead,
 }
 
-/// The reasons of Xen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Reason {
-    Poweroff,
-    Reboot,
-    Suspend,
-    Crash,
-    Watchdog,
-    SoftReset,
-}
-
-impl From<Reason> for ShutdownReason {
-    fn from(reason: Reason) -> Self {
-        match reason {
-            Reason::Poweroff => Self::Poweroff,
-            Reason::Reboot => Self::Reboot,
-            Reason::Suspend => Self::Suspend,
-            Reason::Crash => Self::Crash,
-            Reason::Watchdog => Self::Watchdog,
-            Reason::SoftReset => Self::SoftReset,
-        }
-    }
+/// Parses the name of a reason, and lists all names in the help.
+fn reasons() -> impl TypedValueParser<Value = ShutdownReason> {
+    let names = ShutdownReason::ALL.map(ShutdownReason::name);
+    PossibleValuesParser::new(names).try_map(|name| {
+        let mut all = ShutdownReason::ALL.into_iter();
+        all.find(|reason| reason.name() == name)
+            .ok_or("not a reason to shut down")
+    })
 }

@@ -50,7 +50,7 @@ impl Sim {
                 let key = key_of(domain)?;
                 host.apply(&Event::Shutdown {
                     domid: key.domid,
-                    reason: (*reason).into(),
+                    reason: *reason,
                 })?;
                 happened("shutdown", Some(key), output)
             }

@@ -66,19 +66,24 @@ fn has_data(engine: &SimEngine) -> bool {
     engine.keys().iter().any(|key| key.contains("/data/"))
 }
 
-/// The one problem, and whether an export failed.
+/// The one problem of a destroy that removed nothing.
+#[track_caller]
+fn problem(destroyed: &Destroyed<()>) -> &UserdataErrorKind {
+    assert!(destroyed.cleared.is_none());
+    let [problem] = &destroyed.problems[..] else {
+        panic!("{:?}", destroyed.problems);
+    };
+    problem.kind()
+}
+
+/// Values are newer than the last export. Whether an export failed.
 #[track_caller]
 fn assert_outdated(destroyed: &Destroyed<()>, export_failed: bool) {
-    assert!(destroyed.cleared.is_none());
-    let kinds: Vec<_> = destroyed
-        .problems
-        .iter()
-        .map(|error| error.kind())
-        .collect();
+    let problem = problem(destroyed);
     assert!(
-        matches!(kinds[..], [UserdataErrorKind::ExportOutdated { source }]
+        matches!(problem, UserdataErrorKind::ExportOutdated { source }
             if source.is_some() == export_failed),
-        "{kinds:?}"
+        "{problem:?}"
     );
 }
 
@@ -186,15 +191,10 @@ fn values_that_a_sweep_removed_are_not_exported_over_the_old_ones_and_this_is_to
 
 #[track_caller]
 fn assert_uncertain(destroyed: &Destroyed<()>) {
-    assert!(destroyed.cleared.is_none());
-    let kinds: Vec<_> = destroyed
-        .problems
-        .iter()
-        .map(|error| error.kind())
-        .collect();
+    let problem = problem(destroyed);
     assert!(
-        matches!(kinds[..], [UserdataErrorKind::ExportUncertain]),
-        "{kinds:?}"
+        matches!(problem, UserdataErrorKind::ExportUncertain),
+        "{problem:?}"
     );
 }
 

@@ -60,15 +60,7 @@ fn until() -> impl Strategy<Value = Until> {
 }
 
 fn reason() -> impl Strategy<Value = ShutdownReason> {
-    const REASONS: &[ShutdownReason] = &[
-        ShutdownReason::Poweroff,
-        ShutdownReason::Reboot,
-        ShutdownReason::Suspend,
-        ShutdownReason::Crash,
-        ShutdownReason::Watchdog,
-        ShutdownReason::SoftReset,
-    ];
-    proptest::sample::select(REASONS)
+    proptest::sample::select(&ShutdownReason::ALL[..])
 }
 
 fn new_domain() -> impl Strategy<Value = NewDomain> {
