@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use userdata::follow::{Exported, Limits, Selection};
-use userdata::{DestroyError, Destroyed, Source, UserdataErrorKind};
+use userdata::{DestroyError, Destroyed, Source, UserdataError, UserdataErrorKind};
 use userdata_core::store::{Durability, Keep};
 use userdata_core::{DomainKey, Store};
 
@@ -66,20 +66,20 @@ fn has_data(engine: &SimEngine) -> bool {
     engine.keys().iter().any(|key| key.contains("/data/"))
 }
 
-/// The one problem of a destroy that removed nothing.
+/// The one problem with the data.
 #[track_caller]
-fn problem(destroyed: &Destroyed<()>) -> &UserdataErrorKind {
-    assert!(destroyed.cleared.is_none());
-    let [problem] = &destroyed.problems[..] else {
-        panic!("{:?}", destroyed.problems);
+fn only(problems: &[UserdataError]) -> &UserdataErrorKind {
+    let [problem] = problems else {
+        panic!("{problems:?}");
     };
     problem.kind()
 }
 
-/// Values are newer than the last export. Whether an export failed.
+/// Values are newer than the last export, so nothing was removed. Whether an export failed.
 #[track_caller]
 fn assert_outdated(destroyed: &Destroyed<()>, export_failed: bool) {
-    let problem = problem(destroyed);
+    assert!(destroyed.cleared.is_none());
+    let problem = only(&destroyed.problems);
     assert!(
         matches!(problem, UserdataErrorKind::ExportOutdated { source }
             if source.is_some() == export_failed),
@@ -186,16 +186,40 @@ fn values_that_a_sweep_removed_are_not_exported_over_the_old_ones_and_this_is_to
         },
     );
     assert_eq!(exports, [["old"]]);
-    assert_uncertain(&destroyed.unwrap());
+    assert_uncertain(&destroyed.unwrap().problems);
 }
 
 #[track_caller]
-fn assert_uncertain(destroyed: &Destroyed<()>) {
-    let problem = problem(destroyed);
+fn assert_uncertain(problems: &[UserdataError]) {
+    let problem = only(problems);
     assert!(
         matches!(problem, UserdataErrorKind::ExportUncertain),
         "{problem:?}"
     );
+}
+
+/// The store of the next domain removes what was stored for the first one under the lost mark.
+#[test]
+fn values_that_the_next_domain_displaced_are_told() {
+    let (engine, a, domain) = with_value();
+    let (exports, destroyed) = destroy(
+        &a,
+        domain,
+        |_| Ok(()),
+        || {
+            engine.lose_leases();
+            a.store(domain, "new").unwrap();
+            a.xen.destroy(domain.domid).unwrap();
+            let next = a.create();
+            a.store(next, "of the next").unwrap();
+        },
+    );
+    assert_eq!(exports, [["old"]]);
+    // The second end of the domain fails.
+    match destroyed.unwrap_err() {
+        DestroyError::DestroyedWithError { problems, .. } => assert_uncertain(&problems),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// What a removal of the domain's data by another program does.
@@ -228,7 +252,7 @@ fn a_removal_while_values_are_exported_again_leaves_an_export_with_values() {
         );
         assert_eq!(exports.last().unwrap(), &[last], "{read}");
         assert!(!has_data(&engine), "{read}");
-        assert_uncertain(&destroyed.unwrap());
+        assert_uncertain(&destroyed.unwrap().problems);
     }
 }
 

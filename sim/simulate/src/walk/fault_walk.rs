@@ -176,18 +176,23 @@ impl FaultWalk<'_> {
         let misled = MisledHost::new(host.clone(), &misanswers);
         let userdata = Userdata::new(misled.clone(), store);
         let report = self.action.perform(&userdata, &host);
+        let asked = misled.asked();
+        let beyond = process
+            .open_files()
+            .saturating_sub(before + kept_open(format));
+        // A file that was forgotten stays open when the store is closed.
+        drop(userdata);
+        let open = beyond.max(process.open_files());
         Ok(Run {
             faults,
             misanswers,
-            asked: misled.asked(),
+            asked,
             calls: interceptor.calls(),
             report,
             storage: disk.storage(),
             disk,
             host,
-            open: process
-                .open_files()
-                .saturating_sub(before + kept_open(format)),
+            open,
         })
     }
 
@@ -367,8 +372,8 @@ impl FaultWalk<'_> {
     }
 }
 
-/// How many directories a store keeps open besides its own: in a tree, that of the boot and the
-/// trash.
+/// How many directories a store keeps open at most besides its own: in a tree, that of the boot and
+/// the trash.
 const fn kept_open(format: NameFormat) -> usize {
     match format {
         NameFormat::Tree => 2,
