@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use userdata_core::store::{Durability, Put, PutEach};
 use userdata_core::value::NonEmpty;
-use userdata_core::{DomainKey, Domid, Store as _, Userid, Uuid, WritableUserid};
-use userdata_fs::{FileStore, Promises};
+use userdata_core::{DomainKey, Domid, Store, Userid, Uuid, WritableUserid};
+use userdata_fs::{Directory, FileStore, Promises};
 use userdata_sim::crash::{CrashModel, NameOrder, Sizes, Storage};
-use userdata_sim::interpose::CallKind;
+use userdata_sim::interpose::{CallKind, Interposed, Trace};
 use userdata_sim::random::Random;
 use userdata_sim::{SimDirectory, SimDisk, SimOptions, Step};
 
@@ -24,7 +24,10 @@ enum Layout {
 }
 
 fn open(disk: &SimDisk, layout: Layout) -> FileStore<SimDirectory> {
-    let root = disk.process().root().unwrap();
+    open_in(disk.process().root().unwrap(), layout)
+}
+
+fn open_in<D: Directory>(root: D, layout: Layout) -> FileStore<D> {
     let (owner, boot) = ("host".parse().unwrap(), "boot".parse().unwrap());
     match layout {
         Layout::Flat => FileStore::new(root),
@@ -44,7 +47,10 @@ fn keys() -> Vec<DomainKey> {
     (1..=9).map(key).collect()
 }
 
-fn put(store: &FileStore<SimDirectory>, keys: &[DomainKey], bytes: &[u8]) {
+fn put<D: Directory>(store: &FileStore<D>, keys: &[DomainKey], bytes: &[u8])
+where
+    FileStore<D>: Store,
+{
     let userid = WritableUserid::new("xl").unwrap();
     let values = [Put::new(&userid, NonEmpty::new(bytes).unwrap())];
     let puts: Vec<_> = keys.iter().map(|key| PutEach::new(*key, &values)).collect();
@@ -111,6 +117,24 @@ fn no_power_cut_tears_a_value_of_a_batch_over_many_domains() {
         after_power_cuts(&last.storage, |disk| {
             assert_eq!(read(disk, layout), [true; 9], "{layout:?}");
         });
+    }
+}
+
+#[test]
+fn the_file_of_the_barrier_is_opened_before_anything_is_written() {
+    for layout in [Layout::Flat, Layout::Tree] {
+        let (disk, trace) = (SimDisk::new(options()), Trace::default());
+        let root = Interposed::new(disk.process().root().unwrap(), trace.clone());
+        let store = open_in(root, layout);
+        put(&store, &keys()[..8], OLD);
+        let before = trace.calls().len();
+        put(&store, &keys(), NEW);
+        let calls = trace.calls().into_iter().skip(before);
+        let made: Vec<CallKind> = calls.map(|call| call.kind).collect();
+        let first = |kind| made.iter().position(|made| *made == kind).unwrap();
+        // A file that is opened later does not tell of writes that have failed by then.
+        let since_written = &made[first(CallKind::Write)..first(CallKind::SyncAll)];
+        assert!(!since_written.contains(&CallKind::Open), "{layout:?}");
     }
 }
 
