@@ -80,7 +80,7 @@ const STEPS: &[Step] = &[
         &[
             "clippy", "--locked", "--workspace", "--all-targets",
             "--features", "userdata/serde,userdata/tracing,userdata-fuzz/libfuzzer",
-            "--", "-D", "warnings",
+            "--features", "userdata-cli/pool", "--", "-D", "warnings",
         ],
     ]).needs(&[CLIPPY, HACK, CXX, PROTOC, PROTOS]).within(40),
     Step::check("rust-version", "the oldest compiler builds it", rust_version::check)
@@ -104,9 +104,11 @@ const STEPS: &[Step] = &[
             "--", "--document-private-items",
         ],
     ]).with_env("RUSTDOCFLAGS", "-D warnings").needs(&[HACK, PROTOC, PROTOS]).within(40),
-    // The test of the units for systemd passes without it.
-    Step::cargo("test", "the tests of every package pass", &[&["xtask", "test", "--workspace"]])
-        .needs(&[SYSTEMD, PROTOC, PROTOS]).within(40),
+    // The test of the units for systemd passes without it. Without the feature `pool`, the command
+    // is tested in the everyday test and in the step `package`.
+    Step::cargo("test", "the tests of every package pass", &[
+        &["xtask", "test", "--workspace", "--features", "userdata-cli/pool"],
+    ]).needs(&[SYSTEMD, PROTOC, PROTOS]).within(40),
     Step::check("package", "the published crates pass their tests as they are packaged", |log| {
         log.run(&mut child::command(".ci/package-tests"))?;
         Ok(log.last_line())

@@ -61,7 +61,7 @@ impl Task {
             Self::Start { etcd, source } => (vec![*etcd], source),
         };
         let programs = provide(suites, source)?;
-        Child::start(&mut build(&[]), BUILD)?.succeed()?;
+        Child::start(&mut build(), BUILD)?.succeed()?;
         let scratch = scratch()?;
         let mut good = true;
         for programs in programs {
@@ -102,7 +102,7 @@ impl Play {
     /// Starts it, with the newest etcd.
     pub(crate) fn start(source: &Source) -> Result<Self> {
         let programs = provide(vec![Suite::V13], source)?;
-        Child::start(&mut build(&[]), BUILD)?.succeed()?;
+        Child::start(&mut build(), BUILD)?.succeed()?;
         let scratch = scratch()?;
         let mut command = child::command(project::target().join("debug/pool-rig"));
         command.arg("start").arg("--programs").args(&programs);
@@ -151,7 +151,7 @@ fn scratch() -> Result<TempDir> {
 /// folder.
 pub(crate) fn bench(rounds: u32, out: &Path, source: &Source) -> Result<ExitCode> {
     let programs = provide(suite::chosen(None), source)?;
-    Child::start(&mut build(&["--release"]), BUILD)?.succeed()?;
+    Child::start(build().arg("--release"), BUILD)?.succeed()?;
     let scratch = scratch()?;
     let mut kept = true;
     for programs in programs {
@@ -186,19 +186,9 @@ fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
-fn build(profile: &[&str]) -> Command {
-    let mut command = child::command(project::cargo());
-    command.current_dir(project::root()).args([
-        "build",
-        "--locked",
-        "--package",
-        "userdata-pool-tests",
-        // The rig runs the command, which is built beside it.
-        "--package",
-        "userdata-cli",
-        "--features",
-        "userdata-cli/pool",
-    ]);
-    command.args(profile);
+/// The rig runs the command, which is built beside it.
+fn build() -> Command {
+    let mut command = project::build(&["pool-rig", "userdata"]);
+    command.args(["--features", "userdata-cli/pool"]);
     command
 }

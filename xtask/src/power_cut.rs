@@ -72,7 +72,7 @@ impl Task {
         let out = out()?;
         let mut log = Log::create(&out, "install", INSTALL)?;
         NEEDS.iter().try_for_each(|need| need.provide(&mut log))?;
-        Child::start(&mut build(), BUILD)?.succeed()?;
+        Child::start(&mut project::build(&["power-cut"]), BUILD)?.succeed()?;
         let scratch = tempfile::Builder::new()
             .prefix("userdata-power-cut-")
             .tempdir()
@@ -133,17 +133,6 @@ fn out() -> Result<PathBuf> {
     let out = project::target().join("power-cut");
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     Ok(out)
-}
-
-fn build() -> Command {
-    let mut command = child::command(project::cargo());
-    command.current_dir(project::root()).args([
-        "build",
-        "--locked",
-        "--package",
-        "userdata-power-cut",
-    ]);
-    command
 }
 
 fn rig() -> Command {

@@ -154,9 +154,7 @@ const WAYS: &[Way] = &[
 /// Builds the command `userdata`, with which the tests change their simulated host, and runs every
 /// test in every way.
 pub(super) fn run(run: Run<'_>) -> Result<()> {
-    let mut cargo = child::command(project::cargo());
-    cargo.current_dir(project::root());
-    run(cargo.args(["build", "--locked", "--package", "userdata-cli"]))?;
+    run(&mut project::build(&["userdata"]))?;
     let command = project::target().join("debug/userdata");
     for way in WAYS {
         for test in way.tests {

@@ -75,15 +75,7 @@ fn compare(drop_in: Option<&Path>, options: &Options) -> Result<u8> {
 }
 
 fn build() -> Result<PathBuf> {
-    let mut cargo = child::command(project::cargo());
-    cargo.current_dir(project::root());
-    cargo.args([
-        "build",
-        "--locked",
-        "--quiet",
-        "--package",
-        "userdata-libxl-diff",
-    ]);
-    Child::start(&mut cargo, BUILD)?.succeed()?;
+    let mut cargo = project::build(&["libxl-diff"]);
+    Child::start(cargo.arg("--quiet"), BUILD)?.succeed()?;
     Ok(project::target().join("debug/libxl-diff"))
 }
