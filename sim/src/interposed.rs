@@ -24,7 +24,25 @@ pub trait Interceptor: Send + Sync + 'static {
     }
 }
 
-impl<I: Interceptor> Interceptor for Arc<I> {
+/// Lets every call pass.
+impl Interceptor for () {}
+
+/// The first one sees calls first and answers last.
+impl<A: Interceptor, B: Interceptor> Interceptor for (A, B) {
+    fn before(&self, process: u32, call: &Call<'_>) -> Verdict {
+        match self.0.before(process, call) {
+            Verdict::Proceed => self.1.before(process, call),
+            verdict => verdict,
+        }
+    }
+
+    fn after(&self, process: u32, call: &Call<'_>, answer: Result<Answer<'_>, Errno>) {
+        self.1.after(process, call, answer);
+        self.0.after(process, call, answer);
+    }
+}
+
+impl<I: Interceptor + ?Sized> Interceptor for Arc<I> {
     fn before(&self, process: u32, call: &Call<'_>) -> Verdict {
         (**self).before(process, call)
     }
@@ -53,7 +71,7 @@ pub enum Verdict {
 
 /// A directory with an [`Interceptor`] before it.
 #[derive(Debug)]
-pub struct Interposed<D: Directory, I> {
+pub struct Interposed<D: Directory, I: ?Sized> {
     inner: D,
     interceptor: Arc<I>,
     /// Makes the disk lose the bytes when a sync of a file is made to fail.
@@ -84,9 +102,18 @@ impl<D: Directory, I: Interceptor> Interposed<D, I> {
     /// This directory behind this interceptor.
     #[must_use]
     pub fn new(inner: D, interceptor: I) -> Self {
+        Self::behind(Arc::new(interceptor), inner)
+    }
+}
+
+impl<D: Directory, I: Interceptor + ?Sized> Interposed<D, I> {
+    /// This directory behind this interceptor, which may be a `dyn` one: one type for all of them,
+    /// so that the store is compiled for it once.
+    #[must_use]
+    pub fn behind(interceptor: Arc<I>, inner: D) -> Self {
         Self {
             inner,
-            interceptor: Arc::new(interceptor),
+            interceptor,
             lose: |_, _| {},
             lose_written: |_, _| {},
             number: 0,
@@ -203,7 +230,7 @@ impl<D: Directory, I: Interceptor> Interposed<D, I> {
     }
 }
 
-impl<D: Directory, I: Interceptor> Directory for Interposed<D, I> {
+impl<D: Directory, I: Interceptor + ?Sized> Directory for Interposed<D, I> {
     type File = InterposedFile<D::File>;
 
     fn create(&self, name: Name<'_>) -> Result<Self::File, Errno> {

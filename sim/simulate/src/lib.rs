@@ -25,7 +25,10 @@ pub mod checker;
 pub mod history;
 mod history_text;
 pub mod misanswer;
+mod root;
 pub mod scenario;
 pub mod schedule;
 pub mod shrink;
 pub mod walk;
+
+pub use root::{Root, root_behind};

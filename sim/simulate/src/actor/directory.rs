@@ -6,11 +6,12 @@ use userdata_fs::Errno;
 
 use super::ScheduledProcess;
 use super::threads::Threads;
-use userdata_sim::interpose::{Interposed, InterposedFile};
-use userdata_sim::{SimDirectory, SimFile};
+use crate::root::{Root, root_behind};
+use userdata_sim::SimFile;
+use userdata_sim::interpose::InterposedFile;
 
 /// The root directory, behind the [`ScheduledProcess`] of the thread that runs.
-pub(crate) type ScheduledDirectory = Interposed<SimDirectory, Threads>;
+pub(crate) type ScheduledDirectory = Root;
 
 /// A file of it.
 pub(crate) type ScheduledFile = InterposedFile<SimFile>;
@@ -24,6 +25,5 @@ pub(crate) fn open_shared(
     scheduled: &ScheduledProcess,
     threads: Threads,
 ) -> Result<ScheduledDirectory, Errno> {
-    let root = scheduled.process().root()?;
-    Ok(Interposed::new(root, threads).losing(SimDirectory::lose_writeback))
+    root_behind(scheduled.process(), threads)
 }

@@ -17,6 +17,7 @@ use super::operation::MalformedHistory;
 use super::registers::registers;
 use super::survivor::{Survivor, survivors};
 use crate::history::{Event, History};
+use crate::root::plain_root;
 use crate::walk::{Guarantee, Recovered, Slot, open_store, store_once_more};
 use userdata_sim::crash::TreeEntry;
 use userdata_sim::crash::{CrashModel, Storage, Tree};
@@ -186,7 +187,7 @@ impl Aftermath<'_> {
     }
 
     fn open(&self, disk: &SimDisk, host: &SimHost) -> Result<Recovered, Complaint> {
-        let root = disk.process().root();
+        let root = plain_root(&disk.process());
         let store = root.and_then(|root| open_store(self.facts.layout, root, &self.facts.boot));
         let store = store.map_err(|errno| {
             let why = format!("the directory can't be opened: {errno:?}");

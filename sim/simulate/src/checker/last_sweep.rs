@@ -14,6 +14,7 @@ use userdata_sim::{SimDisk, SimOptions};
 
 use super::complaint::Complaint;
 use super::facts::{Facts, HostImage};
+use crate::root::plain_root;
 use crate::walk::{Guarantee, boot_directory, open_store};
 
 /// The path of everything in the trash of a tree begins with it.
@@ -36,7 +37,7 @@ pub(crate) fn check(facts: &Facts<'_>, after: &HostImage, storage: &Storage) -> 
         Complaint::new(facts, Guarantee::Lifetime, file, why, [])
     };
     let disk = SimDisk::boot(storage.killed(), SimOptions::default().with_seed(SEED));
-    let root = disk.process().root();
+    let root = plain_root(&disk.process());
     let store = match root.and_then(|root| open_store(facts.layout, root, &facts.boot)) {
         Ok(store) => store,
         Err(errno) => return vec![complaint(None, format!("no sweep can be made: {errno:?}"))],

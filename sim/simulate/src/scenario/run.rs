@@ -16,6 +16,7 @@ use crate::actor::{
 };
 use crate::checker::HostImage;
 use crate::history::{Event, History, ProcessId};
+use crate::root::plain_root;
 use crate::schedule::{Choices, Decision, Ending, Player, Stage};
 use crate::walk::{Seen, boot_name, open_store, view_in};
 use userdata_sim::crash::Storage;
@@ -157,7 +158,7 @@ impl Scenario {
 
     /// The root of a tree is made before the processes start.
     fn make_root(&self, disk: &SimDisk, boot: &str) -> Result<(), ScenarioError> {
-        let root = disk.process().root();
+        let root = plain_root(&disk.process());
         let opened = root.and_then(|root| open_store(self.format, root, boot));
         opened.map_err(ScenarioError::Directory)?;
         disk.settle();

@@ -14,9 +14,10 @@ use super::layout::{BOOT, open_store};
 use super::recovery::Recovery;
 use super::{Action, ActionKind, Broken, End, Guarantee, Incident, Report, Scene};
 use super::{carry, shortage};
+use crate::root::root_behind;
 use userdata_sim::SimDisk;
 use userdata_sim::crash::{CrashModel, CrashStates, Storage, Tree};
-use userdata_sim::interpose::{CallKind, Interposed, WithoutSyncs};
+use userdata_sim::interpose::{CallKind, WithoutSyncs};
 use userdata_sim::random::Random;
 
 /// The actions of one process, and the model of a crash.
@@ -268,9 +269,9 @@ impl CrashWalk<'_> {
     fn moments(&self) -> Result<Vec<Moment>, Stopped> {
         let disk = self.scene.disk();
         let host = self.scene.host().map_err(WalkError::from)?;
-        let root = disk.process().root().map_err(WalkError::from)?;
+        let root = root_behind(&disk.process(), self.bug).map_err(WalkError::from)?;
         let format = self.scene.setting().format;
-        let store = open_store(format, Interposed::new(root, self.bug), BOOT);
+        let store = open_store(format, root, BOOT);
         let store = store.map_err(WalkError::from)?;
         let userdata = Userdata::new(host.clone(), store);
         let mut expectation = self.scene.expectation();

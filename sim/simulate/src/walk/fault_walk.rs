@@ -20,9 +20,10 @@ use super::reported::Reported;
 use super::shortage;
 use super::{Action, Broken, End, Guarantee, Incident, Report, Scene, Slot, WalkError};
 use crate::misanswer::Misanswer;
+use crate::root::root_behind;
 use userdata_sim::crash::{CrashModel, NameOrder, Sizes, Storage};
 use userdata_sim::faults::{Fault, Faults, every_fault};
-use userdata_sim::interpose::{CallKind, Interposed};
+use userdata_sim::interpose::CallKind;
 use userdata_sim::random::Random;
 use userdata_sim::{SimDirectory, SimDisk};
 
@@ -163,13 +164,10 @@ impl FaultWalk<'_> {
     ) -> Result<Run, WalkError> {
         let (disk, host) = (self.scene.disk(), self.scene.host()?);
         let process = disk.process();
-        let root = process.root()?;
-        let before = process.open_files();
         let interceptor = Faults::default();
-        let root = Interposed::new(root, interceptor.clone());
-        let root = root
-            .losing(SimDirectory::lose_writeback)
-            .losing_at_close(SimDirectory::lose_written);
+        let root = root_behind(&process, interceptor.clone())?;
+        let root = root.losing_at_close(SimDirectory::lose_written);
+        let before = process.open_files();
         let format = self.scene.setting().format;
         let store = open_store(format, root, BOOT)?;
         interceptor.begin(faults.iter().copied());

@@ -8,8 +8,10 @@ use userdata_core::file_name::{DomainDirectory, FileName, Kind, NameFormat};
 use userdata_core::hypervisor::BootId;
 use userdata_core::store::{RootRefused, StoreErrorKind, TreeOwner};
 use userdata_core::{DomainKey, Userid};
-use userdata_fs::{Directory, Errno, FileStore};
+use userdata_fs::{Errno, FileStore};
 use userdata_sim::crash::Tree;
+
+use crate::root::Root;
 
 /// The boot in which walks begin.
 pub(crate) const BOOT: &str = "one";
@@ -25,17 +27,13 @@ const OWNER: &str = "host";
 /// # Errors
 ///
 /// `EIO` if the root of a tree is refused, or can't be made.
-pub fn open_store<D: Directory>(
-    format: NameFormat,
-    directory: D,
-    boot: &str,
-) -> Result<FileStore<D>, Errno> {
+pub fn open_store(format: NameFormat, root: Root, boot: &str) -> Result<FileStore<Root>, Errno> {
     if format != NameFormat::Tree {
-        return Ok(FileStore::new(directory).with_name_format(format));
+        return Ok(FileStore::new(root).with_name_format(format));
     }
     let owner: TreeOwner = OWNER.parse().map_err(|_| Errno::INVAL)?;
     let boot: BootId = boot.parse().map_err(|_| Errno::INVAL)?;
-    FileStore::tree(directory, &owner, &boot).map_err(|_| Errno::IO)
+    FileStore::tree(root, &owner, &boot).map_err(|_| Errno::IO)
 }
 
 /// Whether a host with another name can open this tree.
@@ -43,10 +41,10 @@ pub fn open_store<D: Directory>(
 /// # Errors
 ///
 /// `EIO` if it is refused for another reason than its owner.
-pub(crate) fn opens_for_another<D: Directory>(directory: D) -> Result<bool, Errno> {
+pub(crate) fn opens_for_another(root: Root) -> Result<bool, Errno> {
     let owner: TreeOwner = "another-host".parse().map_err(|_| Errno::INVAL)?;
     let boot: BootId = BOOT.parse().map_err(|_| Errno::INVAL)?;
-    match FileStore::tree(directory, &owner, &boot) {
+    match FileStore::tree(root, &owner, &boot) {
         Ok(_) => Ok(true),
         Err(error) => match error.kind() {
             StoreErrorKind::Root(RootRefused::OwnedByAnother { .. }) => Ok(false),

@@ -13,9 +13,11 @@ use super::expectation::{Cause, Expectation, Found};
 use super::layout::{BOOT, NEXT_BOOT, boot_directory, open_store, opens_for_another, shown, view};
 use super::{Broken, Guarantee, Incident, Scene};
 use userdata_sim::crash::{CrashModel, NameOrder, Sizes, Storage, Tree};
-use userdata_sim::{SimDirectory, SimDisk, SimOptions};
+use userdata_sim::{SimDisk, SimOptions};
 
-pub(crate) type Recovered = Userdata<SimHost, FileStore<SimDirectory>>;
+use crate::root::{Root, plain_root};
+
+pub(crate) type Recovered = Userdata<SimHost, FileStore<Root>>;
 
 /// A host that starts again has other random numbers than before.
 const SEED: u64 = 2;
@@ -87,7 +89,7 @@ impl<'a> Recovery<'a> {
 
     fn open_in(&self, boot: &str, disk: &SimDisk, host: &SimHost) -> Result<Recovered, Violation> {
         disk.reconfigure(|options| options.inodes_max = None);
-        let root = disk.process().root();
+        let root = plain_root(&disk.process());
         let store = root.and_then(|root| open_store(self.scene.setting().format, root, boot));
         let store = store.map_err(|errno| Violation {
             guarantee: Guarantee::Bounded,
@@ -111,7 +113,7 @@ impl<'a> Recovery<'a> {
             tree: disk.tree(),
         };
         if self.scene.setting().format == NameFormat::Tree {
-            match disk.process().root().and_then(opens_for_another) {
+            match plain_root(&disk.process()).and_then(opens_for_another) {
                 Ok(false) => {}
                 opened => {
                     let why = format!("a tree that another host opens: {opened:?}");

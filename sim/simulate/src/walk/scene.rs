@@ -12,6 +12,7 @@ use userdata_fs::{Directory as _, Errno, Name, Promises};
 use super::action::Slot;
 use super::expectation::Expectation;
 use super::layout::{BOOT, boot_directory, open_store};
+use crate::root::plain_root;
 use userdata_sim::crash::Storage;
 use userdata_sim::{Plant, SimDirectory, SimDisk, SimOptions};
 
@@ -84,7 +85,7 @@ impl Scene {
         let disk = SimDisk::new(options);
         let root = disk.process().root()?;
         if setting.format == NameFormat::Tree {
-            open_store(setting.format, disk.process().root()?, BOOT)?;
+            open_store(setting.format, plain_root(&disk.process())?, BOOT)?;
             plant_directory(&root, &boot_directory(BOOT))?;
         }
         let mut scene = Self {

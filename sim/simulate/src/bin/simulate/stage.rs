@@ -1,9 +1,8 @@
 //! `Stage`: performs the actions of a walk once more, to show them.
 
 use userdata::Userdata;
-use userdata_sim::SimDirectory;
 use userdata_sim::faults::Faults;
-use userdata_sim::interpose::Interposed;
+use userdata_simulate::root_behind;
 use userdata_simulate::walk::{Action, Broken, End, Scene, open_store};
 
 use crate::picture::{Moment, Picture, Recorder, What};
@@ -25,17 +24,11 @@ impl<'a> Stage<'a> {
     pub(crate) fn play(&self, broken: &Broken) -> Option<Picture> {
         let incident = &broken.incident;
         let (disk, host) = (self.scene.disk(), self.scene.host().ok()?);
-        let root = disk.process().root().ok()?;
-        let faults = Faults::default();
-        let faulty = Interposed::new(root, faults.clone()).losing(SimDirectory::lose_writeback);
-        let recorder = Recorder::new(disk.clone());
+        let (recorder, faults) = (Recorder::new(disk.clone()), Faults::default());
+        let interceptors = (recorder.clone(), faults.clone());
+        let root = root_behind(&disk.process(), interceptors).ok()?;
         let format = self.scene.setting().format;
-        let store = open_store(
-            format,
-            Interposed::new(faulty, recorder.clone()),
-            Scene::BOOT,
-        );
-        let store = store.ok()?;
+        let store = open_store(format, root, Scene::BOOT).ok()?;
         faults.begin(incident.faults.iter().copied());
         let userdata = Userdata::new(host.clone(), store);
         for (number, action) in (1..=incident.actions).zip(self.actions) {

@@ -11,9 +11,10 @@ use userdata_fs::FileStore;
 use super::super::{CrashCheck, CrashChecked, HostImage};
 use super::story::{FULL, destroy_all, key, remove, slot, store_at, tree, xl};
 use crate::history::{Event, History, Invocation, OperationId, ProcessId, Response};
+use crate::root_behind;
 use crate::walk::{Action, Guarantee};
 use userdata_sim::crash::{CrashModel, NameOrder, Sizes};
-use userdata_sim::interpose::{Interposed, WithoutSyncs};
+use userdata_sim::interpose::WithoutSyncs;
 use userdata_sim::{SimDisk, SimOptions};
 
 const MODELS: [CrashModel; 2] = [
@@ -42,8 +43,8 @@ fn cut_after(actions: &[Action], bug: WithoutSyncs, last_ends: bool) -> CrashChe
         host: host.state(),
         tree: tree(&[]),
     };
-    let root = disk.process().root().unwrap();
-    let userdata = Userdata::new(host.clone(), FileStore::new(Interposed::new(root, bug)));
+    let root = root_behind(&disk.process(), bug).unwrap();
+    let userdata = Userdata::new(host.clone(), FileStore::new(root));
     let (mut history, process) = (History::default(), ProcessId(0));
     for (number, action) in actions.iter().enumerate() {
         let id = OperationId(number);
