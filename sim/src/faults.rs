@@ -37,7 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use userdata_fs::Errno;
 
 use crate::call::{Call, CallKind};
-use crate::interposed::{Interceptor, Verdict};
+use crate::interceptor::{Interceptor, Verdict};
 
 /// One thing that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

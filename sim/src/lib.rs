@@ -62,6 +62,7 @@
 //! ```
 
 mod call;
+mod interceptor;
 mod interposed;
 mod kernel;
 mod sim_directory;
@@ -83,7 +84,8 @@ pub mod crash {
 /// What stands between a program and its directory: it sees every call, and may answer it.
 pub mod interpose {
     pub use crate::call::{Answer, Call, CallKind};
-    pub use crate::interposed::{Interceptor, Interposed, InterposedFile, Verdict};
+    pub use crate::interceptor::{Interceptor, Verdict};
+    pub use crate::interposed::{Interposed, InterposedFile};
     pub use crate::trace::{Trace, Traced};
     pub use crate::without_syncs::WithoutSyncs;
 }

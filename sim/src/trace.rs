@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use userdata_fs::Errno;
 
 use crate::call::{Answer, Call, CallKind};
-use crate::interposed::Interceptor;
+use crate::interceptor::Interceptor;
 
 /// The calls of directories, in order. Clones are the same trace. Two runs of one seed give the
 /// same trace, to the byte.

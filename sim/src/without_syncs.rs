@@ -1,7 +1,7 @@
 //! `WithoutSyncs`: a seeded bug, the syncs that are not made.
 
 use crate::call::Call;
-use crate::interposed::{Interceptor, Verdict};
+use crate::interceptor::{Interceptor, Verdict};
 
 /// A store on a directory behind this believes that it syncs, and does not. Every check of crash
 /// states must find this bug.
