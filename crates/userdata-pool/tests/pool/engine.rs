@@ -85,9 +85,15 @@ impl SimEngine {
         self.state().lossy = Some(n);
     }
 
-    /// The same cluster, from now on apart.
+    /// The same cluster, from now on apart, without its older revisions.
     pub(crate) fn copy(&self) -> Self {
-        Self(Mutex::new(self.state().clone()))
+        let mut state = self.state().clone();
+        state.oldest = state.revision;
+        for versions in state.keys.values_mut() {
+            versions.drain(..versions.len() - 1);
+        }
+        state.keys.retain(|_, versions| versions[0].value.is_some());
+        Self(Mutex::new(state))
     }
 
     /// Lets the change with this place among those on their way arrive.

@@ -11,6 +11,7 @@ mod closing;
 mod histories;
 mod late;
 mod offered;
+mod past;
 mod sound;
 mod taken;
 
@@ -31,7 +32,7 @@ use late::Sent;
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
 /// How often each thing happens at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Left {
     guests: u8,
     stores: u8,
@@ -87,6 +88,8 @@ struct World {
     acknowledged: Vec<u32>,
     stored: u32,
     members: Vec<bool>,
+    /// How many hosts, the first ones, have had a part in anything. The others are alike.
+    used: usize,
     /// The guests whose host was forgotten.
     declared_dead: Vec<u8>,
     /// The domain that must be the home as long as it lives.
@@ -96,7 +99,30 @@ struct World {
     /// The guest whose data was adopted, and the one that adopted it.
     adopted: Option<(u8, u8)>,
     left: Left,
-    trace: Vec<Rc<str>>,
+    trace: Trace,
+}
+
+/// The steps that led to a world, the last one first. Worlds share those before it.
+#[derive(Clone, Default)]
+struct Trace(Option<Rc<(String, Self)>>);
+
+impl Trace {
+    fn push(&mut self, step: String) {
+        let before = std::mem::take(self);
+        self.0 = Some(Rc::new((step, before)));
+    }
+
+    /// The steps in order.
+    fn steps(&self) -> Vec<&str> {
+        let mut steps = Vec::new();
+        let mut trace = self;
+        while let Some(last) = &trace.0 {
+            steps.push(&*last.0);
+            trace = &last.1;
+        }
+        steps.reverse();
+        steps
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -132,6 +158,7 @@ impl World {
         Self {
             hosts: names.map(|name| Host::new(&engine, name).xen).collect(),
             members: vec![true; hosts],
+            used: 0,
             engine,
             domains: Vec::new(),
             migration: None,
@@ -143,7 +170,7 @@ impl World {
             sent: Vec::new(),
             adopted: None,
             left,
-            trace: Vec::new(),
+            trace: Trace::default(),
         }
     }
 
@@ -192,6 +219,7 @@ impl World {
             acknowledged,
             domains,
             members,
+            used,
             home,
             sent,
             adopted,
@@ -200,7 +228,7 @@ impl World {
         } = self;
         let mut hasher = DefaultHasher::new();
         (left, migration, moved, acknowledged, domains).hash(&mut hasher);
-        (members, home, sent, adopted, declared_dead).hash(&mut hasher);
+        (members, used, home, sent, adopted, declared_dead).hash(&mut hasher);
         write!(text, "|{:x}", hasher.finish()).unwrap();
         text
     }
@@ -215,7 +243,7 @@ fn told<T: std::fmt::Debug>(result: &Result<T, StoreError>) -> String {
 
 impl std::fmt::Display for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for step in &self.trace {
+        for step in self.trace.steps() {
             write!(f, "\n  {step}")?;
         }
         write!(f, "\n  {}", self.engine.digest())
@@ -230,10 +258,13 @@ fn walk(hosts: usize, left: Left) -> usize {
     while let Some(world) = queue.pop_front() {
         let steps = world.steps();
         let after = steps.iter().map(|(step, late)| world.after(step, *late));
-        for next in after.chain(world.destroys(&mut seen)) {
+        for mut next in after.chain(world.destroys(&mut seen)) {
+            next.forget_what_is_past();
             if seen.insert(next.digest()) {
                 next.check();
-                queue.push_back(next);
+                if !next.is_over() {
+                    queue.push_back(next);
+                }
             }
         }
     }

@@ -62,7 +62,7 @@ impl World {
     ) -> Option<Self> {
         let mut world = self.copy();
         world.left.destroys -= 1;
-        world.trace.push(format!("destroy of {domain:?}").into());
+        world.trace.push(format!("destroy of {domain:?}"));
         let (name, xen) = (NAMES[domain.host], world.hosts[domain.host].clone());
         let host = Host::of(&world.engine, name, xen);
         let closing = RefCell::new(Closing {
@@ -124,7 +124,7 @@ impl Closing<'_> {
         });
         self.exports.push(number);
         self.exported_at = self.world.turn_revision();
-        self.world.trace.push(format!("export of {number}").into());
+        self.world.trace.push(format!("export of {number}"));
         self.beside();
         self.goes_on()
     }
@@ -138,7 +138,9 @@ impl Closing<'_> {
 
     fn destroy(&mut self) -> Result<(), std::io::Error> {
         if self.choose("end", 2) == 1 {
-            self.world.trace.push("the domain is not destroyed".into());
+            self.world
+                .trace
+                .push("the domain is not destroyed".to_owned());
             return Err(std::io::Error::other("refused"));
         }
         self.world.destroy(&self.domain);
@@ -146,7 +148,7 @@ impl Closing<'_> {
         self.world
             .migration
             .take_if(|moves| moves.source == *source);
-        self.world.trace.push("the domain is destroyed".into());
+        self.world.trace.push("the domain is destroyed".to_owned());
         self.beside();
         Ok(())
     }
@@ -217,7 +219,7 @@ impl Closing<'_> {
     /// What was acknowledged to the domain is in the last export or in the pool, or the destroy
     /// tells that a sweep, or another life of the domain, may have removed it.
     fn end(mut self, destroyed: &Result<Destroyed<()>, DestroyError>) -> World {
-        self.world.trace.push(format!("{destroyed:?}").into());
+        self.world.trace.push(format!("{destroyed:?}"));
         let problems = destroyed.as_ref().map(|destroyed| &destroyed.problems);
         let is_uncertain = problems
             .into_iter()

@@ -24,10 +24,17 @@ impl World {
             self.send(step);
         }
         let late = if is_sent { " leaves late" } else { "" };
-        self.trace.push(format!("{step:?}{late}: {made}").into());
+        self.trace.push(format!("{step:?}{late}: {made}"));
     }
 
     fn take(&mut self, step: &Step) -> String {
+        if let Some(host) = self.part(step) {
+            self.used = self.used.max(host + 1);
+            if self.used + 1 == self.hosts.len() {
+                // The last one has none like it.
+                self.used += 1;
+            }
+        }
         match *step {
             Step::Create(host) => {
                 self.left.guests -= 1;

@@ -1,0 +1,51 @@
+//! What no longer matters in a world. Worlds that differ in nothing else are one, so that each is
+//! walked once. All of it is what the walk itself knows; what the pool knows stays as it is.
+
+use super::*;
+
+impl World {
+    /// Forgets what can have no effect any more.
+    pub(super) fn forget_what_is_past(&mut self) {
+        let lives = |guest: u8| self.domains.iter().any(|domain| domain.guest == guest);
+        for (guest, acknowledged) in (0..).zip(&mut self.acknowledged) {
+            // A guest never comes back.
+            if !lives(guest) {
+                *acknowledged = 0;
+            }
+        }
+        self.declared_dead.retain(|guest| lives(*guest));
+        self.adopted.take_if(|(_, adopter)| !lives(*adopter));
+        self.home.take_if(|home| !self.domains.contains(home));
+        if self.sent.is_empty() {
+            let newest = self.acknowledged.iter().copied().max().unwrap_or(0);
+            let found = self.data().map_or(0, |(_, number)| number);
+            self.stored = newest.max(found);
+        }
+        let left = &mut self.left;
+        if left.destroys == 0 {
+            left.lost_marks = 0;
+        }
+        if self.domains.is_empty() && left.guests == 0 {
+            let Left {
+                crashes,
+                late_others,
+                forgets,
+                ..
+            } = *left;
+            *left = Left {
+                crashes,
+                late_others,
+                forgets,
+                ..Left::default()
+            };
+        }
+    }
+
+    /// Whether nothing is left that anything could happen to.
+    pub(super) fn is_over(&self) -> bool {
+        let has_guests = self.left.guests > 0 || !self.domains.is_empty();
+        let uuid = uuid().to_string();
+        let has_records = || self.engine.keys().iter().any(|key| key.contains(&uuid));
+        !has_guests && self.sent.is_empty() && !has_records()
+    }
+}
