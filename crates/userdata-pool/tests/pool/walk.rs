@@ -23,10 +23,10 @@ use std::sync::Arc;
 
 use hv_sim::SimHost;
 use userdata_core::store::StoreError;
-use userdata_core::{DomainKey, Hypervisor};
+use userdata_core::{DomainKey, Hypervisor, WritableUserid};
 
 use crate::engine::{SimEngine, WAIT};
-use crate::rig::{Host, agent, uuid};
+use crate::rig::{Host, agent, second, uuid};
 use late::Sent;
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -36,6 +36,8 @@ const NAMES: [&str; 3] = ["a", "b", "c"];
 struct Left {
     guests: u8,
     stores: u8,
+    /// Stores under the second userid, which are among the stores.
+    second: u8,
     moves: u8,
     crashes: u8,
     /// Stores and claims that arrive late.
@@ -51,6 +53,10 @@ struct Left {
     destroys: u8,
     /// Closing marks whose lease runs out or is revoked.
     lost_marks: u8,
+    /// Marks and clears of destroys that arrive late.
+    late_closings: u8,
+    /// Steps behind the reads of destroys.
+    behind_reads: u8,
 }
 
 /// A domain. A guest that migrates has two for a while.
@@ -84,8 +90,8 @@ struct World {
     migration: Option<Migration>,
     /// The source of the last move that was begun.
     moved: Option<Domain>,
-    /// The newest acknowledged store of each guest.
-    acknowledged: Vec<u32>,
+    /// The newest acknowledged store of each guest under each userid.
+    acknowledged: Vec<[u32; 2]>,
     stored: u32,
     members: Vec<bool>,
     /// How many hosts, the first ones, have had a part in anything. The others are alike.
@@ -130,7 +136,8 @@ enum Step {
     Create(usize),
     Clone(usize),
     Destroy(usize),
-    Store(usize),
+    /// Of this domain, under this userid.
+    Store(usize, usize),
     Begin(usize, usize),
     Copied,
     Switched,
@@ -163,7 +170,7 @@ impl World {
             domains: Vec::new(),
             migration: None,
             moved: None,
-            acknowledged: vec![0; usize::from(left.guests + left.clones)],
+            acknowledged: vec![[0; 2]; usize::from(left.guests + left.clones)],
             stored: 0,
             declared_dead: Vec::new(),
             home: None,
@@ -234,6 +241,13 @@ impl World {
     }
 }
 
+/// What is stored under a userid: of which guest, and the number of the store.
+type Stored = Option<(u8, u32)>;
+
+fn userids() -> [WritableUserid; 2] {
+    [agent(), second()]
+}
+
 fn told<T: std::fmt::Debug>(result: &Result<T, StoreError>) -> String {
     match result {
         Ok(value) => format!("{value:?}"),
@@ -262,6 +276,7 @@ fn walk(hosts: usize, left: Left) -> usize {
             next.forget_what_is_past();
             if seen.insert(next.digest()) {
                 next.check();
+                assert!(!next.is_marked(), "a mark outlives its destroy: {next}");
                 if !next.is_over() {
                     queue.push_back(next);
                 }

@@ -62,7 +62,8 @@ impl World {
                 steps.push(Step::Destroy(place));
             }
             if left.stores > 0 {
-                steps.push(Step::Store(place));
+                let userids = if left.second > 0 { 0..2 } else { 0..1 };
+                steps.extend(userids.map(|userid| Step::Store(place, userid)));
             }
             let moved = self.moved.as_ref();
             if moved.is_some_and(|moved| moved.guest == domain.guest && moved != domain) {

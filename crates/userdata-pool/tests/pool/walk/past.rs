@@ -10,18 +10,20 @@ impl World {
         for (guest, acknowledged) in (0..).zip(&mut self.acknowledged) {
             // A guest never comes back.
             if !lives(guest) {
-                *acknowledged = 0;
+                *acknowledged = [0; 2];
             }
         }
         self.declared_dead.retain(|guest| lives(*guest));
         self.adopted.take_if(|(_, adopter)| !lives(*adopter));
         self.home.take_if(|home| !self.domains.contains(home));
         if self.sent.is_empty() {
-            let newest = self.acknowledged.iter().copied().max().unwrap_or(0);
-            let found = self.data().map_or(0, |(_, number)| number);
-            self.stored = newest.max(found);
+            let found = self.values().into_iter().flatten();
+            let found = found.map(|(_, number)| number);
+            let told = self.acknowledged.iter().flatten().copied();
+            self.stored = told.chain(found).max().unwrap_or(0);
         }
         let left = &mut self.left;
+        left.second = left.second.min(left.stores);
         if left.destroys == 0 {
             left.lost_marks = 0;
         }
