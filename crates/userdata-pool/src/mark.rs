@@ -96,14 +96,20 @@ impl OwnMark {
     }
 
     /// Whether the mark was lost, and the domain's turn was removed since the caller has seen it,
-    /// or taken by another life. Domains share a grave, so the removal of another one counts, too.
+    /// taken by another life, or released to another host, which removes what is not claimed.
+    /// Domains share a grave, so the removal of another one counts, too.
     pub(crate) fn is_overtaken(&self, basis: &Basis, me: &Identity) -> bool {
         let mark = basis.mark.as_ref();
         let is_lost = mark.is_none_or(|mark| mark.number != self.number);
         let is_removed = self.seen.is_some_and(|seen| match basis.standing(me) {
             Standing::Vacant => seen.grave != basis.grave_revision,
             Standing::OtherLife { .. } => seen.turn != basis.turn_revision,
-            _ => false,
+            Standing::Incoming(_) | Standing::Away(_) => {
+                let home = basis.turn.as_ref().map(|turn| &turn.home);
+                let own = home.filter(|home| home.is_life(me, basis.domain.domid));
+                own.is_some_and(|home| home.released) && seen.turn != basis.turn_revision
+            }
+            Standing::Mine => false,
         });
         is_lost && is_removed
     }

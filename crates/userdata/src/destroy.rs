@@ -136,7 +136,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// along, at most three times. What it gets replaces what it got before. The data is removed
     /// only if no store came after the last export. Otherwise it stays, and `problems` has
     /// [`UserdataErrorKind::ExportOutdated`]. If a sweep comes before the second export, what was
-    /// stored under the lost mark is removed, the first export stays as it is, and `problems` has
+    /// stored under the lost mark is removed, or released to the host to which the domain moves.
+    /// The first export then stays as it is, and `problems` has
     /// [`UserdataErrorKind::ExportUncertain`].
     ///
     /// The caller removes what `export` wrote if the domain lives on, which the kinds

@@ -147,7 +147,8 @@ pub enum UserdataErrorKind {
         source: Option<Source>,
     },
     /// The domain is destroyed. The closing mark was lost, and another program, such as a sweep,
-    /// may have removed the data: it is not known whether the last export has all values.
+    /// may have removed the data, or released it to another host: it is not known whether the last
+    /// export has all values.
     #[error(
         "the closing mark was lost, and another program may have removed the domain's data, so the \
          export may lack values"

@@ -1,6 +1,10 @@
 //! `SimEngine`: a replicated engine in memory, which loses answers as it is told.
 
+mod digest;
+
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -29,6 +33,19 @@ pub(crate) enum Behind {
     Delete(String),
     /// The engine forgets all revisions but the newest.
     Compact,
+}
+
+thread_local! {
+    /// Called behind each read of this thread.
+    static WATCH: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
+}
+
+/// Runs this, and calls `watch` behind each read of it.
+pub(crate) fn with_watch<T>(watch: Rc<dyn Fn()>, run: impl FnOnce() -> T) -> T {
+    WATCH.set(Some(watch));
+    let result = run();
+    WATCH.set(None);
+    result
 }
 
 #[derive(Clone, Debug)]
@@ -85,9 +102,15 @@ impl SimEngine {
         self.state().lossy = Some(n);
     }
 
-    /// The same cluster, from now on apart.
+    /// The same cluster, from now on apart, without its older revisions.
     pub(crate) fn copy(&self) -> Self {
-        Self(Mutex::new(self.state().clone()))
+        let mut state = self.state().clone();
+        state.oldest = state.revision;
+        for versions in state.keys.values_mut() {
+            versions.drain(..versions.len() - 1);
+        }
+        state.keys.retain(|_, versions| versions[0].value.is_some());
+        Self(Mutex::new(state))
     }
 
     /// Lets the change with this place among those on their way arrive.
@@ -100,44 +123,6 @@ impl SimEngine {
     /// How many changes are on their way.
     pub(crate) fn under_way(&self) -> usize {
         self.state().delayed.len()
-    }
-
-    /// All that matters for what can happen next: the records without the numbers of changes and
-    /// times, and what each change on its way would do, and whether it still could.
-    pub(crate) fn digest(&self) -> String {
-        let state = self.state();
-        let mut text = String::new();
-        let current = |key: &[u8]| state.current(key).map_or(0, |version| version.revision);
-        for (key, versions) in &state.keys {
-            let key_text = String::from_utf8_lossy(key);
-            if current(key) != 0 && !key_text.contains("/meta/") {
-                let value = versions.last().and_then(|version| version.value.as_deref());
-                text.push_str(&format!("{key_text}={};", short(value.unwrap_or_default())));
-            }
-        }
-        for txn in &state.delayed {
-            for compare in &txn.compares {
-                text.push_str(&String::from_utf8_lossy(&compare.key));
-                // One with an absent key may hold again after a removal.
-                text.push(match (current(&compare.key), compare.revision) {
-                    (now, then) if now == then => '=',
-                    (_, 0) => '0',
-                    _ => '!',
-                });
-            }
-            for request in &txn.requests {
-                let (key, value) = match request {
-                    Request::Put { key, value, .. } => (key, short(value)),
-                    Request::Delete { span } => (&span.from, "-".to_owned()),
-                    Request::Range { .. } => continue,
-                };
-                let key = String::from_utf8_lossy(key);
-                if !key.contains("/meta/") {
-                    text.push_str(&format!("{key}:{value};"));
-                }
-            }
-        }
-        text
     }
 
     /// Lets everything arrive that is still on its way.
@@ -228,13 +213,6 @@ impl SimEngine {
         let value = version.value.as_deref()?;
         Some(String::from_utf8_lossy(value).into_owned())
     }
-}
-
-/// A record without the numbers of changes.
-fn short(value: &[u8]) -> String {
-    let text = String::from_utf8_lossy(value);
-    let short = text.split(" numbers=").next();
-    short.unwrap_or_default().to_owned()
 }
 
 impl State {
@@ -399,6 +377,10 @@ impl Engine for SimEngine {
             let answer = state.make(&txn);
             for what in state.behind_reads.pop_front().unwrap_or_default() {
                 state.happen(what);
+            }
+            drop(state);
+            if let Some(watch) = WATCH.with_borrow(Clone::clone) {
+                watch();
             }
             return Ok(answer);
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use userdata::follow::{Exported, Limits, Selection};
+use userdata::sweep::{Sightings, SweepOptions};
 use userdata::{DestroyError, Destroyed, Source, UserdataError, UserdataErrorKind};
 use userdata_core::store::{Durability, Keep};
 use userdata_core::{DomainKey, Store};
@@ -196,6 +197,35 @@ fn assert_uncertain(problems: &[UserdataError]) {
         matches!(problem, UserdataErrorKind::ExportUncertain),
         "{problem:?}"
     );
+}
+
+/// The move is open, so the sweep of the source releases the data. Nothing that is exported again
+/// would have it, and the destination removes it if it is not claimed.
+#[test]
+fn values_that_a_sweep_released_are_told() {
+    for to in ["a", "b"] {
+        let (engine, a, domain) = with_value();
+        a.pool.begin(&a.xen, &domain, &to.parse().unwrap()).unwrap();
+        let (exports, destroyed) = destroy(
+            &a,
+            domain,
+            |_| Ok(()),
+            || {
+                engine.lose_leases();
+                a.store(domain, "new").unwrap();
+                a.xen.destroy(domain.domid).unwrap();
+                let (options, mut sightings) = (SweepOptions::default(), Sightings::new());
+                a.facade.sweep(&options, &mut sightings, |_| {}).unwrap();
+            },
+        );
+        assert_eq!(exports, [["old"]]);
+        // The second end of the domain fails.
+        match destroyed.unwrap_err() {
+            DestroyError::DestroyedWithError { problems, .. } => assert_uncertain(&problems),
+            other => panic!("{other:?}"),
+        }
+        assert!(has_data(&engine));
+    }
 }
 
 /// The store of the next domain removes what was stored for the first one under the lost mark.

@@ -85,6 +85,11 @@ pub(crate) fn agent() -> WritableUserid {
     WritableUserid::new("agent").unwrap()
 }
 
+/// Another userid.
+pub(crate) fn second() -> WritableUserid {
+    WritableUserid::new("second").unwrap()
+}
+
 pub(crate) fn two_hosts() -> (Arc<SimEngine>, Host, Host) {
     let engine = Arc::new(SimEngine::default());
     let (a, b) = (Host::new(&engine, "a"), Host::new(&engine, "b"));

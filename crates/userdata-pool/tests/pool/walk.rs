@@ -11,6 +11,7 @@ mod closing;
 mod histories;
 mod late;
 mod offered;
+mod past;
 mod sound;
 mod taken;
 
@@ -22,19 +23,21 @@ use std::sync::Arc;
 
 use hv_sim::SimHost;
 use userdata_core::store::StoreError;
-use userdata_core::{DomainKey, Hypervisor};
+use userdata_core::{DomainKey, Hypervisor, WritableUserid};
 
 use crate::engine::{SimEngine, WAIT};
-use crate::rig::{Host, agent, uuid};
+use crate::rig::{Host, agent, second, uuid};
 use late::Sent;
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
 /// How often each thing happens at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Left {
     guests: u8,
     stores: u8,
+    /// Stores under the second userid, which are among the stores.
+    second: u8,
     moves: u8,
     crashes: u8,
     /// Stores and claims that arrive late.
@@ -50,6 +53,10 @@ struct Left {
     destroys: u8,
     /// Closing marks whose lease runs out or is revoked.
     lost_marks: u8,
+    /// Marks and clears of destroys that arrive late.
+    late_closings: u8,
+    /// Steps behind the reads of destroys.
+    behind_reads: u8,
 }
 
 /// A domain. A guest that migrates has two for a while.
@@ -83,10 +90,12 @@ struct World {
     migration: Option<Migration>,
     /// The source of the last move that was begun.
     moved: Option<Domain>,
-    /// The newest acknowledged store of each guest.
-    acknowledged: Vec<u32>,
+    /// The newest acknowledged store of each guest under each userid.
+    acknowledged: Vec<[u32; 2]>,
     stored: u32,
     members: Vec<bool>,
+    /// How many hosts, the first ones, have had a part in anything. The others are alike.
+    used: usize,
     /// The guests whose host was forgotten.
     declared_dead: Vec<u8>,
     /// The domain that must be the home as long as it lives.
@@ -96,7 +105,30 @@ struct World {
     /// The guest whose data was adopted, and the one that adopted it.
     adopted: Option<(u8, u8)>,
     left: Left,
-    trace: Vec<Rc<str>>,
+    trace: Trace,
+}
+
+/// The steps that led to a world, the last one first. Worlds share those before it.
+#[derive(Clone, Default)]
+struct Trace(Option<Rc<(String, Self)>>);
+
+impl Trace {
+    fn push(&mut self, step: String) {
+        let before = std::mem::take(self);
+        self.0 = Some(Rc::new((step, before)));
+    }
+
+    /// The steps in order.
+    fn steps(&self) -> Vec<&str> {
+        let mut steps = Vec::new();
+        let mut trace = self;
+        while let Some(last) = &trace.0 {
+            steps.push(&*last.0);
+            trace = &last.1;
+        }
+        steps.reverse();
+        steps
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -104,7 +136,8 @@ enum Step {
     Create(usize),
     Clone(usize),
     Destroy(usize),
-    Store(usize),
+    /// Of this domain, under this userid.
+    Store(usize, usize),
     Begin(usize, usize),
     Copied,
     Switched,
@@ -132,18 +165,19 @@ impl World {
         Self {
             hosts: names.map(|name| Host::new(&engine, name).xen).collect(),
             members: vec![true; hosts],
+            used: 0,
             engine,
             domains: Vec::new(),
             migration: None,
             moved: None,
-            acknowledged: vec![0; usize::from(left.guests + left.clones)],
+            acknowledged: vec![[0; 2]; usize::from(left.guests + left.clones)],
             stored: 0,
             declared_dead: Vec::new(),
             home: None,
             sent: Vec::new(),
             adopted: None,
             left,
-            trace: Vec::new(),
+            trace: Trace::default(),
         }
     }
 
@@ -192,6 +226,7 @@ impl World {
             acknowledged,
             domains,
             members,
+            used,
             home,
             sent,
             adopted,
@@ -200,10 +235,17 @@ impl World {
         } = self;
         let mut hasher = DefaultHasher::new();
         (left, migration, moved, acknowledged, domains).hash(&mut hasher);
-        (members, home, sent, adopted, declared_dead).hash(&mut hasher);
+        (members, used, home, sent, adopted, declared_dead).hash(&mut hasher);
         write!(text, "|{:x}", hasher.finish()).unwrap();
         text
     }
+}
+
+/// What is stored under a userid: of which guest, and the number of the store.
+type Stored = Option<(u8, u32)>;
+
+fn userids() -> [WritableUserid; 2] {
+    [agent(), second()]
 }
 
 fn told<T: std::fmt::Debug>(result: &Result<T, StoreError>) -> String {
@@ -215,7 +257,7 @@ fn told<T: std::fmt::Debug>(result: &Result<T, StoreError>) -> String {
 
 impl std::fmt::Display for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for step in &self.trace {
+        for step in self.trace.steps() {
             write!(f, "\n  {step}")?;
         }
         write!(f, "\n  {}", self.engine.digest())
@@ -230,10 +272,14 @@ fn walk(hosts: usize, left: Left) -> usize {
     while let Some(world) = queue.pop_front() {
         let steps = world.steps();
         let after = steps.iter().map(|(step, late)| world.after(step, *late));
-        for next in after.chain(world.destroys(&mut seen)) {
+        for mut next in after.chain(world.destroys(&mut seen)) {
+            next.forget_what_is_past();
             if seen.insert(next.digest()) {
                 next.check();
-                queue.push_back(next);
+                assert!(!next.is_marked(), "a mark outlives its destroy: {next}");
+                if !next.is_over() {
+                    queue.push_back(next);
+                }
             }
         }
     }

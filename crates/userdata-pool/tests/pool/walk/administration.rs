@@ -41,7 +41,7 @@ impl World {
         for domain in &self.domains {
             if domain.host == number && !self.declared_dead.contains(&domain.guest) {
                 self.declared_dead.push(domain.guest);
-                self.acknowledged[usize::from(domain.guest)] = 0;
+                self.acknowledged[usize::from(domain.guest)] = [0; 2];
             }
         }
         self.home.take_if(|home| home.host == number);
@@ -66,13 +66,17 @@ impl World {
     /// promised to others stays promised.
     pub(super) fn has_adopted(&mut self, domain: Domain, from: Option<usize>) {
         self.check_forgotten(from);
-        if let Some((guest, number)) = self.data() {
+        let values = self.values();
+        if let Some((guest, _)) = values.into_iter().flatten().next() {
             self.declared_dead.retain(|dead| *dead != domain.guest);
             let own = &mut self.acknowledged[usize::from(domain.guest)];
-            *own = match guest == domain.guest {
-                true => number.max(*own),
-                false => number,
-            };
+            for (own, value) in own.iter_mut().zip(values) {
+                let number = value.map_or(0, |(_, number)| number);
+                *own = match guest == domain.guest {
+                    true => number.max(*own),
+                    false => number,
+                };
+            }
             self.adopted = Some((guest, domain.guest));
         }
         self.home = Some(domain);
@@ -89,7 +93,7 @@ impl World {
 
     pub(super) fn has_discarded(&mut self, from: Option<usize>) {
         self.check_forgotten(from);
-        self.acknowledged.fill(0);
+        self.acknowledged.fill([0; 2]);
         self.home = None;
     }
 

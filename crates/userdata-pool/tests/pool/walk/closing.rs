@@ -1,34 +1,56 @@
-//! A destroy with an export, and what happens beside it: between its exports, and once the domain
-//! is gone. Each run of the facade's own code follows a script of choices; where the script ends,
-//! the run goes on alone and notes the scripts that choose something else.
+//! A destroy with an export, and what happens beside it: between its exports, behind its reads, and
+//! once the domain is gone. Each run of the facade's own code follows a script of choices; where
+//! the script ends, the run goes on alone and notes the scripts that choose something else.
+
+mod happens;
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use userdata::follow::{Exported, Limits, Selection};
-use userdata::{DestroyError, Destroyed, UserdataErrorKind};
+use userdata::{DestroyError, Destroyed, UserdataError, UserdataErrorKind};
 use userdata_pool::Revision;
 
+use super::sound::parsed;
 use super::*;
+use crate::engine::{Fault, with_watch};
 
 /// A destroy that is under way.
-struct Closing<'a> {
+struct Closing {
     world: World,
     domain: Domain,
     script: Vec<usize>,
     /// How many choices were made.
     chosen: usize,
-    /// The number of the store that each export has; 0 if it has none.
-    exports: Vec<u32>,
-    /// The newest store that was acknowledged to the domain and must be exported, if it is not in
-    /// the pool.
-    owed: u32,
+    /// The numbers of the stores that each export has under each userid; 0 if it has none.
+    exports: Vec<[u32; 2]>,
+    /// The newest store under each userid that was acknowledged to the domain and must be exported,
+    /// if it is not in the pool.
+    owed: [u32; 2],
     is_lost: bool,
-    /// The revision of the turn at the last export.
-    exported_at: Revision,
+    /// Whether the next change of the destroy itself leaves its host and arrives late.
+    is_late: bool,
+    /// What was there at each export, and behind each read.
+    looks: Vec<Look>,
     /// Whether an earlier run came to where the script ends, so that this one breaks off.
     is_known: bool,
-    scripts: &'a mut Vec<Vec<usize>>,
-    seen: &'a mut HashSet<String>,
+    tried: Tried,
+}
+
+/// What was tried until now.
+#[derive(Default)]
+struct Tried {
+    /// The scripts that are to be run.
+    scripts: Vec<Vec<usize>>,
+    seen: HashSet<String>,
+}
+
+/// The records that a destroy saw: the revisions of turn and grave, and the values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Look {
+    turn: Revision,
+    grave: Revision,
+    values: [Stored; 2],
 }
 
 impl World {
@@ -37,12 +59,17 @@ impl World {
     pub(super) fn destroys(&self, seen: &mut HashSet<String>) -> Vec<Self> {
         let mut worlds = Vec::new();
         if self.left.destroys > 0 {
+            let mut tried = Tried {
+                seen: std::mem::take(seen),
+                ..Tried::default()
+            };
             for domain in self.domains.iter().filter(|domain| self.may_end(domain)) {
-                let mut scripts = vec![Vec::new()];
-                while let Some(script) = scripts.pop() {
-                    worlds.extend(self.destroy_with_export(domain, script, &mut scripts, seen));
+                tried.scripts.push(Vec::new());
+                while let Some(script) = tried.scripts.pop() {
+                    worlds.extend(self.destroy_with_export(domain, script, &mut tried));
                 }
             }
+            *seen = tried.seen;
         }
         worlds
     }
@@ -57,15 +84,14 @@ impl World {
         &self,
         domain: &Domain,
         script: Vec<usize>,
-        scripts: &mut Vec<Vec<usize>>,
-        seen: &mut HashSet<String>,
+        tried: &mut Tried,
     ) -> Option<Self> {
         let mut world = self.copy();
         world.left.destroys -= 1;
-        world.trace.push(format!("destroy of {domain:?}").into());
+        world.trace.push(format!("destroy of {domain:?}"));
         let (name, xen) = (NAMES[domain.host], world.hosts[domain.host].clone());
-        let host = Host::of(&world.engine, name, xen);
-        let closing = RefCell::new(Closing {
+        let mut host = Host::of(&world.engine, name, xen);
+        let mut closing = Closing {
             domain: domain.clone(),
             script,
             chosen: 0,
@@ -73,29 +99,44 @@ impl World {
             owed: world.acknowledged[usize::from(domain.guest)],
             world,
             is_lost: false,
-            exported_at: 0,
+            is_late: false,
+            looks: Vec::new(),
             is_known: false,
-            scripts,
-            seen,
-        });
+            tried: std::mem::take(tried),
+        };
+        if let Some(patience) = closing.patience() {
+            host.facade = host.facade.with_timeout(patience);
+        }
+        let closing = Rc::new(RefCell::new(closing));
         let export = |exported: Exported| closing.borrow_mut().export(&exported);
         let (which, limits) = (Selection::new(), Limits::default());
         let destroy = |_: &DomainKey| closing.borrow_mut().destroy();
+        let watched = Rc::clone(&closing);
+        let watch = move || {
+            // The reads of what happens beside the destroy are not its own.
+            if let Ok(mut closing) = watched.try_borrow_mut() {
+                closing.behind_a_read();
+            }
+        };
         let facade = &host.facade;
-        let destroyed = facade.destroy_with_export(domain.key, &which, &limits, export, destroy);
-        let closing = closing.into_inner();
+        let destroyed = with_watch(Rc::new(watch), || {
+            facade.destroy_with_export(domain.key, &which, &limits, export, destroy)
+        });
+        let mut closing = Rc::into_inner(closing).unwrap().into_inner();
+        *tried = std::mem::take(&mut closing.tried);
         (!closing.is_known).then(|| closing.end(&destroyed))
     }
 }
 
-impl Closing<'_> {
+impl Closing {
     /// The script's next choice. Where it has ended it is 0, and the others are noted.
     fn choose(&mut self, of: &str, choices: usize) -> usize {
         if self.chosen == self.script.len() {
-            self.is_known |= !self.seen.insert(self.digest(of));
+            let digest = self.digest(of);
+            self.is_known |= !self.tried.seen.insert(digest);
             if !self.is_known {
                 let other = |choice| self.script.iter().copied().chain([choice]).collect();
-                self.scripts.extend((1..choices).map(other));
+                self.tried.scripts.extend((1..choices).map(other));
             }
             self.script.push(0);
         }
@@ -105,27 +146,52 @@ impl Closing<'_> {
 
     /// All that matters for what can happen next.
     fn digest(&self, of: &str) -> String {
-        let is_changed = self.world.turn_revision() != self.exported_at;
         let Self {
             domain,
             exports,
             owed,
+            is_late,
             world,
+            looks,
             ..
         } = self;
-        let world = world.digest();
-        format!("{of} of {domain:?}: {exports:?}{owed}{is_changed}{world}")
+        let mut text = format!("{of} of {domain:?}: {exports:?}{owed:?}{is_late}");
+        let now = self.look();
+        for look in looks {
+            let turn = match look.turn {
+                0 => "no",
+                turn if turn == now.turn => "this",
+                _ => "other",
+            };
+            let is_same_grave = look.grave == now.grave;
+            write!(text, " {turn}{is_same_grave}{:?}", look.values).unwrap();
+        }
+        text + &world.digest()
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            turn: self.world.turn_revision(),
+            grave: self.world.grave_revision(),
+            values: self.world.values(),
+        }
     }
 
     fn export(&mut self, exported: &Exported) -> Result<(), std::io::Error> {
-        let number = exported.values.first().map_or(0, |(_, value)| {
-            let text = std::str::from_utf8(value.as_bytes()).unwrap();
-            text.split_once(':').unwrap().1.parse().unwrap()
+        self.send();
+        let numbers = userids().map(|userid| {
+            let mut values = exported.values.iter();
+            let value = values.find(|(exported, _)| *exported == *userid.as_userid());
+            value.map_or(0, |(_, value)| {
+                let text = std::str::from_utf8(value.as_bytes()).unwrap();
+                parsed(text).1
+            })
         });
-        self.exports.push(number);
-        self.exported_at = self.world.turn_revision();
-        self.world.trace.push(format!("export of {number}").into());
+        self.exports.push(numbers);
+        self.looks.push(self.look());
+        self.world.trace.push(format!("export of {numbers:?}"));
         self.beside();
+        self.may_leave("clear");
         self.goes_on()
     }
 
@@ -148,65 +214,15 @@ impl Closing<'_> {
             .take_if(|moves| moves.source == *source);
         self.world.trace.push("the domain is destroyed".into());
         self.beside();
+        self.may_leave("clear");
         Ok(())
     }
 
-    /// What happens before the destroy goes on.
-    fn beside(&mut self) {
-        loop {
-            let steps = self.steps();
-            let Some(choice) = self.choose("step", steps.len() + 1).checked_sub(1) else {
-                return;
-            };
-            let (step, late) = &steps[choice];
-            self.is_lost |= matches!(step, Step::LoseMark);
-            let (was_marked, before) = (self.world.is_marked(), self.world.data());
-            self.world.step(step, *late);
-            if self.chosen == self.script.len() {
-                // The steps before it were checked with the script that ended there.
-                self.world.check();
-            }
-            let (is_marked, after) = (self.world.is_marked(), self.world.data());
-            let stays = after == before || after.is_none() || !self.is_home();
-            assert!(
-                stays || !was_marked || !is_marked,
-                "a mark admits a store: {}",
-                self.world
-            );
-            self.owed = match self.is_home() {
-                true => self.world.acknowledged[usize::from(self.domain.guest)],
-                // Another domain has claimed the data.
-                false => 0,
-            };
-        }
-    }
-
-    /// The steps that are tried beside the destroy.
-    fn steps(&self) -> Vec<(Step, bool)> {
-        let mut steps = self.world.steps();
-        steps.retain(|(step, _)| {
-            matches!(
-                step,
-                Step::Create(_)
-                    | Step::Store(_)
-                    | Step::Claim(_)
-                    | Step::Cancel
-                    | Step::Finish
-                    | Step::Sweep(_)
-                    | Step::SweepUnclaimed(_)
-                    | Step::Deliver(_)
-            )
-        });
-        if self.world.left.lost_marks > 0 && self.world.is_marked() {
-            steps.push((Step::LoseMark, false));
-        }
-        steps
-    }
-
-    /// The number of the guest's store that is in the pool; 0 if there is none.
-    fn own(&self) -> u32 {
+    /// The numbers of the guest's stores that are in the pool; 0 if there is none.
+    fn own(&self) -> [u32; 2] {
         let own = |(guest, number)| (guest == self.domain.guest).then_some(number);
-        self.world.data().and_then(own).unwrap_or(0)
+        let values = self.world.values();
+        values.map(|value| value.and_then(own).unwrap_or(0))
     }
 
     fn is_home(&self) -> bool {
@@ -215,16 +231,23 @@ impl Closing<'_> {
     }
 
     /// What was acknowledged to the domain is in the last export or in the pool, or the destroy
-    /// tells that a sweep, or another life of the domain, may have removed it.
+    /// tells that a sweep, or another life of the domain, may have removed it. What is released to
+    /// another host may be removed there, so it is not in the pool unless the destroy tells of it.
     fn end(mut self, destroyed: &Result<Destroyed<()>, DestroyError>) -> World {
-        self.world.trace.push(format!("{destroyed:?}").into());
+        self.world.engine.plan([]);
+        self.send();
+        self.world.trace.push(format!("{destroyed:?}"));
         let problems = destroyed.as_ref().map(|destroyed| &destroyed.problems);
-        let is_uncertain = problems
-            .into_iter()
-            .flatten()
-            .any(|problem| matches!(problem.kind(), UserdataErrorKind::ExportUncertain));
-        let exported = self.exports.last().copied().unwrap_or(0);
-        let is_kept = self.owed <= exported.max(self.own());
+        let mut kinds = problems.into_iter().flatten().map(UserdataError::kind);
+        let told = kinds.find(|kind| {
+            use UserdataErrorKind::{ExportOutdated, ExportUncertain};
+            matches!(kind, ExportUncertain | ExportOutdated { .. })
+        });
+        let is_uncertain = matches!(told, Some(UserdataErrorKind::ExportUncertain));
+        let leaves = destroyed.is_ok() && told.is_none() && self.world.is_released();
+        let own = if leaves { [0; 2] } else { self.own() };
+        let exported = self.exports.last().copied().unwrap_or([0; 2]);
+        let is_kept = (0..2).all(|userid| self.owed[userid] <= exported[userid].max(own[userid]));
         assert!(
             is_kept || is_uncertain,
             "what was acknowledged is neither stored nor exported: {}",

@@ -16,6 +16,8 @@ enum Then {
     Home(Domain),
     Adopted(Domain),
     Discarded,
+    /// The store of the domain under this userid, with this number.
+    Stored(Domain, usize, u32),
     /// The home stays, or there is none any more.
     Nothing,
 }
@@ -23,7 +25,7 @@ enum Then {
 impl World {
     pub(super) fn may_be_late(&self, step: &Step) -> bool {
         match step {
-            Step::Store(_) | Step::Claim(_) => self.left.late > 0,
+            Step::Store(..) | Step::Claim(_) => self.left.late > 0,
             Step::Begin(..)
             | Step::Cancel
             | Step::Finish
@@ -38,14 +40,16 @@ impl World {
     /// The change of this step has left its host and has not arrived.
     pub(super) fn send(&mut self, step: &Step) {
         match step {
-            Step::Store(_) | Step::Claim(_) => self.left.late -= 1,
+            Step::Store(..) | Step::Claim(_) => self.left.late -= 1,
             _ => self.left.late_others -= 1,
         }
         let at = |place: usize| self.domains[place].clone();
         let (host, then) = match *step {
-            Step::Store(place) | Step::Claim(place) | Step::Begin(place, _) => {
-                (at(place).host, Then::Home(at(place)))
+            Step::Store(place, userid) => {
+                let domain = at(place);
+                (domain.host, Then::Stored(domain, userid, self.stored))
             }
+            Step::Claim(place) | Step::Begin(place, _) => (at(place).host, Then::Home(at(place))),
             Step::Cancel => {
                 let source = self.moved.clone().unwrap();
                 (source.host, Then::Home(source))
@@ -63,6 +67,12 @@ impl World {
         self.sent.push(Sent { host, then });
     }
 
+    /// The same for a change of a destroy on this host.
+    pub(super) fn send_of_destroy(&mut self, host: usize) {
+        let then = Then::Nothing;
+        self.sent.push(Sent { host, then });
+    }
+
     pub(super) fn deliver(&mut self, place: usize) -> String {
         let Sent { host, then } = self.sent.remove(place);
         let (revision, home_host) = (self.engine.revision(), self.home_host());
@@ -73,6 +83,8 @@ impl World {
         self.check_member(host);
         match then {
             Then::Home(domain) => self.home = Some(domain),
+            // Its caller may have waited for so long.
+            Then::Stored(domain, userid, number) => self.has_stored(domain, userid, number),
             Then::Adopted(domain) => self.has_adopted(domain, home_host),
             Then::Discarded => self.has_discarded(home_host),
             Then::Nothing => {}

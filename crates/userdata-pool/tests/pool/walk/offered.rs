@@ -20,6 +20,8 @@ impl World {
             steps.extend((0..self.hosts.len()).map(Step::Crash));
         }
         steps.extend((0..self.engine.under_way()).map(Step::Deliver));
+        // Hosts without a part in anything are alike, so the first of them stands for all.
+        steps.retain(|step| self.part(step).is_none_or(|host| host <= self.used));
         let both = |step: Step| match self.may_be_late(&step) {
             true => vec![(step.clone(), false), (step, true)],
             false => vec![(step, false)],
@@ -27,13 +29,23 @@ impl World {
         steps.into_iter().flat_map(both).collect()
     }
 
+    /// The host that gets a part by this step. A sweep of a host without one finds nothing.
+    pub(super) fn part(&self, step: &Step) -> Option<usize> {
+        match *step {
+            Step::Create(host)
+            | Step::Clone(host)
+            | Step::Begin(_, host)
+            | Step::Crash(host)
+            | Step::Forget(host) => Some(host),
+            Step::Discard => self.some_member().filter(|_| self.turn().is_some()),
+            _ => None,
+        }
+    }
+
     fn of_guests(&self, steps: &mut Vec<Step>) {
         let left = self.left;
         if left.guests > 0 && self.domains.is_empty() && self.migration.is_none() {
-            // The hosts are alike, so the first guest may as well begin on the first.
-            let is_first = usize::from(left.guests + left.clones) == self.acknowledged.len();
-            let hosts = if is_first { 1 } else { self.hosts.len() };
-            steps.extend((0..hosts).map(Step::Create));
+            steps.extend((0..self.hosts.len()).map(Step::Create));
         }
         let alone = self.domains.len() == 1 && self.migration.is_none();
         for (place, domain) in self.domains.iter().enumerate() {
@@ -50,7 +62,8 @@ impl World {
                 steps.push(Step::Destroy(place));
             }
             if left.stores > 0 {
-                steps.push(Step::Store(place));
+                let userids = if left.second > 0 { 0..2 } else { 0..1 };
+                steps.extend(userids.map(|userid| Step::Store(place, userid)));
             }
             let moved = self.moved.as_ref();
             if moved.is_some_and(|moved| moved.guest == domain.guest && moved != domain) {

@@ -9,20 +9,31 @@ use userdata_pool::Revision;
 use super::*;
 
 impl World {
-    /// The guest whose data is stored, and the number of the store.
-    pub(super) fn data(&self) -> Option<(u8, u32)> {
-        let key = format!("/userdata/1/data/{}/agent", uuid());
-        let text = self.engine.value(&key)?;
-        let (guest, number) = text.split_once(':')?;
-        Some((guest.parse().ok()?, number.parse().ok()?))
+    /// What is stored under each userid.
+    pub(super) fn values(&self) -> [Stored; 2] {
+        ["agent", "second"].map(|userid| {
+            let key = format!("/userdata/1/data/{}/{userid}", uuid());
+            let text = self.engine.value(&key)?;
+            Some(parsed(&text))
+        })
     }
 
     pub(super) fn turn(&self) -> Option<String> {
         self.engine.value(&turn_key())
     }
 
+    pub(super) fn is_released(&self) -> bool {
+        self.turn().is_some_and(|turn| turn.contains(" released "))
+    }
+
     pub(super) fn turn_revision(&self) -> Revision {
         self.engine.revision_of(&turn_key())
+    }
+
+    pub(super) fn grave_revision(&self) -> Revision {
+        let uuid = uuid().to_string();
+        let grave = format!("/userdata/1/grave/{}", &uuid[34..]);
+        self.engine.revision_of(&grave)
     }
 
     pub(super) fn is_marked(&self) -> bool {
@@ -39,11 +50,11 @@ impl World {
     }
 
     pub(super) fn check(&self) {
-        let (guest, number) = self.data().unzip();
-        let number = number.unwrap_or(0);
-        let has = |domain: &Domain| {
-            let adopted = self.adopted.is_some() && self.adopted == guest.zip(Some(domain.guest));
-            guest == Some(domain.guest) || adopted
+        let values = self.values();
+        let has = |domain: &Domain, value: Stored| {
+            value.is_some_and(|(guest, _)| {
+                guest == domain.guest || self.adopted == Some((guest, domain.guest))
+            })
         };
         let turn = self.turn();
         for domain in &self.domains {
@@ -52,19 +63,24 @@ impl World {
             if !found.runs() {
                 continue;
             }
-            let acknowledged = self.acknowledged[usize::from(domain.guest)];
-            let kept = has(domain) && number >= acknowledged;
-            assert!(
-                acknowledged == 0 || kept,
-                "an acknowledged value is lost: {self}"
-            );
             let settled = turn.as_ref().is_some_and(|turn| !turn.contains(" to="));
-            match host.pool.get(&domain.key, agent().as_userid()) {
-                Ok(None) => assert!(acknowledged == 0, "a guest is told it has no data: {self}"),
-                Ok(Some(_)) if settled => {
-                    assert!(has(domain), "a guest has another's data: {self}");
+            let acknowledged = self.acknowledged[usize::from(domain.guest)];
+            let all = userids().into_iter().zip(values).zip(acknowledged);
+            for ((userid, value), acknowledged) in all {
+                let is_newer = value.is_some_and(|(_, number)| number >= acknowledged);
+                assert!(
+                    acknowledged == 0 || has(domain, value) && is_newer,
+                    "an acknowledged value is lost: {self}"
+                );
+                match host.pool.get(&domain.key, userid.as_userid()) {
+                    Ok(None) => {
+                        assert!(acknowledged == 0, "a guest is told it has no data: {self}");
+                    }
+                    Ok(Some(_)) if settled => {
+                        assert!(has(domain, value), "a guest has another's data: {self}");
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
         self.check_home(turn.as_deref());
@@ -105,6 +121,12 @@ impl World {
         let left = |key: &String| key.contains("/data/") || key.contains("/turn/");
         assert!(!keys.iter().any(left), "sweeps leave {keys:?}: {self}");
     }
+}
+
+/// What this value says: the guest, and the number of the store.
+pub(super) fn parsed(text: &str) -> (u8, u32) {
+    let (guest, number) = text.split_once(':').unwrap();
+    (guest.parse().unwrap(), number.parse().unwrap())
 }
 
 fn turn_key() -> String {

@@ -24,10 +24,17 @@ impl World {
             self.send(step);
         }
         let late = if is_sent { " leaves late" } else { "" };
-        self.trace.push(format!("{step:?}{late}: {made}").into());
+        self.trace.push(format!("{step:?}{late}: {made}"));
     }
 
     fn take(&mut self, step: &Step) -> String {
+        if let Some(host) = self.part(step) {
+            self.used = self.used.max(host + 1);
+            if self.used + 1 == self.hosts.len() {
+                // The last one has none like it.
+                self.used += 1;
+            }
+        }
         match *step {
             Step::Create(host) => {
                 self.left.guests -= 1;
@@ -44,7 +51,7 @@ impl World {
                 self.destroy(&domain);
                 String::new()
             }
-            Step::Store(place) => self.store(place),
+            Step::Store(place, userid) => self.store(place, userid),
             Step::Begin(place, to) => self.begin(place, to),
             Step::Copied => self.copied(),
             Step::Switched => self.switched(),
@@ -130,19 +137,27 @@ impl World {
         self.domains.retain(|other| other != domain);
     }
 
-    fn store(&mut self, place: usize) -> String {
+    fn store(&mut self, place: usize, userid: usize) -> String {
         let (domain, host) = self.at(place);
         (self.left.stores, self.stored) = (self.left.stores - 1, self.stored + 1);
+        self.left.second -= u8::from(userid == 1);
         let value = format!("{}:{}", domain.guest, self.stored);
-        let stored = host.facade.store(domain.key, &agent(), value.as_bytes());
+        let stored = host
+            .facade
+            .store(domain.key, &userids()[userid], value.as_bytes());
         if stored.is_ok() {
             self.check_member(domain.host);
-            if !self.declared_dead.contains(&domain.guest) {
-                self.acknowledged[usize::from(domain.guest)] = self.stored;
-            }
+            self.has_stored(domain, userid, self.stored);
         }
-        self.home_if(stored.is_ok(), domain);
         format!("{stored:?}")
+    }
+
+    /// The store with this number was acknowledged to the domain.
+    pub(super) fn has_stored(&mut self, domain: Domain, userid: usize, number: u32) {
+        if !self.declared_dead.contains(&domain.guest) {
+            self.acknowledged[usize::from(domain.guest)][userid] = number;
+        }
+        self.home = Some(domain);
     }
 
     fn begin(&mut self, place: usize, to: usize) -> String {
