@@ -1,10 +1,15 @@
 //! The table of homes, line by line: store, read and sweep.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use userdata::UserdataErrorKind;
 use userdata::sweep::{Sightings, SweepOptions};
 use userdata_core::store::{Keep, Stage, StoreErrorKind};
 use userdata_core::{DomainKey, Domid, Store, Uuid, WritableUserid};
+use userdata_pool::{PoolOptions, PoolStore};
 
+use crate::engine::Fault;
 use crate::rig::{Host, agent, elsewhere, two_hosts, uuid};
 
 fn sweep(host: &Host) -> u64 {
@@ -223,6 +228,34 @@ fn a_host_that_has_not_joined_stores_nothing() {
     assert!(told.contains("NotAMember"), "{told}");
     a.pool.join().unwrap();
     a.store(domain, "1").unwrap();
+}
+
+#[test]
+fn another_machine_of_the_same_name_neither_joins_nor_leaves() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    for (machine, product) in [("other", "product"), ("machine-a", "other")] {
+        let mut me = crate::rig::identity("a", "b9");
+        (me.machine, me.product) = (machine.into(), product.into());
+        let pool = PoolStore::new(Arc::clone(&engine), me, PoolOptions::default());
+        for told in [pool.join().map(drop), pool.leave().map(drop)] {
+            let error = told.unwrap_err();
+            let is_refusal = matches!(error.kind(), StoreErrorKind::NotPermitted(_));
+            assert!(is_refusal, "{error:?}");
+        }
+    }
+    a.store(domain, "1").unwrap();
+    assert!(a.pool.leave().unwrap());
+    assert!(!a.pool.leave().unwrap());
+}
+
+#[test]
+fn a_call_about_a_host_that_has_no_answer_names_that_host() {
+    let (engine, a, b) = two_hosts();
+    let pool = a.pool.clone().with_timeout(Duration::ZERO);
+    engine.plan([Some(Fault::NotSent)]);
+    let error = pool.forget(&b.name.parse().unwrap()).unwrap_err();
+    assert!(error.to_string().contains("host b"), "{error}");
 }
 
 #[test]
