@@ -8,7 +8,7 @@ use userdata_core::store::{HostName, Operation, StoreError, StoreErrorKind};
 use crate::basis::parsed;
 use crate::engine::{Compare, Pair, Request, Span, Txn};
 use crate::record::{HostRecord, RecordError};
-use crate::{Engine, PoolStore};
+use crate::{Engine, EngineError, PoolStore};
 
 /// What [`PoolStore::join`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +185,8 @@ impl<E: Engine> PoolStore<E> {
             };
             match self.engine.txn(&txn, self.left(started)) {
                 Ok(answer) if answer.made => return Ok(()),
-                _ if self.waited(started) < self.options.timeout => {}
+                Ok(_) | Err(EngineError::Lost(_) | EngineError::NotSent(_))
+                    if self.waited(started) < self.options.timeout => {}
                 Err(error) => return Err(failed(host, self.unanswered(error, started))),
                 Ok(_) => return Err(failed(host, StoreErrorKind::Failed(NoAnswer.into()))),
             }

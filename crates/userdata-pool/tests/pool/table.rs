@@ -250,6 +250,18 @@ fn another_machine_of_the_same_name_neither_joins_nor_leaves() {
 }
 
 #[test]
+fn a_join_that_the_engine_refuses_is_not_repeated() {
+    let (engine, a, _) = two_hosts();
+    a.pool.leave().unwrap();
+    engine.fill();
+    let before = engine.changes();
+    let error = a.pool.join().unwrap_err();
+    let is_refusal = matches!(error.kind(), StoreErrorKind::NoSpace(_));
+    assert!(is_refusal, "{error:?}");
+    assert_eq!(engine.changes() - before, 1);
+}
+
+#[test]
 fn a_call_about_a_host_that_has_no_answer_names_that_host() {
     let (engine, a, b) = two_hosts();
     let pool = a.pool.clone().with_timeout(Duration::ZERO);
