@@ -188,7 +188,7 @@ pub(crate) fn of_store(kind: &StoreErrorKind) -> Code {
         | StoreErrorKind::NotRegular(_)
         | StoreErrorKind::Damaged(_)
         | StoreErrorKind::ChangedWhileRead => Code::Damaged,
-        StoreErrorKind::LimitExceeded { .. } => Code::Limit,
+        StoreErrorKind::LimitExceeded { .. } | StoreErrorKind::ChangeTooLarge { .. } => Code::Limit,
         StoreErrorKind::PreconditionFailed { .. } => Code::Precondition,
         StoreErrorKind::DeadlinePassed { .. }
         | StoreErrorKind::Unreachable { .. }

@@ -199,7 +199,9 @@ impl From<&StoreErrorKind> for Status {
             | StoreErrorKind::NotRegular(_)
             | StoreErrorKind::Damaged(_)
             | StoreErrorKind::ChangedWhileRead => Self::Damaged,
-            StoreErrorKind::LimitExceeded { .. } => Self::LimitExceeded,
+            StoreErrorKind::LimitExceeded { .. } | StoreErrorKind::ChangeTooLarge { .. } => {
+                Self::LimitExceeded
+            }
             StoreErrorKind::PreconditionFailed { .. } => Self::PreconditionFailed,
             StoreErrorKind::DeadlinePassed { .. } | StoreErrorKind::Unreachable { .. } => {
                 Self::DeadlinePassed

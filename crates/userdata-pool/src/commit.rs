@@ -272,15 +272,15 @@ impl<E: Engine> PoolStore<E> {
 
     fn check_size(&self, txn: &Txn) -> Result<(), StoreErrorKind> {
         let bytes: usize = txn.requests.iter().map(size).sum();
-        let too_large = |limit: usize, size: usize| StoreErrorKind::LimitExceeded {
-            limit: limit as u64,
-            size: size as u64,
-        };
-        if txn.requests.len() > self.options.max_ops {
-            return Err(too_large(self.options.max_ops, txn.requests.len()));
-        }
-        if bytes > self.options.max_bytes {
-            return Err(too_large(self.options.max_bytes, bytes));
+        let amounts = [
+            ("operations", txn.requests.len(), self.options.max_ops),
+            ("bytes", bytes, self.options.max_bytes),
+        ];
+        for (what, found, limit) in amounts {
+            if found > limit {
+                let (found, limit) = (found as u64, limit as u64);
+                return Err(StoreErrorKind::ChangeTooLarge { what, limit, found });
+            }
         }
         Ok(())
     }

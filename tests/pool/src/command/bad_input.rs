@@ -74,10 +74,13 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let left = site.tell("a", "retrieve web agent", 0, "")?;
     ensure!(left == "x", "{} bytes", left.len());
     // More than one transaction takes, in values and in bytes. Nothing of an import is stored.
-    for (number, length) in [(60, 1), (3, 500_000)] {
+    for (number, length, told) in [
+        (60, 1, "121 operations and the limit is 120"),
+        (3, 500_000, "bytes and the limit is 1400000"),
+    ] {
         let archive = format!("{number}.userdata");
         site.large_archive(&archive, number, length)?;
-        site.tell("a", &format!("import web {archive}"), 8, "limit")?;
+        site.tell("a", &format!("import web {archive}"), 8, told)?;
         let listed = site.tell("a", "list web", 0, "agent")?;
         ensure!(!listed.contains("value-"), "a part was imported: {listed}");
     }
