@@ -13,7 +13,7 @@ use crate::record::{Grave, HomeRecord, Turn, with_number};
 use crate::{Answer, Engine, EngineError, PoolStore};
 
 /// The shortest time that the engine gets, even if no time is left.
-const ATTEMPT_MIN: Duration = Duration::from_millis(100);
+pub(crate) const ATTEMPT_MIN: Duration = Duration::from_millis(100);
 
 /// What becomes of a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]

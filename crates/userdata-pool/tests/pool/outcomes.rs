@@ -7,7 +7,7 @@ use userdata::{Userdata, UserdataErrorKind};
 use userdata_core::store::{Attempt, Durability, Keep, Op, Refused, StoreError, StoreErrorKind};
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Store};
-use userdata_pool::Settled;
+use userdata_pool::{Engine as _, Settled};
 
 use crate::engine::{Fault, WAIT};
 use crate::rig::{PATIENT, Pool, agent, is_unknown, two_hosts};
@@ -284,4 +284,17 @@ fn a_clear_of_many_values_is_one_transaction() {
         200
     );
     assert_eq!(engine.changes(), before + 1);
+}
+
+#[test]
+fn a_closing_mark_is_tried_until_the_deadline_and_not_longer() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    engine.plan([Some(Fault::LostBefore); 9]);
+    let limit = WAIT + WAIT / 2;
+    let before = engine.now();
+    let error = a.pool.close(&domain, limit, &mut |_| Ok(())).unwrap_err();
+    let is_unanswered = matches!(error.kind(), StoreErrorKind::Unreachable { .. });
+    assert!(is_unanswered, "{error:?}");
+    assert_eq!(engine.now() - before, limit);
 }
