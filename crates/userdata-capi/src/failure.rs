@@ -181,7 +181,8 @@ pub(crate) fn of_store(kind: &StoreErrorKind) -> Code {
             | Refused::NotAMember
             | Refused::NoSuchMember(_)
             | Refused::NotRunning
-            | Refused::NotMoving,
+            | Refused::NotMoving
+            | Refused::NoData,
         ) => Code::Elsewhere,
         StoreErrorKind::OutcomeUnknown { .. } => Code::OutcomeUnknown,
         StoreErrorKind::Empty

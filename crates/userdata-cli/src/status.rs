@@ -192,7 +192,8 @@ impl From<&StoreErrorKind> for Status {
                 | Refused::NotAMember
                 | Refused::NoSuchMember(_)
                 | Refused::NotRunning
-                | Refused::NotMoving,
+                | Refused::NotMoving
+                | Refused::NoData,
             ) => Self::Elsewhere,
             StoreErrorKind::OutcomeUnknown { .. } => Self::OutcomeUnknown,
             StoreErrorKind::Empty

@@ -10,6 +10,7 @@ use crate::engine::{Compare, Request, Revision, Span, Txn};
 use crate::outcome::Known;
 use crate::pages::Purpose;
 use crate::record::{Grave, HomeRecord, Turn, with_number};
+use crate::store::named;
 use crate::{Answer, Engine, EngineError, PoolStore};
 
 /// The shortest time that the engine gets, even if no time is left.
@@ -92,10 +93,7 @@ impl<E: Engine> PoolStore<E> {
         mut work_out: impl FnMut(&[Basis]) -> Result<Step<T>, StoreError>,
     ) -> Result<T, StoreError> {
         let started = self.engine.now();
-        let subject = domains
-            .first()
-            .map(DomainKey::to_string)
-            .unwrap_or_default();
+        let subject = domains.first().map(named).unwrap_or_default();
         let failed = |kind| StoreError::new(operation, &subject, kind);
         let mut open: Option<Open<T>> = None;
         loop {

@@ -154,7 +154,7 @@ fn a_discard_whose_answer_is_lost_is_told_truly() {
         assert_eq!(b.pool.discard(uuid()).unwrap(), 1, "{fault:?}");
         assert!(nothing_is_left(&engine), "{fault:?}");
         let again = refusal(b.pool.discard(uuid()));
-        assert!(matches!(again, Refused::NotMoving), "{again:?}");
+        assert!(matches!(again, Refused::NoData), "{again:?}");
     }
 }
 

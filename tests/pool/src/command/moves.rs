@@ -104,6 +104,8 @@ pub(crate) fn deaths(rig: &Rig) -> Result<String> {
     site.tell("a", "pool forget b --it-is-dead", 2, "b is not a member")?;
     // What a member left behind when it left.
     site.tell("a", &discard, 0, "discarded values: 1")?;
+    let nothing = format!("cannot change {WEB}: the pool has no data");
+    site.tell("a", &discard, 12, &nothing)?;
     site.tell("a", "pool status --json", 0, "\"domains\":[]")?;
     Ok(format!("{} commands", site.runs))
 }
