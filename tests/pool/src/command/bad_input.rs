@@ -36,6 +36,7 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let of = |port| format!("endpoints = [\"http://127.0.0.1:{port}\"]\nhost = \"c\"\n");
     site.file("c.toml", &of(port))?;
     site.tell("c", "list --timeout 1", 7, "no answer")?;
+    site.tell("c", "sweep --timeout 1", 7, "no answer")?;
     let silent = TcpListener::bind("127.0.0.1:0")?;
     site.file("c.toml", &of(silent.local_addr()?.port()))?;
     site.tell("c", "list --timeout 1", 7, "no answer")?;
