@@ -69,6 +69,8 @@ pub(crate) enum PoolFailure {
         domain: DomainKey,
         source: Box<Failure>,
     },
+    #[error("the move of domain {domain} was cancelled meanwhile, by another call")]
+    CancelledMeanwhile { domain: DomainKey },
     #[error("'{command}' failed, although domain {domain} is gone from here")]
     CommandFailed { domain: DomainKey, command: String },
     #[error("the outcome is not known: 16 changes of the domain, or a clear, came after it")]
@@ -88,7 +90,9 @@ impl From<&PoolFailure> for Status {
                 EngineError::NotPermitted(_) => Self::NotPermitted,
                 _ => Self::Failure,
             },
-            PoolFailure::StaysOpen { .. } => Self::Elsewhere,
+            PoolFailure::StaysOpen { .. } | PoolFailure::CancelledMeanwhile { .. } => {
+                Self::Elsewhere
+            }
             PoolFailure::NotFinished { source, .. } => (&**source).into(),
             PoolFailure::NotSettled => Self::OutcomeUnknown,
             _ => Self::Failure,
