@@ -1,5 +1,7 @@
 //! The commands that work on files, each once on a pool.
 
+use std::fs;
+
 use anyhow::{Result, ensure};
 
 use super::{Site, WEB};
@@ -18,6 +20,10 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     }
     site.feed("a", "store web agent", b"old", 0, "")?;
     site.tell("a", "list web", 0, "agent")?;
+    // The file of the pool may be a pipe.
+    let file = fs::read(site.folder.join("a.toml"))?;
+    let words = "--pool /dev/stdin list --json";
+    site.feed("a", words, &file, 0, "\"stage\":\"settled\"")?;
     site.tell("a", "export web -o web.tar", 0, "")?;
     site.feed("a", "store web agent", b"newer", 0, "")?;
     site.tell("a", "import web web.tar", 6, "agent")?;
