@@ -52,6 +52,7 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     )?;
     site.tell("d", "sim create --name other", 0, "")?;
     site.tell("d", "pool join", 9, "machine")?;
+    site.tell("d", "pool leave", 9, "machine")?;
     // What stays in the files of the host.
     for words in ["web xl", "web libvirt-xml", "--libxl-json web libxl-json"] {
         site.feed("a", &format!("store {words}"), b"x", 2, "files")?;
