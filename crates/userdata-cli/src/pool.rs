@@ -148,6 +148,11 @@ impl Options {
         Ok((pool, engine))
     }
 
+    /// What every key of the pool begins with.
+    pub(crate) fn pool_prefix(&self) -> Result<&str, PoolFailure> {
+        Ok(&self.opened()?.options.prefix)
+    }
+
     /// The engine and the file, which is read at the first call.
     fn opened(&self) -> Result<&Opened, PoolFailure> {
         if let Some(opened) = self.pool.opened.get() {
