@@ -5,6 +5,7 @@ use userdata_core::store::{Refused, Stage, StoreErrorKind};
 use userdata_core::{DomainKey, Store};
 use userdata_pool::{Finished, Joined, PoolOptions, PoolStore};
 
+use crate::engine::Behind;
 use crate::rig::{Host, Pool, assert_elsewhere, elsewhere, identity, refusal, two_hosts};
 
 /// A domain of `a` whose move to `b` has begun, and the one that arrived there, paused.
@@ -158,4 +159,38 @@ fn a_name_belongs_to_one_machine() {
 
 fn engine_now(engine: &crate::engine::SimEngine) -> std::time::Duration {
     userdata_pool::Engine::now(engine)
+}
+
+#[test]
+fn a_move_does_not_begin_to_a_host_that_is_forgotten_meanwhile() {
+    let (engine, a, b) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    // Behind the read of the records, and that of the destination's.
+    let forgotten = vec![Behind::Delete("/userdata/1/host/b".into())];
+    engine.behind_reads([Vec::new(), forgotten]);
+    let refused = refusal(a.pool.begin(&a.xen, &domain, &b.name.parse().unwrap()));
+    assert!(matches!(refused, Refused::NoSuchMember(_)), "{refused:?}");
+}
+
+#[test]
+fn what_a_forgotten_host_has_released_is_told_as_released() {
+    let (_, a, b) = two_hosts();
+    let (domain, _) = under_way(&a, &b);
+    let stage = || {
+        b.pool
+            .roster()
+            .unwrap()
+            .placed
+            .remove(0)
+            .home
+            .unwrap()
+            .stage
+    };
+    let to = || b.name.parse().unwrap();
+    assert_eq!(stage(), Stage::Moving(to()));
+    a.xen.destroy(domain.domid).unwrap();
+    a.pool.finish(&a.xen, &domain).unwrap();
+    b.pool.forget(&a.name.parse().unwrap()).unwrap();
+    assert_eq!(stage(), Stage::Released(to()));
 }
