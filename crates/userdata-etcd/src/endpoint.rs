@@ -126,6 +126,10 @@ mod tests {
             ("http://m0:2379", NotAnEndpoint::NotEncrypted),
             ("http://10.0.0.1:2379", NotAnEndpoint::NotEncrypted),
             (
+                "http://localhost.example.org:2379",
+                NotAnEndpoint::NotEncrypted,
+            ),
+            (
                 "http://127.0.0.1.example.org:2379",
                 NotAnEndpoint::NotEncrypted,
             ),
