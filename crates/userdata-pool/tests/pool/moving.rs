@@ -1,7 +1,7 @@
 //! Moves: one of claim, cancel and finish wins, and each needs its proof.
 
 use hv_sim::ShutdownReason;
-use userdata_core::store::{Refused, Stage, StoreErrorKind};
+use userdata_core::store::{Refused, Stage, StoreError, StoreErrorKind};
 use userdata_core::{DomainKey, Store};
 use userdata_pool::{Finished, Joined, PoolOptions, PoolStore};
 
@@ -193,4 +193,43 @@ fn what_a_forgotten_host_has_released_is_told_as_released() {
     a.pool.finish(&a.xen, &domain).unwrap();
     b.pool.forget(&a.name.parse().unwrap()).unwrap();
     assert_eq!(stage(), Stage::Released(to()));
+}
+
+#[test]
+fn data_is_neither_adopted_nor_discarded_if_its_host_joins_meanwhile() {
+    let (engine, a, b) = two_hosts();
+    let (domain, clone) = (a.create(), b.create());
+    a.store(domain, "1").unwrap();
+    let (key, name) = ("/userdata/1/host/a", a.name.parse().unwrap());
+    let record = engine.value(key).unwrap();
+    let calls: [&dyn Fn() -> Result<(), StoreError>; 2] =
+        [&|| b.pool.adopt(&b.xen, &clone), &|| {
+            b.pool.discard(domain.uuid).map(drop)
+        }];
+    for call in calls {
+        b.pool.forget(&name).unwrap();
+        let joined = vec![Behind::Put(key.into(), record.clone())];
+        engine.behind_reads([Vec::new(), joined]);
+        assert_elsewhere(call(), &Stage::Settled);
+    }
+    assert_eq!(a.value(domain).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_finish_behind_a_boot_releases_although_the_domain_exists_again() {
+    let (engine, a, b) = two_hosts();
+    let (domain, arrived) = under_way(&a, &b);
+    let a = a.rebooted(&engine);
+    a.pool.join().unwrap();
+    assert_eq!(a.create(), domain);
+    assert_eq!(a.pool.finish(&a.xen, &domain).unwrap(), Finished::Released);
+    b.xen.unpause(arrived.domid).unwrap();
+    b.pool.claim(&b.xen, &arrived).unwrap();
+}
+
+#[test]
+fn a_source_does_not_claim_what_it_sends() {
+    let (_, a, b) = two_hosts();
+    let (domain, _) = under_way(&a, &b);
+    refusal(a.pool.claim(&a.xen, &domain));
 }
