@@ -1,12 +1,14 @@
 //! Moves: one of claim, cancel and finish wins, and each needs its proof.
 
-use hv_sim::ShutdownReason;
-use userdata_core::store::{Refused, Stage, StoreError, StoreErrorKind};
-use userdata_core::{DomainKey, Store};
+use std::ops::ControlFlow;
+
+use hv_sim::{NewDomain, ShutdownReason};
+use userdata_core::store::{Refused, Stage, StoreError, StoreErrorKind, Transfer};
+use userdata_core::{DomainKey, Domid, Hypervisor as _, Store, Userid, Uuid};
 use userdata_pool::{Finished, Joined, PoolOptions, PoolStore};
 
 use crate::engine::Behind;
-use crate::rig::{Host, Pool, assert_elsewhere, elsewhere, identity, refusal, two_hosts};
+use crate::rig::{Host, PATIENT, Pool, assert_elsewhere, elsewhere, identity, refusal, two_hosts};
 
 /// A domain of `a` whose move to `b` has begun, and the one that arrived there, paused.
 fn under_way(a: &Host, b: &Host) -> (DomainKey, DomainKey) {
@@ -232,4 +234,50 @@ fn a_source_does_not_claim_what_it_sends() {
     let (_, a, b) = two_hosts();
     let (domain, _) = under_way(&a, &b);
     refusal(a.pool.claim(&a.xen, &domain));
+}
+
+#[test]
+fn a_move_stays_open_while_all_values_are_carried_to_another_domain() {
+    let (_, a, b) = two_hosts();
+    let (domain, arrived) = under_way(&a, &b);
+    let other = NewDomain::new().with_uuid(Uuid::from_u128(7));
+    let other = a.xen.create(other).unwrap();
+    let all = |_: &Userid| true;
+    let carried = |to| {
+        let transfer = Transfer::new(domain, to, &all);
+        let admit = &mut |_: &_, _: &_| Ok(());
+        a.pool
+            .transfer(&transfer, PATIENT, admit)
+            .map(|done| done.moved.len())
+    };
+    // Domain-0 has no place in a pool.
+    let error = carried(DomainKey::new(Domid::ZERO, other.uuid)).unwrap_err();
+    let stays = matches!(error.kind(), StoreErrorKind::StaysInFiles);
+    assert!(stays, "{error:?}");
+    assert_eq!(carried(other).unwrap(), 1);
+    assert_eq!(a.value(other).as_deref(), Some("1"));
+    a.store(domain, "2").unwrap();
+    b.xen.unpause(arrived.domid).unwrap();
+    b.pool.claim(&b.xen, &arrived).unwrap();
+    assert_eq!(b.value(arrived).as_deref(), Some("2"));
+}
+
+#[test]
+fn a_list_of_any_home_has_the_values_of_other_hosts() {
+    let (engine, a, b) = two_hosts();
+    a.store(a.create(), "1").unwrap();
+    let count = |any_home| {
+        let mut options = PoolOptions::default();
+        options.any_home = any_home;
+        let me = identity(&b.name, b.xen.boot().unwrap().as_str());
+        let pool: Pool = PoolStore::new(engine.clone(), me, options);
+        let mut found = 0;
+        let each = &mut |_| {
+            found += 1;
+            ControlFlow::Continue(())
+        };
+        pool.scan(each).unwrap();
+        found
+    };
+    assert_eq!([false, true].map(count), [0, 1]);
 }
