@@ -181,14 +181,15 @@ pub(crate) fn of_store(kind: &StoreErrorKind) -> Code {
             | Refused::NotAMember
             | Refused::NoSuchMember(_)
             | Refused::NotRunning
-            | Refused::NotMoving,
+            | Refused::NotMoving
+            | Refused::NoData,
         ) => Code::Elsewhere,
         StoreErrorKind::OutcomeUnknown { .. } => Code::OutcomeUnknown,
         StoreErrorKind::Empty
         | StoreErrorKind::NotRegular(_)
         | StoreErrorKind::Damaged(_)
         | StoreErrorKind::ChangedWhileRead => Code::Damaged,
-        StoreErrorKind::LimitExceeded { .. } => Code::Limit,
+        StoreErrorKind::LimitExceeded { .. } | StoreErrorKind::ChangeTooLarge { .. } => Code::Limit,
         StoreErrorKind::PreconditionFailed { .. } => Code::Precondition,
         StoreErrorKind::DeadlinePassed { .. }
         | StoreErrorKind::Unreachable { .. }

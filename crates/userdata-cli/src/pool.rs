@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use clap::{Args, ValueHint};
 use thiserror::Error;
 use userdata::store::{Home, HostName};
 use userdata::{DomainKey, Hypervisor as _, Uuid};
 use userdata_etcd::{EtcdEngine, EtcdError};
-use userdata_pool::{EngineError, Identity, PoolStore};
+use userdata_pool::{EngineError, Identity, PoolOptions, PoolStore};
 
 use crate::failure::Failure;
 use crate::host::{Host, MACHINE_ID};
@@ -33,6 +33,18 @@ pub(crate) struct PoolOption {
     #[arg(long = "pool", id = "pool_file", global = true, value_name = "FILE")]
     #[arg(env = "USERDATA_POOL", hide_env_values = true, value_hint = ValueHint::FilePath)]
     pub(crate) file: Option<PathBuf>,
+
+    /// The file is read once: it may be a pipe.
+    #[arg(skip)]
+    opened: OnceLock<Opened>,
+}
+
+/// What the file says, and the engine of its cluster.
+#[derive(Clone, Debug)]
+struct Opened {
+    engine: Arc<EtcdEngine>,
+    me: HostName,
+    options: PoolOptions,
 }
 
 /// Why a command on a pool failed.
@@ -69,6 +81,8 @@ pub(crate) enum PoolFailure {
         domain: DomainKey,
         source: Box<Failure>,
     },
+    #[error("the move of domain {domain} was cancelled meanwhile, by another call")]
+    CancelledMeanwhile { domain: DomainKey },
     #[error("'{command}' failed, although domain {domain} is gone from here")]
     CommandFailed { domain: DomainKey, command: String },
     #[error("the outcome is not known: 16 changes of the domain, or a clear, came after it")]
@@ -88,7 +102,9 @@ impl From<&PoolFailure> for Status {
                 EngineError::NotPermitted(_) => Self::NotPermitted,
                 _ => Self::Failure,
             },
-            PoolFailure::StaysOpen { .. } => Self::Elsewhere,
+            PoolFailure::StaysOpen { .. } | PoolFailure::CancelledMeanwhile { .. } => {
+                Self::Elsewhere
+            }
             PoolFailure::NotFinished { source, .. } => (&**source).into(),
             PoolFailure::NotSettled => Self::OutcomeUnknown,
             _ => Self::Failure,
@@ -111,23 +127,45 @@ impl Options {
         host: &Host,
         reading: Reading,
     ) -> Result<(Pool, Arc<EtcdEngine>), Failure> {
-        let path = self.pool.file.as_deref().ok_or(PoolFailure::NoPool)?;
-        let mut file = PoolFile::read(path).map_err(PoolFailure::File)?;
-        file.options.timeout = self.timeout();
-        file.options.any_home = reading.homes.any_home;
-        file.options.stale = reading.stale;
-        file.options.value_max = file.options.value_max.min(self.max_size());
-        let engine = Arc::new(EtcdEngine::new(file.etcd).map_err(PoolFailure::Etcd)?);
+        let Opened {
+            engine,
+            me: name,
+            mut options,
+        } = self.opened()?.clone();
+        options.timeout = self.timeout();
+        options.any_home = reading.homes.any_home;
+        options.stale = reading.stale;
+        options.value_max = options.value_max.min(self.max_size());
         let boot = host.boot().map_err(PoolFailure::NoBoot)?;
         let (machine, product) = host.machine()?;
         let me = Identity {
-            name: file.host,
+            name,
             machine,
             product,
             boot,
         };
-        let pool = PoolStore::new(Arc::clone(&engine), me, file.options);
+        let pool = PoolStore::new(Arc::clone(&engine), me, options);
         Ok((pool, engine))
+    }
+
+    /// What every key of the pool begins with.
+    pub(crate) fn pool_prefix(&self) -> Result<&str, PoolFailure> {
+        Ok(&self.opened()?.options.prefix)
+    }
+
+    /// The engine and the file, which is read at the first call.
+    fn opened(&self) -> Result<&Opened, PoolFailure> {
+        if let Some(opened) = self.pool.opened.get() {
+            return Ok(opened);
+        }
+        let path = self.pool.file.as_deref().ok_or(PoolFailure::NoPool)?;
+        let file = PoolFile::read(path)?;
+        let opened = Opened {
+            engine: Arc::new(EtcdEngine::new(file.etcd)?),
+            me: file.host,
+            options: file.options,
+        };
+        Ok(self.pool.opened.get_or_init(|| opened))
     }
 
     /// The homes of all data, or of the data of one domain; none without a pool.
@@ -137,11 +175,10 @@ impl Options {
         uuid: Option<Uuid>,
         reading: Reading,
     ) -> Result<Homes, Failure> {
-        let Some(path) = &self.pool.file else {
+        let Some(pool) = self.pool(host, reading)? else {
             return Ok(Homes::default());
         };
-        let me = PoolFile::read(path).map_err(PoolFailure::File)?.host;
-        let (pool, _) = self.connect(host, reading)?;
+        let me = self.opened()?.me.clone();
         let roster = match uuid {
             Some(uuid) => pool.roster_of(uuid)?,
             None => pool.roster()?,

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use hv_sim::{EventError, HostFileErrorKind};
 use userdata::hypervisor::HypervisorErrorKind;
 use userdata::store::{Refused, StoreErrorKind};
+use userdata::sweep::SweepErrorKind;
 use userdata::{DestroyError, UserdataErrorKind};
 use userdata_archive::{ContentsError, ReadError, WriteError};
 
@@ -130,10 +131,13 @@ impl From<&Failure> for Status {
             #[cfg(feature = "pool")]
             Failure::Pool(failure) => failure.into(),
             Failure::NotDestroyed { source, .. } => (&**source).into(),
+            Failure::Sweep(error) => match error.kind() {
+                SweepErrorKind::Store(error) => error.kind().into(),
+                _ => Self::Failure,
+            },
             Failure::NoHost(_)
             | Failure::NoBoot(_)
             | Failure::StillAlive { .. }
-            | Failure::Sweep(_)
             | Failure::SweepOfSeed
             | Failure::SweepOfOthers { .. }
             | Failure::SweepWithoutHost { .. }
@@ -192,14 +196,17 @@ impl From<&StoreErrorKind> for Status {
                 | Refused::NotAMember
                 | Refused::NoSuchMember(_)
                 | Refused::NotRunning
-                | Refused::NotMoving,
+                | Refused::NotMoving
+                | Refused::NoData,
             ) => Self::Elsewhere,
             StoreErrorKind::OutcomeUnknown { .. } => Self::OutcomeUnknown,
             StoreErrorKind::Empty
             | StoreErrorKind::NotRegular(_)
             | StoreErrorKind::Damaged(_)
             | StoreErrorKind::ChangedWhileRead => Self::Damaged,
-            StoreErrorKind::LimitExceeded { .. } => Self::LimitExceeded,
+            StoreErrorKind::LimitExceeded { .. } | StoreErrorKind::ChangeTooLarge { .. } => {
+                Self::LimitExceeded
+            }
             StoreErrorKind::PreconditionFailed { .. } => Self::PreconditionFailed,
             StoreErrorKind::DeadlinePassed { .. } | StoreErrorKind::Unreachable { .. } => {
                 Self::DeadlinePassed

@@ -58,7 +58,12 @@ impl FromStr for Endpoint {
         if host.is_empty() {
             return Err(NotAnEndpoint::NotAUrl);
         }
-        let port = authority.port_u16().ok_or(NotAnEndpoint::NoPort)?;
+        let port = authority
+            .port_u16()
+            .ok_or(match authority.as_str() == host {
+                true => NotAnEndpoint::NoPort,
+                false => NotAnEndpoint::NotAUrl,
+            })?;
         if !tls && !is_loopback(host) {
             return Err(NotAnEndpoint::NotEncrypted);
         }
@@ -114,11 +119,16 @@ mod tests {
             ("unix:///run/etcd", NotAnEndpoint::NotAUrl),
             ("ftp://m0:2379", NotAnEndpoint::Scheme),
             ("https://m0", NotAnEndpoint::NoPort),
+            ("https://m0:99999", NotAnEndpoint::NotAUrl),
             ("https://m0:2379/v3", NotAnEndpoint::NotAUrl),
             ("https://m0:2379?x", NotAnEndpoint::NotAUrl),
             ("https://user@m0:2379", NotAnEndpoint::NotAUrl),
             ("http://m0:2379", NotAnEndpoint::NotEncrypted),
             ("http://10.0.0.1:2379", NotAnEndpoint::NotEncrypted),
+            (
+                "http://localhost.example.org:2379",
+                NotAnEndpoint::NotEncrypted,
+            ),
             (
                 "http://127.0.0.1.example.org:2379",
                 NotAnEndpoint::NotEncrypted,

@@ -10,10 +10,11 @@ use crate::engine::{Compare, Request, Revision, Span, Txn};
 use crate::outcome::Known;
 use crate::pages::Purpose;
 use crate::record::{Grave, HomeRecord, Turn, with_number};
+use crate::store::named;
 use crate::{Answer, Engine, EngineError, PoolStore};
 
 /// The shortest time that the engine gets, even if no time is left.
-const ATTEMPT_MIN: Duration = Duration::from_millis(100);
+pub(crate) const ATTEMPT_MIN: Duration = Duration::from_millis(100);
 
 /// What becomes of a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,10 +93,7 @@ impl<E: Engine> PoolStore<E> {
         mut work_out: impl FnMut(&[Basis]) -> Result<Step<T>, StoreError>,
     ) -> Result<T, StoreError> {
         let started = self.engine.now();
-        let subject = domains
-            .first()
-            .map(DomainKey::to_string)
-            .unwrap_or_default();
+        let subject = domains.first().map(named).unwrap_or_default();
         let failed = |kind| StoreError::new(operation, &subject, kind);
         let mut open: Option<Open<T>> = None;
         loop {
@@ -272,15 +270,15 @@ impl<E: Engine> PoolStore<E> {
 
     fn check_size(&self, txn: &Txn) -> Result<(), StoreErrorKind> {
         let bytes: usize = txn.requests.iter().map(size).sum();
-        let too_large = |limit: usize, size: usize| StoreErrorKind::LimitExceeded {
-            limit: limit as u64,
-            size: size as u64,
-        };
-        if txn.requests.len() > self.options.max_ops {
-            return Err(too_large(self.options.max_ops, txn.requests.len()));
-        }
-        if bytes > self.options.max_bytes {
-            return Err(too_large(self.options.max_bytes, bytes));
+        let amounts = [
+            ("operations", txn.requests.len(), self.options.max_ops),
+            ("bytes", bytes, self.options.max_bytes),
+        ];
+        for (what, found, limit) in amounts {
+            if found > limit {
+                let (found, limit) = (found as u64, limit as u64);
+                return Err(StoreErrorKind::ChangeTooLarge { what, limit, found });
+            }
         }
         Ok(())
     }

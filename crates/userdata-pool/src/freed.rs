@@ -19,7 +19,7 @@ impl<E: Engine> PoolStore<E> {
     /// # Errors
     ///
     /// [`Refused::Elsewhere`] if the home is a member;
-    /// [`Refused::NotMoving`] if there is no data.
+    /// [`Refused::NoData`] if there is none.
     pub fn adopt(
         &self,
         hypervisor: &impl Hypervisor,
@@ -72,8 +72,7 @@ impl<E: Engine> PoolStore<E> {
     fn forgotten(&self, basis: &Basis) -> Result<Compare, StoreError> {
         let domain = &basis.domain;
         let Some(home) = basis.turn.as_ref().map(|turn| &turn.home) else {
-            let reason = Refused::NotMoving;
-            return Err(refused(domain, reason));
+            return Err(refused(domain, Refused::NoData));
         };
         let (compare, member) = self.host_compare(&home.host)?;
         match member {

@@ -10,6 +10,7 @@ use userdata_core::store::{
 };
 
 use crate::basis::Basis;
+use crate::commit::ATTEMPT_MIN;
 use crate::engine::{Lease, Request, Revision, Txn};
 use crate::record::MarkRecord;
 use crate::standing::Standing;
@@ -54,7 +55,9 @@ pub(crate) fn close<E: Engine + 'static>(
         if basis.mark.is_some() {
             return Err(refused(domain, Refused::BeingDestroyed));
         }
-        match store.engine.txn(&mark.making(&basis), timeout) {
+        let left = timeout.saturating_sub(store.waited(started));
+        let making = mark.making(&basis);
+        match store.engine.txn(&making, left.max(ATTEMPT_MIN)) {
             Ok(answer) if answer.made => break,
             Ok(_) | Err(EngineError::Lost(_) | EngineError::NotSent(_))
                 if store.waited(started) < timeout => {}

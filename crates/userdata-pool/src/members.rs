@@ -8,7 +8,7 @@ use userdata_core::store::{HostName, Operation, StoreError, StoreErrorKind};
 use crate::basis::parsed;
 use crate::engine::{Compare, Pair, Request, Span, Txn};
 use crate::record::{HostRecord, RecordError};
-use crate::{Engine, PoolStore};
+use crate::{Engine, EngineError, PoolStore};
 
 /// What [`PoolStore::join`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,8 @@ impl<E: Engine> PoolStore<E> {
         };
         let has_space = |text: &str| text.contains(char::is_whitespace);
         if wanted.machine.is_empty() || has_space(&wanted.machine) || has_space(&wanted.product) {
-            return Err(self.failed(StoreErrorKind::Failed(NoIdentity.into())));
+            let kind = StoreErrorKind::Failed(NoIdentity.into());
+            return Err(failed(&self.me.name, kind));
         }
         let mut first = None;
         self.write_host(&self.me.name, |pair| {
@@ -69,16 +70,10 @@ impl<E: Engine> PoolStore<E> {
                     Ok(Some(Some(wanted.clone())))
                 }
                 Some(found) if found.is(&self.me) => Ok(None),
-                Some(found)
-                    if found.machine == wanted.machine && found.product == wanted.product =>
-                {
+                Some(found) => {
+                    self.check_machine(&found)?;
                     first.get_or_insert(Joined::Renewed);
                     Ok(Some(Some(wanted.clone())))
-                }
-                Some(found) => {
-                    let (name, machine) = (self.me.name.clone(), found.machine);
-                    let kind = StoreErrorKind::NotPermitted(NameTaken { name, machine }.into());
-                    Err(self.failed(kind))
                 }
             }
         })?;
@@ -86,12 +81,33 @@ impl<E: Engine> PoolStore<E> {
     }
 
     /// Ends the membership of this host. Data whose home it is must be adopted or discarded then.
+    /// Returns whether it was a member.
     ///
     /// # Errors
     ///
-    /// An error of the engine; the call may then be repeated.
+    /// [`StoreErrorKind::NotPermitted`] if another machine has the name: that one would lose its
+    /// membership. An error of the engine; the call may then be repeated.
     pub fn leave(&self) -> Result<bool, StoreError> {
-        self.remove_host(&self.me.name)
+        let mut was_member = false;
+        self.write_host(&self.me.name, |pair| {
+            let Some(found) = parsed(pair, HostRecord::parse)? else {
+                return Ok(None);
+            };
+            self.check_machine(&found)?;
+            was_member = true;
+            Ok(Some(None))
+        })?;
+        Ok(was_member)
+    }
+
+    /// Refuses a record under this host's name that is another machine's.
+    fn check_machine(&self, found: &HostRecord) -> Result<(), StoreError> {
+        if found.machine == self.me.machine && found.product == self.me.product {
+            return Ok(());
+        }
+        let (name, machine) = (self.me.name.clone(), found.machine.clone());
+        let kind = StoreErrorKind::NotPermitted(NameTaken { name, machine }.into());
+        Err(failed(&self.me.name, kind))
     }
 
     /// Declares that a host is dead, or fenced: whatever still runs there can store nothing from
@@ -103,11 +119,7 @@ impl<E: Engine> PoolStore<E> {
     ///
     /// An error of the engine; the call may then be repeated.
     pub fn forget(&self, host: &HostName) -> Result<bool, StoreError> {
-        self.remove_host(host)
-    }
-
-    /// Removes the record of a host, a damaged one, too.
-    fn remove_host(&self, host: &HostName) -> Result<bool, StoreError> {
+        // A damaged record goes, too.
         let mut was_member = false;
         self.write_host(host, |pair| {
             was_member |= pair.is_some();
@@ -136,7 +148,7 @@ impl<E: Engine> PoolStore<E> {
         let answer = self
             .engine
             .txn(&Txn::read([Span::key(key.clone())]), self.options.timeout)
-            .map_err(|error| self.failed(self.unanswered(error, started)))?;
+            .map_err(|error| failed(host, self.unanswered(error, started)))?;
         let pair = answer.found.into_iter().flatten().next();
         let revision = pair.as_ref().map_or(0, |pair| pair.revision);
         Ok((Compare { key, revision }, pair))
@@ -173,9 +185,10 @@ impl<E: Engine> PoolStore<E> {
             };
             match self.engine.txn(&txn, self.left(started)) {
                 Ok(answer) if answer.made => return Ok(()),
-                _ if self.waited(started) < self.options.timeout => {}
-                Err(error) => return Err(self.failed(self.unanswered(error, started))),
-                Ok(_) => return Err(self.failed(StoreErrorKind::Failed(NoAnswer.into()))),
+                Ok(_) | Err(EngineError::Lost(_) | EngineError::NotSent(_))
+                    if self.waited(started) < self.options.timeout => {}
+                Err(error) => return Err(failed(host, self.unanswered(error, started))),
+                Ok(_) => return Err(failed(host, StoreErrorKind::Failed(NoAnswer.into()))),
             }
         }
     }
@@ -184,8 +197,8 @@ impl<E: Engine> PoolStore<E> {
     pub(crate) fn left(&self, started: Duration) -> Duration {
         self.options.timeout.saturating_sub(self.waited(started))
     }
+}
 
-    fn failed(&self, kind: StoreErrorKind) -> StoreError {
-        StoreError::new(Operation::OpenStore, self.me.name.as_str(), kind)
-    }
+fn failed(host: &HostName, kind: StoreErrorKind) -> StoreError {
+    StoreError::new(Operation::Admit, format!("the record of host {host}"), kind)
 }

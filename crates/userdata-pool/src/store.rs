@@ -465,7 +465,16 @@ pub(crate) fn only<'a>(bases: &'a [Basis], domain: &DomainKey) -> Result<&'a Bas
 
 pub(crate) fn refused(domain: &DomainKey, reason: Refused) -> StoreError {
     let kind = StoreErrorKind::Refused(reason);
-    StoreError::new(Operation::Admit, domain.to_string(), kind)
+    StoreError::new(Operation::Admit, named(domain), kind)
+}
+
+/// How an error names a domain. Calls for a uuid alone have 0 in place of the domid, since a pool
+/// has no data of Domain-0.
+pub(crate) fn named(domain: &DomainKey) -> String {
+    match domain.domid {
+        Domid::ZERO => domain.uuid.to_string(),
+        _ => domain.to_string(),
+    }
 }
 
 /// Refuses a change that puts several values under one userid together.

@@ -230,7 +230,8 @@ impl From<Refused> for UserdataErrorKind {
             | Refused::NotAMember
             | Refused::NoSuchMember(_)
             | Refused::NotRunning
-            | Refused::NotMoving => Self::NotHere(refused),
+            | Refused::NotMoving
+            | Refused::NoData => Self::NotHere(refused),
             _ => Self::NoSuchDomain,
         }
     }

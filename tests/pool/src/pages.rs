@@ -98,6 +98,22 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let error = error.context("a revision was read that is compacted away")?;
     let gave_up = matches!(error.kind(), StoreErrorKind::GaveUp { .. });
     ensure!(gave_up, "{error:?}");
+
+    // Alone, and beside another request.
+    for requests in 1..=2 {
+        let range = Request::Range {
+            span: Span::under(b"/userdata/1/turn/".to_vec()),
+            values: false,
+            limit: Some(2),
+        };
+        let read = Txn {
+            requests: vec![range; requests],
+            ..Txn::default()
+        };
+        let answer = engine(&cluster.endpoints())?.txn(&read, TIMEOUT)?;
+        let found: Vec<usize> = answer.found.iter().map(Vec::len).collect();
+        ensure!(found == vec![2; requests], "a limit of 2 found {found:?}");
+    }
     Ok(format!("{MANY} domains"))
 }
 

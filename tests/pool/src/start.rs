@@ -10,13 +10,14 @@ use anyhow::Result;
 
 use crate::cluster::Cluster;
 use crate::interrupt;
+use crate::programs::userdata;
 
 /// The hosts for which a file is made.
 const HOSTS: [&str; 2] = ["a", "b"];
 
 /// Prints for each host a function of the shell that is the command there, and waits for Ctrl-C.
 pub(crate) fn until_interrupted(cluster: &Cluster, folder: &Path) -> Result<()> {
-    let mut out = io::stdout();
+    let (mut out, program) = (io::stdout(), userdata()?);
     writeln!(
         out,
         "etcd {} runs; Ctrl-C ends it",
@@ -32,7 +33,8 @@ pub(crate) fn until_interrupted(cluster: &Cluster, folder: &Path) -> Result<()> 
         let hypervisor = folder.join(format!("{host}.json"));
         writeln!(
             out,
-            "{host}() {{ userdata --pool {} --hypervisor sim:{} \"$@\"; }}",
+            "{host}() {{ {} --pool {} --hypervisor sim:{} \"$@\"; }}",
+            program.display(),
             file.display(),
             hypervisor.display()
         )?;

@@ -7,7 +7,7 @@ use userdata::hypervisor::{BootId, HypervisorError};
 use userdata::store::{Attempt, HostName, Refused, StoreErrorKind};
 use userdata::{Domain, DomainKey, Domid, Hypervisor, Uuid};
 use userdata_etcd::EtcdEngine;
-use userdata_pool::{Engine as _, Joined, Settled, Span, Txn};
+use userdata_pool::{Engine as _, EngineError, Joined, Settled, Span, Txn};
 
 use crate::arguments::{Pool, PoolCommand};
 use crate::document;
@@ -176,18 +176,21 @@ fn uuid(domain: &DomainArgument, host: &Host) -> Result<Uuid, Failure> {
 fn check_server(engine: &EtcdEngine, force: bool, options: &Options) -> Result<(), Failure> {
     let timeout = options.timeout();
     let server = engine.server(timeout).map_err(PoolFailure::Server)?;
-    let mut first = Txn::read([Span::key(b"/".to_vec())]);
-    first.at = Some(1);
     if force || server.revision < YOUNG {
         return Ok(());
     }
+    // The user may have a right on the keys of the pool alone.
+    let key = options.pool_prefix()?.as_bytes().to_vec();
+    let mut first = Txn::read([Span::key(key)]);
+    first.at = Some(1);
     // A revision that was compacted away cannot be read.
     match engine.txn(&first, timeout) {
         Ok(_) => Err(PoolFailure::NotCompacted {
             revisions: server.revision,
         }
         .into()),
-        Err(_) => Ok(()),
+        Err(EngineError::NoRevision(_)) => Ok(()),
+        Err(error) => Err(PoolFailure::Server(error).into()),
     }
 }
 

@@ -239,6 +239,17 @@ pub enum StoreErrorKind {
         /// The size in bytes.
         size: u64,
     },
+    /// The change, of one value or of many, is more than this store makes at once. Nothing was
+    /// changed. The pool reports this.
+    #[error("the change has {found} {what} and the limit is {limit}")]
+    ChangeTooLarge {
+        /// What was counted: `operations` or `bytes`.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+        /// What was found.
+        found: u64,
+    },
     /// The value does not fit into the caller's buffer.
     #[error("the value has {size} bytes and the buffer is smaller")]
     BufferTooSmall {

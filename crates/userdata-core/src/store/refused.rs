@@ -51,6 +51,9 @@ pub enum Refused {
     /// No host sends the data of this domain.
     #[error("no move of this domain has begun")]
     NotMoving,
+    /// The pool has no data of this domain.
+    #[error("the pool has no data of this domain")]
+    NoData,
     /// Whether the domain exists is unknown.
     #[error("it is not known whether the domain exists")]
     Unknown(#[source] HypervisorError),

@@ -51,7 +51,8 @@ fn a_read_without_an_answer_is_asked_of_the_next_member() {
 #[test]
 fn a_change_that_was_not_sent_is_made_by_the_next_member() {
     let without_leader = answering(14, "etcdserver: no leader");
-    for first in [nobody(), without_leader.url("http")] {
+    let busy = answering(8, "etcdserver: too many requests");
+    for first in [nobody(), without_leader.url("http"), busy.url("http")] {
         let second = answering(0, "");
         let engine = engine(&[&first, &second.url("http")]);
         assert!(engine.txn(&change(), LONG).is_ok());

@@ -12,6 +12,7 @@ use userdata_core::{DomainKey, Userid, Uuid, Value, Version};
 use super::PoolStore;
 use super::giving::readable;
 use crate::basis::{Basis, Metas, Unreadable, meta, metas, parsed, turn};
+use crate::commit::ATTEMPT_MIN;
 use crate::engine::{Pair, Revision, Span, Txn};
 use crate::pages::{Purpose, Range};
 use crate::record::{HomeRecord, Meta, RecordError, Turn};
@@ -49,9 +50,10 @@ impl<E: Engine> PoolStore<E> {
         spans: impl IntoIterator<Item = Span>,
         purpose: Purpose,
         domain: &DomainKey,
+        timeout: Duration,
     ) -> Result<Answer, StoreError> {
         let started = self.engine.now();
-        let answer = self.read_spans(spans, purpose, self.options.timeout);
+        let answer = self.read_spans(spans, purpose, timeout);
         answer.map_err(|error| {
             let kind = self.unanswered(error, started);
             StoreError::new(Operation::Read, domain.to_string(), kind)
@@ -133,7 +135,12 @@ impl<E: Engine> PoolStore<E> {
     }
 
     pub(super) fn read_list(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError> {
-        let answer = self.read_whole(self.spans(domain), Purpose::Show, domain)?;
+        let answer = self.read_whole(
+            self.spans(domain),
+            Purpose::Show,
+            domain,
+            self.options.timeout,
+        )?;
         let metas = self.metas_of(domain, &answer)?;
         Ok(metas.iter().map(entry).collect())
     }
@@ -162,7 +169,12 @@ impl<E: Engine> PoolStore<E> {
         each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         // An export precedes a clear, so it is never stale.
-        let answer = self.read_whole(self.spans(domain), Purpose::Decide, domain)?;
+        let answer = self.read_whole(
+            self.spans(domain),
+            Purpose::Decide,
+            domain,
+            self.options.timeout,
+        )?;
         let (revision, metas) = (answer.revision, self.metas_of(domain, &answer)?);
         for (userid, meta) in metas.into_iter().filter(|(userid, _)| which(userid)) {
             let meta = readable(&meta)?;
@@ -271,9 +283,9 @@ impl<E: Engine> PoolStore<E> {
     }
 
     /// Reads the records of a domain.
-    pub(crate) fn basis(&self, domain: &DomainKey) -> Result<Basis, StoreError> {
+    fn basis(&self, domain: &DomainKey, timeout: Duration) -> Result<Basis, StoreError> {
         let spans = Basis::spans(&self.keys, &self.me, domain);
-        let answer = self.read_whole(spans, Purpose::Decide, domain)?;
+        let answer = self.read_whole(spans, Purpose::Decide, domain, timeout)?;
         Basis::of(&self.keys, &self.me, *domain, &answer.found)
     }
 
@@ -285,7 +297,8 @@ impl<E: Engine> PoolStore<E> {
         timeout: Duration,
     ) -> Result<Basis, StoreError> {
         loop {
-            let basis = self.basis(domain);
+            let left = timeout.saturating_sub(self.waited(started));
+            let basis = self.basis(domain, left.max(ATTEMPT_MIN));
             let unanswered = basis
                 .as_ref()
                 .err()

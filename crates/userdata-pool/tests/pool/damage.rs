@@ -154,7 +154,7 @@ fn a_discard_whose_answer_is_lost_is_told_truly() {
         assert_eq!(b.pool.discard(uuid()).unwrap(), 1, "{fault:?}");
         assert!(nothing_is_left(&engine), "{fault:?}");
         let again = refusal(b.pool.discard(uuid()));
-        assert!(matches!(again, Refused::NotMoving), "{again:?}");
+        assert!(matches!(again, Refused::NoData), "{again:?}");
     }
 }
 
@@ -283,4 +283,20 @@ fn a_damaged_host_record_stops_the_host_until_it_is_forgotten() {
     engine.overwrite(record, b"2 whatever");
     assert!(b.pool.forget(&"a".parse().unwrap()).is_err());
     assert_eq!(engine.value(record).as_deref(), Some("2 whatever"));
+}
+
+#[test]
+fn a_domain_is_not_marked_under_a_damaged_turn_or_by_a_host_that_left() {
+    let (engine, a, _, domain) = damaged_turn();
+    let mark = |host: &crate::rig::Host| {
+        let admit = &mut |_: &_| Ok(());
+        host.pool
+            .close(&domain, crate::rig::PATIENT, admit)
+            .map(drop)
+    };
+    assert_damaged(mark(&a), &key("turn"));
+    engine.remove(&key("turn"));
+    mark(&a).unwrap();
+    a.pool.leave().unwrap();
+    assert!(matches!(refusal(mark(&a)), Refused::NotAMember));
 }

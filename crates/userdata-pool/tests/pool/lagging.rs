@@ -4,12 +4,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use userdata_core::store::Keep;
+use userdata_core::store::{Keep, Stage};
 use userdata_core::{Hypervisor, Store};
 use userdata_pool::{PoolOptions, PoolStore};
 
 use crate::engine::SimEngine;
-use crate::rig::{Host, PATIENT, Pool, agent, identity, two_hosts};
+use crate::rig::{Host, PATIENT, Pool, agent, elsewhere, identity, two_hosts};
 
 /// The same member with reads that may be stale.
 fn stale(engine: &Arc<SimEngine>, host: &Host) -> Pool {
@@ -86,4 +86,14 @@ fn what_changes_marks_moves_or_sweeps_is_never_worked_out_from_a_stale_read() {
     let arrived = b.create();
     stale(&engine, &b).claim(&b.xen, &arrived).unwrap();
     assert_eq!(b.value(arrived).as_deref(), Some("newer"));
+}
+
+#[test]
+fn a_refusal_tells_that_the_home_was_forgotten_while_a_member_lags() {
+    let (engine, a, b) = two_hosts();
+    let (domain, clone) = (a.create(), b.create());
+    a.store(domain, "1").unwrap();
+    engine.lag();
+    b.pool.forget(&a.name.parse().unwrap()).unwrap();
+    assert_eq!(elsewhere(b.store(clone, "2")).stage, Stage::Freed);
 }

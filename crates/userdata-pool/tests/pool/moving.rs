@@ -1,11 +1,14 @@
 //! Moves: one of claim, cancel and finish wins, and each needs its proof.
 
-use hv_sim::ShutdownReason;
-use userdata_core::store::{Refused, Stage, StoreErrorKind};
-use userdata_core::{DomainKey, Store};
+use std::ops::ControlFlow;
+
+use hv_sim::{NewDomain, ShutdownReason};
+use userdata_core::store::{Refused, Stage, StoreError, StoreErrorKind, Transfer};
+use userdata_core::{DomainKey, Domid, Hypervisor as _, Store, Userid, Uuid};
 use userdata_pool::{Finished, Joined, PoolOptions, PoolStore};
 
-use crate::rig::{Host, Pool, assert_elsewhere, elsewhere, identity, refusal, two_hosts};
+use crate::engine::Behind;
+use crate::rig::{Host, PATIENT, Pool, assert_elsewhere, elsewhere, identity, refusal, two_hosts};
 
 /// A domain of `a` whose move to `b` has begun, and the one that arrived there, paused.
 fn under_way(a: &Host, b: &Host) -> (DomainKey, DomainKey) {
@@ -158,4 +161,123 @@ fn a_name_belongs_to_one_machine() {
 
 fn engine_now(engine: &crate::engine::SimEngine) -> std::time::Duration {
     userdata_pool::Engine::now(engine)
+}
+
+#[test]
+fn a_move_does_not_begin_to_a_host_that_is_forgotten_meanwhile() {
+    let (engine, a, b) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    // Behind the read of the records, and that of the destination's.
+    let forgotten = vec![Behind::Delete("/userdata/1/host/b".into())];
+    engine.behind_reads([Vec::new(), forgotten]);
+    let refused = refusal(a.pool.begin(&a.xen, &domain, &b.name.parse().unwrap()));
+    assert!(matches!(refused, Refused::NoSuchMember(_)), "{refused:?}");
+}
+
+#[test]
+fn what_a_forgotten_host_has_released_is_told_as_released() {
+    let (_, a, b) = two_hosts();
+    let (domain, _) = under_way(&a, &b);
+    let stage = || {
+        b.pool
+            .roster()
+            .unwrap()
+            .placed
+            .remove(0)
+            .home
+            .unwrap()
+            .stage
+    };
+    let to = || b.name.parse().unwrap();
+    assert_eq!(stage(), Stage::Moving(to()));
+    a.xen.destroy(domain.domid).unwrap();
+    a.pool.finish(&a.xen, &domain).unwrap();
+    b.pool.forget(&a.name.parse().unwrap()).unwrap();
+    assert_eq!(stage(), Stage::Released(to()));
+}
+
+#[test]
+fn data_is_neither_adopted_nor_discarded_if_its_host_joins_meanwhile() {
+    let (engine, a, b) = two_hosts();
+    let (domain, clone) = (a.create(), b.create());
+    a.store(domain, "1").unwrap();
+    let (key, name) = ("/userdata/1/host/a", a.name.parse().unwrap());
+    let record = engine.value(key).unwrap();
+    let calls: [&dyn Fn() -> Result<(), StoreError>; 2] =
+        [&|| b.pool.adopt(&b.xen, &clone), &|| {
+            b.pool.discard(domain.uuid).map(drop)
+        }];
+    for call in calls {
+        b.pool.forget(&name).unwrap();
+        let joined = vec![Behind::Put(key.into(), record.clone())];
+        engine.behind_reads([Vec::new(), joined]);
+        assert_elsewhere(call(), &Stage::Settled);
+    }
+    assert_eq!(a.value(domain).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_finish_behind_a_boot_releases_although_the_domain_exists_again() {
+    let (engine, a, b) = two_hosts();
+    let (domain, arrived) = under_way(&a, &b);
+    let a = a.rebooted(&engine);
+    a.pool.join().unwrap();
+    assert_eq!(a.create(), domain);
+    assert_eq!(a.pool.finish(&a.xen, &domain).unwrap(), Finished::Released);
+    b.xen.unpause(arrived.domid).unwrap();
+    b.pool.claim(&b.xen, &arrived).unwrap();
+}
+
+#[test]
+fn a_source_does_not_claim_what_it_sends() {
+    let (_, a, b) = two_hosts();
+    let (domain, _) = under_way(&a, &b);
+    refusal(a.pool.claim(&a.xen, &domain));
+}
+
+#[test]
+fn a_move_stays_open_while_all_values_are_carried_to_another_domain() {
+    let (_, a, b) = two_hosts();
+    let (domain, arrived) = under_way(&a, &b);
+    let other = NewDomain::new().with_uuid(Uuid::from_u128(7));
+    let other = a.xen.create(other).unwrap();
+    let all = |_: &Userid| true;
+    let carried = |to| {
+        let transfer = Transfer::new(domain, to, &all);
+        let admit = &mut |_: &_, _: &_| Ok(());
+        a.pool
+            .transfer(&transfer, PATIENT, admit)
+            .map(|done| done.moved.len())
+    };
+    // Domain-0 has no place in a pool.
+    let error = carried(DomainKey::new(Domid::ZERO, other.uuid)).unwrap_err();
+    let stays = matches!(error.kind(), StoreErrorKind::StaysInFiles);
+    assert!(stays, "{error:?}");
+    assert_eq!(carried(other).unwrap(), 1);
+    assert_eq!(a.value(other).as_deref(), Some("1"));
+    a.store(domain, "2").unwrap();
+    b.xen.unpause(arrived.domid).unwrap();
+    b.pool.claim(&b.xen, &arrived).unwrap();
+    assert_eq!(b.value(arrived).as_deref(), Some("2"));
+}
+
+#[test]
+fn a_list_of_any_home_has_the_values_of_other_hosts() {
+    let (engine, a, b) = two_hosts();
+    a.store(a.create(), "1").unwrap();
+    let count = |any_home| {
+        let mut options = PoolOptions::default();
+        options.any_home = any_home;
+        let me = identity(&b.name, b.xen.boot().unwrap().as_str());
+        let pool: Pool = PoolStore::new(engine.clone(), me, options);
+        let mut found = 0;
+        let each = &mut |_| {
+            found += 1;
+            ControlFlow::Continue(())
+        };
+        pool.scan(each).unwrap();
+        found
+    };
+    assert_eq!([false, true].map(count), [0, 1]);
 }

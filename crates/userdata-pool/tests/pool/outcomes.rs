@@ -7,10 +7,10 @@ use userdata::{Userdata, UserdataErrorKind};
 use userdata_core::store::{Attempt, Durability, Keep, Op, Refused, StoreError, StoreErrorKind};
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Store};
-use userdata_pool::Settled;
+use userdata_pool::{Engine as _, Settled};
 
-use crate::engine::{Fault, WAIT};
-use crate::rig::{PATIENT, Pool, agent, is_unknown, two_hosts};
+use crate::engine::{Behind, Fault, WAIT};
+use crate::rig::{PATIENT, Pool, agent, is_unknown, two_hosts, uuid};
 
 const FAULTS: [Fault; 4] = [
     Fault::LostAfter,
@@ -284,4 +284,46 @@ fn a_clear_of_many_values_is_one_transaction() {
         200
     );
     assert_eq!(engine.changes(), before + 1);
+}
+
+#[test]
+fn a_closing_mark_is_tried_until_the_deadline_and_not_longer() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    engine.plan([Some(Fault::LostBefore); 9]);
+    let limit = WAIT + WAIT / 2;
+    let before = engine.now();
+    let error = a.pool.close(&domain, limit, &mut |_| Ok(())).unwrap_err();
+    let is_unanswered = matches!(error.kind(), StoreErrorKind::Unreachable { .. });
+    assert!(is_unanswered, "{error:?}");
+    assert_eq!(engine.now() - before, limit);
+}
+
+#[test]
+fn behind_16_changes_of_a_new_turn_the_outcome_of_its_first_is_unknown() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "0").unwrap();
+    let turn = engine.value(&format!("/userdata/1/turn/{}", uuid()));
+    let turn = turn.unwrap();
+    let (_, number) = turn.split_once("numbers=").unwrap();
+    let first = Attempt::new(u64::from_str_radix(number, 16).unwrap(), 0);
+    for change in 1..16 {
+        a.store(domain, &change.to_string()).unwrap();
+        assert_eq!(a.pool.settle(&domain, first).unwrap(), Settled::Made);
+    }
+    a.store(domain, "16").unwrap();
+    assert_eq!(a.pool.settle(&domain, first).unwrap(), Settled::Unknown);
+}
+
+#[test]
+fn a_store_is_worked_out_again_if_a_mark_came_behind_its_read() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    let mark = format!("/userdata/1/mark/{}", uuid());
+    engine.behind_reads([vec![Behind::Put(mark, "1".into())]]);
+    let before = engine.changes();
+    a.store(domain, "2").unwrap();
+    assert_eq!(engine.changes() - before, 2);
 }

@@ -1,10 +1,16 @@
 //! The table of homes, line by line: store, read and sweep.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use userdata::UserdataErrorKind;
 use userdata::sweep::{Sightings, SweepOptions};
-use userdata_core::store::{Keep, Stage, StoreErrorKind};
+use userdata_core::store::{Durability, Expect, Keep, Op, Stage, StoreErrorKind};
+use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Domid, Store, Uuid, WritableUserid};
+use userdata_pool::{PoolOptions, PoolStore};
 
+use crate::engine::Fault;
 use crate::rig::{Host, agent, elsewhere, two_hosts, uuid};
 
 fn sweep(host: &Host) -> u64 {
@@ -223,6 +229,80 @@ fn a_host_that_has_not_joined_stores_nothing() {
     assert!(told.contains("NotAMember"), "{told}");
     a.pool.join().unwrap();
     a.store(domain, "1").unwrap();
+}
+
+#[test]
+fn another_machine_of_the_same_name_neither_joins_nor_leaves() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    for (machine, product) in [("other", "product"), ("machine-a", "other")] {
+        let mut me = crate::rig::identity("a", "b9");
+        (me.machine, me.product) = (machine.into(), product.into());
+        let pool = PoolStore::new(Arc::clone(&engine), me, PoolOptions::default());
+        for told in [pool.join().map(drop), pool.leave().map(drop)] {
+            let error = told.unwrap_err();
+            let is_refusal = matches!(error.kind(), StoreErrorKind::NotPermitted(_));
+            assert!(is_refusal, "{error:?}");
+        }
+    }
+    a.store(domain, "1").unwrap();
+    assert!(a.pool.leave().unwrap());
+    assert!(!a.pool.leave().unwrap());
+}
+
+#[test]
+fn a_join_that_the_engine_refuses_is_not_repeated() {
+    let (engine, a, _) = two_hosts();
+    a.pool.leave().unwrap();
+    engine.fill();
+    let before = engine.changes();
+    let error = a.pool.join().unwrap_err();
+    let is_refusal = matches!(error.kind(), StoreErrorKind::NoSpace(_));
+    assert!(is_refusal, "{error:?}");
+    assert_eq!(engine.changes() - before, 1);
+}
+
+#[test]
+fn a_call_about_a_host_that_has_no_answer_names_that_host() {
+    let (engine, a, b) = two_hosts();
+    let pool = a.pool.clone().with_timeout(Duration::ZERO);
+    engine.plan([Some(Fault::NotSent)]);
+    let error = pool.forget(&b.name.parse().unwrap()).unwrap_err();
+    assert!(error.to_string().contains("host b"), "{error}");
+}
+
+#[test]
+fn a_change_has_as_many_operations_and_bytes_as_the_options_say() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    let stored = |max_ops, max_bytes| {
+        let mut options = PoolOptions::default();
+        (options.max_ops, options.max_bytes) = (max_ops, max_bytes);
+        let me = crate::rig::identity("a", &identity_boot(&a));
+        let pool = PoolStore::new(Arc::clone(&engine), me, options);
+        let userid = agent();
+        let ops = [Op::Put {
+            userid: &userid,
+            data: NonEmpty::new(b"1").unwrap(),
+            expect: Expect::Any,
+            durability: Durability::Full,
+        }];
+        let stored = pool.change(&domain, crate::rig::PATIENT, &mut |_| Ok(()), &ops);
+        stored.map(drop).map_err(|error| match error.kind() {
+            StoreErrorKind::ChangeTooLarge { what, limit, found } => (*what, *limit, *found),
+            other => panic!("{other:?}"),
+        })
+    };
+    // The turn, the record of the value, and its bytes.
+    assert_eq!(stored(2, usize::MAX), Err(("operations", 2, 3)));
+    let bytes = match stored(3, 1) {
+        Err(("bytes", 1, bytes)) => usize::try_from(bytes).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let below = Err(("bytes", bytes as u64 - 1, bytes as u64));
+    assert_eq!(stored(3, bytes - 1), below);
+    assert_eq!(a.value(domain), None);
+    stored(3, bytes).unwrap();
 }
 
 #[test]

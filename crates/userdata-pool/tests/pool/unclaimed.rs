@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use hv_sim::{Call, Failure, When};
-use userdata_core::{DomainKey, Store as _};
+use hv_sim::{Call, Failure, SimHost, When};
+use userdata_core::hypervisor::{BootId, HypervisorError};
+use userdata_core::{Domain, DomainKey, Domid, Hypervisor, Store as _};
 use userdata_pool::Fate;
 
 use crate::rig::{Host, two_hosts, uuid};
@@ -119,4 +120,44 @@ fn each_release_has_a_revision_of_its_own() {
     a.xen.destroy(returned.domid).unwrap();
     a.pool.finish(&a.xen, &returned).unwrap();
     assert!(first > 0 && release_of(&b) > first);
+}
+
+/// A host whose hypervisor answers for the other domains alone.
+struct WithoutDomain0(SimHost);
+
+impl Hypervisor for WithoutDomain0 {
+    fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
+        self.0.domain(domid)
+    }
+
+    fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
+        let mut domains = self.0.domains()?;
+        domains.retain(|found| found.key.domid != Domid::ZERO);
+        Ok(domains)
+    }
+
+    fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError> {
+        self.0.leaving(domain)
+    }
+
+    fn boot(&self) -> Result<BootId, HypervisorError> {
+        self.0.boot()
+    }
+}
+
+#[test]
+fn a_hypervisor_that_knows_no_domain_0_keeps_unclaimed_data() {
+    let (_, a, b) = two_hosts();
+    release(&a, &b);
+    let (xen, mut fates) = (WithoutDomain0(b.xen.clone()), 0);
+    let told = &mut |found: &userdata_pool::Unclaimed| {
+        assert!(matches!(found.fate, Fate::NoDomain0), "{found:?}");
+        fates += 1;
+    };
+    let swept = b
+        .pool
+        .sweep_unclaimed(&xen, GRACE, false, &mut |_, _| GRACE, told);
+    swept.unwrap();
+    assert_eq!(fates, 1);
+    assert_eq!(b.value(b.create()).as_deref(), Some("1"));
 }

@@ -36,6 +36,7 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let of = |port| format!("endpoints = [\"http://127.0.0.1:{port}\"]\nhost = \"c\"\n");
     site.file("c.toml", &of(port))?;
     site.tell("c", "list --timeout 1", 7, "no answer")?;
+    site.tell("c", "sweep --timeout 1", 7, "no answer")?;
     let silent = TcpListener::bind("127.0.0.1:0")?;
     site.file("c.toml", &of(silent.local_addr()?.port()))?;
     site.tell("c", "list --timeout 1", 7, "no answer")?;
@@ -51,6 +52,7 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     )?;
     site.tell("d", "sim create --name other", 0, "")?;
     site.tell("d", "pool join", 9, "machine")?;
+    site.tell("d", "pool leave", 9, "machine")?;
     // What stays in the files of the host.
     for words in ["web xl", "web libvirt-xml", "--libxl-json web libxl-json"] {
         site.feed("a", &format!("store {words}"), b"x", 2, "files")?;
@@ -74,10 +76,13 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let left = site.tell("a", "retrieve web agent", 0, "")?;
     ensure!(left == "x", "{} bytes", left.len());
     // More than one transaction takes, in values and in bytes. Nothing of an import is stored.
-    for (number, length) in [(60, 1), (3, 500_000)] {
+    for (number, length, told) in [
+        (60, 1, "121 operations and the limit is 120"),
+        (3, 500_000, "bytes and the limit is 1400000"),
+    ] {
         let archive = format!("{number}.userdata");
         site.large_archive(&archive, number, length)?;
-        site.tell("a", &format!("import web {archive}"), 8, "limit")?;
+        site.tell("a", &format!("import web {archive}"), 8, told)?;
         let listed = site.tell("a", "list web", 0, "agent")?;
         ensure!(!listed.contains("value-"), "a part was imported: {listed}");
     }

@@ -1,15 +1,18 @@
 //! The commands that work on files, each once on a pool.
 
+use std::fs;
+
 use anyhow::{Result, ensure};
 
 use super::{Site, WEB};
+use crate::cluster::MEMBERS;
 use crate::rig::Rig;
 
 /// The uuid of the domain `new`.
 const NEW: &str = "5e1f0b00-0000-4000-8000-0000000000b1";
 
 pub(crate) fn check(rig: &Rig) -> Result<String> {
-    let cluster = rig.cluster()?;
+    let mut cluster = rig.cluster()?;
     let mut site = Site::new(rig, &cluster.endpoints())?;
     site.tell("a", "pool join", 0, "joined")?;
     for (name, uuid) in [("web", WEB), ("new", NEW)] {
@@ -18,6 +21,10 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     }
     site.feed("a", "store web agent", b"old", 0, "")?;
     site.tell("a", "list web", 0, "agent")?;
+    // The file of the pool may be a pipe.
+    let file = fs::read(site.folder.join("a.toml"))?;
+    let words = "--pool /dev/stdin list --json";
+    site.feed("a", words, &file, 0, "\"stage\":\"settled\"")?;
     site.tell("a", "export web -o web.tar", 0, "")?;
     site.feed("a", "store web agent", b"newer", 0, "")?;
     site.tell("a", "import web web.tar", 6, "agent")?;
@@ -50,5 +57,15 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     site.feed("a", "store web agent", b"value", 0, "")?;
     site.tell("a", "clear web", 0, "agent")?;
     site.tell("a", "retrieve web agent", 4, "")?;
+    // One member alone answers stale reads. The first one has the value once it is read there.
+    site.feed("a", "store web agent", b"value", 0, "")?;
+    site.tell("a", "retrieve web agent", 0, "value")?;
+    for member in 1..MEMBERS {
+        cluster.kill(member)?;
+    }
+    for words in ["retrieve web agent", "list web"] {
+        site.tell("a", &format!("{words} --timeout 2"), 7, "no answer")?;
+        site.tell("a", &format!("{words} --stale"), 0, "may be old")?;
+    }
     Ok(format!("{} commands", site.runs))
 }

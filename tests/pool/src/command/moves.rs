@@ -35,6 +35,10 @@ pub(crate) fn moves(rig: &Rig) -> Result<String> {
     // A command that moves nothing is cancelled, and the data stays.
     site.tell("a", "pool move web --to b -- true", 1, "cancelled")?;
     site.feed("a", "store web agent", b"state", 0, "")?;
+    // Another call cancels the move while the command runs.
+    let cancel = "pool move web --to b -- userdata pool cancel web";
+    let told = "was cancelled meanwhile";
+    site.tell("a", cancel, 12, told)?;
     // The wrapper is killed while its command runs.
     let mut wrapper = site.start("a", "pool move web --to b -- sh hang", "begun")?;
     wrapper.kill()?;
@@ -104,6 +108,8 @@ pub(crate) fn deaths(rig: &Rig) -> Result<String> {
     site.tell("a", "pool forget b --it-is-dead", 2, "b is not a member")?;
     // What a member left behind when it left.
     site.tell("a", &discard, 0, "discarded values: 1")?;
+    let nothing = format!("cannot change {WEB}: the pool has no data");
+    site.tell("a", &discard, 12, &nothing)?;
     site.tell("a", "pool status --json", 0, "\"domains\":[]")?;
     Ok(format!("{} commands", site.runs))
 }

@@ -3,13 +3,25 @@
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow};
+use userdata_etcd::EtcdEngine;
+use userdata_pool::{Engine, Request, Txn};
 
 use super::{Site, WEB};
 use crate::rig::Rig;
 use crate::tls::certificates::{Authority, Certificate};
 use crate::tls::secured::Secured;
+
+/// A cluster with fewer changes may be too young to have compacted.
+const CHANGES: usize = 10_240;
+
+/// How many clients make them at the same time.
+const CLIENTS: usize = 32;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The lines of a pool's file that name certificates and, if there is one, a user.
 fn lines(ca: &Path, own: &Certificate, user: Option<&str>) -> String {
@@ -21,6 +33,28 @@ fn lines(ca: &Path, own: &Certificate, user: Option<&str>) -> String {
         ));
     }
     text
+}
+
+/// Makes so many changes that a cluster which compacts would have done so.
+fn grow(engine: &EtcdEngine) -> Result<()> {
+    let put = Request::Put {
+        key: b"/userdata/changes".to_vec(),
+        value: Vec::new(),
+        lease: None,
+    };
+    let change = Txn {
+        requests: vec![put],
+        ..Txn::default()
+    };
+    thread::scope(|threads| {
+        let some =
+            || (0..CHANGES / CLIENTS).try_for_each(|_| engine.txn(&change, TIMEOUT).map(drop));
+        let all: Vec<_> = (0..CLIENTS).map(|_| threads.spawn(some)).collect();
+        all.into_iter().try_for_each(|one| {
+            let made = one.join().map_err(|_| anyhow!("a client panicked"))?;
+            made.context("a change failed")
+        })
+    })
 }
 
 pub(crate) fn check(rig: &Rig) -> Result<String> {
@@ -69,6 +103,14 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     site.file("password", "wrong\n")?;
     with(&mut site, lines(ours, &host, Some("agent")))?;
     site.tell("a", "list", 9, "wrong user or password")?;
+    // A cluster that keeps every change, seen by a user who may read the pool's keys alone.
+    grow(&secured.engine(Some(&xen), None)?)?;
+    with(&mut site, lines(ours, &xen, None))?;
+    site.tell("a", "pool join", 1, "--auto-compaction-retention")?;
+    site.tell("a", "pool join --force", 0, "unchanged")?;
+    secured.cluster.ctl(&["compact", "5000"])?;
+    site.tell("a", "pool join", 0, "unchanged")?;
+    with(&mut site, lines(ours, &host, Some("agent")))?;
     // Secrets that others can read are not used, and nothing is sent.
     set_permissions(&password, Permissions::from_mode(0o644))?;
     site.tell("a", "list", 2, "password")?;

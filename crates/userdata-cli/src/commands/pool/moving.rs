@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 use std::{io, thread, time::Duration};
 
-use userdata::store::HostName;
+use userdata::store::{HostName, Refused, StoreErrorKind};
 use userdata::{DomainKey, Hypervisor as _, Life};
 use userdata_pool::Finished;
 
@@ -80,9 +80,13 @@ fn finish(
         source: Box::new(source),
     };
     loop {
-        let finished = pool
-            .finish(host, domain)
-            .map_err(|error| failed(error.into()))?;
+        let finished = pool.finish(host, domain).map_err(|error| {
+            let is_cancelled = matches!(error.kind(), StoreErrorKind::Refused(Refused::NotMoving));
+            match is_cancelled {
+                true => PoolFailure::CancelledMeanwhile { domain: *domain },
+                false => failed(error.into()),
+            }
+        })?;
         if !matches!(finished, Finished::StillHere { runs: false })
             || started.elapsed() >= options.timeout()
         {
