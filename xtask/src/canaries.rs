@@ -161,7 +161,10 @@ impl Task {
         };
         let started = Instant::now();
         let (cases, failure) = match of_pool {
-            true => pool::run(&program, self.minutes)?,
+            true => {
+                let test = canary.and_then(|canary| canary.test.as_deref());
+                pool::run(&program, test, self.minutes)?
+            }
             false => self.simulate(&program, canary)?,
         };
         Ok(Hunted {

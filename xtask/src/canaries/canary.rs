@@ -28,6 +28,9 @@ pub(crate) struct Canary {
     /// Empty for those of a pool.
     #[serde(default)]
     pub(crate) family: String,
+    /// The test of `userdata-pool` that has to find it, if it is one of a pool. All tests are run
+    /// if there is none, to find out which it is.
+    pub(crate) test: Option<String>,
     /// The case of this family with which the hunt begins; those before it follow.
     #[serde(default)]
     pub(crate) start: u64,
@@ -103,6 +106,7 @@ mod tests {
         assert!(of_pool >= 15 && all.len() - of_pool >= 15);
         for canary in all {
             assert_eq!(canary.family.is_empty(), canary.of_pool);
+            assert_eq!(canary.test.is_some(), canary.of_pool);
             assert!(!canary.bug.is_empty() && !canary.edits.is_empty());
             for edit in canary.edits {
                 edit.apply(project::root())
