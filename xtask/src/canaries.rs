@@ -232,7 +232,11 @@ impl fmt::Display for Hunted {
         } = self;
         let told = |key: &str| failure.as_ref()?.get(key)?.as_str();
         let found = told("guarantee").unwrap_or("nothing found");
-        let replay = told("replay").unwrap_or_default();
+        // What finds it again: a case of `simulate`, or the test.
+        let (found, replay) = match told("replay") {
+            Some("") => ("a test failed", found),
+            replay => (found, replay.unwrap_or_default()),
+        };
         write!(
             f,
             "{name:32} {found:18} {cases:6} cases {seconds:6.1} s, \
