@@ -221,7 +221,7 @@ fn every_history_of_three_hosts_with_two_moves_a_forgotten_host_and_a_late_claim
 }
 
 #[test]
-fn every_history_of_three_hosts_with_two_moves_and_a_late_change_of_the_home_is_sound() {
+fn every_history_of_three_hosts_with_two_moves_and_a_late_change_is_sound() {
     let (guests, stores, moves, late_others) = (1, 1, 2, 1);
     let left = Left {
         guests,
