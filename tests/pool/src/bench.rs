@@ -356,8 +356,8 @@ fn sweep(report: &mut Report, host: &Host, other: &Host) -> Result<()> {
     other.facade.store(copied, &userid, b"value")?;
     let turn = |uuid: Uuid| format!("/userdata/1/turn/{uuid}").into_bytes();
     let reading = Txn::read([Span::key(turn(copied.uuid))]);
-    let found = other.recorded.engine.txn(&reading, TIMEOUT)?.found;
-    let record = found.into_iter().flatten().next().context("no turn")?.value;
+    let mut found = other.recorded.engine.txn(&reading, TIMEOUT)?.into_pairs();
+    let record = found.next().context("no turn")?.value;
     let numbers: Vec<u128> = (FIRST + OURS..FIRST + ALL).collect();
     for some in numbers.chunks(100) {
         let put = |number: &u128| Request::Put {
@@ -375,9 +375,8 @@ fn sweep(report: &mut Report, host: &Host, other: &Host) -> Result<()> {
         let (options, mut seen) = (SweepOptions::default(), Sightings::default());
         host.facade.sweep(&options, &mut seen, |_| ())
     };
-    // Pages of 5 000 turns and values; the first page of both is one transaction. A full page does
-    // not tell that it is the last.
-    const PAGES: usize = 3;
+    // Pages of 5 000 turns and values; the first page of both is one transaction.
+    const PAGES: usize = 2;
     let reading = host.recorded.watch.of(run)?;
     report.count("sweep of 10 000 turns: transactions", reading.len(), PAGES);
     let sweep = |_| -> Result<()> { Ok(run().map(drop)?) };
