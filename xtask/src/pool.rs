@@ -147,15 +147,18 @@ fn scratch() -> Result<TempDir> {
         .context("cannot make a folder for the cluster")
 }
 
-/// Measures what a pool costs with both versions, in release mode, and writes the results into this
-/// folder.
+/// The profile of cargo with which the command is installed, and the name of its folder.
+const PROFILE: &str = "command";
+
+/// Measures what a pool costs with both versions, built as the command is installed, and writes the
+/// results into this folder.
 pub(crate) fn bench(rounds: u32, out: &Path, source: &Source) -> Result<ExitCode> {
     let programs = provide(suite::chosen(None), source)?;
-    Child::start(&mut build(&["--release"]), BUILD)?.succeed()?;
+    Child::start(&mut build(&["--profile", PROFILE]), BUILD)?.succeed()?;
     let scratch = scratch()?;
     let mut kept = true;
     for programs in programs {
-        let mut command = child::command(project::target().join("release/pool-rig"));
+        let mut command = child::command(project::target().join(PROFILE).join("pool-rig"));
         command.arg("bench").arg("--programs").arg(&programs);
         command.arg("--scratch").arg(scratch.path());
         command.arg("--out").arg(out);
