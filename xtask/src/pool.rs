@@ -147,15 +147,29 @@ fn scratch() -> Result<TempDir> {
         .context("cannot make a folder for the cluster")
 }
 
-/// Measures what a pool costs with both versions, in release mode, and writes the results into this
-/// folder.
+/// The profile of cargo with which the command is installed, and the name of its folder.
+const PROFILE: &str = "command";
+
+/// Measures what a pool costs with both versions, built as the command is installed, and writes the
+/// results into this folder.
 pub(crate) fn bench(rounds: u32, out: &Path, source: &Source) -> Result<ExitCode> {
     let programs = provide(suite::chosen(None), source)?;
-    Child::start(build().arg("--release"), BUILD)?.succeed()?;
+    // Not with the features of the whole workspace, which an installed command does not have.
+    let mut build = child::command(project::cargo());
+    build.current_dir(project::root());
+    build.args(["build", "--locked", "--profile", PROFILE]);
+    build.args([
+        "--package",
+        "userdata-pool-tests",
+        "--package",
+        "userdata-cli",
+    ]);
+    build.args(["--features", "userdata-cli/pool"]);
+    Child::start(&mut build, BUILD)?.succeed()?;
     let scratch = scratch()?;
     let mut kept = true;
     for programs in programs {
-        let mut command = child::command(project::target().join("release/pool-rig"));
+        let mut command = child::command(project::target().join(PROFILE).join("pool-rig"));
         command.arg("bench").arg("--programs").arg(&programs);
         command.arg("--scratch").arg(scratch.path());
         command.arg("--out").arg(out);

@@ -4,7 +4,7 @@ use etcd_client::{
     Client, Compare, CompareOp, DeleteOptions, Error, GetOptions, GetResponse, KvClient,
     PutOptions, Txn as EtcdTxn, TxnOp, TxnOpResponse,
 };
-use userdata_pool::{Answer, Pair, Request, Revision, Span, Txn};
+use userdata_pool::{Answer, Page, Pair, Request, Revision, Span, Txn};
 
 /// The longest answer in bytes. The pool asks for one value, which etcd takes up to 1.5 MiB of, or
 /// for pages of records, each of which has less than 1 MiB.
@@ -35,7 +35,7 @@ pub(crate) async fn send(client: Client, txn: &Txn, stale: bool) -> Result<Answe
         return Ok(Answer {
             revision: answer.header().map_or(0, |header| header.revision()),
             made: true,
-            found: vec![pairs(answer)],
+            found: vec![page(answer)],
         });
     }
     let answer = client.txn(translate(txn, stale)).await?;
@@ -43,7 +43,7 @@ pub(crate) async fn send(client: Client, txn: &Txn, stale: bool) -> Result<Answe
         let TxnOpResponse::Get(found) = response else {
             return None;
         };
-        Some(pairs(found))
+        Some(page(found))
     });
     Ok(Answer {
         revision: answer.header().map_or(0, |header| header.revision()),
@@ -108,7 +108,7 @@ fn range_options(
     options
 }
 
-fn pairs(mut found: GetResponse) -> Vec<Pair> {
+fn page(mut found: GetResponse) -> Page {
     let pair = |found: etcd_client::KeyValue| {
         let (revision, leased) = (found.mod_revision(), found.lease() != 0);
         let (key, value) = found.into_key_value();
@@ -119,5 +119,8 @@ fn pairs(mut found: GetResponse) -> Vec<Pair> {
             leased,
         }
     };
-    found.take_kvs().into_iter().map(pair).collect()
+    Page {
+        more: found.more(),
+        pairs: found.take_kvs().into_iter().map(pair).collect(),
+    }
 }

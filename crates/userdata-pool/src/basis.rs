@@ -6,7 +6,7 @@ use thiserror::Error;
 use userdata_core::store::{Operation, StoreError, StoreErrorKind};
 use userdata_core::{DomainKey, Userid, Uuid};
 
-use crate::engine::{Compare, Pair, Revision, Span};
+use crate::engine::{Compare, Page, Pair, Revision, Span};
 use crate::keys::Keys;
 use crate::record::{Grave, HostRecord, MarkRecord, Meta, RecordError, Turn};
 use crate::standing::Standing;
@@ -85,9 +85,9 @@ impl Basis {
         keys: &Keys,
         me: &Identity,
         domain: DomainKey,
-        found: &[Vec<Pair>],
+        found: &[Page],
     ) -> Result<Self, StoreError> {
-        let one = |place: usize| found.get(place).and_then(|pairs| pairs.first());
+        let one = |place: usize| found.get(place).and_then(|page| page.pairs.first());
         let revision = |place| one(place).map_or(0, |pair| pair.revision);
         let host = parsed(one(3), HostRecord::parse)?;
         let turn = unless_damaged(one(0), Turn::parse)?;
@@ -113,7 +113,7 @@ impl Basis {
             host_revision: revision(3),
             metas: found
                 .get(4)
-                .map(|pairs| metas(keys, pairs))
+                .map(|page| metas(keys, &page.pairs))
                 .unwrap_or_default(),
         })
     }

@@ -162,8 +162,24 @@ pub struct Answer {
     pub revision: Revision,
     /// Whether all compares held, so that the requests were made.
     pub made: bool,
-    /// The keys that each [`Request::Range`] found, in order of the requests.
-    pub found: Vec<Vec<Pair>>,
+    /// What each [`Request::Range`] found, in order of the requests.
+    pub found: Vec<Page>,
+}
+
+impl Answer {
+    /// All keys that were found.
+    pub fn into_pairs(self) -> impl Iterator<Item = Pair> {
+        self.found.into_iter().flat_map(|page| page.pairs)
+    }
+}
+
+/// The keys that a [`Request::Range`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The keys, in order.
+    pub pairs: Vec<Pair>,
+    /// Whether the span has more keys behind these, which the limit left out.
+    pub more: bool,
 }
 
 /// A key that was read.

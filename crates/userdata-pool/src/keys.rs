@@ -23,6 +23,12 @@ impl Keys {
         format!("{}{kind}/{rest}", self.root).into_bytes()
     }
 
+    /// What a key of this kind has behind its kind.
+    fn behind<'a>(&self, kind: &str, key: &'a [u8]) -> Option<&'a [u8]> {
+        let key = key.strip_prefix(self.root.as_bytes())?;
+        key.strip_prefix(kind.as_bytes())?.strip_prefix(b"/")
+    }
+
     pub(crate) fn host(&self, name: &HostName) -> Vec<u8> {
         self.of("host", name.as_str())
     }
@@ -33,7 +39,7 @@ impl Keys {
 
     /// The host of a host record.
     pub(crate) fn host_name(&self, key: &[u8]) -> Option<HostName> {
-        let name = key.strip_prefix(&*self.of("host", ""))?;
+        let name = self.behind("host", key)?;
         std::str::from_utf8(name).ok()?.parse().ok()
     }
 
@@ -86,7 +92,7 @@ impl Keys {
     /// The uuid of a turn, or of a meta record together with its userid. Keys of other programs
     /// have none.
     pub(crate) fn parse<'a>(&self, kind: &str, key: &'a [u8]) -> Option<(Uuid, &'a [u8])> {
-        let rest = key.strip_prefix(&*self.of(kind, ""))?;
+        let rest = self.behind(kind, key)?;
         let (uuid, rest) = rest.split_at_checked(36)?;
         let uuid = Uuid::try_parse_ascii(uuid).ok()?;
         Some((uuid, rest))

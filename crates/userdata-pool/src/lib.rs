@@ -36,7 +36,9 @@ mod standing;
 mod store;
 mod unclaimed;
 
-pub use engine::{Answer, Compare, Engine, EngineError, Lease, Pair, Request, Revision, Span, Txn};
+pub use engine::{
+    Answer, Compare, Engine, EngineError, Lease, Page, Pair, Request, Revision, Span, Txn,
+};
 pub use members::Joined;
 pub use moves::Finished;
 pub use options::{Identity, PoolOptions};

@@ -149,7 +149,7 @@ impl<E: Engine> PoolStore<E> {
             .engine
             .txn(&Txn::read([Span::key(key.clone())]), self.options.timeout)
             .map_err(|error| failed(host, self.unanswered(error, started)))?;
-        let pair = answer.found.into_iter().flatten().next();
+        let pair = answer.into_pairs().next();
         let revision = pair.as_ref().map_or(0, |pair| pair.revision);
         Ok((Compare { key, revision }, pair))
     }

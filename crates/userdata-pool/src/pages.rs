@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use userdata_core::store::{Operation, StoreError, StoreErrorKind};
 
-use crate::engine::{Answer, Pair, Request, Revision, Span, Txn};
+use crate::engine::{Answer, Page, Pair, Request, Revision, Span, Txn};
 use crate::{Engine, EngineError, PoolStore};
 
 /// How often a read begins anew because its revision was compacted away.
@@ -38,19 +38,18 @@ impl Range {
     }
 
     /// The request of a page of so many keys.
-    fn request(&self, page: usize) -> Request {
+    fn request(&self, size: usize) -> Request {
         Request::Range {
             span: self.span.clone(),
             values: self.values,
-            limit: self.span.to.is_some().then_some(page),
+            limit: self.span.to.is_some().then_some(size),
         }
     }
 
-    /// The rest of the span behind these keys; `None` if they do not fill a page, so that they are
-    /// the last.
-    fn behind(&self, keys: &[Pair], page: usize) -> Option<Self> {
+    /// The rest of the span behind this page; `None` if it is the last.
+    fn behind(&self, page: &Page) -> Option<Self> {
         let to = self.span.to.clone()?;
-        let last = keys.last().filter(|_| keys.len() >= page)?;
+        let last = page.pairs.last().filter(|_| page.more)?;
         let mut from = last.key.clone();
         // The first key behind this one.
         from.push(0);
@@ -88,9 +87,9 @@ impl<E: Engine> PoolStore<E> {
         let answer = self.engine.txn(&first, timeout)?;
         let revision = answer.revision;
         for ((place, range), mut page) in ranges.iter().enumerate().zip(answer.found) {
-            let mut rest = range.behind(&page, size);
+            let mut rest = range.behind(&page);
             loop {
-                page.drain(..).for_each(|pair| each(place, pair));
+                page.pairs.into_iter().for_each(|pair| each(place, pair));
                 let Some(range) = rest else { break };
                 let reading = Txn {
                     at: Some(revision),
@@ -100,8 +99,8 @@ impl<E: Engine> PoolStore<E> {
                 };
                 let left = timeout.saturating_sub(self.waited(started));
                 let answer = self.engine.txn(&reading, left)?;
-                page = answer.found.into_iter().flatten().collect();
-                rest = range.behind(&page, size);
+                page = answer.found.into_iter().next().unwrap_or_default();
+                rest = range.behind(&page);
             }
         }
         Ok(revision)
@@ -115,10 +114,10 @@ impl<E: Engine> PoolStore<E> {
         timeout: Duration,
     ) -> Result<Answer, EngineError> {
         let ranges: Vec<Range> = spans.into_iter().map(Range::of).collect();
-        let mut found = vec![Vec::new(); ranges.len()];
+        let mut found = vec![Page::default(); ranges.len()];
         let revision = self.in_pages(&ranges, purpose, timeout, &mut |place, pair| {
-            if let Some(pairs) = found.get_mut(place) {
-                pairs.push(pair);
+            if let Some(page) = found.get_mut(place) {
+                page.pairs.push(pair);
             }
         })?;
         Ok(Answer {

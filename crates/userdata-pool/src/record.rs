@@ -25,16 +25,15 @@ pub(crate) enum RecordError {
     Malformed,
 }
 
-/// The words of a record, in order.
-struct Words<'a>(std::iter::Peekable<std::str::Split<'a, char>>);
+/// The words of a record that are not read yet, with the space before each.
+struct Words<'a>(&'a str);
 
 impl<'a> Words<'a> {
     fn of(bytes: &'a [u8]) -> Result<Self, RecordError> {
         let text = std::str::from_utf8(bytes).map_err(|_| RecordError::Malformed)?;
-        let mut words = text.split(' ').peekable();
-        match words.next() {
-            Some(VERSION) => Ok(Self(words)),
-            Some(other) if other.parse::<u32>().is_ok_and(|version| version > 1) => {
+        match first_word(text) {
+            (VERSION, rest) => Ok(Self(rest)),
+            (other, _) if other.parse::<u32>().is_ok_and(|version| version > 1) => {
                 let found = other.to_owned();
                 Err(RecordError::Newer { found })
             }
@@ -43,8 +42,9 @@ impl<'a> Words<'a> {
     }
 
     fn maybe(&mut self, name: &str) -> Option<&'a str> {
-        let value = self.0.peek()?.strip_prefix(name)?.strip_prefix('=')?;
-        self.0.next();
+        let named = self.0.strip_prefix(' ')?.strip_prefix(name)?;
+        let (value, rest) = first_word(named.strip_prefix('=')?);
+        self.0 = rest;
         Some(value)
     }
 
@@ -57,7 +57,10 @@ impl<'a> Words<'a> {
     }
 
     fn flag(&mut self, name: &str) -> bool {
-        self.0.next_if_eq(&name).is_some()
+        let word = self.0.strip_prefix(' ').map(first_word);
+        let flag = word.filter(|(word, _)| *word == name);
+        self.0 = flag.map_or(self.0, |(_, rest)| rest);
+        flag.is_some()
     }
 
     fn numbers(&mut self) -> Result<Vec<u64>, RecordError> {
@@ -70,12 +73,18 @@ impl<'a> Words<'a> {
             .ok_or(RecordError::Malformed)
     }
 
-    fn end<T>(mut self, value: T) -> Result<T, RecordError> {
-        match self.0.next() {
-            None => Ok(value),
-            Some(_) => Err(RecordError::Malformed),
+    fn end<T>(self, value: T) -> Result<T, RecordError> {
+        match self.0 {
+            "" => Ok(value),
+            _ => Err(RecordError::Malformed),
         }
     }
+}
+
+/// The text up to the first space, and the rest.
+fn first_word(text: &str) -> (&str, &str) {
+    let end = text.bytes().position(|byte| byte == b' ');
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 fn numbers_text(numbers: &[u64]) -> String {
@@ -289,6 +298,14 @@ mod tests {
             "1 host=a boot=b1 domid=5 numbers=",
             "1 host=a boot=b1 domid=5 numbers=1f more",
             "1 host=A boot=b1 domid=5 numbers=1f",
+            "1 host=a boot=b1 domid=5 numbers=1f ",
+            "1  host=a boot=b1 domid=5 numbers=1f",
+            " 1 host=a boot=b1 domid=5 numbers=1f",
+            "1host=a boot=b1 domid=5 numbers=1f",
+            "1 hosta boot=b1 domid=5 numbers=1f",
+            "1 host=a boot=b1 domid=5 releasednumbers=1f",
+            "1 host=a boot=b1 domid=5 released=yes numbers=1f",
+            "1 host=a boot=b1 domid=5 numbers=1f released",
         ] {
             assert_eq!(turn(text), Err(RecordError::Malformed), "{text}");
         }

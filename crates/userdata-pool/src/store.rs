@@ -74,7 +74,7 @@ impl<E: Engine> PoolStore<E> {
         let mut reading = Txn::read([Span::key(self.keys.host(&home.host))]);
         reading.stale = self.options.stale;
         let found = self.engine.txn(&reading, self.options.timeout);
-        let gone = found.is_ok_and(|answer| answer.found.first().is_some_and(Vec::is_empty));
+        let gone = found.is_ok_and(|answer| answer.into_pairs().next().is_none());
         let home = if gone {
             Home::new(home.host, home.domid, Stage::Freed)
         } else {

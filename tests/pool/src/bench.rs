@@ -341,7 +341,7 @@ fn clear(report: &mut Report, host: &Host) -> Result<()> {
 /// 10 000 turns, of which 1 000 are of living domains of this host.
 fn sweep(report: &mut Report, host: &Host, other: &Host) -> Result<()> {
     const OURS: u128 = 1_000;
-    const ALL: u128 = 10_000;
+    const ALL: usize = 10_000;
     const FIRST: u128 = 1_000_000;
     const ORPHANS: usize = 10;
     let userid = WritableUserid::new("agent")?;
@@ -356,9 +356,19 @@ fn sweep(report: &mut Report, host: &Host, other: &Host) -> Result<()> {
     other.facade.store(copied, &userid, b"value")?;
     let turn = |uuid: Uuid| format!("/userdata/1/turn/{uuid}").into_bytes();
     let reading = Txn::read([Span::key(turn(copied.uuid))]);
-    let found = other.recorded.engine.txn(&reading, TIMEOUT)?.found;
-    let record = found.into_iter().flatten().next().context("no turn")?.value;
-    let numbers: Vec<u128> = (FIRST + OURS..FIRST + ALL).collect();
+    let mut found = other.recorded.engine.txn(&reading, TIMEOUT)?.into_pairs();
+    let record = found.next().context("no turn")?.value;
+    let range = |kind: &str, values| Request::Range {
+        span: Span::under(format!("/userdata/1/{kind}/").into_bytes()),
+        values,
+        limit: None,
+    };
+    let turns = Txn {
+        requests: vec![range("turn", false)],
+        ..Txn::default()
+    };
+    let there = other.recorded.engine.txn(&turns, TIMEOUT)?.into_pairs();
+    let numbers: Vec<u128> = (FIRST + OURS..).take(ALL - there.count()).collect();
     for some in numbers.chunks(100) {
         let put = |number: &u128| Request::Put {
             key: turn(uuid(*number)),
@@ -375,17 +385,11 @@ fn sweep(report: &mut Report, host: &Host, other: &Host) -> Result<()> {
         let (options, mut seen) = (SweepOptions::default(), Sightings::default());
         host.facade.sweep(&options, &mut seen, |_| ())
     };
-    // Pages of 5 000 turns and values; the first page of both is one transaction. A full page does
-    // not tell that it is the last.
-    const PAGES: usize = 3;
+    // Pages of 5 000 turns and values; the first page of both is one transaction.
+    const PAGES: usize = 2;
     let reading = host.recorded.watch.of(run)?;
     report.count("sweep of 10 000 turns: transactions", reading.len(), PAGES);
     let sweep = |_| -> Result<()> { Ok(run().map(drop)?) };
-    let range = |kind: &str, values| Request::Range {
-        span: Span::under(format!("/userdata/1/{kind}/").into_bytes()),
-        values,
-        limit: None,
-    };
     let whole = [Txn {
         requests: vec![range("turn", true), range("meta", false)],
         ..Txn::default()

@@ -22,6 +22,9 @@ const PAGE: usize = 1_000;
 /// More than two pages.
 const MANY: u128 = 2_500;
 
+/// Of so many keys, the domains fill two pages.
+const HALF: usize = MANY as usize / 2;
+
 /// How many keys one transaction copies.
 const COPIES: usize = 100;
 
@@ -32,6 +35,8 @@ struct Compacting {
     endpoints: String,
     /// How many more reads are followed by a compaction.
     left: AtomicUsize,
+    /// How many transactions there were.
+    made: AtomicUsize,
 }
 
 impl Compacting {
@@ -55,6 +60,7 @@ impl Watch for Compacting {
         timeout: Duration,
     ) -> Result<Answer, EngineError> {
         let answer = engine.txn(txn, timeout)?;
+        self.made.fetch_add(1, Ordering::SeqCst);
         let one_less = |left: usize| left.checked_sub(1);
         let due = self
             .left
@@ -78,23 +84,33 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let placed = host.pool.roster()?.placed;
     ensure!(placed.len() == MANY as usize, "{} homes", placed.len());
 
-    let compacting = |times| -> Result<PoolStore<Watched<Compacting>>> {
-        let engine = Watched {
+    let compacting = |times, page| -> Result<_> {
+        let engine = Arc::new(Watched {
             engine: engine(&cluster.endpoints())?,
             watch: Compacting {
                 programs: cluster.programs.clone(),
                 endpoints: cluster.endpoints().join(","),
                 left: AtomicUsize::new(times),
+                made: AtomicUsize::new(0),
             },
-        };
+        });
         let me = identity(&host.name, &host.xen)?;
         let mut options = options();
-        options.page = PAGE;
-        Ok(PoolStore::new(Arc::new(engine), me, options))
+        options.page = page;
+        Ok((PoolStore::new(Arc::clone(&engine), me, options), engine))
     };
-    let found = scanned(&compacting(1)?)?;
+    let (pool, watched) = compacting(0, HALF)?;
+    let found = scanned(&pool)?;
+    ensure!(found.len() == MANY as usize, "{} domains", found.len());
+    // The first pages of the turns and the values are one transaction, and no more is asked for
+    // behind their second ones, which are full.
+    let made = watched.watch.made.load(Ordering::SeqCst);
+    ensure!(made == 3, "two full pages of each took {made} transactions");
+    let (pool, _) = compacting(1, PAGE)?;
+    let found = scanned(&pool)?;
     ensure!(found.len() == MANY as usize - 1, "{} domains", found.len());
-    let error = scanned(&compacting(100)?).err();
+    let (pool, _) = compacting(100, PAGE)?;
+    let error = scanned(&pool).err();
     let error = error.context("a revision was read that is compacted away")?;
     let gave_up = matches!(error.kind(), StoreErrorKind::GaveUp { .. });
     ensure!(gave_up, "{error:?}");
@@ -111,8 +127,10 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
             ..Txn::default()
         };
         let answer = engine(&cluster.endpoints())?.txn(&read, TIMEOUT)?;
-        let found: Vec<usize> = answer.found.iter().map(Vec::len).collect();
+        let found: Vec<usize> = answer.found.iter().map(|page| page.pairs.len()).collect();
         ensure!(found == vec![2; requests], "a limit of 2 found {found:?}");
+        let whole = answer.found.iter().any(|page| !page.more);
+        ensure!(!whole, "more than a limit of 2 is there, and not told");
     }
     Ok(format!("{MANY} domains"))
 }
@@ -124,8 +142,8 @@ fn copy(engine: &EtcdEngine) -> Result<()> {
     };
     let records = [("turn", ""), ("meta", "/agent")];
     let spans = records.map(|(kind, rest)| Span::key(key(kind, 0, rest)));
-    let found = engine.txn(&Txn::read(spans), TIMEOUT)?.found;
-    let values: Vec<Vec<u8>> = found.into_iter().flatten().map(|pair| pair.value).collect();
+    let found = engine.txn(&Txn::read(spans), TIMEOUT)?.into_pairs();
+    let values: Vec<Vec<u8>> = found.map(|pair| pair.value).collect();
     let numbers: Vec<u128> = (1..MANY).collect();
     for some in numbers.chunks(COPIES / records.len()) {
         let put = |number: &u128| {

@@ -32,7 +32,7 @@ fn works(engine: &EtcdEngine) -> Result<()> {
         "the change was not made"
     );
     let answer = engine.txn(&Txn::read([Span::key(key)]), TIMEOUT)?;
-    let value = answer.found.first().and_then(|found| found.first());
+    let value = answer.into_pairs().next();
     let value = value.context("there is no value")?;
     ensure!(value.value == b"value", "another value: {value:?}");
     let lease = engine.grant(Duration::from_secs(5), TIMEOUT)?;

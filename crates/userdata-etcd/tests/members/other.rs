@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use userdata_pool::{Engine, EngineError};
+use userdata_pool::{Engine, EngineError, Page};
 
 use crate::listener::{Does, Server, chain, change, engine, nobody, reading};
 
@@ -103,7 +103,7 @@ fn a_member_answers_beside_servers_that_do_not() {
     });
     let engine = engine(&[&nobody(), &web.url("http"), &member.url("http")]);
     let answer = engine.txn(&reading(), LONG).unwrap();
-    assert_eq!(answer.found, [[]]);
+    assert_eq!(answer.found, [Page::default()]);
 }
 
 #[test]

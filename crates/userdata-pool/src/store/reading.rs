@@ -89,7 +89,7 @@ impl<E: Engine> PoolStore<E> {
             keys.data(uuid, userid),
         ];
         let answer = self.look(Txn::read(all.map(Span::key)), userid.as_bytes())?;
-        let one = |place: usize| answer.found.get(place).and_then(|pairs| pairs.first());
+        let one = |place: usize| answer.found.get(place).and_then(|page| page.pairs.first());
         let turn = turn(keys, uuid, one(0))?;
         if !self.has_values(domain, turn.as_ref())? {
             return Ok(None);
@@ -117,7 +117,7 @@ impl<E: Engine> PoolStore<E> {
         let mut reading = Txn::read([Span::key(key.clone())]);
         reading.at = at;
         let answer = self.read(&reading, userid.as_bytes())?;
-        match answer.found.into_iter().flatten().next() {
+        match answer.into_pairs().next() {
             Some(pair) => verified(key, meta, pair.value),
             None => Err(damaged(key, Differs::NoBytes)),
         }
@@ -153,10 +153,13 @@ impl<E: Engine> PoolStore<E> {
 
     /// The records of the values that the domain has, of an answer to those spans.
     fn metas_of(&self, domain: &DomainKey, answer: &Answer) -> Result<Metas, StoreError> {
-        let pair = answer.found.first().and_then(|pairs| pairs.first());
+        let pair = answer.found.first().and_then(|page| page.pairs.first());
         let turn = turn(&self.keys, domain.uuid, pair)?;
         let found = match self.has_values(domain, turn.as_ref())? {
-            true => answer.found.get(1).map(|pairs| metas(&self.keys, pairs)),
+            true => answer
+                .found
+                .get(1)
+                .map(|page| metas(&self.keys, &page.pairs)),
             false => None,
         };
         Ok(found.unwrap_or_default())

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use userdata_pool::{Answer, Engine, EngineError, Lease, Pair, Request, Revision, Span, Txn};
+use userdata_pool::{Answer, Engine, EngineError, Lease, Page, Pair, Request, Revision, Span, Txn};
 
 /// How long the client waits for an answer that is lost.
 pub(crate) const WAIT: Duration = Duration::from_millis(1500);
@@ -69,6 +69,7 @@ struct State {
     /// Of so many changes one loses its answer, after and before it is made by turns.
     lossy: Option<u64>,
     changes: u64,
+    reads: u64,
     delayed: Vec<Txn>,
     full: bool,
     /// What happens behind each of the next reads.
@@ -168,6 +169,11 @@ impl SimEngine {
     /// How many changes were sent.
     pub(crate) fn changes(&self) -> u64 {
         self.state().changes
+    }
+
+    /// How many transactions that only read were sent.
+    pub(crate) fn reads(&self) -> u64 {
+        self.state().reads
     }
 
     /// Every key that exists.
@@ -293,7 +299,7 @@ impl State {
                     limit,
                 } => {
                     let keys = self.within(span);
-                    let pairs = keys.into_iter().filter_map(|key| {
+                    let mut pairs = keys.into_iter().filter_map(|key| {
                         let version = self.at(&key, txn.at)?;
                         let value = version.value.as_ref().filter(|_| *values);
                         Some(Pair {
@@ -303,9 +309,13 @@ impl State {
                             leased: version.lease.is_some(),
                         })
                     });
-                    let pairs: Vec<Pair> = pairs.take(limit.unwrap_or(usize::MAX)).collect();
-                    longest = longest.max(pairs.len());
-                    answer.found.push(pairs);
+                    let first = pairs.by_ref().take(limit.unwrap_or(usize::MAX));
+                    let page = Page {
+                        pairs: first.collect(),
+                        more: pairs.next().is_some(),
+                    };
+                    longest = longest.max(page.pairs.len());
+                    answer.found.push(page);
                 }
                 Request::Put { key, value, lease } => {
                     if lease.is_some_and(|lease| !self.holds(lease)) {
@@ -367,6 +377,7 @@ impl Engine for SimEngine {
         let mut state = self.state();
         let is_read = |request: &Request| matches!(request, Request::Range { .. });
         if txn.requests.iter().all(is_read) {
+            state.reads += 1;
             if txn.at.is_some_and(|at| at < state.oldest) {
                 return Err(EngineError::NoRevision("it was compacted".into()));
             }

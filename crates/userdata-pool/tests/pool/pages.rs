@@ -98,18 +98,42 @@ fn a_read_whose_revision_is_compacted_begins_anew_and_gives_up_at_last() {
     assert!(gave_up, "{error:?}");
 }
 
-#[test]
-fn a_domain_with_more_values_than_a_page_is_read_and_cleared_whole() {
+/// A domain with so many values, all copies of one.
+fn many_values(many: u128) -> (Arc<SimEngine>, Host, DomainKey) {
     let (engine, a, _) = two_hosts();
     let domain = a.create();
     a.store(domain, "1").unwrap();
     let key = |kind: &str, userid: &str| format!("/userdata/1/{kind}/{}/{userid}", uuid());
     let meta = engine.value(&key("meta", "agent")).unwrap();
-    for number in 1..MANY {
+    for number in 1..many {
         let userid = format!("agent-{number}");
         engine.overwrite(&key("meta", &userid), meta.as_bytes());
         engine.overwrite(&key("data", &userid), b"1");
     }
+    (engine, a, domain)
+}
+
+#[test]
+fn no_request_is_made_behind_a_last_page_that_is_full() {
+    let page = PAGE as u128;
+    for (values, requests) in [
+        (page - 1, 1),
+        (page, 1),
+        (page + 1, 2),
+        (2 * page, 2),
+        (2 * page + 1, 3),
+    ] {
+        let (engine, a, domain) = many_values(values);
+        let reads = engine.reads();
+        let listed = a.pool.list(&domain).unwrap();
+        assert_eq!(listed.len() as u128, values);
+        assert_eq!(engine.reads() - reads, requests, "{values} values");
+    }
+}
+
+#[test]
+fn a_domain_with_more_values_than_a_page_is_read_and_cleared_whole() {
+    let (engine, a, domain) = many_values(MANY);
     assert_eq!(a.pool.list(&domain).unwrap().len(), MANY as usize);
     assert!(engine.longest_answer() <= PAGE);
     // The commit reads in pages, too, and its revision may be compacted away.
