@@ -20,6 +20,7 @@
 
 mod basis;
 mod commit;
+mod deadline;
 mod effect;
 mod engine;
 mod freed;

@@ -8,6 +8,7 @@
 
 mod conformance;
 mod damage;
+mod deadlines;
 mod engine;
 mod exporting;
 mod lagging;
