@@ -132,6 +132,20 @@ impl<E: Engine> PoolStore<E> {
             if is_last && let Some(open) = &open {
                 return Err(unknown(open));
             }
+            if let Ok(plan) = &plan
+                && let Some(graves) = self.first_graves(&bases, &plan.next)
+            {
+                match (self.send(&graves, deadline), &open) {
+                    (Ok(_), _) => continue,
+                    (Err(EngineError::NotSent(_) | EngineError::Lost(_)), _)
+                        if !self.is_past(deadline) =>
+                    {
+                        continue;
+                    }
+                    (Err(_), Some(open)) => return Err(unknown(open)),
+                    (Err(error), None) => return Err(failed(self.unanswered(error, deadline))),
+                }
+            }
             // A refusal is true only if the open attempt can never be made: the turn moves first.
             let turn_revision = bases.first().map_or(0, |basis| basis.turn_revision);
             let (value, txn, attempt) = match plan {
@@ -287,7 +301,7 @@ fn know<T>(bases: &[Basis], open: &Open<T>) -> Known {
 }
 
 /// The removal of a turn without a write, which an engine without space takes: the grave moves on
-/// by its own removal.
+/// by its own removal, since nothing compares an absent grave where there is no turn.
 fn deletes_alone(txn: &Txn) -> Option<Txn> {
     let mut removal = txn.clone();
     let grave = txn.compares.last()?;

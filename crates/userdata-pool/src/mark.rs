@@ -12,6 +12,7 @@ use userdata_core::store::{
 use crate::basis::Basis;
 use crate::deadline::Deadline;
 use crate::engine::{Lease, Request, Revision, Txn};
+use crate::first_graves::first_grave;
 use crate::record::MarkRecord;
 use crate::standing::Standing;
 use crate::store::refused;
@@ -107,7 +108,9 @@ impl OwnMark {
         let mark = basis.mark.as_ref();
         let is_lost = mark.is_none_or(|mark| mark.number != self.number);
         let is_removed = self.seen.is_some_and(|seen| match basis.standing(me) {
-            Standing::Vacant => seen.grave != basis.grave_revision,
+            Standing::Vacant => {
+                seen.turn != basis.turn_revision || seen.grave != basis.grave_revision
+            }
             Standing::OtherLife { .. } => seen.turn != basis.turn_revision,
             Standing::Incoming(_) | Standing::Away(_) => {
                 let home = basis.turn.as_ref().map(|turn| &turn.home);
@@ -157,9 +160,13 @@ impl<E: Engine> Mark<E> {
             value: mark.format(),
             lease: Some(self.lease),
         };
+        // So that the removal of a turn that is made meanwhile shows: it moves the grave on.
+        let grave = basis
+            .has_no_revision()
+            .then(|| first_grave(store.keys.grave(uuid), self.own.number));
         Txn {
             compares: basis.compares(&store.keys, &store.me, false),
-            requests: vec![put],
+            requests: [put].into_iter().chain(grave).collect(),
             ..Txn::default()
         }
     }

@@ -87,6 +87,10 @@ struct State {
     silent_after: Option<usize>,
 }
 
+fn is_put(request: &Request) -> bool {
+    matches!(request, Request::Put { .. })
+}
+
 /// A cluster. It has revisions, leases and a clock of its own, which waits alone move.
 #[derive(Debug, Default)]
 pub(crate) struct SimEngine(Mutex<State>);
@@ -121,7 +125,9 @@ impl SimEngine {
     pub(crate) fn deliver_one(&self, place: usize) {
         let mut state = self.state();
         let txn = state.delayed.remove(place);
-        state.make(&txn);
+        if !state.full || !txn.requests.iter().any(is_put) {
+            state.make(&txn);
+        }
     }
 
     /// How many changes are on their way.
@@ -150,6 +156,15 @@ impl SimEngine {
     /// The quota is full: only removals are taken.
     pub(crate) fn fill(&self) {
         self.state().full = true;
+    }
+
+    /// The quota is not full any more.
+    pub(crate) fn make_room(&self) {
+        self.state().full = false;
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.state().full
     }
 
     /// One member learns of no more changes; the others are a quorum.
@@ -414,7 +429,6 @@ impl Engine for SimEngine {
             return Ok(answer);
         }
         assert!(!txn.stale, "a change is stale: {txn:?}");
-        let is_put = |request: &Request| matches!(request, Request::Put { .. });
         if !answers {
             return Err(EngineError::Lost("no answer".into()));
         }

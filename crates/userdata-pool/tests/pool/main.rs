@@ -15,6 +15,7 @@ mod lagging;
 mod moving;
 mod outcomes;
 mod pages;
+mod quota;
 mod rig;
 mod table;
 mod unclaimed;
