@@ -18,6 +18,9 @@ use crate::probe::{Seen, probe};
 /// After so long without a frame a member is asked whether it is there, while it has a request.
 const PING_AFTER: Duration = Duration::from_secs(1);
 
+/// How long after the deadline it is looked whether a server that broke off is a member.
+const LOOK: Duration = Duration::from_millis(80);
+
 /// One member.
 #[derive(Clone)]
 pub(crate) struct Member {
@@ -127,7 +130,7 @@ impl Member {
         if !failure.is_broken_off() {
             return failure;
         }
-        match timeout_at(deadline, probe(&self.endpoint)).await {
+        match timeout_at(deadline + LOOK, probe(&self.endpoint)).await {
             Ok(Some(Seen::Other(other))) => Failure::not_etcd(other),
             Ok(Some(Seen::Closes)) => failure.closed(),
             Ok(None) | Err(_) => failure,
