@@ -16,6 +16,7 @@ mod moving;
 mod outcomes;
 mod pages;
 mod quota;
+mod refusals;
 mod rig;
 mod table;
 mod unclaimed;
