@@ -13,8 +13,11 @@ use crate::failure::{Kind, NoAnswer};
 use crate::member::Member;
 use crate::options::EtcdOptions;
 
-/// How long one member is waited for.
+/// How long one member is waited for at most.
 const ATTEMPT: Duration = Duration::from_millis(1500);
+
+/// The same at least, if there is time: a new channel and a change on a slow disk take some.
+const ATTEMPT_MIN: Duration = Duration::from_millis(100);
 
 /// After all members were asked in vain.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -77,8 +80,10 @@ impl Cluster {
             let mut unusable = None;
             let first = self.first.load(Ordering::Relaxed);
             let (before, from_first) = self.members.split_at(first);
-            for (member, next) in from_first.iter().chain(before).zip(first + 1..) {
-                let until = deadline.min(Instant::now() + ATTEMPT);
+            let to_ask = (1..=self.members.len()).rev();
+            let members = from_first.iter().chain(before).zip(first + 1..);
+            for ((member, next), to_ask) in members.zip(to_ask) {
+                let until = attempt_until(deadline, to_ask);
                 let failure = match member.ask(until, &request).await {
                     Ok(answer) => return Ok(answer),
                     Err(failure) => failure,
@@ -115,4 +120,12 @@ impl Cluster {
         let place = place % self.members.len();
         self.first.store(place, Ordering::Relaxed);
     }
+}
+
+/// The end of one attempt, if so many members are still to be asked: each gets its share.
+fn attempt_until(deadline: Instant, to_ask: usize) -> Instant {
+    let now = Instant::now();
+    let left = deadline.saturating_duration_since(now);
+    let share = left / u32::try_from(to_ask).unwrap_or(u32::MAX).max(1);
+    deadline.min(now + share.clamp(ATTEMPT_MIN, ATTEMPT))
 }

@@ -86,8 +86,8 @@ impl Engine for EtcdEngine {
         self.leases.keep_alive(handle, &self.cluster, lease);
     }
 
-    fn revoke(&self, lease: Lease) {
-        self.wait(self.leases.revoke(&self.cluster, lease));
+    fn revoke(&self, lease: Lease, timeout: Duration) {
+        self.wait(self.leases.revoke(&self.cluster, lease, timeout));
     }
 
     fn now(&self) -> Duration {

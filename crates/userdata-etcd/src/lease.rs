@@ -12,9 +12,6 @@ use userdata_pool::{EngineError, Lease};
 
 use crate::cluster::{Cluster, Repeat};
 
-/// How long a lease is revoked for; then it is left to run out.
-const REVOKE: Duration = Duration::from_secs(2);
-
 /// The leases of this engine that are in force.
 #[derive(Debug, Default)]
 pub(crate) struct Leases(Mutex<BTreeMap<Lease, Kept>>);
@@ -60,14 +57,14 @@ impl Leases {
         });
     }
 
-    pub(crate) async fn revoke(&self, cluster: &Cluster, lease: Lease) {
+    pub(crate) async fn revoke(&self, cluster: &Cluster, lease: Lease, timeout: Duration) {
         let kept = self.kept(|kept| kept.remove(&lease));
         if let Some(task) = kept.and_then(|kept| kept.task) {
             task.abort();
         }
         let request = |mut client: Client| async move { client.lease_revoke(lease.0).await };
         // A lease that is not revoked runs out.
-        let _ = cluster.ask(REVOKE, Repeat::Yes, request).await;
+        let _ = cluster.ask(timeout, Repeat::Yes, request).await;
     }
 }
 

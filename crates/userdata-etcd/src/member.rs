@@ -18,6 +18,9 @@ use crate::probe::{Seen, probe};
 /// After so long without a frame a member is asked whether it is there, while it has a request.
 const PING_AFTER: Duration = Duration::from_secs(1);
 
+/// How long after the deadline it is looked whether a server that broke off is a member.
+const LOOK: Duration = Duration::from_millis(80);
+
 /// One member.
 #[derive(Clone)]
 pub(crate) struct Member {
@@ -107,7 +110,7 @@ impl Member {
         let connected = timeout_at(deadline, self.client()).await;
         let (client, number) = match connected {
             Ok(Ok(client)) => client,
-            Ok(Err(failure)) => return Err(self.look_at(failure).await.before_sending()),
+            Ok(Err(failure)) => return Err(self.look_at(failure, deadline).await.before_sending()),
             Err(_) => return Err(Failure::silent(false)),
         };
         let failure = match timeout_at(deadline, request(client)).await {
@@ -116,20 +119,21 @@ impl Member {
             Err(_) => Failure::silent(true),
         };
         if failure.ends_channel {
-            self.close(number).await;
+            // Another request may connect meanwhile. Then the channel is closed already.
+            let _ = timeout_at(deadline, self.close(number)).await;
         }
-        Err(self.look_at(failure).await)
+        Err(self.look_at(failure, deadline).await)
     }
 
     /// If the member has broken off: whether it is one.
-    async fn look_at(&self, failure: Failure) -> Failure {
+    async fn look_at(&self, failure: Failure, deadline: Instant) -> Failure {
         if !failure.is_broken_off() {
             return failure;
         }
-        match probe(&self.endpoint).await {
-            Some(Seen::Other(other)) => Failure::not_etcd(other),
-            Some(Seen::Closes) => failure.closed(),
-            None => failure,
+        match timeout_at(deadline + LOOK, probe(&self.endpoint)).await {
+            Ok(Some(Seen::Other(other))) => Failure::not_etcd(other),
+            Ok(Some(Seen::Closes)) => failure.closed(),
+            Ok(None) | Err(_) => failure,
         }
     }
 

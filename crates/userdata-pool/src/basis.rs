@@ -149,7 +149,7 @@ impl Basis {
     }
 
     /// The conditions on which every commit is made. A removed turn has revision 0 again, so where
-    /// there is none, the grave is compared in its place.
+    /// there is none, the grave is compared in its place; and no turn is made before there is one.
     pub(crate) fn compares(&self, keys: &Keys, me: &Identity, with_grave: bool) -> Vec<Compare> {
         let uuid = self.domain.uuid;
         let compare = |key, revision| Compare { key, revision };

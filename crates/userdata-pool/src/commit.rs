@@ -1,20 +1,16 @@
 //! The commit of a change: read, work out, commit on the condition that nothing has changed since.
 
-use std::time::Duration;
-
 use userdata_core::DomainKey;
 use userdata_core::store::{Attempt, Operation, Refused, StoreError, StoreErrorKind};
 
 use crate::basis::{Basis, all_of, spans_of_all};
+use crate::deadline::Deadline;
 use crate::engine::{Compare, Request, Revision, Span, Txn};
 use crate::outcome::Known;
 use crate::pages::Purpose;
 use crate::record::{Grave, HomeRecord, Turn, with_number};
 use crate::store::named;
 use crate::{Answer, Engine, EngineError, PoolStore};
-
-/// The shortest time that the engine gets, even if no time is left.
-pub(crate) const ATTEMPT_MIN: Duration = Duration::from_millis(100);
 
 /// What becomes of a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,11 +69,11 @@ impl<E: Engine> PoolStore<E> {
     pub(crate) fn commit<T>(
         &self,
         domains: &[DomainKey],
-        timeout: Duration,
+        deadline: Deadline,
         operation: Operation,
         mut work_out: impl FnMut(&[Basis]) -> Result<Step<T>, StoreError>,
     ) -> Result<T, StoreError> {
-        self.commit_any(domains, timeout, operation, |bases| {
+        self.commit_any(domains, deadline, operation, |bases| {
             let mut bases_in_turn = bases.iter();
             bases_in_turn.try_for_each(|basis| basis.check_turn(&self.keys))?;
             work_out(bases)
@@ -88,22 +84,21 @@ impl<E: Engine> PoolStore<E> {
     pub(crate) fn commit_any<T>(
         &self,
         domains: &[DomainKey],
-        timeout: Duration,
+        deadline: Deadline,
         operation: Operation,
         mut work_out: impl FnMut(&[Basis]) -> Result<Step<T>, StoreError>,
     ) -> Result<T, StoreError> {
-        let started = self.engine.now();
         let subject = domains.first().map(named).unwrap_or_default();
         let failed = |kind| StoreError::new(operation, &subject, kind);
         let mut open: Option<Open<T>> = None;
         loop {
-            let left = timeout.saturating_sub(self.waited(started));
+            let is_last = self.is_past(deadline);
             let unknown = |open: &Open<T>| {
                 let attempt = open.attempt;
                 failed(StoreErrorKind::OutcomeUnknown { attempt })
             };
             let spans = spans_of_all(&self.keys, &self.me, domains);
-            let read = self.read_spans(spans, Purpose::Decide, left.max(ATTEMPT_MIN));
+            let read = self.read_spans(spans, Purpose::Decide, deadline);
             let bases = match (read, &open) {
                 (Ok(answer), _) => all_of(&self.keys, &self.me, domains, &answer)?,
                 (
@@ -111,9 +106,9 @@ impl<E: Engine> PoolStore<E> {
                         EngineError::NotSent(_) | EngineError::Lost(_) | EngineError::NoRevision(_),
                     ),
                     _,
-                ) if !left.is_zero() => continue,
+                ) if !is_last => continue,
                 (Err(_), Some(open)) => return Err(unknown(open)),
-                (Err(error), None) => return Err(failed(self.unanswered(error, started))),
+                (Err(error), None) => return Err(failed(self.unanswered(error, deadline))),
             };
             if let Some(attempt) = open.take() {
                 match know(&bases, &attempt) {
@@ -134,10 +129,22 @@ impl<E: Engine> PoolStore<E> {
                 Err(error) if open.is_none() => return Err(error),
                 Err(error) => (Err(error), true),
             };
-            if left.is_zero()
-                && let Some(open) = &open
-            {
+            if is_last && let Some(open) = &open {
                 return Err(unknown(open));
+            }
+            if let Ok(plan) = &plan
+                && let Some(graves) = self.first_graves(&bases, &plan.next)
+            {
+                match (self.send(&graves, deadline), &open) {
+                    (Ok(_), _) => continue,
+                    (Err(EngineError::NotSent(_) | EngineError::Lost(_)), _)
+                        if !self.is_past(deadline) =>
+                    {
+                        continue;
+                    }
+                    (Err(_), Some(open)) => return Err(unknown(open)),
+                    (Err(error), None) => return Err(failed(self.unanswered(error, deadline))),
+                }
             }
             // A refusal is true only if the open attempt can never be made: the turn moves first.
             let turn_revision = bases.first().map_or(0, |basis| basis.turn_revision);
@@ -166,12 +173,9 @@ impl<E: Engine> PoolStore<E> {
                     (Err(error), txn, attempt)
                 }
             };
-            let left = timeout
-                .saturating_sub(self.waited(started))
-                .max(ATTEMPT_MIN);
-            let mut answer = self.engine.txn(&txn, left);
+            let mut answer = self.send(&txn, deadline);
             if let (Err(EngineError::NoSpace(_)), Some(removal)) = (&answer, deletes_alone(&txn)) {
-                answer = self.engine.txn(&removal, left);
+                answer = self.send(&removal, deadline);
             }
             match (answer, value) {
                 (Ok(Answer { made: true, .. }), value) => return value,
@@ -185,31 +189,26 @@ impl<E: Engine> PoolStore<E> {
                     });
                 }
                 (Err(EngineError::Lost(_)), Err(_)) => {}
-                (Err(EngineError::NotSent(_)), _) if self.waited(started) < timeout => continue,
+                (Err(EngineError::NotSent(_)), _) if !self.is_past(deadline) => continue,
                 (Err(error), _) => {
                     return Err(match &open {
                         Some(open) => unknown(open),
-                        None => failed(self.unanswered(error, started)),
+                        None => failed(self.unanswered(error, deadline)),
                     });
                 }
             }
-            if self.waited(started) >= timeout && open.is_none() && !is_refusal {
-                let waited = self.waited(started);
+            if self.is_past(deadline) && open.is_none() && !is_refusal {
+                let waited = self.waited(deadline);
                 return Err(failed(StoreErrorKind::DeadlinePassed { waited }));
             }
         }
     }
 
-    /// How long the call that began then has taken.
-    pub(crate) fn waited(&self, started: Duration) -> Duration {
-        self.engine.now().saturating_sub(started)
-    }
-
     /// The error of a call without an open attempt.
-    pub(crate) fn unanswered(&self, error: EngineError, started: Duration) -> StoreErrorKind {
+    pub(crate) fn unanswered(&self, error: EngineError, deadline: Deadline) -> StoreErrorKind {
         match error {
             EngineError::NotSent(source) | EngineError::Lost(source) => {
-                let waited = self.waited(started);
+                let waited = self.waited(deadline);
                 StoreErrorKind::Unreachable { waited, source }
             }
             EngineError::NoSpace(source) => StoreErrorKind::NoSpace(source),
@@ -302,7 +301,7 @@ fn know<T>(bases: &[Basis], open: &Open<T>) -> Known {
 }
 
 /// The removal of a turn without a write, which an engine without space takes: the grave moves on
-/// by its own removal.
+/// by its own removal, since nothing compares an absent grave where there is no turn.
 fn deletes_alone(txn: &Txn) -> Option<Txn> {
     let mut removal = txn.clone();
     let grave = txn.compares.last()?;

@@ -33,9 +33,9 @@ pub trait Engine: Send + Sync + fmt::Debug {
     /// Keeps a lease alive from now on until it is revoked or this process ends. Returns at once.
     fn keep_alive(&self, lease: Lease);
 
-    /// Ends a lease, and removes the keys that are attached to it. If the engine does not answer,
-    /// the lease runs out by itself.
-    fn revoke(&self, lease: Lease);
+    /// Ends a lease, and removes the keys that are attached to it. If the engine does not answer
+    /// in time, the lease runs out by itself.
+    fn revoke(&self, lease: Lease, timeout: Duration);
 
     /// A monotonic clock, the same for all processes until the host reboots.
     fn now(&self) -> Duration;

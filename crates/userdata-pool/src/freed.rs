@@ -5,6 +5,7 @@ use userdata_core::{DomainKey, Domid, Hypervisor, Uuid};
 
 use crate::basis::Basis;
 use crate::commit::{Next, Plan, Step};
+use crate::deadline::Deadline;
 use crate::effect::Effect;
 use crate::engine::Compare;
 use crate::moves::runs;
@@ -26,9 +27,10 @@ impl<E: Engine> PoolStore<E> {
         domain: &DomainKey,
     ) -> Result<(), StoreError> {
         Self::check_domain(domain)?;
-        self.step(domain, |basis| {
+        let deadline = self.within_options();
+        self.step(domain, deadline, |basis| {
             runs(hypervisor, domain)?;
-            let compare = self.forgotten(basis)?;
+            let compare = self.forgotten(basis, deadline)?;
             let adopted = HomeRecord::life(&self.me, domain.domid);
             let mut plan = Plan::new(Next::Home(adopted), ());
             plan.compares.push(compare);
@@ -48,13 +50,13 @@ impl<E: Engine> PoolStore<E> {
     /// if a newer release wrote the turn.
     pub fn discard(&self, uuid: Uuid) -> Result<usize, StoreError> {
         let domain = DomainKey::new(Domid::ZERO, uuid);
-        let timeout = self.options.timeout;
-        self.commit_any(&[domain], timeout, Operation::Remove, |bases| {
+        let deadline = self.within_options();
+        self.commit_any(&[domain], deadline, Operation::Remove, |bases| {
             let basis = only(bases, &domain)?;
             let is_homeless = basis.turn.is_none() && !basis.metas.is_empty();
             let mut plan = self.removal(basis);
             if !basis.is_damaged && !is_homeless {
-                plan.compares.push(self.forgotten(basis)?);
+                plan.compares.push(self.forgotten(basis, deadline)?);
             }
             Ok(Step::Commit(plan))
         })
@@ -69,12 +71,12 @@ impl<E: Engine> PoolStore<E> {
     }
 
     /// The condition that the home is not a member, or the refusal.
-    fn forgotten(&self, basis: &Basis) -> Result<Compare, StoreError> {
+    fn forgotten(&self, basis: &Basis, deadline: Deadline) -> Result<Compare, StoreError> {
         let domain = &basis.domain;
         let Some(home) = basis.turn.as_ref().map(|turn| &turn.home) else {
             return Err(refused(domain, Refused::NoData));
         };
-        let (compare, member) = self.host_compare(&home.host)?;
+        let (compare, member) = self.host_compare(&home.host, deadline)?;
         match member {
             None => Ok(compare),
             Some(_) => {

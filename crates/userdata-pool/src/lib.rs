@@ -15,13 +15,16 @@
 //!
 //! Under the prefix and `1/`, the version of the layout: `host/HOST`, `turn/UUID` (the home, and
 //! the numbers of the last changes), `mark/UUID` (the closing mark, on a lease), `meta/UUID/USERID`
-//! (size, digest, time), `data/UUID/USERID` (the bytes), `grave/XX` (moved on by every removal of a
-//! turn; XX is the last byte of the uuid). Each record but `data` begins with its own version.
+//! (size, digest, time), `data/UUID/USERID` (the bytes), `grave/XX` (made before the first turn,
+//! and moved on by every removal of one; XX is the last byte of the uuid). Each record but `data`
+//! begins with its own version.
 
 mod basis;
 mod commit;
+mod deadline;
 mod effect;
 mod engine;
+mod first_graves;
 mod freed;
 mod keys;
 mod mark;

@@ -10,35 +10,39 @@ use userdata_core::store::{
 };
 
 use crate::basis::Basis;
-use crate::commit::ATTEMPT_MIN;
+use crate::deadline::Deadline;
 use crate::engine::{Lease, Request, Revision, Txn};
+use crate::first_graves::first_grave;
 use crate::record::MarkRecord;
 use crate::standing::Standing;
 use crate::store::refused;
 use crate::{Engine, EngineError, Identity, PoolStore};
 
+/// How long a mark that is dropped is taken back for; then it is left to run out.
+const REVOKE: Duration = Duration::from_secs(2);
+
 pub(crate) fn close<E: Engine + 'static>(
     store: &PoolStore<E>,
     domain: &DomainKey,
-    timeout: Duration,
+    deadline: Deadline,
     admit: Admit<'_>,
 ) -> Result<Box<dyn ClosingMark>, StoreError> {
-    let started = store.engine.now();
     let failed = |error| {
-        let kind = store.unanswered(error, started);
+        let kind = store.unanswered(error, deadline);
         StoreError::new(Operation::Mark, domain.to_string(), kind)
     };
-    let (ttl, number) = (store.options.lease, store.engine.number());
-    let lease = store.engine.grant(ttl, timeout).map_err(failed)?;
+    let number = store.engine.number();
+    let lease = store.grant(deadline).map_err(failed)?;
     // Dropped on every error: without its lease a mark that arrives late cannot be made.
-    let mark = Box::new(Mark {
+    let mut mark = Box::new(Mark {
         store: store.clone(),
         domain: *domain,
         lease,
         own: OwnMark { number, seen: None },
+        deadline: Some(deadline),
     });
     loop {
-        let basis = store.basis_within(domain, started, timeout)?;
+        let basis = store.basis_within(domain, deadline)?;
         basis.check_turn(&store.keys)?;
         if basis
             .mark
@@ -55,14 +59,12 @@ pub(crate) fn close<E: Engine + 'static>(
         if basis.mark.is_some() {
             return Err(refused(domain, Refused::BeingDestroyed));
         }
-        let left = timeout.saturating_sub(store.waited(started));
-        let making = mark.making(&basis);
-        match store.engine.txn(&making, left.max(ATTEMPT_MIN)) {
+        match store.send(&mark.making(&basis), deadline) {
             Ok(answer) if answer.made => break,
             Ok(_) | Err(EngineError::Lost(_) | EngineError::NotSent(_))
-                if store.waited(started) < timeout => {}
+                if !store.is_past(deadline) => {}
             Ok(_) => {
-                let waited = store.waited(started);
+                let waited = store.waited(deadline);
                 let kind = StoreErrorKind::DeadlinePassed { waited };
                 return Err(StoreError::new(Operation::Mark, domain.to_string(), kind));
             }
@@ -70,6 +72,7 @@ pub(crate) fn close<E: Engine + 'static>(
         }
     }
     store.engine.keep_alive(lease);
+    mark.deadline = None;
     Ok(mark)
 }
 
@@ -105,7 +108,9 @@ impl OwnMark {
         let mark = basis.mark.as_ref();
         let is_lost = mark.is_none_or(|mark| mark.number != self.number);
         let is_removed = self.seen.is_some_and(|seen| match basis.standing(me) {
-            Standing::Vacant => seen.grave != basis.grave_revision,
+            Standing::Vacant => {
+                seen.turn != basis.turn_revision || seen.grave != basis.grave_revision
+            }
             Standing::OtherLife { .. } => seen.turn != basis.turn_revision,
             Standing::Incoming(_) | Standing::Away(_) => {
                 let home = basis.turn.as_ref().map(|turn| &turn.home);
@@ -124,12 +129,14 @@ struct Mark<E: Engine> {
     domain: DomainKey,
     lease: Lease,
     own: OwnMark,
+    /// The deadline of the call that ends the mark, if it ends in one.
+    deadline: Option<Deadline>,
 }
 
 impl<E: Engine> Mark<E> {
     fn basis(&self, timeout: Duration) -> Result<Basis, StoreError> {
-        let started = self.store.engine.now();
-        self.store.basis_within(&self.domain, started, timeout)
+        let deadline = self.store.within(timeout);
+        self.store.basis_within(&self.domain, deadline)
     }
 
     /// The same, unless the data that the caller has seen was removed meanwhile.
@@ -153,9 +160,13 @@ impl<E: Engine> Mark<E> {
             value: mark.format(),
             lease: Some(self.lease),
         };
+        // So that the removal of a turn that is made meanwhile shows: it moves the grave on.
+        let grave = basis
+            .has_no_revision()
+            .then(|| first_grave(store.keys.grave(uuid), self.own.number));
         Txn {
             compares: basis.compares(&store.keys, &store.me, false),
-            requests: vec![put],
+            requests: [put].into_iter().chain(grave).collect(),
             ..Txn::default()
         }
     }
@@ -177,7 +188,7 @@ impl<E: Engine> ClosingMark for Mark<E> {
     }
 
     fn clear(
-        self: Box<Self>,
+        mut self: Box<Self>,
         timeout: Duration,
         durability: Durability,
         admit: Admit<'_>,
@@ -187,18 +198,23 @@ impl<E: Engine> ClosingMark for Mark<E> {
             admit(state)?;
             Ok(Keep::Nothing)
         };
+        let deadline = self.store.within(timeout);
+        self.deadline = Some(deadline);
         let (store, own) = (&self.store, Some(self.own));
-        store.clear_one(&self.domain, own, timeout, durability, &mut ask)
+        store.clear_one(&self.domain, own, deadline, durability, &mut ask)
     }
 
-    fn reopen(self: Box<Self>, _: Duration) -> Result<(), StoreError> {
+    fn reopen(mut self: Box<Self>, timeout: Duration) -> Result<(), StoreError> {
+        self.deadline = Some(self.store.within(timeout));
         Ok(())
     }
 }
 
 impl<E: Engine> Drop for Mark<E> {
     fn drop(&mut self) {
-        self.store.engine.revoke(self.lease);
+        let store = &self.store;
+        let timeout = self.deadline.map(|deadline| store.attempt(deadline));
+        store.engine.revoke(self.lease, timeout.unwrap_or(REVOKE));
     }
 }
 

@@ -1,11 +1,10 @@
 //! Membership: which machine has which name, and by which boot.
 
-use std::time::Duration;
-
 use thiserror::Error;
 use userdata_core::store::{HostName, Operation, StoreError, StoreErrorKind};
 
 use crate::basis::parsed;
+use crate::deadline::Deadline;
 use crate::engine::{Compare, Pair, Request, Span, Txn};
 use crate::record::{HostRecord, RecordError};
 use crate::{Engine, EngineError, PoolStore};
@@ -138,17 +137,21 @@ impl<E: Engine> PoolStore<E> {
     pub(crate) fn host_compare(
         &self,
         host: &HostName,
+        deadline: Deadline,
     ) -> Result<(Compare, Option<HostRecord>), StoreError> {
-        let (compare, pair) = self.host_pair(host)?;
+        let (compare, pair) = self.host_pair(host, deadline)?;
         Ok((compare, parsed(pair.as_ref(), HostRecord::parse)?))
     }
 
-    fn host_pair(&self, host: &HostName) -> Result<(Compare, Option<Pair>), StoreError> {
-        let (key, started) = (self.keys.host(host), self.engine.now());
+    fn host_pair(
+        &self,
+        host: &HostName,
+        deadline: Deadline,
+    ) -> Result<(Compare, Option<Pair>), StoreError> {
+        let key = self.keys.host(host);
         let answer = self
-            .engine
-            .txn(&Txn::read([Span::key(key.clone())]), self.options.timeout)
-            .map_err(|error| failed(host, self.unanswered(error, started)))?;
+            .send(&Txn::read([Span::key(key.clone())]), deadline)
+            .map_err(|error| failed(host, self.unanswered(error, deadline)))?;
         let pair = answer.into_pairs().next();
         let revision = pair.as_ref().map_or(0, |pair| pair.revision);
         Ok((Compare { key, revision }, pair))
@@ -161,9 +164,9 @@ impl<E: Engine> PoolStore<E> {
         host: &HostName,
         mut wanted: impl FnMut(Option<&Pair>) -> Wanted,
     ) -> Result<(), StoreError> {
-        let started = self.engine.now();
+        let deadline = self.within_options();
         loop {
-            let (compare, found) = self.host_pair(host)?;
+            let (compare, found) = self.host_pair(host, deadline)?;
             let Some(wanted) = wanted(found.as_ref())? else {
                 return Ok(());
             };
@@ -183,19 +186,14 @@ impl<E: Engine> PoolStore<E> {
                 requests: vec![request],
                 ..Txn::default()
             };
-            match self.engine.txn(&txn, self.left(started)) {
+            match self.send(&txn, deadline) {
                 Ok(answer) if answer.made => return Ok(()),
                 Ok(_) | Err(EngineError::Lost(_) | EngineError::NotSent(_))
-                    if self.waited(started) < self.options.timeout => {}
-                Err(error) => return Err(failed(host, self.unanswered(error, started))),
+                    if !self.is_past(deadline) => {}
+                Err(error) => return Err(failed(host, self.unanswered(error, deadline))),
                 Ok(_) => return Err(failed(host, StoreErrorKind::Failed(NoAnswer.into()))),
             }
         }
-    }
-
-    /// What is left of the timeout of a call that began then.
-    pub(crate) fn left(&self, started: Duration) -> Duration {
-        self.options.timeout.saturating_sub(self.waited(started))
     }
 }
 

@@ -8,6 +8,7 @@ use userdata_core::{Domain, DomainKey, Hypervisor, Life};
 
 use crate::basis::Basis;
 use crate::commit::{Next, Plan, Step};
+use crate::deadline::Deadline;
 use crate::record::HomeRecord;
 use crate::standing::Standing;
 use crate::store::{only, refused};
@@ -45,7 +46,8 @@ impl<E: Engine> PoolStore<E> {
         to: &HostName,
     ) -> Result<(), StoreError> {
         Self::check_domain(domain)?;
-        self.step(domain, |basis| {
+        let deadline = self.within_options();
+        self.step(domain, deadline, |basis| {
             let found = asked(hypervisor, domain)?;
             match found.map(|domain| domain.life) {
                 Some(Life::Alive) => {}
@@ -57,7 +59,7 @@ impl<E: Engine> PoolStore<E> {
                 Standing::Vacant => HomeRecord::life(&self.me, domain.domid),
                 Standing::Mine => home.unwrap_or_else(|| HomeRecord::life(&self.me, domain.domid)),
                 Standing::Incoming(home) | Standing::Away(home) => {
-                    return Err(self.elsewhere(domain, home));
+                    return Err(self.elsewhere(domain, home, deadline));
                 }
                 // Its first store takes over, with proof; until then nothing of it can move.
                 Standing::OtherLife { .. } => return Err(self.of_another(basis)),
@@ -70,7 +72,7 @@ impl<E: Engine> PoolStore<E> {
                 Some(_) => return Err(refused(domain, Refused::Elsewhere(home.told()))),
                 None => {}
             }
-            let (compare, member) = self.host_compare(to)?;
+            let (compare, member) = self.host_compare(to, deadline)?;
             if member.is_none() {
                 return Err(refused(domain, Refused::NoSuchMember(to.clone())));
             }
@@ -101,7 +103,8 @@ impl<E: Engine> PoolStore<E> {
         domain: &DomainKey,
     ) -> Result<(), StoreError> {
         Self::check_domain(domain)?;
-        self.step(domain, |basis| {
+        let deadline = self.within_options();
+        self.step(domain, deadline, |basis| {
             runs(hypervisor, domain)?;
             let home = basis.turn.as_ref().map(|turn| &turn.home);
             match basis.standing(&self.me) {
@@ -113,7 +116,7 @@ impl<E: Engine> PoolStore<E> {
                     return Err(refused(domain, Refused::NotMoving));
                 }
                 Standing::OtherLife { .. } => return Err(self.of_another(basis)),
-                Standing::Away(home) => return Err(self.elsewhere(domain, home)),
+                Standing::Away(home) => return Err(self.elsewhere(domain, home, deadline)),
             }
             let claimed = HomeRecord::life(&self.me, domain.domid);
             Ok(Step::Commit(Plan::new(Next::Home(claimed), ())))
@@ -133,13 +136,14 @@ impl<E: Engine> PoolStore<E> {
         domain: &DomainKey,
     ) -> Result<(), StoreError> {
         Self::check_domain(domain)?;
-        self.step(domain, |basis| {
+        let deadline = self.within_options();
+        self.step(domain, deadline, |basis| {
             runs(hypervisor, domain)?;
             let home = basis.turn.as_ref().map(|turn| &turn.home);
             match (basis.standing(&self.me), home) {
                 (Standing::Mine, Some(home)) if home.to.is_some() => {}
                 (Standing::Incoming(home) | Standing::Away(home), _) => {
-                    return Err(self.elsewhere(domain, home));
+                    return Err(self.elsewhere(domain, home, deadline));
                 }
                 _ => return Err(refused(domain, Refused::NotMoving)),
             }
@@ -160,7 +164,8 @@ impl<E: Engine> PoolStore<E> {
         domain: &DomainKey,
     ) -> Result<Finished, StoreError> {
         Self::check_domain(domain)?;
-        self.step(domain, |basis| {
+        let deadline = self.within_options();
+        self.step(domain, deadline, |basis| {
             let home = basis.turn.as_ref().map(|turn| turn.home.clone());
             let Some(home) = home.filter(|home| home.to.is_some()) else {
                 return match basis.standing(&self.me) {
@@ -170,7 +175,7 @@ impl<E: Engine> PoolStore<E> {
                 };
             };
             if home.host != self.me.name || home.domid != domain.domid {
-                return Err(self.elsewhere(domain, home.told()));
+                return Err(self.elsewhere(domain, home.told(), deadline));
             }
             if home.released {
                 return Ok(Step::Done(Finished::Released));
@@ -195,14 +200,12 @@ impl<E: Engine> PoolStore<E> {
     pub(crate) fn step<T>(
         &self,
         domain: &DomainKey,
+        deadline: Deadline,
         mut work_out: impl FnMut(&Basis) -> Result<Step<T>, StoreError>,
     ) -> Result<T, StoreError> {
-        self.commit(
-            &[*domain],
-            self.options.timeout,
-            Operation::Admit,
-            |bases| work_out(only(bases, domain)?),
-        )
+        self.commit(&[*domain], deadline, Operation::Admit, |bases| {
+            work_out(only(bases, domain)?)
+        })
     }
 
     /// The refusal of a domain while another life of this host has the data.

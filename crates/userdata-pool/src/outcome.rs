@@ -78,7 +78,7 @@ impl<E: Engine> PoolStore<E> {
     pub fn settle(&self, domain: &DomainKey, attempt: Attempt) -> Result<Settled, StoreError> {
         self.commit(
             &[*domain],
-            self.options.timeout,
+            self.within_options(),
             Operation::Inspect,
             |bases| {
                 let [basis] = bases else {

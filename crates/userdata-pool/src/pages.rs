@@ -1,9 +1,8 @@
 //! Reads in pages: the keys of spans, all at one revision, and few of them in memory at a time.
 
-use std::time::Duration;
-
 use userdata_core::store::{Operation, StoreError, StoreErrorKind};
 
+use crate::deadline::Deadline;
 use crate::engine::{Answer, Page, Pair, Request, Revision, Span, Txn};
 use crate::{Engine, EngineError, PoolStore};
 
@@ -74,17 +73,16 @@ impl<E: Engine> PoolStore<E> {
         &self,
         ranges: &[Range],
         purpose: Purpose,
-        timeout: Duration,
+        deadline: Deadline,
         each: &mut dyn FnMut(usize, Pair),
     ) -> Result<Revision, EngineError> {
-        let started = self.engine.now();
         let size = self.options.page.max(1);
         let first = Txn {
             requests: ranges.iter().map(|range| range.request(size)).collect(),
             stale: self.is_stale(purpose),
             ..Txn::default()
         };
-        let answer = self.engine.txn(&first, timeout)?;
+        let answer = self.send(&first, deadline)?;
         let revision = answer.revision;
         for ((place, range), mut page) in ranges.iter().enumerate().zip(answer.found) {
             let mut rest = range.behind(&page);
@@ -97,8 +95,7 @@ impl<E: Engine> PoolStore<E> {
                     stale: self.is_stale(purpose),
                     ..Txn::default()
                 };
-                let left = timeout.saturating_sub(self.waited(started));
-                let answer = self.engine.txn(&reading, left)?;
+                let answer = self.send(&reading, deadline)?;
                 page = answer.found.into_iter().next().unwrap_or_default();
                 rest = range.behind(&page);
             }
@@ -111,11 +108,11 @@ impl<E: Engine> PoolStore<E> {
         &self,
         spans: impl IntoIterator<Item = Span>,
         purpose: Purpose,
-        timeout: Duration,
+        deadline: Deadline,
     ) -> Result<Answer, EngineError> {
         let ranges: Vec<Range> = spans.into_iter().map(Range::of).collect();
         let mut found = vec![Page::default(); ranges.len()];
-        let revision = self.in_pages(&ranges, purpose, timeout, &mut |place, pair| {
+        let revision = self.in_pages(&ranges, purpose, deadline, &mut |place, pair| {
             if let Some(page) = found.get_mut(place) {
                 page.pairs.push(pair);
             }
@@ -136,18 +133,17 @@ impl<E: Engine> PoolStore<E> {
         (operation, subject): (Operation, &str),
         mut each: impl FnMut(&mut T, usize, Pair),
     ) -> Result<T, StoreError> {
-        let started = self.engine.now();
+        let deadline = self.within_options();
         let failed = |kind| StoreError::new(operation, subject, kind);
         for _ in 0..TRIES {
             let mut result = T::default();
-            let left = self.left(started);
-            let read = self.in_pages(ranges, purpose, left, &mut |place, pair| {
+            let read = self.in_pages(ranges, purpose, deadline, &mut |place, pair| {
                 each(&mut result, place, pair);
             });
             match read {
                 Ok(_) => return Ok(result),
                 Err(EngineError::NoRevision(_)) => {}
-                Err(error) => return Err(failed(self.unanswered(error, started))),
+                Err(error) => return Err(failed(self.unanswered(error, deadline))),
             }
         }
         Err(failed(StoreErrorKind::GaveUp { tries: TRIES }))

@@ -156,7 +156,8 @@ impl Turn {
     }
 }
 
-/// Moved on by every removal of a turn whose uuid ends with the same byte.
+/// Made before the first turn of a uuid that ends with its byte, and moved on by every removal of
+/// one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Grave {
     pub(crate) numbers: Vec<u64>,

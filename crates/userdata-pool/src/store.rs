@@ -1,23 +1,24 @@
 //! `PoolStore`: the userdata of a pool of hosts, as one of its hosts sees it.
 
+mod checks;
 mod giving;
 mod reading;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use userdata_core::registry::stays_behind;
 use userdata_core::store::{
     Admit, AdmitBoth, AdmitEach, Cleared, ClosingMark, Done, Durability, EachCleared, Entry, Found,
     Home, Keep, Op, Operation, Owned, Refused, Stage, State, StoreError, StoreErrorKind, Transfer,
     Transferred,
 };
-use userdata_core::{DomainKey, Domid, Store, Userid, Uuid, Value};
+use userdata_core::{DomainKey, Domid, Store, Userid, Value};
 
 use crate::basis::Basis;
 use crate::commit::{Next, Plan, Step};
+use crate::deadline::Deadline;
 use crate::effect::Effect;
 use crate::engine::{Request, Span, Txn};
 use crate::keys::Keys;
@@ -70,10 +71,15 @@ impl<E: Engine> PoolStore<E> {
 
     /// The refusal of a domain whose data belongs elsewhere; it tells whether the pool has
     /// forgotten that host.
-    pub(crate) fn elsewhere(&self, subject: &DomainKey, home: Home) -> StoreError {
+    pub(crate) fn elsewhere(
+        &self,
+        subject: &DomainKey,
+        home: Home,
+        deadline: Deadline,
+    ) -> StoreError {
         let mut reading = Txn::read([Span::key(self.keys.host(&home.host))]);
         reading.stale = self.options.stale;
-        let found = self.engine.txn(&reading, self.options.timeout);
+        let found = self.send(&reading, deadline);
         let gone = found.is_ok_and(|answer| answer.into_pairs().next().is_none());
         let home = if gone {
             Home::new(home.host, home.domid, Stage::Freed)
@@ -81,39 +87,6 @@ impl<E: Engine> PoolStore<E> {
             home
         };
         refused(subject, Refused::Elsewhere(home))
-    }
-
-    /// Domain-0 and the nil uuid are the same on every host, so a pool has no data of them.
-    pub(crate) fn check_domain(domain: &DomainKey) -> Result<(), StoreError> {
-        if domain.domid == Domid::ZERO || domain.uuid == Uuid::nil() {
-            let (name, kind) = (domain.to_string(), StoreErrorKind::StaysInFiles);
-            return Err(StoreError::new(Operation::Admit, name, kind));
-        }
-        Ok(())
-    }
-
-    /// The owners of some values read them from the files of the host.
-    fn check_userid(&self, userid: &Userid) -> Result<(), StoreError> {
-        if self.options.keeps_every_userid || !stays_behind(userid) {
-            return Ok(());
-        }
-        let kind = StoreErrorKind::StaysInFiles;
-        Err(StoreError::new(Operation::Admit, userid.as_bytes(), kind))
-    }
-
-    /// Refuses a change that no pool makes.
-    fn check_ops(&self, ops: &[Op<'_>]) -> Result<(), StoreError> {
-        for op in ops {
-            match op {
-                Op::Put { userid, .. } => self.check_userid(userid.as_userid())?,
-                Op::PutAll { values, .. } => {
-                    let mut userids = values.iter().map(|put| put.userid.as_userid());
-                    userids.try_for_each(|userid| self.check_userid(userid))?;
-                }
-                _ => {}
-            }
-        }
-        check_doubles(ops)
     }
 
     /// Asks for admission, under the caller's own mark if it has one.
@@ -143,7 +116,12 @@ impl<E: Engine> PoolStore<E> {
     }
 
     /// Works out what ops do to a domain of this standing.
-    fn work_out(&self, basis: &Basis, ops: &[Op<'_>]) -> Result<Step<Results>, StoreError> {
+    fn work_out(
+        &self,
+        basis: &Basis,
+        ops: &[Op<'_>],
+        deadline: Deadline,
+    ) -> Result<Step<Results>, StoreError> {
         let (standing, today) = (basis.standing(&self.me), self.engine.today());
         let clears = |op: &Op<'_>| {
             matches!(
@@ -178,7 +156,7 @@ impl<E: Engine> PoolStore<E> {
                             },
                             0,
                         )?),
-                        _ => return Err(self.elsewhere(&basis.domain, home.clone())),
+                        _ => return Err(self.elsewhere(&basis.domain, home.clone(), deadline)),
                     }
                 }
                 return Ok(Step::Done((done, None)));
@@ -233,6 +211,7 @@ impl<E: Engine> PoolStore<E> {
         basis: &Basis,
         keep: Keep,
         durability: Durability,
+        deadline: Deadline,
     ) -> Result<Step<Results>, StoreError> {
         let home = basis.turn.as_ref().map(|turn| &turn.home);
         let home = home.filter(|home| {
@@ -242,7 +221,7 @@ impl<E: Engine> PoolStore<E> {
         // The domain is gone by the hypervisor's answer, or by the boot.
         let gone = rebooted || matches!(keep, Keep::Nothing);
         let Some(home) = home.filter(|_| gone) else {
-            return self.work_out(basis, &[Op::Clear { keep, durability }]);
+            return self.work_out(basis, &[Op::Clear { keep, durability }], deadline);
         };
         let ends_with_boot = rebooted && home.to.as_ref() == Some(&self.me.name);
         if home.to.is_some() && !ends_with_boot {
@@ -278,11 +257,11 @@ impl<E: Engine> PoolStore<E> {
         &self,
         domain: &DomainKey,
         own: Option<OwnMark>,
-        timeout: Duration,
+        deadline: Deadline,
         durability: Durability,
         admit: &mut dyn FnMut(&State) -> Result<Keep, Refused>,
     ) -> Result<Cleared, StoreError> {
-        let (done, failed) = self.commit(&[*domain], timeout, Operation::Remove, |bases| {
+        let (done, failed) = self.commit(&[*domain], deadline, Operation::Remove, |bases| {
             let basis = only(bases, domain)?;
             let mut keep = Keep::Essential;
             self.ask(basis, own, &mut |state| {
@@ -295,7 +274,7 @@ impl<E: Engine> PoolStore<E> {
             if own.is_some_and(|own| own.is_overtaken(basis, &self.me)) {
                 return Err(refused(domain, Refused::RemovedMeanwhile));
             }
-            let mut step = self.work_out_clear(basis, keep, durability)?;
+            let mut step = self.work_out_clear(basis, keep, durability, deadline)?;
             let mark = basis.mark.as_ref().map(|mark| mark.number);
             if let (Step::Commit(plan), Some(own)) = (&mut step, own)
                 && mark == Some(own.number)
@@ -343,18 +322,20 @@ impl<E: Engine + 'static> Store for PoolStore<E> {
     ) -> Result<Vec<Done>, StoreError> {
         Self::check_domain(domain)?;
         self.check_ops(ops)?;
-        let (done, failed) = self.commit_any(&[*domain], timeout, Operation::Replace, |bases| {
-            let basis = only(bases, domain)?;
-            let clears_damage = basis.is_damaged.then(|| clear_of_present(ops)).flatten();
-            if clears_damage.is_none() {
-                basis.check_turn(&self.keys)?;
-            }
-            self.ask(basis, None, admit)?;
-            match clears_damage {
-                Some(durability) => self.work_out_end(basis, durability),
-                None => self.work_out(basis, ops),
-            }
-        })?;
+        let deadline = self.within(timeout);
+        let (done, failed) =
+            self.commit_any(&[*domain], deadline, Operation::Replace, |bases| {
+                let basis = only(bases, domain)?;
+                let clears_damage = basis.is_damaged.then(|| clear_of_present(ops)).flatten();
+                if clears_damage.is_none() {
+                    basis.check_turn(&self.keys)?;
+                }
+                self.ask(basis, None, admit)?;
+                match clears_damage {
+                    Some(durability) => self.work_out_end(basis, durability),
+                    None => self.work_out(basis, ops, deadline),
+                }
+            })?;
         match failed {
             None => Ok(done),
             // Those before it stay applied.
@@ -376,9 +357,10 @@ impl<E: Engine + 'static> Store for PoolStore<E> {
     ) -> Result<(), StoreError> {
         let _ = domains.iter().try_for_each(|domain| {
             let mut ask = |state: &State| admit(domain, state);
+            let deadline = self.within(timeout);
             each(
                 domain,
-                self.clear_one(domain, None, timeout, durability, &mut ask),
+                self.clear_one(domain, None, deadline, durability, &mut ask),
             )
         });
         Ok(())
@@ -387,11 +369,11 @@ impl<E: Engine + 'static> Store for PoolStore<E> {
     fn snapshot(
         &self,
         domain: &DomainKey,
-        _: Duration,
+        timeout: Duration,
         which: &dyn Fn(&Userid) -> bool,
         each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.read_snapshot(domain, which, each)
+        self.read_snapshot(domain, self.within(timeout), which, each)
     }
 
     fn transfer(
@@ -407,7 +389,8 @@ impl<E: Engine + 'static> Store for PoolStore<E> {
         }
         Self::check_domain(&transfer.from())?;
         Self::check_domain(&transfer.to())?;
-        self.commit(&domains, timeout, Operation::Replace, |bases| {
+        let deadline = self.within(timeout);
+        self.commit(&domains, deadline, Operation::Replace, |bases| {
             if let [from, to] = bases {
                 // The state of the second is in hand when the first is asked about.
                 let mut first = State::default();
@@ -417,7 +400,7 @@ impl<E: Engine + 'static> Store for PoolStore<E> {
                 })?;
                 self.ask(to, None, &mut |second| admit(&first, second))?;
             }
-            self.give(transfer, bases)
+            self.give(transfer, bases, deadline)
         })
     }
 
@@ -428,7 +411,7 @@ impl<E: Engine + 'static> Store for PoolStore<E> {
         admit: Admit<'_>,
     ) -> Result<Box<dyn ClosingMark>, StoreError> {
         Self::check_domain(domain)?;
-        mark::close(self, domain, timeout, admit)
+        mark::close(self, domain, self.within(timeout), admit)
     }
 
     fn now(&self) -> Duration {
@@ -475,21 +458,4 @@ pub(crate) fn named(domain: &DomainKey) -> String {
         Domid::ZERO => domain.uuid.to_string(),
         _ => domain.to_string(),
     }
-}
-
-/// Refuses a change that puts several values under one userid together.
-fn check_doubles(ops: &[Op<'_>]) -> Result<(), StoreError> {
-    for op in ops {
-        let Op::PutAll { values, .. } = op else {
-            continue;
-        };
-        let mut seen = BTreeSet::new();
-        for put in *values {
-            if !seen.insert(put.userid.as_userid()) {
-                let (name, kind) = (put.userid.as_bytes(), StoreErrorKind::Unsupported);
-                return Err(StoreError::new(Operation::Admit, name, kind));
-            }
-        }
-    }
-    Ok(())
 }

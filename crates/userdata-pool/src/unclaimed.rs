@@ -63,7 +63,8 @@ impl<E: Engine> PoolStore<E> {
     /// that lost what it saw returns zero, so the data stays longer.
     ///
     /// `each` is told of all unclaimed data, in the order of the uuids. A dry run removes nothing.
-    /// A sweep that is killed leaves each domain's data whole or removed.
+    /// A sweep that is killed leaves each domain's data whole or removed. The data of each uuid has
+    /// the whole timeout.
     ///
     /// # Errors
     ///
@@ -80,7 +81,8 @@ impl<E: Engine> PoolStore<E> {
         for (uuid, home) in self.released_to_me()? {
             let domain = DomainKey::new(home.domid, uuid);
             let mut found = Some(Unclaimed::new(domain, home, Vec::new()));
-            let swept = self.step(&DomainKey::new(Domid::ZERO, uuid), |basis| {
+            let deadline = self.within_options();
+            let swept = self.step(&DomainKey::new(Domid::ZERO, uuid), deadline, |basis| {
                 found = self.unclaimed(basis);
                 // A refusal also ends an attempt to remove it that is still open.
                 let stays = || refused(&domain, Refused::BeingDestroyed);

@@ -36,7 +36,7 @@ fn works(engine: &EtcdEngine) -> Result<()> {
     let value = value.context("there is no value")?;
     ensure!(value.value == b"value", "another value: {value:?}");
     let lease = engine.grant(Duration::from_secs(5), TIMEOUT)?;
-    engine.revoke(lease);
+    engine.revoke(lease, TIMEOUT);
     engine.server(TIMEOUT)?;
     Ok(())
 }

@@ -34,8 +34,8 @@ impl<W: Watch> Engine for Watched<W> {
         self.engine.keep_alive(lease);
     }
 
-    fn revoke(&self, lease: Lease) {
-        self.engine.revoke(lease);
+    fn revoke(&self, lease: Lease, timeout: Duration) {
+        self.engine.revoke(lease, timeout);
     }
 
     fn now(&self) -> Duration {

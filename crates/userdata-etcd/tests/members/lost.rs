@@ -1,6 +1,6 @@
 //! What is sent again, and what the answers of a member mean.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use userdata_pool::{Engine, EngineError};
 
@@ -46,6 +46,25 @@ fn a_read_without_an_answer_is_asked_of_the_next_member() {
         assert!(engine.txn(&reading(), LONG).is_ok());
         assert_eq!((first.clients() > 0, second.clients()), (true, 1));
     }
+}
+
+/// Less than one member is waited for at most.
+#[test]
+fn a_short_timeout_is_shared_by_all_members() {
+    const SHORT: Duration = Duration::from_millis(1200);
+    let [first, second] = [Does::Nothing, Does::Nothing].map(Server::new);
+    let third = answering(0, "");
+    let urls = [first.url("http"), second.url("http"), third.url("http")];
+    let urls = urls.each_ref().map(String::as_str);
+    assert!(engine(&urls).txn(&reading(), SHORT).is_ok());
+    let engine = engine(&urls);
+    let began = Instant::now();
+    // It may have been made, so no other member is asked; but there is time to look for it.
+    let error = engine.txn(&change(), SHORT).unwrap_err();
+    assert!(matches!(error, EngineError::Lost(_)), "{error:?}");
+    assert!(began.elapsed() < SHORT / 2, "{:?}", began.elapsed());
+    let left = SHORT.saturating_sub(began.elapsed());
+    assert!(engine.txn(&reading(), left).is_ok());
 }
 
 #[test]

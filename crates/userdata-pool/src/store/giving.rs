@@ -11,6 +11,7 @@ use super::PoolStore;
 use crate::Engine;
 use crate::basis::{Basis, Unreadable};
 use crate::commit::{Next, Plan, Step};
+use crate::deadline::Deadline;
 use crate::effect::{Comes, Effect, comes};
 use crate::record::{HomeRecord, Meta};
 use crate::standing::Standing;
@@ -21,6 +22,7 @@ impl<E: Engine> PoolStore<E> {
         &self,
         transfer: &Transfer<'_>,
         bases: &[Basis],
+        deadline: Deadline,
     ) -> Result<Step<Transferred>, StoreError> {
         let [from, to] = bases else {
             return Err(StoreError::new(
@@ -33,10 +35,10 @@ impl<E: Engine> PoolStore<E> {
         done.durability = Durability::Full;
         let (source, target) = (from.standing(&self.me), to.standing(&self.me));
         if let Standing::Incoming(home) | Standing::Away(home) = &source {
-            return Err(self.elsewhere(&from.domain, home.clone()));
+            return Err(self.elsewhere(&from.domain, home.clone(), deadline));
         }
         if let Standing::Incoming(home) | Standing::Away(home) = &target {
-            return Err(self.elsewhere(&to.domain, home.clone()));
+            return Err(self.elsewhere(&to.domain, home.clone(), deadline));
         }
         let today = self.engine.today();
         let mine = source == Standing::Mine;
@@ -59,7 +61,7 @@ impl<E: Engine> PoolStore<E> {
                 }
                 Comes::Twice => {}
                 Comes::In => {
-                    let value = self.value(from.domain.uuid, userid, meta, None)?;
+                    let value = self.value(from.domain.uuid, userid, meta, None, deadline)?;
                     bytes.insert(userid.clone(), value.into_bytes());
                 }
             }

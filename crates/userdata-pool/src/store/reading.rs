@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use thiserror::Error;
 use userdata_core::file_name::{Kind, Owner};
@@ -12,7 +11,7 @@ use userdata_core::{DomainKey, Userid, Uuid, Value, Version};
 use super::PoolStore;
 use super::giving::readable;
 use crate::basis::{Basis, Metas, Unreadable, meta, metas, parsed, turn};
-use crate::commit::ATTEMPT_MIN;
+use crate::deadline::Deadline;
 use crate::engine::{Pair, Revision, Span, Txn};
 use crate::pages::{Purpose, Range};
 use crate::record::{HomeRecord, Meta, RecordError, Turn};
@@ -37,10 +36,9 @@ const ALL: (Operation, &str) = (Operation::List, "all domains");
 type Homes = BTreeMap<Uuid, Option<HomeRecord>>;
 
 impl<E: Engine> PoolStore<E> {
-    fn read(&self, txn: &Txn, subject: &[u8]) -> Result<Answer, StoreError> {
-        let started = self.engine.now();
-        self.engine.txn(txn, self.options.timeout).map_err(|error| {
-            StoreError::new(Operation::Read, subject, self.unanswered(error, started))
+    fn read(&self, txn: &Txn, subject: &[u8], deadline: Deadline) -> Result<Answer, StoreError> {
+        self.send(txn, deadline).map_err(|error| {
+            StoreError::new(Operation::Read, subject, self.unanswered(error, deadline))
         })
     }
 
@@ -50,30 +48,34 @@ impl<E: Engine> PoolStore<E> {
         spans: impl IntoIterator<Item = Span>,
         purpose: Purpose,
         domain: &DomainKey,
-        timeout: Duration,
+        deadline: Deadline,
     ) -> Result<Answer, StoreError> {
-        let started = self.engine.now();
-        let answer = self.read_spans(spans, purpose, timeout);
+        let answer = self.read_spans(spans, purpose, deadline);
         answer.map_err(|error| {
-            let kind = self.unanswered(error, started);
+            let kind = self.unanswered(error, deadline);
             StoreError::new(Operation::Read, domain.to_string(), kind)
         })
     }
 
     /// The same as `read` for what a caller asks to see.
-    fn look(&self, mut txn: Txn, subject: &[u8]) -> Result<Answer, StoreError> {
+    fn look(&self, mut txn: Txn, subject: &[u8], deadline: Deadline) -> Result<Answer, StoreError> {
         txn.stale = self.is_stale(Purpose::Show);
-        self.read(&txn, subject)
+        self.read(&txn, subject, deadline)
     }
 
     /// Whether the domain has the values that are stored under its uuid.
-    fn has_values(&self, domain: &DomainKey, turn: Option<&Turn>) -> Result<bool, StoreError> {
+    fn has_values(
+        &self,
+        domain: &DomainKey,
+        turn: Option<&Turn>,
+        deadline: Deadline,
+    ) -> Result<bool, StoreError> {
         match Standing::of(turn.map(|turn| &turn.home), &self.me, domain) {
             Standing::Mine | Standing::Incoming(_) => Ok(true),
             Standing::Vacant => Ok(false),
             Standing::Away(_) | Standing::OtherLife { .. } if self.options.any_home => Ok(true),
             Standing::OtherLife { .. } => Ok(false),
-            Standing::Away(home) => Err(self.elsewhere(domain, home)),
+            Standing::Away(home) => Err(self.elsewhere(domain, home, deadline)),
         }
     }
 
@@ -82,16 +84,17 @@ impl<E: Engine> PoolStore<E> {
         domain: &DomainKey,
         userid: &Userid,
     ) -> Result<Option<Value>, StoreError> {
+        let deadline = self.within_options();
         let (uuid, keys) = (domain.uuid, &self.keys);
         let all = [
             keys.turn(uuid),
             keys.meta(uuid, userid),
             keys.data(uuid, userid),
         ];
-        let answer = self.look(Txn::read(all.map(Span::key)), userid.as_bytes())?;
+        let answer = self.look(Txn::read(all.map(Span::key)), userid.as_bytes(), deadline)?;
         let one = |place: usize| answer.found.get(place).and_then(|page| page.pairs.first());
         let turn = turn(keys, uuid, one(0))?;
-        if !self.has_values(domain, turn.as_ref())? {
+        if !self.has_values(domain, turn.as_ref(), deadline)? {
             return Ok(None);
         }
         let meta = parsed(one(1), Meta::parse)?;
@@ -112,11 +115,12 @@ impl<E: Engine> PoolStore<E> {
         userid: &Userid,
         meta: &Meta,
         at: Option<Revision>,
+        deadline: Deadline,
     ) -> Result<Value, StoreError> {
         let key = self.keys.data(uuid, userid);
         let mut reading = Txn::read([Span::key(key.clone())]);
         reading.at = at;
-        let answer = self.read(&reading, userid.as_bytes())?;
+        let answer = self.read(&reading, userid.as_bytes(), deadline)?;
         match answer.into_pairs().next() {
             Some(pair) => verified(key, meta, pair.value),
             None => Err(damaged(key, Differs::NoBytes)),
@@ -128,20 +132,21 @@ impl<E: Engine> PoolStore<E> {
         domain: &DomainKey,
         userid: &Userid,
     ) -> Result<Option<Entry>, StoreError> {
+        let deadline = self.within_options();
         let (uuid, keys) = (domain.uuid, &self.keys);
         let spans = [keys.turn(uuid), keys.meta(uuid, userid)].map(Span::key);
-        let answer = self.look(Txn::read(spans), domain.to_string().as_bytes())?;
-        Ok(self.metas_of(domain, &answer)?.iter().map(entry).next())
+        let answer = self.look(Txn::read(spans), domain.to_string().as_bytes(), deadline)?;
+        Ok(self
+            .metas_of(domain, &answer, deadline)?
+            .iter()
+            .map(entry)
+            .next())
     }
 
     pub(super) fn read_list(&self, domain: &DomainKey) -> Result<Vec<Entry>, StoreError> {
-        let answer = self.read_whole(
-            self.spans(domain),
-            Purpose::Show,
-            domain,
-            self.options.timeout,
-        )?;
-        let metas = self.metas_of(domain, &answer)?;
+        let deadline = self.within_options();
+        let answer = self.read_whole(self.spans(domain), Purpose::Show, domain, deadline)?;
+        let metas = self.metas_of(domain, &answer, deadline)?;
         Ok(metas.iter().map(entry).collect())
     }
 
@@ -152,10 +157,15 @@ impl<E: Engine> PoolStore<E> {
     }
 
     /// The records of the values that the domain has, of an answer to those spans.
-    fn metas_of(&self, domain: &DomainKey, answer: &Answer) -> Result<Metas, StoreError> {
+    fn metas_of(
+        &self,
+        domain: &DomainKey,
+        answer: &Answer,
+        deadline: Deadline,
+    ) -> Result<Metas, StoreError> {
         let pair = answer.found.first().and_then(|page| page.pairs.first());
         let turn = turn(&self.keys, domain.uuid, pair)?;
-        let found = match self.has_values(domain, turn.as_ref())? {
+        let found = match self.has_values(domain, turn.as_ref(), deadline)? {
             true => answer
                 .found
                 .get(1)
@@ -168,20 +178,16 @@ impl<E: Engine> PoolStore<E> {
     pub(super) fn read_snapshot(
         &self,
         domain: &DomainKey,
+        deadline: Deadline,
         which: &dyn Fn(&Userid) -> bool,
         each: &mut dyn FnMut(Userid, Value) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         // An export precedes a clear, so it is never stale.
-        let answer = self.read_whole(
-            self.spans(domain),
-            Purpose::Decide,
-            domain,
-            self.options.timeout,
-        )?;
-        let (revision, metas) = (answer.revision, self.metas_of(domain, &answer)?);
+        let answer = self.read_whole(self.spans(domain), Purpose::Decide, domain, deadline)?;
+        let (revision, metas) = (answer.revision, self.metas_of(domain, &answer, deadline)?);
         for (userid, meta) in metas.into_iter().filter(|(userid, _)| which(userid)) {
             let meta = readable(&meta)?;
-            let value = self.value(domain.uuid, &userid, meta, Some(revision))?;
+            let value = self.value(domain.uuid, &userid, meta, Some(revision), deadline)?;
             if each(userid, value).is_break() {
                 break;
             }
@@ -286,27 +292,25 @@ impl<E: Engine> PoolStore<E> {
     }
 
     /// Reads the records of a domain.
-    fn basis(&self, domain: &DomainKey, timeout: Duration) -> Result<Basis, StoreError> {
+    fn basis(&self, domain: &DomainKey, deadline: Deadline) -> Result<Basis, StoreError> {
         let spans = Basis::spans(&self.keys, &self.me, domain);
-        let answer = self.read_whole(spans, Purpose::Decide, domain, timeout)?;
+        let answer = self.read_whole(spans, Purpose::Decide, domain, deadline)?;
         Basis::of(&self.keys, &self.me, *domain, &answer.found)
     }
 
-    /// The same, for a call that began then: it asks until the engine answers, or the timeout.
+    /// The same: it asks until the engine answers, or the deadline.
     pub(crate) fn basis_within(
         &self,
         domain: &DomainKey,
-        started: Duration,
-        timeout: Duration,
+        deadline: Deadline,
     ) -> Result<Basis, StoreError> {
         loop {
-            let left = timeout.saturating_sub(self.waited(started));
-            let basis = self.basis(domain, left.max(ATTEMPT_MIN));
+            let basis = self.basis(domain, deadline);
             let unanswered = basis
                 .as_ref()
                 .err()
                 .is_some_and(|error| matches!(error.kind(), StoreErrorKind::Unreachable { .. }));
-            if !unanswered || self.waited(started) >= timeout {
+            if !unanswered || self.is_past(deadline) {
                 return basis;
             }
         }

@@ -9,7 +9,7 @@ use userdata_core::{DomainKey, Store};
 use userdata_pool::Settled;
 
 use crate::engine::{Fault, SimEngine};
-use crate::rig::{Host, agent, is_unknown, refusal, two_hosts, uuid};
+use crate::rig::{Host, agent, is_unknown, make_grave, refusal, two_hosts, uuid};
 
 const DAMAGE: &[u8] = b"1 nonsense";
 
@@ -172,6 +172,7 @@ fn a_late_discard_does_not_remove_what_was_stored_behind_it() {
 fn a_store_that_was_made_before_the_damage_is_not_told_as_not_made() {
     let (engine, a, _) = two_hosts();
     let domain = a.create();
+    make_grave(&engine);
     engine.plan([Some(Fault::LostAfter)]);
     engine.overwrite_after_change(&key("turn"), DAMAGE);
     let error = a.store(domain, "1").unwrap_err();

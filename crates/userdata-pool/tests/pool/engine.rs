@@ -82,6 +82,14 @@ struct State {
     overwritten: Option<(Vec<u8>, Vec<u8>)>,
     /// The last revision that the member which answers stale reads knows; all if `None`.
     lags_at: Option<Revision>,
+    /// How long each answer takes.
+    slow: Duration,
+    /// After so many more answers there is none.
+    silent_after: Option<usize>,
+}
+
+fn is_put(request: &Request) -> bool {
+    matches!(request, Request::Put { .. })
 }
 
 /// A cluster. It has revisions, leases and a clock of its own, which waits alone move.
@@ -118,7 +126,9 @@ impl SimEngine {
     pub(crate) fn deliver_one(&self, place: usize) {
         let mut state = self.state();
         let txn = state.delayed.remove(place);
-        state.make(&txn);
+        if !state.full || !txn.requests.iter().any(is_put) {
+            state.make(&txn);
+        }
     }
 
     /// How many changes are on their way.
@@ -149,10 +159,25 @@ impl SimEngine {
         self.state().full = true;
     }
 
+    /// The quota is not full any more.
+    pub(crate) fn make_room(&self) {
+        self.state().full = false;
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.state().full
+    }
+
     /// One member learns of no more changes; the others are a quorum.
     pub(crate) fn lag(&self) {
         let mut state = self.state();
         state.lags_at = Some(state.revision);
+    }
+
+    /// From now on each answer takes so long, and after so many there is none.
+    pub(crate) fn falls_silent(&self, slow: Duration, after: usize) {
+        let mut state = self.state();
+        (state.slow, state.silent_after) = (slow, Some(after));
     }
 
     pub(crate) fn revision(&self) -> Revision {
@@ -359,6 +384,21 @@ impl State {
         answer
     }
 
+    /// Whether the answer to a request comes in time. The time for it passes.
+    fn answers(&mut self, timeout: Duration) -> bool {
+        let left = self.silent_after.as_mut();
+        let is_silent = left.is_some_and(|left| match left.checked_sub(1) {
+            Some(less) => {
+                *left = less;
+                false
+            }
+            None => true,
+        });
+        let time = if is_silent { timeout } else { self.slow };
+        self.now += time.min(timeout);
+        !is_silent && time <= timeout
+    }
+
     fn fault(&mut self) -> Option<Fault> {
         self.changes += 1;
         let turn = self.lossy.and_then(|n| {
@@ -376,7 +416,11 @@ impl Engine for SimEngine {
     fn txn(&self, txn: &Txn, timeout: Duration) -> Result<Answer, EngineError> {
         let mut state = self.state();
         let is_read = |request: &Request| matches!(request, Request::Range { .. });
+        let answers = state.answers(timeout);
         if txn.requests.iter().all(is_read) {
+            if !answers {
+                return Err(EngineError::NotSent("no answer".into()));
+            }
             state.reads += 1;
             if txn.at.is_some_and(|at| at < state.oldest) {
                 return Err(EngineError::NoRevision("it was compacted".into()));
@@ -396,7 +440,9 @@ impl Engine for SimEngine {
             return Ok(answer);
         }
         assert!(!txn.stale, "a change is stale: {txn:?}");
-        let is_put = |request: &Request| matches!(request, Request::Put { .. });
+        if !answers {
+            return Err(EngineError::Lost("no answer".into()));
+        }
         let fault = state.fault();
         if fault.is_some() && state.lossy.is_none() {
             state.now += WAIT.min(timeout);
@@ -420,8 +466,11 @@ impl Engine for SimEngine {
         }
     }
 
-    fn grant(&self, ttl: Duration, _: Duration) -> Result<Lease, EngineError> {
+    fn grant(&self, ttl: Duration, timeout: Duration) -> Result<Lease, EngineError> {
         let mut state = self.state();
+        if !state.answers(timeout) {
+            return Err(EngineError::NotSent("no answer".into()));
+        }
         if state.full {
             return Err(EngineError::NoSpace("the quota is full".into()));
         }
@@ -438,8 +487,11 @@ impl Engine for SimEngine {
         }
     }
 
-    fn revoke(&self, lease: Lease) {
-        self.state().leases.remove(&lease);
+    fn revoke(&self, lease: Lease, timeout: Duration) {
+        let mut state = self.state();
+        if state.answers(timeout) {
+            state.leases.remove(&lease);
+        }
     }
 
     fn now(&self) -> Duration {

@@ -8,12 +8,15 @@
 
 mod conformance;
 mod damage;
+mod deadlines;
 mod engine;
 mod exporting;
 mod lagging;
 mod moving;
 mod outcomes;
 mod pages;
+mod quota;
+mod refusals;
 mod rig;
 mod table;
 mod unclaimed;

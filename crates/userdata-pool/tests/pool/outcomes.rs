@@ -10,7 +10,7 @@ use userdata_core::{DomainKey, Store};
 use userdata_pool::{Engine as _, Settled};
 
 use crate::engine::{Behind, Fault, WAIT};
-use crate::rig::{PATIENT, Pool, agent, is_unknown, two_hosts, uuid};
+use crate::rig::{PATIENT, Pool, agent, is_unknown, make_grave, two_hosts, uuid};
 
 const FAULTS: [Fault; 4] = [
     Fault::LostAfter,
@@ -19,7 +19,12 @@ const FAULTS: [Fault; 4] = [
     Fault::NotSent,
 ];
 
-fn put(pool: &Pool, domain: &DomainKey, value: &[u8], timeout: Duration) -> Result<(), StoreError> {
+pub(crate) fn put(
+    pool: &Pool,
+    domain: &DomainKey,
+    value: &[u8],
+    timeout: Duration,
+) -> Result<(), StoreError> {
     let userid = agent();
     let ops = [Op::Put {
         userid: &userid,
@@ -31,7 +36,7 @@ fn put(pool: &Pool, domain: &DomainKey, value: &[u8], timeout: Duration) -> Resu
         .map(drop)
 }
 
-fn attempt(error: &StoreError) -> Attempt {
+pub(crate) fn attempt(error: &StoreError) -> Attempt {
     match error.kind() {
         StoreErrorKind::OutcomeUnknown { attempt } => *attempt,
         other => panic!("{other:?}"),
@@ -42,11 +47,13 @@ fn attempt(error: &StoreError) -> Attempt {
 fn a_store_is_made_once_whichever_two_answers_are_lost() {
     let all = || FAULTS.into_iter().map(Some).chain([None]);
     for (first, second) in all().flat_map(|first| all().map(move |second| (first, second))) {
-        for old in [false, true] {
+        for before in ["no grave", "no turn", "a value"] {
             let (engine, a, _) = two_hosts();
             let domain = a.create();
-            if old {
-                a.store(domain, "old").unwrap();
+            match before {
+                "a value" => a.store(domain, "old").unwrap(),
+                "no turn" => make_grave(&engine),
+                _ => {}
             }
             engine.plan([first, second]);
             a.store(domain, "new").unwrap();
@@ -55,7 +62,7 @@ fn a_store_is_made_once_whichever_two_answers_are_lost() {
             assert_eq!(
                 a.value(domain).as_deref(),
                 Some("newer"),
-                "{first:?} {second:?}"
+                "{first:?} {second:?}: {before}"
             );
         }
     }
@@ -67,8 +74,9 @@ fn a_store_without_time_is_told_as_unknown_and_settled_truly() {
         for old in [false, true] {
             let (engine, a, _) = two_hosts();
             let domain = a.create();
-            if old {
-                a.store(domain, "old").unwrap();
+            match old {
+                true => a.store(domain, "old").unwrap(),
+                false => make_grave(&engine),
             }
             engine.plan([Some(fault)]);
             let told = put(&a.pool, &domain, b"new", WAIT);
@@ -101,8 +109,9 @@ fn update_calls_its_closure_once_if_the_outcome_is_unknown() {
         for old in [false, true] {
             let (engine, a, _) = two_hosts();
             let domain = a.create();
-            if old {
-                a.store(domain, "old").unwrap();
+            match old {
+                true => a.store(domain, "old").unwrap(),
+                false => make_grave(&engine),
             }
             engine.plan([Some(fault)]);
             let mut calls = 0;
@@ -149,8 +158,9 @@ fn a_refusal_while_an_attempt_is_open_fences_it_first() {
     for old in [false, true] {
         let (engine, a, _) = two_hosts();
         let domain = a.create();
-        if old {
-            a.store(domain, "old").unwrap();
+        match old {
+            true => a.store(domain, "old").unwrap(),
+            false => make_grave(&engine),
         }
         engine.plan([Some(Fault::Delayed)]);
         let mut asked = 0;
@@ -183,8 +193,9 @@ fn a_store_that_was_admitted_before_a_clear_is_not_made_behind_it() {
     for old in [false, true] {
         let (engine, a, _) = two_hosts();
         let domain = a.create();
-        if old {
-            a.store(domain, "old").unwrap();
+        match old {
+            true => a.store(domain, "old").unwrap(),
+            false => make_grave(&engine),
         }
         engine.plan([Some(Fault::Delayed)]);
         put(&a.pool, &domain, b"late", WAIT).unwrap_err();

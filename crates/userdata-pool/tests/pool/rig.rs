@@ -96,6 +96,11 @@ pub(crate) fn two_hosts() -> (Arc<SimEngine>, Host, Host) {
     (engine, a, b)
 }
 
+/// Makes the grave of the uuid, so that the first store finds it.
+pub(crate) fn make_grave(engine: &SimEngine) {
+    engine.overwrite("/userdata/1/grave/22", b"1 numbers=abc");
+}
+
 /// The home that a refused store tells.
 #[track_caller]
 pub(crate) fn elsewhere<T: std::fmt::Debug>(stored: Result<T, UserdataError>) -> Home {

@@ -57,6 +57,8 @@ struct Left {
     late_closings: u8,
     /// Steps behind the reads of destroys.
     behind_reads: u8,
+    /// How often the quota is full.
+    fills: u8,
 }
 
 /// A domain. A guest that migrates has two for a while.
@@ -156,6 +158,8 @@ enum Step {
     Adopt(usize),
     Discard,
     LoseMark,
+    Fill,
+    MakeRoom,
 }
 
 impl World {

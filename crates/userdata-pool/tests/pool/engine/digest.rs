@@ -18,6 +18,7 @@ impl SimEngine {
                 text.extend([key, &b"="[..], short(value), b";"].concat());
             }
         }
+        text.extend(state.full.then_some(b'F'));
         for txn in &state.delayed {
             for compare in &txn.compares {
                 text.extend(&compare.key);

@@ -17,6 +17,7 @@ const NONE: Left = Left {
     lost_marks: 0,
     late_closings: 0,
     behind_reads: 0,
+    fills: 0,
 };
 
 #[track_caller]
@@ -344,6 +345,29 @@ fn every_history_of_three_hosts_with_two_moves_and_a_crash_is_sound() {
         ..NONE
     };
     assert_sound_of(3, left);
+}
+
+#[test]
+fn every_history_with_a_late_store_and_a_quota_that_is_full_is_sound() {
+    let (guests, late, fills) = (2, 1, 1);
+    assert_sound(Left {
+        guests,
+        late,
+        fills,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_move_a_late_change_of_the_home_and_a_full_quota_is_sound() {
+    let (guests, moves, late_others, fills) = (1, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        late_others,
+        fills,
+        ..NONE
+    });
 }
 
 #[test]

@@ -7,6 +7,8 @@ use super::*;
 pub(super) struct Sent {
     host: usize,
     then: Then,
+    /// Whether the turn was changed since.
+    is_past: bool,
 }
 
 /// What is known once it has arrived and was made. Its caller is gone by then.
@@ -64,22 +66,43 @@ impl World {
             // Nothing is migrated, but the move may be open from any time on.
             self.moved = Some(self.domains[place].clone());
         }
-        self.sent.push(Sent { host, then });
+        let is_past = false;
+        self.sent.push(Sent {
+            host,
+            then,
+            is_past,
+        });
+    }
+
+    /// The turn was changed, so that nothing that is on its way is made any more.
+    pub(super) fn passes(&mut self) {
+        for sent in &mut self.sent {
+            sent.is_past = true;
+        }
     }
 
     /// The same for a change of a destroy on this host.
     pub(super) fn send_of_destroy(&mut self, host: usize) {
-        let then = Then::Nothing;
-        self.sent.push(Sent { host, then });
+        let (then, is_past) = (Then::Nothing, false);
+        self.sent.push(Sent {
+            host,
+            then,
+            is_past,
+        });
     }
 
     pub(super) fn deliver(&mut self, place: usize) -> String {
-        let Sent { host, then } = self.sent.remove(place);
+        let Sent {
+            host,
+            then,
+            is_past,
+        } = self.sent.remove(place);
         let (revision, home_host) = (self.engine.revision(), self.home_host());
         self.engine.deliver_one(place);
         if self.engine.revision() == revision {
             return "refused".to_owned();
         }
+        assert!(!is_past, "a change is made behind a later one: {self}");
         self.check_member(host);
         match then {
             Then::Home(domain) => self.home = Some(domain),

@@ -16,6 +16,11 @@ impl World {
                 steps.push(Step::SweepUnclaimed(number));
             }
         }
+        if self.engine.is_full() {
+            steps.push(Step::MakeRoom);
+        } else if self.left.fills > 0 {
+            steps.push(Step::Fill);
+        }
         if self.left.crashes > 0 {
             steps.extend((0..self.hosts.len()).map(Step::Crash));
         }

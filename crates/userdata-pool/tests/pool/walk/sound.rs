@@ -107,6 +107,7 @@ impl World {
 
     fn check_swept(&self) {
         let mut quiet = self.copy();
+        quiet.engine.make_room();
         for number in 0..quiet.hosts.len() {
             quiet.join(number);
         }

@@ -16,15 +16,27 @@ impl World {
     }
 
     pub(super) fn step(&mut self, step: &Step, late: bool) {
-        self.engine.plan(late.then_some(Some(Fault::Delayed)));
+        // Where there is no grave, it is made first.
+        let grave = (late && self.makes_grave(step)).then_some(None);
+        let fault = late.then_some(Some(Fault::Delayed));
+        self.engine.plan(grave.into_iter().chain(fault));
+        let turn = self.turn_revision();
         let made = self.take(step);
         self.engine.plan([]);
+        if self.turn_revision() != turn {
+            self.passes();
+        }
         let is_sent = self.engine.under_way() > self.sent.len();
         if is_sent {
             self.send(step);
         }
         let late = if is_sent { " leaves late" } else { "" };
         self.trace.push(format!("{step:?}{late}: {made}"));
+    }
+
+    fn makes_grave(&self, step: &Step) -> bool {
+        let makes_turn = matches!(step, Step::Store(..) | Step::Begin(..));
+        makes_turn && self.turn_revision() == 0 && self.grave_revision() == 0
     }
 
     fn take(&mut self, step: &Step) -> String {
@@ -100,6 +112,15 @@ impl World {
             Step::LoseMark => {
                 self.left.lost_marks -= 1;
                 self.engine.lose_leases();
+                String::new()
+            }
+            Step::Fill => {
+                self.left.fills -= 1;
+                self.engine.fill();
+                String::new()
+            }
+            Step::MakeRoom => {
+                self.engine.make_room();
                 String::new()
             }
         }
