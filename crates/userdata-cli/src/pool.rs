@@ -16,7 +16,7 @@ use userdata_pool::{EngineError, Identity, PoolOptions, PoolStore};
 use crate::failure::Failure;
 use crate::host::{Host, MACHINE_ID};
 use crate::options::Options;
-use crate::pool_file::{PoolFile, PoolFileError};
+use crate::pool_file::{PoolFile, PoolFileError, Unread};
 use crate::reading::Reading;
 use crate::status::Status;
 
@@ -92,7 +92,10 @@ pub(crate) enum PoolFailure {
 impl From<&PoolFailure> for Status {
     fn from(failure: &PoolFailure) -> Self {
         match failure {
-            PoolFailure::File(PoolFileError::Unread { source, .. }) => source.into(),
+            PoolFailure::File(PoolFileError::Unread {
+                source: Unread::Io(error),
+                ..
+            }) => error.into(),
             PoolFailure::File(_)
             | PoolFailure::NoPool
             | PoolFailure::NotSaidDead

@@ -33,8 +33,26 @@ pub enum EtcdError {
     #[error("the certificates cannot be used")]
     Tls(#[source] Source),
     /// The thread of the engine was not started.
-    #[error("the thread of the engine was not started")]
+    #[error("cannot start the thread that talks to the cluster")]
     Thread(#[source] std::io::Error),
+}
+
+/// What is wrong with the certificates of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TlsFault {
+    /// The authorities' file is not PEM, or has no certificate.
+    #[error("this is not a certificate in PEM, which an authority's file has to be")]
+    Ca,
+    /// The same of the caller's own certificate.
+    #[error("this is not a certificate in PEM, which the host's own has to be")]
+    Certificate,
+    /// The key is not PEM, or is encrypted.
+    #[error("this is not a private key in PEM without a passphrase")]
+    Key,
+    /// The key is another certificate's, or of a kind that TLS cannot use.
+    #[error("this private key does not belong to the certificate, or is of a kind that TLS lacks")]
+    KeyOfAnother,
 }
 
 /// Why a cluster does not serve this client.

@@ -245,7 +245,7 @@ fn causes<'a>(
 }
 
 /// All causes, without the envelopes, and without those that only repeat what they wrap.
-fn chain(error: &(dyn StdError + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = String::new();
     for cause in causes(error) {
         let is_envelope = cause.is::<Status>() || cause.is::<tonic::transport::Error>();
