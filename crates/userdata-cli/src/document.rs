@@ -266,6 +266,9 @@ pub(crate) struct SweepEnd {
     pub(crate) domains: Vec<SweptDomain>,
     /// A message for each file that could not be removed.
     pub(crate) failed: Vec<String>,
+    /// In a pool, with `--explain`: the homes that do not just stay.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) homes: Vec<SweptHome>,
     pub(crate) totals: SweepTotals,
     /// Why the sweep ended early; null if it went through all domains.
     pub(crate) error: Option<String>,
@@ -276,6 +279,19 @@ pub(crate) struct SweepEnd {
 pub(crate) struct SweptDomain {
     #[serde(flatten)]
     pub(crate) domain: Domain,
+    pub(crate) verdict: &'static str,
+    pub(crate) reason: String,
+}
+
+/// `sweep`: the home of the data of one domain of a pool.
+#[derive(Serialize)]
+pub(crate) struct SweptHome {
+    /// `removed`, `would_remove`, `released`, `would_release` or `kept`.
+    pub(crate) action: &'static str,
+    #[serde(flatten)]
+    pub(crate) domain: Domain,
+    /// The host that the domain moves to; null if it does not move.
+    pub(crate) to: Option<String>,
     pub(crate) verdict: &'static str,
     pub(crate) reason: String,
 }

@@ -103,6 +103,10 @@ begun and not completed. The last line has totals.
   unclaimed    in a pool: another host released it to this one, and no domain of its uuid is here:
                it is removed when earlier sweeps have seen that for as long as --grace says
   arriving     in a pool: the same, and a domain with its uuid is here and may claim it
+  moving       in a pool: its domain is gone to another host, and the value goes along
+
+In a pool, --explain also tells in lines that begin with 'home' (in JSON as homes) of which domains
+the data is removed, released to another host, or kept for now because they move.
 
 In the layout tree a sweep also removes what earlier boots of the host left, and what killed
 processes left in the directories of domains. It reports only how many files that were.

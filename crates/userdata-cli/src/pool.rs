@@ -16,7 +16,7 @@ use userdata_pool::{EngineError, Identity, PoolOptions, PoolStore};
 use crate::failure::Failure;
 use crate::host::{Host, MACHINE_ID};
 use crate::options::Options;
-use crate::pool_file::{PoolFile, PoolFileError};
+use crate::pool_file::{PoolFile, PoolFileError, Unread};
 use crate::reading::Reading;
 use crate::status::Status;
 
@@ -56,9 +56,9 @@ pub(crate) enum PoolFailure {
     NoPool,
     #[error("cannot use the pool")]
     Etcd(#[from] EtcdError),
-    #[error("cannot ask the cluster what it is")]
+    #[error("cannot ask the cluster for its version")]
     Server(#[source] EngineError),
-    #[error("this host has no name that lasts for one boot")]
+    #[error("cannot tell this boot of the host from the next, as a pool needs it")]
     NoBoot(#[source] userdata::hypervisor::HypervisorError),
     #[error(
         "the cluster keeps all of its {revisions} changes and so fills its disk: start etcd with \
@@ -67,8 +67,13 @@ pub(crate) enum PoolFailure {
     NotCompacted { revisions: u64 },
     #[error("a host is forgotten only if it is dead or fenced: say so with --it-is-dead")]
     NotSaidDead,
-    #[error("the host {0} is not a member of the pool")]
+    #[error("the host {0} is not a member of the pool: 'pool status' shows the members")]
     NoSuchMember(String),
+    #[error(
+        "the host {0} is not a member of the pool, and no data is there or moves there: \
+         'pool status' shows the members"
+    )]
+    UnknownHost(String),
     #[error("'{command}' did not move domain {domain}, which runs here: the move is cancelled")]
     NotMoved { domain: DomainKey, command: String },
     #[error(
@@ -85,18 +90,25 @@ pub(crate) enum PoolFailure {
     CancelledMeanwhile { domain: DomainKey },
     #[error("'{command}' failed, although domain {domain} is gone from here")]
     CommandFailed { domain: DomainKey, command: String },
-    #[error("the outcome is not known: 16 changes of the domain, or a clear, came after it")]
+    #[error(
+        "the outcome of the attempt cannot be told any more: 16 changes of the domain, or a clear, \
+         came after it; read the values"
+    )]
     NotSettled,
 }
 
 impl From<&PoolFailure> for Status {
     fn from(failure: &PoolFailure) -> Self {
         match failure {
-            PoolFailure::File(PoolFileError::Unread { source, .. }) => source.into(),
+            PoolFailure::File(PoolFileError::Unread {
+                source: Unread::Io(error),
+                ..
+            }) => error.into(),
             PoolFailure::File(_)
             | PoolFailure::NoPool
             | PoolFailure::NotSaidDead
-            | PoolFailure::NoSuchMember(_) => Self::Usage,
+            | PoolFailure::NoSuchMember(_)
+            | PoolFailure::UnknownHost(_) => Self::Usage,
             PoolFailure::Server(error) => match error {
                 EngineError::NotSent(_) | EngineError::Lost(_) => Self::DeadlinePassed,
                 EngineError::NotPermitted(_) => Self::NotPermitted,
@@ -151,6 +163,11 @@ impl Options {
     /// What every key of the pool begins with.
     pub(crate) fn pool_prefix(&self) -> Result<&str, PoolFailure> {
         Ok(&self.opened()?.options.prefix)
+    }
+
+    /// The name of this host.
+    pub(crate) fn pool_host(&self) -> Result<&HostName, PoolFailure> {
+        Ok(&self.opened()?.me)
     }
 
     /// The engine and the file, which is read at the first call.

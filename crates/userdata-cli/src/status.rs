@@ -194,7 +194,6 @@ impl From<&StoreErrorKind> for Status {
             StoreErrorKind::Refused(
                 Refused::Elsewhere(_)
                 | Refused::NotAMember
-                | Refused::NoSuchMember(_)
                 | Refused::NotRunning
                 | Refused::NotMoving
                 | Refused::NoData,
@@ -212,7 +211,9 @@ impl From<&StoreErrorKind> for Status {
                 Self::DeadlinePassed
             }
             StoreErrorKind::NotPermitted(_) => Self::NotPermitted,
-            StoreErrorKind::NameTooLong(_) | StoreErrorKind::StaysInFiles => Self::Usage,
+            StoreErrorKind::NameTooLong(_)
+            | StoreErrorKind::StaysInFiles
+            | StoreErrorKind::Refused(Refused::NoSuchMember(_)) => Self::Usage,
             _ => Self::Failure,
         }
     }

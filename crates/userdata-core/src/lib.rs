@@ -44,6 +44,7 @@ pub mod value;
 
 #[cfg(feature = "serde")]
 mod serde_text;
+mod waited;
 
 pub use domain::{Domain, DomainKey, Domid, Life, Shutdown};
 pub use hypervisor::Hypervisor;

@@ -33,8 +33,26 @@ pub enum EtcdError {
     #[error("the certificates cannot be used")]
     Tls(#[source] Source),
     /// The thread of the engine was not started.
-    #[error("the thread of the engine was not started")]
+    #[error("cannot start the thread that talks to the cluster")]
     Thread(#[source] std::io::Error),
+}
+
+/// What is wrong with the certificates of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TlsFault {
+    /// The authorities' file is not PEM, or has no certificate.
+    #[error("this is not a certificate in PEM, which an authority's file has to be")]
+    Ca,
+    /// The same of the caller's own certificate.
+    #[error("this is not a certificate in PEM, which the host's own has to be")]
+    Certificate,
+    /// The key is not PEM, or is encrypted.
+    #[error("this is not a private key in PEM without a passphrase")]
+    Key,
+    /// The key is another certificate's, or of a kind that TLS cannot use.
+    #[error("this private key does not belong to the certificate, or is of a kind that TLS lacks")]
+    KeyOfAnother,
 }
 
 /// Why a cluster does not serve this client.
@@ -42,19 +60,30 @@ pub enum EtcdError {
 #[non_exhaustive]
 pub enum Refusal {
     /// The member's certificate is not signed by the CA, is for another host, or has run out.
-    #[error("the member's certificate is not accepted: {0}")]
+    #[error(
+        "the member's certificate is not accepted: it must be signed by 'ca', be for this \
+         address, and not have run out: {0}"
+    )]
     MemberCertificate(String),
     /// The member wants a certificate, or another one.
-    #[error("the member does not accept this host's certificate: {0}")]
+    #[error(
+        "the member does not accept this host's certificate, or asks for one: see 'cert' and \
+         'key': {0}"
+    )]
     OwnCertificate(String),
     /// The cluster does not have the user, or the password is wrong.
-    #[error("wrong user or password: {0}")]
+    #[error("wrong user or password: see 'user' and 'password-file': {0}")]
     Login(String),
     /// The role of the user does not have these keys.
-    #[error("the user has no right on these keys: {0}")]
+    #[error(
+        "the user has no right on these keys: grant its role 'readwrite' on the prefix of the \
+         pool: {0}"
+    )]
     Keys(String),
     /// The request names no user, or the cluster does not accept its token.
-    #[error("the cluster does not know the user: {0}")]
+    #[error(
+        "the cluster does not know the user: it wants a password or a certificate of a user: {0}"
+    )]
     User(String),
 }
 

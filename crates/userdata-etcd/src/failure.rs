@@ -49,6 +49,11 @@ pub(crate) struct Failure {
 #[error("the server closes the connection; if it wants TLS, its URL begins with https://")]
 struct Closed;
 
+/// The quota of the cluster is full.
+#[derive(Debug, ThisError)]
+#[error("{0}: compact and defragment the cluster, then end its alarm ('A full quota' in pool.md)")]
+struct Full(String);
+
 /// A member did not answer.
 #[derive(Debug, ThisError)]
 #[error("no answer in time")]
@@ -96,7 +101,7 @@ impl Failure {
 
     /// The channel broke.
     fn transport(kind: Kind, source: Source) -> Self {
-        let text = chain(&*source);
+        let text = chain(&*source).replace("tcp connect error: ", "cannot connect: ");
         if let Some(refusal) = Refusal::of_certificate(&text) {
             return Self::new(Kind::Certificate, refusal.into(), true);
         }
@@ -143,6 +148,7 @@ impl Failure {
         let kind = judge(status.code(), &text);
         let source: Source = match kind {
             Kind::NotPermitted | Kind::OldToken => Refusal::of_answer(text).into(),
+            Kind::NoSpace => Full(text).into(),
             _ => text.into(),
         };
         Self::new(kind, source, kind == Kind::OldToken)
@@ -245,7 +251,7 @@ fn causes<'a>(
 }
 
 /// All causes, without the envelopes, and without those that only repeat what they wrap.
-fn chain(error: &(dyn StdError + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = String::new();
     for cause in causes(error) {
         let is_envelope = cause.is::<Status>() || cause.is::<tonic::transport::Error>();

@@ -25,6 +25,6 @@ mod thread;
 
 pub use endpoint::Endpoint;
 pub use engine::EtcdEngine;
-pub use error::{EtcdError, NotAnEndpoint, NotEtcd, Refusal};
+pub use error::{EtcdError, NotAnEndpoint, NotEtcd, Refusal, TlsFault};
 pub use options::{EtcdOptions, Login, Tls};
 pub use server::Server;

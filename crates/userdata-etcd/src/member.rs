@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout_at};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use crate::endpoint::Endpoint;
-use crate::error::EtcdError;
-use crate::failure::{Failure, Kind};
+use crate::error::{EtcdError, TlsFault};
+use crate::failure::{Failure, Kind, chain};
 use crate::options::{EtcdOptions, Login, Tls};
 use crate::probe::{Seen, probe};
 
@@ -165,10 +165,7 @@ impl Member {
 }
 
 fn tls_config(endpoint: &Endpoint, tls: &Tls) -> Result<ClientTlsConfig, EtcdError> {
-    let begin = b"-----BEGIN CERTIFICATE-----";
-    if !tls.ca.windows(begin.len()).any(|window| window == begin) {
-        return Err(EtcdError::Tls("the CA file has no certificate".into()));
-    }
+    tls.check().map_err(|fault| EtcdError::Tls(fault.into()))?;
     let mut config = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(&tls.ca))
         .domain_name(endpoint.host());
@@ -176,6 +173,51 @@ fn tls_config(endpoint: &Endpoint, tls: &Tls) -> Result<ClientTlsConfig, EtcdErr
         config = config.identity(Identity::from_pem(certificate, key));
     }
     Ok(config)
+}
+
+impl Tls {
+    /// Whether the certificates and the key are what their names say. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// The first that is not.
+    pub fn check(&self) -> Result<(), TlsFault> {
+        if !is_certificate(&self.ca) {
+            return Err(TlsFault::Ca);
+        }
+        let Some((certificate, key)) = &self.identity else {
+            return Ok(());
+        };
+        if !is_certificate(certificate) {
+            return Err(TlsFault::Certificate);
+        }
+        let identity = Identity::from_pem(certificate, key);
+        let Err(error) = connector(ClientTlsConfig::new().identity(identity)) else {
+            return Ok(());
+        };
+        let text = chain(&error);
+        Err(if text.contains("invalid peer certificate") {
+            TlsFault::Certificate
+        } else if text.contains("private key - ") {
+            TlsFault::Key
+        } else {
+            TlsFault::KeyOfAnother
+        })
+    }
+}
+
+/// Whether this is PEM with a certificate in it.
+fn is_certificate(pem: &[u8]) -> bool {
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    let config = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem));
+    pem.windows(begin.len()).any(|window| window == begin) && connector(config).is_ok()
+}
+
+/// Reads what the configuration has, as for a connection that is never made.
+fn connector(config: ClientTlsConfig) -> Result<(), tonic::transport::Error> {
+    tonic::transport::Endpoint::from_static("https://localhost:1")
+        .tls_config(config)
+        .map(drop)
 }
 
 impl fmt::Debug for Member {

@@ -199,21 +199,21 @@ pub struct Pair {
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// The engine was not reached, and nothing was changed.
-    #[error("the engine was not reached")]
+    #[error("no member of the cluster took the request")]
     NotSent(#[source] Source),
     /// There was no answer: the transaction may have been made, or may be made later.
-    #[error("the answer of the engine is lost")]
+    #[error("the cluster's answer is lost: the request may have been carried out")]
     Lost(#[source] Source),
     /// The engine takes no more data.
-    #[error("the engine has no space left")]
+    #[error("the cluster has no space left")]
     NoSpace(#[source] Source),
     /// The engine refuses the caller.
-    #[error("the engine refuses this client")]
+    #[error("the cluster refuses this host")]
     NotPermitted(#[source] Source),
     /// The revision that is to be read was compacted away, or the member does not know it yet.
-    #[error("the engine does not have this revision")]
+    #[error("the cluster does not have the state that was to be read, or has it no more")]
     NoRevision(#[source] Source),
     /// Any other failure; nothing was changed.
-    #[error("the engine failed")]
+    #[error("the cluster did not carry out the request")]
     Failed(#[source] Source),
 }

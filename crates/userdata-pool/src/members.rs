@@ -23,7 +23,10 @@ pub enum Joined {
 
 /// Another machine has the name.
 #[derive(Debug, Error)]
-#[error("the name {name} belongs to the machine {machine}")]
+#[error(
+    "the name {name} belongs to the machine {machine}: name this host otherwise in the file of the \
+     pool, or, if that machine is gone, forget it with 'pool forget {name}'"
+)]
 struct NameTaken {
     name: HostName,
     machine: String,
@@ -31,12 +34,12 @@ struct NameTaken {
 
 /// The identity of this machine cannot be part of a record.
 #[derive(Debug, Error)]
-#[error("the machine-id is empty, or an identity has a space")]
+#[error("the machine-id or the product uuid of this host is empty or has a space")]
 struct NoIdentity;
 
 /// The outcome of the commit of a host record is not known.
 #[derive(Debug, Error)]
-#[error("the answers of the engine were lost; the same call may be made again")]
+#[error("the cluster's answers were lost; run the same command again")]
 struct NoAnswer;
 
 /// The record to write, or none in its place; `None` if nothing is to change.

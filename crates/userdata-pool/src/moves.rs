@@ -96,7 +96,7 @@ impl<E: Engine> PoolStore<E> {
     ///
     /// [`Refused::NotRunning`] while the domain is paused or suspended here;
     /// [`Refused::NotMoving`] if nothing is sent; [`Refused::Elsewhere`] if it is sent to another
-    /// host.
+    /// host, or is the one that is to move.
     pub fn claim(
         &self,
         hypervisor: &impl Hypervisor,
@@ -107,16 +107,20 @@ impl<E: Engine> PoolStore<E> {
         self.step(domain, deadline, |basis| {
             runs(hypervisor, domain)?;
             let home = basis.turn.as_ref().map(|turn| &turn.home);
-            match basis.standing(&self.me) {
-                Standing::Incoming(_) => {}
-                Standing::Mine if home.is_some_and(|home| home.to.is_none()) => {
+            match (basis.standing(&self.me), home) {
+                (Standing::Incoming(_), _) => {}
+                (Standing::Mine, Some(home)) if home.to.is_none() => {
                     return Ok(Step::Done(()));
                 }
-                Standing::Vacant | Standing::Mine => {
+                // It is the source.
+                (Standing::Mine, Some(home)) => {
+                    return Err(refused(domain, Refused::Elsewhere(home.told())));
+                }
+                (Standing::Vacant | Standing::Mine, _) => {
                     return Err(refused(domain, Refused::NotMoving));
                 }
-                Standing::OtherLife { .. } => return Err(self.of_another(basis)),
-                Standing::Away(home) => return Err(self.elsewhere(domain, home, deadline)),
+                (Standing::OtherLife { .. }, _) => return Err(self.of_another(basis)),
+                (Standing::Away(home), _) => return Err(self.elsewhere(domain, home, deadline)),
             }
             let claimed = HomeRecord::life(&self.me, domain.domid);
             Ok(Step::Commit(Plan::new(Next::Home(claimed), ())))

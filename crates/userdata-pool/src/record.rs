@@ -19,9 +19,9 @@ pub(crate) const NUMBERS_MAX: usize = 16;
 /// Why a record cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum RecordError {
-    #[error("the record is of format {found}, and this release reads format 1")]
+    #[error("the record is of format {found}, of a newer release; this one reads format 1")]
     Newer { found: String },
-    #[error("the record is not one of format 1")]
+    #[error("it does not have the form of such a record")]
     Malformed,
 }
 

@@ -49,7 +49,7 @@ fn a_failure_names_the_question_and_the_reason() {
         (Failure::Unsupported, "not supported: "),
         (
             Failure::DeadlinePassed(Duration::from_secs(5)),
-            "no answer within 5s",
+            "no answer within 5 s",
         ),
         (Failure::Malformed, "the answer is malformed: "),
         (Failure::Failed, "the call failed"),

@@ -4,7 +4,7 @@ mod moving;
 mod status;
 
 use userdata::hypervisor::{BootId, HypervisorError};
-use userdata::store::{Attempt, HostName, Refused, StoreErrorKind};
+use userdata::store::{Attempt, Refused, Stage, StoreErrorKind};
 use userdata::{Domain, DomainKey, Domid, Hypervisor, Uuid};
 use userdata_etcd::EtcdEngine;
 use userdata_pool::{Engine as _, EngineError, Joined, Settled, Span, Txn};
@@ -51,7 +51,13 @@ impl Pool {
                 };
                 done("join", outcome, None)
             }
-            PoolCommand::Leave => done("leave", left(pool.leave()?), None),
+            PoolCommand::Leave => {
+                let freed = status::homes_of(&pool.roster()?, options.pool_host()?);
+                match pool.leave()? {
+                    true => tell_freed("leave", "left", freed, output),
+                    false => done("leave", "unchanged", None),
+                }
+            }
             PoolCommand::Status { domain, host: home } => {
                 let uuid = domain.as_ref().map(|domain| uuid(domain, &host));
                 status::show(&pool, uuid.transpose()?, home.as_ref(), output)
@@ -103,7 +109,13 @@ impl Pool {
                 ..
             } => match dry_run {
                 true => status::show_of(&pool, name, output),
-                false => done("forget", forgotten(pool.forget(name)?, name)?, None),
+                false => {
+                    let freed = status::homes_of(&pool.roster()?, name);
+                    match pool.forget(name)? {
+                        true => tell_freed("forget", "forgotten", freed, output),
+                        false => Err(PoolFailure::NoSuchMember(name.to_string()).into()),
+                    }
+                }
             },
             PoolCommand::Settle { domain, attempt } => {
                 let domain = DomainKey::new(Domid::ZERO, uuid(domain, &host)?);
@@ -113,15 +125,34 @@ impl Pool {
     }
 }
 
-fn left(was_member: bool) -> &'static str {
-    if was_member { "left" } else { "unchanged" }
+/// Tells that a host is not a member any more, and what its data is now.
+fn tell_freed(
+    change: &'static str,
+    outcome: &'static str,
+    freed: usize,
+    output: Output,
+) -> Result<Status, Failure> {
+    let document = document::Change {
+        change,
+        outcome,
+        domain: None,
+        removed: None,
+        freed: Some(freed),
+    };
+    output.show(&document, || format!("{outcome}\n{}", freed_line(freed)))?;
+    Ok(Status::Done)
 }
 
-fn forgotten(was_member: bool, host: &HostName) -> Result<&'static str, PoolFailure> {
-    match was_member {
-        true => Ok("forgotten"),
-        false => Err(PoolFailure::NoSuchMember(host.to_string())),
-    }
+fn freed_line(freed: usize) -> String {
+    let domains = match freed {
+        0 => return String::new(),
+        1 => "1 domain".to_owned(),
+        more => format!("{more} domains"),
+    };
+    format!(
+        "free now: the data of {domains}; 'pool status' shows it, and 'pool adopt' or \
+         'pool discard' ends that\n"
+    )
 }
 
 fn settle(settled: Settled, attempt: Attempt, output: Output) -> Result<Status, Failure> {
@@ -135,6 +166,7 @@ fn settle(settled: Settled, attempt: Attempt, output: Output) -> Result<Status, 
         outcome,
         domain: None,
         removed: None,
+        freed: None,
     };
     output.show(&document, || {
         format!("{attempt}: {}\n", outcome.replace('_', " "))
@@ -154,6 +186,7 @@ fn tell(
         outcome,
         domain: domain.map(document::Domain::from),
         removed,
+        freed: None,
     };
     output.show(&document, || match (domain, removed) {
         (Some(domain), _) => format!("{outcome} domain {domain}\n"),
@@ -197,11 +230,13 @@ fn check_server(engine: &EtcdEngine, force: bool, options: &Options) -> Result<(
 /// Whether a later try may find a domain that runs here.
 fn may_come(failure: &Failure) -> bool {
     use StoreErrorKind::Refused as No;
-    let is_not_yet = |kind: &StoreErrorKind| {
-        matches!(
-            kind,
-            No(Refused::NotRunning | Refused::NotMoving | Refused::NoSuchDomain)
-        )
+    let is_not_yet = |kind: &StoreErrorKind| match kind {
+        No(Refused::NotRunning | Refused::NotMoving | Refused::NoSuchDomain) => true,
+        // The source of a move to its own host, which still runs.
+        No(Refused::Elsewhere(home)) => {
+            matches!(&home.stage, Stage::Moving(to) if *to == home.host)
+        }
+        _ => false,
     };
     matches!(failure, Failure::Store(error) if is_not_yet(error.kind()))
         || crate::waiting::is_not_there_yet(failure)
@@ -233,5 +268,32 @@ impl Hypervisor for AsIfUnpaused<'_> {
 
     fn boot(&self) -> Result<BootId, HypervisorError> {
         self.0.boot()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use userdata::store::{Home, HostName, Operation, StoreError};
+
+    use super::*;
+
+    #[test]
+    fn a_claim_waits_at_the_source_only_for_a_move_to_the_same_host() {
+        let name = |text: &str| text.parse::<HostName>().unwrap();
+        let refused = |stage| {
+            let home = Home::new(name("a"), Domid::new(3).unwrap(), stage);
+            let kind = StoreErrorKind::Refused(Refused::Elsewhere(home));
+            Failure::Store(StoreError::new(Operation::Admit, "3", kind))
+        };
+        assert!(may_come(&refused(Stage::Moving(name("a")))));
+        assert!(!may_come(&refused(Stage::Moving(name("b")))));
+        assert!(!may_come(&refused(Stage::Settled)));
+    }
+
+    #[test]
+    fn free_data_is_told_with_what_ends_that() {
+        assert_eq!(freed_line(0), "");
+        assert!(freed_line(1).starts_with("free now: the data of 1 domain; 'pool status'"));
+        assert!(freed_line(2).contains("2 domains"));
     }
 }

@@ -30,6 +30,12 @@ impl Sweep {
         #[cfg(feature = "pool")]
         let pool = options.pool(&host, Reading::default())?;
         #[cfg(feature = "pool")]
+        if let Some(pool) = &pool
+            && (self.explain || self.dry_run)
+        {
+            report.go_on_with(unclaimed::moves(pool, options.pool_host()?)?, self.explain);
+        }
+        #[cfg(feature = "pool")]
         let in_pool = pool
             .clone()
             .map(|pool| options.with_options(&host, Box::new(pool)));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::Source;
+use crate::waited::Waited;
 
 /// A question that the hypervisor did not answer. [`HypervisorError::kind`] says why. The kind is
 /// also the error's source, so that a printed chain of errors shows each fact once.
@@ -71,7 +72,7 @@ pub enum HypervisorErrorKind {
         what: String,
     },
     /// The hypervisor did not answer within the timeout.
-    #[error("no answer within {waited:?}")]
+    #[error("no answer within {}", Waited(*.waited))]
     DeadlinePassed {
         /// How long the caller waited.
         waited: Duration,

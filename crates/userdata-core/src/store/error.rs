@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::file_name::NameTooLong;
 use crate::store::{Attempt, FileType, Refused, RootRefused};
 use crate::userid::escape;
+use crate::waited::Waited;
 use crate::{Source, Version};
 
 /// The step at which a store failed.
@@ -263,7 +264,7 @@ pub enum StoreErrorKind {
         found: Option<Version>,
     },
     /// Another process held the lock, or a lease on the file, until the timeout.
-    #[error("another process held it for {waited:?}")]
+    #[error("another process held it for {}", Waited(*.waited))]
     DeadlinePassed {
         /// How long the call waited.
         waited: Duration,
@@ -344,13 +345,15 @@ pub enum StoreErrorKind {
     },
     /// The store gave no answer in time, so it is not known whether the change was made. The pool
     /// tells it later, by this attempt.
-    #[error("it is not known whether the change was made (attempt {attempt})")]
+    #[error(
+        "it is not known whether the change was made (attempt {attempt}); 'pool settle' tells it"
+    )]
     OutcomeUnknown {
         /// Names the change.
         attempt: Attempt,
     },
     /// The store did not answer, and nothing was changed.
-    #[error("no answer within {waited:?}")]
+    #[error("no answer within {}", Waited(*.waited))]
     Unreachable {
         /// How long the call waited.
         waited: Duration,

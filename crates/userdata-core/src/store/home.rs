@@ -88,7 +88,11 @@ impl fmt::Display for Home {
         match &self.stage {
             Stage::Settled => write!(f, "domain {domid} of host {host}"),
             Stage::Moving(to) => {
-                write!(f, "domain {domid} of host {host}, which moves to host {to}")
+                write!(
+                    f,
+                    "domain {domid} of host {host}, which moves to host {to}: \
+                     claim it there when it runs"
+                )
             }
             Stage::Released(to) => write!(
                 f,
@@ -96,7 +100,7 @@ impl fmt::Display for Home {
             ),
             Stage::Freed => write!(
                 f,
-                "domain {domid} of host {host}, which the pool has forgotten: adopt or discard it"
+                "domain {domid} of host {host}, which is not a member any more: adopt or discard it"
             ),
         }
     }

@@ -40,13 +40,13 @@ pub enum Refused {
     #[error("the data belongs to {0}")]
     Elsewhere(Home),
     /// The pool does not know this host, or knows it by an earlier boot.
-    #[error("this host is not a member of the pool: join it first")]
+    #[error("this host is not a member of the pool: 'pool join' makes it one")]
     NotAMember,
     /// The pool does not know the host that a domain is to move to.
-    #[error("the host {0} is not a member of the pool")]
+    #[error("the host {0} is not a member of the pool: 'pool status' shows the members")]
     NoSuchMember(HostName),
     /// The domain is paused or suspended, so that another host may run it.
-    #[error("the domain does not run here")]
+    #[error("the domain does not run here: it is paused, suspended or shut down")]
     NotRunning,
     /// No host sends the data of this domain.
     #[error("no move of this domain has begun")]

@@ -21,11 +21,11 @@ use crate::{Answer, Engine};
 /// A value whose bytes are not those of its record.
 #[derive(Debug, Error)]
 enum Differs {
-    #[error("the bytes have another digest than the record of the value")]
+    #[error("the bytes are not those that were stored: their SHA-256 is another one")]
     Digest,
-    #[error("the value has a record and no bytes")]
+    #[error("the record of the value is there, and its bytes are missing")]
     NoBytes,
-    #[error("the value has bytes and no record")]
+    #[error("the bytes of the value are there, and its record is missing")]
     NoRecord,
 }
 

@@ -1,6 +1,7 @@
 //! `SimEngine`: a replicated engine in memory, which loses answers as it is told.
 
 mod digest;
+mod records;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -184,13 +185,6 @@ impl SimEngine {
         self.state().revision
     }
 
-    /// The revision of a key; 0 if it is absent.
-    pub(crate) fn revision_of(&self, key: &str) -> Revision {
-        let state = self.state();
-        let version = state.current(key.as_bytes());
-        version.map_or(0, |version| version.revision)
-    }
-
     /// How many changes were sent.
     pub(crate) fn changes(&self) -> u64 {
         self.state().changes
@@ -201,33 +195,6 @@ impl SimEngine {
         self.state().reads
     }
 
-    /// Every key that exists.
-    pub(crate) fn keys(&self) -> Vec<String> {
-        let state = self.state();
-        let all = state.keys.keys().filter(|key| state.current(key).is_some());
-        all.map(|key| String::from_utf8_lossy(key).into_owned())
-            .collect()
-    }
-
-    /// Overwrites a key, as another program would.
-    pub(crate) fn overwrite(&self, key: &str, value: &[u8]) {
-        let (key, value, lease) = (key.as_bytes().to_vec(), value.to_vec(), None);
-        self.state().make(&Txn {
-            requests: vec![Request::Put { key, value, lease }],
-            ..Txn::default()
-        });
-    }
-
-    /// Overwrites a key behind the next change.
-    pub(crate) fn overwrite_after_change(&self, key: &str, value: &[u8]) {
-        self.state().overwritten = Some((key.as_bytes().to_vec(), value.to_vec()));
-    }
-
-    /// Removes a key, as another program would.
-    pub(crate) fn remove(&self, key: &str) {
-        self.state().happen(Behind::Delete(key.to_owned()));
-    }
-
     /// These happen behind the next reads.
     pub(crate) fn behind_reads(&self, each: impl IntoIterator<Item = Vec<Behind>>) {
         self.state().behind_reads = each.into_iter().collect();
@@ -236,13 +203,6 @@ impl SimEngine {
     /// The most keys that any answer had for one span.
     pub(crate) fn longest_answer(&self) -> usize {
         self.state().longest_answer
-    }
-
-    pub(crate) fn value(&self, key: &str) -> Option<String> {
-        let state = self.state();
-        let version = state.current(key.as_bytes())?;
-        let value = version.value.as_deref()?;
-        Some(String::from_utf8_lossy(value).into_owned())
     }
 }
 

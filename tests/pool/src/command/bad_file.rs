@@ -1,6 +1,6 @@
 //! Files of a pool that are refused before anything is sent.
 
-use std::fs::{Permissions, set_permissions};
+use std::fs::{self, Permissions, set_permissions};
 use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +16,7 @@ const FILES: &[(&str, usize, &str)] = &[
     (
         "endpoints = [\"MEMBER\"]\nhost = \"c\"\ncolour = 1\n",
         3,
-        "unknown field `colour`",
+        "there is no key 'colour'; the keys are endpoints, host",
     ),
     (
         "endpoints = [\"MEMBER\"]\nhost\n",
@@ -61,6 +61,31 @@ const FILES: &[(&str, usize, &str)] = &[
         "open can be read or written by others; its mode must be 0600 or 0640",
     ),
     ("endpoints = [\"MEMBER\"]\n\nhost = \"A b\"\n", 3, "'A b': "),
+    (
+        "endpoints = [\"MEMBER\", \"\"]\nhost = \"c\"\n",
+        1,
+        "'endpoints' is an empty text",
+    ),
+    (
+        "endpoints = [\"MEMBER\"]\nhost = \"c\"\nuser = \"\"\npassword-file = \"open\"\n",
+        3,
+        "'user' is an empty text",
+    ),
+    (
+        "endpoints = [\"MEMBER\"]\nhost = \"c\"\nmax-ops = \"x\"\n",
+        3,
+        "'max-ops' is not a whole number above 0",
+    ),
+    (
+        "endpoints = [\"MEMBER\"]\nhost = \"c\"\nca = \"open\"\n",
+        3,
+        "open: this is not a certificate in PEM",
+    ),
+    (
+        "endpoints = [\"MEMBER\"]\nhost = \"c\"\nca = \".\"\n",
+        3,
+        "cannot read .: it is a directory",
+    ),
 ];
 
 /// Whether a client has connected. The listener does not block.
@@ -89,6 +114,25 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
             site.feed("c", words, b"x", 2, &told)?;
             ensure!(!was_connected(&listener)?, "'{words}' connects: {text}");
         }
+    }
+    // Files that are not a text of a few lines, and one that is not there.
+    site.file("large.toml", &"#".repeat((1 << 20) + 1))?;
+    fs::write(site.folder.join("binary.toml"), b"host = \"\xff\"\n")?;
+    for (file, status, told) in [
+        (
+            ".",
+            2,
+            "cannot read ., the file of the pool: it is a directory",
+        ),
+        ("large.toml", 2, "it is larger than 1 MiB"),
+        ("binary.toml", 2, "it is not text in UTF-8"),
+        (
+            "absent.toml",
+            1,
+            "cannot read absent.toml, the file of the pool: No such",
+        ),
+    ] {
+        site.tell("a", &format!("--pool {file} list"), status, told)?;
     }
     // With a good file each of them does connect, and finds no etcd.
     listener.set_nonblocking(false)?;

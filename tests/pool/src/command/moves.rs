@@ -1,5 +1,7 @@
 //! Moves, and hosts that die.
 
+use std::fs;
+
 use anyhow::{Result, ensure};
 
 use super::{Site, WEB};
@@ -54,9 +56,22 @@ pub(crate) fn moves(rig: &Rig) -> Result<String> {
     site.tell(
         "a",
         "pool move web --to c -- true",
-        12,
-        "the host c is not a member",
+        2,
+        "the host c is not a member of the pool: 'pool status' shows the members",
     )?;
+    site.tell("a", "pool status --host c", 2, "the host c is not a member")?;
+    let here = "pool status --host b";
+    site.tell("a", here, 0, "member\tb")?;
+    // A claim at the source.
+    let early = "pool move web --to b -- sh early";
+    site.file(
+        "early",
+        "userdata --pool a.toml --hypervisor sim:a.json pool claim web 2>told\nexit 1\n",
+    )?;
+    site.tell("a", early, 1, "the move is cancelled")?;
+    let told = fs::read_to_string(site.folder.join("told"))?;
+    let moves = "the data belongs to domain 1 of host a, which moves to host b: claim it there";
+    ensure!(told.contains(moves), "{told}");
     // The migration.
     site.tell("a", "pool move web --to b -- sh migrate", 0, "claimed")?;
     let status = "\"host\":\"b\"";
@@ -94,7 +109,14 @@ pub(crate) fn deaths(rig: &Rig) -> Result<String> {
     site.tell("b", &discard, 12, "belongs to domain 1 of host a")?;
     let after = site.tell("b", "pool status --json", 0, "")?;
     ensure!(before == after, "{before} became {after}");
-    site.tell("b", "pool forget a --it-is-dead", 0, "forgotten")?;
+    site.tell(
+        "b",
+        "pool forget a --it-is-dead",
+        0,
+        "free now: the data of 1 domain",
+    )?;
+    // It is not a member, and its data is still there to see.
+    site.tell("b", "pool status --host a", 0, WEB)?;
     site.feed("a", "store web agent", b"late", 12, "not a member")?;
     site.tell("b", &format!("pool status {WEB} --json"), 0, "\"freed\"")?;
     site.tell("b", &format!("pool adopt {WEB}"), 3, WEB)?;
@@ -102,7 +124,12 @@ pub(crate) fn deaths(rig: &Rig) -> Result<String> {
     site.feed("b", "store web agent", b"early", 12, "adopt or discard it")?;
     site.tell("b", "pool adopt web", 0, "adopted")?;
     site.tell("b", "retrieve web agent", 0, "state")?;
-    site.tell("b", "pool leave", 0, "left")?;
+    site.tell(
+        "b",
+        "pool leave --json",
+        0,
+        "\"outcome\":\"left\",\"domain\":null,\"freed\":1",
+    )?;
     site.tell("b", "pool leave", 0, "unchanged")?;
     site.tell("a", "pool join", 0, "joined")?;
     site.tell("a", "pool forget b --it-is-dead", 2, "b is not a member")?;

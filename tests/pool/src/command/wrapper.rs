@@ -59,7 +59,14 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     site.tell("b", "retrieve web agent", 0, "state")?;
     // The source's sweep releases the data, and the claim works all the same.
     killed(&mut site, ARRIVES, ["b", "a"], "second")?;
-    site.tell("b", "sweep", 0, "removed: 0")?;
+    let claim = "the domain does not exist; host a may claim its data\n";
+    let dry = site.tell("b", "sweep --dry-run --explain", 0, "would be removed: 0")?;
+    ensure!(dry.contains("\tmoving\tit goes along to host a\n"), "{dry}");
+    let home = format!("\twould-release\tabsent\t{claim}");
+    ensure!(dry.contains(&home), "{dry}");
+    let home = format!("\treleased\tabsent\t{claim}");
+    let swept = site.tell("b", "sweep --explain", 0, &home)?;
+    ensure!(swept.contains("removed: 0"), "{swept}");
     site.tell("a", &status, 0, "\"stage\":\"released\"")?;
     site.tell("a", "pool claim web", 0, "claimed domain")?;
     site.tell("b", &status, 0, "\"stage\":\"settled\"")?;
@@ -70,9 +77,15 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let sweep = format!("sweep --grace {GRACE} --state seen.json --explain");
     site.tell("b", &sweep, 0, "removed: 0")?;
     site.tell("b", &status, 0, "\"stage\":\"moving\"")?;
-    site.tell("a", "sweep", 0, "removed: 0")?;
+    let json = site.tell("a", "sweep --explain --json", 0, "\"action\":\"released\"")?;
+    ensure!(json.contains("\"to\":\"b\""), "{json}");
     site.tell("b", &status, 0, "\"stage\":\"released\"")?;
-    site.tell("b", &sweep, 0, "no domain claimed it, seen for 0 s only")?;
+    site.tell(
+        "b",
+        &sweep,
+        0,
+        "no domain claimed it, seen for 0 s only; it goes after 1 s",
+    )?;
     site.tell("b", &status, 0, "\"values\":1")?;
     pause(Duration::from_secs(GRACE))?;
     site.tell("b", &sweep, 0, "removed: 1")?;

@@ -24,6 +24,9 @@ pub(super) fn show(
     if let Some(host) = host {
         roster.members.retain(|member| member.name == *host);
         roster.placed.retain(|placed| concerns(placed, host));
+        if roster.members.is_empty() && roster.placed.is_empty() {
+            return Err(PoolFailure::UnknownHost(host.to_string()).into());
+        }
     }
     write(&roster, output)
 }
@@ -35,9 +38,22 @@ pub(super) fn show_of(pool: &Pool, host: &HostName, output: Output) -> Result<St
     if roster.members.is_empty() {
         return Err(PoolFailure::NoSuchMember(host.to_string()).into());
     }
-    let is_home = |placed: &Placed| placed.home.as_ref().is_some_and(|home| home.host == *host);
-    roster.placed.retain(is_home);
+    roster.placed.retain(|placed| is_freed_with(placed, host));
     write(&roster, output)
+}
+
+/// Of how many domains the data becomes free if the host ends its membership.
+pub(super) fn homes_of(roster: &Roster, host: &HostName) -> usize {
+    let placed = roster.placed.iter();
+    placed.filter(|placed| is_freed_with(placed, host)).count()
+}
+
+/// Whether the host has the data. What it has released is another host's to claim.
+fn is_freed_with(placed: &Placed, host: &HostName) -> bool {
+    placed
+        .home
+        .as_ref()
+        .is_some_and(|home| home.host == *host && !matches!(home.stage, Stage::Released(_)))
 }
 
 /// Whether the host is the home, or the domain moves to it.
@@ -110,10 +126,15 @@ mod tests {
             (Stage::Released(name("b")), [true, true]),
             (Stage::Freed, [true, false]),
         ] {
-            let home = Some(Home::new(name("a"), Domid::new(3).unwrap(), stage));
+            let home = Some(Home::new(name("a"), Domid::new(3).unwrap(), stage.clone()));
             let placed = Placed::new(Uuid::from_u128(7), home, 2);
             let found = ["a", "b"].map(|host| concerns(&placed, &name(host)));
             assert_eq!(found, expected, "{placed:?}");
+            let mut roster = Roster::default();
+            roster.placed.push(placed.clone());
+            let freed = usize::from(!matches!(stage, Stage::Released(_)));
+            let found = ["a", "b"].map(|host| homes_of(&roster, &name(host)));
+            assert_eq!(found, [freed, 0], "{placed:?}");
         }
     }
 }

@@ -1,12 +1,15 @@
 //! `Report`: the report of a sweep, written while the sweep works.
 
+mod homes;
+
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::time::SystemTime;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use userdata::file_name::{FileName, Kind, NameFormat};
-use userdata::store::{Condition, FileType, Found};
+use userdata::store::{Condition, FileType, Found, HostName};
 use userdata::sweep::{Kept, SweepTotals, Swept, Verdict, What};
 use userdata::{DomainKey, Userid};
 
@@ -23,6 +26,9 @@ use crate::userid::shown;
 pub(super) enum Action {
     Removed,
     WouldRemove,
+    /// The data of a pool is left to the host that the domain has moved to.
+    Released,
+    WouldRelease,
     Kept,
 }
 
@@ -62,6 +68,16 @@ pub(super) struct Report {
     /// How many directories have the name of a file. A dry run counts them as failures, and not as
     /// files that would be removed.
     would_fail: u64,
+    /// In a pool, the domains of this host that move to another one, and that host.
+    moves: BTreeMap<DomainKey, HostName>,
+    /// How many values of those a dry run counts as files that would be removed.
+    would_move: u64,
+    /// Whether each home of a pool is explained.
+    explains_homes: bool,
+    homes: Vec<document::SweptHome>,
+    /// The domain of which a file was last removed, or could not be.
+    removed_of: Option<DomainKey>,
+    failed_of: Option<DomainKey>,
 }
 
 impl Report {
@@ -84,6 +100,12 @@ impl Report {
             domains: Vec::new(),
             failed: Vec::new(),
             would_fail: 0,
+            moves: BTreeMap::new(),
+            would_move: 0,
+            explains_homes: false,
+            homes: Vec::new(),
+            removed_of: None,
+            failed_of: None,
         })
     }
 
@@ -91,14 +113,19 @@ impl Report {
         let (key, verdict) = (&swept.domain, swept.verdict);
         match swept.what {
             What::Removed(record) => {
+                self.removed_of = Some(*key);
                 let reason = Reason::from(verdict);
                 let action = Action::Removed;
                 self.file(action, key, record.kind, &record.userid, &reason, None);
             }
+            What::WouldGo(found) if self.moves.contains_key(key) => self.would_move(key, found),
             What::WouldGo(found) if is_directory(found) => self.would_fail(key, found),
             What::WouldGo(found) => self.found(Action::WouldRemove, key, found, verdict),
             What::Stays(found) => self.found(Action::Kept, key, found, verdict),
-            What::Failed(error) | What::NotReclaimed(error) => self.fail(chain(error)),
+            What::Failed(error) | What::NotReclaimed(error) => {
+                self.failed_of = Some(*key);
+                self.fail(chain(error));
+            }
             What::Judged => self.judged(key, verdict),
             _ => {}
         }
@@ -165,6 +192,7 @@ impl Report {
     /// Reports a domain that was judged, if it needs attention.
     fn judged(&mut self, key: &DomainKey, verdict: &Verdict) {
         self.progress.inc(1);
+        self.judged_home(key, verdict);
         let Verdict::Kept(kept) = verdict else { return };
         let reason = match kept {
             Kept::Alive { interrupted: true } => {
@@ -250,7 +278,9 @@ impl Report {
         mut totals: SweepTotals,
         error: Option<Failure>,
     ) -> Result<Status, Failure> {
-        totals.removed = totals.removed.saturating_sub(self.would_fail);
+        totals.removed = totals
+            .removed
+            .saturating_sub(self.would_fail + self.would_move);
         totals.failed += self.would_fail;
         self.progress.finish_and_clear();
         let nothing_told = !self.begun && self.domains.is_empty() && self.failed.is_empty();
@@ -301,6 +331,7 @@ impl Report {
             dry_run: self.dry_run,
             domains: std::mem::take(&mut self.domains),
             failed: std::mem::take(&mut self.failed),
+            homes: std::mem::take(&mut self.homes),
             totals: totals.into(),
             error: error.map(|error| chain(error)),
         };
@@ -318,6 +349,8 @@ impl Action {
         match self {
             Self::Removed => "removed",
             Self::WouldRemove => "would-remove",
+            Self::Released => "released",
+            Self::WouldRelease => "would-release",
             Self::Kept => "kept",
         }
     }
@@ -326,6 +359,8 @@ impl Action {
         match self {
             Self::Removed => "removed",
             Self::WouldRemove => "would_remove",
+            Self::Released => "released",
+            Self::WouldRelease => "would_release",
             Self::Kept => "kept",
         }
     }

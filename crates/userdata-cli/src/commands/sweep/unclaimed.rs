@@ -1,9 +1,11 @@
 //! The sweep of data that was released to this host and never claimed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use userdata::store::{HostName, Stage};
 use userdata::sweep::{Sightings, SweepTotals};
-use userdata::{Hypervisor as _, Store as _};
+use userdata::{DomainKey, Hypervisor as _, Store as _};
 use userdata_pool::{Fate, Unclaimed as Found};
 
 use super::report::{Action, Reason, Report};
@@ -12,6 +14,20 @@ use crate::chain::chain;
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::pool::Pool;
+
+/// The domains of this host that move to another one, and that host. A move to the own host ends
+/// with the boot, so only the pool knows whether its data is released or removed.
+pub(super) fn moves(pool: &Pool, me: &HostName) -> Result<BTreeMap<DomainKey, HostName>, Failure> {
+    let placed = pool.roster()?.placed.into_iter();
+    let moving = placed.filter_map(|placed| {
+        let home = placed.home.filter(|home| home.host == *me)?;
+        match home.stage {
+            Stage::Moving(to) if to != *me => Some((DomainKey::new(home.domid, placed.uuid), to)),
+            _ => None,
+        }
+    });
+    Ok(moving.collect())
+}
 
 /// The part of a sweep that is about unclaimed data: it goes on with the totals and the report.
 pub(super) struct Unclaimed<'a> {
@@ -59,11 +75,14 @@ impl<'a> Unclaimed<'a> {
     fn tell(&mut self, arguments: &Sweep, found: &Found) {
         let (fate, domain) = (&found.fate, &found.domain);
         count(&mut self.totals, fate, found.values.len() as u64);
-        let reason = reason(found.source.as_str(), fate);
+        let reason = reason(found.source.as_str(), fate, arguments.grace);
         if let Fate::Unknown(_) | Fate::NoDomain0 | Fate::Failed(_) = fate {
             self.report.not_judged(domain, reason.clone());
         }
         let action = action(fate, arguments.dry_run);
+        if arguments.explain {
+            self.report.home(domain, action, None, &reason);
+        }
         if action != Action::Kept || arguments.explain {
             for userid in &found.values {
                 self.report.value(action, domain, userid, &reason);
@@ -99,7 +118,7 @@ const fn stays_seen(fate: &Fate) -> bool {
     !matches!(fate, Fate::Goes { .. } | Fate::MayBeClaimed)
 }
 
-fn reason(source: &str, fate: &Fate) -> Reason {
+fn reason(source: &str, fate: &Fate, grace: Duration) -> Reason {
     let (word, text) = match fate {
         Fate::Goes { seen } => {
             let seconds = seen.as_secs();
@@ -109,8 +128,11 @@ fn reason(source: &str, fate: &Fate) -> Reason {
         }
         Fate::Waits { seen } => {
             let seconds = seen.as_secs();
-            let text =
-                format!("{source} released it and no domain claimed it, seen for {seconds} s only");
+            let grace = grace.as_secs();
+            let text = format!(
+                "{source} released it and no domain claimed it, seen for {seconds} s only; \
+                 it goes after {grace} s (--grace)"
+            );
             ("unclaimed", text)
         }
         Fate::MayBeClaimed => {
@@ -133,8 +155,6 @@ fn reason(source: &str, fate: &Fate) -> Reason {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const SEEN: Duration = Duration::from_secs(70);
@@ -164,7 +184,7 @@ mod tests {
         assert_eq!(action(&goes, false), Action::Removed);
         assert_eq!(action(&goes, true), Action::WouldRemove);
         let told = |fate: &Fate| {
-            let Reason { word, text } = reason("a", fate);
+            let Reason { word, text } = reason("a", fate, Duration::from_secs(3600));
             format!("{word}: {text}")
         };
         assert_eq!(
@@ -175,7 +195,8 @@ mod tests {
         assert_eq!(action(&waits, false), Action::Kept);
         assert_eq!(
             told(&waits),
-            "unclaimed: a released it and no domain claimed it, seen for 70 s only"
+            "unclaimed: a released it and no domain claimed it, seen for 70 s only; \
+             it goes after 3600 s (--grace)"
         );
         assert_eq!(
             told(&Fate::MayBeClaimed),
