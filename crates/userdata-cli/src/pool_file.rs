@@ -56,7 +56,7 @@ pub(crate) enum PoolFileError {
 #[derive(Debug, Error)]
 pub(crate) enum Unread {
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Io(io::Error),
     #[error("it is a directory")]
     Directory,
     #[error("it is larger than 1 MiB")]
@@ -373,11 +373,11 @@ fn options(keys: &Keys<'_>) -> Result<PoolOptions, Wrong> {
 
 fn read_short(path: &Path) -> Result<Vec<u8>, Unread> {
     let mut bytes = Vec::new();
-    let mut file = File::open(path)?.take(BYTES_MAX + 1);
+    let mut file = File::open(path).map_err(Unread::Io)?.take(BYTES_MAX + 1);
     file.read_to_end(&mut bytes)
         .map_err(|error| match error.kind() {
             io::ErrorKind::IsADirectory => Unread::Directory,
-            _ => error.into(),
+            _ => Unread::Io(error),
         })?;
     if bytes.len() as u64 > BYTES_MAX {
         return Err(Unread::TooLarge);
