@@ -51,7 +51,7 @@ fn a_store_that_was_admitted_before_a_clear_without_space_is_not_made_behind_it(
 }
 
 #[test]
-fn a_store_that_was_admitted_before_a_clear_of_nothing_without_space_is_not_made_behind_it() {
+fn a_store_before_a_clear_of_nothing_without_space_is_not_made_behind_it() {
     for again in [false, true] {
         let (engine, a, _) = two_hosts();
         let domain = a.create();
