@@ -70,7 +70,7 @@ pub(crate) enum Unread {
 pub(crate) enum Reason {
     #[error("{0}")]
     Toml(String),
-    #[error("there is no key '{0}'; the keys are {keys}", keys = KEYS.join(", "))]
+    #[error("'{0}' is not a key of this file; the keys are {keys}", keys = KEYS.join(", "))]
     UnknownKey(String),
     #[error("'{key}' is not {wanted}")]
     Type {

@@ -15,7 +15,7 @@ use crate::{Answer, Engine, EngineError, PoolStore};
 /// What becomes of a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// The same home. Where there is no turn, the grave is moved on.
+    /// The same home. If there is none, the grave is moved on.
     MovedOn,
     /// This home.
     Home(HomeRecord),
@@ -300,8 +300,8 @@ fn know<T>(bases: &[Basis], open: &Open<T>) -> Known {
     }
 }
 
-/// The removal of a turn without a write, which an engine without space takes: the grave moves on
-/// by its own removal, since nothing compares an absent grave where there is no turn.
+/// The removal of a turn without a write, which an engine without space takes. The removal of the
+/// grave moves it on: no change compares both an absent turn and an absent grave.
 fn deletes_alone(txn: &Txn) -> Option<Txn> {
     let mut removal = txn.clone();
     let grave = txn.compares.last()?;

@@ -11,7 +11,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use crate::programs::Programs;
 use crate::rig::Rig;
 use crate::{
-    command, conformance, damage, death, faults, fence, interrupt, marks, pages, quota, tls,
+    command, conformance, damage, death, faults, fence, interrupt, marks, pages, quota, requests,
+    tls,
 };
 
 /// A check of one version of etcd. It returns a line about what was seen.
@@ -41,6 +42,7 @@ const fn short(name: &'static str, run: fn(&Rig) -> Result<String>) -> Check {
 
 #[rustfmt::skip]
 const CHECKS: &[Check] = &[
+    short("each_request_does_what_the_engine_says", requests::check),
     short("the_pool_keeps_the_contract_of_a_store", conformance::check),
     check("the_contract_holds_with_tls_and_users", conformance::secured),
     short("a_killed_leader_loses_nothing", faults::leader_killed),

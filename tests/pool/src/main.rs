@@ -36,6 +36,7 @@ mod ports;
 mod programs;
 mod quota;
 mod recorder;
+mod requests;
 mod revisions;
 mod rig;
 mod start;

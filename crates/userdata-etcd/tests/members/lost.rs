@@ -8,6 +8,9 @@ use crate::listener::{Does, Server, chain, change, engine, nobody, reading};
 
 const LONG: Duration = Duration::from_secs(60);
 
+/// Less than two attempts take.
+const SHORT: Duration = Duration::from_millis(300);
+
 fn answering(code: u8, text: &'static str) -> Server {
     Server::new(Does::Answers {
         message: Vec::new(),
@@ -31,6 +34,17 @@ fn a_change_that_may_have_been_made_is_sent_once() {
         assert_eq!(second.clients(), 0);
         // The next request begins with the other member.
         assert!(engine.txn(&change(), LONG).is_ok());
+    }
+}
+
+/// The connection may be dead, and a new one may reach the member.
+#[test]
+fn a_member_that_was_silent_is_connected_to_again() {
+    let silent = Server::new(Does::Nothing);
+    let engine = engine(&[&silent.url("http")]);
+    for connections in 1..=2 {
+        engine.txn(&reading(), SHORT).unwrap_err();
+        assert_eq!(silent.clients(), connections);
     }
 }
 

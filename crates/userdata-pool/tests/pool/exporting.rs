@@ -199,6 +199,25 @@ fn assert_uncertain(problems: &[UserdataError]) {
     );
 }
 
+/// The mark is lost, a value is stored, and the domain is gone; then this happens. The destroy tells
+/// that its export may lack a value.
+#[track_caller]
+fn assert_told_if(a: &Host, domain: DomainKey, lose_mark: impl FnOnce(), then: impl FnOnce()) {
+    let meanwhile = || {
+        lose_mark();
+        a.store(domain, "new").unwrap();
+        a.xen.destroy(domain.domid).unwrap();
+        then();
+    };
+    let (exports, destroyed) = destroy(a, domain, |_| Ok(()), meanwhile);
+    assert_eq!(exports, [["old"]]);
+    // The second end of the domain fails.
+    match destroyed.unwrap_err() {
+        DestroyError::DestroyedWithError { problems, .. } => assert_uncertain(&problems),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The move is open, so the sweep of the source releases the data. Nothing that is exported again
 /// would have it, and the destination removes it if it is not claimed.
 #[test]
@@ -206,24 +225,15 @@ fn values_that_a_sweep_released_are_told() {
     for to in ["a", "b"] {
         let (engine, a, domain) = with_value();
         a.pool.begin(&a.xen, &domain, &to.parse().unwrap()).unwrap();
-        let (exports, destroyed) = destroy(
+        assert_told_if(
             &a,
             domain,
-            |_| Ok(()),
+            || engine.lose_leases(),
             || {
-                engine.lose_leases();
-                a.store(domain, "new").unwrap();
-                a.xen.destroy(domain.domid).unwrap();
                 let (options, mut sightings) = (SweepOptions::default(), Sightings::new());
                 a.facade.sweep(&options, &mut sightings, |_| {}).unwrap();
             },
         );
-        assert_eq!(exports, [["old"]]);
-        // The second end of the domain fails.
-        match destroyed.unwrap_err() {
-            DestroyError::DestroyedWithError { problems, .. } => assert_uncertain(&problems),
-            other => panic!("{other:?}"),
-        }
         assert!(has_data(&engine));
     }
 }
@@ -232,24 +242,12 @@ fn values_that_a_sweep_released_are_told() {
 #[test]
 fn values_that_the_next_domain_displaced_are_told() {
     let (engine, a, domain) = with_value();
-    let (exports, destroyed) = destroy(
+    assert_told_if(
         &a,
         domain,
-        |_| Ok(()),
-        || {
-            engine.lose_leases();
-            a.store(domain, "new").unwrap();
-            a.xen.destroy(domain.domid).unwrap();
-            let next = a.create();
-            a.store(next, "of the next").unwrap();
-        },
+        || engine.lose_leases(),
+        || a.store(a.create(), "of the next").unwrap(),
     );
-    assert_eq!(exports, [["old"]]);
-    // The second end of the domain fails.
-    match destroyed.unwrap_err() {
-        DestroyError::DestroyedWithError { problems, .. } => assert_uncertain(&problems),
-        other => panic!("{other:?}"),
-    }
 }
 
 /// What a removal of the domain's data by another program does.

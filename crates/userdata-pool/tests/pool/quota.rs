@@ -12,7 +12,7 @@ use crate::rig::{Host, refusal, two_hosts};
 /// Stores a value late, in a pool that has none of the domain, and returns the error.
 fn late(engine: &SimEngine, a: &Host, domain: &DomainKey) -> StoreError {
     let grave = engine.revision_of("/userdata/1/grave/22");
-    // Where there is no grave, it is made first.
+    // An absent grave is made first.
     let first = (grave == 0).then_some(None);
     engine.plan(first.into_iter().chain([Some(Fault::Delayed)]));
     put(&a.pool, domain, b"late", WAIT).unwrap_err()

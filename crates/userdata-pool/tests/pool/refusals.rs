@@ -2,22 +2,11 @@
 
 use std::time::Duration;
 
-use userdata_core::store::{
-    Clash, Durability, Keep, Op, Put, Refused, Stage, StoreErrorKind, Transfer,
-};
+use userdata_core::store::{Clash, Durability, Keep, Op, Put, Refused, StoreErrorKind, Transfer};
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Domid, Store};
 
-use crate::rig::{Host, agent, assert_elsewhere, refusal, two_hosts};
-
-fn begin(from: &Host, domain: &DomainKey, to: &Host) {
-    let to = to.name.parse().unwrap();
-    from.pool.begin(&from.xen, domain, &to).unwrap();
-}
-
-fn stage_to(host: &Host) -> Stage {
-    Stage::Moving(host.name.parse().unwrap())
-}
+use crate::rig::{agent, assert_elsewhere, begin, refusal, stage_to, two_hosts};
 
 #[test]
 fn two_values_under_one_userid_are_not_imported() {

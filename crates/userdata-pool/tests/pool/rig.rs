@@ -96,6 +96,17 @@ pub(crate) fn two_hosts() -> (Arc<SimEngine>, Host, Host) {
     (engine, a, b)
 }
 
+/// Begins a move.
+pub(crate) fn begin(from: &Host, domain: &DomainKey, to: &Host) {
+    let to = to.name.parse().unwrap();
+    from.pool.begin(&from.xen, domain, &to).unwrap();
+}
+
+/// The stage of a move to this host.
+pub(crate) fn stage_to(host: &Host) -> Stage {
+    Stage::Moving(host.name.parse().unwrap())
+}
+
 /// Makes the grave of the uuid, so that the first store finds it.
 pub(crate) fn make_grave(engine: &SimEngine) {
     engine.overwrite("/userdata/1/grave/22", b"1 numbers=abc");

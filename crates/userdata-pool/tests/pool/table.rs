@@ -11,7 +11,7 @@ use userdata_core::{DomainKey, Domid, Store, Uuid, WritableUserid};
 use userdata_pool::{PoolOptions, PoolStore};
 
 use crate::engine::Fault;
-use crate::rig::{Host, agent, elsewhere, two_hosts, uuid};
+use crate::rig::{Host, agent, begin, elsewhere, stage_to, two_hosts, uuid};
 
 fn sweep(host: &Host) -> u64 {
     let (options, mut sightings) = (SweepOptions::default(), Sightings::new());
@@ -19,15 +19,6 @@ fn sweep(host: &Host) -> u64 {
     let totals = swept.unwrap();
     assert_eq!(totals.failed, 0);
     totals.removed
-}
-
-fn begin(from: &Host, domain: &DomainKey, to: &Host) {
-    let to = to.name.parse().unwrap();
-    from.pool.begin(&from.xen, domain, &to).unwrap();
-}
-
-fn stage_to(host: &Host) -> Stage {
-    Stage::Moving(host.name.parse().unwrap())
 }
 
 #[test]

@@ -16,7 +16,7 @@ const FILES: &[(&str, usize, &str)] = &[
     (
         "endpoints = [\"MEMBER\"]\nhost = \"c\"\ncolour = 1\n",
         3,
-        "there is no key 'colour'; the keys are endpoints, host",
+        "'colour' is not a key of this file; the keys are endpoints, host",
     ),
     (
         "endpoints = [\"MEMBER\"]\nhost\n",

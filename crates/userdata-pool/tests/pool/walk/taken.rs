@@ -16,7 +16,7 @@ impl World {
     }
 
     pub(super) fn step(&mut self, step: &Step, late: bool) {
-        // Where there is no grave, it is made first.
+        // An absent grave is made first.
         let grave = (late && self.makes_grave(step)).then_some(None);
         let fault = late.then_some(Some(Fault::Delayed));
         self.engine.plan(grave.into_iter().chain(fault));
