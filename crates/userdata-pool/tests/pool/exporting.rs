@@ -199,8 +199,8 @@ fn assert_uncertain(problems: &[UserdataError]) {
     );
 }
 
-/// The mark is lost, a value is stored, and the domain is gone; then this happens. The destroy tells
-/// that its export may lack a value.
+/// The mark is lost, a value is stored, the domain is destroyed, and `then` is called. The destroy
+/// tells that its export may lack a value.
 #[track_caller]
 fn assert_told_if(a: &Host, domain: DomainKey, lose_mark: impl FnOnce(), then: impl FnOnce()) {
     let meanwhile = || {
