@@ -238,3 +238,41 @@ fn a_trace_shows_each_process_its_calls_and_the_answers() {
         Call::Create { name: name("a") }.kind()
     );
 }
+
+/// The trace is in front of the faults, so it sees the calls that they fail.
+#[test]
+fn both_of_two_interceptors_see_a_call_and_the_second_may_fail_it() {
+    let disk = SimDisk::new(SimOptions::default());
+    let fault = Fault {
+        at: At::Kind(CallKind::Create, 0),
+        how: How::Fails(Errno::NOSPC),
+    };
+    let (trace, faults) = (Trace::default(), Faults::new([fault]));
+    let root = disk.process().root().unwrap();
+    let root = Interposed::new(root, (trace.clone(), faults.clone()));
+    assert_eq!(root.create(name("a")).err(), Some(Errno::NOSPC));
+    assert!(root.create(name("a")).is_ok());
+    let answers: Vec<bool> = trace
+        .calls()
+        .iter()
+        .map(|call| call.answer.is_ok())
+        .collect();
+    assert_eq!((faults.struck(), answers), (1, vec![false, true]));
+}
+
+/// The second one sees nothing of a call that the first one fails.
+#[test]
+fn the_first_of_two_interceptors_keeps_a_call_from_the_second() {
+    let disk = SimDisk::new(SimOptions::default());
+    let fault = |how| Fault {
+        at: At::Kind(CallKind::Create, 0),
+        how,
+    };
+    let first = Faults::new([fault(How::Fails(Errno::NOSPC))]);
+    let second = Faults::new([fault(How::Fails(Errno::IO))]);
+    let root = disk.process().root().unwrap();
+    let root = Interposed::new(root, (first, second.clone()));
+    assert_eq!(root.create(name("a")).err(), Some(Errno::NOSPC));
+    assert_eq!(second.struck(), 0);
+    assert_eq!(root.create(name("a")).err(), Some(Errno::IO));
+}

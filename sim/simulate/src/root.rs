@@ -30,3 +30,39 @@ pub fn root_behind(process: &SimProcess, interceptor: impl Interceptor) -> Resul
     );
     Ok(root.losing(SimDirectory::lose_writeback))
 }
+
+#[cfg(test)]
+mod tests {
+    use userdata_fs::{Directory as _, Name};
+    use userdata_sim::crash::{CrashModel, NameOrder, Sizes};
+    use userdata_sim::faults::{At, Fault, Faults, How};
+    use userdata_sim::interpose::CallKind;
+    use userdata_sim::{Plant, SimDisk, SimOptions};
+
+    use super::*;
+
+    #[test]
+    fn a_sync_that_an_interceptor_makes_fail_loses_the_bytes() {
+        let disk = SimDisk::new(SimOptions::default());
+        let fault = Fault {
+            at: At::Kind(CallKind::SyncFile, 0),
+            how: How::Fails(Errno::IO),
+        };
+        let root = root_behind(&disk.process(), Faults::new([fault])).unwrap();
+        let name = Name::new(b"a").unwrap();
+        root.inner()
+            .plant(name, Plant::File(b"old".to_vec()))
+            .unwrap();
+        let file = root.open_lock(name).unwrap();
+        root.write(&file, b"new").unwrap();
+        assert_eq!(root.sync_file(&file), Err(Errno::IO));
+        // The sync that is made once more has nothing to write, and succeeds.
+        assert_eq!(root.sync_file(&file), Ok(()));
+        let (names, sizes) = (NameOrder::Weak, Sizes::Vary);
+        let storage = disk.storage();
+        let states = storage.crash_states(CrashModel { names, sizes });
+        for state in states.iter() {
+            assert_eq!(state.tree().file(b"a"), Some(&b"old"[..]));
+        }
+    }
+}
