@@ -246,6 +246,8 @@ fn a_join_that_the_engine_refuses_is_not_repeated() {
     let (engine, a, _) = two_hosts();
     a.pool.leave().unwrap();
     engine.fill();
+    // So that a join that is repeated ends at its deadline.
+    engine.falls_silent(Duration::from_millis(10), usize::MAX);
     let before = engine.changes();
     let error = a.pool.join().unwrap_err();
     let is_refusal = matches!(error.kind(), StoreErrorKind::NoSpace(_));
