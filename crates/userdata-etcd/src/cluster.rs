@@ -75,23 +75,27 @@ impl Cluster {
         F: Future<Output = Result<T, Error>>,
     {
         let deadline = Instant::now() + timeout;
+        let mut in_vain = NoAnswer::default();
         loop {
-            let mut in_vain = NoAnswer::default();
             let mut unusable = None;
             let first = self.first.load(Ordering::Relaxed);
             let (before, from_first) = self.members.split_at(first);
             let to_ask = (1..=self.members.len()).rev();
             let members = from_first.iter().chain(before).zip(first + 1..);
             for ((member, next), to_ask) in members.zip(to_ask) {
-                let until = attempt_until(deadline, to_ask);
+                let now = Instant::now();
+                let until = attempt_until(now, deadline, to_ask);
+                let is_cut_short = until < now + ATTEMPT;
                 let failure = match member.ask(until, &request).await {
                     Ok(answer) => return Ok(answer),
                     Err(failure) => failure,
                 };
                 let endpoint = member.endpoint();
                 match failure.kind {
-                    Kind::NotSent => in_vain.add(endpoint, &failure),
-                    Kind::Lost if repeat == Repeat::Yes => in_vain.add(endpoint, &failure),
+                    Kind::NotSent => in_vain.add(endpoint, &failure, is_cut_short),
+                    Kind::Lost if repeat == Repeat::Yes => {
+                        in_vain.add(endpoint, &failure, is_cut_short);
+                    }
                     // Told only if no other member answers.
                     Kind::Certificate | Kind::NotEtcd => unusable = Some((endpoint, failure)),
                     Kind::Lost => {
@@ -108,8 +112,9 @@ impl Cluster {
             if let Some((endpoint, failure)) = unusable {
                 return Err(failure.told_by(endpoint));
             }
+            // A change that is sent in the last moment would only have an unknown outcome.
             let pause = Instant::now() + PAUSE;
-            if pause >= deadline {
+            if pause + ATTEMPT_MIN > deadline {
                 return Err(EngineError::NotSent(in_vain.into()));
             }
             sleep_until(pause).await;
@@ -122,9 +127,9 @@ impl Cluster {
     }
 }
 
-/// The end of one attempt, if so many members are still to be asked: each gets its share.
-fn attempt_until(deadline: Instant, to_ask: usize) -> Instant {
-    let now = Instant::now();
+/// The end of an attempt that begins now, if so many members are still to be asked: each gets its
+/// share.
+fn attempt_until(now: Instant, deadline: Instant, to_ask: usize) -> Instant {
     let left = deadline.saturating_duration_since(now);
     let share = left / u32::try_from(to_ask).unwrap_or(u32::MAX).max(1);
     deadline.min(now + share.clamp(ATTEMPT_MIN, ATTEMPT))

@@ -227,8 +227,16 @@ struct Broken {
 pub(crate) struct NoAnswer(Vec<(Endpoint, String)>);
 
 impl NoAnswer {
-    pub(crate) fn add(&mut self, endpoint: &Endpoint, failure: &Failure) {
-        self.0.push((endpoint.clone(), failure.source.to_string()));
+    /// Keeps why this member was asked in vain, in place of what it said before. A silence that the
+    /// deadline has cut short does not replace an answer.
+    pub(crate) fn add(&mut self, endpoint: &Endpoint, failure: &Failure, is_cut_short: bool) {
+        let why = failure.source.to_string();
+        let is_silent = failure.source.is::<Silent>();
+        match self.0.iter_mut().find(|(asked, _)| asked == endpoint) {
+            Some(_) if is_silent && is_cut_short => {}
+            Some((_, before)) => *before = why,
+            None => self.0.push((endpoint.clone(), why)),
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) enum Does {
         /// gRPC's code and text.
         status: (u8, &'static str),
     },
+    /// Answers the first request of the first client with this status, and no other.
+    AnswersOnce(u8, &'static str),
 }
 
 /// A server on a port of its own.
@@ -42,9 +44,9 @@ impl Server {
         let count = Arc::clone(&clients);
         thread::spawn(move || {
             for client in listener.incoming() {
-                count.fetch_add(1, Ordering::SeqCst);
+                let before = count.fetch_add(1, Ordering::SeqCst);
                 let (client, does) = (client.unwrap(), does.clone());
-                thread::spawn(move || serve(client, &does));
+                thread::spawn(move || serve(client, &does, before == 0));
             }
         });
         Self { port, clients }
@@ -98,7 +100,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn serve(mut client: TcpStream, does: &Does) {
+fn serve(mut client: TcpStream, does: &Does, is_first: bool) {
     let mut bytes = [0; 4096];
     match does {
         Does::Nothing => {
@@ -116,13 +118,21 @@ fn serve(mut client: TcpStream, does: &Does) {
         }
         Does::Answers { message, status } => {
             // The client may go away at any time.
-            let _ = answer(client, message, *status);
+            let _ = answer(client, message, *status, usize::MAX);
+        }
+        Does::AnswersOnce(code, text) => {
+            let _ = answer(client, &[], (*code, text), usize::from(is_first));
         }
     }
 }
 
-/// HTTP/2, as far as one client after the other needs it.
-fn answer(mut client: TcpStream, message: &[u8], status: (u8, &str)) -> std::io::Result<()> {
+/// HTTP/2, as far as one client after the other needs it, with so many answers.
+fn answer(
+    mut client: TcpStream,
+    message: &[u8],
+    status: (u8, &str),
+    mut answers: usize,
+) -> std::io::Result<()> {
     const SETTINGS: u8 = 4;
     const PING: u8 = 6;
     let mut greeting = [0; 24];
@@ -140,7 +150,10 @@ fn answer(mut client: TcpStream, message: &[u8], status: (u8, &str)) -> std::io:
             SETTINGS if !is_end => client.write_all(&frame(SETTINGS, 1, 0, &[]))?,
             PING if !is_end => client.write_all(&frame(PING, 1, 0, &body))?,
             // The last frame of a request.
-            0 | 1 if is_end => client.write_all(&response(stream, message, status))?,
+            0 | 1 if is_end && answers > 0 => {
+                answers -= 1;
+                client.write_all(&response(stream, message, status))?;
+            }
             _ => {}
         }
     }

@@ -49,6 +49,27 @@ fn a_member_that_was_silent_is_connected_to_again() {
 }
 
 #[test]
+fn what_a_member_answered_is_told_if_the_deadline_cuts_short_its_silence() {
+    let server = Server::new(Does::AnswersOnce(14, "etcdserver: no leader"));
+    // Less than one member is waited for at most.
+    let timeout = Duration::from_millis(1400);
+    let error = engine(&[&server.url("http")])
+        .txn(&reading(), timeout)
+        .unwrap_err();
+    assert!(matches!(error, EngineError::NotSent(_)), "{error:?}");
+    assert!(chain(&error).ends_with("no leader"), "{}", chain(&error));
+}
+
+#[test]
+fn a_silence_that_lasts_is_told_in_place_of_what_a_member_answered() {
+    let server = Server::new(Does::AnswersOnce(14, "etcdserver: no leader"));
+    let timeout = Duration::from_secs(3);
+    let engine = engine(&[&server.url("http")]);
+    let error = engine.txn(&reading(), timeout).unwrap_err();
+    assert!(chain(&error).contains("no answer"), "{}", chain(&error));
+}
+
+#[test]
 fn a_read_without_an_answer_is_asked_of_the_next_member() {
     for first in [
         Server::new(Does::Nothing),
