@@ -129,21 +129,26 @@ pub fn a_clear_leaves_a_mark_that_is_held(under_test: &StoreUnderTest) {
     assert!(!is_closing(&*other, &key));
 }
 
-/// A change that is admitted before the clear of another client is not made behind it, whether or
-/// not the domain had values, and a value was stored since. In an engine with locks the clear
-/// is busy, and the change is made.
+/// A change that is admitted before the clear of another client is not made behind it, whether the
+/// domain has values, had some or never had any, and whether a value was stored since. In an engine
+/// with locks the clear is busy, and the change is made.
 pub fn a_change_admitted_before_a_clear_is_not_made_behind_it(under_test: &StoreUnderTest) {
     let (client, other) = (under_test.client(), under_test.client());
     let xl = userid("xl");
-    for (number, had_values, again) in [
-        (1, false, false),
-        (2, true, false),
-        (3, false, true),
-        (4, true, true),
-    ] {
+    for (number, (stored, emptied, again)) in (1..).zip([
+        (false, false, false),
+        (false, false, true),
+        (true, false, false),
+        (true, false, true),
+        (true, true, false),
+        (true, true, true),
+    ]) {
         let key = domain(number, number.into());
-        if had_values {
+        if stored {
             store(&*client, &key, &xl, b"old");
+        }
+        if emptied {
+            clear_all(&*client, &key, Keep::Nothing);
         }
         let mut cleared = None;
         let mut admit = |_: &State| match cleared {
