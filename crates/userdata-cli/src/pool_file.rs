@@ -44,10 +44,11 @@ pub(crate) struct PoolFile {
 pub(crate) enum PoolFileError {
     #[error("cannot read {file}, the file of the pool")]
     Unread { file: String, source: Unread },
-    #[error("{file}, line {line}: {reason}")]
+    #[error("{file}, line {line}")]
     Refused {
         file: String,
         line: usize,
+        #[source]
         reason: Reason,
     },
 }
@@ -83,9 +84,9 @@ pub(crate) enum Reason {
     Nothing(&'static str),
     #[error("'endpoints' names no member of the cluster")]
     NoEndpoint,
-    #[error("'{text}': {source}")]
+    #[error("'{text}'")]
     Endpoint { text: String, source: NotAnEndpoint },
-    #[error("'{text}': {source}")]
+    #[error("'{text}'")]
     Host { text: String, source: HostNameError },
     #[error("'{0}' does not end with '/'")]
     Prefix(String),
@@ -94,13 +95,13 @@ pub(crate) enum Reason {
         given: &'static str,
         missing: &'static str,
     },
-    #[error("cannot read {file}: {source}")]
+    #[error("cannot read {file}")]
     Unread { file: String, source: Unread },
     #[error("{file} can be read or written by others; its mode must be 0600 or 0640")]
     Exposed { file: String },
     #[error("{file} is empty")]
     Empty { file: String },
-    #[error("{file}: {source}")]
+    #[error("{file}")]
     Tls { file: String, source: TlsFault },
 }
 

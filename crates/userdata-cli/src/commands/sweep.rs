@@ -80,7 +80,8 @@ impl Sweep {
             }
             if let Err(error) = file.replace(sightings, options.timeout()) {
                 output.note(format_args!(
-                    "{error}; files that wait for --grace or --settle stay longer"
+                    "{}; files that wait for --grace or --settle stay longer",
+                    chain(&error)
                 ));
             }
         }

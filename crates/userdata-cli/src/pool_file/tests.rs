@@ -46,7 +46,7 @@ fn read_in(folder: &TempDir, text: &str) -> Result<PoolFile, PoolFileError> {
 /// The line and the reason for which a text is refused.
 fn refused_in(folder: &TempDir, text: &str) -> (usize, String) {
     match read_in(folder, text) {
-        Err(PoolFileError::Refused { line, reason, .. }) => (line, reason.to_string()),
+        Err(PoolFileError::Refused { line, reason, .. }) => (line, chain(&reason)),
         other => panic!("{text}: {other:?}"),
     }
 }

@@ -50,7 +50,7 @@ struct Schema {
 #[derive(Debug, Error)]
 enum Unusable {
     #[error("they cannot be read")]
-    Io(#[from] io::Error),
+    Io(#[source] io::Error),
     #[error("it is not a regular file")]
     NotRegular,
     #[error("it has more than {SIZE_MAX} bytes, the limit")]
@@ -65,7 +65,7 @@ enum Unusable {
 
 /// The sightings could not be written.
 #[derive(Debug, Error)]
-#[error("cannot write the sightings to {}: {source}", .path.display())]
+#[error("cannot write the sightings to {}", .path.display())]
 pub(super) struct NotWritten {
     path: PathBuf,
     source: io::Error,
@@ -183,9 +183,9 @@ fn read(path: &Path) -> Result<Option<Sightings>, Unusable> {
         Err(_) if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) => {
             return Err(Unusable::NotRegular);
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(Unusable::Io(error)),
     };
-    let metadata = file.metadata()?;
+    let metadata = file.metadata().map_err(Unusable::Io)?;
     if !metadata.is_file() {
         return Err(Unusable::NotRegular);
     }
@@ -194,7 +194,8 @@ fn read(path: &Path) -> Result<Option<Sightings>, Unusable> {
         return Err(Unusable::OfAnotherUser);
     }
     let mut text = Vec::new();
-    file.take(SIZE_MAX + 1).read_to_end(&mut text)?;
+    let read = file.take(SIZE_MAX + 1).read_to_end(&mut text);
+    read.map_err(Unusable::Io)?;
     if text.len() as u64 > SIZE_MAX {
         return Err(Unusable::TooLarge);
     }

@@ -57,15 +57,16 @@ fn main() -> ExitCode {
 }
 
 fn start(run: &Run) -> Result<ExitCode, CommandError> {
-    interrupt::catch()?;
+    interrupt::catch().map_err(CommandError::Interrupt)?;
     if let Some(file) = &run.out {
         findings::make_room(file)?;
     }
-    let findings = run
-        .campaign()
-        .run(&Catalogue::new(run.mix.clone())?, &Progress::new());
+    let findings = run.campaign().run(
+        &Catalogue::new(run.mix.clone()).map_err(CommandError::Walk)?,
+        &Progress::new(),
+    );
     // Shown before it is written, so that it is not lost on a full disk.
-    writeln!(io::stdout(), "{findings}")?;
+    writeln!(io::stdout(), "{findings}").map_err(CommandError::Output)?;
     if let Some(file) = &run.out {
         findings.keep(file)?;
     }
@@ -77,7 +78,7 @@ fn start(run: &Run) -> Result<ExitCode, CommandError> {
 }
 
 fn replay(replay: &Replay) -> Result<ExitCode, CommandError> {
-    let catalogue = Catalogue::new(replay.mix.clone())?;
+    let catalogue = Catalogue::new(replay.mix.clone()).map_err(CommandError::Walk)?;
     show(
         &catalogue
             .replay(replay.case)
@@ -86,7 +87,7 @@ fn replay(replay: &Replay) -> Result<ExitCode, CommandError> {
 }
 
 fn shrink(shrink: &Shrink) -> Result<ExitCode, CommandError> {
-    let catalogue = Catalogue::new(shrink.mix.clone())?;
+    let catalogue = Catalogue::new(shrink.mix.clone()).map_err(CommandError::Walk)?;
     show(
         &catalogue
             .shrink(shrink.seed)
@@ -96,9 +97,9 @@ fn shrink(shrink: &Shrink) -> Result<ExitCode, CommandError> {
 
 fn show(replayed: &Replayed) -> Result<ExitCode, CommandError> {
     let mut out = io::stdout().lock();
-    write!(out, "{}", replayed.text)?;
+    write!(out, "{}", replayed.text).map_err(CommandError::Output)?;
     if replayed.held {
-        writeln!(out, "every guarantee held")?;
+        writeln!(out, "every guarantee held").map_err(CommandError::Output)?;
         Ok(ExitCode::SUCCESS)
     } else {
         Ok(ExitCode::from(BROKEN))
@@ -120,9 +121,9 @@ fn draw(report: &Report) -> Result<ExitCode, CommandError> {
     fs::write(&file, page.to_string()).map_err(CommandError::of_file(&file))?;
     let mut out = io::stdout();
     for target in &targets {
-        writeln!(out, "{target}")?;
+        writeln!(out, "{target}").map_err(CommandError::Output)?;
     }
-    writeln!(out, "{}", file.display())?;
+    writeln!(out, "{}", file.display()).map_err(CommandError::Output)?;
     let missed = |target: &Target| !target.is_met && report.holds(target);
     Ok(if targets.iter().any(missed) {
         ExitCode::from(BROKEN)
