@@ -1,4 +1,4 @@
-//! Data that no host may claim by itself: that of a forgotten host.
+//! Data that no host may claim by itself: that of a forgotten host, and what was released to one.
 
 use userdata_core::store::{Operation, Refused, StoreError};
 use userdata_core::{DomainKey, Domid, Hypervisor, Uuid};
@@ -14,12 +14,12 @@ use crate::store::{only, refused};
 use crate::{Engine, PoolStore};
 
 impl<E: Engine> PoolStore<E> {
-    /// Makes this host the home of data whose home the pool has forgotten. A domain of the uuid
-    /// must run here; it keeps the values.
+    /// Makes this host the home of data whose home the pool has forgotten, or the host that it was
+    /// released to. A domain of the uuid must run here; it keeps the values.
     ///
     /// # Errors
     ///
-    /// [`Refused::Elsewhere`] if the home is a member;
+    /// [`Refused::Elsewhere`] if these hosts are members;
     /// [`Refused::NoData`] if there is none.
     pub fn adopt(
         &self,
@@ -38,7 +38,7 @@ impl<E: Engine> PoolStore<E> {
         })
     }
 
-    /// Removes data whose home the pool has forgotten, or whose home is not known: its turn is
+    /// Removes data that [`PoolStore::adopt`] would take, or whose home is not known: its turn is
     /// damaged, or values are left without one. Returns how many values there were.
     ///
     /// A damaged turn may be that of a living domain on any host, and no host can prove that it is
@@ -70,19 +70,21 @@ impl<E: Engine> PoolStore<E> {
         plan
     }
 
-    /// The condition that the home is not a member, or the refusal.
+    /// The condition that the home is not a member, or the host that it was released to; or the
+    /// refusal.
     fn forgotten(&self, basis: &Basis, deadline: Deadline) -> Result<Compare, StoreError> {
         let domain = &basis.domain;
         let Some(home) = basis.turn.as_ref().map(|turn| &turn.home) else {
             return Err(refused(domain, Refused::NoData));
         };
-        let (compare, member) = self.host_compare(&home.host, deadline)?;
-        match member {
-            None => Ok(compare),
-            Some(_) => {
-                let reason = Refused::Elsewhere(home.told());
-                Err(refused(domain, reason))
+        let told = home.told();
+        let owner = Some(told.owner()).filter(|owner| **owner != home.host);
+        for host in [Some(&home.host), owner].into_iter().flatten() {
+            let (compare, member) = self.host_compare(host, deadline)?;
+            if member.is_none() {
+                return Ok(compare);
             }
         }
+        Err(refused(domain, Refused::Elsewhere(told)))
     }
 }

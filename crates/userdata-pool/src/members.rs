@@ -25,7 +25,7 @@ pub enum Joined {
 #[derive(Debug, Error)]
 #[error(
     "the name {name} belongs to the machine {machine}: name this host otherwise in the file of the \
-     pool, or, if that machine is gone, forget it with 'pool forget {name}'"
+     pool, or, if that machine is gone, forget it with 'pool forget {name} --it-is-dead'"
 )]
 struct NameTaken {
     name: HostName,

@@ -27,8 +27,8 @@ pub struct Member {
 pub struct Placed {
     /// The uuid of the domain.
     pub uuid: Uuid,
-    /// Its home, whose stage is [`Stage::Freed`] if the pool has forgotten the host; `None` if the
-    /// record cannot be read.
+    /// Its home, whose stage is [`Stage::Freed`] if the pool has forgotten its
+    /// [owner](Home::owner); `None` if the record cannot be read.
     pub home: Option<Home>,
     /// How many values there are.
     pub values: u64,
@@ -104,10 +104,8 @@ impl<E: Engine> PoolStore<E> {
             },
         )?;
         let names: BTreeSet<_> = members.iter().map(|member| &member.name).collect();
-        let stage = |home: Home| match names.contains(&home.host) {
+        let stage = |home: Home| match names.contains(home.owner()) {
             true => home,
-            // What was released may be claimed, whether the source is a member or not.
-            false if matches!(home.stage, Stage::Released(_)) => home,
             false => Home::new(home.host, home.domid, Stage::Freed),
         };
         let placed = homes.into_iter().map(|(uuid, (home, values))| Placed {

@@ -43,7 +43,7 @@ pub(crate) struct Change {
     /// How many values were removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) removed: Option<usize>,
-    /// Of how many domains the data is free, because the host that had it is not a member any more.
+    /// Of how many domains the data is free, because its host is not a member any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) freed: Option<usize>,
 }

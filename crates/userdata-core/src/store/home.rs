@@ -70,7 +70,8 @@ pub enum Stage {
     Moving(HostName),
     /// The domain is gone from its home, and this host may claim the data.
     Released(HostName),
-    /// The pool has forgotten the home: any host may adopt the data.
+    /// The pool has forgotten the home, or the host that the data was released to: any host may
+    /// adopt the data.
     Freed,
 }
 
@@ -79,6 +80,15 @@ impl Home {
     #[must_use]
     pub const fn new(host: HostName, domid: Domid, stage: Stage) -> Self {
         Self { host, domid, stage }
+    }
+
+    /// The host whose data it is: the home, or, once it is released, the host that may claim it.
+    #[must_use]
+    pub const fn owner(&self) -> &HostName {
+        match &self.stage {
+            Stage::Released(to) => to,
+            _ => &self.host,
+        }
     }
 }
 
@@ -100,7 +110,7 @@ impl fmt::Display for Home {
             ),
             Stage::Freed => write!(
                 f,
-                "domain {domid} of host {host}, which is not a member any more: adopt or discard it"
+                "domain {domid} of host {host}, and no member may claim it: adopt or discard it"
             ),
         }
     }

@@ -198,6 +198,32 @@ fn what_a_forgotten_host_has_released_is_told_as_released() {
 }
 
 #[test]
+fn what_was_released_to_a_forgotten_host_is_adopted_or_discarded_by_any_other() {
+    for from_source in [false, true] {
+        let (_, a, b) = two_hosts();
+        let (domain, _) = under_way(&a, &b);
+        a.store(domain, "1").unwrap();
+        a.xen.destroy(domain.domid).unwrap();
+        a.pool.finish(&a.xen, &domain).unwrap();
+        let again = a.create();
+        assert_elsewhere(
+            a.pool.adopt(&a.xen, &again),
+            &Stage::Released(b.name.parse().unwrap()),
+        );
+        a.pool.forget(&b.name.parse().unwrap()).unwrap();
+        assert_elsewhere(a.pool.claim(&a.xen, &again), &Stage::Freed);
+        let home = a.pool.roster().unwrap().placed.remove(0).home.unwrap();
+        assert_eq!(home.stage, Stage::Freed);
+        if from_source {
+            a.pool.adopt(&a.xen, &again).unwrap();
+            assert_eq!(a.value(again).as_deref(), Some("1"));
+        } else {
+            assert_eq!(a.pool.discard(domain.uuid).unwrap(), 1);
+        }
+    }
+}
+
+#[test]
 fn data_is_neither_adopted_nor_discarded_if_its_host_joins_meanwhile() {
     let (engine, a, b) = two_hosts();
     let (domain, clone) = (a.create(), b.create());

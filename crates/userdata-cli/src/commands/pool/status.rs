@@ -48,12 +48,10 @@ pub(super) fn homes_of(roster: &Roster, host: &HostName) -> usize {
     placed.filter(|placed| is_freed_with(placed, host)).count()
 }
 
-/// Whether the host has the data. What it has released is another host's to claim.
+/// Whether the data is the host's. What it has released is another host's to claim.
 fn is_freed_with(placed: &Placed, host: &HostName) -> bool {
-    placed
-        .home
-        .as_ref()
-        .is_some_and(|home| home.host == *host && !matches!(home.stage, Stage::Released(_)))
+    let home = placed.home.as_ref();
+    home.is_some_and(|home| home.owner() == host && home.stage != Stage::Freed)
 }
 
 /// Whether the host is the home, or the domain moves to it.
@@ -132,9 +130,13 @@ mod tests {
             assert_eq!(found, expected, "{placed:?}");
             let mut roster = Roster::default();
             roster.placed.push(placed.clone());
-            let freed = usize::from(!matches!(stage, Stage::Released(_)));
+            let freed = match stage {
+                Stage::Settled | Stage::Moving(_) => [1, 0],
+                Stage::Released(_) => [0, 1],
+                _ => [0, 0],
+            };
             let found = ["a", "b"].map(|host| homes_of(&roster, &name(host)));
-            assert_eq!(found, [freed, 0], "{placed:?}");
+            assert_eq!(found, freed, "{placed:?}");
         }
     }
 }

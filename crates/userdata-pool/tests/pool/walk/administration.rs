@@ -53,19 +53,27 @@ impl World {
         told(&self.host(number).pool.join())
     }
 
+    /// Whether nothing stands in the way of an adoption: the data is free, and the domain runs.
+    pub(super) fn may_adopt(&self, place: usize) -> bool {
+        let (domain, host) = self.at(place);
+        let found = host.xen.domain(domain.key.domid).unwrap();
+        let runs = found.is_some_and(|found| found.runs());
+        runs && self.is_free() && !self.engine.is_full()
+    }
+
     pub(super) fn adopt(&mut self, place: usize) -> String {
-        let ((domain, host), home_host) = (self.at(place), self.home_host());
+        let ((domain, host), was_free) = (self.at(place), self.is_free());
         let adopted = host.pool.adopt(&host.xen, &domain.key);
         if adopted.is_ok() {
-            self.has_adopted(domain, home_host);
+            self.has_adopted(domain, was_free);
         }
         told(&adopted)
     }
 
     /// The guest took over what is stored: it is acknowledged to it from now on. What the pool
     /// promised to others stays promised.
-    pub(super) fn has_adopted(&mut self, domain: Domain, from: Option<usize>) {
-        self.check_forgotten(from);
+    pub(super) fn has_adopted(&mut self, domain: Domain, was_free: bool) {
+        self.check_free(was_free);
         let values = self.values();
         if let Some((guest, _)) = values.into_iter().flatten().next() {
             self.declared_dead.retain(|dead| *dead != domain.guest);
@@ -83,24 +91,29 @@ impl World {
     }
 
     pub(super) fn discard(&mut self) -> String {
-        let (member, home_host) = (self.some_member().unwrap(), self.home_host());
+        let (member, was_free) = (self.some_member().unwrap(), self.is_free());
         let discarded = self.host(member).pool.discard(uuid());
         if discarded.is_ok() {
-            self.has_discarded(home_host);
+            self.has_discarded(was_free);
         }
         told(&discarded)
     }
 
-    pub(super) fn has_discarded(&mut self, from: Option<usize>) {
-        self.check_forgotten(from);
+    pub(super) fn has_discarded(&mut self, was_free: bool) {
+        self.check_free(was_free);
         self.acknowledged.fill([0; 2]);
         self.home = None;
     }
 
-    /// What is adopted or discarded was the data of a host that is not a member.
-    fn check_forgotten(&self, home_host: Option<usize>) {
-        let is_member = home_host.is_none_or(|host| self.members[host]);
-        assert!(!is_member, "data of a member is taken: {self}");
+    /// Whether the home is not a member, or the host that it was released to.
+    pub(super) fn is_free(&self) -> bool {
+        let mut forgotten = (0..self.hosts.len()).filter(|number| !self.members[*number]);
+        let home = self.home_host();
+        forgotten.any(|number| home == Some(number) || self.is_released_to(number))
+    }
+
+    fn check_free(&self, was_free: bool) {
+        assert!(was_free, "data of a member is taken: {self}");
     }
 
     /// A change that was made is one of a member.

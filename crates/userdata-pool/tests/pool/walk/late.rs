@@ -97,7 +97,7 @@ impl World {
             then,
             is_past,
         } = self.sent.remove(place);
-        let (revision, home_host) = (self.engine.revision(), self.home_host());
+        let (revision, was_free) = (self.engine.revision(), self.is_free());
         self.engine.deliver_one(place);
         if self.engine.revision() == revision {
             return "refused".to_owned();
@@ -108,8 +108,8 @@ impl World {
             Then::Home(domain) => self.home = Some(domain),
             // Its caller may have waited for so long.
             Then::Stored(domain, userid, number) => self.has_stored(domain, userid, number),
-            Then::Adopted(domain) => self.has_adopted(domain, home_host),
-            Then::Discarded => self.has_discarded(home_host),
+            Then::Adopted(domain) => self.has_adopted(domain, was_free),
+            Then::Discarded => self.has_discarded(was_free),
             Then::Nothing => {}
         }
         "made".to_owned()

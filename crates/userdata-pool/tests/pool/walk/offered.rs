@@ -95,7 +95,7 @@ impl World {
         }
     }
 
-    fn is_released_to(&self, number: usize) -> bool {
+    pub(super) fn is_released_to(&self, number: usize) -> bool {
         let released = format!(" to={} released", NAMES[number]);
         self.turn().is_some_and(|turn| turn.contains(&released))
     }

@@ -21,6 +21,7 @@ impl World {
         let fault = late.then_some(Some(Fault::Delayed));
         self.engine.plan(grave.into_iter().chain(fault));
         let turn = self.turn_revision();
+        let is_owed = matches!(*step, Step::Adopt(place) if self.may_adopt(place));
         let made = self.take(step);
         self.engine.plan([]);
         if self.turn_revision() != turn {
@@ -32,6 +33,8 @@ impl World {
         }
         let late = if is_sent { " leaves late" } else { "" };
         self.trace.push(format!("{step:?}{late}: {made}"));
+        let is_refused = is_owed && !is_sent && made != told(&Ok::<(), StoreError>(()));
+        assert!(!is_refused, "free data is not adopted: {self}");
     }
 
     fn makes_grave(&self, step: &Step) -> bool {
