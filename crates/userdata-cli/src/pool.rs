@@ -77,8 +77,8 @@ pub(crate) enum PoolFailure {
     #[error("'{command}' did not move domain {domain}, which runs here: the move is cancelled")]
     NotMoved { domain: DomainKey, command: String },
     #[error(
-        "domain {domain} is here and does not run, so the destination may run it: the move stays \
-         open; claim it there, or resume it and cancel"
+        "domain {domain} is here and does not run, or has another uuid for now, so the destination \
+         may run it: the move stays open; claim it there, or resume it and cancel"
     )]
     StaysOpen { domain: DomainKey },
     #[error("it is not known whether domain {domain} is gone from here: the move stays open")]

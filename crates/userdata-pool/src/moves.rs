@@ -23,9 +23,10 @@ pub enum Finished {
     /// The destination has claimed the data.
     Claimed,
     /// The domain is still here, so the move stays open. It runs, and `cancel` ends the move; or it
-    /// is suspended, so that the destination may run.
+    /// is suspended, so that the destination may run; or its domid has another uuid, which
+    /// toolstacks give a living domain during a migration.
     StillHere {
-        /// Whether it runs.
+        /// Whether it runs under its own uuid.
         runs: bool,
     },
 }
@@ -185,10 +186,10 @@ impl<E: Engine> PoolStore<E> {
                 return Ok(Step::Done(Finished::Released));
             }
             if home.boot == self.me.boot
-                && let Some(found) = asked(hypervisor, domain)?
+                && let Some(found) = any_with_domid(hypervisor, domain)?
                 && found.life != Life::Dead
             {
-                let runs = found.runs();
+                let runs = found.key == *domain && found.runs();
                 return Ok(Step::Done(Finished::StillHere { runs }));
             }
             let released = HomeRecord {
@@ -224,11 +225,19 @@ impl<E: Engine> PoolStore<E> {
 
 /// The hypervisor's answer about exactly this domain, now.
 fn asked(hypervisor: &impl Hypervisor, domain: &DomainKey) -> Result<Option<Domain>, StoreError> {
-    let found = hypervisor.domain(domain.domid).map_err(|error| {
+    let found = any_with_domid(hypervisor, domain)?;
+    Ok(found.filter(|found| found.key == *domain))
+}
+
+/// The hypervisor's answer about its domid, whatever the uuid is now.
+fn any_with_domid(
+    hypervisor: &impl Hypervisor,
+    domain: &DomainKey,
+) -> Result<Option<Domain>, StoreError> {
+    hypervisor.domain(domain.domid).map_err(|error| {
         let kind = StoreErrorKind::Refused(Refused::Unknown(error));
         StoreError::new(Operation::Admit, domain.to_string(), kind)
-    })?;
-    Ok(found.filter(|found| found.key == *domain))
+    })
 }
 
 /// Refuses unless the domain's guest runs here, now.

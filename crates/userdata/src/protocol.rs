@@ -67,9 +67,12 @@ pub(crate) fn admit_removal(hypervisor: &impl Hypervisor, key: &DomainKey) -> Re
     }
 }
 
-/// Refuses unless the other incarnation, whose data the change would remove, is proven gone.
+/// Refuses unless the other incarnation, whose data the change would remove, is proven gone. While
+/// a domain with its domid lives, it is not: toolstacks change the uuid of a living domain during a
+/// migration, and change it back.
 fn admit_displacement(hypervisor: &impl Hypervisor, other: &DomainKey) -> Result<(), Refused> {
-    match life_of(hypervisor, other)? {
+    let found = hypervisor.domain(other.domid).map_err(Refused::Unknown)?;
+    match found.map(|found| found.life) {
         None | Some(Life::Dead) => Ok(()),
         Some(_) => Err(Refused::UuidShared { other: other.domid }),
     }

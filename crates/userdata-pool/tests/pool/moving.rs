@@ -97,6 +97,21 @@ fn a_finish_releases_only_what_is_proven_gone() {
 }
 
 #[test]
+fn a_finish_does_not_release_a_domain_whose_uuid_is_another_meanwhile() {
+    let (_, a, b) = two_hosts();
+    let (domain, _) = under_way(&a, &b);
+    a.store(domain, "1").unwrap();
+    a.xen
+        .set_uuid(domain.domid, Uuid::from_u128(0xfeed))
+        .unwrap();
+    let still = Finished::StillHere { runs: false };
+    assert_eq!(a.pool.finish(&a.xen, &domain).unwrap(), still);
+    a.xen.set_uuid(domain.domid, domain.uuid).unwrap();
+    a.pool.cancel(&a.xen, &domain).unwrap();
+    assert_eq!(a.value(domain).as_deref(), Some("1"));
+}
+
+#[test]
 fn a_move_needs_a_member_and_a_living_home() {
     let (_, a, b) = two_hosts();
     let domain = a.create();
@@ -178,7 +193,7 @@ fn a_move_does_not_begin_to_a_host_that_is_forgotten_meanwhile() {
 #[test]
 fn what_a_forgotten_host_has_released_is_told_as_released() {
     let (_, a, b) = two_hosts();
-    let (domain, _) = under_way(&a, &b);
+    let (domain, arrived) = under_way(&a, &b);
     let stage = || {
         b.pool
             .roster()
@@ -195,6 +210,10 @@ fn what_a_forgotten_host_has_released_is_told_as_released() {
     a.pool.finish(&a.xen, &domain).unwrap();
     b.pool.forget(&a.name.parse().unwrap()).unwrap();
     assert_eq!(stage(), Stage::Released(to()));
+    assert_eq!(
+        elsewhere(b.store(arrived, "1")).stage,
+        Stage::Released(to())
+    );
 }
 
 #[test]

@@ -94,6 +94,21 @@ fn another_domid_takes_over_only_if_the_first_is_proven_gone() {
 }
 
 #[test]
+fn another_domid_does_not_take_over_while_the_first_has_another_uuid() {
+    let (_, a, _) = two_hosts();
+    let first = a.create();
+    a.store(first, "of the first").unwrap();
+    let second = a.create();
+    a.xen
+        .set_uuid(first.domid, Uuid::from_u128(0xfeed))
+        .unwrap();
+    let home = elsewhere(a.store(second, "of the second"));
+    assert_eq!((home.domid, home.stage), (first.domid, Stage::Settled));
+    a.xen.set_uuid(first.domid, first.uuid).unwrap();
+    assert_eq!(a.value(first).as_deref(), Some("of the first"));
+}
+
+#[test]
 fn another_boot_takes_over_unasked_and_finds_nothing() {
     let (engine, a, _) = two_hosts();
     let domain = a.create();

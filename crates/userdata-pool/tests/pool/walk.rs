@@ -49,6 +49,8 @@ struct Left {
     /// Moves of a domain to its own host.
     local_moves: u8,
     forgets: u8,
+    /// Changes of the uuid of a domain that migrates. It is changed back if the migration fails.
+    renames: u8,
     /// Destroys with an export.
     destroys: u8,
     /// Closing marks whose lease runs out or is revoked.
@@ -83,6 +85,8 @@ struct Migration {
     to: usize,
     arrived: Option<Domain>,
     switched: bool,
+    /// Whether the source has another uuid meanwhile.
+    renamed: bool,
 }
 
 struct World {
@@ -143,6 +147,7 @@ enum Step {
     Begin(usize, usize),
     Copied,
     Switched,
+    Renamed,
     SourceGone,
     Fails,
     Claim(usize),

@@ -13,6 +13,7 @@ const NONE: Left = Left {
     clones: 0,
     local_moves: 0,
     forgets: 0,
+    renames: 0,
     destroys: 0,
     lost_marks: 0,
     late_closings: 0,
@@ -71,6 +72,18 @@ fn every_history_with_a_move_to_the_own_host_and_a_crash_is_sound() {
     assert_sound(Left {
         guests,
         local_moves,
+        crashes,
+        ..NONE
+    });
+}
+
+#[test]
+fn every_history_with_a_move_and_a_change_of_the_uuid_is_sound() {
+    let (guests, moves, renames, crashes) = (2, 1, 1, 1);
+    assert_sound(Left {
+        guests,
+        moves,
+        renames,
         crashes,
         ..NONE
     });

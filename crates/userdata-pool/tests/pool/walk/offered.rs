@@ -84,6 +84,9 @@ impl World {
                 (Some(_), false) => steps.extend([Step::Switched, Step::Fails]),
                 (Some(_), true) => steps.push(Step::SourceGone),
             }
+            if !migration.renamed && self.left.renames > 0 {
+                steps.push(Step::Renamed);
+            }
         }
         if self.moved.is_some() {
             steps.push(Step::Finish);

@@ -1,6 +1,7 @@
 //! What each step does.
 
 use hv_sim::ShutdownReason;
+use userdata_core::Uuid;
 use userdata_core::store::HostName;
 
 use super::sound::{sweep, sweep_unclaimed};
@@ -70,6 +71,7 @@ impl World {
             Step::Begin(place, to) => self.begin(place, to),
             Step::Copied => self.copied(),
             Step::Switched => self.switched(),
+            Step::Renamed => self.renamed(),
             Step::SourceGone => {
                 let migration = self.migration.take().unwrap();
                 self.destroy(&migration.source);
@@ -80,6 +82,7 @@ impl World {
                 if let Some(arrived) = &migration.arrived {
                     self.destroy(arrived);
                 }
+                self.name_back(&migration.source);
                 String::new()
             }
             Step::Claim(place) => {
@@ -193,12 +196,12 @@ impl World {
         let name: HostName = NAMES[to].parse().unwrap();
         let begun = host.pool.begin(&host.xen, &source.key, &name);
         if begun.is_ok() {
-            let (arrived, switched) = (None, false);
             self.migration = Some(Migration {
                 source: source.clone(),
                 to,
-                arrived,
-                switched,
+                arrived: None,
+                switched: false,
+                renamed: false,
             });
             self.moved = Some(source.clone());
         }
@@ -228,6 +231,26 @@ impl World {
         String::new()
     }
 
+    /// As XAPI's toolstack does.
+    fn renamed(&mut self) -> String {
+        self.left.renames -= 1;
+        let migration = self.migration.as_mut().unwrap();
+        migration.renamed = true;
+        let source = &migration.source;
+        let other = Uuid::from_u128(0xfeed);
+        self.hosts[source.host]
+            .set_uuid(source.key.domid, other)
+            .unwrap();
+        String::new()
+    }
+
+    fn name_back(&self, source: &Domain) {
+        let key = source.key;
+        self.hosts[source.host]
+            .set_uuid(key.domid, key.uuid)
+            .unwrap();
+    }
+
     fn crash(&mut self, number: usize) -> String {
         self.left.crashes -= 1;
         let takes_part = |m: &mut Migration| m.source.host == number || m.to == number;
@@ -242,7 +265,8 @@ impl World {
             match (source.host == number, switched) {
                 (true, false) => arrived.iter().for_each(|arrived| self.destroy(arrived)),
                 (false, true) => self.destroy(&source),
-                _ => {}
+                (false, false) => self.name_back(&source),
+                (true, true) => {}
             }
         }
         self.hosts[number].boot_host().unwrap();
