@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use userdata_core::store::{Cleared, ClosingMark, Refused, StoreError};
+use userdata_core::store::{Cleared, ClosingMark, Refused, StoreError, StoreErrorKind};
 use userdata_core::{DomainKey, Hypervisor, Life, Source, Store};
 
 use crate::destroy::VERB;
@@ -55,7 +55,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// asynchronously: marks the domain as closing. The caller destroys the domain, and then calls
     /// [`Userdata::end_destroy`].
     ///
-    /// It succeeds even if the store fails; the failure is then in [`Closing::problems`].
+    /// It succeeds even if the store fails, or if this host is not a member of the pool; that is
+    /// then in [`Closing::problems`].
     ///
     /// # Errors
     ///
@@ -189,13 +190,17 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         let key = find(&self.hypervisor, target)?.key;
         match self.mark(&key) {
             Ok(mark) => Ok((key, Ok(mark))),
-            Err(UserdataErrorKind::Store(error)) => Ok((key, Err(error))),
-            Err(kind) => Err(kind),
+            Err(error) => match error.kind() {
+                // Such a host stores nothing, so its domains need no mark.
+                StoreErrorKind::Refused(Refused::NotAMember) => Ok((key, Err(error))),
+                StoreErrorKind::Refused(_) => Err(error.into()),
+                _ => Ok((key, Err(error))),
+            },
         }
     }
 
-    fn mark(&self, key: &DomainKey) -> Result<Box<dyn ClosingMark>, UserdataErrorKind> {
-        let mark = self.store.close(key, self.options.timeout, &mut |state| {
+    fn mark(&self, key: &DomainKey) -> Result<Box<dyn ClosingMark>, StoreError> {
+        self.store.close(key, self.options.timeout, &mut |state| {
             if state.closing {
                 return Err(Refused::BeingDestroyed);
             }
@@ -203,8 +208,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
                 Some(Life::Alive | Life::Dying) => Ok(()),
                 _ => Err(Refused::NoSuchDomain),
             }
-        });
-        Ok(mark?)
+        })
     }
 
     fn clear_closed(

@@ -84,10 +84,10 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// its data is removed. If the hypervisor does not answer, the data stays: *unknown* is not
     /// *gone*.
     ///
-    /// `destroy` runs even if the store fails; the failure is then in `problems` of the result. If
-    /// the process is killed meanwhile, the closing mark is void, and [`Userdata::clear`] removes
-    /// the data that is left. The timeout bounds the waits before `destroy` runs, and once more the
-    /// waits after it.
+    /// `destroy` runs even if the store fails, or if this host is not a member of the pool; that is
+    /// then in `problems` of the result. If the process is killed meanwhile, the closing mark is
+    /// void, and [`Userdata::clear`] removes the data that is left. The timeout bounds the waits
+    /// before `destroy` runs, and once more the waits after it.
     ///
     /// `destroy` may return any error: `anyhow::Error`, a boxed one, or a type of its own.
     ///

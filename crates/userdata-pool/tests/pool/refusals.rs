@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use userdata::{UserdataError, UserdataErrorKind};
 use userdata_core::store::{Clash, Durability, Keep, Op, Put, Refused, StoreErrorKind, Transfer};
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Domid, Store};
@@ -90,4 +91,28 @@ fn an_open_move_is_not_begun_again_to_another_host() {
     begin(&a, &domain, &b);
     let again = a.pool.begin(&a.xen, &domain, &"a".parse().unwrap());
     assert_elsewhere(again, &stage_to(&b));
+}
+
+#[test]
+fn a_host_that_is_not_a_member_destroys_its_domains_and_tells_that_data_may_stay() {
+    let (engine, a, b) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    b.pool.forget(&a.name.parse().unwrap()).unwrap();
+    let destroyed = a
+        .facade
+        .destroy(domain, |key| a.xen.destroy(key.domid))
+        .unwrap();
+    assert!(destroyed.cleared.is_none(), "{destroyed:?}");
+    let not_a_member = |problem: &UserdataError| {
+        matches!(
+            problem.kind(),
+            UserdataErrorKind::NotHere(Refused::NotAMember)
+        )
+    };
+    assert!(destroyed.problems.iter().all(not_a_member), "{destroyed:?}");
+    assert_eq!(destroyed.problems.len(), 2);
+    let data = |key: &String| key.contains("/data/");
+    assert_eq!(engine.keys().iter().filter(|key| data(key)).count(), 1);
+    assert_eq!(b.pool.discard(domain.uuid).unwrap(), 1);
 }
