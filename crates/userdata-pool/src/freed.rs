@@ -1,4 +1,4 @@
-//! Data that no host may claim by itself: that of a forgotten host, and what was released to one.
+//! Free data: that of a forgotten host, and what was released to one.
 
 use userdata_core::store::{Operation, Refused, StoreError};
 use userdata_core::{DomainKey, Domid, Hypervisor, Uuid};
@@ -14,13 +14,14 @@ use crate::store::{only, refused};
 use crate::{Engine, PoolStore};
 
 impl<E: Engine> PoolStore<E> {
-    /// Makes this host the home of data whose home the pool has forgotten, or the host that it was
-    /// released to. A domain of the uuid must run here; it keeps the values.
+    /// Makes this host the home of data whose home the pool has forgotten, or, if it was released,
+    /// the host that it was released to. A domain of the uuid must run here; it keeps the values.
     ///
     /// # Errors
     ///
-    /// [`Refused::Elsewhere`] if these hosts are members;
-    /// [`Refused::NoData`] if there is none.
+    /// [`Refused::Elsewhere`] if that host is a member; [`Refused::NoData`] if the uuid has no
+    /// data; [`Refused::NoSuchDomain`], [`Refused::NotRunning`] or [`Refused::BeingDestroyed`] if
+    /// the domain does not run here; [`Refused::NotAMember`] if this host is not a member.
     pub fn adopt(
         &self,
         hypervisor: &impl Hypervisor,
@@ -70,21 +71,16 @@ impl<E: Engine> PoolStore<E> {
         plan
     }
 
-    /// The condition that the home is not a member, or the host that it was released to; or the
-    /// refusal.
+    /// The condition that the keeper is not a member, or the refusal.
     fn forgotten(&self, basis: &Basis, deadline: Deadline) -> Result<Compare, StoreError> {
         let domain = &basis.domain;
-        let Some(home) = basis.turn.as_ref().map(|turn| &turn.home) else {
+        let Some(told) = basis.turn.as_ref().map(|turn| turn.home.told()) else {
             return Err(refused(domain, Refused::NoData));
         };
-        let told = home.told();
-        let owner = Some(told.owner()).filter(|owner| **owner != home.host);
-        for host in [Some(&home.host), owner].into_iter().flatten() {
-            let (compare, member) = self.host_compare(host, deadline)?;
-            if member.is_none() {
-                return Ok(compare);
-            }
+        let (compare, member) = self.host_compare(told.keeper(), deadline)?;
+        match member {
+            None => Ok(compare),
+            Some(_) => Err(refused(domain, Refused::Elsewhere(told))),
         }
-        Err(refused(domain, Refused::Elsewhere(told)))
     }
 }

@@ -28,7 +28,7 @@ pub struct Placed {
     /// The uuid of the domain.
     pub uuid: Uuid,
     /// Its home, whose stage is [`Stage::Freed`] if the pool has forgotten its
-    /// [owner](Home::owner); `None` if the record cannot be read.
+    /// [keeper](Home::keeper); `None` if the record cannot be read.
     pub home: Option<Home>,
     /// How many values there are.
     pub values: u64,
@@ -104,7 +104,7 @@ impl<E: Engine> PoolStore<E> {
             },
         )?;
         let names: BTreeSet<_> = members.iter().map(|member| &member.name).collect();
-        let stage = |home: Home| match names.contains(home.owner()) {
+        let stage = |home: Home| match names.contains(home.keeper()) {
             true => home,
             false => Home::new(home.host, home.domid, Stage::Freed),
         };

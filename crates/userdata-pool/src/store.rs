@@ -70,14 +70,14 @@ impl<E: Engine> PoolStore<E> {
     }
 
     /// The refusal of a domain whose data belongs elsewhere; it tells whether the pool has
-    /// forgotten the owner.
+    /// forgotten the keeper.
     pub(crate) fn elsewhere(
         &self,
         subject: &DomainKey,
         home: Home,
         deadline: Deadline,
     ) -> StoreError {
-        let mut reading = Txn::read([Span::key(self.keys.host(home.owner()))]);
+        let mut reading = Txn::read([Span::key(self.keys.host(home.keeper()))]);
         reading.stale = self.options.stale;
         let found = self.send(&reading, deadline);
         let gone = found.is_ok_and(|answer| answer.into_pairs().next().is_none());

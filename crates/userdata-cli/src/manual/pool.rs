@@ -10,7 +10,7 @@ Data has one home, the host that stores it. 'pool status' shows it with its stag
   settled   the domain lives there
   moving    a move to another host has begun; the home alone stores until the move is claimed
   released  the domain is gone from there, and the destination may claim the data
-  freed     no member may claim the data, because its host was forgotten: adopt or discard it
+  freed     the host whose data it is was forgotten: adopt or discard the data
 
 A host that 'move', 'forget' or 'status --host' names and that the pool does not know, and a FILE in
 which something is wrong, are wrong usage (status 2).

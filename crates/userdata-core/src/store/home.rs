@@ -70,8 +70,8 @@ pub enum Stage {
     Moving(HostName),
     /// The domain is gone from its home, and this host may claim the data.
     Released(HostName),
-    /// The pool has forgotten the home, or the host that the data was released to: any host may
-    /// adopt the data.
+    /// The pool has forgotten the [keeper](Home::keeper), so the data is free: any host may adopt
+    /// it, and the destination of a move that was begun may claim it.
     Freed,
 }
 
@@ -84,7 +84,7 @@ impl Home {
 
     /// The host whose data it is: the home, or, once it is released, the host that may claim it.
     #[must_use]
-    pub const fn owner(&self) -> &HostName {
+    pub const fn keeper(&self) -> &HostName {
         match &self.stage {
             Stage::Released(to) => to,
             _ => &self.host,
@@ -110,7 +110,7 @@ impl fmt::Display for Home {
             ),
             Stage::Freed => write!(
                 f,
-                "domain {domid} of host {host}, and no member may claim it: adopt or discard it"
+                "domain {domid} of host {host}, and is free now: adopt or discard it"
             ),
         }
     }

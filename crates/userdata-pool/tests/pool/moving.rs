@@ -214,6 +214,9 @@ fn what_a_forgotten_host_has_released_is_told_as_released() {
         elsewhere(b.store(arrived, "1")).stage,
         Stage::Released(to())
     );
+    assert_elsewhere(b.pool.discard(domain.uuid), &Stage::Released(to()));
+    b.xen.unpause(arrived.domid).unwrap();
+    b.pool.claim(&b.xen, &arrived).unwrap();
 }
 
 #[test]

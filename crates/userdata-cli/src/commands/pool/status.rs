@@ -51,7 +51,7 @@ pub(super) fn homes_of(roster: &Roster, host: &HostName) -> usize {
 /// Whether the data is the host's. What it has released is another host's to claim.
 fn is_freed_with(placed: &Placed, host: &HostName) -> bool {
     let home = placed.home.as_ref();
-    home.is_some_and(|home| home.owner() == host && home.stage != Stage::Freed)
+    home.is_some_and(|home| home.keeper() == host && home.stage != Stage::Freed)
 }
 
 /// Whether the host is the home, or the domain moves to it.

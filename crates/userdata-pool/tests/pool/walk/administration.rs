@@ -105,11 +105,11 @@ impl World {
         self.home = None;
     }
 
-    /// Whether the home is not a member, or the host that it was released to.
+    /// Whether the home is not a member, or, once it is released, the host that may claim it.
     pub(super) fn is_free(&self) -> bool {
-        let mut forgotten = (0..self.hosts.len()).filter(|number| !self.members[*number]);
-        let home = self.home_host();
-        forgotten.any(|number| home == Some(number) || self.is_released_to(number))
+        let released_to = (0..self.hosts.len()).find(|number| self.is_released_to(*number));
+        let keeper = released_to.or_else(|| self.home_host());
+        keeper.is_some_and(|number| !self.members[number])
     }
 
     fn check_free(&self, was_free: bool) {
