@@ -44,7 +44,7 @@ impl Leases {
         Ok(lease)
     }
 
-    /// Keeps a lease alive three times in its time.
+    /// Keeps a lease alive: renews it each time that a third of its time to live has passed.
     pub(crate) fn keep_alive(&self, handle: &Handle, cluster: &Arc<Cluster>, lease: Lease) {
         self.kept(|kept| {
             let Some(kept) = kept.get_mut(&lease) else {
@@ -68,7 +68,7 @@ impl Leases {
     }
 }
 
-/// Each time one stream for one message: an open stream would die with its member.
+/// Each renewal opens its own stream, since a stream that stays open would break with its member.
 async fn keep(cluster: Arc<Cluster>, lease: Lease, ttl: Duration) {
     let every = ttl / 3;
     loop {
@@ -80,7 +80,7 @@ async fn keep(cluster: Arc<Cluster>, lease: Lease, ttl: Duration) {
                 Ok(_) => Ok(true),
             }
         };
-        // Without an answer it is asked again until the lease may have run out.
+        // Without an answer it is asked again, until a member answers that the lease has ended.
         if let Ok(false) = cluster.ask(every, Repeat::Yes, request).await {
             return;
         }

@@ -18,7 +18,7 @@ use crate::probe::{Seen, probe};
 /// After so long without a frame a member is asked whether it is there, while it has a request.
 const PING_AFTER: Duration = Duration::from_secs(1);
 
-/// How long after the deadline it is looked whether a server that broke off is a member.
+/// How long past the deadline a server that broke off the connection may be probed.
 const LOOK: Duration = Duration::from_millis(80);
 
 /// One member.

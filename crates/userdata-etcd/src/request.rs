@@ -6,8 +6,8 @@ use etcd_client::{
 };
 use userdata_pool::{Answer, Page, Pair, Request, Revision, Span, Txn};
 
-/// The longest answer in bytes. The pool asks for one value, which etcd takes up to 1.5 MiB of, or
-/// for pages of records, each of which has less than 1 MiB.
+/// The longest answer in bytes. The pool asks for one value, of which etcd takes up to 1.5 MiB, or
+/// for a page of 5 000 records, each of which has less than 1 KiB.
 const ANSWER_MAX: usize = 8 << 20;
 
 /// Whether a transaction changes something if its compares hold.

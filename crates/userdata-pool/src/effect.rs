@@ -39,7 +39,7 @@ impl<'a> Effect<'a> {
         }
     }
 
-    /// The same where the stored values are those of another life, which go.
+    /// The same, but the stored values are those of another incarnation, and are removed.
     pub(crate) fn anew(old: &'a Metas, today: SystemTime) -> Self {
         Self {
             now: Metas::new(),

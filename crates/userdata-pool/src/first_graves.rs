@@ -1,7 +1,7 @@
 //! The graves that are made before the first turn.
 //!
-//! An absent key has revision 0 whenever it is absent. So a change that compares neither a turn nor
-//! a grave that is there could be made at any later time at which both are absent again: on a full
+//! Every absent key has revision 0. So a change that was worked out while turn and grave were both
+//! absent could arrive late and be made whenever both are absent again, which happens: on a full
 //! quota a removal deletes the grave, too. No turn is made on such a comparison: the grave is made
 //! first, in a transaction of its own.
 

@@ -98,7 +98,7 @@ impl Keys {
         Some((uuid, rest))
     }
 
-    /// The userid of a meta record of this domain.
+    /// The uuid and the userid in the key of a meta record.
     pub(crate) fn userid(&self, key: &[u8]) -> Option<(Uuid, Userid)> {
         let (uuid, rest) = self.parse("meta", key)?;
         let userid = Userid::new(rest.strip_prefix(b"/")?).ok()?;

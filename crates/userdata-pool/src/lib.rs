@@ -7,8 +7,8 @@
 //! * One home for each uuid: a value is stored by the host that is the home, and by no other. The
 //!   commit itself compares the home, so a host that has been declared dead, or that has lost a
 //!   domain to another host, cannot store, however late its commit arrives.
-//! * No lease and no time prove a death: data is removed on the answer of the hypervisor of its own
-//!   home, or because that host has booted again.
+//! * No lease and no time prove a death: data is removed on the answer of its home's hypervisor or,
+//!   once released, of the destination's; because its home has booted again; or by `discard`.
 //! * A change whose answer is lost is told truly: made, not made and never to be made, or unknown.
 //!
 //! # Records

@@ -1,4 +1,4 @@
-//! The closing mark: a key on a lease. It informs; the turn and the grave protect.
+//! The closing mark: a key on a lease. It may be lost, so turn and grave protect the data.
 
 use std::fmt;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::standing::Standing;
 use crate::store::refused;
 use crate::{Engine, EngineError, Identity, PoolStore};
 
-/// How long a mark that is dropped is taken back for; then it is left to run out.
+/// How long a dropped mark tries to revoke its lease, which otherwise runs out by itself.
 const REVOKE: Duration = Duration::from_secs(2);
 
 pub(crate) fn close<E: Engine + 'static>(
@@ -33,7 +33,7 @@ pub(crate) fn close<E: Engine + 'static>(
     };
     let number = store.engine.number();
     let lease = store.grant(deadline).map_err(failed)?;
-    // Dropped on every error: without its lease a mark that arrives late cannot be made.
+    // An error drops it, which revokes the lease: then a mark that arrives late cannot be made.
     let mut mark = Box::new(Mark {
         store: store.clone(),
         domain: *domain,
@@ -129,7 +129,7 @@ struct Mark<E: Engine> {
     domain: DomainKey,
     lease: Lease,
     own: OwnMark,
-    /// The deadline of the call that ends the mark, if it ends in one.
+    /// The deadline of the `close`, `clear` or `reopen` that runs: it bounds the revocation.
     deadline: Option<Deadline>,
 }
 

@@ -62,11 +62,11 @@ impl<E: Engine> PoolStore<E> {
                 Standing::Incoming(home) | Standing::Away(home) => {
                     return Err(self.elsewhere(domain, home, deadline));
                 }
-                // Its first store takes over, with proof; until then nothing of it can move.
+                // Its first store takes over, if the other is proven gone. No data can move yet.
                 Standing::OtherLife { .. } => return Err(self.of_another(basis)),
             };
             match &home.to {
-                // A cancel that is on its way must not end what is begun again.
+                // A cancel that arrives late must not end the move that is begun again here.
                 Some(already) if already == to => {
                     return Ok(Step::Commit(Plan::new(Next::MovedOn, ())));
                 }

@@ -101,7 +101,7 @@ pub(crate) fn with_number(numbers: &[u64], number: u64) -> Vec<u64> {
     all
 }
 
-/// The host that may store, one life of it.
+/// The home: a host, its boot, and the domid of the domain there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HomeRecord {
     pub(crate) host: HostName,
@@ -156,8 +156,8 @@ impl Turn {
     }
 }
 
-/// Made before the first turn of a uuid that ends with its byte, and moved on by every removal of
-/// one.
+/// Made before the first turn of a uuid with its last byte, and moved on by every removal of such
+/// a turn.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Grave {
     pub(crate) numbers: Vec<u64>,

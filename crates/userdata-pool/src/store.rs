@@ -392,7 +392,7 @@ impl<E: Engine + 'static> Store for PoolStore<E> {
         let deadline = self.within(timeout);
         self.commit(&domains, deadline, Operation::Replace, |bases| {
             if let [from, to] = bases {
-                // The state of the second is in hand when the first is asked about.
+                // `admit` decides on both states together, so the first one waits for the second.
                 let mut first = State::default();
                 self.ask(from, None, &mut |state| {
                     first = *state;
@@ -419,7 +419,7 @@ impl<E: Engine + 'static> Store for PoolStore<E> {
     }
 }
 
-/// The durability of ops that only clear a domain which is here, as its user asked for.
+/// The durability of ops that are a single clear of a domain that exists; `None` for all others.
 ///
 /// This clear removes a damaged turn. One that keeps nothing does not: it may be the end of a copy
 /// whose migration has failed, and the turn that of the source, which lives.

@@ -11,8 +11,8 @@ use crate::waiting::TimeLeft;
 use crate::{DestroyError, Destroyed, Target, Userdata, UserdataError, UserdataErrorKind};
 
 /// A domain whose destruction has begun with [`Userdata::begin_destroy`] and ends with
-/// [`Userdata::end_destroy`]. Meanwhile stores are refused. If it is dropped instead, the mark is
-/// void, and all data is as it was.
+/// [`Userdata::end_destroy`]. Meanwhile stores are refused, if the domain could be marked. If it is
+/// dropped instead, the mark is void, and all data is as it was.
 #[derive(Debug)]
 #[must_use]
 pub struct Closing {

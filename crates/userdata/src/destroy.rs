@@ -77,7 +77,8 @@ pub enum DestroyError {
 impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// Destroys a domain together with its data. The caller's function `destroy` destroys the
     /// domain. Before it runs, the domain is marked as closing. Until all data is removed, every
-    /// store through this library is refused, so that none of its values is left behind.
+    /// store through this library is refused, so that none of its values is left behind. If the
+    /// domain could not be marked, `problems` says so.
     ///
     /// Whatever `destroy` returns, the hypervisor is asked afterwards. If the domain still lives,
     /// its data stays. If it is gone, dying or dead, it is looked up again under its lock, and all
@@ -135,9 +136,9 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// between. Then `export` is called again once the domain is gone, with all values that go
     /// along, at most three times. What it gets replaces what it got before. The data is removed
     /// only if no store came after the last export. Otherwise it stays, and `problems` has
-    /// [`UserdataErrorKind::ExportOutdated`]. If a sweep comes before the second export, what was
-    /// stored under the lost mark is removed, or released to the host to which the domain moves.
-    /// The first export then stays as it is, and `problems` has
+    /// [`UserdataErrorKind::ExportOutdated`]. If a sweep comes before the next export, what was
+    /// stored since the last one is removed, or released to the host to which the domain moves.
+    /// The last export then stays as it is, and `problems` has
     /// [`UserdataErrorKind::ExportUncertain`].
     ///
     /// The caller removes what `export` wrote if the domain lives on, which the kinds

@@ -122,7 +122,7 @@ impl fmt::Display for Home {
 pub struct Attempt {
     /// The random number of the change.
     pub number: u64,
-    /// The number of the change before which nothing of it can have been made; 0 if there was none.
+    /// The number of the change that it directly follows if it is made; 0 if there was none.
     pub after: u64,
 }
 

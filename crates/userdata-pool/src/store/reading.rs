@@ -298,7 +298,7 @@ impl<E: Engine> PoolStore<E> {
         Basis::of(&self.keys, &self.me, *domain, &answer.found)
     }
 
-    /// The same: it asks until the engine answers, or the deadline.
+    /// The same, asked again until the engine answers or the deadline has passed.
     pub(crate) fn basis_within(
         &self,
         domain: &DomainKey,
