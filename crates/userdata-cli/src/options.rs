@@ -12,6 +12,7 @@ use hv_sim::HostFile;
 use hv_xen::Xen;
 use userdata::file_name::NameFormat;
 use userdata::hypervisor::BootId;
+use userdata::registry::stays_behind;
 use userdata::store::Durability;
 use userdata::{DomainKey, Domid, Hypervisor as _, Store, Userdata, Userid};
 use userdata_fs::{FileStore, OsDirectory};
@@ -32,9 +33,6 @@ const XENSTORE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
 /// Longer than this is a mistake where sweeps wait: ten years.
 const SPAN_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// The userids that their owners read from the host's files.
-const IN_FILES: [&[u8]; 3] = [b"libxl-json", b"libvirt-xml", b"xl"];
 
 /// The userdata of a host, as the commands use it.
 pub(crate) type HostData<'host> = Userdata<&'host Host, Box<dyn Store>>;
@@ -231,7 +229,7 @@ impl Options {
 
     /// Refuses on a pool a userid whose owner reads it from the host's files.
     pub(crate) fn check_userid(&self, userid: &Userid) -> Result<(), Failure> {
-        if self.is_pool() && IN_FILES.iter().any(|name| userid.as_bytes() == *name) {
+        if self.is_pool() && stays_behind(userid) {
             return Err(Failure::NotInAPool(format!("userid '{}'", shown(userid))));
         }
         Ok(())

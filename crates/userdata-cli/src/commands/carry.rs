@@ -10,7 +10,7 @@ use crate::userid::shown;
 impl Carry {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
-        let which = self.which.selection()?;
+        let which = self.which.selection(options)?;
         let host = options.host()?;
         let from = options.key(&self.old, &host)?;
         let to = options.key(&self.new, &host)?;

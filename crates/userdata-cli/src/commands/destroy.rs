@@ -39,7 +39,7 @@ impl Destroy {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
         let (domain, command) = self.parts()?;
-        let which = self.which.selection()?;
+        let which = self.which.selection(options)?;
         let file = self.new_file()?;
         let host = options.host()?;
         let domain = options.key(&domain, &host)?;

@@ -19,7 +19,7 @@ use crate::status::Status;
 impl Export {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
-        let which = self.which.selection()?;
+        let which = self.which.selection(options)?;
         let path = self
             .output
             .as_deref()
