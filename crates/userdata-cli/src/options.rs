@@ -70,7 +70,8 @@ pub(crate) struct Options {
     json: bool,
 
     /// How long a change may wait for the domain's lock, and a read for a file on which another
-    /// process has a lease. Each answer of xenstore may take as long, but never less than a second
+    /// process has a lease. Each answer of xenstore may take as long, but never less than a second.
+    /// On a pool: how long the cluster may take to answer
     #[arg(long, global = true, value_name = "SECONDS", default_value = "10")]
     #[arg(value_parser = seconds, allow_negative_numbers = true)]
     timeout: Duration,
@@ -90,7 +91,7 @@ pub(crate) struct Options {
     /// What a change must survive. process: the end of this command, but not a power cut. file:
     /// after a power cut there is the whole old value or the whole new one. full: after a power cut
     /// there is the new value. Default: full; with the layout tree, whose data ends with the boot,
-    /// process
+    /// process. A pool ignores it: each change is full
     #[arg(long, global = true, value_name = "LEVEL", value_enum)]
     durability: Option<Level>,
 

@@ -87,7 +87,7 @@ impl Status {
                 "the value that is there is not the expected one, or an archive has another"
             }
             Self::DeadlinePassed => "the deadline passed",
-            Self::LimitExceeded => "a value is larger than --max-size, or an archive has too many",
+            Self::LimitExceeded => "a value, a change of a pool, or an archive is too large",
             Self::NotPermitted => "not permitted",
             Self::BeingDestroyed => "the domain is being destroyed",
             Self::OutcomeUnknown => "it is not known whether the change was made",

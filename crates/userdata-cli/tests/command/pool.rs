@@ -38,3 +38,22 @@ fn values_that_stay_in_files_are_not_selected_on_a_pool() {
         }
     }
 }
+
+#[test]
+fn the_manual_tells_what_is_different_on_a_pool() {
+    let page = Sandbox::new().done(["man"]);
+    let words: Vec<_> = page.split_whitespace().collect();
+    let page = words.join(" ").replace('\\', "");
+    for told in [
+        "fBUSERDATA_POOLfR The default of --pool",
+        "elsewhere, on a pool",
+        "damaged, on a pool",
+        "On a pool: how long the cluster may take to answer",
+        "A pool ignores it: each change is full",
+        "On a pool: sightings-pool.json",
+        "if the cluster of a pool does not answer, but the exit status is 7",
+        "a change of a pool, or an archive is too large",
+    ] {
+        assert!(page.contains(told), "{told}");
+    }
+}
