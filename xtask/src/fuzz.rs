@@ -215,7 +215,7 @@ fn chosen(names: &[String]) -> Result<Vec<String>> {
     all.sort();
     if let Some(unknown) = names.iter().find(|name| !all.contains(name)) {
         bail!(
-            "there is no target {unknown}; the targets are {}",
+            "the target {unknown} does not exist; the targets are {}",
             all.join(", ")
         );
     }

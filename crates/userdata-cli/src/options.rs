@@ -201,7 +201,7 @@ impl Options {
                 }
                 let path = default_simulated()?;
                 self.output().note(format_args!(
-                    "there is no Xen here; using the simulated host in {}",
+                    "this machine has no Xen: the simulated host in {} is used",
                     path.display()
                 ));
                 path

@@ -80,7 +80,7 @@ impl Status {
             Self::Done => "done",
             Self::Failure => "any other failure",
             Self::Usage => "wrong usage, a userid that is refused, or empty input to store",
-            Self::NoSuchDomain => "there is no such domain, or it is dead",
+            Self::NoSuchDomain => "the domain does not exist, or is dead",
             Self::NoData => "the domain has no value under this userid",
             Self::Damaged => "the value is empty or damaged, or an archive is",
             Self::PreconditionFailed => {

@@ -16,7 +16,7 @@ impl Carry {
         let to = options.key(&self.new, &host)?;
         let carried = options.userdata(&host)?.carry(from, to, &which)?;
         if carried.moved.is_empty() {
-            output.note("there were no values to carry");
+            output.note("nothing to carry");
         }
         let document = || document::Carried {
             domain: to.into(),

@@ -46,7 +46,7 @@ impl Export {
             None => Vec::new(),
         };
         if values.is_empty() {
-            output.note("there were no values to export");
+            output.note("nothing to export");
         }
         let archive = archive(domain, &host, values)?;
         let limits = userdata_archive::Limits::new(options.max_size());

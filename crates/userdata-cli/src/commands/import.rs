@@ -37,7 +37,7 @@ impl Import {
         }
         let (domain, stored) = self.store(&values, options)?;
         if values.is_empty() {
-            output.note("there were no values to import");
+            output.note("nothing to import");
         }
         let document = document::Imported {
             domain: domain.into(),
