@@ -55,6 +55,9 @@ Examples:
   userdata list web --json | jq -r '.values[].userid'";
 
 pub(crate) const CLEAR: &str = "\
+On a pool, data that belongs to another host, or that moves here and is not claimed, is left alone,
+and the exit status is 12.
+
 Examples:
   userdata clear web
   userdata clear 7.dd0432cd-1e00-4034-a9f8-262cf3743e99";
