@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use clap::{Args, ValueHint};
 use thiserror::Error;
-use userdata::store::{Home, HostName, Refused};
+use userdata::store::{Home, HostName};
 use userdata::{DomainKey, Hypervisor as _, Uuid};
 use userdata_etcd::{EtcdEngine, EtcdError};
 use userdata_pool::{EngineError, Identity, PoolOptions, PoolStore};
@@ -67,8 +67,8 @@ pub(crate) enum PoolFailure {
     NotCompacted { revisions: u64 },
     #[error("a host is forgotten only if it is dead or fenced: say so with --it-is-dead")]
     NotSaidDead,
-    #[error("{}", Refused::NoSuchMember(.0.clone()))]
-    NoSuchMember(HostName),
+    #[error("the host {0} is not a member of the pool: 'pool status' shows the members")]
+    NoSuchMember(String),
     #[error(
         "the host {0} is not a member of the pool, and no data is there or moves there: \
          'pool status' shows the members"

@@ -115,7 +115,7 @@ impl Pool {
                     let freed = status::homes_of(&pool.roster()?, name);
                     match pool.forget(name)? {
                         true => tell_freed("forget", "forgotten", freed, output),
-                        false => Err(PoolFailure::NoSuchMember(name.clone()).into()),
+                        false => Err(PoolFailure::NoSuchMember(name.to_string()).into()),
                     }
                 }
             },

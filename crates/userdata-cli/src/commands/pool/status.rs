@@ -36,7 +36,7 @@ pub(super) fn show_of(pool: &Pool, host: &HostName, output: Output) -> Result<St
     let mut roster = pool.roster()?;
     roster.members.retain(|member| member.name == *host);
     if roster.members.is_empty() {
-        return Err(PoolFailure::NoSuchMember(host.clone()).into());
+        return Err(PoolFailure::NoSuchMember(host.to_string()).into());
     }
     roster.placed.retain(|placed| is_freed_with(placed, host));
     write(&roster, output)
