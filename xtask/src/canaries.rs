@@ -114,7 +114,7 @@ impl Task {
                 && !(canary.of_pool && self.families)
         });
         if canaries.is_empty() {
-            bail!("there is no such canary");
+            bail!("the canary does not exist");
         }
         let copy = Copy::make(&folder)?;
         for of_pool in [false, true] {

@@ -207,7 +207,10 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Step>> {
         .find(|name| STEPS.iter().all(|step| step.name != **name))
     {
         let all: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
-        bail!("there is no step {name}; the steps are {}", all.join(", "));
+        bail!(
+            "the step {name} does not exist; the steps are {}",
+            all.join(", ")
+        );
     }
     let is_chosen = |step: &&Step| names.is_empty() || names.iter().any(|name| name == step.name);
     Ok(STEPS.iter().filter(is_chosen).collect())
@@ -227,7 +230,7 @@ mod tests {
         assert_eq!(names(&[]).unwrap().len(), STEPS.len());
         let error = names(&["fmt", "nonsense"]).unwrap_err().to_string();
         assert!(
-            error.starts_with("there is no step nonsense; the steps are lock, fmt"),
+            error.starts_with("the step nonsense does not exist; the steps are lock, fmt"),
             "{error}"
         );
     }

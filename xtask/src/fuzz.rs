@@ -215,7 +215,7 @@ fn chosen(names: &[String]) -> Result<Vec<String>> {
     all.sort();
     if let Some(unknown) = names.iter().find(|name| !all.contains(name)) {
         bail!(
-            "there is no target {unknown}; the targets are {}",
+            "the target {unknown} does not exist; the targets are {}",
             all.join(", ")
         );
     }
@@ -266,7 +266,7 @@ mod tests {
         assert!(all.len() > 5);
         let error = chosen(&["nonsense".to_owned()]).unwrap_err().to_string();
         assert!(
-            error.contains("no target nonsense; the targets are "),
+            error.contains("the target nonsense does not exist; the targets are "),
             "{error}"
         );
         for entry in fs::read_dir(fuzz_folder().join("dictionaries")).unwrap() {

@@ -113,7 +113,7 @@ pub(crate) fn possible() -> Result<(), Unavailable> {
     let opens = |path: &str| File::options().read(true).write(true).open(path).is_ok();
     if !opens("/dev/fuse") {
         return Err(Unavailable(
-            "there is no FUSE here: /dev/fuse does not open",
+            "this machine has no FUSE: /dev/fuse does not open",
         ));
     }
     if !opens("/dev/loop-control") {

@@ -13,7 +13,7 @@ pub const NAME_BYTES_MAX: usize = 256;
 #[non_exhaustive]
 pub enum EventError {
     /// There is no domain with this domid.
-    #[error("there is no domain {domid}")]
+    #[error("domain {domid} does not exist")]
     NoSuchDomain {
         /// The domid.
         domid: Domid,

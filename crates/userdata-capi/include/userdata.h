@@ -19,8 +19,8 @@
  *   userdata_ctx_free must be the last call. No call is async-signal-safe.
  *   The library prints nothing, reads no environment variable, starts no thread, installs no signal
  *   handler and no atfork handler, and never ends the process.
- *   There is no call that locks and none that unlocks: a program that reads a value and stores
- *   another one in its place passes the digest of the first to userdata_store_if.
+ *   No call locks and none unlocks: a program that reads a value and stores another one in its
+ *   place passes the digest of the first to userdata_store_if.
  */
 #ifndef USERDATA_H
 #define USERDATA_H
@@ -119,7 +119,7 @@ typedef struct userdata_digest { uint8_t bytes[32]; } userdata_digest;
 void userdata_digest_of(const void *data, size_t len, userdata_digest *digest_r);
 
 /* The same as userdata_store, but only if the value that is there has the digest *expect. With
- * expect NULL, only if there is no value. Otherwise USERDATA_ERROR_PRECONDITION. */
+ * expect NULL, only if the value is absent. Otherwise USERDATA_ERROR_PRECONDITION. */
 int userdata_store_if(userdata_ctx *ctx, uint32_t domid, const uint8_t *uuid, const char *userid,
                       const void *data, size_t len, const userdata_digest *expect)
     USERDATA_MUST_CHECK;

@@ -277,7 +277,9 @@ pub(crate) struct Sweep {
     #[arg(value_parser = span, allow_negative_numbers = true)]
     pub(crate) settle: Duration,
     /// The file in which a sweep leaves what it has seen, for the next sweep. Default:
-    /// /run/userdata/sightings.json on Xen; HOST.sightings beside a simulated host's file HOST
+    /// /run/userdata/sightings.json on Xen; HOST.sightings beside a simulated host's file HOST. On
+    /// a pool: sightings-pool.json and HOST.pool.sightings there; in the layout tree:
+    /// sightings-tree.json and HOST.tree.sightings
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) state: Option<PathBuf>,
 }

@@ -3,6 +3,7 @@
 mod archive;
 mod carry;
 mod census;
+mod child;
 mod clear;
 mod destroy;
 mod export;

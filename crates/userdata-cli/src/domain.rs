@@ -30,7 +30,7 @@ pub(crate) enum DomainArgumentError {
 /// Why an argument does not name exactly one domain.
 #[derive(Debug, Error)]
 pub(crate) enum DomainNotFound {
-    #[error("there is no {0}")]
+    #[error("{0} does not exist")]
     NoSuchDomain(DomainArgument),
     #[error("domain {0} is being destroyed")]
     BeingDestroyed(DomainKey),

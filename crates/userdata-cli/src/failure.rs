@@ -88,7 +88,7 @@ pub(crate) enum Failure {
     )]
     SweepOfSeed,
     #[error(
-        "there is no Xen here, and the simulated host knows nothing of the domains in \
+        "this machine has no Xen, and the simulated host knows nothing of the domains in \
          {directory}: name the host with --hypervisor"
     )]
     SweepOfOthers { directory: PathBuf },

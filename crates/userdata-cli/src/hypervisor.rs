@@ -42,7 +42,7 @@ pub(crate) enum NoHost {
         devices: [PathBuf; 2],
     },
     #[error(
-        "there is no Xen here, and no state directory for a simulated host: \
+        "this machine has no Xen, and no state directory for a simulated host: \
          set HOME or XDG_STATE_HOME, or name a host with --hypervisor sim:FILE"
     )]
     NoStateDirectory,

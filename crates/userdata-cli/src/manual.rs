@@ -43,16 +43,21 @@ fields are domid, name, domain, uuid, userid, size in bytes, time of the last ch
 state. Tabs separate them, and - stands for a field that is unknown.
 
   domain  alive, dying or dead as the hypervisor reports; gone if the domain no longer exists;
-          unknown if the hypervisor does not answer
+          unknown if the hypervisor does not answer; elsewhere, on a pool, if its home is another
+          host
   userid  in printable ASCII: \\xNN for other bytes and blanks, \\\\ for a backslash, \"\" for the
           empty userid; 'retrieve --escaped' and 'remove --escaped' read this form
-  state   whole; empty, which means damaged; or the type of the file if it is not a regular file
+  state   whole; empty, which means damaged; damaged, on a pool, if the record of the value cannot
+          be read; or the type of the file if it is not a regular file
 
 Examples:
   userdata list
   userdata list web --json | jq -r '.values[].userid'";
 
 pub(crate) const CLEAR: &str = "\
+On a pool, data that belongs to another host, or that moves here and is not claimed, is left alone,
+and the exit status is 12.
+
 Examples:
   userdata clear web
   userdata clear 7.dd0432cd-1e00-4034-a9f8-262cf3743e99";
@@ -62,7 +67,9 @@ If COMMAND fails, the exit status is 1, even if the domain is gone and its value
 that case a message on standard error says so.
 
 If there is no space for the closing mark, the domain is destroyed without it, unless --export is
-given. A message on standard error says so, and the exit status is 0 if all values are removed.
+given. A message on standard error says so, and the exit status is 0 if all values are removed. The
+same holds if the cluster of a pool does not answer, but the exit status is 7 then, and values that
+could not be removed stay for the next sweep.
 
 While COMMAND runs, SIGINT and SIGQUIT do not end userdata, and SIGTERM and SIGHUP are passed on to
 COMMAND. When COMMAND has ended, the values are removed or kept as described above.
@@ -162,12 +169,17 @@ export and the OLD of carry the domain may be gone. If a name begins with a dash
 it.";
 
 /// A variable that is set to the empty string counts as unset.
-const ENVIRONMENT: [(&str, &str); 5] = [
+const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "USERDATA_DIR",
         "The default of --dir. An empty variable counts as unset; this holds for all of them.",
     ),
     ("USERDATA_LAYOUT", "The default of --layout."),
+    #[cfg(feature = "pool")]
+    (
+        "USERDATA_POOL",
+        "The default of --pool. The files are used all the same if --dir or --layout is given.",
+    ),
     ("USERDATA_HYPERVISOR", "The default of --hypervisor."),
     (
         "XDG_STATE_HOME",
@@ -271,7 +283,7 @@ pub(crate) fn page(command: Command) -> io::Result<Vec<u8>> {
         );
     }
     statuses.to_writer(&mut page)?;
-    items("ENVIRONMENT", &ENVIRONMENT).to_writer(&mut page)?;
+    items("ENVIRONMENT", ENVIRONMENT).to_writer(&mut page)?;
     items("FILES", &FILES).to_writer(&mut page)?;
     paragraphs("JSON", JSON).to_writer(&mut page)?;
     paragraphs("INTERRUPTION", INTERRUPTION).to_writer(&mut page)?;

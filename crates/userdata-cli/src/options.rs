@@ -12,6 +12,7 @@ use hv_sim::HostFile;
 use hv_xen::Xen;
 use userdata::file_name::NameFormat;
 use userdata::hypervisor::BootId;
+use userdata::registry::stays_behind;
 use userdata::store::Durability;
 use userdata::{DomainKey, Domid, Hypervisor as _, Store, Userdata, Userid};
 use userdata_fs::{FileStore, OsDirectory};
@@ -32,9 +33,6 @@ const XENSTORE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
 /// Longer than this is a mistake where sweeps wait: ten years.
 const SPAN_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// The userids that their owners read from the host's files.
-const IN_FILES: [&[u8]; 3] = [b"libxl-json", b"libvirt-xml", b"xl"];
 
 /// The userdata of a host, as the commands use it.
 pub(crate) type HostData<'host> = Userdata<&'host Host, Box<dyn Store>>;
@@ -72,7 +70,8 @@ pub(crate) struct Options {
     json: bool,
 
     /// How long a change may wait for the domain's lock, and a read for a file on which another
-    /// process has a lease. Each answer of xenstore may take as long, but never less than a second
+    /// process has a lease. Each answer of xenstore may take as long, but never less than a second.
+    /// On a pool: how long the cluster may take to answer
     #[arg(long, global = true, value_name = "SECONDS", default_value = "10")]
     #[arg(value_parser = seconds, allow_negative_numbers = true)]
     timeout: Duration,
@@ -92,7 +91,7 @@ pub(crate) struct Options {
     /// What a change must survive. process: the end of this command, but not a power cut. file:
     /// after a power cut there is the whole old value or the whole new one. full: after a power cut
     /// there is the new value. Default: full; with the layout tree, whose data ends with the boot,
-    /// process
+    /// process. A pool ignores it: each change is full
     #[arg(long, global = true, value_name = "LEVEL", value_enum)]
     durability: Option<Level>,
 
@@ -202,7 +201,7 @@ impl Options {
                 }
                 let path = default_simulated()?;
                 self.output().note(format_args!(
-                    "there is no Xen here; using the simulated host in {}",
+                    "this machine has no Xen: the simulated host in {} is used",
                     path.display()
                 ));
                 path
@@ -231,7 +230,7 @@ impl Options {
 
     /// Refuses on a pool a userid whose owner reads it from the host's files.
     pub(crate) fn check_userid(&self, userid: &Userid) -> Result<(), Failure> {
-        if self.is_pool() && IN_FILES.iter().any(|name| userid.as_bytes() == *name) {
+        if self.is_pool() && stays_behind(userid) {
             return Err(Failure::NotInAPool(format!("userid '{}'", shown(userid))));
         }
         Ok(())

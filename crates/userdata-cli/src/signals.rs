@@ -1,5 +1,5 @@
 //! Signals: SIGXFSZ, which would hide an error, and the signals that are for the command that
-//! `destroy` runs.
+//! `destroy` and `pool move` run.
 
 use std::ffi::c_int;
 use std::io;

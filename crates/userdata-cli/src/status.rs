@@ -80,14 +80,14 @@ impl Status {
             Self::Done => "done",
             Self::Failure => "any other failure",
             Self::Usage => "wrong usage, a userid that is refused, or empty input to store",
-            Self::NoSuchDomain => "there is no such domain, or it is dead",
+            Self::NoSuchDomain => "the domain does not exist, or is dead",
             Self::NoData => "the domain has no value under this userid",
             Self::Damaged => "the value is empty or damaged, or an archive is",
             Self::PreconditionFailed => {
                 "the value that is there is not the expected one, or an archive has another"
             }
             Self::DeadlinePassed => "the deadline passed",
-            Self::LimitExceeded => "a value is larger than --max-size, or an archive has too many",
+            Self::LimitExceeded => "a value, a change of a pool, or an archive is too large",
             Self::NotPermitted => "not permitted",
             Self::BeingDestroyed => "the domain is being destroyed",
             Self::OutcomeUnknown => "it is not known whether the change was made",

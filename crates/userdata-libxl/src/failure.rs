@@ -43,7 +43,7 @@ pub(crate) enum Failure {
     #[error("the userid is refused")]
     Userid(#[source] UseridError),
     /// There is no value to remove.
-    #[error("there is no value under this userid")]
+    #[error("the domain has no value under this userid")]
     NothingToRemove,
     /// There is no memory for the value that was read.
     #[error("out of memory for a value of {0} bytes")]

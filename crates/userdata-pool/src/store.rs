@@ -4,7 +4,6 @@ mod checks;
 mod giving;
 mod reading;
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +48,13 @@ impl<E> Clone for PoolStore<E> {
 
 /// The result of ops: those that were made, and the error of the one that stopped them.
 type Results = (Vec<Done>, Option<StoreError>);
+
+/// The result of a clear that leaves all as it is.
+fn nothing_cleared() -> Results {
+    let mut cleared = Cleared::default();
+    cleared.durability = Durability::Full;
+    (vec![Done::Cleared(cleared)], None)
+}
 
 impl<E: Engine> PoolStore<E> {
     /// The pool behind this engine, for the host with this identity. Nothing is sent.
@@ -138,28 +144,7 @@ impl<E: Engine> PoolStore<E> {
             Standing::Vacant | Standing::Mine => Effect::new(&basis.metas, today),
             Standing::OtherLife { .. } => Effect::anew(&basis.metas, today),
             Standing::Incoming(home) | Standing::Away(home) => {
-                let (mut done, nothing) = (
-                    Vec::new(),
-                    Keep::AllButStale {
-                        age: Duration::ZERO,
-                    },
-                );
-                let nothing_stored = BTreeMap::new();
-                let mut none = Effect::new(&nothing_stored, today);
-                for op in ops {
-                    match op {
-                        // What belongs to another host is left alone.
-                        Op::Clear { durability, .. } => done.push(none.apply(
-                            &Op::Clear {
-                                keep: nothing,
-                                durability: *durability,
-                            },
-                            0,
-                        )?),
-                        _ => return Err(self.elsewhere(&basis.domain, home.clone(), deadline)),
-                    }
-                }
-                return Ok(Step::Done((done, None)));
+                return Err(self.elsewhere(&basis.domain, home.clone(), deadline));
             }
         };
         let (mut done, mut failed) = (Vec::new(), None);
@@ -221,6 +206,10 @@ impl<E: Engine> PoolStore<E> {
         // The domain is gone by the hypervisor's answer, or by the boot.
         let gone = rebooted || matches!(keep, Keep::Nothing);
         let Some(home) = home.filter(|_| gone) else {
+            if let Standing::Incoming(_) | Standing::Away(_) = basis.standing(&self.me) {
+                // What belongs to another host is left alone.
+                return Ok(Step::Done(nothing_cleared()));
+            }
             return self.work_out(basis, &[Op::Clear { keep, durability }], deadline);
         };
         let ends_with_boot = rebooted && home.to.as_ref() == Some(&self.me.name);
@@ -229,8 +218,8 @@ impl<E: Engine> PoolStore<E> {
                 released: true,
                 ..home.clone()
             };
-            let value = (vec![Done::Cleared(Cleared::default())], None);
-            return Ok(Step::Commit(Plan::new(Next::Home(released), value)));
+            let next = Next::Home(released);
+            return Ok(Step::Commit(Plan::new(next, nothing_cleared())));
         }
         self.work_out_end(basis, durability)
     }

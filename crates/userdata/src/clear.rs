@@ -19,9 +19,10 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     ///
     /// [`UserdataErrorKind::ExistsAgain`] if the domain was gone at first and exists when the lock
     /// is taken; [`UserdataErrorKind::UuidShared`] in the seed layout, if another domain with this
-    /// uuid lives; an error of the hypervisor, or of the store if nothing could be removed. The
-    /// data is then as it was. If some records were removed and others could not be, the call
-    /// succeeds, and the failures are in [`Cleared::failed`].
+    /// uuid lives; [`UserdataErrorKind::NotHere`] in a pool of hosts, if the data belongs to
+    /// another host or moves here and is not claimed; an error of the hypervisor, or of the store
+    /// if nothing could be removed. The data is then as it was. If some records were removed and
+    /// others could not be, the call succeeds, and the failures are in [`Cleared::failed`].
     ///
     /// # Example
     ///

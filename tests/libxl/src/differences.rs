@@ -45,7 +45,7 @@ pub(crate) const ALL: &[Difference] = &[
     },
     Difference {
         name: "nothing to remove",
-        libxl: "If there is no value, a store of no bytes returns 2 (a bare ENOENT), and unlink \
+        libxl: "If the value is absent, a store of no bytes returns 2 (a bare ENOENT), and unlink \
                 returns ERROR_FAIL.",
         here: "The removal of an absent value succeeds, and reports that there was nothing to \
                remove.",
@@ -158,7 +158,7 @@ pub(crate) const ALL: &[Difference] = &[
     Difference {
         name: "no such domain",
         libxl: "A call on a domain that does not exist returns ERROR_LOCK_FAIL.",
-        here: "The error says that there is no such domain.",
+        here: "The error says that the domain does not exist.",
         because: "Each kind of failure has its own error (G6).",
         amend: amendment::no_such_domain,
     },

@@ -113,7 +113,7 @@ impl World {
             By::Libxl => self.second.call(&setting)?,
             By::Us | By::UsAsLibxl => ours::call(&self.ours, &self.host, call, by),
             By::DropIn => {
-                let drop_in = self.drop_in.as_mut().context("there is no drop-in")?;
+                let drop_in = self.drop_in.as_mut().context("the drop-in is not loaded")?;
                 drop_in.call(call)?.into()
             }
         };

@@ -33,7 +33,7 @@ fn works(engine: &EtcdEngine) -> Result<()> {
     );
     let answer = engine.txn(&Txn::read([Span::key(key)]), TIMEOUT)?;
     let value = answer.into_pairs().next();
-    let value = value.context("there is no value")?;
+    let value = value.context("the value is missing")?;
     ensure!(value.value == b"value", "another value: {value:?}");
     let lease = engine.grant(Duration::from_secs(5), TIMEOUT)?;
     engine.revoke(lease, TIMEOUT);

@@ -46,7 +46,7 @@ fn of_table(
             found.push(Finding::at(file, line, "names no test"));
         }
         let gone = tests.iter().filter(|test| !functions.contains(**test));
-        found.extend(gone.map(|test| Finding::at(file, line, format!("there is no {test}"))));
+        found.extend(gone.map(|test| Finding::at(file, line, format!("{test} does not exist"))));
     }
     found
 }
@@ -75,7 +75,7 @@ mod tests {
             assert_eq!(found(table, ""), [expected]);
             let expected = Finding::at(file, 1, "names no test");
             assert_eq!(found(table, &row("xl")), [expected]);
-            let expected = Finding::at(file, 1, "there is no a_test_of_old");
+            let expected = Finding::at(file, 1, "a_test_of_old does not exist");
             assert_eq!(found(table, &row("a_test_of_old")), [expected]);
         }
     }

@@ -29,16 +29,17 @@ pub(super) fn check(rig: &Path) -> Result<String> {
     let log = folder.path().join("calls");
     let mut strace = child::command("strace");
     strace.arg("-f").arg("-o").arg(&log).arg(rig).arg("open");
-    let output = child::output(&mut strace, LIMIT).context("opening Xen where there is none")?;
+    let output =
+        child::output(&mut strace, LIMIT).context("opening Xen on a machine without it")?;
     ensure!(
         output.trim_end().ends_with("privcmd is not there"),
-        "the error is not that there is no Xen: {output}"
+        "the error is not that Xen is missing: {output}"
     );
     let calls = fs::read_to_string(&log).context("strace left no log")?;
     let calls = between(&calls)?;
     ensure!(
         calls.len() <= CALLS_MAX,
-        "{} system calls to see that there is no Xen:\n{}",
+        "{} system calls to see that Xen is missing:\n{}",
         calls.len(),
         calls.join("\n")
     );

@@ -149,7 +149,10 @@ fn an_event_that_cannot_happen_leaves_the_file_alone() {
     let error = host.apply(&Event::Kill { domid: domid(9) }).unwrap_err();
     let missing = EventError::NoSuchDomain { domid: domid(9) };
     assert!(matches!(error.kind(), HostFileErrorKind::Event(e) if *e == missing));
-    assert_eq!(error.source().unwrap().to_string(), "there is no domain 9");
+    assert_eq!(
+        error.source().unwrap().to_string(),
+        "domain 9 does not exist"
+    );
     assert_eq!(fs::read(host.path()).unwrap(), before);
     assert!(only_file_and_lock(scratch.path()));
 }

@@ -21,7 +21,7 @@ pub(crate) struct Which {
     #[arg(long, value_name = "USERID")]
     pub(crate) not: Vec<OsString>,
     /// Takes along the value of this userid, too, although its owner writes it again: xl,
-    /// libvirt-xml, libxl-json
+    /// libvirt-xml, libxl-json. A pool has no such value, so there it is refused
     #[arg(long, value_name = "USERID")]
     pub(crate) with: Vec<OsString>,
 }

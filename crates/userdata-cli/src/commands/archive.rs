@@ -13,18 +13,22 @@ use crate::arguments::Which;
 use crate::document;
 use crate::failure::Failure;
 use crate::host::Host;
-use crate::userid::{UseridRefused, existing};
+use crate::options::Options;
+use crate::userid::existing;
 
 impl Which {
-    /// The values that go along.
-    pub(super) fn selection(&self) -> Result<Selection, UseridRefused> {
-        let all = |userids: &[OsString], selection, add: fn(Selection, Userid) -> Selection| {
-            let mut userids = userids.iter().map(|userid| existing(userid, false));
-            userids.try_fold(selection, |selection, userid| Ok(add(selection, userid?)))
+    /// The values that go along. Refuses on a pool to select one that no pool has.
+    pub(super) fn selection(&self, options: &Options) -> Result<Selection, Failure> {
+        let all = |userids: &[OsString]| -> Result<Vec<Userid>, Failure> {
+            let userids = userids.iter().map(|userid| existing(userid, false));
+            Ok(userids.collect::<Result<_, _>>()?)
         };
-        let selection = all(&self.only, Selection::new(), Selection::only)?;
-        let selection = all(&self.with, selection, Selection::with)?;
-        all(&self.not, selection, Selection::without)
+        let (only, with, not) = (all(&self.only)?, all(&self.with)?, all(&self.not)?);
+        let mut selected = only.iter().chain(&with);
+        selected.try_for_each(|userid| options.check_userid(userid))?;
+        let selection = only.into_iter().fold(Selection::new(), Selection::only);
+        let selection = with.into_iter().fold(selection, Selection::with);
+        Ok(not.into_iter().fold(selection, Selection::without))
     }
 }
 

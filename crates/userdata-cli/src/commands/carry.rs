@@ -10,13 +10,13 @@ use crate::userid::shown;
 impl Carry {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
-        let which = self.which.selection()?;
+        let which = self.which.selection(options)?;
         let host = options.host()?;
         let from = options.key(&self.old, &host)?;
         let to = options.key(&self.new, &host)?;
         let carried = options.userdata(&host)?.carry(from, to, &which)?;
         if carried.moved.is_empty() {
-            output.note("there were no values to carry");
+            output.note("nothing to carry");
         }
         let document = || document::Carried {
             domain: to.into(),

@@ -1,11 +1,8 @@
 //! `userdata destroy`: runs the caller's command that destroys a domain, and removes its values.
 
-use std::ffi::{OsStr, OsString};
-use std::io;
+use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
 
-use thiserror::Error;
 use userdata::follow::{Exported, Limits};
 use userdata::store::{Cleared, StoreErrorKind};
 use userdata::{
@@ -14,6 +11,7 @@ use userdata::{
 use userdata_archive::Archive;
 
 use super::archive::{archive, contents, write};
+use super::child;
 use super::clear::{removed_lines, report};
 use crate::arguments::Destroy;
 use crate::chain::chain;
@@ -23,28 +21,18 @@ use crate::failure::Failure;
 use crate::new_file::{Made, NewFile};
 use crate::options::{HostData, Options};
 use crate::output::Output;
-use crate::signals;
 use crate::status::Status;
-
-/// Why the caller's command did not succeed.
-#[derive(Debug, Error)]
-enum CommandFailed {
-    #[error("cannot run '{command}'")]
-    NotRun { command: String, source: io::Error },
-    #[error("'{command}' ended with {status}")]
-    Ended { command: String, status: ExitStatus },
-}
 
 impl Destroy {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
         let (domain, command) = self.parts()?;
-        let which = self.which.selection()?;
+        let which = self.which.selection(options)?;
         let file = self.new_file()?;
         let host = options.host()?;
         let domain = options.key(&domain, &host)?;
         let userdata = options.userdata(&host)?;
-        let destroy = |_: &DomainKey| execute(command, output);
+        let destroy = |_: &DomainKey| child::run(command, output);
         let mut export: Option<Export> = None;
         let mut inner = |file: Option<NewFile>| match file {
             None => userdata.destroy(domain, destroy),
@@ -85,7 +73,7 @@ impl Destroy {
             DestroyError::StillAlive { problems } => {
                 note(&problems, output);
                 remove(export, output);
-                let command = name(command);
+                let command = child::name(command);
                 Err(Failure::StillAlive { domain, command })
             }
             source => {
@@ -359,26 +347,5 @@ fn keep(export: Option<&Export>, output: Output) {
         output.note(format_args!(
             "{file} stays: it has the values as they were when they were exported"
         ));
-    }
-}
-
-fn name(command: &[OsString]) -> String {
-    let program = command.first().map_or(OsStr::new(""), |program| program);
-    program.to_string_lossy().into_owned()
-}
-
-/// Runs the command to its end. With `--json` only the document goes to standard output, and the
-/// output of the command goes to standard error.
-fn execute(command: &[OsString], output: Output) -> Result<(), CommandFailed> {
-    let mut child = Command::new(command.first().map_or(OsStr::new(""), |program| program));
-    child.args(command.iter().skip(1));
-    if output.is_json() {
-        child.stdout(Stdio::from(io::stderr()));
-    }
-    let command = name(command);
-    match signals::run(&mut child) {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(CommandFailed::Ended { command, status }),
-        Err(source) => Err(CommandFailed::NotRun { command, source }),
     }
 }

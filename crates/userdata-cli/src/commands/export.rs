@@ -19,7 +19,7 @@ use crate::status::Status;
 impl Export {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
-        let which = self.which.selection()?;
+        let which = self.which.selection(options)?;
         let path = self
             .output
             .as_deref()
@@ -46,7 +46,7 @@ impl Export {
             None => Vec::new(),
         };
         if values.is_empty() {
-            output.note("there were no values to export");
+            output.note("nothing to export");
         }
         let archive = archive(domain, &host, values)?;
         let limits = userdata_archive::Limits::new(options.max_size());

@@ -22,7 +22,7 @@ use crate::waiting::until_it_lives;
 impl Import {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
         let output = options.output();
-        let which = self.which.selection()?;
+        let which = self.which.selection(options)?;
         // The archive is read whole and verified before anything is locked: no other process waits
         // for a slow pipe, and nothing of a damaged archive is stored.
         let archive = self.read(&Limits::new(options.max_size()))?;
@@ -37,7 +37,7 @@ impl Import {
         }
         let (domain, stored) = self.store(&values, options)?;
         if values.is_empty() {
-            output.note("there were no values to import");
+            output.note("nothing to import");
         }
         let document = document::Imported {
             domain: domain.into(),

@@ -21,8 +21,10 @@ use crate::reading::Reading;
 use crate::status::Status;
 use crate::waiting::until;
 
-/// A cluster with fewer changes may be too young to have compacted.
+/// A cluster with fewer changes may be too young to have compacted,
 const YOUNG: u64 = 10_000;
+/// if its database is not larger than this: few changes of large values fill a quota, too.
+const SMALL: u64 = 256 << 20;
 
 impl Pool {
     pub(crate) fn run(&self, options: &Options) -> Result<Status, Failure> {
@@ -209,7 +211,7 @@ fn uuid(domain: &DomainArgument, host: &Host) -> Result<Uuid, Failure> {
 fn check_server(engine: &EtcdEngine, force: bool, options: &Options) -> Result<(), Failure> {
     let timeout = options.timeout();
     let server = engine.server(timeout).map_err(PoolFailure::Server)?;
-    if force || server.revision < YOUNG {
+    if force || is_young(server.revision, server.db_size) {
         return Ok(());
     }
     // The user may have a right on the keys of the pool alone.
@@ -225,6 +227,11 @@ fn check_server(engine: &EtcdEngine, force: bool, options: &Options) -> Result<(
         Err(EngineError::NoRevision(_)) => Ok(()),
         Err(error) => Err(PoolFailure::Server(error).into()),
     }
+}
+
+/// Whether a cluster with so many changes and bytes may not have compacted yet.
+const fn is_young(revision: u64, bytes: u64) -> bool {
+    revision < YOUNG && bytes <= SMALL
 }
 
 /// Whether a later try may find a domain that runs here.
@@ -288,6 +295,14 @@ mod tests {
         assert!(may_come(&refused(Stage::Moving(name("a")))));
         assert!(!may_come(&refused(Stage::Moving(name("b")))));
         assert!(!may_come(&refused(Stage::Settled)));
+    }
+
+    #[test]
+    fn a_cluster_of_few_or_small_changes_may_not_have_compacted_yet() {
+        assert!(is_young(9_999, 256 << 20));
+        assert!(!is_young(10_000, 0));
+        // 300 values of 1 MiB.
+        assert!(!is_young(300, 300 << 20));
     }
 
     #[test]

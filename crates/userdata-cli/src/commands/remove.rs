@@ -28,7 +28,7 @@ impl Remove {
             userdata.remove_if(domain, &userid, expect)?
         };
         if outcome == Outcome::NothingToRemove {
-            output.note("there was no value to remove");
+            output.note("nothing to remove");
         }
         let document = document::Outcome {
             domain: domain.into(),

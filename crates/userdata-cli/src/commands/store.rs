@@ -31,8 +31,8 @@ impl Store {
         let outcome = userdata.store_if(domain, &userid, &data, expect)?;
         if data.is_empty() {
             output.note(match outcome {
-                Outcome::NothingToRemove => "there were no bytes to store and no value to remove",
-                _ => "there were no bytes to store, so the value was removed",
+                Outcome::NothingToRemove => "the input is empty; nothing to remove",
+                _ => "the input is empty, so the value is removed",
             });
         }
         let displaced = displaced(outcome);

@@ -34,7 +34,7 @@ fn values_go_from_one_living_domain_to_another() {
     assert_eq!(sandbox.done(["retrieve", "new", "agent"]), "agent");
     // Nothing is left to do.
     let ran = sandbox.run(["carry", "web", "new"]);
-    let expected = (0, "", "userdata: there were no values to carry\n");
+    let expected = (0, "", "userdata: nothing to carry\n");
     assert_eq!((ran.status, ran.text(), &*ran.stderr), expected);
     assert_eq!(sandbox.files().len(), 4, "no lock file stays");
 }

@@ -49,7 +49,7 @@ fn a_number_is_a_domid_even_if_it_is_a_name_too() {
     sandbox.done(["sim", "create", "--name", "7"]);
     sandbox.store_for_web("xl", b"of domain 1");
     assert_eq!(sandbox.done(["retrieve", "1", "xl"]), "of domain 1");
-    assert_eq!(sandbox.refused(3, ["list", "7"]), "there is no domain 7");
+    assert_eq!(sandbox.refused(3, ["list", "7"]), "domain 7 does not exist");
     sandbox.done(["sim", "create", "--name", "007"]);
     assert_eq!(sandbox.done(["list", "007"]), "");
 }

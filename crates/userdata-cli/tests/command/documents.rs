@@ -10,6 +10,7 @@ use crate::sandbox::{Ran, Sandbox, USERDATA, WEB};
 
 const MANUAL: &str = include_str!("../../docs/json.md");
 const DEFINITIONS: &str = include_str!("../../src/document.rs");
+const OF_POOLS: &str = include_str!("../../src/document/pool.rs");
 
 /// A fenced block: its language and text.
 fn blocks() -> Vec<(&'static str, String)> {
@@ -114,6 +115,59 @@ fn every_document_has_an_example_in_the_manual() {
             MANUAL.contains(&format!("\"schema\": \"{schema}\"")),
             "{schema}"
         );
+    }
+}
+
+/// The fields of a document, and the words in quotes that the comments of its fields have.
+fn words_of(definitions: &str, name: &str) -> Vec<String> {
+    let (_, text) = definitions
+        .split_once(&format!("struct {name} {{\n"))
+        .unwrap();
+    let (text, _) = text.split_once("\n}").unwrap();
+    let (mut words, mut is_flat) = (Vec::new(), false);
+    for line in text.lines().map(str::trim) {
+        if let Some(comment) = line.strip_prefix("///") {
+            words.extend(comment.split('`').skip(1).step_by(2).map(str::to_owned));
+        } else if line == "#[serde(flatten)]" {
+            is_flat = true;
+        } else if !line.starts_with('#') {
+            let (field, _) = line.split_once(':').unwrap();
+            let field = field.trim_start_matches("pub(crate) ").to_owned();
+            words.extend((!is_flat).then_some(field));
+            is_flat = false;
+        }
+    }
+    words
+}
+
+#[test]
+fn every_field_of_a_pool_and_of_a_sweep_is_in_the_manual() {
+    let (_, sweeping) = MANUAL.split_once("\n## Sweeping").unwrap();
+    let (sweeping, _) = sweeping.split_once("\n## ").unwrap();
+    let (_, pool) = MANUAL.split_once("\n## A pool of hosts").unwrap();
+    let (pool, _) = pool.split_once("\n## ").unwrap();
+    let (home, pool) = pool.split_once("`pool status` writes").unwrap();
+    let (status, change) = pool.split_once("Every other `pool` command").unwrap();
+    for (text, definitions, name) in [
+        (home, OF_POOLS, "Home"),
+        (status, OF_POOLS, "Status"),
+        (status, OF_POOLS, "Member"),
+        (status, OF_POOLS, "Placed"),
+        (change, OF_POOLS, "Change"),
+        (sweeping, DEFINITIONS, "SweptFile"),
+        (sweeping, DEFINITIONS, "SweepEnd"),
+        (sweeping, DEFINITIONS, "SweptDomain"),
+        (sweeping, DEFINITIONS, "SweptHome"),
+        (sweeping, DEFINITIONS, "SweepTotals"),
+    ] {
+        let words = words_of(definitions, name);
+        assert!(!words.is_empty(), "{name}");
+        for word in words {
+            let is_there = text.contains(&format!("`{word}`"))
+                || text.contains(&format!("`totals.{word}`"))
+                || text.contains(&format!("\"{word}\""));
+            assert!(is_there, "`{word}` of {name}");
+        }
     }
 }
 

@@ -35,11 +35,11 @@ fn status_3_is_no_such_domain_absent_or_dead() {
     let sandbox = Sandbox::with_web();
     sandbox.store_for_web("xl", b"x");
     for (domain, message) in [
-        ("7", "there is no domain 7"),
-        ("nobody", "there is no domain called \"nobody\""),
+        ("7", "domain 7 does not exist"),
+        ("nobody", "domain called \"nobody\" does not exist"),
         (
             "6f0c2a52-9d1e-4c8b-8a53-2f3b1c7d9e10",
-            "there is no domain with the uuid 6f0c2a52-9d1e-4c8b-8a53-2f3b1c7d9e10",
+            "domain with the uuid 6f0c2a52-9d1e-4c8b-8a53-2f3b1c7d9e10 does not exist",
         ),
     ] {
         for command in ["retrieve", "store", "remove"] {
@@ -106,7 +106,7 @@ fn status_6_is_a_precondition_that_failed() {
     let message = sandbox
         .feed(["store", "web", "xl", "--if-absent"], b"new")
         .refused(6);
-    assert!(message.contains("there is one with version"), "{message}");
+    assert!(message.contains("its version is "), "{message}");
     let none = "0".repeat(64);
     sandbox
         .feed(["store", "web", "xl", "--if-version", &none], b"new")
@@ -114,7 +114,7 @@ fn status_6_is_a_precondition_that_failed() {
     let message = sandbox
         .feed(["store", "web", "other", "--if-version", &none], b"new")
         .refused(6);
-    assert!(message.ends_with("there is none"), "{message}");
+    assert!(message.ends_with("it is absent"), "{message}");
     assert_eq!(sandbox.value_of_web("xl"), b"old");
 }
 

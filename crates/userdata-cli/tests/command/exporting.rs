@@ -120,7 +120,7 @@ fn the_values_of_a_domain_that_is_gone_are_exported_by_its_key() {
     // The name is that of another domain by now.
     assert!(String::from_utf8_lossy(&archive).contains(r#""name": null"#));
     let message = sandbox.refused(3, ["export", "nobody"]);
-    assert_eq!(message, "there is no domain called \"nobody\"");
+    assert_eq!(message, "domain called \"nobody\" does not exist");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_domain_without_values_has_an_archive_without_values() {
     for (sandbox, domain) in [(&sandbox, "web"), (&sandbox, NEVER), (&other, "web")] {
         let ran = sandbox.run(["export", domain]);
         assert_eq!(ran.status, 0, "{ran:?}");
-        assert_eq!(ran.stderr, "userdata: there were no values to export\n");
+        assert_eq!(ran.stderr, "userdata: nothing to export\n");
         assert!(unpacked(&ran.stdout).is_empty());
     }
     assert!(

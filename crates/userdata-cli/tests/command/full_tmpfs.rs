@@ -62,7 +62,7 @@ fn one_value_after_the_other_is_removed_from_a_full_tmpfs() {
         return;
     };
     assert!(lines[0].contains("No space left on device"), "{lines:?}");
-    let none = "userdata: there was no value to remove";
+    let none = "userdata: nothing to remove";
     let wanted = [
         "status 1",
         "filler-0 a b c d ",
@@ -71,7 +71,7 @@ fn one_value_after_the_other_is_removed_from_a_full_tmpfs() {
         "filler-0 filler-1 b c d ",
         none,
         "status 0",
-        "userdata: there were no bytes to store, so the value was removed",
+        "userdata: the input is empty, so the value is removed",
         "status 0",
         "filler-0 filler-1 filler-2 c d ",
         "status 0",

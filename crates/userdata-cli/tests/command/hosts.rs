@@ -41,8 +41,8 @@ fn without_xen_a_simulated_host_is_used_and_named() {
     ] {
         let ran = auto(set, &["sim", "create"]);
         let message = format!(
-            "userdata: there is no Xen here; using the simulated host in \
-             {state}/userdata/host.json\n"
+            "userdata: this machine has no Xen: the simulated host in \
+             {state}/userdata/host.json is used\n"
         );
         assert_eq!((ran.status, &*ran.stderr), (0, &*message));
         let ran = auto(set, &["store", "1", "xl", "/proc/self/comm"]);

@@ -84,7 +84,7 @@ fn the_selection_is_from_what_the_archive_has() {
     let ran = sandbox.run(["import", "new", "archive", "--only", "none"]);
     assert_eq!(
         (ran.status, &*ran.stderr),
-        (0, "userdata: there were no values to import\n")
+        (0, "userdata: nothing to import\n")
     );
 }
 
@@ -171,7 +171,7 @@ fn an_archive_without_values_is_imported_into_a_living_domain_only() {
     let before = sandbox.contents();
     for arguments in [&[][..], &["--wait", "60"]] {
         let ran = sandbox.run([&["import", "new", "archive"], arguments].concat());
-        let expected = (0, "", "userdata: there were no values to import\n");
+        let expected = (0, "", "userdata: nothing to import\n");
         assert_eq!((ran.status, ran.text(), &*ran.stderr), expected);
     }
     sandbox.refused(3, ["import", NEVER, "archive"]);

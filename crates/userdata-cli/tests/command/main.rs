@@ -23,6 +23,8 @@ mod interruption;
 mod leases;
 mod listing;
 mod pipes;
+#[cfg(feature = "pool")]
+mod pool;
 mod removing;
 mod retrieving;
 mod samples;

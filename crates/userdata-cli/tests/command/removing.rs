@@ -26,7 +26,7 @@ fn removing_nothing_succeeds_with_a_note() {
     let sandbox = Sandbox::with_web();
     let ran = sandbox.run(["remove", "web", "xl"]);
     assert_eq!(ran.status, 0);
-    assert_eq!(ran.stderr, "userdata: there was no value to remove\n");
+    assert_eq!(ran.stderr, "userdata: nothing to remove\n");
 }
 
 #[test]

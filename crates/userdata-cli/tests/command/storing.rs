@@ -69,13 +69,13 @@ fn no_bytes_remove_the_value_if_that_is_permitted() {
     assert_eq!(ran.status, 0);
     assert_eq!(
         ran.stderr,
-        "userdata: there were no bytes to store, so the value was removed\n"
+        "userdata: the input is empty, so the value is removed\n"
     );
     assert!(sandbox.files().is_empty());
     fs::write(sandbox.path("empty"), "").unwrap();
     let ran = sandbox.run(["store", "web", "xl", "empty", "--empty-removes"]);
     assert_eq!(ran.status, 0);
-    assert!(ran.stderr.contains("no value to remove"));
+    assert!(ran.stderr.contains("nothing to remove"));
     sandbox.feed(["store", "web", "xl", "--empty-removes"], b"new");
     assert_eq!(sandbox.value_of_web("xl"), b"new");
 }

@@ -378,8 +378,8 @@ const fn part(in_part: &bool) -> &'static str {
 
 fn there(found: &Option<Version>) -> String {
     match found {
-        Some(version) => format!("there is one with version {version}"),
-        None => "there is none".to_owned(),
+        Some(version) => format!("its version is {version}"),
+        None => "it is absent".to_owned(),
     }
 }
 

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use userdata::{UserdataError, UserdataErrorKind};
-use userdata_core::store::{Clash, Durability, Keep, Op, Put, Refused, StoreErrorKind, Transfer};
+use userdata_core::store::{
+    Clash, Durability, Keep, Op, Put, Refused, Stage, StoreErrorKind, Transfer,
+};
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Domid, Store};
 
-use crate::rig::{agent, assert_elsewhere, begin, refusal, stage_to, two_hosts};
+use crate::rig::{agent, assert_elsewhere, begin, elsewhere, refusal, stage_to, two_hosts};
 
 #[test]
 fn two_values_under_one_userid_are_not_imported() {
@@ -68,6 +70,53 @@ fn the_values_of_a_domain_that_moves_are_not_cleared_at_its_source() {
     let cleared = a.pool.change(&domain, timeout, &mut |_| Ok(()), &ops);
     assert_elsewhere(cleared, &stage_to(&b));
     assert_eq!(a.value(domain).as_deref(), Some("1"));
+}
+
+#[test]
+fn a_clear_of_what_belongs_elsewhere_is_refused_and_names_the_home() {
+    for is_released in [None, Some(false), Some(true)] {
+        let (_, a, b) = two_hosts();
+        let domain = a.create();
+        a.store(domain, "1").unwrap();
+        let mut stage = Stage::Settled;
+        if let Some(is_released) = is_released {
+            begin(&a, &domain, &b);
+            stage = stage_to(&b);
+            if is_released {
+                a.xen.destroy(domain.domid).unwrap();
+                a.pool.finish(&a.xen, &domain).unwrap();
+                stage = Stage::Released("b".parse().unwrap());
+            }
+        }
+        let copy = b.create();
+        for keep in [Keep::Essential, Keep::Nothing] {
+            assert_eq!(elsewhere(b.facade.clear(copy, keep)).stage, stage);
+        }
+        b.xen.destroy(copy.domid).unwrap();
+        assert_eq!(elsewhere(b.facade.clear(copy, Keep::Nothing)).stage, stage);
+        let roster = a.pool.roster().unwrap();
+        assert_eq!(roster.placed.first().map(|placed| placed.values), Some(1));
+    }
+}
+
+#[test]
+fn a_destroy_without_a_mark_leaves_what_belongs_elsewhere_alone() {
+    for moves in [false, true] {
+        let (engine, a, b) = two_hosts();
+        let domain = a.create();
+        a.store(domain, "1").unwrap();
+        if moves {
+            begin(&a, &domain, &b);
+        }
+        let copy = b.create();
+        engine.fill();
+        let destroyed = b.facade.destroy(copy, |key| b.xen.destroy(key.domid));
+        let destroyed = destroyed.unwrap();
+        // The mark alone.
+        assert_eq!(destroyed.problems.len(), 1, "{:?}", destroyed.problems);
+        assert!(destroyed.cleared.unwrap().removed.is_empty());
+        assert_eq!(a.value(domain).as_deref(), Some("1"));
+    }
 }
 
 #[test]

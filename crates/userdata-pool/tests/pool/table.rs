@@ -182,7 +182,8 @@ fn the_data_of_another_host_is_refused_named_and_left_alone() {
     );
     b.xen.destroy(clone.domid).unwrap();
     assert_eq!(sweep(&b), 0);
-    b.facade.clear(clone, Keep::Nothing).unwrap();
+    let cleared = b.facade.clear(clone, Keep::Nothing);
+    assert_eq!(elsewhere(cleared).host.as_str(), "a");
     assert_eq!(a.value(domain).as_deref(), Some("1"));
 }
 

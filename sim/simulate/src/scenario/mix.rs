@@ -182,7 +182,7 @@ impl Mix {
 #[non_exhaustive]
 pub enum MixError {
     /// No mix has this name.
-    #[error("there is no mix called {0:?}; there are {names}", names = Mix::NAMES.join(", "))]
+    #[error("the mix {0:?} does not exist; the mixes are {names}", names = Mix::NAMES.join(", "))]
     Name(String),
     /// Not `FIELD=NUMBER`.
     #[error("{0:?} is not FIELD=NUMBER")]

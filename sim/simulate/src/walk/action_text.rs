@@ -36,7 +36,7 @@ impl fmt::Display for Action {
                 write!(f, "store {slot} \"{value}\" ({durability}) if ")?;
                 match expect {
                     Expect::Version(version) => write!(f, "version {version}"),
-                    Expect::Absent => f.write_str("there is none"),
+                    Expect::Absent => f.write_str("it is absent"),
                     other => write!(f, "{other:?}"),
                 }
             }

@@ -1,20 +1,20 @@
 //! `userdata pool move`: runs the caller's command between the begin and the end of a move.
 
-use std::ffi::{OsStr, OsString};
-use std::process::{Command, Stdio};
-use std::time::Instant;
-use std::{io, thread, time::Duration};
+use std::ffi::OsString;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use userdata::store::{HostName, Refused, StoreErrorKind};
 use userdata::{DomainKey, Hypervisor as _, Life};
 use userdata_pool::Finished;
 
 use super::tell;
+use crate::chain::chain;
+use crate::commands::child;
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::options::Options;
 use crate::pool::{Pool, PoolFailure};
-use crate::signals;
 use crate::status::Status;
 
 const PAUSE: Duration = Duration::from_millis(50);
@@ -31,37 +31,22 @@ pub(super) fn run(
 ) -> Result<Status, Failure> {
     let output = options.output();
     pool.begin(host, &domain, to)?;
-    let program = command.first().map_or(OsStr::new(""), |program| program);
-    let name = program.to_string_lossy().into_owned();
-    let mut child = Command::new(program);
-    child.args(command.iter().skip(1));
-    if output.is_json() {
-        child.stdout(Stdio::from(io::stderr()));
+    let ran = child::run(command, output);
+    if let Err(error) = &ran {
+        output.note(chain(error));
     }
-    let succeeded = match signals::run(&mut child) {
-        Ok(status) if status.success() => true,
-        Ok(status) => {
-            output.note(format_args!("'{name}' ended with {status}"));
-            false
-        }
-        Err(error) => {
-            output.note(format_args!("cannot run '{name}': {error}"));
-            false
-        }
-    };
+    let command = child::name(command);
     let outcome = match finish(pool, host, &domain, options)? {
         Finished::StillHere { runs: true } => {
             pool.cancel(host, &domain)?;
-            let command = name;
             return Err(PoolFailure::NotMoved { domain, command }.into());
         }
         Finished::StillHere { .. } => return Err(PoolFailure::StaysOpen { domain }.into()),
         Finished::Claimed => "claimed",
         _ => "released",
     };
-    if !succeeded {
+    if ran.is_err() {
         output.note(format_args!("the data of domain {domain} is {outcome}"));
-        let command = name;
         return Err(PoolFailure::CommandFailed { domain, command }.into());
     }
     tell("move", outcome, Some(domain), None, output)

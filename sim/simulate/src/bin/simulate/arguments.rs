@@ -157,7 +157,7 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
         parsed.ok_or("seeds are two numbers with two dots between them".to_owned())?;
     // A run without cases would report that every guarantee held.
     match seeds.is_empty() {
-        true => Err("there is no seed from the first number up to the second".to_owned()),
+        true => Err("the first number is not below the second".to_owned()),
         false => Ok(seeds),
     }
 }
