@@ -1,9 +1,11 @@
 //! A full quota: stores are refused for that reason, and removals work.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, bail, ensure};
 use userdata::{UserdataError, UserdataErrorKind};
-use userdata_core::WritableUserid;
 use userdata_core::store::{Keep, StoreErrorKind};
+use userdata_core::{DomainKey, WritableUserid};
 
 use crate::cluster::{Cluster, MEMBERS};
 use crate::host::{Host, uuid};
@@ -20,17 +22,7 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let host = Host::joined(&cluster, "a")?;
     let (large, small) = (host.create(uuid(1))?, host.create(uuid(2))?);
     host.store(small, "small")?;
-    let value = vec![b'x'; 1 << 20];
-    let mut stored = 0;
-    let error = loop {
-        let userid = WritableUserid::new(format!("agent{}", stored % 10))?;
-        match host.facade.store(large, &userid, &value) {
-            Ok(_) => stored += 1,
-            Err(error) => break error,
-        }
-        ensure!(stored < STORES, "the quota is not full");
-    };
-    no_space(&error)?;
+    let stored = fill(&host, large)?;
     ensure!(host.value(small)?.as_deref() == Some("small"), "no read");
     let removed = host.facade.remove(small, &WritableUserid::new("agent")?);
     removed.context("a removal is refused")?;
@@ -47,6 +39,30 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     make_room(&cluster)?;
     host.store(small, "again").context("after room was made")?;
     Ok(format!("full after {stored} stores of 1 MiB"))
+}
+
+/// Stores values, each of other bytes than those before it, until there is no space. What was told
+/// as stored is there, and what was not is not, also behind the store that fills the quota.
+fn fill(host: &Host, domain: DomainKey) -> Result<usize> {
+    let mut there = BTreeMap::new();
+    for stored in 0..STORES {
+        let userid = WritableUserid::new(format!("agent{}", stored % 10))?;
+        let number = stored.to_be_bytes();
+        let value: Vec<u8> = number.into_iter().cycle().take(1 << 20).collect();
+        let told = host.facade.store(domain, &userid, &value);
+        if told.is_ok() {
+            there.insert(userid.clone(), value);
+        }
+        let found = host.facade.retrieve(domain, userid.clone())?;
+        let found = found.map(|value| value.into_bytes());
+        let is_told = found.as_ref() == there.get(&userid);
+        ensure!(is_told, "store {stored} is told wrongly: {told:?}");
+        if let Err(error) = told {
+            no_space(&error)?;
+            return Ok(stored);
+        }
+    }
+    bail!("the quota is not full")
 }
 
 fn no_space(error: &UserdataError) -> Result<()> {

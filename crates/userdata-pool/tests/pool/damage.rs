@@ -170,15 +170,22 @@ fn a_late_discard_does_not_remove_what_was_stored_behind_it() {
 
 #[test]
 fn a_store_that_was_made_before_the_damage_is_not_told_as_not_made() {
-    let (engine, a, _) = two_hosts();
-    let domain = a.create();
-    make_grave(&engine);
-    engine.plan([Some(Fault::LostAfter)]);
-    engine.overwrite_after_change(&key("turn"), DAMAGE);
-    let error = a.store(domain, "1").unwrap_err();
-    match error.kind() {
-        userdata::UserdataErrorKind::Store(error) => assert!(is_unknown(error), "{error:?}"),
-        other => panic!("{other:?}"),
+    let host = "/userdata/1/host/a".to_owned();
+    for (key, damage) in [
+        (key("turn"), DAMAGE),
+        (key("turn"), b"2 newer"),
+        (host, DAMAGE),
+    ] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        make_grave(&engine);
+        engine.plan([Some(Fault::LostAfter)]);
+        engine.overwrite_after_change(&key, damage);
+        let error = a.store(domain, "1").unwrap_err();
+        match error.kind() {
+            userdata::UserdataErrorKind::Store(error) => assert!(is_unknown(error), "{error:?}"),
+            other => panic!("{key}: {other:?}"),
+        }
     }
 }
 

@@ -4,9 +4,11 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use userdata::{Userdata, UserdataErrorKind};
-use userdata_core::store::{Attempt, Durability, Keep, Op, Refused, StoreError, StoreErrorKind};
+use userdata_core::store::{
+    Attempt, Durability, Expect, Keep, Op, Refused, StoreError, StoreErrorKind,
+};
 use userdata_core::value::NonEmpty;
-use userdata_core::{DomainKey, Store};
+use userdata_core::{DomainKey, Store, WritableUserid};
 use userdata_pool::{Engine as _, Settled};
 
 use crate::engine::{Behind, Fault, WAIT};
@@ -19,6 +21,15 @@ const FAULTS: [Fault; 4] = [
     Fault::NotSent,
 ];
 
+pub(crate) fn put_op<'a>(userid: &'a WritableUserid, value: &'a [u8]) -> Op<'a> {
+    Op::Put {
+        userid,
+        data: NonEmpty::new(value).unwrap(),
+        expect: Expect::Any,
+        durability: Durability::Full,
+    }
+}
+
 pub(crate) fn put(
     pool: &Pool,
     domain: &DomainKey,
@@ -26,12 +37,7 @@ pub(crate) fn put(
     timeout: Duration,
 ) -> Result<(), StoreError> {
     let userid = agent();
-    let ops = [Op::Put {
-        userid: &userid,
-        data: NonEmpty::new(value).unwrap(),
-        expect: userdata_core::store::Expect::Any,
-        durability: Durability::Full,
-    }];
+    let ops = [put_op(&userid, value)];
     pool.change(domain, timeout, &mut |_| Ok(()), &ops)
         .map(drop)
 }
@@ -165,12 +171,7 @@ fn a_refusal_while_an_attempt_is_open_fences_it_first() {
         engine.plan([Some(Fault::Delayed)]);
         let mut asked = 0;
         let userid = agent();
-        let ops = [Op::Put {
-            userid: &userid,
-            data: NonEmpty::new(b"new").unwrap(),
-            expect: userdata_core::store::Expect::Any,
-            durability: Durability::Full,
-        }];
+        let ops = [put_op(&userid, b"new")];
         let mut admit = |_: &_| {
             asked += 1;
             match asked {
