@@ -173,7 +173,7 @@ impl<E: Engine> PoolStore<E> {
                 Ok(Step::Done(value)) => (Ok(value), None),
                 Err(error) => (Err(error), None),
             };
-            if change.is_none() && (open.is_none() || result.is_ok()) {
+            if change.is_none() && open.is_none() {
                 return result;
             }
             if is_last && let Some(open) = &open {

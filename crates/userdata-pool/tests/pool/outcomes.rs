@@ -1,18 +1,22 @@
 //! Answers that are lost: an outcome is told once, and truly.
 
 use std::convert::Infallible;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hv_sim::SimHost;
 use userdata::{Userdata, UserdataErrorKind};
+use userdata_core::hypervisor::{BootId, HypervisorError};
 use userdata_core::store::{
-    Attempt, Durability, Expect, Keep, Op, Refused, StoreError, StoreErrorKind,
+    Attempt, Cleared, Durability, Expect, Keep, Op, Refused, StoreError, StoreErrorKind,
 };
 use userdata_core::value::NonEmpty;
-use userdata_core::{DomainKey, Store, WritableUserid};
-use userdata_pool::{Engine as _, Settled};
+use userdata_core::{Domain, DomainKey, Domid, Hypervisor, Store, WritableUserid};
+use userdata_pool::{Engine as _, Finished, Settled};
 
 use crate::engine::{Behind, Fault, WAIT};
-use crate::rig::{PATIENT, Pool, agent, is_unknown, make_grave, two_hosts, uuid};
+use crate::rig::{PATIENT, Pool, agent, begin, is_unknown, make_grave, two_hosts, uuid};
 
 const FAULTS: [Fault; 4] = [
     Fault::LostAfter,
@@ -187,6 +191,80 @@ fn a_refusal_while_an_attempt_is_open_fences_it_first() {
         engine.deliver();
         assert_eq!(a.value(domain).as_deref(), old.then_some("old"));
     }
+}
+
+#[test]
+fn a_step_that_changes_nothing_while_an_attempt_is_open_fences_it_first() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    engine.plan([Some(Fault::Delayed)]);
+    // Gone, by the first answer of the hypervisor; and alive, by the others.
+    let mut asked = 0;
+    let mut admit = |_: &_, _: &_| {
+        asked += 1;
+        let age = Duration::ZERO;
+        Ok(match asked {
+            1 => Keep::Nothing,
+            _ => Keep::AllButStale { age },
+        })
+    };
+    let mut removed = None;
+    let mut each = |_: &_, cleared: Result<Cleared, StoreError>| {
+        removed = Some(cleared.unwrap().removed);
+        ControlFlow::Continue(())
+    };
+    let domains = [domain];
+    a.pool
+        .clear_each(&domains, PATIENT, Durability::Full, &mut admit, &mut each)
+        .unwrap();
+    assert_eq!(removed.unwrap(), []);
+    engine.deliver();
+    assert_eq!(a.value(domain).as_deref(), Some("1"));
+}
+
+/// A hypervisor that does not know a domain when it is asked for the first time.
+#[derive(Debug)]
+struct Late {
+    xen: SimHost,
+    asked: AtomicBool,
+}
+
+impl Hypervisor for Late {
+    fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
+        match self.asked.swap(true, Ordering::Relaxed) {
+            false => Ok(None),
+            true => self.xen.domain(domid),
+        }
+    }
+
+    fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
+        self.xen.domains()
+    }
+
+    fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError> {
+        self.xen.leaving(domain)
+    }
+
+    fn boot(&self) -> Result<BootId, HypervisorError> {
+        self.xen.boot()
+    }
+}
+
+#[test]
+fn a_release_whose_answer_is_lost_is_not_made_once_the_domain_is_told_as_still_here() {
+    let (engine, a, b) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    begin(&a, &domain, &b);
+    engine.plan([Some(Fault::Delayed)]);
+    let asked = AtomicBool::new(false);
+    let xen = a.xen.clone();
+    let finished = a.pool.finish(&Late { xen, asked }, &domain).unwrap();
+    assert_eq!(finished, Finished::StillHere { runs: true });
+    engine.deliver();
+    let turn = engine.value(&format!("/userdata/1/turn/{}", uuid()));
+    assert!(!turn.unwrap().contains("released"));
 }
 
 #[test]
