@@ -145,6 +145,33 @@ fn update_calls_its_closure_once_if_the_outcome_is_unknown() {
 }
 
 #[test]
+fn a_settlement_that_is_unknown_names_the_attempt_that_it_was_asked_about() {
+    for old in [false, true] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        match old {
+            true => a.store(domain, "old").unwrap(),
+            false => make_grave(&engine),
+        }
+        engine.plan([Some(Fault::LostBefore)]);
+        let asked = attempt(&put(&a.pool, &domain, b"new", WAIT).unwrap_err());
+        engine.plan([Some(Fault::Delayed); 20]);
+        let error = a.pool.settle(&domain, asked).unwrap_err();
+        assert_eq!(attempt(&error), asked, "old: {old}");
+        engine.deliver();
+        engine.plan([]);
+        let settled = a.pool.settle(&domain, asked).unwrap();
+        // A grave keeps no other number of a store than that of a removal.
+        let truly = if old {
+            Settled::NotMade
+        } else {
+            Settled::Unknown
+        };
+        assert_eq!(settled, truly);
+    }
+}
+
+#[test]
 fn an_attempt_that_was_made_is_settled_as_made_until_16_changes_later() {
     let (engine, a, _) = two_hosts();
     let domain = a.create();
