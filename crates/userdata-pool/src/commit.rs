@@ -171,6 +171,8 @@ impl<E: Engine> PoolStore<E> {
                     (Ok(value), Some(plan))
                 }
                 Ok(Step::Done(value)) => (Ok(value), None),
+                // It is worked out again, of newer records.
+                Err(error) if is_compacted(&error) && !is_last => continue,
                 Err(error) => (Err(error), None),
             };
             if change.is_none() && open.is_none() {
@@ -316,6 +318,15 @@ impl<E: Engine> PoolStore<E> {
         }
         Ok(())
     }
+}
+
+/// Whether the records were read at a revision that is compacted away.
+fn is_compacted(error: &StoreError) -> bool {
+    let source = match error.kind() {
+        StoreErrorKind::Failed(source) => source.downcast_ref(),
+        _ => None,
+    };
+    matches!(source, Some(EngineError::NoRevision(_)))
 }
 
 /// What the records of all domains of an attempt tell of it.
