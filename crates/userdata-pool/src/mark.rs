@@ -154,8 +154,8 @@ impl<E: Engine> Mark<E> {
         }
     }
 
-    /// Where turn and grave are absent, a late one may also be made when they are absent again. It is
-    /// the caller's mark all the same, and ends with its lease.
+    /// Where turn and grave are absent, a late one may also be made when they are absent again. It
+    /// is the caller's mark all the same, and ends with its lease.
     fn making(&self, basis: &Basis) -> Txn {
         let (store, uuid) = (&self.store, self.domain.uuid);
         let mark = MarkRecord {

@@ -342,7 +342,7 @@ fn a_value_that_changes_while_it_is_carried_is_not_told_as_damaged() {
     let stored = carried(|_, a, domain| a.store(domain, "2").unwrap());
     assert_eq!(stored.as_deref(), Some("2"));
     let removed = carried(|_, a, domain| {
-        a.facade.remove(domain, &agent()).unwrap();
+        a.facade.remove(domain, agent()).unwrap();
     });
     assert_eq!(removed, None);
 }

@@ -27,8 +27,8 @@ pub(crate) enum Fault {
     NotSent,
     /// It is never made: there is no space for it.
     NoSpace,
-    /// It is made, and the answer is that there is no space, as by etcd if it fills the quota. Where
-    /// first graves are made, which change no value, it is the next one.
+    /// It is made, and the answer is that there is no space, as by etcd if it fills the quota.
+    /// Where first graves are made, which change no value, it is the next one.
     Fills,
 }
 

@@ -1,5 +1,5 @@
-//! A full quota: only removals are made. When there is room again, nothing comes back. What fills the
-//! quota is made, although the answer is that there is no space.
+//! A full quota: only removals are made. When there is room again, nothing comes back. What fills
+//! the quota is made, although the answer is that there is no space.
 
 use std::time::Duration;
 
