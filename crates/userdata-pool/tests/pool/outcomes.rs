@@ -5,14 +5,14 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hv_sim::SimHost;
+use hv_sim::{NewDomain, SimHost};
 use userdata::{Userdata, UserdataErrorKind};
 use userdata_core::hypervisor::{BootId, HypervisorError};
 use userdata_core::store::{
     Attempt, Cleared, Durability, Expect, Keep, Op, Refused, StoreError, StoreErrorKind,
 };
 use userdata_core::value::NonEmpty;
-use userdata_core::{Domain, DomainKey, Domid, Hypervisor, Store, WritableUserid};
+use userdata_core::{Domain, DomainKey, Domid, Hypervisor, Store, Uuid, WritableUserid};
 use userdata_pool::{Engine as _, Finished, Settled};
 
 use crate::engine::{Behind, Fault, WAIT};
@@ -431,6 +431,26 @@ fn behind_16_changes_of_a_new_turn_the_outcome_of_its_first_is_unknown() {
     }
     a.store(domain, "16").unwrap();
     assert_eq!(a.pool.settle(&domain, first).unwrap(), Settled::Unknown);
+}
+
+#[test]
+fn behind_a_removal_of_another_domain_with_the_same_grave_a_first_store_is_unknown() {
+    for last in [0x22, 0x44] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        make_grave(&engine);
+        engine.plan([Some(Fault::LostBefore)]);
+        let first = attempt(&put(&a.pool, &domain, b"1", WAIT).unwrap_err());
+        let other = NewDomain::new().with_uuid(Uuid::from_u128(0x3333_4400 + last));
+        let other = a.xen.create(other).unwrap();
+        a.store(other, "2").unwrap();
+        a.facade.clear(other, Keep::Essential).unwrap();
+        let told = match last {
+            0x22 => Settled::Unknown,
+            _ => Settled::NotMade,
+        };
+        assert_eq!(a.pool.settle(&domain, first).unwrap(), told);
+    }
 }
 
 #[test]
