@@ -19,7 +19,8 @@ pub(crate) enum Kind {
     NotSent,
     /// It may have been made, or may be made later.
     Lost,
-    /// The cluster takes no more data.
+    /// The cluster takes no more data. The request was made or never is: etcd looks at the quota
+    /// before it proposes a request, and again when it has carried one out that was proposed.
     NoSpace,
     /// The cluster does not allow it.
     NotPermitted,

@@ -48,6 +48,8 @@ struct NoHome {
 #[derive(Debug)]
 pub(crate) struct Basis {
     pub(crate) domain: DomainKey,
+    /// The revision at which they were read.
+    pub(crate) revision: Revision,
     /// `None` if there is none, or if it is damaged.
     pub(crate) turn: Option<Turn>,
     /// Whether the turn is there and is damaged.
@@ -80,11 +82,12 @@ impl Basis {
         ]
     }
 
-    /// Reads the answer to those spans.
+    /// Reads the answer of this revision to those spans.
     pub(crate) fn of(
         keys: &Keys,
         me: &Identity,
         domain: DomainKey,
+        at: Revision,
         found: &[Page],
     ) -> Result<Self, StoreError> {
         let one = |place: usize| found.get(place).and_then(|page| page.pairs.first());
@@ -94,6 +97,7 @@ impl Basis {
         let grave = unless_damaged(one(2), Grave::parse)?;
         Ok(Self {
             domain,
+            revision: at,
             is_damaged: turn.is_none(),
             turn: turn.flatten(),
             turn_revision: revision(0),
@@ -209,7 +213,7 @@ pub(crate) fn all_of(
     domains
         .iter()
         .zip(chunks)
-        .map(|(domain, found)| Basis::of(keys, me, *domain, found))
+        .map(|(domain, found)| Basis::of(keys, me, *domain, answer.revision, found))
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! The commit of a change: read, work out, commit on the condition that nothing has changed since.
 
-use userdata_core::DomainKey;
 use userdata_core::store::{Attempt, Operation, Refused, StoreError, StoreErrorKind};
+use userdata_core::{DomainKey, Source};
 
 use crate::basis::{Basis, all_of, spans_of_all};
 use crate::deadline::Deadline;
@@ -44,6 +44,29 @@ impl<T> Plan<T> {
             value,
         }
     }
+
+    /// The result of the call, and the change itself.
+    fn split(self) -> (T, Plan<()>) {
+        let plan = Plan {
+            next: self.next,
+            compares: self.compares,
+            writes: self.writes,
+            value: (),
+        };
+        (self.value, plan)
+    }
+}
+
+impl Plan<()> {
+    /// The change that moves the turns on and nothing else: no attempt before it is made any more.
+    fn fence(domains: usize) -> Self {
+        Self {
+            next: vec![Next::MovedOn; domains],
+            compares: Vec::new(),
+            writes: Vec::new(),
+            value: (),
+        }
+    }
 }
 
 /// What follows from the records that were read.
@@ -54,18 +77,28 @@ pub(crate) enum Step<T> {
     Commit(Plan<T>),
 }
 
-/// An attempt whose answer was lost.
+/// An attempt that may have been made.
 struct Open<T> {
     attempt: Attempt,
     /// The revision of the first domain's turn that it compares.
     turn_revision: Revision,
     value: T,
+    /// Whether it may still be made: its answer was lost. One without space was made or never is.
+    may_arrive: bool,
+}
+
+/// What the engine had no space for.
+struct Full {
+    source: Source,
+    /// Not even for a removal.
+    takes_nothing: bool,
 }
 
 impl<E: Engine> PoolStore<E> {
     /// Reads the records of the domains, has the change worked out, and commits it, until no other
     /// change comes between. An attempt without an answer is looked for by its number, and repeated
-    /// with the same number while it is open.
+    /// with the same number while it is open. One without space is looked for, too; if it was not
+    /// made, removals alone are sent.
     pub(crate) fn commit<T>(
         &self,
         domains: &[DomainKey],
@@ -90,32 +123,40 @@ impl<E: Engine> PoolStore<E> {
     ) -> Result<T, StoreError> {
         let subject = domains.first().map(named).unwrap_or_default();
         let failed = |kind| StoreError::new(operation, &subject, kind);
+        let unknown = |open: &Open<T>| {
+            let attempt = open.attempt;
+            failed(StoreErrorKind::OutcomeUnknown { attempt })
+        };
+        // The end of the call where no attempt is open; else its outcome is not known.
+        let ended = |open: &Option<Open<T>>, kind| match open {
+            Some(open) => unknown(open),
+            None => failed(kind),
+        };
+        let passed = || {
+            let waited = self.waited(deadline);
+            StoreErrorKind::DeadlinePassed { waited }
+        };
         let mut open: Option<Open<T>> = None;
+        let mut full: Option<Full> = None;
         loop {
             let is_last = self.is_past(deadline);
-            let unknown = |open: &Open<T>| {
-                let attempt = open.attempt;
-                failed(StoreErrorKind::OutcomeUnknown { attempt })
-            };
             let spans = spans_of_all(&self.keys, &self.me, domains);
-            let read = self.read_spans(spans, Purpose::Decide, deadline);
-            let bases = match (read, &open) {
-                (Ok(answer), _) => all_of(&self.keys, &self.me, domains, &answer)?,
-                (
-                    Err(
-                        EngineError::NotSent(_) | EngineError::Lost(_) | EngineError::NoRevision(_),
-                    ),
-                    _,
+            let bases = match self.read_spans(spans, Purpose::Decide, deadline) {
+                Ok(answer) => match all_of(&self.keys, &self.me, domains, &answer) {
+                    Ok(bases) => bases,
+                    Err(error) => return Err(open.as_ref().map_or(error, unknown)),
+                },
+                Err(
+                    EngineError::NotSent(_) | EngineError::Lost(_) | EngineError::NoRevision(_),
                 ) if !is_last => continue,
-                (Err(_), Some(open)) => return Err(unknown(open)),
-                (Err(error), None) => return Err(failed(self.unanswered(error, deadline))),
+                Err(error) => return Err(ended(&open, self.unanswered(error, deadline))),
             };
             if let Some(attempt) = open.take() {
                 match know(&bases, &attempt) {
                     Known::Made => return Ok(attempt.value),
-                    Known::NotMade => {}
-                    Known::Open => open = Some(attempt),
                     Known::Unknown => return Err(unknown(&attempt)),
+                    Known::Open if attempt.may_arrive => open = Some(attempt),
+                    Known::Open | Known::NotMade => {}
                 }
             }
             let member = bases.iter().all(|basis| basis.is_member);
@@ -123,83 +164,79 @@ impl<E: Engine> PoolStore<E> {
                 true => work_out(&bases),
                 false => Err(failed(StoreErrorKind::Refused(Refused::NotAMember))),
             };
-            let (plan, is_refusal) = match step {
-                Ok(Step::Done(value)) => return Ok(value),
-                Ok(Step::Commit(plan)) => (Ok(plan), false),
-                Err(error) if open.is_none() => return Err(error),
-                Err(error) => (Err(error), true),
+            // The result of the call once this change is made; without one, it is the result now.
+            let (result, change) = match step {
+                Ok(Step::Commit(plan)) => {
+                    let (value, plan) = plan.split();
+                    (Ok(value), Some(plan))
+                }
+                Ok(Step::Done(value)) => (Ok(value), None),
+                // It is worked out again, of newer records.
+                Err(error) if is_compacted(&error) && !is_last => continue,
+                Err(error) => (Err(error), None),
             };
+            if change.is_none() && open.is_none() {
+                return result;
+            }
             if is_last && let Some(open) = &open {
                 return Err(unknown(open));
             }
-            if let Ok(plan) = &plan
-                && let Some(graves) = self.first_graves(&bases, &plan.next)
+            if let (Some(change), None) = (&change, &full)
+                && let Some(graves) = self.first_graves(&bases, &change.next)
             {
-                match (self.send(&graves, deadline), &open) {
-                    (Ok(_), _) => continue,
-                    (Err(EngineError::NotSent(_) | EngineError::Lost(_)), _)
+                match self.send(&graves, deadline) {
+                    Ok(_) => continue,
+                    Err(EngineError::NotSent(_) | EngineError::Lost(_))
                         if !self.is_past(deadline) =>
                     {
                         continue;
                     }
-                    (Err(_), Some(open)) => return Err(unknown(open)),
-                    (Err(error), None) => return Err(failed(self.unanswered(error, deadline))),
+                    // Without space the graves may be there: no value and no turn is.
+                    Err(error) => return Err(ended(&open, self.unanswered(error, deadline))),
                 }
             }
-            // A refusal is true only if the open attempt can never be made: the turn moves first.
-            let turn_revision = bases.first().map_or(0, |basis| basis.turn_revision);
-            let (value, txn, attempt) = match plan {
-                Ok(plan) => {
-                    let number = open.as_ref().map(|open| open.attempt.number);
-                    let number = number.unwrap_or_else(|| self.engine.number());
-                    let after = bases.first().map_or(0, Basis::last);
-                    let txn = self.transaction(&bases, &plan, number);
-                    self.check_size(&txn).map_err(&failed)?;
-                    (Ok(plan.value), txn, Attempt::new(number, after))
-                }
-                Err(error) => {
-                    let attempt = open
-                        .as_ref()
-                        .map_or(Attempt::new(0, 0), |open| open.attempt);
-                    let next = bases.iter().map(|_| Next::MovedOn).collect();
-                    let (compares, writes) = (Vec::new(), Vec::new());
-                    let plan = Plan {
-                        next,
-                        compares,
-                        writes,
-                        value: (),
-                    };
-                    let txn = self.transaction(&bases, &plan, self.engine.number());
-                    (Err(error), txn, attempt)
-                }
-            };
-            let mut answer = self.send(&txn, deadline);
-            if let (Err(EngineError::NoSpace(_)), Some(removal)) = (&answer, deletes_alone(&txn)) {
-                answer = self.send(&removal, deadline);
+            // The result is true only if the open attempt can never be made: the turn moves first.
+            let is_fence = change.is_none();
+            let change = change.unwrap_or_else(|| Plan::fence(bases.len()));
+            let repeated = open.as_ref().filter(|_| !is_fence);
+            let number = repeated.map(|open| open.attempt.number);
+            let number = number.unwrap_or_else(|| self.engine.number());
+            let mut txn = self.transaction(&bases, &change, number);
+            if let Err(kind) = self.check_size(&txn) {
+                return Err(ended(&open, kind));
             }
-            match (answer, value) {
-                (Ok(Answer { made: true, .. }), value) => return value,
+            if let Some(found) = full.take() {
+                match deletes_alone(&txn).filter(|_| !found.takes_nothing) {
+                    Some(removal) => txn = removal,
+                    None => return Err(ended(&open, StoreErrorKind::NoSpace(found.source))),
+                }
+                full = Some(found);
+            }
+            let is_lost = match self.send(&txn, deadline) {
+                Ok(Answer { made: true, .. }) => return result,
                 // With an earlier attempt open this tells nothing: its number is looked for.
-                (Ok(_), _) => {}
-                (Err(EngineError::Lost(_)), Ok(value)) => {
-                    open = Some(Open {
-                        attempt,
-                        turn_revision,
-                        value,
+                Ok(_) if self.is_past(deadline) && open.is_none() => return Err(failed(passed())),
+                Ok(_) => continue,
+                Err(EngineError::NotSent(_)) if !self.is_past(deadline) => continue,
+                Err(EngineError::Lost(_)) => true,
+                Err(EngineError::NoSpace(source)) => {
+                    let takes_nothing = full.is_some();
+                    full = Some(Full {
+                        source,
+                        takes_nothing,
                     });
+                    false
                 }
-                (Err(EngineError::Lost(_)), Err(_)) => {}
-                (Err(EngineError::NotSent(_)), _) if !self.is_past(deadline) => continue,
-                (Err(error), _) => {
-                    return Err(match &open {
-                        Some(open) => unknown(open),
-                        None => failed(self.unanswered(error, deadline)),
-                    });
-                }
-            }
-            if self.is_past(deadline) && open.is_none() && !is_refusal {
-                let waited = self.waited(deadline);
-                return Err(failed(StoreErrorKind::DeadlinePassed { waited }));
+                Err(error) => return Err(ended(&open, self.unanswered(error, deadline))),
+            };
+            if let (Ok(value), false) = (result, is_fence) {
+                let first = bases.first();
+                open = Some(Open {
+                    attempt: Attempt::new(number, first.map_or(0, Basis::last)),
+                    turn_revision: first.map_or(0, |basis| basis.turn_revision),
+                    value,
+                    may_arrive: is_lost || open.is_some(),
+                });
             }
         }
     }
@@ -219,7 +256,7 @@ impl<E: Engine> PoolStore<E> {
     }
 
     /// The transaction of a plan, with the number of its change.
-    fn transaction<T>(&self, bases: &[Basis], plan: &Plan<T>, number: u64) -> Txn {
+    fn transaction(&self, bases: &[Basis], plan: &Plan<()>, number: u64) -> Txn {
         let mut txn = Txn {
             compares: plan.compares.clone(),
             ..Txn::default()
@@ -283,6 +320,15 @@ impl<E: Engine> PoolStore<E> {
     }
 }
 
+/// Whether the records were read at a revision that is compacted away.
+fn is_compacted(error: &StoreError) -> bool {
+    let source = match error.kind() {
+        StoreErrorKind::Failed(source) => source.downcast_ref(),
+        _ => None,
+    };
+    matches!(source, Some(EngineError::NoRevision(_)))
+}
+
 /// What the records of all domains of an attempt tell of it.
 fn know<T>(bases: &[Basis], open: &Open<T>) -> Known {
     let attempt = open.attempt;
@@ -301,7 +347,9 @@ fn know<T>(bases: &[Basis], open: &Open<T>) -> Known {
 }
 
 /// The removal of a turn without a write, which an engine without space takes. The removal of the
-/// grave moves it on: no change compares both an absent turn and an absent grave.
+/// grave moves it on: no change that makes a turn compares both an absent turn and an absent grave.
+/// A fence, a clear and a mark may. Late, where both are absent again, they do no harm: the first
+/// two write a grave and remove nothing that has a home; the mark ends with its caller's lease.
 fn deletes_alone(txn: &Txn) -> Option<Txn> {
     let mut removal = txn.clone();
     let grave = txn.compares.last()?;

@@ -19,8 +19,9 @@ pub trait Engine: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// [`EngineError::Lost`] if it is not known whether the requests were made; with any other
-    /// error they were not, and never will be.
+    /// [`EngineError::Lost`] if it is not known whether the requests were made, or will be;
+    /// [`EngineError::NoSpace`] if they were made or never will be, and the next read tells which.
+    /// With any other error they were not made, and never will be.
     fn txn(&self, txn: &Txn, timeout: Duration) -> Result<Answer, EngineError>;
 
     /// A new lease. It runs out after `ttl` unless it is kept alive.
@@ -204,7 +205,8 @@ pub enum EngineError {
     /// There was no answer: the transaction may have been made, or may be made later.
     #[error("the cluster's answer is lost: the request may have been carried out")]
     Lost(#[source] Source),
-    /// The engine takes no more data.
+    /// The engine takes no more data. The answer is final, but the transaction may have been made:
+    /// etcd also gives it to the one that fills the quota.
     #[error("the cluster has no space left")]
     NoSpace(#[source] Source),
     /// The engine refuses the caller.

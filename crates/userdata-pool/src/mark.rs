@@ -41,6 +41,8 @@ pub(crate) fn close<E: Engine + 'static>(
         own: OwnMark { number, seen: None },
         deadline: Some(deadline),
     });
+    // There was no space for the mark: it was made all the same, or never is.
+    let mut full = None;
     loop {
         let basis = store.basis_within(domain, deadline)?;
         basis.check_turn(&store.keys)?;
@@ -50,6 +52,9 @@ pub(crate) fn close<E: Engine + 'static>(
             .is_some_and(|mark| mark.number == number)
         {
             break;
+        }
+        if let Some(error) = full.take() {
+            return Err(failed(error));
         }
         if !basis.is_member {
             return Err(refused(domain, Refused::NotAMember));
@@ -63,6 +68,7 @@ pub(crate) fn close<E: Engine + 'static>(
             Ok(answer) if answer.made => break,
             Ok(_) | Err(EngineError::Lost(_) | EngineError::NotSent(_))
                 if !store.is_past(deadline) => {}
+            Err(error @ EngineError::NoSpace(_)) => full = Some(error),
             Ok(_) => {
                 let waited = store.waited(deadline);
                 let kind = StoreErrorKind::DeadlinePassed { waited };
@@ -148,6 +154,8 @@ impl<E: Engine> Mark<E> {
         }
     }
 
+    /// Where turn and grave are absent, a late one may also be made when they are absent again. It
+    /// is the caller's mark all the same, and ends with its lease.
     fn making(&self, basis: &Basis) -> Txn {
         let (store, uuid) = (&self.store, self.domain.uuid);
         let mark = MarkRecord {

@@ -5,6 +5,7 @@ use userdata_core::store::{Attempt, Operation, StoreError, StoreErrorKind};
 
 use crate::basis::Basis;
 use crate::commit::{Next, Plan, Step};
+use crate::store::named;
 use crate::{Engine, PoolStore};
 
 /// The outcome of an attempt, as [`PoolStore::settle`] tells it.
@@ -15,7 +16,8 @@ pub enum Settled {
     Made,
     /// The change was not made, and never will be.
     NotMade,
-    /// Too many changes, or a clear, came after it.
+    /// Too many changes, or a clear, came after it. Behind the first store of a domain, the removal
+    /// of another one with the same grave: its uuid ends with the same byte.
     Unknown,
 }
 
@@ -74,9 +76,10 @@ impl<E: Engine> PoolStore<E> {
     ///
     /// # Errors
     ///
-    /// If the engine does not answer, or this host is not a member.
+    /// If the engine does not answer, or this host is not a member. If the outcome stays unknown,
+    /// the error names this attempt, to be asked about again.
     pub fn settle(&self, domain: &DomainKey, attempt: Attempt) -> Result<Settled, StoreError> {
-        self.commit(
+        let settled = self.commit(
             &[*domain],
             self.within_options(),
             Operation::Inspect,
@@ -96,6 +99,14 @@ impl<E: Engine> PoolStore<E> {
                     Known::Open => Step::Commit(Plan::new(Next::MovedOn, Settled::NotMade)),
                 })
             },
-        )
+        );
+        settled.map_err(|error| match error.kind() {
+            // That of the change that moves the turn on, which no caller knows.
+            StoreErrorKind::OutcomeUnknown { .. } => {
+                let kind = StoreErrorKind::OutcomeUnknown { attempt };
+                StoreError::new(Operation::Inspect, named(domain), kind)
+            }
+            _ => error,
+        })
     }
 }

@@ -1,9 +1,12 @@
 //! A full quota: stores are refused for that reason, and removals work.
 
-use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeMap;
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use userdata::{UserdataError, UserdataErrorKind};
-use userdata_core::WritableUserid;
 use userdata_core::store::{Keep, StoreErrorKind};
+use userdata_core::{DomainKey, WritableUserid};
 
 use crate::cluster::{Cluster, MEMBERS};
 use crate::host::{Host, uuid};
@@ -12,41 +15,72 @@ use crate::rig::Rig;
 /// How many bytes a member's database may have.
 const QUOTA: &str = "--quota-backend-bytes=20000000";
 
-/// More stores than fit.
+/// More stores than fit, by each client.
 const STORES: usize = 60;
+
+/// How many clients fill the quota. While one store is carried out, others are sent.
+const CLIENTS: u128 = 4;
 
 pub(crate) fn check(rig: &Rig) -> Result<String> {
     let cluster = rig.cluster_with(&[QUOTA])?;
     let host = Host::joined(&cluster, "a")?;
-    let (large, small) = (host.create(uuid(1))?, host.create(uuid(2))?);
+    let (small, third) = (host.create(uuid(1))?, host.create(uuid(2))?);
+    let large = (0..CLIENTS).map(|client| host.create(uuid(3 + client)));
+    let large = large.collect::<Result<Vec<DomainKey>>>()?;
     host.store(small, "small")?;
-    let value = vec![b'x'; 1 << 20];
-    let mut stored = 0;
-    let error = loop {
-        let userid = WritableUserid::new(format!("agent{}", stored % 10))?;
-        match host.facade.store(large, &userid, &value) {
-            Ok(_) => stored += 1,
-            Err(error) => break error,
-        }
-        ensure!(stored < STORES, "the quota is not full");
-    };
-    no_space(&error)?;
+    let stored: usize = thread::scope(|scope| {
+        let fills = |domain: &DomainKey| {
+            let (host, domain) = (&host, *domain);
+            scope.spawn(move || fill(host, domain))
+        };
+        let clients: Vec<_> = large.iter().map(fills).collect();
+        let told = clients
+            .into_iter()
+            .map(|client| client.join().map_err(|_| anyhow!("a client panicked"))?);
+        told.sum::<Result<usize>>()
+    })?;
     ensure!(host.value(small)?.as_deref() == Some("small"), "no read");
     let removed = host.facade.remove(small, &WritableUserid::new("agent")?);
     removed.context("a removal is refused")?;
     ensure!(host.value(small)?.is_none(), "the value is still there");
-    let cleared = host.facade.clear(large, Keep::Nothing);
-    let cleared = cleared.context("a clear is refused")?;
-    ensure!(!cleared.removed.is_empty(), "nothing was cleared");
+    let mut removed = 0;
+    for domain in large {
+        let cleared = host.facade.clear(domain, Keep::Nothing);
+        removed += cleared.context("a clear is refused")?.removed.len();
+    }
+    ensure!(removed > 0, "nothing was cleared");
     // A destroy, where no mark can be had.
-    let third = host.create(uuid(3))?;
     let destroyed = host
         .facade
         .destroy(third, |key| host.xen.destroy(key.domid));
-    destroyed.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    destroyed.map_err(|error| anyhow!("{error:?}"))?;
     make_room(&cluster)?;
     host.store(small, "again").context("after room was made")?;
     Ok(format!("full after {stored} stores of 1 MiB"))
+}
+
+/// Stores values, each of other bytes than those before it, until there is no space. What was told
+/// as stored is there, and what was not is not, also behind the store that fills the quota.
+fn fill(host: &Host, domain: DomainKey) -> Result<usize> {
+    let mut there = BTreeMap::new();
+    for stored in 0..STORES {
+        let userid = WritableUserid::new(format!("agent{}", stored % 2))?;
+        let text = format!("{} {stored};", domain.uuid);
+        let value: Vec<u8> = text.bytes().cycle().take(1 << 20).collect();
+        let told = host.facade.store(domain, &userid, &value);
+        if told.is_ok() {
+            there.insert(userid.clone(), value);
+        }
+        let found = host.facade.retrieve(domain, userid.clone())?;
+        let found = found.map(|value| value.into_bytes());
+        let is_told = found.as_ref() == there.get(&userid);
+        ensure!(is_told, "store {stored} is told wrongly: {told:?}");
+        if let Err(error) = told {
+            no_space(&error)?;
+            return Ok(stored);
+        }
+    }
+    bail!("the quota is not full")
 }
 
 fn no_space(error: &UserdataError) -> Result<()> {

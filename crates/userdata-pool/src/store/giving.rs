@@ -61,7 +61,8 @@ impl<E: Engine> PoolStore<E> {
                 }
                 Comes::Twice => {}
                 Comes::In => {
-                    let value = self.value(from.domain.uuid, userid, meta, None, deadline)?;
+                    let value =
+                        self.value(from.domain.uuid, userid, meta, from.revision, deadline)?;
                     bytes.insert(userid.clone(), value.into_bytes());
                 }
             }

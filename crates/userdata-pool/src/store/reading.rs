@@ -108,18 +108,19 @@ impl<E: Engine> PoolStore<E> {
         }
     }
 
-    /// The bytes of a value whose record is known, at this revision.
+    /// The bytes of a value whose record was read at this revision. They are of the same one: those
+    /// of a later revision may be of another record.
     pub(super) fn value(
         &self,
         uuid: Uuid,
         userid: &Userid,
         meta: &Meta,
-        at: Option<Revision>,
+        at: Revision,
         deadline: Deadline,
     ) -> Result<Value, StoreError> {
         let key = self.keys.data(uuid, userid);
         let mut reading = Txn::read([Span::key(key.clone())]);
-        reading.at = at;
+        reading.at = Some(at);
         let answer = self.read(&reading, userid.as_bytes(), deadline)?;
         match answer.into_pairs().next() {
             Some(pair) => verified(key, meta, pair.value),
@@ -187,7 +188,7 @@ impl<E: Engine> PoolStore<E> {
         let (revision, metas) = (answer.revision, self.metas_of(domain, &answer, deadline)?);
         for (userid, meta) in metas.into_iter().filter(|(userid, _)| which(userid)) {
             let meta = readable(&meta)?;
-            let value = self.value(domain.uuid, &userid, meta, Some(revision), deadline)?;
+            let value = self.value(domain.uuid, &userid, meta, revision, deadline)?;
             if each(userid, value).is_break() {
                 break;
             }
@@ -295,7 +296,13 @@ impl<E: Engine> PoolStore<E> {
     fn basis(&self, domain: &DomainKey, deadline: Deadline) -> Result<Basis, StoreError> {
         let spans = Basis::spans(&self.keys, &self.me, domain);
         let answer = self.read_whole(spans, Purpose::Decide, domain, deadline)?;
-        Basis::of(&self.keys, &self.me, *domain, &answer.found)
+        Basis::of(
+            &self.keys,
+            &self.me,
+            *domain,
+            answer.revision,
+            &answer.found,
+        )
     }
 
     /// The same, asked again until the engine answers or the deadline has passed.

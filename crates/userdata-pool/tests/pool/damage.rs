@@ -1,15 +1,20 @@
 //! Damaged records: what each of them stops, and what removes it.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::rc::Rc;
 use std::sync::Arc;
 
+use hv_sim::NewDomain;
 use userdata::sweep::{Sightings, SweepOptions, SweepTotals, What};
-use userdata_core::store::{Attempt, Condition, Keep, Refused, StoreError, StoreErrorKind};
-use userdata_core::{DomainKey, Store};
+use userdata_core::store::{
+    Attempt, Condition, Keep, Refused, StoreError, StoreErrorKind, Transfer,
+};
+use userdata_core::{DomainKey, Store, Uuid};
 use userdata_pool::Settled;
 
-use crate::engine::{Fault, SimEngine};
-use crate::rig::{Host, agent, is_unknown, make_grave, refusal, two_hosts, uuid};
+use crate::engine::{Fault, SimEngine, with_watch};
+use crate::rig::{Host, PATIENT, agent, is_unknown, make_grave, refusal, two_hosts, uuid};
 
 const DAMAGE: &[u8] = b"1 nonsense";
 
@@ -170,15 +175,22 @@ fn a_late_discard_does_not_remove_what_was_stored_behind_it() {
 
 #[test]
 fn a_store_that_was_made_before_the_damage_is_not_told_as_not_made() {
-    let (engine, a, _) = two_hosts();
-    let domain = a.create();
-    make_grave(&engine);
-    engine.plan([Some(Fault::LostAfter)]);
-    engine.overwrite_after_change(&key("turn"), DAMAGE);
-    let error = a.store(domain, "1").unwrap_err();
-    match error.kind() {
-        userdata::UserdataErrorKind::Store(error) => assert!(is_unknown(error), "{error:?}"),
-        other => panic!("{other:?}"),
+    let host = "/userdata/1/host/a".to_owned();
+    for (key, damage) in [
+        (key("turn"), DAMAGE),
+        (key("turn"), b"2 newer"),
+        (host, DAMAGE),
+    ] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        make_grave(&engine);
+        engine.plan([Some(Fault::LostAfter)]);
+        engine.overwrite_after_change(&key, damage);
+        let error = a.store(domain, "1").unwrap_err();
+        match error.kind() {
+            userdata::UserdataErrorKind::Store(error) => assert!(is_unknown(error), "{error:?}"),
+            other => panic!("{key}: {other:?}"),
+        }
     }
 }
 
@@ -300,4 +312,46 @@ fn a_domain_is_not_marked_under_a_damaged_turn_or_by_a_host_that_left() {
     mark(&a).unwrap();
     a.pool.leave().unwrap();
     assert!(matches!(refusal(mark(&a)), Refused::NotAMember));
+}
+
+/// Carries the values of a domain to another one, while `meanwhile` happens behind the first read,
+/// and returns the value that is there then.
+fn carried(meanwhile: impl Fn(&SimEngine, &Host, DomainKey) + 'static) -> Option<String> {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    let other = NewDomain::new().with_uuid(Uuid::from_u128(0x3333_4444));
+    let other = a.xen.create(other).unwrap();
+    let transfer = Transfer::new(domain, other, &|_| true);
+    let (again, is_done) = (Host::of(&engine, "a", a.xen.clone()), Cell::new(false));
+    let watch = move || {
+        if !is_done.replace(true) {
+            meanwhile(&engine, &again, domain);
+        }
+    };
+    let pool = &a.pool;
+    let moved = with_watch(Rc::new(watch), || {
+        pool.transfer(&transfer, PATIENT, &mut |_, _| Ok(()))
+    });
+    moved.unwrap();
+    a.value(other)
+}
+
+#[test]
+fn a_value_that_changes_while_it_is_carried_is_not_told_as_damaged() {
+    let stored = carried(|_, a, domain| a.store(domain, "2").unwrap());
+    assert_eq!(stored.as_deref(), Some("2"));
+    let removed = carried(|_, a, domain| {
+        a.facade.remove(domain, agent()).unwrap();
+    });
+    assert_eq!(removed, None);
+}
+
+#[test]
+fn values_whose_revision_is_compacted_while_they_are_carried_are_read_again() {
+    let compacted = carried(|engine, a, domain| {
+        a.store(domain, "2").unwrap();
+        engine.compact();
+    });
+    assert_eq!(compacted.as_deref(), Some("2"));
 }

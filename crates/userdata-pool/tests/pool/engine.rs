@@ -25,6 +25,11 @@ pub(crate) enum Fault {
     Delayed,
     /// The client knows that it was not sent.
     NotSent,
+    /// It is never made: there is no space for it.
+    NoSpace,
+    /// It is made, and the answer is that there is no space, as by etcd if it fills the quota.
+    /// Where first graves are made, which change no value, it is the next one.
+    Fills,
 }
 
 /// What another program does behind a read.
@@ -91,6 +96,12 @@ struct State {
 
 fn is_put(request: &Request) -> bool {
     matches!(request, Request::Put { .. })
+}
+
+/// Whether it makes first graves. Every other change compares more than graves.
+fn is_first_graves(txn: &Txn) -> bool {
+    let mut compares = txn.compares.iter();
+    compares.all(|compare| compare.key.starts_with(b"/userdata/1/grave/"))
 }
 
 /// A cluster. It has revisions, leases and a clock of its own, which waits alone move.
@@ -404,13 +415,22 @@ impl Engine for SimEngine {
             return Err(EngineError::Lost("no answer".into()));
         }
         let fault = state.fault();
-        if fault.is_some() && state.lossy.is_none() {
+        let waits = !matches!(fault, None | Some(Fault::NoSpace | Fault::Fills));
+        if waits && state.lossy.is_none() {
             state.now += WAIT.min(timeout);
         }
         let lost = || Err(EngineError::Lost("no answer".into()));
+        let no_space = || Err(EngineError::NoSpace("the quota is full".into()));
         match fault {
-            None if state.full && txn.requests.iter().any(is_put) => {
-                Err(EngineError::NoSpace("the quota is full".into()))
+            None if state.full && txn.requests.iter().any(is_put) => no_space(),
+            Some(Fault::NoSpace) => no_space(),
+            Some(Fault::Fills) if is_first_graves(txn) => {
+                state.faults.push_front(fault);
+                Ok(state.make(txn))
+            }
+            Some(Fault::Fills) => {
+                state.make(txn);
+                no_space()
             }
             None => Ok(state.make(txn)),
             Some(Fault::NotSent) => Err(EngineError::NotSent("no connection".into())),

@@ -1,16 +1,22 @@
 //! Answers that are lost: an outcome is told once, and truly.
 
 use std::convert::Infallible;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hv_sim::{NewDomain, SimHost};
 use userdata::{Userdata, UserdataErrorKind};
-use userdata_core::store::{Attempt, Durability, Keep, Op, Refused, StoreError, StoreErrorKind};
+use userdata_core::hypervisor::{BootId, HypervisorError};
+use userdata_core::store::{
+    Attempt, Cleared, Durability, Expect, Keep, Op, Refused, StoreError, StoreErrorKind,
+};
 use userdata_core::value::NonEmpty;
-use userdata_core::{DomainKey, Store};
-use userdata_pool::{Engine as _, Settled};
+use userdata_core::{Domain, DomainKey, Domid, Hypervisor, Store, Uuid, WritableUserid};
+use userdata_pool::{Engine as _, Finished, Settled};
 
 use crate::engine::{Behind, Fault, WAIT};
-use crate::rig::{PATIENT, Pool, agent, is_unknown, make_grave, two_hosts, uuid};
+use crate::rig::{PATIENT, Pool, agent, begin, is_unknown, make_grave, two_hosts, uuid};
 
 const FAULTS: [Fault; 4] = [
     Fault::LostAfter,
@@ -19,6 +25,15 @@ const FAULTS: [Fault; 4] = [
     Fault::NotSent,
 ];
 
+pub(crate) fn put_op<'a>(userid: &'a WritableUserid, value: &'a [u8]) -> Op<'a> {
+    Op::Put {
+        userid,
+        data: NonEmpty::new(value).unwrap(),
+        expect: Expect::Any,
+        durability: Durability::Full,
+    }
+}
+
 pub(crate) fn put(
     pool: &Pool,
     domain: &DomainKey,
@@ -26,12 +41,7 @@ pub(crate) fn put(
     timeout: Duration,
 ) -> Result<(), StoreError> {
     let userid = agent();
-    let ops = [Op::Put {
-        userid: &userid,
-        data: NonEmpty::new(value).unwrap(),
-        expect: userdata_core::store::Expect::Any,
-        durability: Durability::Full,
-    }];
+    let ops = [put_op(&userid, value)];
     pool.change(domain, timeout, &mut |_| Ok(()), &ops)
         .map(drop)
 }
@@ -135,6 +145,33 @@ fn update_calls_its_closure_once_if_the_outcome_is_unknown() {
 }
 
 #[test]
+fn a_settlement_that_is_unknown_names_the_attempt_that_it_was_asked_about() {
+    for old in [false, true] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        match old {
+            true => a.store(domain, "old").unwrap(),
+            false => make_grave(&engine),
+        }
+        engine.plan([Some(Fault::LostBefore)]);
+        let asked = attempt(&put(&a.pool, &domain, b"new", WAIT).unwrap_err());
+        engine.plan([Some(Fault::Delayed); 20]);
+        let error = a.pool.settle(&domain, asked).unwrap_err();
+        assert_eq!(attempt(&error), asked, "old: {old}");
+        engine.deliver();
+        engine.plan([]);
+        let settled = a.pool.settle(&domain, asked).unwrap();
+        // A grave keeps no other number of a store than that of a removal.
+        let truly = if old {
+            Settled::NotMade
+        } else {
+            Settled::Unknown
+        };
+        assert_eq!(settled, truly);
+    }
+}
+
+#[test]
 fn an_attempt_that_was_made_is_settled_as_made_until_16_changes_later() {
     let (engine, a, _) = two_hosts();
     let domain = a.create();
@@ -165,12 +202,7 @@ fn a_refusal_while_an_attempt_is_open_fences_it_first() {
         engine.plan([Some(Fault::Delayed)]);
         let mut asked = 0;
         let userid = agent();
-        let ops = [Op::Put {
-            userid: &userid,
-            data: NonEmpty::new(b"new").unwrap(),
-            expect: userdata_core::store::Expect::Any,
-            durability: Durability::Full,
-        }];
+        let ops = [put_op(&userid, b"new")];
         let mut admit = |_: &_| {
             asked += 1;
             match asked {
@@ -186,6 +218,80 @@ fn a_refusal_while_an_attempt_is_open_fences_it_first() {
         engine.deliver();
         assert_eq!(a.value(domain).as_deref(), old.then_some("old"));
     }
+}
+
+#[test]
+fn a_step_that_changes_nothing_while_an_attempt_is_open_fences_it_first() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    engine.plan([Some(Fault::Delayed)]);
+    // Gone, by the first answer of the hypervisor; and alive, by the others.
+    let mut asked = 0;
+    let mut admit = |_: &_, _: &_| {
+        asked += 1;
+        let age = Duration::ZERO;
+        Ok(match asked {
+            1 => Keep::Nothing,
+            _ => Keep::AllButStale { age },
+        })
+    };
+    let mut removed = None;
+    let mut each = |_: &_, cleared: Result<Cleared, StoreError>| {
+        removed = Some(cleared.unwrap().removed);
+        ControlFlow::Continue(())
+    };
+    let domains = [domain];
+    a.pool
+        .clear_each(&domains, PATIENT, Durability::Full, &mut admit, &mut each)
+        .unwrap();
+    assert_eq!(removed.unwrap(), []);
+    engine.deliver();
+    assert_eq!(a.value(domain).as_deref(), Some("1"));
+}
+
+/// A hypervisor that does not know a domain when it is asked for the first time.
+#[derive(Debug)]
+struct Late {
+    xen: SimHost,
+    asked: AtomicBool,
+}
+
+impl Hypervisor for Late {
+    fn domain(&self, domid: Domid) -> Result<Option<Domain>, HypervisorError> {
+        match self.asked.swap(true, Ordering::Relaxed) {
+            false => Ok(None),
+            true => self.xen.domain(domid),
+        }
+    }
+
+    fn domains(&self) -> Result<Vec<Domain>, HypervisorError> {
+        self.xen.domains()
+    }
+
+    fn leaving(&self, domain: &DomainKey) -> Result<bool, HypervisorError> {
+        self.xen.leaving(domain)
+    }
+
+    fn boot(&self) -> Result<BootId, HypervisorError> {
+        self.xen.boot()
+    }
+}
+
+#[test]
+fn a_release_whose_answer_is_lost_is_not_made_once_the_domain_is_told_as_still_here() {
+    let (engine, a, b) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    begin(&a, &domain, &b);
+    engine.plan([Some(Fault::Delayed)]);
+    let asked = AtomicBool::new(false);
+    let xen = a.xen.clone();
+    let finished = a.pool.finish(&Late { xen, asked }, &domain).unwrap();
+    assert_eq!(finished, Finished::StillHere { runs: true });
+    engine.deliver();
+    let turn = engine.value(&format!("/userdata/1/turn/{}", uuid()));
+    assert!(!turn.unwrap().contains("released"));
 }
 
 #[test]
@@ -325,6 +431,26 @@ fn behind_16_changes_of_a_new_turn_the_outcome_of_its_first_is_unknown() {
     }
     a.store(domain, "16").unwrap();
     assert_eq!(a.pool.settle(&domain, first).unwrap(), Settled::Unknown);
+}
+
+#[test]
+fn behind_a_removal_of_another_domain_with_the_same_grave_a_first_store_is_unknown() {
+    for last in [0x22, 0x44] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        make_grave(&engine);
+        engine.plan([Some(Fault::LostBefore)]);
+        let first = attempt(&put(&a.pool, &domain, b"1", WAIT).unwrap_err());
+        let other = NewDomain::new().with_uuid(Uuid::from_u128(0x3333_4400 + last));
+        let other = a.xen.create(other).unwrap();
+        a.store(other, "2").unwrap();
+        a.facade.clear(other, Keep::Essential).unwrap();
+        let told = match last {
+            0x22 => Settled::Unknown,
+            _ => Settled::NotMade,
+        };
+        assert_eq!(a.pool.settle(&domain, first).unwrap(), told);
+    }
 }
 
 #[test]

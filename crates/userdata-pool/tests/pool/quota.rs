@@ -1,13 +1,16 @@
-//! A full quota: only removals are made. When there is room again, nothing comes back.
+//! A full quota: only removals are made. When there is room again, nothing comes back. What fills
+//! the quota is made, although the answer is that there is no space.
+
+use std::time::Duration;
 
 use hv_sim::NewDomain;
-use userdata_core::store::{Keep, Refused, StoreError, Transfer};
+use userdata_core::store::{Durability, Keep, Op, Refused, StoreError, StoreErrorKind, Transfer};
 use userdata_core::{DomainKey, Store, Uuid};
-use userdata_pool::Settled;
+use userdata_pool::{Finished, Settled};
 
 use crate::engine::{Fault, SimEngine, WAIT};
-use crate::outcomes::{attempt, put};
-use crate::rig::{Host, refusal, two_hosts};
+use crate::outcomes::{attempt, put, put_op};
+use crate::rig::{Host, PATIENT, agent, begin, is_unknown, make_grave, refusal, two_hosts, uuid};
 
 /// Stores a value late, in a pool that has none of the domain, and returns the error.
 fn late(engine: &SimEngine, a: &Host, domain: &DomainKey) -> StoreError {
@@ -112,4 +115,196 @@ fn two_domains_without_graves_are_carried_together() {
             assert_eq!((a.value(from), a.value(to)), (None, Some("1".into())));
         }
     }
+}
+
+/// The next change fills the quota.
+fn fills(engine: &SimEngine) {
+    engine.fill();
+    engine.plan([Some(Fault::Fills)]);
+}
+
+fn is_no_space(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::NoSpace(_))
+}
+
+#[test]
+fn a_store_that_fills_the_quota_is_told_as_made() {
+    for old in [false, true] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        match old {
+            true => a.store(domain, "old").unwrap(),
+            false => make_grave(&engine),
+        }
+        fills(&engine);
+        a.store(domain, "new").unwrap();
+        assert_eq!(a.value(domain).as_deref(), Some("new"), "old: {old}");
+        let error = put(&a.pool, &domain, b"newer", PATIENT).unwrap_err();
+        assert!(is_no_space(&error), "{error:?}");
+        assert_eq!(a.value(domain).as_deref(), Some("new"), "old: {old}");
+    }
+}
+
+#[test]
+fn a_store_without_space_that_cannot_be_looked_for_has_an_unknown_outcome() {
+    for fault in [Fault::Fills, Fault::NoSpace] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        a.store(domain, "old").unwrap();
+        engine.plan([Some(fault)]);
+        // A read and the change are answered, and nothing else.
+        engine.falls_silent(Duration::ZERO, 2);
+        let error = put(&a.pool, &domain, b"new", WAIT).unwrap_err();
+        assert!(is_unknown(&error), "{error:?}");
+        engine.falls_silent(Duration::ZERO, usize::MAX);
+        let (settled, value) = match fault {
+            Fault::Fills => (Settled::Made, "new"),
+            _ => (Settled::NotMade, "old"),
+        };
+        let told = a.pool.settle(&domain, attempt(&error)).unwrap();
+        assert_eq!((told, a.value(domain).as_deref()), (settled, Some(value)));
+    }
+}
+
+#[test]
+fn a_late_store_that_is_repeated_without_space_has_an_unknown_outcome() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "old").unwrap();
+    engine.fill();
+    engine.plan([Some(Fault::Delayed)]);
+    let error = put(&a.pool, &domain, b"new", PATIENT).unwrap_err();
+    assert!(is_unknown(&error), "{error:?}");
+    engine.deliver();
+    let told = a.pool.settle(&domain, attempt(&error)).unwrap();
+    assert_eq!(told, Settled::Made);
+}
+
+#[test]
+fn a_clear_that_fills_the_quota_tells_what_it_removed() {
+    for keep in [Keep::Essential, Keep::Nothing] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        a.store(domain, "1").unwrap();
+        if matches!(keep, Keep::Nothing) {
+            a.xen.destroy(domain.domid).unwrap();
+        }
+        fills(&engine);
+        let cleared = a.facade.clear(domain, keep).unwrap();
+        assert_eq!(cleared.removed.len(), 1);
+        assert!(values(&engine).is_empty());
+    }
+}
+
+#[test]
+fn a_clear_that_an_engine_refuses_altogether_is_told_truly() {
+    for second in [Fault::NoSpace, Fault::Fills] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        a.store(domain, "1").unwrap();
+        engine.plan([Some(Fault::NoSpace), Some(second)]);
+        let (keep, durability) = (Keep::Essential, Durability::Full);
+        let clear = Op::Clear { keep, durability };
+        let mut admit = |_: &_| Ok(());
+        let cleared = a.pool.change(&domain, PATIENT, &mut admit, &[clear]);
+        let error = cleared.unwrap_err();
+        match second {
+            Fault::NoSpace => assert!(is_no_space(&error), "{error:?}"),
+            // A removal without a write leaves no number.
+            _ => assert!(is_unknown(&error), "{error:?}"),
+        }
+        assert_eq!(values(&engine).len(), usize::from(second == Fault::NoSpace));
+    }
+}
+
+#[test]
+fn a_refusal_whose_fence_finds_no_space_is_told_truly() {
+    for (fault, value) in [(Fault::Fills, "old"), (Fault::NoSpace, "new")] {
+        let (engine, a, _) = two_hosts();
+        let domain = a.create();
+        a.store(domain, "old").unwrap();
+        engine.plan([Some(Fault::Delayed), Some(fault)]);
+        let mut left = 1;
+        let mut admit = |_: &_| match left {
+            0 => Err(Refused::BeingDestroyed),
+            _ => {
+                left -= 1;
+                Ok(())
+            }
+        };
+        let userid = agent();
+        let ops = [put_op(&userid, b"new")];
+        let error = a
+            .pool
+            .change(&domain, PATIENT, &mut admit, &ops)
+            .unwrap_err();
+        match fault {
+            Fault::Fills => assert!(matches!(refusal::<()>(Err(error)), Refused::BeingDestroyed)),
+            _ => assert!(is_unknown(&error), "{error:?}"),
+        }
+        engine.deliver();
+        assert_eq!(a.value(domain).as_deref(), Some(value));
+    }
+}
+
+#[test]
+fn each_step_of_a_move_that_fills_the_quota_is_told_as_made() {
+    let (engine, a, b) = two_hosts();
+    let source = a.create();
+    a.store(source, "1").unwrap();
+    fills(&engine);
+    begin(&a, &source, &b);
+    fills(&engine);
+    a.pool.cancel(&a.xen, &source).unwrap();
+    engine.make_room();
+    begin(&a, &source, &b);
+    a.xen.destroy(source.domid).unwrap();
+    fills(&engine);
+    let finished = a.pool.finish(&a.xen, &source).unwrap();
+    assert_eq!(finished, Finished::Released);
+    let arrived = b.create();
+    fills(&engine);
+    b.pool.claim(&b.xen, &arrived).unwrap();
+    assert_eq!(b.value(arrived).as_deref(), Some("1"));
+    engine.make_room();
+    a.pool.forget(&"b".parse().unwrap()).unwrap();
+    let restored = a.create();
+    fills(&engine);
+    a.pool.adopt(&a.xen, &restored).unwrap();
+    assert_eq!(a.value(restored).as_deref(), Some("1"));
+    engine.make_room();
+    begin(&a, &restored, &a);
+    a.pool.forget(&"a".parse().unwrap()).unwrap();
+    b.pool.join().unwrap();
+    fills(&engine);
+    assert_eq!(b.pool.discard(uuid()).unwrap(), 1);
+    assert!(values(&engine).is_empty());
+}
+
+#[test]
+fn a_mark_that_fills_the_quota_is_in_force() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    engine.plan([Some(Fault::Fills)]);
+    let mark = a.pool.close(&domain, WAIT, &mut |_| Ok(())).unwrap();
+    assert!(a.store(domain, "refused").is_err());
+    drop(mark);
+    engine.plan([Some(Fault::NoSpace)]);
+    let error = a.pool.close(&domain, WAIT, &mut |_| Ok(())).unwrap_err();
+    assert!(is_no_space(&error), "{error:?}");
+    a.store(domain, "2").unwrap();
+}
+
+#[test]
+fn a_settlement_that_fills_the_quota_is_told() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "old").unwrap();
+    let error = late(&engine, &a, &domain);
+    fills(&engine);
+    let told = a.pool.settle(&domain, attempt(&error)).unwrap();
+    assert_eq!(told, Settled::NotMade);
+    engine.deliver();
+    assert_eq!(a.value(domain).as_deref(), Some("old"));
 }

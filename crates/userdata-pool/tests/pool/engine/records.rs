@@ -39,6 +39,11 @@ impl SimEngine {
         self.state().happen(Behind::Delete(key.to_owned()));
     }
 
+    /// The engine forgets all revisions but the newest.
+    pub(crate) fn compact(&self) {
+        self.state().happen(Behind::Compact);
+    }
+
     pub(crate) fn value(&self, key: &str) -> Option<String> {
         let state = self.state();
         let version = state.current(key.as_bytes())?;
