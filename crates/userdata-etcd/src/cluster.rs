@@ -10,6 +10,7 @@ use userdata_pool::EngineError;
 
 use crate::error::EtcdError;
 use crate::failure::{Kind, NoAnswer};
+use crate::later::later;
 use crate::member::Member;
 use crate::options::EtcdOptions;
 
@@ -74,7 +75,7 @@ impl Cluster {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let deadline = Instant::now() + timeout;
+        let deadline = later(Instant::now(), timeout);
         let mut in_vain = NoAnswer::default();
         loop {
             let mut unusable = None;

@@ -184,3 +184,15 @@ fn engines_that_begin_at_other_times_have_one_clock() {
     let second = engine(&[&nobody()]);
     assert!(second.now() > earlier, "{:?} {earlier:?}", second.now());
 }
+
+#[test]
+fn a_timeout_and_a_lease_of_any_length_are_taken() {
+    let member = answering(0, "");
+    let engine = engine(&[&member.url("http")]);
+    assert!(engine.txn(&reading(), Duration::MAX).is_ok());
+    assert!(engine.txn(&change(), Duration::MAX).is_ok());
+    let lease = engine.grant(Duration::MAX, Duration::MAX).unwrap();
+    engine.keep_alive(lease);
+    engine.revoke(lease, Duration::MAX);
+    assert!(engine.server(Duration::MAX).is_err());
+}
