@@ -89,7 +89,7 @@ impl Cluster {
                 let is_cut_short = until < now + ATTEMPT;
                 let failure = match member.ask(until, &request).await {
                     Ok(answer) => return Ok(answer),
-                    Err(failure) => failure,
+                    Err(failure) => failure.of_request(repeat),
                 };
                 let endpoint = member.endpoint();
                 match failure.kind {

@@ -26,6 +26,9 @@ fn a_change_that_may_have_been_made_is_sent_once() {
         answering(14, "etcdserver: request timed out"),
         answering(14, "etcdserver: server stopped"),
         answering(2, "anything"),
+        // A proxy gave up waiting for the member behind it.
+        Server::new(Does::Http("504")),
+        Server::new(Does::Http("500")),
     ] {
         let second = answering(0, "");
         let engine = engine(&[&first.url("http"), &second.url("http")]);
@@ -75,6 +78,7 @@ fn a_read_without_an_answer_is_asked_of_the_next_member() {
         Server::new(Does::Nothing),
         Server::new(Does::Sends(Vec::new())),
         answering(14, "etcdserver: request timed out"),
+        Server::new(Does::Http("504")),
     ] {
         let second = answering(0, "");
         let engine = engine(&[&first.url("http"), &second.url("http")]);
