@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use userdata_core::store::{Clash, Durability, Keep, Op, Put, Refused, StoreErrorKind, Transfer};
 use userdata_core::value::NonEmpty;
-use userdata_core::{DomainKey, Domid, Store};
+use userdata_core::{DomainKey, Domid, Store, Uuid};
 
 use crate::rig::{agent, assert_elsewhere, begin, refusal, stage_to, two_hosts};
 
@@ -90,4 +90,13 @@ fn an_open_move_is_not_begun_again_to_another_host() {
     begin(&a, &domain, &b);
     let again = a.pool.begin(&a.xen, &domain, &"a".parse().unwrap());
     assert_elsewhere(again, &stage_to(&b));
+}
+
+#[test]
+fn the_nil_uuid_is_not_discarded() {
+    let (engine, a, _) = two_hosts();
+    let before = engine.changes();
+    let error = a.pool.discard(Uuid::nil()).unwrap_err();
+    let is_refused = matches!(error.kind(), StoreErrorKind::StaysInFiles);
+    assert!(is_refused && engine.changes() == before, "{error:?}");
 }
