@@ -13,10 +13,11 @@ use crate::rig::{Host, identity, two_hosts};
 
 const RECORD_OF_A: &str = "/userdata/1/host/a";
 
+type Before = fn(&Host);
 type Call = fn(&Host) -> Result<(), StoreError>;
 
-/// Each call, what is there before it, and what it leaves.
-const CALLS: &[(&str, fn(&Host), Call)] = &[
+/// Each call, and what is done before it.
+const CALLS: &[(&str, Before, Call)] = &[
     (
         "join",
         |a| drop(a.pool.leave()),
