@@ -184,7 +184,9 @@ pub(crate) fn of_store(kind: &StoreErrorKind) -> Code {
             | Refused::NotMoving
             | Refused::NoData,
         ) => Code::Elsewhere,
-        StoreErrorKind::OutcomeUnknown { .. } => Code::OutcomeUnknown,
+        StoreErrorKind::OutcomeUnknown { .. } | StoreErrorKind::AnswerLost(_) => {
+            Code::OutcomeUnknown
+        }
         StoreErrorKind::Empty
         | StoreErrorKind::NotRegular(_)
         | StoreErrorKind::Damaged(_)

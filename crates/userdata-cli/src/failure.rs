@@ -139,6 +139,8 @@ impl Failure {
                 UserdataErrorKind::Store(error) => Some(error),
                 _ => None,
             },
+            #[cfg(feature = "pool")]
+            Self::Pool(PoolFailure::NotFinished { source, .. }) => source.of_store(),
             _ => None,
         }
     }
@@ -209,5 +211,23 @@ mod tests {
             assert!(text.contains("--durability file"), "{text}");
         }
         assert_eq!(advice(StoreErrorKind::Failed(invalid())), None);
+    }
+
+    #[test]
+    #[cfg(feature = "pool")]
+    fn the_unknown_end_of_a_move_has_the_advice_of_the_change_that_is_unknown() {
+        use userdata::store::Attempt;
+        use userdata::{Domid, Uuid};
+
+        let attempt = Attempt::new(7, 5);
+        let kind = StoreErrorKind::OutcomeUnknown { attempt };
+        let source = Box::new(StoreError::new(Operation::Replace, "1", kind).into());
+        let domain = DomainKey::new(Domid::new(1).unwrap(), Uuid::from_u128(1));
+        let advice = Failure::from(PoolFailure::NotFinished { domain, source }).advice();
+        assert!(
+            advice
+                .unwrap()
+                .contains(&format!("pool settle DOMAIN {attempt}"))
+        );
     }
 }

@@ -10,6 +10,8 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, ValueEnum, ValueHint};
 use hv_sim::HostFile;
 use hv_xen::Xen;
+#[cfg(feature = "pool")]
+use userdata::Uuid;
 use userdata::file_name::NameFormat;
 use userdata::hypervisor::BootId;
 use userdata::registry::stays_behind;
@@ -226,6 +228,15 @@ impl Options {
             return Err(Failure::NotInAPool(format!("domain {domain}")));
         }
         Ok(())
+    }
+
+    /// The same for a domain of any host, of which the uuid alone is known.
+    #[cfg(feature = "pool")]
+    pub(crate) fn check_uuid(uuid: Uuid) -> Result<(), Failure> {
+        match uuid.is_nil() {
+            true => Err(Failure::NotInAPool(format!("uuid {uuid}"))),
+            false => Ok(()),
+        }
     }
 
     /// Refuses on a pool a userid whose owner reads it from the host's files.

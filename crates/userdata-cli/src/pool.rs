@@ -67,8 +67,6 @@ pub(crate) enum PoolFailure {
     NotCompacted { revisions: u64 },
     #[error("a host is forgotten only if it is dead or fenced: say so with --it-is-dead")]
     NotSaidDead,
-    #[error("the host {0} is not a member of the pool: 'pool status' shows the members")]
-    NoSuchMember(String),
     #[error(
         "the host {0} is not a member of the pool, and no data is there or moves there: \
          'pool status' shows the members"
@@ -81,7 +79,10 @@ pub(crate) enum PoolFailure {
          may run it: the move stays open; claim it there, or resume it and cancel"
     )]
     StaysOpen { domain: DomainKey },
-    #[error("it is not known whether domain {domain} is gone from here: the move stays open")]
+    #[error(
+        "cannot end the move of domain {domain} here: 'pool status' shows whether it is open; then \
+         a sweep of this host ends it if the domain is gone, and 'pool cancel' if it runs"
+    )]
     NotFinished {
         domain: DomainKey,
         source: Box<Failure>,
@@ -107,7 +108,6 @@ impl From<&PoolFailure> for Status {
             PoolFailure::File(_)
             | PoolFailure::NoPool
             | PoolFailure::NotSaidDead
-            | PoolFailure::NoSuchMember(_)
             | PoolFailure::UnknownHost(_) => Self::Usage,
             PoolFailure::Server(error) => match error {
                 EngineError::NotSent(_) | EngineError::Lost(_) => Self::DeadlinePassed,

@@ -198,7 +198,9 @@ impl From<&StoreErrorKind> for Status {
                 | Refused::NotMoving
                 | Refused::NoData,
             ) => Self::Elsewhere,
-            StoreErrorKind::OutcomeUnknown { .. } => Self::OutcomeUnknown,
+            StoreErrorKind::OutcomeUnknown { .. } | StoreErrorKind::AnswerLost(_) => {
+                Self::OutcomeUnknown
+            }
             StoreErrorKind::Empty
             | StoreErrorKind::NotRegular(_)
             | StoreErrorKind::Damaged(_)

@@ -71,6 +71,22 @@ pub trait Store: Send + Sync {
     /// A damaged or empty record is an error, never `None`.
     fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError>;
 
+    /// The same, by a call that is a part of a longer one and may wait at most this long. A store
+    /// whose reads wait for nothing need not have this method.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::get`].
+    fn get_within(
+        &self,
+        domain: &DomainKey,
+        timeout: Duration,
+        userid: &Userid,
+    ) -> Result<Option<Value>, StoreError> {
+        let _ = timeout;
+        self.get(domain, userid)
+    }
+
     /// Reads the value under `userid` into `buffer`, and returns its size; `None` if there is none.
     /// As [`Store::get`], for a caller that wants no allocation; an engine that can't avoid it need
     /// not have this method.
@@ -365,6 +381,14 @@ macro_rules! forward {
                 userid: &Userid,
             ) -> Result<Option<Value>, StoreError> {
                 (**self).get(domain, userid)
+            }
+            fn get_within(
+                &self,
+                domain: &DomainKey,
+                timeout: Duration,
+                userid: &Userid,
+            ) -> Result<Option<Value>, StoreError> {
+                (**self).get_within(domain, timeout, userid)
             }
             fn get_into(
                 &self,

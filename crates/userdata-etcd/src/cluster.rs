@@ -10,6 +10,7 @@ use userdata_pool::EngineError;
 
 use crate::error::EtcdError;
 use crate::failure::{Kind, NoAnswer};
+use crate::later::later;
 use crate::member::Member;
 use crate::options::EtcdOptions;
 
@@ -74,7 +75,7 @@ impl Cluster {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let deadline = Instant::now() + timeout;
+        let deadline = later(Instant::now(), timeout);
         let mut in_vain = NoAnswer::default();
         loop {
             let mut unusable = None;
@@ -88,7 +89,7 @@ impl Cluster {
                 let is_cut_short = until < now + ATTEMPT;
                 let failure = match member.ask(until, &request).await {
                     Ok(answer) => return Ok(answer),
-                    Err(failure) => failure,
+                    Err(failure) => failure.of_request(repeat),
                 };
                 let endpoint = member.endpoint();
                 match failure.kind {

@@ -9,6 +9,7 @@ use tonic::{Code, Status};
 use userdata_core::Source;
 use userdata_pool::EngineError;
 
+use crate::cluster::Repeat;
 use crate::endpoint::Endpoint;
 use crate::error::{NotEtcd, Refusal};
 
@@ -34,6 +35,8 @@ pub(crate) enum Kind {
     Certificate,
     /// The server at this endpoint is not etcd. Another member may answer.
     NotEtcd,
+    /// The same, or it stands before a member, which may make what was asked.
+    Gateway,
 }
 
 /// One request to one member has failed.
@@ -89,9 +92,23 @@ impl Failure {
         }
     }
 
+    /// The failure of a request that may be repeated, or may not.
+    pub(crate) fn of_request(self, repeat: Repeat) -> Self {
+        let kind = match (self.kind, repeat) {
+            (Kind::Gateway, Repeat::No) => Kind::Lost,
+            (Kind::Gateway, Repeat::Yes) => Kind::NotEtcd,
+            (kind, _) => kind,
+        };
+        Self { kind, ..self }
+    }
+
     /// Nothing but the greeting of a new channel was sent.
     pub(crate) fn before_sending(self) -> Self {
         match self.kind {
+            Kind::Gateway => Self {
+                kind: Kind::NotEtcd,
+                ..self
+            },
             Kind::Lost => Self {
                 kind: Kind::NotSent,
                 ..self
@@ -144,7 +161,11 @@ impl Failure {
         }
         let text = status.message().to_owned();
         if let Some(other) = NotEtcd::of_answer(status.code(), &text) {
-            return Self::not_etcd(other);
+            let kind = match is_gateway(&text) {
+                true => Kind::Gateway,
+                false => Kind::NotEtcd,
+            };
+            return Self::new(kind, other.into(), true);
         }
         let kind = judge(status.code(), &text);
         let source: Source = match kind {
@@ -170,9 +191,15 @@ impl Failure {
                 EngineError::NotPermitted(source)
             }
             Kind::NoRevision => EngineError::NoRevision(source),
-            Kind::Failed | Kind::NotEtcd => EngineError::Failed(source),
+            Kind::Failed | Kind::NotEtcd | Kind::Gateway => EngineError::Failed(source),
         }
     }
+}
+
+/// Whether this is the text of tonic for a status of HTTP that a proxy answers where the member
+/// behind it fails, or is too slow: 500 and above.
+fn is_gateway(text: &str) -> bool {
+    text.contains("mapped from HTTP status code 5")
 }
 
 /// What etcd's own answer says about a request. etcd tells many things by one code, so its words

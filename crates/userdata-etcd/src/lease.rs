@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use userdata_pool::{EngineError, Lease};
 
 use crate::cluster::{Cluster, Repeat};
+use crate::later::later;
 
 /// The leases of this engine that are in force.
 #[derive(Debug, Default)]
@@ -33,7 +34,9 @@ impl Leases {
         ttl: Duration,
         timeout: Duration,
     ) -> Result<Lease, EngineError> {
-        let whole = ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0);
+        let whole = ttl
+            .as_secs()
+            .saturating_add(u64::from(ttl.subsec_nanos() > 0));
         let seconds = i64::try_from(whole).unwrap_or(i64::MAX).max(1);
         let request = |mut client: Client| async move { client.lease_grant(seconds, None).await };
         // A lease whose grant is lost runs out by itself.
@@ -72,7 +75,7 @@ impl Leases {
 async fn keep(cluster: Arc<Cluster>, lease: Lease, ttl: Duration) {
     let every = ttl / 3;
     loop {
-        let next = Instant::now() + every;
+        let next = later(Instant::now(), every);
         let request = |mut client: Client| async move {
             match client.lease_keep_alive(lease.0).await {
                 Err(Error::LeaseKeepAliveError(_)) => Ok(false),

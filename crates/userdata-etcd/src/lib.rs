@@ -15,6 +15,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod failure;
+mod later;
 mod lease;
 mod member;
 mod options;

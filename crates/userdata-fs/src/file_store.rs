@@ -199,6 +199,17 @@ impl<D: Directory> Store for FileStore<D> {
         Ok(value)
     }
 
+    fn get_within(
+        &self,
+        domain: &DomainKey,
+        timeout: Duration,
+        userid: &Userid,
+    ) -> Result<Option<Value>, StoreError> {
+        let timeout = timeout.min(self.read_timeout);
+        let store = self.clone().with_read_timeout(timeout);
+        store.get(domain, userid)
+    }
+
     fn get_into(
         &self,
         domain: &DomainKey,

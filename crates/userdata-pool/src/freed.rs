@@ -50,6 +50,7 @@ impl<E: Engine> PoolStore<E> {
     /// As [`PoolStore::adopt`]. [`StoreErrorKind::Failed`](userdata_core::store::StoreErrorKind)
     /// if a newer release wrote the turn.
     pub fn discard(&self, uuid: Uuid) -> Result<usize, StoreError> {
+        Self::check_uuid(uuid)?;
         let domain = DomainKey::new(Domid::ZERO, uuid);
         let deadline = self.within_options();
         self.commit_any(&[domain], deadline, Operation::Remove, |bases| {

@@ -37,11 +37,6 @@ struct NameTaken {
 #[error("the machine-id or the product uuid of this host is empty or has a space")]
 struct NoIdentity;
 
-/// The outcome of the commit of a host record is not known.
-#[derive(Debug, Error)]
-#[error("the cluster's answers were lost; run the same command again")]
-struct NoAnswer;
-
 /// The record to write, or none in its place; `None` if nothing is to change.
 type Wanted = Result<Option<Option<HostRecord>>, StoreError>;
 
@@ -51,8 +46,9 @@ impl<E: Engine> PoolStore<E> {
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::NotPermitted`] if another machine has the name; it is named. An error of
-    /// the engine; the call may then be repeated.
+    /// [`StoreErrorKind::NotPermitted`] if another machine has the name; it is named.
+    /// [`StoreErrorKind::AnswerLost`] if it is not known whether the record was written, and any
+    /// other error of the engine if it was not; the call may then be repeated.
     pub fn join(&self) -> Result<Joined, StoreError> {
         let wanted = HostRecord {
             machine: self.me.machine.clone(),
@@ -88,14 +84,18 @@ impl<E: Engine> PoolStore<E> {
     /// # Errors
     ///
     /// [`StoreErrorKind::NotPermitted`] if another machine has the name: that one would lose its
-    /// membership. An error of the engine; the call may then be repeated.
+    /// membership. The errors of the engine, as [`PoolStore::join`].
     pub fn leave(&self) -> Result<bool, StoreError> {
         let mut was_member = false;
         self.write_host(&self.me.name, |pair| {
             let Some(found) = parsed(pair, HostRecord::parse)? else {
                 return Ok(None);
             };
-            self.check_machine(&found)?;
+            match self.check_machine(&found) {
+                // Another machine has taken the name since.
+                Err(_) if was_member => return Ok(None),
+                checked => checked?,
+            }
             was_member = true;
             Ok(Some(None))
         })?;
@@ -119,7 +119,8 @@ impl<E: Engine> PoolStore<E> {
     ///
     /// # Errors
     ///
-    /// An error of the engine; the call may then be repeated.
+    /// The errors of the engine, as [`PoolStore::join`]. A repeated call returns false if the first
+    /// one has ended the membership.
     pub fn forget(&self, host: &HostName) -> Result<bool, StoreError> {
         // A damaged record goes, too.
         let mut was_member = false;
@@ -142,7 +143,9 @@ impl<E: Engine> PoolStore<E> {
         host: &HostName,
         deadline: Deadline,
     ) -> Result<(Compare, Option<HostRecord>), StoreError> {
-        let (compare, pair) = self.host_pair(host, deadline)?;
+        let (compare, pair) = self
+            .host_pair(host, deadline)
+            .map_err(|error| failed(host, self.unanswered(error, deadline)))?;
         Ok((compare, parsed(pair.as_ref(), HostRecord::parse)?))
     }
 
@@ -150,52 +153,77 @@ impl<E: Engine> PoolStore<E> {
         &self,
         host: &HostName,
         deadline: Deadline,
-    ) -> Result<(Compare, Option<Pair>), StoreError> {
+    ) -> Result<(Compare, Option<Pair>), EngineError> {
         let key = self.keys.host(host);
-        let answer = self
-            .send(&Txn::read([Span::key(key.clone())]), deadline)
-            .map_err(|error| failed(host, self.unanswered(error, deadline)))?;
+        let answer = self.send(&Txn::read([Span::key(key.clone())]), deadline)?;
         let pair = answer.into_pairs().next();
         let revision = pair.as_ref().map_or(0, |pair| pair.revision);
         Ok((Compare { key, revision }, pair))
     }
 
     /// Writes or removes a host record until no other change comes between. Each try leads to the
-    /// same end, so a commit whose answer is lost is looked for in the record itself.
+    /// same end, so a commit whose answer is lost is looked for in the record itself. If that is
+    /// not read any more, no error tells that nothing was changed.
     fn write_host(
         &self,
         host: &HostName,
         mut wanted: impl FnMut(Option<&Pair>) -> Wanted,
     ) -> Result<(), StoreError> {
         let deadline = self.within_options();
+        // A commit that may have been made; and one that was refused for space, which etcd may have
+        // made: it looks at its quota again when it applies a transaction.
+        let (mut lost, mut full) = (None, None);
+        let told = |kind, lost: Option<EngineError>| {
+            let lost = lost.map(|lost| StoreErrorKind::AnswerLost(lost.into()));
+            Err(failed(host, lost.unwrap_or(kind)))
+        };
+        let passed = || {
+            let waited = self.waited(deadline);
+            StoreErrorKind::DeadlinePassed { waited }
+        };
         loop {
-            let (compare, found) = self.host_pair(host, deadline)?;
+            let is_last = lost.is_some() && self.is_past(deadline);
+            let (compare, found) = match self.host_pair(host, deadline) {
+                Ok(read) => read,
+                Err(error) => return told(self.unanswered(error, deadline), lost.or(full)),
+            };
             let Some(wanted) = wanted(found.as_ref())? else {
                 return Ok(());
             };
-            let key = self.keys.host(host);
-            let request = match wanted {
-                Some(record) => Request::Put {
-                    key,
-                    value: record.format(),
-                    lease: None,
-                },
-                None => Request::Delete {
-                    span: Span::key(key),
-                },
-            };
-            let txn = Txn {
-                compares: vec![compare],
-                requests: vec![request],
-                ..Txn::default()
-            };
-            match self.send(&txn, deadline) {
-                Ok(answer) if answer.made => return Ok(()),
-                Ok(_) | Err(EngineError::Lost(_) | EngineError::NotSent(_))
-                    if !self.is_past(deadline) => {}
-                Err(error) => return Err(failed(host, self.unanswered(error, deadline))),
-                Ok(_) => return Err(failed(host, StoreErrorKind::Failed(NoAnswer.into()))),
+            if let Some(full) = full {
+                return told(self.unanswered(full, deadline), lost);
             }
+            if is_last {
+                return told(passed(), lost);
+            }
+            match self.send(&self.host_write(host, compare, wanted), deadline) {
+                Ok(answer) if answer.made => return Ok(()),
+                Ok(_) if lost.is_none() && self.is_past(deadline) => return told(passed(), lost),
+                Ok(_) => {}
+                Err(EngineError::NotSent(_)) if !self.is_past(deadline) => {}
+                Err(error @ EngineError::Lost(_)) => lost = Some(error),
+                Err(error @ EngineError::NoSpace(_)) => full = Some(error),
+                Err(error) => return told(self.unanswered(error, deadline), lost),
+            }
+        }
+    }
+
+    fn host_write(&self, host: &HostName, compare: Compare, wanted: Option<HostRecord>) -> Txn {
+        let key = self.keys.host(host);
+        let request = match wanted {
+            Some(record) => Request::Put {
+                key,
+                value: record.format(),
+                lease: None,
+            },
+            None => Request::Delete {
+                span: Span::key(key),
+            },
+        };
+        Txn {
+            compares: vec![compare],
+            requests: vec![request],
+            ..Txn::default()
         }
     }
 }

@@ -38,7 +38,8 @@ pub struct PoolOptions {
     /// Whether reads return data whose home is another host.
     pub any_home: bool,
     /// Whether the reads of one value, of a list, of all domains and of the roster may be
-    /// [`stale`](crate::Txn::stale). What a change, a mark, a move or a sweep reads never is.
+    /// [`stale`](crate::Txn::stale). What a change, a mark, a move or a sweep is decided by never
+    /// is; only whether the host that a refusal names is told as forgotten may be old there.
     pub stale: bool,
     /// Whether values are stored too whose owners read them from the files of the host: those of
     /// `xl`, `libvirt-xml` and `libxl-json`. For the conformance suite, which uses these userids.

@@ -287,7 +287,16 @@ impl<E: Engine> PoolStore<E> {
 
 impl<E: Engine + 'static> Store for PoolStore<E> {
     fn get(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Value>, StoreError> {
-        self.read_value(domain, userid)
+        self.read_value(domain, userid, self.within_options())
+    }
+
+    fn get_within(
+        &self,
+        domain: &DomainKey,
+        timeout: Duration,
+        userid: &Userid,
+    ) -> Result<Option<Value>, StoreError> {
+        self.read_value(domain, userid, self.within(timeout))
     }
 
     fn stat(&self, domain: &DomainKey, userid: &Userid) -> Result<Option<Entry>, StoreError> {

@@ -13,7 +13,8 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
     /// Replaces a value by the bytes that `change` computes from the old value. If another process
     /// changes the value first, `change` is called again with the value of that process. `change`
     /// returns the new bytes, or `None` to leave the value as it is, or an error. Empty bytes
-    /// remove the value.
+    /// remove the value. All tries together have one timeout, with the reads of a store that has
+    /// [`Store::get_within`].
     ///
     /// # Errors
     ///
@@ -68,7 +69,9 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         let time_left = self.time_left();
         let key = find_alive(&self.hypervisor, target)?;
         for tries in 1..=UPDATES_MAX {
-            let old = self.store.get(&key, userid.as_userid())?;
+            let old = self
+                .store
+                .get_within(&key, time_left.get(), userid.as_userid())?;
             let new = change(old.as_ref())
                 .map_err(|error| UserdataErrorKind::ClosureFailed(error.into()))?;
             let Some(new) = new else {

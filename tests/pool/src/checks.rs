@@ -63,6 +63,7 @@ const CHECKS: &[Check] = &[
     short("the_command_frees_the_data_of_a_dead_host", command::deaths),
     short("the_command_keeps_values_in_a_pool", command::life),
     check("the_command_ends_a_move_whose_wrapper_was_killed", command::killed),
+    check("the_command_tells_how_a_move_ends_without_a_quorum", command::no_quorum),
     check("the_command_claims_and_cancels_only_what_runs", command::not_running),
     check("the_command_works_with_certificates_and_users", command::secured),
     check("the_command_exports_again_if_its_mark_was_lost", command::lost_mark),

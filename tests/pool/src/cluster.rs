@@ -176,6 +176,13 @@ impl Cluster {
         }
     }
 
+    /// The id of a member's process, for a command that signals it.
+    pub(crate) fn pid(&self, number: usize) -> Result<u32> {
+        let member = self.members.get(number).context("no such member")?;
+        let running = member.running.as_ref().context("the member does not run")?;
+        Ok(running.id())
+    }
+
     /// Sends a signal to a member.
     fn signal(&self, number: usize, signal: Signal) -> Result<()> {
         let member = self.members.get(number).context("no such member")?;

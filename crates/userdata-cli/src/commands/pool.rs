@@ -61,7 +61,7 @@ impl Pool {
                 }
             }
             PoolCommand::Status { domain, host: home } => {
-                let uuid = domain.as_ref().map(|domain| uuid(domain, &host));
+                let uuid = domain.as_ref().map(|domain| uuid(domain, &host, options));
                 status::show(&pool, uuid.transpose()?, home.as_ref(), output)
             }
             PoolCommand::Move {
@@ -102,6 +102,7 @@ impl Pool {
                 done("adopt", "adopted", Some(key))
             }
             PoolCommand::Discard { uuid } => {
+                Options::check_uuid(*uuid)?;
                 let removed = pool.discard(*uuid)?;
                 tell("discard", "discarded", None, Some(removed), output)
             }
@@ -112,15 +113,20 @@ impl Pool {
             } => match dry_run {
                 true => status::show_of(&pool, name, output),
                 false => {
-                    let freed = status::homes_of(&pool.roster()?, name);
+                    let roster = pool.roster()?;
+                    let freed = status::homes_of(&roster, name);
                     match pool.forget(name)? {
                         true => tell_freed("forget", "forgotten", freed, output),
-                        false => Err(PoolFailure::NoSuchMember(name.to_string()).into()),
+                        // It was forgotten before, or has left.
+                        false if status::knows(&roster, name) => {
+                            tell_freed("forget", "unchanged", freed, output)
+                        }
+                        false => Err(PoolFailure::UnknownHost(name.to_string()).into()),
                     }
                 }
             },
             PoolCommand::Settle { domain, attempt } => {
-                let domain = DomainKey::new(Domid::ZERO, uuid(domain, &host)?);
+                let domain = DomainKey::new(Domid::ZERO, uuid(domain, &host, options)?);
                 settle(pool.settle(&domain, *attempt)?, *attempt, output)
             }
         }
@@ -199,12 +205,17 @@ fn tell(
 }
 
 /// The uuid that is named, of a domain of any host.
-fn uuid(domain: &DomainArgument, host: &Host) -> Result<Uuid, Failure> {
-    match domain {
-        DomainArgument::Uuid(uuid) => Ok(*uuid),
-        DomainArgument::Key(key) => Ok(key.uuid),
-        _ => Ok(domain.key_on(&host.snapshot()?)?.uuid),
-    }
+fn uuid(domain: &DomainArgument, host: &Host, options: &Options) -> Result<Uuid, Failure> {
+    let key = match domain {
+        DomainArgument::Uuid(uuid) => {
+            Options::check_uuid(*uuid)?;
+            return Ok(*uuid);
+        }
+        DomainArgument::Key(key) => *key,
+        _ => domain.key_on(&host.snapshot()?)?,
+    };
+    options.check_place(&key)?;
+    Ok(key.uuid)
 }
 
 /// Refuses a server that is not an etcd of a version that works, and one that never compacts.

@@ -13,7 +13,8 @@ Data has one home, the host that stores it. 'pool status' shows it with its stag
   freed     the host whose data it is was forgotten: adopt or discard the data
 
 A host that 'move', 'forget' or 'status --host' names and that the pool does not know, and a FILE in
-which something is wrong, are wrong usage (status 2).
+which something is wrong, are wrong usage (status 2). 'join', 'leave' and 'forget' that end with
+status 11 are run again.
 
 Examples:
   userdata pool join

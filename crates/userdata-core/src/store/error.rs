@@ -352,6 +352,10 @@ pub enum StoreErrorKind {
         /// Names the change.
         attempt: Attempt,
     },
+    /// The store gave no answer in time, so it is not known whether a membership was changed. The
+    /// same call again leads to the same end, and tells it. The pool reports this.
+    #[error("it is not known whether the change was made; run the same command again")]
+    AnswerLost(#[source] Source),
     /// The store did not answer, and nothing was changed.
     #[error("no answer within {}", Waited(*.waited))]
     Unreachable {
@@ -412,6 +416,7 @@ mod tests {
             StoreErrorKind::LockLeft(cause()),
             StoreErrorKind::NameTooLong(NameTooLong { length: 256 }),
             StoreErrorKind::NoDirectory(cause()),
+            StoreErrorKind::AnswerLost(cause()),
             StoreErrorKind::Unreachable {
                 waited: Duration::from_secs(1),
                 source: cause(),

@@ -26,6 +26,9 @@ pub(crate) enum Does {
         /// gRPC's code and text.
         status: (u8, &'static str),
     },
+    /// Answers every request over HTTP/2 with this status of HTTP, as a proxy would. It has three
+    /// digits.
+    Http(&'static str),
     /// Answers the first request of the first client with this status, and no other.
     AnswersOnce(u8, &'static str),
 }
@@ -118,10 +121,15 @@ fn serve(mut client: TcpStream, does: &Does, is_first: bool) {
         }
         Does::Answers { message, status } => {
             // The client may go away at any time.
-            let _ = answer(client, message, *status, usize::MAX);
+            let response = |stream| response(stream, message, *status);
+            let _ = answer(client, &response, usize::MAX);
         }
         Does::AnswersOnce(code, text) => {
-            let _ = answer(client, &[], (*code, text), usize::from(is_first));
+            let response = |stream| response(stream, &[], (*code, text));
+            let _ = answer(client, &response, usize::from(is_first));
+        }
+        Does::Http(status) => {
+            let _ = answer(client, &|stream| http_response(stream, status), usize::MAX);
         }
     }
 }
@@ -129,8 +137,7 @@ fn serve(mut client: TcpStream, does: &Does, is_first: bool) {
 /// HTTP/2, as far as one client after the other needs it, with so many answers.
 fn answer(
     mut client: TcpStream,
-    message: &[u8],
-    status: (u8, &str),
+    response: &dyn Fn(u32) -> Vec<u8>,
     mut answers: usize,
 ) -> std::io::Result<()> {
     const SETTINGS: u8 = 4;
@@ -152,17 +159,24 @@ fn answer(
             // The last frame of a request.
             0 | 1 if is_end && answers > 0 => {
                 answers -= 1;
-                client.write_all(&response(stream, message, status))?;
+                client.write_all(&response(stream))?;
             }
             _ => {}
         }
     }
 }
 
+const HEADERS: u8 = 1;
+const END_OF_HEADERS: u8 = 4;
+
+/// An answer without a body.
+fn http_response(stream: u32, status: &str) -> Vec<u8> {
+    let sent = field(":status", status);
+    frame(HEADERS, END_OF_HEADERS | 1, stream, &sent)
+}
+
 fn response(stream: u32, message: &[u8], (code, text): (u8, &str)) -> Vec<u8> {
     const DATA: u8 = 0;
-    const HEADERS: u8 = 1;
-    const END_OF_HEADERS: u8 = 4;
     let mut sent = vec![0x88];
     sent.extend(field("content-type", "application/grpc"));
     let mut bytes = frame(HEADERS, END_OF_HEADERS, stream, &sent);

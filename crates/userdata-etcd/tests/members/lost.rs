@@ -26,6 +26,9 @@ fn a_change_that_may_have_been_made_is_sent_once() {
         answering(14, "etcdserver: request timed out"),
         answering(14, "etcdserver: server stopped"),
         answering(2, "anything"),
+        // A proxy gave up waiting for the member behind it.
+        Server::new(Does::Http("504")),
+        Server::new(Does::Http("500")),
     ] {
         let second = answering(0, "");
         let engine = engine(&[&first.url("http"), &second.url("http")]);
@@ -75,6 +78,7 @@ fn a_read_without_an_answer_is_asked_of_the_next_member() {
         Server::new(Does::Nothing),
         Server::new(Does::Sends(Vec::new())),
         answering(14, "etcdserver: request timed out"),
+        Server::new(Does::Http("504")),
     ] {
         let second = answering(0, "");
         let engine = engine(&[&first.url("http"), &second.url("http")]);
@@ -183,4 +187,16 @@ fn engines_that_begin_at_other_times_have_one_clock() {
     let earlier = first.now();
     let second = engine(&[&nobody()]);
     assert!(second.now() > earlier, "{:?} {earlier:?}", second.now());
+}
+
+#[test]
+fn a_timeout_and_a_lease_of_any_length_are_taken() {
+    let member = answering(0, "");
+    let engine = engine(&[&member.url("http")]);
+    assert!(engine.txn(&reading(), Duration::MAX).is_ok());
+    assert!(engine.txn(&change(), Duration::MAX).is_ok());
+    let lease = engine.grant(Duration::MAX, Duration::MAX).unwrap();
+    engine.keep_alive(lease);
+    engine.revoke(lease, Duration::MAX);
+    assert!(engine.server(Duration::MAX).is_err());
 }

@@ -95,6 +95,27 @@ fn another_grpc_server_is_told_at_once() {
 }
 
 #[test]
+fn another_http_server_is_told_at_once() {
+    for status in ["404", "405", "502"] {
+        let server = Server::new(Does::Http(status));
+        let engine = engine(&[&server.url("http")]);
+        let mut txns = vec![reading()];
+        // An answer to a change that begins with 5 may be that of a proxy.
+        if !status.starts_with('5') {
+            txns.push(change());
+        }
+        for txn in txns {
+            let error = engine.txn(&txn, LONG).unwrap_err();
+            assert!(matches!(error, EngineError::Failed(_)), "{error:?}");
+            let told = format!(
+                "not etcd: grpc-status header missing, mapped from HTTP status code {status}"
+            );
+            assert!(chain(&error).contains(&told), "{}", chain(&error));
+        }
+    }
+}
+
+#[test]
 fn a_member_answers_beside_servers_that_do_not() {
     let web = Server::new(Does::Sends(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()));
     let member = Server::new(Does::Answers {

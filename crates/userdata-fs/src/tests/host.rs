@@ -126,6 +126,11 @@ fn a_leased_file_is_opened_again_until_the_timeout() {
     let limit = Duration::from_millis(7);
     let reader = script.store().with_read_timeout(limit);
     passed(reader.get(&key(), &xl()).unwrap_err(), limit);
+    let (short, long) = (limit / 7, limit * 7);
+    for (within, waits) in [(short, short), (long, limit)] {
+        let read = reader.get_within(&key(), within, &xl());
+        passed(read.unwrap_err(), waits);
+    }
 
     // Within a change, its timeout holds and not that for reading.
     let script = Script::default();

@@ -12,11 +12,18 @@ use crate::Engine;
 impl<E: Engine> PoolStore<E> {
     /// Domain-0 and the nil uuid are the same on every host, so a pool has no data of them.
     pub(crate) fn check_domain(domain: &DomainKey) -> Result<(), StoreError> {
-        if domain.domid == Domid::ZERO || domain.uuid == Uuid::nil() {
-            let (name, kind) = (domain.to_string(), StoreErrorKind::StaysInFiles);
-            return Err(StoreError::new(Operation::Admit, name, kind));
+        match domain.domid {
+            Domid::ZERO => Err(stays_in_files(domain.to_string())),
+            _ => Self::check_uuid(domain.uuid),
         }
-        Ok(())
+    }
+
+    /// The same where the uuid alone is known.
+    pub(crate) fn check_uuid(uuid: Uuid) -> Result<(), StoreError> {
+        match uuid.is_nil() {
+            true => Err(stays_in_files(uuid.to_string())),
+            false => Ok(()),
+        }
     }
 
     /// The owners of some values read them from the files of the host.
@@ -24,8 +31,7 @@ impl<E: Engine> PoolStore<E> {
         if self.options.keeps_every_userid || !stays_behind(userid) {
             return Ok(());
         }
-        let kind = StoreErrorKind::StaysInFiles;
-        Err(StoreError::new(Operation::Admit, userid.as_bytes(), kind))
+        Err(stays_in_files(userid.as_bytes()))
     }
 
     /// Refuses a change that no pool makes.
@@ -42,6 +48,10 @@ impl<E: Engine> PoolStore<E> {
         }
         check_doubles(ops)
     }
+}
+
+fn stays_in_files(name: impl AsRef<[u8]>) -> StoreError {
+    StoreError::new(Operation::Admit, name, StoreErrorKind::StaysInFiles)
 }
 
 /// Refuses a change that puts several values under one userid together.

@@ -83,8 +83,8 @@ impl<E: Engine> PoolStore<E> {
         &self,
         domain: &DomainKey,
         userid: &Userid,
+        deadline: Deadline,
     ) -> Result<Option<Value>, StoreError> {
-        let deadline = self.within_options();
         let (uuid, keys) = (domain.uuid, &self.keys);
         let all = [
             keys.turn(uuid),

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hv_sim::{NewDomain, SimHost};
+use userdata::Userdata;
 use userdata_core::store::{
     Attempt, ClosingMark, Durability, Expect, Keep, Op, Put, PutEach, StoreErrorKind, Transfer,
 };
 use userdata_core::value::NonEmpty;
-use userdata_core::{DomainKey, Hypervisor as _, Store, Uuid};
+use userdata_core::{DomainKey, Hypervisor as _, Source, Store, Uuid};
 use userdata_pool::{Engine as _, PoolOptions, PoolStore};
 
 use crate::engine::SimEngine;
@@ -89,6 +90,13 @@ fn clear(caller: &Caller, keep: Keep) {
 const CALLS: &[Call] = &[
     other("get", |caller, _| {
         let _ = caller.pool.get(&caller.domain, agent().as_userid());
+        None
+    }),
+    own("get_within", |caller, _| {
+        let userid = agent();
+        let _ = caller
+            .pool
+            .get_within(&caller.domain, OWN, userid.as_userid());
         None
     }),
     other("stat", |caller, _| {
@@ -407,6 +415,43 @@ fn every_call_of_the_store_is_measured() {
         .filter(|call| !measured.contains(call.as_str()))
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// Each try of an update reads, and then changes.
+#[test]
+fn an_update_that_others_overtake_has_one_timeout_wherever_the_engine_falls_silent() {
+    let keys = ["meta", "data"].map(|table| format!("/userdata/1/{table}/{}/agent", uuid()));
+    for percent in [0, 5, 10, 20, 45, 70, 95] {
+        for answers in 0..=2 * REQUESTS {
+            let caller = caller(|_, a, _| home(a));
+            let records = ["1", "2"].map(|value| {
+                let facade = Userdata::new(caller.xen.clone(), caller.pool.clone());
+                facade
+                    .store(caller.domain, &agent(), value.as_bytes())
+                    .unwrap();
+                keys.each_ref().map(|key| caller.engine.value(key).unwrap())
+            });
+            let facade = Userdata::new(caller.xen.clone(), caller.pool.clone()).with_timeout(OWN);
+            let mut overtakes = records.iter().cycle();
+            let slow = OWN * percent / 100;
+            caller.engine.falls_silent(slow, answers);
+            let before = caller.engine.now();
+            let updated = facade.update(caller.domain, &agent(), |_| {
+                for (key, record) in keys.iter().zip(overtakes.next().unwrap()) {
+                    caller.engine.overwrite(key, record.as_bytes());
+                }
+                Ok::<_, Source>(Some(b"3".to_vec()))
+            });
+            assert!(updated.is_err(), "{updated:?}");
+            let time = caller.engine.now() - before;
+            // The last read and the last change may both be made in the last moment.
+            let limit = OWN + 2 * ATTEMPT_MIN;
+            assert!(
+                time <= limit,
+                "it takes {time:?}; {answers} answers, each after {slow:?}"
+            );
+        }
+    }
 }
 
 /// A mark that is dropped outside of a call is taken back for a while.

@@ -7,7 +7,7 @@ use userdata_core::store::{
     Clash, Durability, Keep, Op, Put, Refused, Stage, StoreErrorKind, Transfer,
 };
 use userdata_core::value::NonEmpty;
-use userdata_core::{DomainKey, Domid, Store};
+use userdata_core::{DomainKey, Domid, Store, Uuid};
 
 use crate::rig::{agent, assert_elsewhere, begin, elsewhere, refusal, stage_to, two_hosts};
 
@@ -164,4 +164,13 @@ fn a_host_that_is_not_a_member_destroys_its_domains_and_tells_that_data_may_stay
     let data = |key: &String| key.contains("/data/");
     assert_eq!(engine.keys().iter().filter(|key| data(key)).count(), 1);
     assert_eq!(b.pool.discard(domain.uuid).unwrap(), 1);
+}
+
+#[test]
+fn the_nil_uuid_is_not_discarded() {
+    let (engine, a, _) = two_hosts();
+    let before = engine.changes();
+    let error = a.pool.discard(Uuid::nil()).unwrap_err();
+    let is_refused = matches!(error.kind(), StoreErrorKind::StaysInFiles);
+    assert!(is_refused && engine.changes() == before, "{error:?}");
 }

@@ -353,7 +353,8 @@ fn update_stops_when_its_timeout_has_passed() {
         *now
     });
     let host = host(&Answers::alive(), &Calls::default());
-    let userdata = Userdata::new(host, engine).with_timeout(Duration::from_secs(3));
+    // Each look at the clock takes a second, and a try has two: before its read and its change.
+    let userdata = Userdata::new(host, engine).with_timeout(Duration::from_secs(6));
     let error = userdata
         .update(key(), &userid(), |_| Ok::<_, Source>(Some(b"new".to_vec())))
         .unwrap_err();

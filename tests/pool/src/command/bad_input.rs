@@ -2,12 +2,19 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
+use userdata_core::store::Attempt;
 
 use super::{Site, WEB};
 use crate::ports;
 use crate::rig::Rig;
+
+/// How long a process takes at most to start and to end, on a busy machine.
+const START: Duration = Duration::from_secs(2);
+
+const NIL: &str = "00000000-0000-0000-0000-000000000000";
 
 impl Site {
     /// Writes an archive with so many values of this length, which another host exported.
@@ -19,6 +26,16 @@ impl Site {
         }
         self.in_files(&format!("export web -o {name}"), b"")?;
         self.in_files("clear web", b"")
+    }
+
+    /// Runs the command on `c`, where no member answers.
+    fn unanswered(&mut self, words: &str) -> Result<()> {
+        let (timeout, began) = (Duration::from_secs(1), Instant::now());
+        let words = format!("{words} --timeout {}", timeout.as_secs());
+        self.tell("c", &words, 7, "no answer")?;
+        let time = began.elapsed();
+        ensure!(time < timeout + START, "'{words}' took {time:?}");
+        Ok(())
     }
 
     /// Runs the command on files of its own, beside the pool.
@@ -35,11 +52,11 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     let port = ports::free()?;
     let of = |port| format!("endpoints = [\"http://127.0.0.1:{port}\"]\nhost = \"c\"\n");
     site.file("c.toml", &of(port))?;
-    site.tell("c", "list --timeout 1", 7, "no answer")?;
-    site.tell("c", "sweep --timeout 1", 7, "no answer")?;
+    site.unanswered("list")?;
+    site.unanswered("sweep")?;
     let silent = TcpListener::bind("127.0.0.1:0")?;
     site.file("c.toml", &of(silent.local_addr()?.port()))?;
-    site.tell("c", "list --timeout 1", 7, "no answer")?;
+    site.unanswered("list")?;
     // A host that never joined.
     let create = format!("sim create --name web --uuid {WEB}");
     site.tell("a", &create, 0, "")?;
@@ -51,20 +68,31 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
         &format!("endpoints = {:?}\nhost = \"a\"\n", cluster.endpoints()),
     )?;
     site.tell("d", "sim create --name other", 0, "")?;
-    site.tell("d", "pool join", 9, "machine")?;
-    site.tell("d", "pool leave", 9, "machine")?;
+    let members = site.tell("a", "pool status --json", 0, "\"host\":\"a\"")?;
+    let machine = members.split("\"machine\":\"").nth(1);
+    let machine = machine.and_then(|rest| rest.split('"').next());
+    let machine = machine.context("no machine-id")?;
+    let taken = format!("the name a belongs to the machine {machine}: ");
+    site.tell("d", "pool join", 9, &taken)?;
+    site.tell("d", "pool leave", 9, &taken)?;
     // What stays in the files of the host.
     for words in ["web xl", "web libvirt-xml", "--libxl-json web libxl-json"] {
         site.feed("a", &format!("store {words}"), b"x", 2, "files")?;
     }
     site.feed("a", "store 0 agent", b"x", 2, "files")?;
     site.tell("a", "list 0", 2, "files")?;
-    site.tell(
-        "a",
-        "list 0.00000000-0000-0000-0000-000000000000",
-        2,
-        "files",
-    )?;
+    let attempt = Attempt::new(1, 1);
+    for words in [
+        format!("list 0.{NIL}"),
+        "pool status 0".to_owned(),
+        format!("pool status {NIL}"),
+        format!("pool status 1.{NIL}"),
+        format!("pool discard {NIL}"),
+        format!("pool settle 0 {attempt}"),
+        format!("pool settle {NIL} {attempt}"),
+    ] {
+        site.tell("a", &words, 2, "files")?;
+    }
     // An import that waits refuses it at once, too.
     site.feed("a", "store web agent", b"x", 0, "")?;
     site.tell("a", "export web -o web.userdata", 0, "")?;
@@ -102,6 +130,8 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     site.feed("a", "store web agent", b"x", 0, "")?;
     // Calls without what they need.
     site.tell("a", "pool claim web", 0, "")?;
+    site.tell("a", "sim create --name new", 0, "")?;
+    site.tell("a", "pool claim new", 12, "no move")?;
     site.tell("a", "pool adopt web", 12, "belongs to domain 1 of host a")?;
     site.tell("a", "pool cancel web", 12, "no move")?;
     Ok(format!("{} commands", site.runs))

@@ -21,6 +21,8 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     }
     site.feed("a", "store web agent", b"old", 0, "")?;
     site.tell("a", "list web", 0, "agent")?;
+    // A timeout of any length.
+    site.tell("a", "retrieve web agent --timeout 1e19", 0, "old")?;
     // The file of the pool may be a pipe.
     let file = fs::read(site.folder.join("a.toml"))?;
     let words = "--pool /dev/stdin list --json";

@@ -35,7 +35,8 @@ pub(crate) fn moves(rig: &Rig) -> Result<String> {
     site.file("migrate", &MIGRATE.replace("UUID", WEB))?;
     site.file("hang", HANG)?;
     // A command that moves nothing is cancelled, and the data stays.
-    site.tell("a", "pool move web --to b -- true", 1, "cancelled")?;
+    let told = "the move is cancelled";
+    site.tell("a", "pool move web --to b -- true", 1, told)?;
     site.feed("a", "store web agent", b"state", 0, "")?;
     // Another call cancels the move while the command runs.
     let cancel = "pool move web --to b -- userdata pool cancel web";
@@ -73,7 +74,10 @@ pub(crate) fn moves(rig: &Rig) -> Result<String> {
     let moves = "the data belongs to domain 1 of host a, which moves to host b: claim it there";
     ensure!(told.contains(moves), "{told}");
     // The migration.
-    site.tell("a", "pool move web --to b -- sh migrate", 0, "claimed")?;
+    let migrate = "pool move web --to b --json -- sh migrate";
+    // The claim of the migration itself tells it in other words.
+    let claimed = "\"change\":\"move\",\"outcome\":\"claimed\"";
+    site.tell("a", migrate, 0, claimed)?;
     let status = "\"host\":\"b\"";
     site.tell("a", &format!("pool status {WEB} --json"), 0, status)?;
     site.tell("b", "retrieve web agent", 0, "state")?;
@@ -132,11 +136,21 @@ pub(crate) fn deaths(rig: &Rig) -> Result<String> {
     )?;
     site.tell("b", "pool leave", 0, "unchanged")?;
     site.tell("a", "pool join", 0, "joined")?;
-    site.tell("a", "pool forget b --it-is-dead", 2, "b is not a member")?;
+    // It is known by the data that it left behind, so its name is not a wrong one.
+    let again = "pool forget b --it-is-dead";
+    site.tell(
+        "a",
+        &format!("{again} --json"),
+        0,
+        "\"outcome\":\"unchanged\"",
+    )?;
+    site.tell("a", again, 0, "unchanged\nfree now: the data of 1 domain")?;
+    site.tell("a", "pool forget b --dry-run", 0, WEB)?;
     // What a member left behind when it left.
     site.tell("a", &discard, 0, "discarded values: 1")?;
     let nothing = format!("cannot change {WEB}: the pool has no data");
     site.tell("a", &discard, 12, &nothing)?;
     site.tell("a", "pool status --json", 0, "\"domains\":[]")?;
+    site.tell("a", again, 2, "b is not a member")?;
     Ok(format!("{} commands", site.runs))
 }

@@ -22,11 +22,9 @@ pub(super) fn show(
         None => pool.roster()?,
     };
     if let Some(host) = host {
+        check_known(&roster, host)?;
         roster.members.retain(|member| member.name == *host);
         roster.placed.retain(|placed| concerns(placed, host));
-        if roster.members.is_empty() && roster.placed.is_empty() {
-            return Err(PoolFailure::UnknownHost(host.to_string()).into());
-        }
     }
     write(&roster, output)
 }
@@ -34,12 +32,24 @@ pub(super) fn show(
 /// Shows what would be free if the host were forgotten.
 pub(super) fn show_of(pool: &Pool, host: &HostName, output: Output) -> Result<Status, Failure> {
     let mut roster = pool.roster()?;
+    check_known(&roster, host)?;
     roster.members.retain(|member| member.name == *host);
-    if roster.members.is_empty() {
-        return Err(PoolFailure::NoSuchMember(host.to_string()).into());
-    }
     roster.placed.retain(|placed| is_freed_with(placed, host));
     write(&roster, output)
+}
+
+/// Whether the host is a member, or was one whose data is still there, or waits for data.
+pub(super) fn knows(roster: &Roster, host: &HostName) -> bool {
+    roster.members.iter().any(|member| member.name == *host)
+        || roster.placed.iter().any(|placed| concerns(placed, host))
+}
+
+/// Refuses a host that the pool does not know: its name may be wrong.
+fn check_known(roster: &Roster, host: &HostName) -> Result<(), PoolFailure> {
+    match knows(roster, host) {
+        true => Ok(()),
+        false => Err(PoolFailure::UnknownHost(host.to_string())),
+    }
 }
 
 /// Of how many domains the data becomes free if the host ends its membership.
