@@ -23,10 +23,10 @@ const ATTEMPT_MIN: Duration = Duration::from_millis(100);
 /// After all members were asked in vain.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What a request may have changed if its answer is lost.
+/// Whether a request is sent again if its answer is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// Nothing, or nothing that matters: another member is asked.
+    /// Yes, to another member: it changes nothing, or nothing that matters.
     Yes,
     /// It is sent once.
     No,

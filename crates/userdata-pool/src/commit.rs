@@ -214,7 +214,7 @@ impl<E: Engine> PoolStore<E> {
             }
             let is_lost = match self.send(&txn, deadline) {
                 Ok(Answer { made: true, .. }) => return result,
-                // With an earlier attempt open this tells nothing: its number is looked for.
+                // Perhaps an open attempt was made meanwhile: the next pass looks for its number.
                 Ok(_) if self.is_past(deadline) && open.is_none() => return Err(failed(passed())),
                 Ok(_) => continue,
                 Err(EngineError::NotSent(_)) if !self.is_past(deadline) => continue,
@@ -281,7 +281,7 @@ impl<E: Engine> PoolStore<E> {
                     (self.keys.turn(uuid), turn.format())
                 }
                 None => {
-                    // A damaged turn stays, unless it is removed.
+                    // Unless the plan removes it, a damaged turn is left as it is.
                     if *next == Next::Removed && basis.turn_revision != 0 {
                         let span = Span::key(self.keys.turn(uuid));
                         txn.requests.push(Request::Delete { span });
@@ -332,12 +332,12 @@ fn is_compacted(error: &StoreError) -> bool {
 /// What the records of all domains of an attempt tell of it.
 fn know<T>(bases: &[Basis], open: &Open<T>) -> Known {
     let attempt = open.attempt;
-    // The attempt is behind a change of the first domain.
+    // `after` of an attempt is the number of a change of the first domain.
     let first = bases
         .first()
         .map_or(Known::Unknown, |basis| basis.know(attempt));
     let made = bases.iter().any(|basis| basis.know(attempt) == Known::Made);
-    // The removal of a damaged turn, which still is there.
+    // The attempt removes a damaged turn, and this turn is still there.
     let stands = |basis: &Basis| basis.is_damaged && basis.turn_revision == open.turn_revision;
     match bases.first() {
         _ if made => Known::Made,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::engine::{Answer, Lease, Txn};
 use crate::{Engine, EngineError, PoolStore};
 
-/// The shortest time that a request gets, even if no time is left. A call never takes longer than
-/// its timeout and this.
+/// The shortest time that a request gets, even if none is left. A call takes at most this much
+/// longer than its timeout.
 const ATTEMPT_MIN: Duration = Duration::from_millis(100);
 
 /// When a call began, and how long it may take.

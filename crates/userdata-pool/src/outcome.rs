@@ -57,9 +57,9 @@ impl Basis {
         if self.last() == after {
             return Known::Open;
         }
-        // The turn has moved on behind the change before, and the number is not among those since.
+        // The turn has the number of the change before the attempt, and of another one after it.
         let moved_on = turn.is_some_and(|turn| turn.contains(&after));
-        // The turn was made since, keeps all its numbers, and no turn of this grave was removed.
+        // The turn is newer than the attempt, still has all its numbers; the grave is unchanged.
         let grave_stands = self.grave.is_some() && grave.last().copied().unwrap_or(0) == after;
         let whole = turn.is_some_and(|turn| turn.len() < crate::record::NUMBERS_MAX);
         if moved_on || whole && grave_stands {
