@@ -346,11 +346,12 @@ fn know<T>(bases: &[Basis], open: &Open<T>) -> Known {
     }
 }
 
-/// The removal of a turn without a write, which an engine without space takes. The removal of the
+/// The removal of a turn, or of a host record, without a write: an engine without space takes it.
+/// The last compare is that of the grave. The removal of the
 /// grave moves it on: no change that makes a turn compares both an absent turn and an absent grave.
 /// A fence, a clear and a mark may. Late, where both are absent again, they do no harm: the first
 /// two write a grave and remove nothing that has a home; the mark ends with its caller's lease.
-fn deletes_alone(txn: &Txn) -> Option<Txn> {
+pub(crate) fn deletes_alone(txn: &Txn) -> Option<Txn> {
     let mut removal = txn.clone();
     let grave = txn.compares.last()?;
     let is_grave = |key: &[u8]| key == grave.key;

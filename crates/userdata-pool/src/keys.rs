@@ -60,6 +60,11 @@ impl Keys {
         self.of("grave", &format!("{last:02x}"))
     }
 
+    /// The grave of a host, which is moved on when its record is removed.
+    pub(crate) fn host_grave(&self, name: &HostName) -> Vec<u8> {
+        self.of("grave", &format!("host/{name}"))
+    }
+
     pub(crate) fn meta(&self, uuid: Uuid, userid: &Userid) -> Vec<u8> {
         self.value("meta", uuid, userid)
     }

@@ -26,6 +26,7 @@ mod effect;
 mod engine;
 mod first_graves;
 mod freed;
+mod host_write;
 mod keys;
 mod mark;
 mod members;

@@ -4,10 +4,9 @@ use thiserror::Error;
 use userdata_core::store::{HostName, Operation, StoreError, StoreErrorKind};
 
 use crate::basis::parsed;
-use crate::deadline::Deadline;
-use crate::engine::{Compare, Pair, Request, Span, Txn};
+use crate::host_write::Becomes;
 use crate::record::{HostRecord, RecordError};
-use crate::{Engine, EngineError, PoolStore};
+use crate::{Engine, PoolStore};
 
 /// What [`PoolStore::join`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +36,6 @@ struct NameTaken {
 #[error("the machine-id or the product uuid of this host is empty or has a space")]
 struct NoIdentity;
 
-/// The record to write, or none in its place; `None` if nothing is to change.
-type Wanted = Result<Option<Option<HostRecord>>, StoreError>;
-
 impl<E: Engine> PoolStore<E> {
     /// Makes this host a member, bound to its machine-id and product uuid, or renews its record
     /// after a boot. Made again, it changes nothing more.
@@ -65,13 +61,13 @@ impl<E: Engine> PoolStore<E> {
             match parsed(pair, HostRecord::parse)? {
                 None => {
                     first.get_or_insert(Joined::New);
-                    Ok(Some(Some(wanted.clone())))
+                    Ok(Becomes::Record(wanted.clone()))
                 }
-                Some(found) if found.is(&self.me) => Ok(None),
+                Some(found) if found.is(&self.me) => Ok(Becomes::Same),
                 Some(found) => {
                     self.check_machine(&found)?;
                     first.get_or_insert(Joined::Renewed);
-                    Ok(Some(Some(wanted.clone())))
+                    Ok(Becomes::Record(wanted.clone()))
                 }
             }
         })?;
@@ -89,15 +85,15 @@ impl<E: Engine> PoolStore<E> {
         let mut was_member = false;
         self.write_host(&self.me.name, |pair| {
             let Some(found) = parsed(pair, HostRecord::parse)? else {
-                return Ok(None);
+                return Ok(Becomes::Same);
             };
             match self.check_machine(&found) {
                 // Another machine has taken the name since.
-                Err(_) if was_member => return Ok(None),
+                Err(_) if was_member => return Ok(Becomes::Same),
                 checked => checked?,
             }
             was_member = true;
-            Ok(Some(None))
+            Ok(Becomes::Absent)
         })?;
         Ok(was_member)
     }
@@ -127,107 +123,17 @@ impl<E: Engine> PoolStore<E> {
         self.write_host(host, |pair| {
             was_member |= pair.is_some();
             match pair.map(|pair| HostRecord::parse(&pair.value)) {
-                None => Ok(None),
+                None => Ok(Becomes::Same),
                 Some(Err(RecordError::Newer { .. })) => {
-                    parsed(pair, HostRecord::parse).map(|_| None)
+                    parsed(pair, HostRecord::parse).map(|_| Becomes::Same)
                 }
-                Some(_) => Ok(Some(None)),
+                Some(_) => Ok(Becomes::Absent),
             }
         })?;
         Ok(was_member)
     }
-
-    /// Whether a host is a member by the name, and by which revision of its record.
-    pub(crate) fn host_compare(
-        &self,
-        host: &HostName,
-        deadline: Deadline,
-    ) -> Result<(Compare, Option<HostRecord>), StoreError> {
-        let (compare, pair) = self
-            .host_pair(host, deadline)
-            .map_err(|error| failed(host, self.unanswered(error, deadline)))?;
-        Ok((compare, parsed(pair.as_ref(), HostRecord::parse)?))
-    }
-
-    fn host_pair(
-        &self,
-        host: &HostName,
-        deadline: Deadline,
-    ) -> Result<(Compare, Option<Pair>), EngineError> {
-        let key = self.keys.host(host);
-        let answer = self.send(&Txn::read([Span::key(key.clone())]), deadline)?;
-        let pair = answer.into_pairs().next();
-        let revision = pair.as_ref().map_or(0, |pair| pair.revision);
-        Ok((Compare { key, revision }, pair))
-    }
-
-    /// Writes or removes a host record until no other change comes between. Each try leads to the
-    /// same end, so a commit whose answer is lost is looked for in the record itself. If that is
-    /// not read any more, no error tells that nothing was changed.
-    fn write_host(
-        &self,
-        host: &HostName,
-        mut wanted: impl FnMut(Option<&Pair>) -> Wanted,
-    ) -> Result<(), StoreError> {
-        let deadline = self.within_options();
-        // A commit that may have been made; and one that was refused for space, which etcd may have
-        // made: it looks at its quota again when it applies a transaction.
-        let (mut lost, mut full) = (None, None);
-        let told = |kind, lost: Option<EngineError>| {
-            let lost = lost.map(|lost| StoreErrorKind::AnswerLost(lost.into()));
-            Err(failed(host, lost.unwrap_or(kind)))
-        };
-        let passed = || {
-            let waited = self.waited(deadline);
-            StoreErrorKind::DeadlinePassed { waited }
-        };
-        loop {
-            let is_last = lost.is_some() && self.is_past(deadline);
-            let (compare, found) = match self.host_pair(host, deadline) {
-                Ok(read) => read,
-                Err(error) => return told(self.unanswered(error, deadline), lost.or(full)),
-            };
-            let Some(wanted) = wanted(found.as_ref())? else {
-                return Ok(());
-            };
-            if let Some(full) = full {
-                return told(self.unanswered(full, deadline), lost);
-            }
-            if is_last {
-                return told(passed(), lost);
-            }
-            match self.send(&self.host_write(host, compare, wanted), deadline) {
-                Ok(answer) if answer.made => return Ok(()),
-                Ok(_) if lost.is_none() && self.is_past(deadline) => return told(passed(), lost),
-                Ok(_) => {}
-                Err(EngineError::NotSent(_)) if !self.is_past(deadline) => {}
-                Err(error @ EngineError::Lost(_)) => lost = Some(error),
-                Err(error @ EngineError::NoSpace(_)) => full = Some(error),
-                Err(error) => return told(self.unanswered(error, deadline), lost),
-            }
-        }
-    }
-
-    fn host_write(&self, host: &HostName, compare: Compare, wanted: Option<HostRecord>) -> Txn {
-        let key = self.keys.host(host);
-        let request = match wanted {
-            Some(record) => Request::Put {
-                key,
-                value: record.format(),
-                lease: None,
-            },
-            None => Request::Delete {
-                span: Span::key(key),
-            },
-        };
-        Txn {
-            compares: vec![compare],
-            requests: vec![request],
-            ..Txn::default()
-        }
-    }
 }
 
-fn failed(host: &HostName, kind: StoreErrorKind) -> StoreError {
+pub(crate) fn failed(host: &HostName, kind: StoreErrorKind) -> StoreError {
     StoreError::new(Operation::Admit, format!("the record of host {host}"), kind)
 }
