@@ -165,8 +165,12 @@ fn a_finish_does_not_release_what_the_next_life_sends() {
 #[test]
 fn a_move_stays_open_although_the_last_value_is_removed() {
     let removals: [fn(&Host, DomainKey); 2] = [
-        |a, domain| drop(a.facade.remove(domain, agent()).unwrap()),
-        |a, domain| drop(a.facade.clear(domain, Keep::Essential).unwrap()),
+        |a, domain| {
+            a.facade.remove(domain, agent()).unwrap();
+        },
+        |a, domain| {
+            a.facade.clear(domain, Keep::Essential).unwrap();
+        },
     ];
     for remove in removals {
         let (_, a, b) = two_hosts();
