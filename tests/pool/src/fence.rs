@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use userdata::{UserdataError, UserdataErrorKind};
 use userdata_core::DomainKey;
 use userdata_core::store::{Refused, StoreError, StoreErrorKind};
@@ -30,6 +30,12 @@ const MOVES: u32 = 200;
 /// How many moves there are between two deaths of a leader, and from a death to its end.
 const BETWEEN_DEATHS: u32 = 40;
 const DEAD_FOR: u32 = 10;
+
+/// How many leaders are killed.
+const DEATHS: u32 = (MOVES - 1) / BETWEEN_DEATHS;
+
+/// So many wrappers must be killed before their end.
+const WRAPPERS_KILLED_MIN: u32 = 11;
 
 /// For how long both hosts store.
 const TOGETHER: Duration = Duration::from_millis(2);
@@ -113,6 +119,12 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
         ended.store(true, Ordering::SeqCst);
         sent
     })?;
+    ensure!(
+        sender.wrappers_killed >= WRAPPERS_KILLED_MIN && sender.leaders_killed == DEATHS,
+        "only {} wrappers and {} leaders were killed",
+        sender.wrappers_killed,
+        sender.leaders_killed
+    );
     let last = hosts.iter().zip(&here).find_map(|(host, here)| {
         let domain = here.get()?;
         Some(host.value(domain))

@@ -3,15 +3,17 @@
 
 use std::env;
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use hv_sim::HostFile;
-use userdata_core::store::HostName;
+use rustix::process::Signal;
+use userdata_core::store::{HostName, Refused, StoreError, StoreErrorKind};
 use userdata_core::{DomainKey, Domid, Uuid};
 use userdata_pool::PoolStore;
 
@@ -56,22 +58,39 @@ enum Call {
     Finish,
 }
 
-/// Makes the step.
+/// Makes the step. The process does not fail if the pool refuses it, or if no member answers: the
+/// next one makes the step again.
 pub(crate) fn run(wrapper: Wrapper) -> Result<()> {
     let xen = HostFile::new(&wrapper.hypervisor);
     let identity = identity(&wrapper.host, &xen)?;
     let pool = PoolStore::new(engine(&wrapper.endpoint)?, identity, options());
     let domain = DomainKey::new(wrapper.domid, wrapper.uuid);
-    match wrapper.call {
+    let made = match wrapper.call {
         Call::Begin => {
             let to = wrapper.to.context("no destination")?;
-            pool.begin(&xen, &domain, &to)?;
+            pool.begin(&xen, &domain, &to)
         }
-        Call::Claim => pool.claim(&xen, &domain)?,
-        Call::Cancel => pool.cancel(&xen, &domain)?,
-        Call::Finish => drop(pool.finish(&xen, &domain)?),
+        Call::Claim => pool.claim(&xen, &domain),
+        Call::Cancel => pool.cancel(&xen, &domain),
+        Call::Finish => pool.finish(&xen, &domain).map(drop),
+    };
+    match made {
+        Err(error) if !is_expected(&error) => Err(error.into()),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Whether a step may end so while the domain is sent and members are killed.
+const fn is_expected(error: &StoreError) -> bool {
+    match error.kind() {
+        // The process does not reach its hypervisor, or has not the identity of its host.
+        StoreErrorKind::Refused(Refused::Unknown(_) | Refused::NotAMember) => false,
+        StoreErrorKind::Refused(_)
+        | StoreErrorKind::Unreachable { .. }
+        | StoreErrorKind::OutcomeUnknown { .. }
+        | StoreErrorKind::DeadlinePassed { .. } => true,
+        _ => false,
+    }
 }
 
 /// Starts a wrapper that makes this step, and kills it after some time. Returns whether it was
@@ -107,11 +126,15 @@ pub(crate) fn killed_after(
         Step::Cancel => "cancel",
         Step::Finish => "finish",
     };
-    command.arg(call).stdin(Stdio::null()).stderr(Stdio::null());
+    command.arg(call).stdin(Stdio::null());
     let mut child = command.spawn().context("cannot start a wrapper")?;
     thread::sleep(time);
-    let ended = child.try_wait()?;
     child.kill()?;
-    child.wait()?;
-    Ok(ended.is_none())
+    let status = child.wait()?;
+    let was_killed = status.signal() == Some(Signal::KILL.as_raw());
+    ensure!(
+        was_killed || status.success(),
+        "the wrapper that was to {call} ended with {status}"
+    );
+    Ok(was_killed)
 }

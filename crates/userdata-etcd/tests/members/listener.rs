@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -33,10 +33,14 @@ pub(crate) enum Does {
     AnswersOnce(u8, &'static str),
 }
 
+/// The frames of data that clients have sent.
+type Asked = Arc<Mutex<Vec<Vec<u8>>>>;
+
 /// A server on a port of its own.
 pub(crate) struct Server {
     port: u16,
     clients: Arc<AtomicUsize>,
+    asked: Asked,
 }
 
 impl Server {
@@ -44,15 +48,20 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let clients = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&clients);
+        let (count, asked) = (Arc::clone(&clients), Asked::default());
+        let seen = Arc::clone(&asked);
         thread::spawn(move || {
             for client in listener.incoming() {
                 let before = count.fetch_add(1, Ordering::SeqCst);
-                let (client, does) = (client.unwrap(), does.clone());
-                thread::spawn(move || serve(client, &does, before == 0));
+                let (client, does, seen) = (client.unwrap(), does.clone(), Arc::clone(&seen));
+                thread::spawn(move || serve(client, &does, before == 0, &seen));
             }
         });
-        Self { port, clients }
+        Self {
+            port,
+            clients,
+            asked,
+        }
     }
 
     pub(crate) fn url(&self, scheme: &str) -> String {
@@ -61,6 +70,11 @@ impl Server {
 
     pub(crate) fn clients(&self) -> usize {
         self.clients.load(Ordering::SeqCst)
+    }
+
+    /// The requests over HTTP/2 since the last call.
+    pub(crate) fn asked(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.asked.lock().unwrap()).concat()
     }
 }
 
@@ -103,7 +117,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn serve(mut client: TcpStream, does: &Does, is_first: bool) {
+fn serve(mut client: TcpStream, does: &Does, is_first: bool, asked: &Asked) {
     let mut bytes = [0; 4096];
     match does {
         Does::Nothing => {
@@ -122,14 +136,15 @@ fn serve(mut client: TcpStream, does: &Does, is_first: bool) {
         Does::Answers { message, status } => {
             // The client may go away at any time.
             let response = |stream| response(stream, message, *status);
-            let _ = answer(client, &response, usize::MAX);
+            let _ = answer(client, &response, usize::MAX, asked);
         }
         Does::AnswersOnce(code, text) => {
             let response = |stream| response(stream, &[], (*code, text));
-            let _ = answer(client, &response, usize::from(is_first));
+            let _ = answer(client, &response, usize::from(is_first), asked);
         }
         Does::Http(status) => {
-            let _ = answer(client, &|stream| http_response(stream, status), usize::MAX);
+            let response = |stream| http_response(stream, status);
+            let _ = answer(client, &response, usize::MAX, asked);
         }
     }
 }
@@ -139,7 +154,9 @@ fn answer(
     mut client: TcpStream,
     response: &dyn Fn(u32) -> Vec<u8>,
     mut answers: usize,
+    asked: &Asked,
 ) -> std::io::Result<()> {
+    const DATA: u8 = 0;
     const SETTINGS: u8 = 4;
     const PING: u8 = 6;
     let mut greeting = [0; 24];
@@ -152,6 +169,9 @@ fn answer(
         let mut body = vec![0; usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c)];
         client.read_exact(&mut body)?;
         let stream = u32::from_be_bytes(stream);
+        if kind == DATA {
+            asked.lock().unwrap().extend([body.clone()]);
+        }
         let is_end = flags & 1 == 1;
         match kind {
             SETTINGS if !is_end => client.write_all(&frame(SETTINGS, 1, 0, &[]))?,

@@ -6,3 +6,4 @@ mod listener;
 mod lost;
 mod options;
 mod other;
+mod stale;

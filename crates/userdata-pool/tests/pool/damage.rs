@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hv_sim::NewDomain;
 use userdata::sweep::{Sightings, SweepOptions, SweepTotals, What};
 use userdata_core::store::{
-    Attempt, Condition, Keep, Refused, StoreError, StoreErrorKind, Transfer,
+    Attempt, Condition, Durability, Keep, Op, Refused, StoreError, StoreErrorKind, Transfer,
 };
 use userdata_core::{DomainKey, Store, Uuid};
 use userdata_pool::Settled;
@@ -132,6 +132,23 @@ fn the_clear_of_a_domain_that_is_here_removes_a_damaged_turn() {
     assert!(nothing_is_left(&engine), "{:?}", engine.keys());
     a.store(domain, "2").unwrap();
     assert_eq!(a.value(domain).as_deref(), Some("2"));
+}
+
+#[test]
+fn a_refusal_behind_an_open_clear_keeps_a_damaged_turn() {
+    let (engine, a, _, domain) = damaged_turn();
+    engine.plan([Some(Fault::Delayed)]);
+    let mut is_first = true;
+    let admit = &mut |_: &_| match std::mem::take(&mut is_first) {
+        true => Ok(()),
+        false => Err(Refused::BeingDestroyed),
+    };
+    let (keep, durability) = (Keep::Essential, Durability::Full);
+    let ops = [Op::Clear { keep, durability }];
+    let refused = refusal(a.pool.change(&domain, PATIENT, admit, &ops));
+    assert!(matches!(refused, Refused::BeingDestroyed), "{refused:?}");
+    engine.deliver();
+    assert_eq!(engine.value(&key("turn")).as_deref(), Some("1 nonsense"));
 }
 
 #[test]

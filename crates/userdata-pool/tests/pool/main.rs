@@ -12,6 +12,7 @@ mod deadlines;
 mod engine;
 mod exporting;
 mod lagging;
+mod late;
 mod membership;
 mod moving;
 mod outcomes;

@@ -1,15 +1,12 @@
 //! What `join`, `leave` and `forget` tell when answers are lost, and when others come between.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use userdata_core::store::{StoreError, StoreErrorKind};
-use userdata_pool::{
-    Answer, Engine, EngineError, Joined, Lease, PoolOptions, PoolStore, Request, Txn,
-};
+use userdata_pool::Joined;
 
 use crate::engine::{Behind, Fault, SimEngine};
-use crate::rig::{Host, identity, two_hosts};
+use crate::rig::{Host, two_hosts};
 
 const RECORD_OF_A: &str = "/userdata/1/host/a";
 
@@ -91,85 +88,98 @@ fn a_host_whose_name_another_machine_took_behind_its_leave_has_left() {
     assert_eq!(record(&engine), Some(of_another));
 }
 
-/// A cluster without space, which may have carried out what it refuses: etcd looks at its quota
-/// again when it applies a transaction.
-#[derive(Debug)]
-struct Full {
-    cluster: Arc<SimEngine>,
-    makes: bool,
-    /// Whether it answers no more behind its refusal.
-    falls_silent: bool,
+#[test]
+fn membership_is_told_truly_if_the_answer_is_lost() {
+    let (engine, a, b) = two_hosts();
+    let lose_answer = || engine.plan([Some(Fault::LostAfter)]);
+    lose_answer();
+    assert!(a.pool.leave().unwrap());
+    lose_answer();
+    assert_eq!(a.pool.join().unwrap(), Joined::New);
+    lose_answer();
+    assert!(b.pool.forget(&"a".parse().unwrap()).unwrap());
+    assert_eq!(record(&engine), None);
 }
 
-impl Engine for Full {
-    fn txn(&self, txn: &Txn, timeout: Duration) -> Result<Answer, EngineError> {
-        if !txn
-            .requests
-            .iter()
-            .any(|request| matches!(request, Request::Put { .. }))
-        {
-            return self.cluster.txn(txn, timeout);
+#[test]
+fn a_record_that_comes_behind_the_read_is_not_overwritten() {
+    let (engine, a, b) = two_hosts();
+    let own = record(&engine).unwrap();
+    let others = own.replace("machine-a", "another");
+    assert_ne!(own, others);
+    let comes = |record: &str| {
+        engine.behind_reads([vec![Behind::Put(RECORD_OF_A.into(), record.into())]]);
+    };
+    comes(&others);
+    // The name is another machine's now, so this one has left.
+    assert!(a.pool.leave().unwrap());
+    assert_eq!(record(&engine), Some(others.clone()));
+    engine.remove(RECORD_OF_A);
+    comes(&others);
+    let error = a.pool.join().unwrap_err();
+    let is_refused = matches!(error.kind(), StoreErrorKind::NotPermitted(_));
+    assert!(is_refused, "{error:?}");
+    assert_eq!(record(&engine), Some(others));
+    // A newer release renews the record while the host is forgotten.
+    engine.overwrite(RECORD_OF_A, own.as_bytes());
+    comes("2 whatever");
+    b.pool.forget(&"a".parse().unwrap()).unwrap_err();
+    assert_eq!(record(&engine).as_deref(), Some("2 whatever"));
+}
+
+/// etcd looks at its quota again when it applies a transaction.
+#[test]
+fn a_join_that_a_full_cluster_made_although_it_refuses_is_read_back() {
+    for (fault, is_made) in [(Fault::Fills, true), (Fault::NoSpace, false)] {
+        for falls_silent in [false, true] {
+            let (engine, a, _) = two_hosts();
+            a.pool.leave().unwrap();
+            engine.plan([Some(fault)]);
+            if falls_silent {
+                // Behind the read and the refusal.
+                engine.falls_silent(Duration::ZERO, 2);
+            }
+            let joined = a.pool.join();
+            let is_true = match joined.as_ref().map_err(StoreError::kind) {
+                Ok(Joined::New) => is_made && !falls_silent,
+                Err(StoreErrorKind::NoSpace(_)) => !is_made && !falls_silent,
+                Err(StoreErrorKind::AnswerLost(_)) => falls_silent,
+                _ => false,
+            };
+            assert!(is_true, "{fault:?} {falls_silent}: {joined:?}");
+            assert_eq!(record(&engine).is_some(), is_made);
         }
-        if self.makes {
-            self.cluster.txn(txn, timeout)?;
-        }
-        if self.falls_silent {
-            self.cluster.falls_silent(Duration::ZERO, 0);
-        }
-        Err(EngineError::NoSpace("the quota is full".into()))
-    }
-
-    fn grant(&self, ttl: Duration, timeout: Duration) -> Result<Lease, EngineError> {
-        self.cluster.grant(ttl, timeout)
-    }
-
-    fn keep_alive(&self, lease: Lease) {
-        self.cluster.keep_alive(lease);
-    }
-
-    fn revoke(&self, lease: Lease, timeout: Duration) {
-        self.cluster.revoke(lease, timeout);
-    }
-
-    fn now(&self) -> Duration {
-        self.cluster.now()
-    }
-
-    fn today(&self) -> SystemTime {
-        self.cluster.today()
-    }
-
-    fn number(&self) -> u64 {
-        self.cluster.number()
     }
 }
 
 #[test]
-fn a_join_that_a_full_cluster_made_although_it_refuses_is_read_back() {
-    let join = |makes, falls_silent| {
-        let cluster = Arc::new(SimEngine::default());
-        let engine = Full {
-            cluster: Arc::clone(&cluster),
-            makes,
-            falls_silent,
-        };
-        let me = identity("a", "b1");
-        let pool = PoolStore::new(Arc::new(engine), me, PoolOptions::default());
-        (pool.join(), record(&cluster).is_some())
-    };
-    let (joined, is_member) = join(true, false);
-    assert!(matches!(joined, Ok(Joined::New)) && is_member, "{joined:?}");
-    let (joined, is_member) = join(false, false);
-    let error = joined.unwrap_err();
-    assert!(
-        matches!(error.kind(), StoreErrorKind::NoSpace(_)) && !is_member,
-        "{error:?}"
-    );
-    for makes in [false, true] {
-        let error = join(makes, true).0.unwrap_err();
-        assert!(
-            matches!(error.kind(), StoreErrorKind::AnswerLost(_)),
-            "{error:?}"
-        );
+fn a_late_join_is_not_made_behind_the_end_of_the_membership() {
+    for is_first in [false, true] {
+        for is_full in [false, true] {
+            let (engine, a, b) = two_hosts();
+            let domain = a.create();
+            a.pool.leave().unwrap();
+            if is_first {
+                engine.remove("/userdata/1/grave/host/a");
+            }
+            // An absent grave is made first.
+            engine.plan(
+                is_first
+                    .then_some(None)
+                    .into_iter()
+                    .chain([Some(Fault::Delayed)]),
+            );
+            assert_eq!(a.pool.join().unwrap(), Joined::New);
+            assert_eq!(engine.under_way(), 1);
+            if is_full {
+                engine.fill();
+            }
+            assert!(b.pool.forget(&"a".parse().unwrap()).unwrap());
+            engine.make_room();
+            engine.deliver();
+            assert_eq!(record(&engine), None, "{is_first} {is_full}");
+            a.store(domain, "1").unwrap_err();
+            assert_eq!(a.pool.join().unwrap(), Joined::New);
+        }
     }
 }

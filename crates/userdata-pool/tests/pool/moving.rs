@@ -3,12 +3,15 @@
 use std::ops::ControlFlow;
 
 use hv_sim::{NewDomain, ShutdownReason};
-use userdata_core::store::{Refused, Stage, StoreError, StoreErrorKind, Transfer};
+use userdata_core::store::{Keep, Refused, Stage, StoreError, StoreErrorKind, Transfer};
 use userdata_core::{DomainKey, Domid, Hypervisor as _, Store, Userid, Uuid};
 use userdata_pool::{Finished, Joined, PoolOptions, PoolStore};
 
 use crate::engine::Behind;
-use crate::rig::{Host, PATIENT, Pool, assert_elsewhere, elsewhere, identity, refusal, two_hosts};
+use crate::rig::{
+    Host, PATIENT, Pool, agent, assert_elsewhere, begin, elsewhere, identity, refusal, stage_to,
+    two_hosts,
+};
 
 /// A domain of `a` whose move to `b` has begun, and the one that arrived there, paused.
 fn under_way(a: &Host, b: &Host) -> (DomainKey, DomainKey) {
@@ -144,6 +147,44 @@ fn a_reboot_keeps_the_data_by_a_move_to_oneself() {
     a.pool.claim(&a.xen, &again).unwrap();
     assert_eq!(a.value(again).as_deref(), Some("1"));
     a.store(again, "2").unwrap();
+}
+
+#[test]
+fn a_finish_does_not_release_what_the_next_life_sends() {
+    let (_, a, b) = two_hosts();
+    let first = a.create();
+    a.store(first, "1").unwrap();
+    begin(&a, &first, &a);
+    let second = a.xen.reboot(first.domid).unwrap();
+    a.pool.claim(&a.xen, &second).unwrap();
+    begin(&a, &second, &b);
+    assert_elsewhere(a.pool.finish(&a.xen, &first), &stage_to(&b));
+    a.store(second, "2").unwrap();
+}
+
+#[test]
+fn a_move_stays_open_although_the_last_value_is_removed() {
+    let removals: [fn(&Host, DomainKey); 2] = [
+        |a, domain| {
+            a.facade.remove(domain, agent()).unwrap();
+        },
+        |a, domain| {
+            a.facade.clear(domain, Keep::Essential).unwrap();
+        },
+    ];
+    for remove in removals {
+        let (_, a, b) = two_hosts();
+        let (domain, arrived) = under_way(&a, &b);
+        remove(&a, domain);
+        assert_eq!(a.value(domain), None);
+        let placed = a.pool.roster().unwrap().placed;
+        let stages = placed
+            .iter()
+            .map(|placed| &placed.home.as_ref().unwrap().stage);
+        assert_eq!(stages.collect::<Vec<_>>(), [&stage_to(&b)]);
+        b.xen.unpause(arrived.domid).unwrap();
+        b.pool.claim(&b.xen, &arrived).unwrap();
+    }
 }
 
 #[test]

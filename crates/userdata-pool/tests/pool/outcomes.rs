@@ -421,10 +421,14 @@ fn behind_16_changes_of_a_new_turn_the_outcome_of_its_first_is_unknown() {
     let (engine, a, _) = two_hosts();
     let domain = a.create();
     a.store(domain, "0").unwrap();
-    let turn = engine.value(&format!("/userdata/1/turn/{}", uuid()));
-    let turn = turn.unwrap();
-    let (_, number) = turn.split_once("numbers=").unwrap();
-    let first = Attempt::new(u64::from_str_radix(number, 16).unwrap(), 0);
+    let number = |key: &str| {
+        let text = engine.value(key).unwrap();
+        let (_, number) = text.split_once("numbers=").unwrap();
+        u64::from_str_radix(number, 16).unwrap()
+    };
+    // The grave was made first, so the store came behind its number.
+    let turn = number(&format!("/userdata/1/turn/{}", uuid()));
+    let first = Attempt::new(turn, number("/userdata/1/grave/22"));
     for change in 1..16 {
         a.store(domain, &change.to_string()).unwrap();
         assert_eq!(a.pool.settle(&domain, first).unwrap(), Settled::Made);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hv_sim::NewDomain;
 use userdata::{UserdataError, UserdataErrorKind};
 use userdata_core::store::{
     Clash, Durability, Keep, Op, Put, Refused, Stage, StoreErrorKind, Transfer,
@@ -9,7 +10,9 @@ use userdata_core::store::{
 use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Domid, Store, Uuid};
 
-use crate::rig::{agent, assert_elsewhere, begin, elsewhere, refusal, stage_to, two_hosts};
+use crate::rig::{
+    PATIENT, agent, assert_elsewhere, begin, elsewhere, refusal, second, stage_to, two_hosts,
+};
 
 #[test]
 fn two_values_under_one_userid_are_not_imported() {
@@ -47,6 +50,57 @@ fn nothing_is_carried_to_a_domain_with_the_same_uuid() {
             "{error:?}"
         );
         assert_eq!(a.value(domain).as_deref(), Some("1"));
+    }
+}
+
+#[test]
+fn nothing_is_carried_to_or_from_a_domain_whose_home_is_another_host() {
+    let (_, a, b) = two_hosts();
+    let (home, clone) = (b.create(), a.create());
+    b.store(home, "1").unwrap();
+    let other = a.xen.create(NewDomain::new().with_uuid(Uuid::from_u128(7)));
+    let other = other.unwrap();
+    a.facade.store(other, &second(), b"2").unwrap();
+    for (from, to) in [(other, clone), (clone, other)] {
+        let transfer = Transfer::new(from, to, &|_| true);
+        let carried = a.pool.transfer(&transfer, PATIENT, &mut |_, _| Ok(()));
+        assert_elsewhere(carried, &Stage::Settled);
+    }
+    b.store(home, "3").unwrap();
+    assert_eq!(b.value(home).as_deref(), Some("3"));
+    assert!(a.facade.retrieve(other, second()).unwrap().is_some());
+}
+
+#[test]
+fn no_call_takes_domain_0_or_the_nil_uuid() {
+    let (_, a, _) = two_hosts();
+    let good = a.create();
+    a.store(good, "1").unwrap();
+    let other = DomainKey::new(good.domid, Uuid::from_u128(7));
+    for bad in [
+        DomainKey::new(Domid::ZERO, good.uuid),
+        DomainKey::new(good.domid, Uuid::nil()),
+    ] {
+        let (pool, xen) = (&a.pool, &a.xen);
+        let transfer = |from, to| {
+            let transfer = Transfer::new(from, to, &|_| true);
+            pool.transfer(&transfer, PATIENT, &mut |_, _| Ok(()))
+                .map(drop)
+        };
+        for told in [
+            pool.begin(xen, &bad, &"b".parse().unwrap()),
+            pool.claim(xen, &bad),
+            pool.cancel(xen, &bad),
+            pool.finish(xen, &bad).map(drop),
+            pool.adopt(xen, &bad),
+            pool.close(&bad, PATIENT, &mut |_| Ok(())).map(drop),
+            transfer(bad, other),
+            transfer(other, bad),
+        ] {
+            let error = told.unwrap_err();
+            let stays = matches!(error.kind(), StoreErrorKind::StaysInFiles);
+            assert!(stays, "{error:?}");
+        }
     }
 }
 

@@ -208,6 +208,20 @@ fn the_data_of_a_forgotten_host_is_adopted_or_discarded() {
 }
 
 #[test]
+fn a_sweep_removes_what_a_move_to_oneself_left_behind_a_boot() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    begin(&a, &domain, &a);
+    let a = a.rebooted(&engine);
+    a.pool.join().unwrap();
+    assert_eq!(a.create(), domain);
+    assert_eq!(sweep(&a), 1);
+    assert!(!engine.keys().iter().any(|key| key.contains("/turn/")));
+    assert_eq!(a.value(domain), None);
+}
+
+#[test]
 fn domain_0_and_the_nil_uuid_are_refused() {
     let (_, a, _) = two_hosts();
     let five = Domid::new(5).unwrap();

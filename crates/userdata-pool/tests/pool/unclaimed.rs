@@ -7,6 +7,7 @@ use userdata_core::hypervisor::{BootId, HypervisorError};
 use userdata_core::{Domain, DomainKey, Domid, Hypervisor, Store as _};
 use userdata_pool::Fate;
 
+use crate::engine::Fault;
 use crate::rig::{Host, two_hosts, uuid};
 
 const GRACE: Duration = Duration::from_secs(60);
@@ -24,6 +25,15 @@ fn release(a: &Host, b: &Host) -> DomainKey {
 
 /// What a sweep tells if sweeps have seen the data for so long.
 fn swept(host: &Host, grace: Duration, seen: Duration, dry_run: bool) -> Vec<String> {
+    swept_by(host, grace, dry_run, || seen)
+}
+
+fn swept_by(
+    host: &Host,
+    grace: Duration,
+    dry_run: bool,
+    mut seen_for: impl FnMut() -> Duration,
+) -> Vec<String> {
     let mut told = Vec::new();
     let mut each = |found: &userdata_pool::Unclaimed| {
         let word = match &found.fate {
@@ -37,7 +47,7 @@ fn swept(host: &Host, grace: Duration, seen: Duration, dry_run: bool) -> Vec<Str
         told.push(format!("{word}: {}", found.values.len()));
     };
     host.pool
-        .sweep_unclaimed(&host.xen, grace, dry_run, &mut |_, _| seen, &mut each)
+        .sweep_unclaimed(&host.xen, grace, dry_run, &mut |_, _| seen_for(), &mut each)
         .unwrap();
     told
 }
@@ -59,6 +69,21 @@ fn unclaimed_data_goes_after_the_grace_if_no_domain_of_its_uuid_is_here() {
     assert_eq!(swept(&b, GRACE, GRACE, false), ["goes: 1"]);
     assert_eq!(b.pool.list(&arrived).unwrap(), []);
     assert_eq!(swept(&b, GRACE, GRACE, false), [""; 0]);
+}
+
+#[test]
+fn a_removal_without_an_answer_is_not_made_if_a_domain_arrives_meanwhile() {
+    let (engine, a, b) = two_hosts();
+    release(&a, &b);
+    engine.plan([Some(Fault::Delayed)]);
+    let mut arrived = None;
+    let told = swept_by(&b, GRACE, false, || {
+        arrived = Some(b.create());
+        GRACE
+    });
+    assert_eq!(told, ["may be claimed: 1"]);
+    engine.deliver();
+    assert_eq!(b.value(arrived.unwrap()).as_deref(), Some("1"));
 }
 
 #[test]
