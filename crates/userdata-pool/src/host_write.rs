@@ -98,11 +98,13 @@ impl<E: Engine> PoolStore<E> {
                 Becomes::Same => return Ok(()),
                 Becomes::Record(_) if found.has_no_revision() => {
                     match self.send(&self.first_host_grave(found.grave), deadline) {
-                        Err(error @ EngineError::NoSpace(_)) => {
-                            return told(self.unanswered(error, deadline), lost);
+                        Ok(_) | Err(EngineError::Lost(_) | EngineError::NotSent(_))
+                            if !self.is_past(deadline) =>
+                        {
+                            continue;
                         }
-                        _ if self.is_past(deadline) => return told(passed(), lost),
-                        _ => continue,
+                        Ok(_) => return told(passed(), lost),
+                        Err(error) => return told(self.unanswered(error, deadline), lost),
                     }
                 }
                 Becomes::Record(record) => self.host_txn(host, found, Some(&record)),

@@ -13,11 +13,11 @@
 //!
 //! # Records
 //!
-//! Under the prefix and `1/`, the version of the layout: `host/HOST`, `turn/UUID` (the home, and
+//! Under the prefix and `1/`, the format of the keys: `host/HOST`, `turn/UUID` (the home, and
 //! the numbers of the last changes), `mark/UUID` (the closing mark, on a lease), `meta/UUID/USERID`
 //! (size, digest, time), `data/UUID/USERID` (the bytes), `grave/XX` (made before the first turn,
-//! and moved on by every removal of one; XX is the last byte of the uuid). Each record but `data`
-//! begins with its own version.
+//! and moved on by every removal of one; XX is the last byte of the uuid), `grave/host/HOST` (the
+//! same for the record of the host). Each record but `data` begins with its own format.
 
 mod basis;
 mod commit;

@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     Delayed,
     /// The client knows that it was not sent.
     NotSent,
+    /// It is never made: the client has no right to it.
+    NotPermitted,
     /// It is never made: there is no space for it.
     NoSpace,
     /// It is made, and the answer is that there is no space, as by etcd if it fills the quota.
@@ -415,7 +417,8 @@ impl Engine for SimEngine {
             return Err(EngineError::Lost("no answer".into()));
         }
         let fault = state.fault();
-        let waits = !matches!(fault, None | Some(Fault::NoSpace | Fault::Fills));
+        let answered = [Fault::NoSpace, Fault::Fills, Fault::NotPermitted];
+        let waits = fault.is_some_and(|fault| !answered.contains(&fault));
         if waits && state.lossy.is_none() {
             state.now += WAIT.min(timeout);
         }
@@ -424,6 +427,7 @@ impl Engine for SimEngine {
         match fault {
             None if state.full && txn.requests.iter().any(is_put) => no_space(),
             Some(Fault::NoSpace) => no_space(),
+            Some(Fault::NotPermitted) => Err(EngineError::NotPermitted("no right".into())),
             Some(Fault::Fills) if is_first_graves(txn) => {
                 state.faults.push_front(fault);
                 Ok(state.make(txn))

@@ -183,3 +183,22 @@ fn a_late_join_is_not_made_behind_the_end_of_the_membership() {
         }
     }
 }
+
+#[test]
+fn a_change_of_the_membership_that_is_refused_is_not_repeated() {
+    for (name, before, call) in CALLS {
+        for has_grave in [false, true] {
+            let (engine, a, _) = two_hosts();
+            before(&a);
+            if !has_grave {
+                engine.remove("/userdata/1/grave/host/a");
+            }
+            let was = record(&engine);
+            engine.plan([Some(Fault::NotPermitted)]);
+            let error = call(&a).unwrap_err();
+            let is_refused = matches!(error.kind(), StoreErrorKind::NotPermitted(_));
+            assert!(is_refused, "{name}: {error:?}");
+            assert_eq!(record(&engine), was, "{name}");
+        }
+    }
+}

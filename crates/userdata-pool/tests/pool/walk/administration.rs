@@ -38,6 +38,7 @@ impl World {
         let name: HostName = NAMES[number].parse().unwrap();
         let forgotten = self.host(other.unwrap()).pool.forget(&name);
         self.members[number] = false;
+        self.passes_joins(number);
         for domain in &self.domains {
             if domain.host == number && !self.declared_dead.contains(&domain.guest) {
                 self.declared_dead.push(domain.guest);
@@ -49,8 +50,9 @@ impl World {
     }
 
     pub(super) fn join(&mut self, number: usize) -> String {
-        self.members[number] = true;
-        told(&self.host(number).pool.join())
+        let joined = self.host(number).pool.join();
+        self.members[number] |= joined.is_ok();
+        told(&joined)
     }
 
     /// Whether nothing stands in the way of an adoption: the data is free, and the domain runs.

@@ -160,6 +160,18 @@ fn every_history_with_a_late_change_of_the_home_and_a_crash_is_sound() {
 }
 
 #[test]
+fn every_history_with_a_host_that_is_forgotten_twice_and_a_late_join_is_sound() {
+    let (guests, stores, forgets, late_others) = (1, 1, 2, 1);
+    assert_sound(Left {
+        guests,
+        stores,
+        forgets,
+        late_others,
+        ..NONE
+    });
+}
+
+#[test]
 fn every_history_with_a_late_adoption_or_discarding_is_sound() {
     let (guests, clones, forgets, late_others) = (1, 1, 1, 1);
     assert_sound(Left {

@@ -12,12 +12,14 @@ pub(super) struct Sent {
 }
 
 /// What is known once it has arrived and was made. Its caller is gone by then.
-#[derive(Clone, Hash)]
+#[derive(Clone, PartialEq, Hash)]
 enum Then {
     /// The domain is the home.
     Home(Domain),
     Adopted(Domain),
     Discarded,
+    /// The host is a member.
+    Joined,
     /// The store of the domain under this userid, with this number.
     Stored(Domain, usize, u32),
     /// The home stays, or there is none any more.
@@ -34,7 +36,8 @@ impl World {
             | Step::Sweep(_)
             | Step::SweepUnclaimed(_)
             | Step::Adopt(_)
-            | Step::Discard => self.left.late_others > 0,
+            | Step::Discard
+            | Step::Join(_) => self.left.late_others > 0,
             _ => false,
         }
     }
@@ -60,6 +63,7 @@ impl World {
             Step::Sweep(number) | Step::SweepUnclaimed(number) => (number, Then::Nothing),
             Step::Adopt(place) => (at(place).host, Then::Adopted(at(place))),
             Step::Discard => (self.some_member().unwrap(), Then::Discarded),
+            Step::Join(number) => (number, Then::Joined),
             _ => unreachable!("{step:?} is never late: {self}"),
         };
         if let Step::Begin(place, _) = *step {
@@ -77,7 +81,14 @@ impl World {
     /// The turn was changed, so that nothing that is on its way is made any more.
     pub(super) fn passes(&mut self) {
         for sent in &mut self.sent {
-            sent.is_past = true;
+            sent.is_past |= sent.then != Then::Joined;
+        }
+    }
+
+    /// The host was forgotten, so that no join of it that is on its way is made any more.
+    pub(super) fn passes_joins(&mut self, host: usize) {
+        for sent in &mut self.sent {
+            sent.is_past |= sent.then == Then::Joined && sent.host == host;
         }
     }
 
@@ -103,6 +114,7 @@ impl World {
             return "refused".to_owned();
         }
         assert!(!is_past, "a change is made behind a later one: {self}");
+        self.members[host] |= then == Then::Joined;
         self.check_member(host);
         match then {
             Then::Home(domain) => self.home = Some(domain),
@@ -110,7 +122,7 @@ impl World {
             Then::Stored(domain, userid, number) => self.has_stored(domain, userid, number),
             Then::Adopted(domain) => self.has_adopted(domain, was_free),
             Then::Discarded => self.has_discarded(was_free),
-            Then::Nothing => {}
+            Then::Nothing | Then::Joined => {}
         }
         "made".to_owned()
     }

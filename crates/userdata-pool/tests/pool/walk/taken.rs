@@ -39,8 +39,16 @@ impl World {
     }
 
     fn makes_grave(&self, step: &Step) -> bool {
-        let makes_turn = matches!(step, Step::Store(..) | Step::Begin(..));
-        makes_turn && self.turn_revision() == 0 && self.grave_revision() == 0
+        match step {
+            Step::Store(..) | Step::Begin(..) => {
+                self.turn_revision() == 0 && self.grave_revision() == 0
+            }
+            Step::Join(number) => {
+                let grave = format!("/userdata/1/grave/host/{}", NAMES[*number]);
+                self.engine.revision_of(&grave) == 0
+            }
+            _ => false,
+        }
     }
 
     fn take(&mut self, step: &Step) -> String {
