@@ -93,7 +93,8 @@ pub(crate) enum PoolFailure {
     CommandFailed { domain: DomainKey, command: String },
     #[error(
         "the outcome of the attempt cannot be told any more: 16 changes of the domain, or a clear, \
-         came after it; read the values"
+         came after it, or, behind its first store, a removal of another domain whose uuid ends \
+         alike; read the values"
     )]
     NotSettled,
 }

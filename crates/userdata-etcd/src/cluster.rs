@@ -113,9 +113,14 @@ impl Cluster {
             if let Some((endpoint, failure)) = unusable {
                 return Err(failure.told_by(endpoint));
             }
-            // A change that is sent in the last moment would only have an unknown outcome.
             let pause = Instant::now() + PAUSE;
-            if pause + ATTEMPT_MIN > deadline {
+            // A change that is sent in the last moment would only have an unknown outcome.
+            let least = match repeat {
+                Repeat::Yes => Duration::ZERO,
+                Repeat::No => ATTEMPT_MIN,
+            };
+            if pause + least > deadline {
+                sleep_until(deadline).await;
                 return Err(EngineError::NotSent(in_vain.into()));
             }
             sleep_until(pause).await;

@@ -80,6 +80,8 @@ impl<E: Engine> PoolStore<E> {
         // A commit that may have been made; and one that was refused for space, which etcd may have
         // made: it looks at its quota again when it applies a transaction.
         let (mut lost, mut full) = (None, None);
+        // Some versions of etcd refuse removals alone, too.
+        let mut removes_alone = false;
         let told = |kind, lost: Option<EngineError>| {
             let lost = lost.map(|lost| StoreErrorKind::AnswerLost(lost.into()));
             Err(failed(host, lost.unwrap_or(kind)))
@@ -112,8 +114,11 @@ impl<E: Engine> PoolStore<E> {
             };
             let txn = match full.take() {
                 None => txn,
-                Some(full) => match deletes_alone(&txn) {
-                    Some(alone) => alone,
+                Some(full) => match deletes_alone(&txn).filter(|_| !removes_alone) {
+                    Some(alone) => {
+                        removes_alone = true;
+                        alone
+                    }
                     None => return told(self.unanswered(full, deadline), lost),
                 },
             };

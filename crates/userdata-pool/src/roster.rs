@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use userdata_core::Uuid;
 use userdata_core::hypervisor::BootId;
-use userdata_core::store::{Home, HostName, Operation, Stage, StoreError};
+use userdata_core::store::{Home, HostName, Operation, StoreError};
 
 use crate::engine::Span;
 use crate::pages::{Purpose, Range};
@@ -27,7 +27,7 @@ pub struct Member {
 pub struct Placed {
     /// The uuid of the domain.
     pub uuid: Uuid,
-    /// Its home, whose stage is [`Stage::Freed`] if the pool has forgotten its
+    /// Its home, whose stage is [`Stage::Freed`](userdata_core::store::Stage) if the pool has forgotten its
     /// [keeper](Home::keeper); `None` if the record cannot be read.
     pub home: Option<Home>,
     /// How many values there are.
@@ -106,7 +106,7 @@ impl<E: Engine> PoolStore<E> {
         let names: BTreeSet<_> = members.iter().map(|member| &member.name).collect();
         let stage = |home: Home| match names.contains(home.keeper()) {
             true => home,
-            false => Home::new(home.host, home.domid, Stage::Freed),
+            false => home.freed(),
         };
         let placed = homes.into_iter().map(|(uuid, (home, values))| Placed {
             uuid,

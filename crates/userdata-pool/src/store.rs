@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use userdata_core::store::{
     Admit, AdmitBoth, AdmitEach, Cleared, ClosingMark, Done, Durability, EachCleared, Entry, Found,
-    Home, Keep, Op, Operation, Owned, Refused, Stage, State, StoreError, StoreErrorKind, Transfer,
+    Home, Keep, Op, Operation, Owned, Refused, State, StoreError, StoreErrorKind, Transfer,
     Transferred,
 };
 use userdata_core::{DomainKey, Domid, Store, Userid, Value};
@@ -87,11 +87,7 @@ impl<E: Engine> PoolStore<E> {
         reading.stale = self.options.stale;
         let found = self.send(&reading, deadline);
         let gone = found.is_ok_and(|answer| answer.into_pairs().next().is_none());
-        let home = if gone {
-            Home::new(home.host, home.domid, Stage::Freed)
-        } else {
-            home
-        };
+        let home = if gone { home.freed() } else { home };
         refused(subject, Refused::Elsewhere(home))
     }
 

@@ -1,10 +1,14 @@
 //! `Closing`: a destruction in two steps.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use userdata_core::store::{Cleared, ClosingMark, Refused, StoreError, StoreErrorKind};
+use userdata_core::store::{
+    Cleared, ClosingMark, Keep, Refused, State, StoreError, StoreErrorKind,
+};
 use userdata_core::{DomainKey, Hypervisor, Life, Source, Store};
 
+use crate::clear::no_outcome;
 use crate::destroy::VERB;
 use crate::protocol::{admit_clear_of_gone, find, life_of};
 use crate::waiting::TimeLeft;
@@ -153,7 +157,7 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
                 let before = mark
                     .as_mut()
                     .map_or(Ok(()), |mark| before_clear(&mut **mark, &time_left));
-                let cleared = before.and_then(|()| self.clear_closed(&key, mark, time_left.get()));
+                let cleared = before.and_then(|()| self.clear_closed(&key, mark, &time_left));
                 let cleared = cleared.map_err(|kind| problems.push(failed(kind))).ok();
                 match returned {
                     Ok(value) => Ok(Destroyed {
@@ -215,17 +219,38 @@ impl<H: Hypervisor, S: Store> Userdata<H, S> {
         &self,
         key: &DomainKey,
         mark: Option<Box<dyn ClosingMark>>,
-        timeout: Duration,
+        time_left: &TimeLeft<'_, S>,
     ) -> Result<Cleared, UserdataErrorKind> {
         let Some(mark) = mark else {
-            return match self.clear_gone(key, timeout) {
-                // The domain has no data here to remove: what another home has stays there.
-                Err(UserdataErrorKind::NotHere(Refused::Elsewhere(_))) => Ok(Cleared::default()),
+            return match self.clear_gone(key, time_left.get()) {
+                Err(UserdataErrorKind::NotHere(Refused::Elsewhere(_))) => {
+                    self.clear_as_a_sweep(key, time_left.get())
+                }
                 cleared => cleared,
             };
         };
         let admit = &mut |state: &_| admit_clear_of_gone(&self.hypervisor, key, state);
-        Ok(mark.clear(timeout, self.options.durability, admit)?)
+        Ok(mark.clear(time_left.get(), self.options.durability, admit)?)
+    }
+
+    /// In a pool: releases the data if it moves, and leaves that of another home alone.
+    fn clear_as_a_sweep(
+        &self,
+        key: &DomainKey,
+        timeout: Duration,
+    ) -> Result<Cleared, UserdataErrorKind> {
+        let mut result = Err(no_outcome(key));
+        let mut admit = |domain: &DomainKey, state: &State| {
+            admit_clear_of_gone(&self.hypervisor, domain, state).map(|()| Keep::Nothing)
+        };
+        let mut each = |_: &DomainKey, cleared: Result<Cleared, StoreError>| {
+            result = cleared.map_err(UserdataErrorKind::from);
+            ControlFlow::Continue(())
+        };
+        let durability = self.options.durability;
+        self.store
+            .clear_each(&[*key], timeout, durability, &mut admit, &mut each)?;
+        result
     }
 }
 

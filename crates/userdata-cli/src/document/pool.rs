@@ -20,7 +20,7 @@ impl From<&store::Home> for Home {
             Stage::Settled => ("settled", None),
             Stage::Moving(to) => ("moving", Some(to.to_string())),
             Stage::Released(to) => ("released", Some(to.to_string())),
-            Stage::Freed => ("freed", None),
+            Stage::Freed(_) => ("freed", None),
             _ => ("unknown", None),
         };
         Self {

@@ -70,9 +70,9 @@ pub enum Stage {
     Moving(HostName),
     /// The domain is gone from its home, and this host may claim the data.
     Released(HostName),
-    /// The pool has forgotten the [keeper](Home::keeper), so the data is free: any host may adopt
-    /// it, and the destination of a move that was begun may claim it.
-    Freed,
+    /// The pool has forgotten this host, the [keeper](Home::keeper), so the data is free: any host
+    /// may adopt it, and the destination of a move that was begun may claim it.
+    Freed(HostName),
 }
 
 impl Home {
@@ -82,11 +82,18 @@ impl Home {
         Self { host, domid, stage }
     }
 
+    /// The same home, whose keeper the pool has forgotten.
+    #[must_use]
+    pub fn freed(mut self) -> Self {
+        self.stage = Stage::Freed(self.keeper().clone());
+        self
+    }
+
     /// The host whose data it is: the home, or, once it is released, the host that may claim it.
     #[must_use]
     pub const fn keeper(&self) -> &HostName {
         match &self.stage {
-            Stage::Released(to) => to,
+            Stage::Released(keeper) | Stage::Freed(keeper) => keeper,
             _ => &self.host,
         }
     }
@@ -108,7 +115,7 @@ impl fmt::Display for Home {
                 f,
                 "domain {domid} of host {host}, which left it for host {to}: claim it there"
             ),
-            Stage::Freed => write!(
+            Stage::Freed(_) => write!(
                 f,
                 "domain {domid} of host {host}, and is free now: adopt or discard it"
             ),

@@ -95,5 +95,8 @@ fn a_refusal_tells_that_the_home_was_forgotten_while_a_member_lags() {
     a.store(domain, "1").unwrap();
     engine.lag();
     b.pool.forget(&a.name.parse().unwrap()).unwrap();
-    assert_eq!(elsewhere(b.store(clone, "2")).stage, Stage::Freed);
+    assert_eq!(
+        elsewhere(b.store(clone, "2")).stage,
+        Stage::Freed(a.name.parse().unwrap())
+    );
 }

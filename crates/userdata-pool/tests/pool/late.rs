@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use userdata_core::Store as _;
-use userdata_core::store::{Durability, Expect, Keep, Op};
+use userdata_core::store::{Durability, Expect, Keep, Op, Refused};
 use userdata_core::value::NonEmpty;
 
-use crate::engine::{Fault, WAIT, with_watch};
+use crate::engine::{Behind, Fault, WAIT, with_watch};
 use crate::outcomes::put;
-use crate::rig::{PATIENT, agent, begin, make_grave, two_hosts};
+use crate::rig::{PATIENT, agent, begin, make_grave, refusal, two_hosts, uuid};
 
 #[test]
 fn a_store_that_expects_no_value_does_not_meet_its_own_first_attempt() {
@@ -68,4 +68,19 @@ fn the_late_mark_of_the_source_does_not_close_the_domain_that_arrived() {
     b.pool.claim(&b.xen, &arrived).unwrap();
     let _mark = a.pool.close(&domain, PATIENT, &mut |_| Ok(())).unwrap();
     b.store(arrived, "2").unwrap();
+}
+
+#[test]
+fn a_host_that_is_forgotten_behind_its_read_changes_nothing_more() {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    a.store(domain, "1").unwrap();
+    engine.behind_reads([vec![Behind::Delete("/userdata/1/host/a".into())]]);
+    engine.plan([Some(Fault::Delayed)]);
+    let before = engine.revision_of(&format!("/userdata/1/turn/{}", uuid()));
+    let told = refusal(put(&a.pool, &domain, b"2", PATIENT));
+    assert!(matches!(told, Refused::NotAMember), "{told:?}");
+    engine.deliver();
+    let after = engine.revision_of(&format!("/userdata/1/turn/{}", uuid()));
+    assert_eq!(before, after);
 }

@@ -202,3 +202,17 @@ fn a_change_of_the_membership_that_is_refused_is_not_repeated() {
         }
     }
 }
+
+#[test]
+fn a_membership_that_a_full_cluster_does_not_end_is_told_so() {
+    for (name, before, call) in CALLS {
+        let (engine, a, _) = two_hosts();
+        before(&a);
+        let was = record(&engine);
+        engine.plan([Some(Fault::NoSpace), Some(Fault::NoSpace)]);
+        let error = call(&a).unwrap_err();
+        let is_full = matches!(error.kind(), StoreErrorKind::NoSpace(_));
+        assert!(is_full, "{name}: {error:?}");
+        assert_eq!(record(&engine), was, "{name}");
+    }
+}

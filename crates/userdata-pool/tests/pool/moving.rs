@@ -274,9 +274,12 @@ fn what_was_released_to_a_forgotten_host_is_adopted_or_discarded_by_any_other() 
             &Stage::Released(b.name.parse().unwrap()),
         );
         a.pool.forget(&b.name.parse().unwrap()).unwrap();
-        assert_elsewhere(a.pool.claim(&a.xen, &again), &Stage::Freed);
+        assert_elsewhere(
+            a.pool.claim(&a.xen, &again),
+            &Stage::Freed(b.name.parse().unwrap()),
+        );
         let home = a.pool.roster().unwrap().placed.remove(0).home.unwrap();
-        assert_eq!(home.stage, Stage::Freed);
+        assert_eq!(home.stage, Stage::Freed(b.name.parse().unwrap()));
         if from_source {
             a.pool.adopt(&a.xen, &again).unwrap();
             assert_eq!(a.value(again).as_deref(), Some("1"));

@@ -174,6 +174,29 @@ fn a_destroy_without_a_mark_leaves_what_belongs_elsewhere_alone() {
 }
 
 #[test]
+fn a_destroy_without_a_mark_releases_what_moves_or_tells_that_it_does_not() {
+    for is_full in [false, true] {
+        let (engine, a, b) = two_hosts();
+        let domain = a.create();
+        a.store(domain, "1").unwrap();
+        begin(&a, &domain, &b);
+        engine.fill();
+        let destroyed = a.facade.destroy(domain, |key| {
+            if !is_full {
+                engine.make_room();
+            }
+            a.xen.destroy(key.domid)
+        });
+        let destroyed = destroyed.unwrap();
+        assert_eq!(destroyed.cleared.is_none(), is_full, "{destroyed:?}");
+        assert_eq!(destroyed.problems.len(), 1 + usize::from(is_full));
+        let home = a.pool.roster().unwrap().placed.remove(0).home.unwrap();
+        let is_released = matches!(home.stage, Stage::Released(_));
+        assert_eq!(is_released, !is_full, "{home:?}");
+    }
+}
+
+#[test]
 fn a_clear_removes_its_own_mark_although_the_lease_is_not_ended() {
     let (engine, a, _) = two_hosts();
     let (domain, timeout) = (a.create(), Duration::from_secs(1));

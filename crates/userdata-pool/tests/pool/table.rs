@@ -196,7 +196,10 @@ fn the_data_of_a_forgotten_host_is_adopted_or_discarded() {
     crate::rig::assert_elsewhere(b.pool.adopt(&b.xen, &clone), &Stage::Settled);
     crate::rig::assert_elsewhere(b.pool.discard(uuid()), &Stage::Settled);
     b.pool.forget(&a.name.parse().unwrap()).unwrap();
-    assert_eq!(elsewhere(b.store(clone, "2")).stage, Stage::Freed);
+    assert_eq!(
+        elsewhere(b.store(clone, "2")).stage,
+        Stage::Freed(a.name.parse().unwrap())
+    );
     assert!(a.store(domain, "late").is_err(), "a forgotten host stored");
     b.pool.adopt(&b.xen, &clone).unwrap();
     assert_eq!(b.value(clone).as_deref(), Some("1"));

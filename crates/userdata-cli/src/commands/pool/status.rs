@@ -52,7 +52,8 @@ fn check_known(roster: &Roster, host: &HostName) -> Result<(), PoolFailure> {
     }
 }
 
-/// Of how many domains the data becomes free if the host ends its membership.
+/// Of how many domains the data becomes free if the host ends its membership, or is free because it
+/// has.
 pub(super) fn homes_of(roster: &Roster, host: &HostName) -> usize {
     let placed = roster.placed.iter();
     placed.filter(|placed| is_freed_with(placed, host)).count()
@@ -61,17 +62,17 @@ pub(super) fn homes_of(roster: &Roster, host: &HostName) -> usize {
 /// Whether the data is the host's. What it has released is another host's to claim.
 fn is_freed_with(placed: &Placed, host: &HostName) -> bool {
     let home = placed.home.as_ref();
-    home.is_some_and(|home| home.keeper() == host && home.stage != Stage::Freed)
+    home.is_some_and(|home| home.keeper() == host)
 }
 
 /// Whether the host is the home, or the domain moves to it.
 fn concerns(placed: &Placed, host: &HostName) -> bool {
     placed.home.as_ref().is_some_and(|home| {
         let to = match &home.stage {
-            Stage::Moving(to) | Stage::Released(to) => Some(to),
+            Stage::Moving(to) => Some(to),
             _ => None,
         };
-        home.host == *host || to == Some(host)
+        home.host == *host || home.keeper() == host || to == Some(host)
     })
 }
 
@@ -132,7 +133,8 @@ mod tests {
             (Stage::Settled, [true, false]),
             (Stage::Moving(name("b")), [true, true]),
             (Stage::Released(name("b")), [true, true]),
-            (Stage::Freed, [true, false]),
+            (Stage::Freed(name("a")), [true, false]),
+            (Stage::Freed(name("b")), [true, true]),
         ] {
             let home = Some(Home::new(name("a"), Domid::new(3).unwrap(), stage.clone()));
             let placed = Placed::new(Uuid::from_u128(7), home, 2);
@@ -140,13 +142,14 @@ mod tests {
             assert_eq!(found, expected, "{placed:?}");
             let mut roster = Roster::default();
             roster.placed.push(placed.clone());
-            let freed = match stage {
-                Stage::Settled | Stage::Moving(_) => [1, 0],
-                Stage::Released(_) => [0, 1],
-                _ => [0, 0],
-            };
+            let is_of_b =
+                matches!(&stage, Stage::Released(to) | Stage::Freed(to) if *to == name("b"));
             let found = ["a", "b"].map(|host| homes_of(&roster, &name(host)));
-            assert_eq!(found, freed, "{placed:?}");
+            assert_eq!(
+                found,
+                [usize::from(!is_of_b), usize::from(is_of_b)],
+                "{placed:?}"
+            );
         }
     }
 }
