@@ -27,8 +27,8 @@ pub struct Member {
 pub struct Placed {
     /// The uuid of the domain.
     pub uuid: Uuid,
-    /// Its home, whose stage is [`Stage::Freed`](userdata_core::store::Stage) if the pool has forgotten its
-    /// [keeper](Home::keeper); `None` if the record cannot be read.
+    /// Its home, whose stage is [`Stage::Freed`](userdata_core::store::Stage) if the pool has
+    /// forgotten its [keeper](Home::keeper); `None` if the record cannot be read.
     pub home: Option<Home>,
     /// How many values there are.
     pub values: u64,
