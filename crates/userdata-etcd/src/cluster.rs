@@ -114,12 +114,7 @@ impl Cluster {
                 return Err(failure.told_by(endpoint));
             }
             let pause = Instant::now() + PAUSE;
-            // A change that is sent in the last moment would only have an unknown outcome.
-            let least = match repeat {
-                Repeat::Yes => Duration::ZERO,
-                Repeat::No => ATTEMPT_MIN,
-            };
-            if pause + least > deadline {
+            if !may_ask_again(pause, deadline, repeat) {
                 sleep_until(deadline).await;
                 return Err(EngineError::NotSent(in_vain.into()));
             }
@@ -139,4 +134,29 @@ fn attempt_until(now: Instant, deadline: Instant, to_ask: usize) -> Instant {
     let left = deadline.saturating_duration_since(now);
     let share = left / u32::try_from(to_ask).unwrap_or(u32::MAX).max(1);
     deadline.min(now + share.clamp(ATTEMPT_MIN, ATTEMPT))
+}
+
+/// Whether there is time for more attempts then. A change that is sent in the last moment would
+/// only have an unknown outcome.
+fn may_ask_again(then: Instant, deadline: Instant, repeat: Repeat) -> bool {
+    let least = match repeat {
+        Repeat::Yes => Duration::ZERO,
+        Repeat::No => ATTEMPT_MIN,
+    };
+    then + least <= deadline
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_is_sent_until_the_deadline_and_a_change_is_not() {
+        let now = Instant::now();
+        let may = |left: Duration, repeat| may_ask_again(now, now + left, repeat);
+        assert!(may(Duration::ZERO, Repeat::Yes));
+        assert!(may(ATTEMPT_MIN, Repeat::No));
+        assert!(!may(ATTEMPT_MIN / 2, Repeat::No));
+        assert!(!may_ask_again(now + PAUSE, now, Repeat::Yes));
+    }
 }

@@ -20,7 +20,8 @@ fn nobody_listens_is_not_sent_within_the_timeout() {
         let text = chain(&error);
         assert!(text.contains(&url) && text.contains("refused"), "{text}");
     }
-    assert!(began.elapsed() < LONG);
+    // Each lasts until its timeout, so a caller that asks again does not spin.
+    assert!((SHORT..LONG).contains(&began.elapsed()));
 }
 
 #[test]

@@ -431,7 +431,9 @@ fn an_update_that_others_overtake_has_one_timeout_wherever_the_engine_falls_sile
                     .unwrap();
                 keys.each_ref().map(|key| caller.engine.value(key).unwrap())
             });
-            let facade = Userdata::new(caller.xen.clone(), caller.pool.clone()).with_timeout(OWN);
+            // Behind a pointer, as in the command.
+            let pool: Box<dyn Store> = Box::new(caller.pool.clone());
+            let facade = Userdata::new(caller.xen.clone(), pool).with_timeout(OWN);
             let mut overtakes = records.iter().cycle();
             let slow = OWN * percent / 100;
             caller.engine.falls_silent(slow, answers);
