@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use userdata_core::hypervisor::HypervisorError;
-use userdata_core::store::{HostName, Operation, Refused, StoreError, StoreErrorKind};
+use userdata_core::store::{HostName, Operation, StoreError};
 use userdata_core::{DomainKey, Domid, Hypervisor, Userid, Uuid};
 
 use crate::basis::Basis;
@@ -11,7 +11,6 @@ use crate::commit::Step;
 use crate::engine::Revision;
 use crate::pages::{Purpose, Range};
 use crate::record::{HomeRecord, Turn};
-use crate::store::refused;
 use crate::{Engine, PoolStore};
 
 /// Data that was released to this host and not claimed, and what a sweep does with it.
@@ -84,26 +83,22 @@ impl<E: Engine> PoolStore<E> {
             let deadline = self.within_options();
             let swept = self.step(&DomainKey::new(Domid::ZERO, uuid), deadline, |basis| {
                 found = self.unclaimed(basis);
-                // A refusal also ends an attempt to remove it that is still open.
-                let stays = || refused(&domain, Refused::BeingDestroyed);
                 let Some(unclaimed) = &mut found else {
-                    return Err(stays());
+                    return Ok(Step::Done(0));
                 };
                 let seen = &mut || seen_for(uuid, basis.turn_revision);
                 unclaimed.fate = judge(hypervisor, uuid, grace, seen);
                 match unclaimed.fate {
-                    Fate::Goes { .. } if dry_run => Ok(Step::Done(0)),
-                    Fate::Goes { .. } => Ok(Step::Commit(self.removal(basis))),
-                    _ => Err(stays()),
+                    Fate::Goes { .. } if !dry_run => Ok(Step::Commit(self.removal(basis))),
+                    _ => Ok(Step::Done(0)),
                 }
             });
             // None: it was claimed or taken back meanwhile.
             let Some(mut unclaimed) = found else {
                 continue;
             };
-            match swept {
-                Err(error) if !is_stays(&error) => unclaimed.fate = Fate::Failed(error),
-                _ => {}
+            if let Err(error) = swept {
+                unclaimed.fate = Fate::Failed(error);
             }
             each(&unclaimed);
         }
@@ -156,11 +151,6 @@ impl Unclaimed {
             },
         }
     }
-}
-
-fn is_stays(error: &StoreError) -> bool {
-    let kind = error.kind();
-    matches!(kind, StoreErrorKind::Refused(Refused::BeingDestroyed))
 }
 
 fn judge(
