@@ -59,7 +59,7 @@ pub(crate) fn check(rig: &Rig) -> Result<String> {
     Ok(format!("full after {stored} stores of 1 MiB"))
 }
 
-/// Stores values, each of other bytes than those before it, until there is no space. What was told
+/// Stores values, each of other bytes than those before it, until the quota is full. What was told
 /// as stored is there, and what was not is not, also behind the store that fills the quota.
 fn fill(host: &Host, domain: DomainKey) -> Result<usize> {
     let mut there = BTreeMap::new();

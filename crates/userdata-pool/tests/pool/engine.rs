@@ -27,9 +27,9 @@ pub(crate) enum Fault {
     NotSent,
     /// It is never made: the client has no right to it.
     NotPermitted,
-    /// It is never made: there is no space for it.
+    /// It is never made: the quota is full.
     NoSpace,
-    /// It is made, and the answer is that there is no space, as by etcd if it fills the quota.
+    /// It is made, and answered as if the quota were full: etcd does so if it fills the quota.
     /// Where first graves are made, which change no value, it is the next one.
     Fills,
 }

@@ -16,7 +16,9 @@ use userdata_core::{Domain, DomainKey, Domid, Hypervisor, Store, Uuid, WritableU
 use userdata_pool::{Engine as _, Finished, Settled};
 
 use crate::engine::{Behind, Fault, WAIT};
-use crate::rig::{PATIENT, Pool, agent, begin, is_unknown, make_grave, two_hosts, uuid};
+use crate::rig::{
+    PATIENT, Pool, agent, begin, is_unknown, make_grave, two_hosts, uuid, with_old_value,
+};
 
 const FAULTS: [Fault; 4] = [
     Fault::LostAfter,
@@ -82,12 +84,7 @@ fn a_store_is_made_once_whichever_two_answers_are_lost() {
 fn a_store_without_time_is_told_as_unknown_and_settled_truly() {
     for fault in [Fault::LostAfter, Fault::LostBefore, Fault::Delayed] {
         for old in [false, true] {
-            let (engine, a, _) = two_hosts();
-            let domain = a.create();
-            match old {
-                true => a.store(domain, "old").unwrap(),
-                false => make_grave(&engine),
-            }
+            let (engine, a, domain) = with_old_value(old);
             engine.plan([Some(fault)]);
             let told = put(&a.pool, &domain, b"new", WAIT);
             if fault == Fault::LostAfter {
@@ -117,12 +114,7 @@ fn a_store_without_time_is_told_as_unknown_and_settled_truly() {
 fn update_calls_its_closure_once_if_the_outcome_is_unknown() {
     for fault in [Fault::LostBefore, Fault::Delayed] {
         for old in [false, true] {
-            let (engine, a, _) = two_hosts();
-            let domain = a.create();
-            match old {
-                true => a.store(domain, "old").unwrap(),
-                false => make_grave(&engine),
-            }
+            let (engine, a, domain) = with_old_value(old);
             engine.plan([Some(fault)]);
             let mut calls = 0;
             let facade = Userdata::new(&a.xen, &a.pool).with_timeout(WAIT);
@@ -147,12 +139,7 @@ fn update_calls_its_closure_once_if_the_outcome_is_unknown() {
 #[test]
 fn a_settlement_that_is_unknown_names_the_attempt_that_it_was_asked_about() {
     for old in [false, true] {
-        let (engine, a, _) = two_hosts();
-        let domain = a.create();
-        match old {
-            true => a.store(domain, "old").unwrap(),
-            false => make_grave(&engine),
-        }
+        let (engine, a, domain) = with_old_value(old);
         engine.plan([Some(Fault::LostBefore)]);
         let asked = attempt(&put(&a.pool, &domain, b"new", WAIT).unwrap_err());
         engine.plan([Some(Fault::Delayed); 20]);
@@ -193,12 +180,7 @@ fn an_attempt_that_was_made_is_settled_as_made_until_16_changes_later() {
 #[test]
 fn a_refusal_while_an_attempt_is_open_fences_it_first() {
     for old in [false, true] {
-        let (engine, a, _) = two_hosts();
-        let domain = a.create();
-        match old {
-            true => a.store(domain, "old").unwrap(),
-            false => make_grave(&engine),
-        }
+        let (engine, a, domain) = with_old_value(old);
         engine.plan([Some(Fault::Delayed)]);
         let mut asked = 0;
         let userid = agent();
@@ -297,12 +279,7 @@ fn a_release_whose_answer_is_lost_is_not_made_once_the_domain_is_told_as_still_h
 #[test]
 fn a_store_that_was_admitted_before_a_clear_is_not_made_behind_it() {
     for old in [false, true] {
-        let (engine, a, _) = two_hosts();
-        let domain = a.create();
-        match old {
-            true => a.store(domain, "old").unwrap(),
-            false => make_grave(&engine),
-        }
+        let (engine, a, domain) = with_old_value(old);
         engine.plan([Some(Fault::Delayed)]);
         put(&a.pool, &domain, b"late", WAIT).unwrap_err();
         a.xen.destroy(domain.domid).unwrap();

@@ -1,5 +1,5 @@
 //! A full quota: only removals are made. When there is room again, nothing comes back. What fills
-//! the quota is made, although the answer is that there is no space.
+//! the quota is made, although the answer is *no space*.
 
 use std::time::Duration;
 
@@ -10,7 +10,9 @@ use userdata_pool::{Finished, Settled};
 
 use crate::engine::{Fault, SimEngine, WAIT};
 use crate::outcomes::{attempt, put, put_op};
-use crate::rig::{Host, PATIENT, agent, begin, is_unknown, make_grave, refusal, two_hosts, uuid};
+use crate::rig::{
+    Host, PATIENT, agent, begin, is_unknown, refusal, two_hosts, uuid, with_old_value,
+};
 
 /// Stores a value late, in a pool that has none of the domain, and returns the error.
 fn late(engine: &SimEngine, a: &Host, domain: &DomainKey) -> StoreError {
@@ -130,12 +132,7 @@ fn is_no_space(error: &StoreError) -> bool {
 #[test]
 fn a_store_that_fills_the_quota_is_told_as_made() {
     for old in [false, true] {
-        let (engine, a, _) = two_hosts();
-        let domain = a.create();
-        match old {
-            true => a.store(domain, "old").unwrap(),
-            false => make_grave(&engine),
-        }
+        let (engine, a, domain) = with_old_value(old);
         fills(&engine);
         a.store(domain, "new").unwrap();
         assert_eq!(a.value(domain).as_deref(), Some("new"), "old: {old}");

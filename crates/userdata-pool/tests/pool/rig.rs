@@ -96,6 +96,17 @@ pub(crate) fn two_hosts() -> (Arc<SimEngine>, Host, Host) {
     (engine, a, b)
 }
 
+/// A domain on the first host, with the value "old", or with a grave alone.
+pub(crate) fn with_old_value(old: bool) -> (Arc<SimEngine>, Host, DomainKey) {
+    let (engine, a, _) = two_hosts();
+    let domain = a.create();
+    match old {
+        true => a.store(domain, "old").unwrap(),
+        false => make_grave(&engine),
+    }
+    (engine, a, domain)
+}
+
 /// Begins a move.
 pub(crate) fn begin(from: &Host, domain: &DomainKey, to: &Host) {
     let to = to.name.parse().unwrap();

@@ -10,7 +10,7 @@ use userdata_core::value::NonEmpty;
 use userdata_core::{DomainKey, Domid, Store, Uuid, WritableUserid};
 use userdata_pool::{PoolOptions, PoolStore};
 
-use crate::engine::Fault;
+use crate::engine::{Fault, SimEngine};
 use crate::rig::{Host, agent, begin, elsewhere, stage_to, two_hosts, uuid};
 
 fn sweep(host: &Host) -> u64 {
@@ -154,14 +154,20 @@ fn what_moves_here_is_read_and_not_stored_before_the_claim() {
     a.store(domain, "3").unwrap();
 }
 
-#[test]
-fn a_move_to_oneself_ends_with_the_boot() {
+/// A host that has booted while its domain, with a value, moved to itself.
+fn booted_in_a_move() -> (Arc<SimEngine>, Host, DomainKey) {
     let (engine, a, _) = two_hosts();
     let domain = a.create();
     a.store(domain, "1").unwrap();
     begin(&a, &domain, &a);
     let a = a.rebooted(&engine);
     a.pool.join().unwrap();
+    (engine, a, domain)
+}
+
+#[test]
+fn a_move_to_oneself_ends_with_the_boot() {
+    let (_, a, _) = booted_in_a_move();
     let again = a.create();
     assert_eq!(a.value(again), None);
     a.store(again, "2").unwrap();
@@ -212,12 +218,7 @@ fn the_data_of_a_forgotten_host_is_adopted_or_discarded() {
 
 #[test]
 fn a_sweep_removes_what_a_move_to_oneself_left_behind_a_boot() {
-    let (engine, a, _) = two_hosts();
-    let domain = a.create();
-    a.store(domain, "1").unwrap();
-    begin(&a, &domain, &a);
-    let a = a.rebooted(&engine);
-    a.pool.join().unwrap();
+    let (engine, a, domain) = booted_in_a_move();
     assert_eq!(a.create(), domain);
     assert_eq!(sweep(&a), 1);
     assert!(!engine.keys().iter().any(|key| key.contains("/turn/")));
