@@ -1,5 +1,5 @@
 //! A full quota: only removals are made. When there is room again, nothing comes back. What fills
-//! the quota is made, although the answer is *no space*.
+//! the quota is made, although etcd refuses it.
 
 use std::time::Duration;
 
